@@ -1,0 +1,36 @@
+"""Builds the stacks of one stage: `cdk synth -c stage=NAME`. Only this module reads context and environment."""
+
+import json
+import sys
+from pathlib import Path
+
+import aws_cdk as cdk
+
+from model_artifacts.pack import ArchiveError
+from stacks.endpoint import EndpointStack
+from stacks.fields import SettingsError
+from stacks.foundation import FoundationStack
+from stacks.rules import add_rules
+from stacks.settings import load_settings
+
+ROOT = Path(__file__).resolve().parent
+
+
+def build_app(*, config: Path = ROOT / "config", artifacts: Path = ROOT / "model_artifacts", **context: str) -> cdk.App:
+    """Makes the app of the stage that the context names, or of dev."""
+    # Started from another folder, the CLI does not find cdk.json: without its flags the templates would differ.
+    flags = json.loads((ROOT / "cdk.json").read_text(encoding="utf-8"))["context"]
+    # The analytics resource names the versions of Python and of the CDK: templates would differ between machines.
+    app = cdk.App(context=flags | context, analytics_reporting=False)
+    settings = load_settings(config, app.node.try_get_context("stage") or "dev")
+    foundation = FoundationStack(app, "Foundation", settings=settings)
+    EndpointStack(app, "Endpoint", settings=settings, foundation=foundation, artifacts=artifacts)
+    add_rules(app)
+    return app
+
+
+if __name__ == "__main__":
+    try:
+        build_app().synth()
+    except (SettingsError, ArchiveError) as error:
+        sys.exit(str(error))

@@ -1,0 +1,186 @@
+"""`async-endpoint local`: start, look at and stop a local AWS, and run other tools against it."""
+
+from __future__ import annotations
+
+import os
+import shlex
+import subprocess
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import boto3
+import click
+from rich.console import Console
+from rich.table import Table
+
+try:
+    from async_endpoint.emulator.containers.environment import ServingEnvironment, prepare
+    from async_endpoint.emulator.containers.errors import ContainerError
+    from async_endpoint.emulator.local import DEFAULT_REGION, DEFAULT_STATE_DIR, LocalAws, LocalAwsError
+except ModuleNotFoundError as missing:  # the extra was not installed
+    raise ImportError(
+        f"The local AWS needs {missing.name}: install it with `pip install 'async-endpoint[local]'`."
+    ) from missing
+
+SERVING_ENVIRONMENT_VARIABLE = "ASYNC_ENDPOINT_SERVING_ENV"
+DEFAULT_SERVING_ENVIRONMENT = Path(".venv-serving")
+
+Command = Callable[..., Any]
+
+
+def _state_dir(command: Command) -> Command:
+    return click.option(
+        "--state-dir",
+        type=click.Path(file_okay=False, path_type=Path),
+        default=DEFAULT_STATE_DIR,
+        show_default=True,
+        help="The local AWS's folder.",
+    )(command)
+
+
+def _serving_env(command: Command) -> Command:
+    return click.option(
+        "--serving-env",
+        type=click.Path(file_okay=False, path_type=Path),
+        envvar=SERVING_ENVIRONMENT_VARIABLE,
+        default=DEFAULT_SERVING_ENVIRONMENT,
+        show_default=True,
+        show_envvar=True,
+        help="The Python 3.8 environment that stands in for the image; built when it is not there.",
+    )(command)
+
+
+def _region(command: Command) -> Command:
+    return click.option(
+        "--region",
+        envvar="AWS_REGION",
+        default=DEFAULT_REGION,
+        show_default=True,
+        show_envvar=True,
+        help="The region that clients take when they name none.",
+    )(command)
+
+
+@click.group()
+def local() -> None:
+    """A local AWS: S3, SNS, CloudFormation and the rest, with SageMaker endpoints that really serve."""
+
+
+@local.command("prepare")
+@_serving_env
+def prepare_command(serving_env: Path) -> None:
+    """Build the serving environment: the image's Python 3.8, torch 1.11 and TorchServe. Quick when it is there."""
+    _prepared(serving_env)
+    click.echo(f"The serving environment is in {serving_env}.")
+
+
+@local.command()
+@_state_dir
+@_serving_env
+@click.option("--port", type=click.IntRange(1, 65535), help="Port to listen on.  [default: 4566, or a free one]")
+@click.option(
+    "--speed",
+    type=click.FloatRange(0, 3600, min_open=True),
+    default=1.0,
+    show_default=True,
+    help="How many times faster than the wall AWS's clock runs: alarms, cooldowns, metric periods, queue ages.",
+)
+@click.option(
+    "--threads", type=click.IntRange(1, 64), default=1, show_default=True, help="Computing threads of each instance."
+)
+def start(state_dir: Path, serving_env: Path, port: int | None, speed: float, threads: int) -> None:
+    """Start a local AWS on 127.0.0.1 and leave it running."""
+    serving = _prepared(serving_env)
+    began = time.monotonic()
+    try:
+        running = LocalAws.start(serving, state_dir=state_dir, port=port, speed=speed, threads=threads)
+    except LocalAwsError as error:
+        raise click.ClickException(str(error)) from error
+    click.echo(
+        f"The local AWS answers at {running.endpoint_url} after {time.monotonic() - began:.1f} s "
+        f"(process {running.pid}, log {running.log}).\n"
+        'Point a shell at it:   eval "$(async-endpoint local env)"\n'
+        "Run one command in it: async-endpoint local exec -- npx cdk deploy --all\n"
+        "End it:                async-endpoint local stop"
+    )
+
+
+@local.command()
+@_state_dir
+def stop(state_dir: Path) -> None:
+    """End the local AWS and every process that it started. What it held is gone."""
+    running = LocalAws.find(state_dir)
+    if running is None:
+        click.echo(f"No local AWS runs in {state_dir}.")
+        return
+    try:
+        running.stop()
+    except LocalAwsError as error:
+        raise click.ClickException(str(error)) from error
+    click.echo(f"The local AWS on port {running.port} has ended.")
+
+
+@local.command()
+@_state_dir
+@_region
+def status(state_dir: Path, region: str) -> None:
+    """Show whether one runs, its endpoints with their instances, and the alarms."""
+    running = _running(state_dir)
+    click.echo(f"{running.endpoint_url}, process {running.pid}, AWS's clock at {running.speed:g} times the wall's")
+    session = boto3.Session(aws_access_key_id="local", aws_secret_access_key="local", region_name=region)  # noqa: S106
+    sagemaker = session.client("sagemaker", endpoint_url=running.endpoint_url)
+    cloudwatch = session.client("cloudwatch", endpoint_url=running.endpoint_url)
+    table = Table("endpoint", "status", "instances", "desired", "config", title=f"Endpoints in {region}")
+    for summary in sagemaker.list_endpoints()["Endpoints"]:
+        endpoint = sagemaker.describe_endpoint(EndpointName=summary["EndpointName"])
+        variant = next(iter(endpoint.get("ProductionVariants", [])), None)
+        counts = ("-", "-") if variant is None else (variant["CurrentInstanceCount"], variant["DesiredInstanceCount"])
+        table.add_row(
+            endpoint["EndpointName"], endpoint["EndpointStatus"], *map(str, counts), endpoint["EndpointConfigName"]
+        )
+    alarms = Table("alarm", "state", "reason", title="Alarms")
+    for alarm in cloudwatch.describe_alarms()["MetricAlarms"]:
+        alarms.add_row(alarm["AlarmName"], alarm["StateValue"], alarm["StateReason"])
+    console = Console()
+    console.print(table)
+    console.print(alarms)
+
+
+@local.command()
+@_state_dir
+@_region
+def env(state_dir: Path, region: str) -> None:
+    """Print the variables that point AWS tools here, for `eval`."""
+    for name, value in _running(state_dir).environment(region).items():
+        click.echo(f"export {name}={shlex.quote(value)}")
+
+
+@local.command("exec", context_settings={"ignore_unknown_options": True})
+@_state_dir
+@_region
+@click.argument("command", nargs=-1, required=True, type=click.UNPROCESSED)
+@click.pass_context
+def exec_command(context: click.Context, state_dir: Path, region: str, command: tuple[str, ...]) -> None:
+    """Run COMMAND with every AWS tool in it pointed here, and exit with its status."""
+    environment = _running(state_dir).client_environment(os.environ, region)
+    try:
+        finished = subprocess.run(command, env=environment, check=False)  # noqa: S603 - the user's own command
+    except OSError as error:
+        raise click.ClickException(f"{command[0]} cannot be run: {error.strerror}.") from error
+    context.exit(finished.returncode)
+
+
+def _prepared(path: Path) -> ServingEnvironment:
+    try:
+        return prepare(path, click.echo)
+    except ContainerError as error:
+        raise click.ClickException(str(error)) from error
+
+
+def _running(state_dir: Path) -> LocalAws:
+    running = LocalAws.find(state_dir)
+    if running is None:
+        raise click.ClickException(f"No local AWS runs in {state_dir}: start one with `async-endpoint local start`.")
+    return running

@@ -1,0 +1,143 @@
+"""`async-endpoint run`: a folder of documents through an endpoint, from the shell."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import boto3
+import click
+from botocore.exceptions import BotoCoreError
+from rich.console import Console
+
+from async_endpoint.cli.batch import FolderError, RunInterrupted, documents_in, run_folder
+from async_endpoint.cli.progress import Bars, Lines
+from async_endpoint.cli.stack_outputs import StackError, read_outputs
+from async_endpoint.client import AsyncEndpoint, AsyncEndpointError, JobState
+from async_endpoint.protocol import (
+    DEFAULT_INVOCATION_TIMEOUT_SECONDS,
+    DEFAULT_REQUEST_TTL_SECONDS,
+    INVOCATION_TIMEOUT_SECONDS_RANGE,
+    REQUEST_TTL_SECONDS_RANGE,
+    LocationError,
+    S3Location,
+)
+
+UPLOAD_FOLDER = "run/"
+"""Where below a stack's input bucket documents are uploaded."""
+
+_INTERRUPTED = 130  # what shells report for a program that Ctrl-C ended
+
+
+@click.command()
+@click.argument("folder", type=click.Path(path_type=Path))
+@click.option("--endpoint", metavar="NAME", help="The endpoint's name.")
+@click.option("--input", "inputs", metavar="S3_PREFIX", help="Where documents are uploaded: s3://bucket/prefix.")
+@click.option(
+    "--stack",
+    "stacks",
+    metavar="NAME",
+    multiple=True,
+    help="Read both from this stack's outputs EndpointName and InputBucketName; repeat it if two stacks hold them.",
+)
+@click.option(
+    "--output",
+    type=click.Path(dir_okay=False, path_type=Path),
+    default=Path("results.jsonl"),
+    show_default=True,
+    help="One line of JSON for each document; replaced if it exists.",
+)
+@click.option(
+    "--pattern", metavar="GLOB", help="Which files are documents, such as '**/*.png'.  [default: images, PDF]"
+)
+@click.option("--limit", type=click.IntRange(min=1), help="Take the first so many documents only.")
+@click.option("--concurrency", type=click.IntRange(1, 256), default=16, show_default=True, help="Documents at once.")
+@click.option("--content-type", metavar="TYPE", help="Media type of all documents.  [default: guessed for each]")
+@click.option(
+    "--ttl",
+    type=click.IntRange(*REQUEST_TTL_SECONDS_RANGE),
+    default=DEFAULT_REQUEST_TTL_SECONDS,
+    show_default=True,
+    help="Seconds a document may wait in the endpoint's queue.",
+)
+@click.option(
+    "--invocation-timeout",
+    type=click.IntRange(*INVOCATION_TIMEOUT_SECONDS_RANGE),
+    default=DEFAULT_INVOCATION_TIMEOUT_SECONDS,
+    show_default=True,
+    help="Seconds the model may take for one document.",
+)
+@click.pass_context
+def run(  # noqa: PLR0913, PLR0917  # one argument for each option, as click calls it
+    context: click.Context,
+    folder: Path,
+    endpoint: str | None,
+    inputs: str | None,
+    stacks: tuple[str, ...],
+    output: Path,
+    pattern: str | None,
+    limit: int | None,
+    concurrency: int,
+    content_type: str | None,
+    ttl: int,
+    invocation_timeout: int,
+) -> None:
+    """Send the documents in FOLDER through an endpoint and write their answers.
+
+    Region, credentials and endpoint URL are boto3's own: AWS_REGION, AWS_PROFILE, AWS_ENDPOINT_URL and the rest.
+
+    Exit status: 0 every document completed, 1 some did not, 2 wrong usage, 130 after Ctrl-C.
+    """
+    console = Console(stderr=True)
+    try:
+        documents_in(folder, pattern=pattern)  # before anything is asked of AWS
+        name, prefix = _destination(endpoint, inputs, stacks)
+        summary = run_folder(
+            folder,
+            AsyncEndpoint(name, input_location=prefix, concurrency=concurrency),
+            output,
+            pattern=pattern,
+            limit=limit,
+            content_type=content_type,
+            ttl=ttl,
+            invocation_timeout=invocation_timeout,
+            progress=Bars(console) if console.is_terminal else Lines(console),
+        )
+    except FolderError as error:
+        raise click.UsageError(str(error)) from error
+    except AsyncEndpointError as error:
+        raise click.ClickException(str(error)) from error
+    except OSError as error:
+        raise click.UsageError(f"{output} cannot be written: {error.strerror}.") from error
+    except RunInterrupted as interrupt:
+        queued = interrupt.summary.count(JobState.QUEUED)
+        click.echo(
+            f"Interrupted after {interrupt.summary}. The endpoint goes on with the {queued} queued; "
+            f"{output} says at which output_location each answer will lie.",
+            err=True,
+        )
+        context.exit(_INTERRUPTED)
+    click.echo(f"{summary}; see {output}")
+    context.exit(0 if summary.all_completed else 1)
+
+
+def _destination(endpoint: str | None, inputs: str | None, stacks: tuple[str, ...]) -> tuple[str, S3Location]:
+    """The endpoint's name and the upload prefix, from the options or else from the stacks' outputs."""
+    outputs: dict[str, str] = {}
+    if stacks:
+        try:
+            outputs = read_outputs(boto3.Session().client("cloudformation"), stacks)
+        except (StackError, BotoCoreError) as error:
+            raise click.ClickException(str(error)) from error
+    bucket = outputs.get("InputBucketName")
+    endpoint = endpoint or outputs.get("EndpointName")
+    inputs = inputs or (f"s3://{bucket}/{UPLOAD_FOLDER}" if bucket else None)
+    if not endpoint:
+        raise click.UsageError("Name the endpoint by --endpoint, or by --stack a stack with the output EndpointName.")
+    if not inputs:
+        raise click.UsageError(
+            "Say where documents are uploaded by --input, or by --stack a stack with the output InputBucketName."
+        )
+    try:
+        return endpoint, S3Location.parse_prefix(inputs)
+    except LocationError as error:
+        raise click.UsageError(f"--input: {error}") from error

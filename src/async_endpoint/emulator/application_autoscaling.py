@@ -1,0 +1,128 @@
+"""Application Auto Scaling of one region: the autoscaler of `scaling` behind its API, acting on hosted endpoints."""
+
+import re
+import threading
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any
+
+from async_endpoint.emulator.endpoint import HostedEndpoint
+from async_endpoint.emulator.errors import AwsError, UnknownOperation
+from async_endpoint.emulator.sagemaker_api import Response, json_answer, json_object
+from async_endpoint.emulator.service_models import validated
+from async_endpoint.scaling.alarms import MetricAlarm
+from async_endpoint.scaling.arns import Identity
+from async_endpoint.scaling.autoscaler import AutoScaler
+from async_endpoint.scaling.clock import Clock
+from async_endpoint.scaling.errors import CapacityError, ScalingError
+from async_endpoint.scaling.metrics import MetricStore
+from async_endpoint.scaling.watched_alarms import AlarmListener
+
+if TYPE_CHECKING:
+    from async_endpoint.emulator.region import Region
+
+_RESOURCE_ID = re.compile(r"endpoint/([^/]+)/variant/([^/]+)")
+
+
+class VariantCapacities:
+    """The endpoints' instance counts as the autoscaler reads and sets them.
+
+    Args:
+        find: The endpoint of a name, None where there is none.
+    """
+
+    def __init__(self, find: Callable[[str], HostedEndpoint | None]) -> None:
+        self._find = find
+
+    def desired(self, resource_id: str) -> int:
+        """The instance count asked for."""
+        variant = self._endpoint(resource_id).describe_variant()
+        if variant is None:
+            raise CapacityError(f"{resource_id} is not in service.")
+        return int(variant["DesiredInstanceCount"])
+
+    def set_desired(self, resource_id: str, capacity: int) -> None:
+        """Ask for an instance count."""
+        try:
+            self._endpoint(resource_id).set_capacity(capacity)
+        except AwsError as error:
+            raise CapacityError(error.message) from error
+
+    def is_updating(self, resource_id: str) -> bool:
+        """Whether the endpoint is in a transition of any kind."""
+        return self._endpoint(resource_id).status != "InService"
+
+    def _endpoint(self, resource_id: str) -> HostedEndpoint:
+        parts = _RESOURCE_ID.fullmatch(resource_id)
+        endpoint = None if parts is None else self._find(parts[1])
+        if endpoint is None:
+            raise CapacityError(f"SageMaker resource {resource_id} does not exist.")
+        return endpoint
+
+
+class ApplicationAutoScaling:
+    """One region's scalable targets, policies and alarms; thread-safe."""
+
+    def __init__(
+        self,
+        identity: Identity,
+        clock: Clock,
+        store: MetricStore,
+        capacities: VariantCapacities,
+        on_alarm_state: AlarmListener,
+    ) -> None:
+        self._scaler = AutoScaler(clock, store, capacities, on_alarm_state, identity)
+        self._lock = threading.RLock()
+        self._operations: dict[str, Callable[..., Mapping[str, Any]]] = {
+            "RegisterScalableTarget": self._scaler.register_scalable_target,
+            "DeregisterScalableTarget": self._scaler.deregister_scalable_target,
+            "DescribeScalableTargets": self._scaler.describe_scalable_targets,
+            "PutScalingPolicy": self._scaler.put_scaling_policy,
+            "DeleteScalingPolicy": self._scaler.delete_scaling_policy,
+            "DescribeScalingPolicies": self._scaler.describe_scaling_policies,
+            "DescribeScalingActivities": self._scaler.describe_scaling_activities,
+        }
+
+    def call(self, operation: str, request: Mapping[str, Any]) -> Mapping[str, Any]:
+        """Answer one operation.
+
+        Raises:
+            AwsError: The request does not fit, or names what is not there.
+        """
+        if operation not in self._operations:
+            raise UnknownOperation("application-autoscaling", operation)
+        members = validated("application-autoscaling", operation, request)
+        with self._lock:
+            try:
+                return self._operations[operation](**members)
+            except ScalingError as error:
+                raise AwsError(str(error), error.code, 400) from error
+
+    def tick(self) -> None:
+        """Evaluate the alarms of every minute that has ended, and scale by them."""
+        with self._lock:
+            self._scaler.tick()
+
+    def put_alarm(self, alarm: MetricAlarm) -> None:
+        """Watch an alarm, or take over its new settings."""
+        with self._lock:
+            self._scaler.put_alarm(alarm)
+
+    def delete_alarms(self, names: list[str]) -> None:
+        """Watch these no longer."""
+        with self._lock:
+            self._scaler.delete_alarms(names)
+
+    def alarms(self) -> list[dict[str, Any]]:
+        """Every alarm watched, as DescribeAlarms shows it: the clients' and target tracking's own."""
+        with self._lock:
+            return self._scaler.alarms()
+
+
+def handle(region: "Region", path: str, headers: Mapping[str, str], body: bytes) -> Response:
+    """Answer one HTTP request to Application Auto Scaling; header names in lower case."""
+    del path
+    operation = headers.get("x-amz-target", "").rpartition(".")[2]
+    try:
+        return json_answer(region.autoscaling.call(operation, json_object(body)))
+    except AwsError as error:
+        return error.as_json()

@@ -1,0 +1,68 @@
+"""The local AWS as the added services use it: S3, SNS and CloudWatch through boto3 and its own HTTP interface.
+
+Public interfaces only, from threads of their own: nothing here may run on the event loop that serves them.
+"""
+
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import boto3
+from botocore.config import Config
+
+if TYPE_CHECKING:
+    from mypy_boto3_cloudwatch.client import CloudWatchClient
+    from mypy_boto3_s3.client import S3Client
+    from mypy_boto3_sns.client import SNSClient
+
+_CONNECTIONS = 64
+
+
+@dataclass(frozen=True)
+class Backends:
+    """Clients of one region, made when first used; thread-safe.
+
+    Attributes:
+        endpoint_url: Where the local AWS answers.
+        region: The region of the clients.
+        account: The account in whose name they call.
+        workdir: A folder for what instances need: archives, container file systems, logs.
+    """
+
+    endpoint_url: str
+    region: str
+    account: str
+    workdir: Path
+
+    @cached_property
+    def s3(self) -> "S3Client":
+        """The region's S3."""
+        client: S3Client = self._session.client("s3", **self._options)
+        return client
+
+    @cached_property
+    def sns(self) -> "SNSClient":
+        """The region's SNS."""
+        client: SNSClient = self._session.client("sns", **self._options)
+        return client
+
+    @cached_property
+    def cloudwatch(self) -> "CloudWatchClient":
+        """The region's CloudWatch."""
+        client: CloudWatchClient = self._session.client("cloudwatch", **self._options)
+        return client
+
+    @cached_property
+    def _session(self) -> boto3.Session:
+        # The account number as access key is how ministack tells accounts apart; no credential is checked.
+        return boto3.Session(aws_access_key_id=self.account, aws_secret_access_key="local", region_name=self.region)  # noqa: S106
+
+    @property
+    def _options(self) -> dict[str, Any]:
+        config = Config(
+            max_pool_connections=_CONNECTIONS,
+            retries={"mode": "standard", "total_max_attempts": 3},
+            s3={"addressing_style": "path"},
+        )
+        return {"endpoint_url": self.endpoint_url, "config": config}

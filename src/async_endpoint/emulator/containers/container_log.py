@@ -1,0 +1,64 @@
+"""The reason of a failure, read from what a container printed.
+
+Formats are those of TorchServe 0.12.0, which prefixes what a worker prints with time, level, thread and MODEL_LOG.
+"""
+
+import re
+from collections.abc import Iterable
+from pathlib import Path
+
+_WORKER_LINE = re.compile(r"^\S+ \[\w+ *\] W-\S+ MODEL_LOG - (.*)$")
+_WORKER_ENDED = re.compile(r" - Stopped Scanner - W-\S+-stdout$")
+_LOAD_TIMEOUT = "Backend worker did not respond in given time"
+# What TorchServe's worker raises about an answer of its own; the model's exception stands before it.
+_WORKERS_OWN = "RuntimeError: 500 - Unknown exception"
+_PIP_ERROR = "ERROR: "
+
+
+def load_failure(log: Path) -> str | None:
+    """Why the first worker that ended did so, before any had loaded the model; None while none has ended.
+
+    TorchServe starts it again and again, for ever, and its /ping says healthy meanwhile.
+    """
+    lines = _lines(log)
+    end = next((index for index, line in enumerate(lines) if _WORKER_ENDED.search(line)), None)
+    if end is None:
+        return None
+    said = [match.group(1) for line in lines[:end] if (match := _WORKER_LINE.match(line))]
+    exceptions = [line for line in _exceptions(said) if line != _WORKERS_OWN]
+    if exceptions:
+        return exceptions[-1]
+    if any(_LOAD_TIMEOUT in line for line in lines[:end]):
+        return "it did not load within TorchServe's start-up timeout (TS_DEFAULT_STARTUP_TIMEOUT, seconds)"
+    return "its worker process ended without an exception"
+
+
+def end_reason(log: Path) -> str:
+    """Why the container itself ended: pip's error, the last exception, or its last words."""
+    lines = _lines(log)
+    pip = [line.removeprefix(_PIP_ERROR) for line in lines if line.startswith(_PIP_ERROR)]
+    found = pip[-1:] or list(_exceptions(lines))[-1:] or [line for line in lines if line.strip()][-1:]
+    return found[0].strip() if found else "it printed nothing"
+
+
+def port_clash(log: Path) -> bool:
+    """Whether it ended because another program listens on one of its ports."""
+    return any("Address already in use" in line for line in _lines(log))
+
+
+def _exceptions(lines: Iterable[str]) -> Iterable[str]:
+    """The last line, `Type: message`, of each traceback."""
+    inside = False
+    for line in lines:
+        if line.startswith("Traceback (most recent call last):"):
+            inside = True
+        elif inside and line and not line.startswith(" "):
+            inside = False
+            yield line
+
+
+def _lines(log: Path) -> list[str]:
+    try:
+        return log.read_text(encoding="utf-8", errors="replace").splitlines()
+    except FileNotFoundError:
+        return []

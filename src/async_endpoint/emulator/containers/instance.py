@@ -1,0 +1,264 @@
+"""One model container as a tree of processes: unpacked archive, own environment, real toolkit, real TorchServe."""
+
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import urllib3
+
+from async_endpoint.emulator.containers import archive as archives
+from async_endpoint.emulator.containers import container_log, ports
+from async_endpoint.emulator.containers.environment import Overlay, ServingEnvironment
+from async_endpoint.emulator.containers.errors import ContainerDied, ContainerError, ContainerFailed, ContainerTimeout
+from async_endpoint.emulator.containers.variables import Folders, Ports, container_environment
+
+MODEL_NAME = "model"  # as the toolkit registers it with TorchServe
+
+_SUPERVISOR = Path(__file__).with_name("supervisor.py")
+_LAUNCHER = Path(__file__).with_name("launcher.py")
+_GRACE_SECONDS = 4.0  # between SIGTERM and SIGKILL
+_END_SECONDS = 30.0  # for the whole tree to be gone, before that is reported as an error
+_POLL_SECONDS = 0.1
+_PING_SECONDS = 2.0
+_CONNECT_SECONDS = 5.0
+_LAUNCHES = 3  # tries, should another program take a chosen port in between
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What the container answered to one invocation.
+
+    Attributes:
+        status: HTTP status; 200, or what the handler or TorchServe made of a failure.
+        content_type: Header of that name, if there was one.
+        body: The answer itself; of an error, the text that SageMaker would store as the failure.
+    """
+
+    status: int
+    content_type: str | None
+    body: bytes
+
+
+class ContainerInstance:
+    """A model container; every method may be called from any thread, and several invocations may run at once.
+
+    Args:
+        archive: The model.tar.gz.
+        environment: The Model's environment variables.
+        serving: The Python 3.8 environment to run in; it is read only, packages install into an overlay.
+        workdir: A folder of this instance alone: /opt/ml, overlay, logs (`container.log` has everything printed).
+        threads: How many threads a numerical library may use in one worker.
+    """
+
+    def __init__(
+        self,
+        archive: Path,
+        environment: Mapping[str, str],
+        serving: ServingEnvironment,
+        workdir: Path,
+        threads: int = 1,
+    ) -> None:
+        self.log = workdir.absolute() / "container.log"
+        self._archive = archive
+        self._environment = dict(environment)
+        self._serving = serving
+        self._workdir = workdir.absolute()
+        self._threads = threads
+        self._lock = threading.Lock()  # guards what follows
+        self._process: subprocess.Popen[bytes] | None = None
+        self._pool: urllib3.HTTPConnectionPool | None = None
+        self._reserved: list[int] = []
+        self._launches = 0
+        self._started_at = 0.0
+        self._startup_seconds: float | None = None
+        self._stopped = False
+
+    @property
+    def alive(self) -> bool:
+        """Whether the container's processes run; a model that still loads counts."""
+        process = self._process
+        return process is not None and process.poll() is None
+
+    @property
+    def pid(self) -> int | None:
+        """Process id of the supervisor, the root of the container's process tree; None before `start`."""
+        process = self._process
+        return None if process is None else process.pid
+
+    @property
+    def startup_seconds(self) -> float | None:
+        """Seconds from `start` until the model was ready; None before that."""
+        return self._startup_seconds
+
+    def start(self) -> None:
+        """Unpack the archive and launch the processes; returns without waiting for them.
+
+        Raises:
+            ArchiveRefused: The archive cannot be unpacked safely.
+        """
+        with self._lock:
+            if self._process is not None or self._stopped:
+                raise ContainerError("A container starts once: make another instance of it.")
+            self._started_at = time.monotonic()
+            archives.unpack(self._archive, self._folder("ml") / "model")
+            self._launch(self._serving.overlay(self._workdir / "overlay"))
+
+    def wait_ready(self, timeout: float) -> None:
+        """Return when a worker has loaded the model; TorchServe's /ping says healthy long before that.
+
+        Raises:
+            ContainerFailed: model_fn failed, the container ended, or `timeout` seconds went by.
+        """
+        deadline = time.monotonic() + timeout
+        while not self._is_model_loaded():
+            if not self.alive:
+                self._relaunch_or_fail()
+            elif (reason := container_log.load_failure(self.log)) is not None:
+                raise ContainerFailed(f"The model could not be loaded: {reason} (log: {self.log}).")
+            elif time.monotonic() > deadline:
+                raise ContainerFailed(f"The model was not ready within {timeout:g} s (log: {self.log}).")
+            time.sleep(_POLL_SECONDS)
+        self._startup_seconds = time.monotonic() - self._started_at
+
+    def ping(self) -> bool:
+        """Whether the container's health check passes, as SageMaker asks it: GET /ping, status 200 within 2 s."""
+        try:
+            return self._request("GET", "/ping", timeout=_PING_SECONDS).status == 200  # noqa: PLR2004
+        except (urllib3.exceptions.HTTPError, ContainerDied):
+            return False
+
+    def invoke(  # noqa: PLR0913 - one keyword for each header that SageMaker hands on
+        self,
+        body: bytes,
+        *,
+        content_type: str | None = None,
+        accept: str | None = None,
+        custom_attributes: str | None = None,
+        inference_id: str | None = None,
+        timeout: float,
+    ) -> Answer:
+        """Post one request to /invocations and wait for the answer; a header that is None is left out.
+
+        After a timeout the worker goes on with that request, and the next one waits behind it until the worker is
+        done or TorchServe replaces it (SAGEMAKER_MODEL_SERVER_TIMEOUT).
+
+        Args:
+            body: The request's body.
+            content_type: The header of that name; without it the handler's input_fn sees None.
+            accept: The header of that name; without it the toolkit takes application/json.
+            custom_attributes: X-Amzn-SageMaker-Custom-Attributes.
+            inference_id: X-Amzn-SageMaker-Inference-Id.
+            timeout: Seconds without a byte of an answer.
+
+        Raises:
+            ContainerTimeout: There was no answer within `timeout`.
+            ContainerDied: The container is not running, or closed the connection before it answered.
+        """
+        headers = {
+            "Content-Type": content_type,
+            "Accept": accept,
+            "X-Amzn-SageMaker-Custom-Attributes": custom_attributes,
+            "X-Amzn-SageMaker-Inference-Id": inference_id,
+        }
+        given = {name: value for name, value in headers.items() if value is not None}
+        try:
+            answer = self._request("POST", "/invocations", body=body, headers=given, timeout=timeout)
+        except urllib3.exceptions.ReadTimeoutError as error:
+            raise ContainerTimeout(f"The container did not answer within {timeout:g} s.") from error
+        except urllib3.exceptions.HTTPError as error:
+            raise ContainerDied(f"The container closed the connection before it answered: {error}.") from error
+        return Answer(answer.status, answer.headers.get("Content-Type"), answer.data)
+
+    def stop(self) -> None:
+        """End every process of the container; a second call does nothing."""
+        with self._lock:
+            self._stopped = True
+            process, pool = self._process, self._pool
+            if process is not None and process.stdin is not None:
+                process.stdin.close()  # the supervisor's sign to end the tree
+                try:
+                    process.wait(_END_SECONDS)
+                except subprocess.TimeoutExpired:
+                    raise ContainerError(
+                        f"The container's processes did not end within {_END_SECONDS:g} s; end process {process.pid}."
+                    ) from None
+            if pool is not None:
+                pool.close()
+            ports.release(self._reserved)
+            self._reserved = []
+
+    def _launch(self, overlay: Overlay) -> None:
+        self._launches += 1
+        self._reserved = ports.reserve(4)
+        chosen = Ports.of(self._reserved)
+        scratch = Path(tempfile.mkdtemp(prefix="container-"))  # short: sockets live in it; the supervisor removes it
+        base, home, run, logs = (self._folder(name) for name in ("ml", "home", "run", "logs"))
+        folders = Folders(base=base, home=home, run=run, logs=logs, scratch=scratch)
+        command = [
+            sys.executable, "-I", "-S", str(_SUPERVISOR), str(_GRACE_SECONDS), str(scratch),
+            str(overlay.python), str(_LAUNCHER), str(scratch / "torchserve.properties"),
+        ]  # fmt: skip
+        with self.log.open("ab") as log:
+            self._process = subprocess.Popen(  # noqa: S603 - our own scripts, no shell
+                command,
+                stdin=subprocess.PIPE,
+                stdout=log,
+                stderr=log,
+                cwd=folders.run,
+                env=container_environment(
+                    self._environment, overlay=overlay, folders=folders, ports=chosen, threads=self._threads
+                ),
+                start_new_session=True,  # Ctrl-C is the owner's to handle
+            )
+        self._pool = urllib3.HTTPConnectionPool("127.0.0.1", chosen.http, maxsize=16, retries=False)
+
+    def _relaunch_or_fail(self) -> None:
+        with self._lock:
+            if self._stopped:
+                raise ContainerFailed("The container was stopped before it was ready.")
+            if self._process is None:
+                raise ContainerError("The container was not started.")
+            if self._launches < _LAUNCHES and container_log.port_clash(self.log):
+                ports.release(self._reserved)
+                self.log.replace(self.log.with_suffix(f".{self._launches}.log"))
+                self._launch(Overlay(self._workdir / "overlay"))
+                return
+            reason = container_log.end_reason(self.log)
+            code = self._process.returncode
+        raise ContainerFailed(f"The container ended with exit code {code}: {reason} (log: {self.log}).")
+
+    def _is_model_loaded(self) -> bool:
+        try:
+            answer = self._request("GET", f"/models/{MODEL_NAME}", timeout=_PING_SECONDS)
+        except (urllib3.exceptions.HTTPError, ContainerDied):
+            return False
+        if answer.status != 200:  # noqa: PLR2004
+            return False
+        # The URL tells it from another container's TorchServe, should that have got the port in between.
+        mine = [version for version in answer.json() if version["modelUrl"] == str(self._workdir / "ml" / "model")]
+        return any(worker["status"] == "READY" for version in mine for worker in version["workers"])
+
+    def _request(
+        self,
+        method: str,
+        path: str,
+        *,
+        body: bytes | None = None,
+        headers: Mapping[str, str] | None = None,
+        timeout: float,
+    ) -> urllib3.BaseHTTPResponse:
+        pool = self._pool
+        if pool is None or self._stopped or not self.alive:
+            raise ContainerDied("The container is not running.")
+        limits = urllib3.Timeout(connect=min(timeout, _CONNECT_SECONDS), read=timeout)
+        return pool.request(method, path, body=body, headers=headers, timeout=limits)
+
+    def _folder(self, name: str) -> Path:
+        folder = self._workdir / name
+        folder.mkdir(parents=True, exist_ok=True)
+        return folder

@@ -1,0 +1,127 @@
+"""What containers need of this machine, looked for before any work begins."""
+
+import os
+import platform
+import re
+import shutil
+import subprocess
+from pathlib import Path
+
+import uv
+
+from async_endpoint.emulator.containers.errors import MissingRequirement
+
+PYTHON_VARIABLE = "ASYNC_ENDPOINT_PYTHON38"
+PYTHON_VERSION = (3, 8)
+MINIMUM_JAVA = 17
+
+_SECONDS = 30.0  # for asking a program its version
+_GET_PYTHON = (
+    "install it with `pyenv install 3.8.18` or `uv python install 3.8`, "
+    f"or set {PYTHON_VARIABLE} to the path of a Python 3.8"
+)
+_GET_JAVA = "install a JRE, e.g. `apt-get install openjdk-17-jre-headless`, or set JAVA_HOME to one"
+
+
+def missing() -> list[str]:
+    """One sentence for each thing that this machine lacks and that nothing here can fetch by itself; empty when fit.
+
+    Python 3.8 is not among them: `environment.prepare` has uv install it when there is none.
+    """
+    sentences = []
+    for require in (require_platform, require_java):
+        try:
+            require()
+        except MissingRequirement as error:
+            sentences.append(str(error))
+    return sentences
+
+
+def require_platform() -> None:
+    """Raise unless this is Linux on x86-64: the image's torch 1.11 and the process supervision exist for no other."""
+    system, machine = platform.system(), platform.machine()
+    if (system, machine) != ("Linux", "x86_64"):
+        raise MissingRequirement(
+            f"Model containers run on Linux x86_64 only and this is {system} {machine}; use such a machine or a VM."
+        )
+
+
+def require_java() -> Path:
+    """The Java that TorchServe will run: of JAVA_HOME when set, else the first on PATH.
+
+    Raises:
+        MissingRequirement: There is none, or it is older than 17.
+    """
+    home = os.environ.get("JAVA_HOME")
+    found = shutil.which("java", path=f"{home}/bin") if home else shutil.which("java")
+    if found is None:
+        where = f"under JAVA_HOME ({home})" if home else "on PATH"
+        raise MissingRequirement(f"TorchServe needs Java {MINIMUM_JAVA} or later and none is {where}: {_GET_JAVA}.")
+    major = _java_version(found)
+    if major is None or major < MINIMUM_JAVA:
+        has = "does not tell its version" if major is None else f"is Java {major}"
+        raise MissingRequirement(f"TorchServe needs Java {MINIMUM_JAVA} or later and {found} {has}: {_GET_JAVA}.")
+    return Path(found)
+
+
+def find_python() -> Path | None:
+    """A Python 3.8 on this machine: the variable's, pyenv's, the one on PATH, then uv's own; None when there is none.
+
+    Raises:
+        MissingRequirement: ASYNC_ENDPOINT_PYTHON38 is set to something that is not a Python 3.8.
+    """
+    if chosen := os.environ.get(PYTHON_VARIABLE):
+        if not _is_wanted_python(chosen):
+            raise MissingRequirement(f"{PYTHON_VARIABLE} is {chosen}, which is not a Python 3.8: {_GET_PYTHON}.")
+        return Path(chosen)
+    pyenv = Path(os.environ.get("PYENV_ROOT") or Path.home() / ".pyenv")
+    candidates = [str(path) for path in sorted(pyenv.glob("versions/3.8.*/bin/python3.8"), reverse=True)]
+    if on_path := shutil.which("python3.8"):
+        candidates.append(on_path)
+    candidates.extend(_managed_by_uv())
+    return next((Path(candidate) for candidate in candidates if _is_wanted_python(candidate)), None)
+
+
+def install_python() -> Path:
+    """Have uv install its own Python 3.8.
+
+    Raises:
+        MissingRequirement: uv could not, e.g. for want of network.
+    """
+    done = _ask([uv.find_uv_bin(), "python", "install", "3.8"], seconds=600)
+    found = find_python() if done is not None else None
+    if found is None:
+        raise MissingRequirement(f"Python 3.8 is missing and uv could not fetch it: {_GET_PYTHON}.")
+    return found
+
+
+def _managed_by_uv() -> list[str]:
+    command = [uv.find_uv_bin(), "python", "find", "3.8", "--no-project", "--managed-python", "--no-python-downloads"]
+    return (_ask(command) or "").split("\n")[:1]
+
+
+def _is_wanted_python(program: str) -> bool:
+    # A pyenv shim named python3.8 exists, and fails, when no 3.8 is selected: only running it tells.
+    return (_ask([program, "-c", "import sys; print(sys.version_info[:2])"]) or "").strip() == str(PYTHON_VERSION)
+
+
+def _java_version(program: str) -> int | None:
+    said = re.search(r'version "(?:1\.)?(\d+)', _ask([program, "-version"]) or "")
+    return int(said.group(1)) if said else None
+
+
+def _ask(command: list[str], seconds: float = _SECONDS) -> str | None:
+    """What the program printed, both streams; None when it cannot be run or fails."""
+    try:
+        done = subprocess.run(  # noqa: S603 - programs found on this machine, no shell
+            command,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            timeout=seconds,
+            check=False,
+            text=True,
+        )
+    except (OSError, subprocess.TimeoutExpired):
+        return None
+    return done.stdout if done.returncode == 0 else None

@@ -1,0 +1,120 @@
+"""Runs one container's process tree and leaves nothing of it behind. A script: standard library only.
+
+    python supervisor.py GRACE_SECONDS SCRATCH_FOLDER PROGRAM ARGUMENT...
+
+Standard input is a pipe whose other end the owner holds and never writes to. When it closes — the owner stopped the
+container, or died of anything at all, `kill -9` included — or on SIGTERM, the program gets SIGTERM, then
+GRACE_SECONDS, then every descendant gets SIGKILL. When the program ends by itself the descendants go the same way.
+Either way the scratch folder is removed, and the exit code is the program's (128 + signal when one ended it).
+
+Descendants cannot escape by making their own session or by losing their parent: this process is a subreaper
+(prctl(2), PR_SET_CHILD_SUBREAPER), so every orphan among them becomes its child.
+"""
+
+import contextlib
+import ctypes
+import os
+import select
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+_PR_SET_CHILD_SUBREAPER = 36
+
+
+class _Tree:
+    """The program and whatever descends from it."""
+
+    def __init__(self, command: list[str]) -> None:
+        ctypes.CDLL(None).prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+        # A wake-up pipe turns SIGTERM and SIGCHLD into something select can wait for together with standard input.
+        self._wake, wake = os.pipe()
+        os.set_blocking(self._wake, False)
+        os.set_blocking(wake, False)
+        self._stopping = False
+        signal.signal(signal.SIGCHLD, lambda *_: None)
+        signal.signal(signal.SIGTERM, self._on_terminate)
+        signal.set_wakeup_fd(wake, warn_on_full_buffer=False)
+        self._program = subprocess.Popen(command, stdin=subprocess.DEVNULL, start_new_session=True)  # noqa: S603
+        self._code: int | None = None
+
+    def wait(self) -> None:
+        """Return when the program has ended, the owner has gone, or SIGTERM came."""
+        while not self._stopping and self._code is None:
+            readable, _, _ = select.select([0, self._wake], [], [])
+            if 0 in readable and not os.read(0, 1):
+                return
+            self._reap()
+
+    def end(self, grace: float) -> int:
+        """End the program and every descendant; return the program's exit code."""
+        if self._code is None:
+            os.kill(self._program.pid, signal.SIGTERM)
+        deadline = time.monotonic() + grace
+        while self._code is None and time.monotonic() < deadline:
+            select.select([self._wake], [], [], deadline - time.monotonic())
+            self._reap()
+        # Some may be forking: look again until there is no child left to wait for.
+        while self._reap():
+            for pid in _descendants(os.getpid()):
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(pid, signal.SIGKILL)
+            select.select([self._wake], [], [], 0.1)
+        return self._code or 0
+
+    def _reap(self) -> bool:
+        """Collect every ended child; whether any child is left."""
+        with contextlib.suppress(BlockingIOError):
+            os.read(self._wake, 4096)
+        while True:
+            try:
+                pid, status = os.waitpid(-1, os.WNOHANG)
+            except ChildProcessError:
+                return False
+            if pid == 0:
+                return True
+            if pid == self._program.pid:
+                code = os.waitstatus_to_exitcode(status)
+                self._code = code if code >= 0 else 128 - code
+
+    def _on_terminate(self, *_: object) -> None:
+        self._stopping = True
+
+
+def _descendants(root: int) -> Iterator[int]:
+    """Ids of all living descendants, by the parents that /proc tells."""
+    children: dict[int, list[int]] = {}
+    for entry in Path("/proc").iterdir():
+        if entry.name.isdigit():
+            try:
+                stat = (entry / "stat").read_bytes()
+            except (FileNotFoundError, ProcessLookupError):
+                continue
+            # The second field is the name in brackets and may hold spaces; the parent's id is two fields after it.
+            parent = int(stat.rpartition(b")")[2].split()[1])
+            children.setdefault(parent, []).append(int(entry.name))
+    pending = children.get(root, [])
+    while pending:
+        pid = pending.pop()
+        pending.extend(children.get(pid, []))
+        yield pid
+
+
+def main(arguments: list[str]) -> int:
+    """Run the program named by the arguments to its end, or its owner's."""
+    grace, scratch, *command = arguments
+    tree = _Tree(command)
+    try:
+        tree.wait()
+    finally:
+        code = tree.end(float(grace))
+        shutil.rmtree(scratch, ignore_errors=True)
+    return code
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,105 @@
+"""The environment variables of a container: the Model's own, and what makes it fit beside others on one machine."""
+
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from async_endpoint.emulator.containers.environment import Overlay
+
+# Of the host's variables a container sees these only: no credentials, no Python or pip settings.
+_INHERITED = (
+    "JAVA_HOME", "LANG", "LC_ALL", "LD_LIBRARY_PATH", "TZ",
+    "PIP_CERT", "REQUESTS_CA_BUNDLE", "SSL_CERT_DIR", "SSL_CERT_FILE",  # the company's root certificates
+    "OPENBLAS_CORETYPE", "OPENBLAS_L2_SIZE",  # without which numpy's OpenBLAS fails on some processors
+)  # fmt: skip
+
+# A quick start matters more than peak throughput: C1 only, the serial collector, few threads' worth of heap at first.
+_JAVA_OPTIONS = "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC -Xshare:auto -Xms32m -Xmx1g"
+
+
+@dataclass(frozen=True)
+class Folders:
+    """Where one container keeps what; all private to it."""
+
+    base: Path
+    home: Path
+    run: Path
+    logs: Path
+    scratch: Path
+
+    @property
+    def model(self) -> Path:
+        """What is /opt/ml/model in an image."""
+        return self.base / "model"
+
+
+@dataclass(frozen=True)
+class Ports:
+    """The loopback ports of one container."""
+
+    http: int
+    metrics: int
+    grpc_inference: int
+    grpc_management: int
+
+    @classmethod
+    def of(cls, ports: Sequence[int]) -> "Ports":
+        """From four numbers."""
+        return cls(*ports)
+
+
+def container_environment(
+    model: Mapping[str, str], *, overlay: Overlay, folders: Folders, ports: Ports, threads: int
+) -> dict[str, str]:
+    """All variables of a container's processes.
+
+    The Model's variables win over the defaults and lose against what keeps the container apart from the rest of the
+    machine: addresses, folders, the interpreter, and the number of threads.
+
+    Args:
+        model: The Model's `Environment`.
+        overlay: The container's own environment.
+        folders: Its folders.
+        ports: Its ports.
+        threads: How many threads each numerical library may use in one worker.
+    """
+    inherited = {name: os.environ[name] for name in _INHERITED if name in os.environ}
+    defaults = {
+        # One worker, as on an instance with one GPU; unset, TorchServe would start one per core of this machine.
+        "SAGEMAKER_MODEL_SERVER_WORKERS": "1",
+        "TS_DISABLE_SYSTEM_METRICS": "true",  # spares a Python process every minute
+        "PIP_DISABLE_PIP_VERSION_CHECK": "1",
+        "PIP_NO_INPUT": "1",
+        "PYTHONUNBUFFERED": "1",
+    }
+    return inherited | defaults | dict(model) | _apart(overlay, folders, ports) | _thread_caps(threads)
+
+
+def _apart(overlay: Overlay, folders: Folders, ports: Ports) -> dict[str, str]:
+    http = f"http://127.0.0.1:{ports.http}"
+    return {
+        "PATH": f"{overlay.bin}{os.pathsep}{os.environ.get('PATH', os.defpath)}",
+        "HOME": str(folders.home),
+        "TMPDIR": str(folders.scratch),
+        "TEMP": str(folders.scratch),  # TorchServe's word for it; its worker sockets live there
+        "SAGEMAKER_BASE_DIR": str(folders.base),
+        "LOG_LOCATION": str(folders.logs),
+        "METRICS_LOCATION": str(folders.logs),
+        "JDK_JAVA_OPTIONS": _JAVA_OPTIONS,
+        # One address for both, as the toolkit has it.
+        "TS_INFERENCE_ADDRESS": http,
+        "TS_MANAGEMENT_ADDRESS": http,
+        "TS_METRICS_ADDRESS": f"http://127.0.0.1:{ports.metrics}",
+        "TS_GRPC_INFERENCE_ADDRESS": "127.0.0.1",
+        "TS_GRPC_MANAGEMENT_ADDRESS": "127.0.0.1",
+        "TS_GRPC_INFERENCE_PORT": str(ports.grpc_inference),
+        "TS_GRPC_MANAGEMENT_PORT": str(ports.grpc_management),
+        # The image's TorchServe has no tokens yet; in 0.12 every call would need one.
+        "TS_DISABLE_TOKEN_AUTHORIZATION": "true",
+    }
+
+
+def _thread_caps(threads: int) -> dict[str, str]:
+    names = ("OMP", "MKL", "OPENBLAS", "NUMEXPR", "RAYON")
+    return {f"{name}_NUM_THREADS": str(threads) for name in names}

@@ -1,0 +1,159 @@
+"""One instance of a variant: it fetches the model's archive from S3 and runs the serving container on it."""
+
+import hashlib
+import logging
+import shutil
+import threading
+from collections.abc import Mapping
+from itertools import count
+from pathlib import Path
+from typing import Any
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from async_endpoint.emulator.backends import Backends
+from async_endpoint.emulator.containers.environment import ServingEnvironment
+from async_endpoint.emulator.containers.errors import ContainerDied
+from async_endpoint.emulator.containers.instance import Answer, ContainerInstance
+from async_endpoint.protocol.locations import S3Location
+
+logger = logging.getLogger(__name__)
+
+
+class ModelUnavailable(Exception):  # noqa: N818 - reads as what happened
+    """The model's archive cannot be fetched; the message says why, in AWS's words where they are known."""
+
+
+class ArchiveCache:
+    """Archives by the version that S3 holds, so that the second instance starts without a download; thread-safe."""
+
+    def __init__(self, backends: Backends) -> None:
+        self._backends = backends
+        self._folder = backends.workdir / "archives"
+        self._lock = threading.Lock()
+
+    def fetch(self, url: str) -> Path:
+        """The local copy of the archive at an `s3://` URL.
+
+        Raises:
+            ModelUnavailable: No such object, or S3 does not answer.
+        """
+        place = S3Location.parse(url)
+        with self._lock:
+            try:
+                etag = self._backends.s3.head_object(Bucket=place.bucket, Key=place.key)["ETag"]
+                name = hashlib.sha256(f"{place.uri} {etag}".encode()).hexdigest()[:16]
+                path = self._folder / f"{name}.tar.gz"
+                if not path.exists():
+                    self._folder.mkdir(parents=True, exist_ok=True)
+                    part = path.with_suffix(".part")
+                    self._backends.s3.download_file(place.bucket, place.key, str(part))
+                    part.rename(path)
+            except (BotoCoreError, ClientError) as error:
+                raise ModelUnavailable(
+                    f"Could not find model data at {url}. Please ensure that the role can read it. ({error})"
+                ) from error
+        return path
+
+
+class InstanceFactory:
+    """Makes the instances of a region.
+
+    Args:
+        backends: Where archives are read, and the folder in which instances work.
+        serving: The Python environment that stands in for the image.
+        threads: Computing threads of each instance.
+    """
+
+    def __init__(self, backends: Backends, serving: ServingEnvironment, *, threads: int) -> None:
+        self.archives = ArchiveCache(backends)
+        self.serving = serving
+        self.threads = threads
+        self._folder = backends.workdir / "instances"
+        self._numbers = count(1)
+
+    def make(self, endpoint_name: str, model: Mapping[str, Any]) -> "ModelInstance":
+        """A new instance of a model, not yet started."""
+        instance_id = f"i-{next(self._numbers):08x}"
+        return ModelInstance(self, instance_id, self._folder / f"{endpoint_name}-{instance_id}", model)
+
+
+class ModelInstance:
+    """One instance: archive and container; thread-safe."""
+
+    def __init__(self, factory: InstanceFactory, instance_id: str, folder: Path, model: Mapping[str, Any]) -> None:
+        self.instance_id = instance_id
+        self._factory = factory
+        self._folder = folder
+        self._model = model
+        self._lock = threading.Lock()
+        self._container: ContainerInstance | None = None
+        self._stopped = False
+
+    @property
+    def alive(self) -> bool:
+        """Whether the container's process runs."""
+        container = self._container
+        return container is not None and container.alive
+
+    def start(self) -> None:
+        """Fetch the archive and start the container.
+
+        Raises:
+            ModelUnavailable: The archive cannot be fetched.
+        """
+        definition = self._model["PrimaryContainer"]
+        archive = self._factory.archives.fetch(definition["ModelDataUrl"])
+        with self._lock:
+            if self._stopped:
+                raise ContainerDied("The instance was stopped before it started.")
+            self._folder.mkdir(parents=True, exist_ok=True)
+            self._container = ContainerInstance(
+                archive,
+                definition.get("Environment", {}),
+                self._factory.serving,
+                self._folder,
+                threads=self._factory.threads,
+            )
+            self._container.start()
+
+    def wait_ready(self, timeout: float) -> None:
+        """Wait until the model answers; raises the container's reason when it never will."""
+        container = self._running()
+        container.wait_ready(timeout)
+        logger.info("instance %s answers after %.1f s", self.instance_id, container.startup_seconds or 0.0)
+
+    def invoke(  # noqa: PLR0913 - the parts of one HTTP request
+        self,
+        body: bytes,
+        *,
+        content_type: str | None,
+        accept: str | None,
+        custom_attributes: str | None,
+        inference_id: str | None,
+        timeout: float,
+    ) -> Answer:
+        """Post one request to the container; see `ContainerInstance.invoke`."""
+        return self._running().invoke(
+            body,
+            content_type=content_type,
+            accept=accept,
+            custom_attributes=custom_attributes,
+            inference_id=inference_id,
+            timeout=timeout,
+        )
+
+    def stop(self) -> None:
+        """End every process of the instance; its log stays, the unpacked model goes."""
+        with self._lock:
+            self._stopped = True
+            container = self._container
+        if container is not None:
+            container.stop()
+            shutil.rmtree(self._folder / "ml", ignore_errors=True)
+
+    def _running(self) -> ContainerInstance:
+        container = self._container
+        if container is None:
+            raise ContainerDied("The instance has no container.")
+        return container

@@ -1,0 +1,146 @@
+"""All contact with ministack: what it lets one plug in, and the private parts that it does not.
+
+ministack has no plug-in interface. This file alone knows the names below; they were read from release 1.5.33, which is
+pinned for that reason, and a contract test says which of them a newer release has moved.
+
+Importing it imports ministack, which reads its settings from the environment at that moment: `local` sets them.
+"""
+
+import logging
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any
+
+import ministack.app
+from hypercorn.asyncio import serve as hypercorn_serve
+from hypercorn.config import Config
+from ministack.core import router
+from ministack.core.responses import get_account_id, get_region
+from ministack.services import cloudwatch
+from ministack.services.cloudformation import provisioners, stacks
+
+from async_endpoint.emulator.cloudformation import ResourceType
+from async_endpoint.emulator.region import Region
+from async_endpoint.emulator.sagemaker_api import Response
+
+Handler = Callable[[Region, str, Mapping[str, str], bytes], Response]
+Observe = Callable[[str, str, str, str, Mapping[str, str], float | None, Mapping[str, float]], None]
+
+_SHUTDOWN_SECONDS = 1.0
+
+
+def add_service(name: str, target_prefix: str, handler: Handler, regions: Callable[[str, str], Region]) -> None:
+    """Answer a service's requests with `handler(region, path, headers, body)`.
+
+    Args:
+        name: The service's signing name, by which requests are told apart.
+        target_prefix: What its X-Amz-Target begins with.
+        handler: Answers one request; it must not block.
+        regions: The region of an account's number and a region's name.
+    """
+
+    async def handle(
+        method: str, path: str, headers: Mapping[str, str], body: bytes, query: Mapping[str, Any]
+    ) -> Response:
+        del method, query
+        return handler(regions(get_account_id(), get_region()), path, headers, body)
+
+    ministack.app.SERVICE_HANDLERS[name] = handle
+    # Without a pattern of its own the first request makes the router load every one of botocore's models (400 MB).
+    router.SERVICE_PATTERNS[name] = {"target_prefixes": [target_prefix], "credential_scope": name}
+
+
+def add_resource_type(name: str, resource: ResourceType, regions: Callable[[str, str], Region]) -> None:
+    """Let CloudFormation create, update and delete resources of a type."""
+
+    def create(logical_id: str, properties: Mapping[str, Any], stack_name: str) -> tuple[str, dict[str, str]]:
+        del stack_name
+        return resource.handler.create(regions(get_account_id(), get_region()), logical_id, properties)
+
+    def update(
+        physical_id: str, old: Mapping[str, Any], new: Mapping[str, Any], stack_name: str
+    ) -> tuple[str, dict[str, str]]:
+        del stack_name
+        return resource.handler.update(regions(get_account_id(), get_region()), physical_id, old, new)
+
+    def delete(physical_id: str, properties: Mapping[str, Any]) -> None:
+        resource.handler.delete(regions(get_account_id(), get_region()), physical_id, properties)
+
+    provisioners._RESOURCE_HANDLERS[name] = {"create": create, "update": update, "delete": delete}  # noqa: SLF001
+    provisioners._REPLACING_PROPERTIES[name] = resource.replacing  # noqa: SLF001
+    if resource.blocks:
+        _run_on_worker_thread(name)
+
+
+def replace_alarm_evaluation() -> None:
+    """Leave the state of alarms to others: ministack's own evaluation ignores dimensions, M of N and missing data."""
+    cloudwatch._evaluate_alarm = lambda _: None  # noqa: SLF001
+    cloudwatch._evaluate_all_alarms = lambda: None  # noqa: SLF001
+
+
+def observe_metrics(observe: Observe) -> None:
+    """Report every datum that reaches the emulated CloudWatch.
+
+    Args:
+        observe: Called with account, region, namespace, name, dimensions, epoch seconds (None: now) and a statistic set
+            (SampleCount, Sum, Minimum, Maximum).
+    """
+    store = cloudwatch._store_datum  # noqa: SLF001
+    record = cloudwatch.record_metric
+
+    def store_and_observe(  # noqa: PLR0913, PLR0917 - the signature is ministack's
+        namespace: str,
+        name: str,
+        dimensions: dict[str, str],
+        at: float,
+        unit: str,
+        value: float | None,
+        values: list[float] | None,
+        counts: list[float] | None,
+        statistics: dict[str, float] | None,
+    ) -> None:
+        store(namespace, name, dimensions, at, unit, value, values, counts, statistics)
+        for summary in _statistic_sets(value, values, counts, statistics):
+            observe(get_account_id(), get_region(), namespace, name, dimensions, at, summary)
+
+    def record_and_observe(
+        namespace: str, name: str, value: float, unit: str = "None", dimensions: dict[str, str] | None = None
+    ) -> None:
+        record(namespace, name, value, unit, dimensions)
+        for summary in _statistic_sets(value, None, None, None):
+            observe(get_account_id(), get_region(), namespace, name, dimensions or {}, None, summary)
+
+    cloudwatch._store_datum = store_and_observe  # noqa: SLF001
+    cloudwatch.record_metric = record_and_observe
+
+
+async def serve(port: int, stop: Callable[[], Awaitable[object]]) -> None:
+    """Serve the local AWS on 127.0.0.1 until `stop()` returns."""
+    config = Config()
+    config.bind = [f"127.0.0.1:{port}"]
+    config.keep_alive_timeout = 75
+    config.graceful_timeout = _SHUTDOWN_SECONDS
+    config.shutdown_timeout = _SHUTDOWN_SECONDS
+    config.loglevel = "WARNING"
+    logging.getLogger("hypercorn.access").setLevel(logging.WARNING)
+    await hypercorn_serve(ministack.app.app, config, shutdown_trigger=stop)
+
+
+def _run_on_worker_thread(resource_type: str) -> None:
+    """Give a type's handlers a thread of their own, as ministack gives its own blocking types."""
+    others = stacks._runs_on_worker_thread  # noqa: SLF001
+    stacks._runs_on_worker_thread = lambda name: name == resource_type or others(name)  # noqa: SLF001
+
+
+def _statistic_sets(
+    value: float | None,
+    values: list[float] | None,
+    counts: list[float] | None,
+    statistics: dict[str, float] | None,
+) -> list[dict[str, float]]:
+    """The datum of PutMetricData as statistic sets: a set as it is, each distinct value as many times as counted."""
+    if statistics is not None:
+        return [statistics]
+    pairs = zip(values, counts or [1.0] * len(values), strict=True) if values is not None else [(value or 0.0, 1.0)]
+    return [
+        {"SampleCount": count, "Sum": number * count, "Minimum": number, "Maximum": number} for number, count in pairs
+    ]

@@ -1,0 +1,109 @@
+"""What becomes of a request: the object in S3, the notification in SNS and the count in CloudWatch."""
+
+import json
+import logging
+from datetime import UTC, datetime
+from typing import Any, Literal
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from async_endpoint.emulator.backends import Backends
+from async_endpoint.emulator.endpoint_metrics import EndpointMetrics
+from async_endpoint.emulator.output_config import OutputConfig
+from async_endpoint.emulator.request_queue import QueuedRequest
+from async_endpoint.protocol.locations import S3Location
+from async_endpoint.protocol.notifications import build_failure, build_success, test_notification
+from async_endpoint.scaling.clock import Clock
+
+_MAXIMUM_INCLUDED_BYTES = 128 * 1024
+
+logger = logging.getLogger(__name__)
+
+
+class Outcomes:
+    """Writes down how requests of one endpoint ended; each method ends exactly one request."""
+
+    def __init__(self, endpoint_name: str, backends: Backends, metrics: EndpointMetrics, clock: Clock) -> None:
+        self._endpoint_name = endpoint_name
+        self._backends = backends
+        self._metrics = metrics
+        self._clock = clock
+
+    def completed(self, item: QueuedRequest, body: bytes, content_type: str | None) -> None:
+        """The container answered 2xx: the answer goes to the output location, then the success topic hears of it."""
+        if item.output.output_path is not None and not self._upload(item.output_location, body, content_type):
+            reason = f"ClientError: Failed to upload the inference response to {item.output_location}."
+            self.failed(item, reason, reason.encode(), "text/plain")
+            return
+        included = "SUCCESS_NOTIFICATION_TOPIC" in item.output.included or item.output.output_path is None
+        message = build_success(
+            inference_id=item.request.inference_id or "",
+            endpoint_name=self._endpoint_name,
+            output_location=item.output_location,
+            region=self._backends.region,
+            received_time=datetime.fromtimestamp(item.received_at, UTC),
+            event_time=self._now(),
+            input_location=item.request.input_location,
+            content_type=item.request.content_type,
+            accept=item.request.accept,
+            custom_attributes=item.request.custom_attributes,
+            response_content_type=content_type,
+            response_body=body if included and len(body) <= _MAXIMUM_INCLUDED_BYTES else None,
+        )
+        self._publish(item.output.success_topic, message)
+        self._metrics.count("InvocationsProcessed")
+
+    def failed(
+        self,
+        item: QueuedRequest,
+        reason: str,
+        body: bytes,
+        content_type: str | None,
+        *,
+        status: Literal["Failed", "Expired"] = "Failed",
+    ) -> None:
+        """The request has no answer: the body goes to the failure location, then the error topic hears the reason."""
+        if item.failure_location is not None:
+            self._upload(item.failure_location, body, content_type)
+        message = build_failure(
+            inference_id=item.request.inference_id or "",
+            endpoint_name=self._endpoint_name,
+            failure_reason=reason,
+            region=self._backends.region,
+            received_time=datetime.fromtimestamp(item.received_at, UTC),
+            event_time=self._now(),
+            input_location=item.request.input_location,
+            failure_location=item.failure_location,
+            status=status,
+        )
+        self._publish(item.output.error_topic, message)
+        self._metrics.count("ExpiredRequests" if status == "Expired" else "InvocationFailures")
+
+    def test_topics(self, output: OutputConfig) -> None:
+        """Send the test message that SageMaker sends at every create, update and change of capacity."""
+        for topic in (output.success_topic, output.error_topic):
+            self._publish(topic, test_notification())
+
+    def _upload(self, location: str, body: bytes, content_type: str | None) -> bool:
+        place = S3Location.parse(location)
+        try:
+            self._backends.s3.put_object(
+                Bucket=place.bucket, Key=place.key, Body=body, ContentType=content_type or "application/octet-stream"
+            )
+        except (BotoCoreError, ClientError):
+            logger.exception("could not write %s", location)
+            self._metrics.count("ResponseUploadFailures")
+            return False
+        return True
+
+    def _publish(self, topic: str | None, message: dict[str, Any]) -> None:
+        if topic is None:
+            return
+        try:
+            self._backends.sns.publish(TopicArn=topic, Message=json.dumps(message))
+        except (BotoCoreError, ClientError):
+            logger.exception("could not notify %s", topic)
+            self._metrics.count("NotificationFailures")
+
+    def _now(self) -> datetime:
+        return datetime.fromtimestamp(self._clock.now(), UTC)

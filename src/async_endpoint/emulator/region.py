@@ -1,0 +1,110 @@
+"""One region of the local AWS: its SageMaker, its Application Auto Scaling, and the metrics that join them."""
+
+import logging
+import math
+import threading
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from uuid import uuid4
+
+from async_endpoint.emulator.alarm_states import AlarmStates
+from async_endpoint.emulator.application_autoscaling import ApplicationAutoScaling, VariantCapacities
+from async_endpoint.emulator.backends import Backends
+from async_endpoint.emulator.containers.environment import ServingEnvironment
+from async_endpoint.emulator.control_plane import ControlPlane
+from async_endpoint.emulator.endpoint import HostedEndpoint
+from async_endpoint.emulator.instances import InstanceFactory
+from async_endpoint.emulator.metric_publisher import MetricPublisher, SharedMetricStore
+from async_endpoint.scaling.alarms import MetricAlarm, State
+from async_endpoint.scaling.arns import Identity
+from async_endpoint.scaling.clock import SystemClock
+from async_endpoint.scaling.metrics import MINUTE, MetricKey
+
+logger = logging.getLogger(__name__)
+
+# AWS's own namespaces: what is in the store under them was put there by the local AWS itself.
+_OWN_NAMESPACES = ("AWS/SageMaker", "/aws/sagemaker/")
+
+
+@dataclass(frozen=True)
+class Surroundings:
+    """What every region of one local AWS shares.
+
+    Attributes:
+        endpoint_url: Where the local AWS answers.
+        workdir: A folder for what instances need.
+        serving: The Python environment that stands in for the image.
+        clock: AWS's clock.
+        threads: Computing threads of each instance.
+    """
+
+    endpoint_url: str
+    workdir: Path
+    serving: ServingEnvironment
+    clock: SystemClock
+    threads: int
+
+
+class Region:
+    """One account's region; thread-safe."""
+
+    def __init__(self, account: str, name: str, surroundings: Surroundings) -> None:
+        self.account = account
+        self.name = name
+        self._clock = surroundings.clock
+        self._store = SharedMetricStore()
+        workdir = surroundings.workdir / name
+        backends = Backends(surroundings.endpoint_url, name, account, workdir)
+        factory = InstanceFactory(backends, surroundings.serving, threads=surroundings.threads)
+
+        def new_endpoint(endpoint_name: str) -> HostedEndpoint:
+            return HostedEndpoint(endpoint_name, backends, factory, self._store, self._clock)
+
+        self.sagemaker = ControlPlane(name, account, self._clock, new_endpoint)
+        self.autoscaling = ApplicationAutoScaling(
+            Identity(name, account, lambda: str(uuid4())),
+            self._clock,
+            self._store,
+            VariantCapacities(self.sagemaker.endpoint),
+            self._note_state,
+        )
+        self._alarms = AlarmStates(backends, self.autoscaling)
+        self._changed: dict[str, tuple[State, str]] = {}
+        self._publisher = MetricPublisher(backends, self._store)
+        self._minute = math.floor(self._clock.now() / MINUTE)
+
+    def observe(
+        self, namespace: str, name: str, dimensions: Mapping[str, str], at: float | None, summary: Mapping[str, float]
+    ) -> None:
+        """Take in a datum that a client put into CloudWatch, at a moment of the wall's time (None: now)."""
+        if namespace.startswith(_OWN_NAMESPACES):
+            return
+        age = 0.0 if at is None else (time.time() - at) * self._clock.speed
+        self._store.put_statistics(MetricKey.of(namespace, name, dict(dimensions)), summary, self._clock.now() - age)
+
+    def tick(self) -> None:
+        """Sample every endpoint; when a minute of AWS's clock has ended, publish it and let alarms and scaling act."""
+        for endpoint in self.sagemaker.endpoints():
+            endpoint.sample()
+        minute = math.floor(self._clock.now() / MINUTE)
+        if minute > self._minute:
+            ended, self._minute = self._minute, minute
+            self._publisher.publish(ended * MINUTE, minute * MINUTE)
+            self._alarms.pull()
+            self.autoscaling.tick()
+            changed, self._changed = self._changed, {}
+            self._alarms.push(changed)
+
+    def _note_state(self, alarm: MetricAlarm, old: State, new: State, reason: str) -> None:
+        logger.info("alarm %s went from %s to %s: %s", alarm.name, old, new, reason)
+        self._changed[alarm.name] = (new, reason)
+
+    def stop(self) -> None:
+        """End every instance."""
+        threads = [threading.Thread(target=endpoint.stop) for endpoint in self.sagemaker.endpoints()]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()

@@ -1,0 +1,93 @@
+"""SageMaker's own queue in front of an asynchronous endpoint: it outlives every instance and every update."""
+
+import threading
+from collections import deque
+from dataclasses import dataclass
+
+from async_endpoint.emulator.output_config import OutputConfig
+from async_endpoint.protocol.invocation import InvocationRequest
+
+
+@dataclass(frozen=True)
+class QueuedRequest:
+    """An accepted request and where its outcome goes.
+
+    Attributes:
+        request: What the caller sent; its inference id is set.
+        output_location: `s3://` URI of the answer.
+        failure_location: `s3://` URI of the reason, should it fail; None without an S3FailurePath.
+        received_at: When it was accepted, in epoch seconds on AWS's clock.
+        output: The endpoint's output configuration at that moment.
+    """
+
+    request: InvocationRequest
+    output_location: str
+    failure_location: str | None
+    received_at: float
+    output: OutputConfig
+
+
+class RequestQueue:
+    """First in, first out; thread-safe. A request taken is in flight until `done` or `put_back`."""
+
+    def __init__(self) -> None:
+        self._waiting: deque[QueuedRequest] = deque()
+        self._in_flight = 0
+        self._changed = threading.Condition()
+
+    def put(self, request: QueuedRequest) -> None:
+        """Add a newly accepted request at the end."""
+        with self._changed:
+            self._waiting.append(request)
+            self._changed.notify()
+
+    def take(self, timeout: float) -> QueuedRequest | None:
+        """The oldest request, now in flight; None when there was none for `timeout` seconds of the wall's clock."""
+        with self._changed:
+            if not self._waiting:
+                self._changed.wait(timeout)
+            if not self._waiting:
+                return None
+            self._in_flight += 1
+            return self._waiting.popleft()
+
+    def put_back(self, request: QueuedRequest) -> None:
+        """Return a request whose instance was lost to the head of the queue."""
+        with self._changed:
+            self._in_flight -= 1
+            self._waiting.appendleft(request)
+            self._changed.notify()
+
+    def done(self) -> None:
+        """One request in flight has its outcome."""
+        with self._changed:
+            self._in_flight -= 1
+
+    def take_expired(self, now: float) -> list[QueuedRequest]:
+        """Remove every waiting request that is older than its RequestTTLSeconds; `now` in epoch seconds on AWS's clock.
+
+        They expire with no instance running, too; hence this and not only a check when one is taken.
+        """
+        with self._changed:
+            expired = [item for item in self._waiting if now - item.received_at > item.request.request_ttl_seconds]
+            if expired:
+                gone = set(map(id, expired))
+                self._waiting = deque(item for item in self._waiting if id(item) not in gone)
+            return expired
+
+    @property
+    def waiting(self) -> int:
+        """Requests that no instance has taken yet."""
+        with self._changed:
+            return len(self._waiting)
+
+    @property
+    def backlog(self) -> int:
+        """Requests waiting or in flight: what ApproximateBacklogSize counts by the documentation."""
+        with self._changed:
+            return len(self._waiting) + self._in_flight
+
+    def oldest_received_at(self) -> float | None:
+        """When the oldest waiting request was accepted; None with none waiting."""
+        with self._changed:
+            return self._waiting[0].received_at if self._waiting else None

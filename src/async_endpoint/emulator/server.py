@@ -1,0 +1,116 @@
+"""The local AWS's process: `python -m async_endpoint.emulator.server`, started by `local.LocalAws`."""
+
+import argparse
+import asyncio
+import logging
+import os
+import signal
+import sys
+import threading
+from collections.abc import Callable
+from pathlib import Path
+
+from async_endpoint.emulator import application_autoscaling, ministack_adapter, sagemaker_api
+from async_endpoint.emulator.cloudformation import RESOURCE_TYPES
+from async_endpoint.emulator.containers.environment import ServingEnvironment
+from async_endpoint.emulator.region import Region, Surroundings
+from async_endpoint.scaling.clock import SystemClock
+
+_SAMPLES_PER_MINUTE = 6  # of AWS's clock; the average of a minute is that of its samples
+_SHORTEST_TICK = 0.02
+
+logger = logging.getLogger(__name__)
+
+
+class Regions:
+    """Every region that was called, made when it first is; thread-safe."""
+
+    def __init__(self, surroundings: Surroundings) -> None:
+        self._surroundings = surroundings
+        self._regions: dict[tuple[str, str], Region] = {}
+        self._lock = threading.Lock()
+
+    def get(self, account: str, name: str) -> Region:
+        """The region of an account."""
+        with self._lock:
+            if (account, name) not in self._regions:
+                self._regions[account, name] = Region(account, name, self._surroundings)
+            return self._regions[account, name]
+
+    def all(self) -> list[Region]:
+        """Every region so far."""
+        with self._lock:
+            return list(self._regions.values())
+
+
+def run(surroundings: Surroundings, port: int, *, until_stdin_closes: bool) -> None:
+    """Serve until SIGTERM, SIGINT or, if asked for, the end of standard input; then end every instance."""
+    regions = Regions(surroundings)
+    ministack_adapter.add_service("sagemaker", "SageMaker.", sagemaker_api.handle, regions.get)
+    ministack_adapter.add_service(
+        "application-autoscaling", "AnyScaleFrontendService.", application_autoscaling.handle, regions.get
+    )
+    for name, resource in RESOURCE_TYPES.items():
+        ministack_adapter.add_resource_type(name, resource, regions.get)
+    ministack_adapter.replace_alarm_evaluation()
+    ministack_adapter.observe_metrics(lambda account, region, *datum: regions.get(account, region).observe(*datum))
+    ticking = threading.Event()
+    ticker = threading.Thread(target=_tick, args=(regions, surroundings.clock, ticking), name="ticker", daemon=True)
+    try:
+        asyncio.run(_serve(port, ticker.start, until_stdin_closes=until_stdin_closes))
+    finally:
+        ticking.set()
+        for region in regions.all():
+            region.stop()
+
+
+async def _serve(port: int, ready: Callable[[], None], *, until_stdin_closes: bool) -> None:
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    if until_stdin_closes:
+        watcher = threading.Thread(target=lambda: (sys.stdin.read(), loop.call_soon_threadsafe(stop.set)), daemon=True)
+        watcher.start()
+    ready()
+    await ministack_adapter.serve(port, stop.wait)
+
+
+def _tick(regions: Regions, clock: SystemClock, stopped: threading.Event) -> None:
+    """Let time pass for every region until told to stop; one region's trouble is logged and holds up no other."""
+    interval = max(_SHORTEST_TICK, clock.wall_seconds(60 / _SAMPLES_PER_MINUTE))
+    while not stopped.wait(interval):
+        for region in regions.all():
+            try:
+                region.tick()
+            except Exception:
+                logger.exception("region %s: a tick failed", region.name)
+
+
+def main() -> None:
+    """Read the command line and serve."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--port", type=int, required=True)
+    parser.add_argument("--workdir", type=Path, required=True)
+    parser.add_argument("--serving-env", type=Path, required=True)
+    parser.add_argument("--speed", type=float, default=1.0)
+    parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--until-stdin-closes", action="store_true")
+    options = parser.parse_args()
+    log_format = "%(asctime)s %(levelname)s %(name)s: %(message)s"
+    logging.basicConfig(level=logging.INFO, format=log_format, force=True)  # ministack has set it up its own way
+    for noisy in ("botocore", "urllib3", "ministack", "hypercorn"):
+        logging.getLogger(noisy).setLevel(logging.WARNING)
+    os.umask(0o077)
+    surroundings = Surroundings(
+        endpoint_url=f"http://localhost:{options.port}",
+        workdir=options.workdir,
+        serving=ServingEnvironment(options.serving_env),
+        clock=SystemClock(options.speed),
+        threads=options.threads,
+    )
+    run(surroundings, options.port, until_stdin_closes=options.until_stdin_closes)
+
+
+if __name__ == "__main__":
+    main()

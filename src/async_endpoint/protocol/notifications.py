@@ -1,0 +1,237 @@
+"""SageMaker's notifications of asynchronous inference: written by the emulator, read by everybody else.
+
+The shapes are those that AWS documents and that others captured. Delivery is at least once and unordered: what acts
+on a notification must be idempotent on its inference id. Where captures disagree the reader takes every variant.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import json
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any, Literal
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+NotificationKind = Literal["test", "success", "failure", "expired", "unknown"]
+
+_ORIGIN = {"eventVersion": "1.0", "eventSource": "aws:sagemaker"}
+_KINDS: dict[object, NotificationKind] = {"completed": "success", "failed": "failure", "expired": "expired"}
+_MAXIMUM_ENVELOPES = 3  # SNS in SQS is one; a forwarding queue or topic may add another
+
+
+class NotificationError(ValueError):
+    """A message that is not a JSON object, so that nothing can be read from it; one sentence."""
+
+
+@dataclass(frozen=True)
+class Notification:
+    """What one message says.
+
+    Attributes:
+        kind: `unknown` is a JSON object in none of the known shapes.
+        failure_location: None where the message has none: the 202's FailureLocation is then the place to look.
+        event_time: When SageMaker wrote the message; None if absent or unreadable.
+        received_time: When SageMaker received the request.
+        response_body: The answer itself, decoded, where the endpoint includes it (answers up to 128 KB).
+        raw: The message without its envelopes.
+    """
+
+    kind: NotificationKind
+    inference_id: str | None = None
+    endpoint_name: str | None = None
+    input_location: str | None = None
+    output_location: str | None = None
+    failure_location: str | None = None
+    failure_reason: str | None = None
+    event_time: datetime | None = None
+    received_time: datetime | None = None
+    response_body: bytes | None = None
+    raw: dict[str, Any] = field(default_factory=dict)
+
+
+def test_notification() -> dict[str, Any]:
+    """The message sent to both topics at each endpoint create, update, and weight or capacity update."""
+    return {**_ORIGIN, "eventName": "TestNotification"}
+
+
+# pytest would otherwise collect it wherever it is imported.
+test_notification.__test__ = False  # type: ignore[attr-defined]  # functions take attributes; typeshed does not say so
+
+
+def build_success(  # noqa: PLR0913  # one keyword for each thing the message says
+    *,
+    inference_id: str,
+    endpoint_name: str,
+    output_location: str,
+    region: str,
+    received_time: datetime,
+    event_time: datetime,
+    input_location: str | None = None,
+    content_type: str | None = None,
+    accept: str | None = None,
+    custom_attributes: str | None = None,
+    response_content_type: str | None = None,
+    response_body: bytes | None = None,
+) -> dict[str, Any]:
+    """The message of a completed inference.
+
+    Args:
+        inference_id: The request's id.
+        endpoint_name: The endpoint.
+        output_location: Where the answer lies.
+        region: The endpoint's region.
+        received_time: When the request came in; aware.
+        event_time: When this message is written; aware.
+        input_location: The request's; None where its document came inline.
+        content_type: The request's.
+        accept: The request's.
+        custom_attributes: The request's.
+        response_content_type: The answer's.
+        response_body: The answer, if the endpoint has IncludeInferenceResponseIn and it is within 128 KB.
+    """
+    message = {
+        **_common("Completed", inference_id, region, received_time, event_time),
+        "requestParameters": _given(
+            accept=accept,
+            contentType=content_type,
+            customAttributes=custom_attributes,
+            endpointName=endpoint_name,
+            inputLocation=input_location,
+        ),
+        "responseParameters": _given(contentType=response_content_type, outputLocation=output_location),
+    }
+    if response_body is not None:
+        message["responseBody"] = {"content": base64.b64encode(response_body).decode("ascii"), "encoding": "BASE64"}
+    return message
+
+
+def build_failure(  # noqa: PLR0913  # one keyword for each thing the message says
+    *,
+    inference_id: str,
+    endpoint_name: str,
+    failure_reason: str,
+    region: str,
+    received_time: datetime,
+    event_time: datetime,
+    input_location: str | None = None,
+    failure_location: str | None = None,
+    status: Literal["Failed", "Expired"] = "Failed",
+) -> dict[str, Any]:
+    """The message of an inference that failed, or that expired in the queue.
+
+    `failure_location`, where given, goes to responseParameters; AWS does not document its place.
+    """
+    message = {
+        **_common(status, inference_id, region, received_time, event_time),
+        "failureReason": failure_reason,
+        "requestParameters": _given(endpointName=endpoint_name, inputLocation=input_location),
+    }
+    if failure_location is not None:
+        message["responseParameters"] = {"failureLocation": failure_location}
+    return message
+
+
+def parse(message: str | Mapping[str, Any]) -> Notification:
+    """Read a notification, with or without the envelope that SNS puts around it on its way to SQS.
+
+    Raises:
+        NotificationError: The message is not a JSON object.
+    """
+    raw = _unwrap(message)
+    request, response = _mapping(raw, "requestParameters"), _mapping(raw, "responseParameters")
+    return Notification(
+        kind=_kind(raw),
+        inference_id=_text(raw, "inferenceId"),
+        endpoint_name=_text(request, "endpointName"),
+        input_location=_text(request, "inputLocation"),
+        output_location=_text(response, "outputLocation") or _text(raw, "outputLocation"),
+        failure_location=_text(response, "failureLocation") or _text(raw, "failureLocation"),
+        failure_reason=_text(raw, "failureReason"),
+        event_time=_time(raw, "eventTime"),
+        received_time=_time(raw, "receivedTime"),
+        response_body=_body(_mapping(raw, "responseBody")),
+        raw=raw,
+    )
+
+
+def _common(
+    status: str, inference_id: str, region: str, received_time: datetime, event_time: datetime
+) -> dict[str, Any]:
+    return {
+        "awsRegion": region,
+        "eventTime": _stamp(event_time),
+        "receivedTime": _stamp(received_time),
+        "invocationStatus": status,
+        "inferenceId": inference_id,
+        **_ORIGIN,
+        "eventName": "InferenceResult",
+    }
+
+
+def _given(**parameters: str | None) -> dict[str, str]:
+    return {name: value for name, value in parameters.items() if value is not None}
+
+
+def _stamp(moment: datetime) -> str:
+    return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def _unwrap(message: str | Mapping[str, Any]) -> dict[str, Any]:
+    """Take off the envelopes. An envelope has a text under `Message` and no event name of SageMaker's."""
+    for _ in range(_MAXIMUM_ENVELOPES):
+        content = _load(message) if isinstance(message, str) else dict(message)
+        if "eventName" in content or "invocationStatus" in content or not isinstance(content.get("Message"), str):
+            break
+        message = content["Message"]
+    return content
+
+
+def _load(text: str) -> dict[str, Any]:
+    try:
+        content = json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise NotificationError(f"A notification is not JSON ({error}): it begins {text[:60]!r}.") from error
+    if not isinstance(content, dict):
+        raise NotificationError(f"A notification is a JSON {type(content).__name__}, not an object: {text[:60]!r}.")
+    return content
+
+
+def _kind(raw: Mapping[str, Any]) -> NotificationKind:
+    if raw.get("eventName") == "TestNotification":
+        return "test"
+    return _KINDS.get(str(raw.get("invocationStatus")).lower(), "unknown")
+
+
+def _mapping(raw: Mapping[str, Any], name: str) -> Mapping[str, Any]:
+    value = raw.get(name)
+    return value if isinstance(value, dict) else {}
+
+
+def _text(raw: Mapping[str, Any], name: str) -> str | None:
+    value = raw.get(name)
+    return value if isinstance(value, str) and value else None
+
+
+def _time(raw: Mapping[str, Any], name: str) -> datetime | None:
+    try:
+        moment = datetime.fromisoformat(_text(raw, name) or "")
+    except ValueError:
+        return None
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+
+
+def _body(body: Mapping[str, Any]) -> bytes | None:
+    """Decode an embedded answer by its `encoding`; None where there is none, or where it is damaged (see `raw`)."""
+    content = body.get("content")
+    if not isinstance(content, str):
+        return None
+    if str(body.get("encoding")).upper() != "BASE64":
+        return content.encode("utf-8", "surrogatepass")
+    try:
+        return base64.b64decode(content, validate=True)
+    except (ValueError, binascii.Error):
+        return None

@@ -1,0 +1,43 @@
+"""Alarms and scaling policies as pure logic on an injected clock: one autoscaler for every caller.
+
+`AutoScaler` is the whole; `MetricStore` is what it reads, `CapacityPort` what it changes, and a `Clock` drives it.
+"""
+
+from async_endpoint.scaling.alarms import MetricAlarm, State
+from async_endpoint.scaling.arns import Identity, counted_ids, is_policy_arn
+from async_endpoint.scaling.autoscaler import AutoScaler
+from async_endpoint.scaling.capacity import CapacityPort
+from async_endpoint.scaling.clock import Clock, ManualClock, SystemClock
+from async_endpoint.scaling.errors import CapacityError, ObjectNotFoundException, ScalingError, ValidationException
+from async_endpoint.scaling.evaluation import Evaluation, evaluate
+from async_endpoint.scaling.metrics import Datapoint, MetricKey, MetricStore
+from async_endpoint.scaling.policies import StepScalingPolicy, TargetTrackingPolicy
+from async_endpoint.scaling.queries import MetricQuery, StatisticQuery
+from async_endpoint.scaling.watched_alarms import AlarmListener
+
+__all__ = [
+    "AlarmListener",
+    "AutoScaler",
+    "CapacityError",
+    "CapacityPort",
+    "Clock",
+    "Datapoint",
+    "Evaluation",
+    "Identity",
+    "ManualClock",
+    "MetricAlarm",
+    "MetricKey",
+    "MetricQuery",
+    "MetricStore",
+    "ObjectNotFoundException",
+    "ScalingError",
+    "State",
+    "StatisticQuery",
+    "StepScalingPolicy",
+    "SystemClock",
+    "TargetTrackingPolicy",
+    "ValidationException",
+    "counted_ids",
+    "evaluate",
+    "is_policy_arn",
+]

@@ -1,0 +1,174 @@
+"""Application Auto Scaling and CloudWatch's alarms for SageMaker endpoint variants, as one object that is ticked."""
+
+import dataclasses
+import math
+from collections.abc import Iterable, Sequence
+
+from async_endpoint.scaling import members
+from async_endpoint.scaling.activities import ActivityLog
+from async_endpoint.scaling.alarms import MetricAlarm
+from async_endpoint.scaling.arns import Identity
+from async_endpoint.scaling.capacity import CapacityPort
+from async_endpoint.scaling.clock import Clock
+from async_endpoint.scaling.errors import CapacityError, ValidationException
+from async_endpoint.scaling.governor import Governor
+from async_endpoint.scaling.metrics import MINUTE, MetricStore
+from async_endpoint.scaling.policies import policy_from_members
+from async_endpoint.scaling.registry import RegisteredPolicy, Registry, matches, page
+from async_endpoint.scaling.targets import ScalableTarget, TargetKey
+from async_endpoint.scaling.watched_alarms import AlarmListener, WatchedAlarms
+
+
+class AutoScaler:
+    """Scalable targets, scaling policies and alarms.
+
+    The operations take and answer the members of the API's operations of the same name; times are in epoch seconds.
+    Nothing here runs by itself and nothing is locked: the caller calls `tick` every now and then, under the same lock
+    as everything else.
+
+    Args:
+        clock: AWS's clock; alarms are evaluated at its full minutes.
+        metrics: where alarms read; whoever publishes metrics puts them there before the tick.
+        capacity: the endpoint variants.
+        on_alarm_state: called with each alarm whose state changes, the old state, the new one and the reason. Actions
+            that are scaling policies are carried out here; all others are the callback's to carry out, once a change.
+        identity: account, region and ids for the ARNs.
+    """
+
+    def __init__(
+        self,
+        clock: Clock,
+        metrics: MetricStore,
+        capacity: CapacityPort,
+        on_alarm_state: AlarmListener | None = None,
+        identity: Identity | None = None,
+    ) -> None:
+        self._clock = clock
+        self._capacity = capacity
+        self._identity = identity or Identity()
+        self._registry = Registry()
+        self._alarms = WatchedAlarms(metrics, self._identity.alarm, on_alarm_state)
+        self._log = ActivityLog(self._identity.new_id)
+        self._governor = Governor(self._registry, self._alarms, capacity, self._log)
+        self._minute = math.floor(clock.now() / MINUTE) * MINUTE
+
+    def register_scalable_target(self, **request: object) -> dict[str, object]:
+        """Register a target or change one; what an update leaves out stays as it was.
+
+        An instance count outside the bounds is brought to the nearer one, at once or when the endpoint's update ends.
+
+        Raises:
+            ValidationException: a member is missing or wrong, or the endpoint variant does not exist.
+        """
+        previous = self._registry.find_target(TargetKey.from_members(request))
+        arn = previous.arn if previous else self._identity.new_target()
+        target = ScalableTarget.from_members(request, arn, self._clock.now(), previous)
+        try:
+            self._capacity.desired(target.key.resource_id)
+        except CapacityError as error:
+            raise ValidationException(str(error)) from error
+        self._registry.put_target(target)
+        self._governor.hold_to_bounds(target.key, self._clock.now())
+        return {"ScalableTargetARN": target.arn}
+
+    def deregister_scalable_target(self, **request: object) -> dict[str, object]:
+        """Take a target out, and its policies with it.
+
+        Raises:
+            ObjectNotFoundException: it is not registered.
+        """
+        key = self._registry.target(TargetKey.from_members(request)).key
+        for policy in self._registry.policies_of(key):
+            self._remove_policy(policy)
+        self._registry.remove_target(key)
+        self._governor.forget(key)
+        return {}
+
+    def describe_scalable_targets(self, **request: object) -> dict[str, object]:
+        """Describe the targets that ServiceNamespace, ResourceIds and ScalableDimension select."""
+        found = [target.describe() for target in self._registry.targets if matches(target.key, request)]
+        return page("ScalableTargets", found, request)
+
+    def put_scaling_policy(self, **request: object) -> dict[str, object]:
+        """Make a policy or replace one; its ARN, and target tracking's alarms, keep their names.
+
+        Raises:
+            ObjectNotFoundException: the target is not registered.
+            ValidationException: a member is missing or wrong.
+        """
+        key = self._registry.target(TargetKey.from_members(request)).key
+        name = members.text(request, "PolicyName")
+        policy = policy_from_members(request, key)
+        known = self._registry.find_policy(key, name)
+        if known is None:
+            ids = (self._identity.new_id(), self._identity.new_id())
+            arn = self._identity.new_policy(key, name)
+            registered = RegisteredPolicy(key, name, arn, policy, self._clock.now(), ids)
+        else:
+            registered = dataclasses.replace(known, policy=policy)
+            kept = {alarm.name for alarm in registered.own_alarms()}
+            self._alarms.delete(alarm.name for alarm in known.own_alarms() if alarm.name not in kept)
+        self._registry.put_policy(registered)
+        for alarm in registered.own_alarms():
+            self.put_alarm(alarm)
+        return {"PolicyARN": registered.arn, "Alarms": self._alarms_of(registered)}
+
+    def delete_scaling_policy(self, **request: object) -> dict[str, object]:
+        """Delete a policy, target tracking's own alarms, and the policy's ARN from other alarms' actions.
+
+        Raises:
+            ObjectNotFoundException: it does not exist.
+        """
+        key = TargetKey.from_members(request)
+        self._remove_policy(self._registry.policy(key, members.text(request, "PolicyName")))
+        return {}
+
+    def describe_scaling_policies(self, **request: object) -> dict[str, object]:
+        """Describe the policies that ServiceNamespace, ResourceId, ScalableDimension and PolicyNames select."""
+        names = members.texts(request, "PolicyNames")
+        found = [
+            policy.describe() | {"Alarms": self._alarms_of(policy)}
+            for policy in self._registry
+            if matches(policy.target, request) and (not names or policy.name in names)
+        ]
+        return page("ScalingPolicies", found, request)
+
+    def describe_scaling_activities(self, **request: object) -> dict[str, object]:
+        """Describe the activities that ServiceNamespace, ResourceId and ScalableDimension select, newest first."""
+        found = [activity.describe() for activity in self._log if matches(activity.target, request)]
+        return page("ScalingActivities", found, request)
+
+    def activities(self) -> list[dict[str, object]]:
+        """Return every scaling activity, newest first."""
+        return [activity.describe() for activity in self._log]
+
+    def put_alarm(self, alarm: MetricAlarm) -> None:
+        """Make an alarm, or replace the settings of the one with its name, whose state then stays as it is."""
+        self._alarms.put(alarm, self._clock.now())
+
+    def delete_alarms(self, names: Iterable[str]) -> None:
+        """Delete alarms; names that do not exist are passed over."""
+        self._alarms.delete(names)
+
+    def alarms(self, names: Sequence[str] | None = None) -> list[dict[str, object]]:
+        """Return the alarms, or those of the names given, as DescribeAlarms' MetricAlarms."""
+        return [known.describe() for known in self._alarms if names is None or known.alarm.name in names]
+
+    def tick(self) -> None:
+        """Catch up with the clock: evaluate the alarms at each minute since the last tick, and scale by them."""
+        now = self._clock.now()
+        self._governor.settle(now)
+        while self._minute + MINUTE <= now:
+            self._minute += MINUTE
+            self._alarms.evaluate(self._minute)
+            self._governor.scale(self._minute)
+
+    def _remove_policy(self, policy: RegisteredPolicy) -> None:
+        self._registry.remove_policy(policy)
+        self._alarms.delete(alarm.name for alarm in policy.own_alarms())
+        self._alarms.forget_action(policy.arn)
+
+    def _alarms_of(self, policy: RegisteredPolicy) -> list[dict[str, object]]:
+        return [
+            {"AlarmName": watched.alarm.name, "AlarmARN": watched.arn} for watched in self._alarms.naming(policy.arn)
+        ]

@@ -1,0 +1,58 @@
+"""AWS's clock, injected everywhere so that the same logic runs on the wall's time, faster, or in virtual time."""
+
+import time
+from typing import Protocol
+
+
+class Clock(Protocol):
+    """Whatever tells the time on AWS's clock."""
+
+    def now(self) -> float:
+        """Return seconds since the epoch."""
+        ...
+
+
+class SystemClock:
+    """A clock that starts at the wall's time and runs `speed` times as fast from then on.
+
+    It counts on the monotonic clock, so a correction of the wall's time moves nothing.
+
+    Raises:
+        ValueError: `speed` is not above zero.
+    """
+
+    def __init__(self, speed: float = 1.0) -> None:
+        if not speed > 0:
+            raise ValueError(f"A clock's speed must be above 0, not {speed}; 1 is real time, 60 a minute each second.")
+        self.speed = speed
+        self._started_at = time.time()
+        self._started_counting = time.monotonic()
+
+    def now(self) -> float:
+        """Return seconds since the epoch, on this clock."""
+        return self._started_at + (time.monotonic() - self._started_counting) * self.speed
+
+    def wall_seconds(self, aws_seconds: float) -> float:
+        """Return how many of the wall's seconds pass while `aws_seconds` pass on this clock."""
+        return aws_seconds / self.speed
+
+
+class ManualClock:
+    """A clock that moves only when told to, in epoch seconds."""
+
+    def __init__(self, start: float = 0.0) -> None:
+        self._now = start
+
+    def now(self) -> float:
+        """Return seconds since the epoch, on this clock."""
+        return self._now
+
+    def advance(self, seconds: float) -> None:
+        """Move forward.
+
+        Raises:
+            ValueError: `seconds` is negative.
+        """
+        if seconds < 0:
+            raise ValueError(f"A clock cannot go back, so it cannot advance by {seconds} seconds.")
+        self._now += seconds

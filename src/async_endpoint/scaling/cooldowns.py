@@ -1,0 +1,54 @@
+"""Cooldowns: what a completed change still means for the next one.
+
+Source of the rules: Application Auto Scaling API reference, Cooldown, ScaleOutCooldown and ScaleInCooldown. AWS does
+not say whether they belong to a policy or to its target; here they are the target's, so that two policies cannot add
+the same instances twice.
+"""
+
+import math
+from dataclasses import dataclass
+
+from async_endpoint.scaling.targets import TargetKey
+
+
+@dataclass(frozen=True)
+class Cooldown:
+    """One target's cooldowns; ends are in epoch seconds, `out_from` is the capacity before the scale-out."""
+
+    out_until: float = -math.inf
+    out_from: int = 0
+    in_until: float = -math.inf
+
+    def base(self, current: int, at: float) -> int:
+        """Return the capacity from which a scale-out counts.
+
+        While a scale-out cools down, what it added already is part of the next one: 2 + 2 = 4, then a step of +3
+        counts from 2 and adds one. So only a larger scale-out passes.
+        """
+        return min(self.out_from, current) if at < self.out_until else current
+
+    def blocks_scale_in(self, at: float) -> bool:
+        """Tell whether a scale-in must wait. A scale-out need not: it ends this cooldown."""
+        return at < self.in_until
+
+
+class Cooldowns:
+    """The cooldowns of every target."""
+
+    def __init__(self) -> None:
+        self._by_target: dict[TargetKey, Cooldown] = {}
+
+    def of(self, target: TargetKey) -> Cooldown:
+        """Return a target's cooldowns."""
+        return self._by_target.get(target, Cooldown())
+
+    def begin(self, target: TargetKey, before: int, after: int, at: float, until: float) -> None:
+        """Start the cooldown of a change that is complete at the epoch second `at`."""
+        if after > before:
+            self._by_target[target] = Cooldown(out_until=until, out_from=self.of(target).base(before, at))
+        else:
+            self._by_target[target] = Cooldown(in_until=until)
+
+    def forget(self, target: TargetKey) -> None:
+        """Drop a target's cooldowns."""
+        self._by_target.pop(target, None)

@@ -1,0 +1,92 @@
+"""Which change, if any, the policies that fire in one minute make together.
+
+Source of the rules: Application Auto Scaling user guide, "Multiple scaling policies" and the cooldown sections.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from async_endpoint.scaling.activities import triggered
+from async_endpoint.scaling.alarms import MetricAlarm, State
+from async_endpoint.scaling.capacity import Change
+from async_endpoint.scaling.cooldowns import Cooldown
+from async_endpoint.scaling.policies import Breach, Policy, StepScalingPolicy
+from async_endpoint.scaling.targets import ScalableTarget
+
+
+@dataclass(frozen=True)
+class Firing:
+    """A policy invoked by an alarm; `values` are the datapoints that decided the alarm's state, newest first."""
+
+    policy_name: str
+    policy: Policy
+    alarm: MetricAlarm
+    state: State
+    values: tuple[float, ...]
+
+    def desired_capacity(self, capacity: int) -> int | None:
+        """Return what the policy asks for from `capacity`, or None when it asks for nothing.
+
+        Target tracking never goes against its alarm: AlarmHigh only adds and AlarmLow only removes.
+        """
+        if isinstance(self.policy, StepScalingPolicy):
+            return self.policy.desired_capacity(
+                capacity, Breach(self.values, self.alarm.threshold, self.alarm.breaches_above)
+            )
+        if not self.values or (self.tracks_inwards and self.policy.disable_scale_in):
+            return None
+        wanted = self.policy.desired_capacity(capacity, self.values[0])
+        return max(capacity, wanted) if self.alarm.breaches_above else min(capacity, wanted)
+
+    @property
+    def tracks_inwards(self) -> bool:
+        """Tell whether this is target tracking's scale-in half."""
+        return not isinstance(self.policy, StepScalingPolicy) and not self.alarm.breaches_above
+
+    def cooldown(self, *, outwards: bool) -> int:
+        """Return the seconds that the policy wants after a change in a direction."""
+        if isinstance(self.policy, StepScalingPolicy):
+            return self.policy.cooldown
+        return self.policy.scale_out_cooldown if outwards else self.policy.scale_in_cooldown
+
+
+def decide(
+    target: ScalableTarget, firings: Sequence[Firing], current: int, cooldown: Cooldown, at: float
+) -> Change | None:
+    """Return the change that the firing policies make of `current` instances, or None.
+
+    The largest capacity wins, the first policy where several ask for it. The caller leaves out target tracking's
+    scale-in unless all target-tracking policies agree to it; a step policy's scale-in needs no agreement.
+    """
+    best: tuple[int, Firing] | None = None
+    for firing in firings:
+        capacity = _allowed(target, firing, current, cooldown, at)
+        if capacity is not None and (best is None or capacity > best[0]):
+            best = (capacity, firing)
+    if best is None or best[0] == current:
+        return None
+    after, firing = best
+    return Change(
+        before=current,
+        after=after,
+        cause=triggered(firing.alarm.name, firing.state, firing.policy_name),
+        cooldown=firing.cooldown(outwards=after > current),
+    )
+
+
+def _allowed(target: ScalableTarget, firing: Firing, current: int, cooldown: Cooldown, at: float) -> int | None:
+    """Return what one policy may have within the bounds: `current` where it wants a change that must wait.
+
+    A bound never turns a change round: a scale-out of a target that stands above its maximum leaves it there.
+    """
+    wanted = firing.desired_capacity(current)
+    if wanted is None or wanted == current:
+        return wanted
+    if wanted > current:
+        if target.suspended.scaling_out:
+            return current
+        counted = firing.desired_capacity(cooldown.base(current, at))
+        return current if counted is None else max(current, min(counted, target.max_capacity))
+    if target.suspended.scaling_in or cooldown.blocks_scale_in(at):
+        return current
+    return min(current, max(wanted, target.min_capacity))

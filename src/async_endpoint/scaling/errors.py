@@ -1,0 +1,30 @@
+"""What the autoscaler refuses, under the names AWS gives it.
+
+ScalingError
+├── ValidationException      a member is missing, malformed or contradicts another
+└── ObjectNotFoundException  no such scalable target or scaling policy
+
+CapacityError stands apart: a CapacityPort raises it when the resource is gone or refuses a change.
+"""
+
+
+class ScalingError(Exception):
+    """The base of every refusal; `code` is the error code that the API answers."""
+
+    code = "InternalServiceException"
+
+
+class ValidationException(ScalingError):  # noqa: N818 - the name that the API answers
+    """A request breaks a documented rule. CloudWatch's own API spells this code `ValidationError`."""
+
+    code = "ValidationException"
+
+
+class ObjectNotFoundException(ScalingError):  # noqa: N818 - the name that the API answers
+    """A request names a scalable target or a scaling policy that does not exist."""
+
+    code = "ObjectNotFoundException"
+
+
+class CapacityError(Exception):
+    """The scaled resource does not exist, or refuses the change; the message is one sentence saying why."""

@@ -1,0 +1,85 @@
+"""Scaling by the alarms' states: gathers what fires, and has each decided change carried out."""
+
+from async_endpoint.scaling.activities import ActivityLog, bound_was_set
+from async_endpoint.scaling.capacity import CapacityChanges, CapacityPort, Change
+from async_endpoint.scaling.cooldowns import Cooldowns
+from async_endpoint.scaling.decision import Firing, decide
+from async_endpoint.scaling.policies import TargetTrackingPolicy
+from async_endpoint.scaling.registry import RegisteredPolicy, Registry
+from async_endpoint.scaling.targets import TargetKey
+from async_endpoint.scaling.watched_alarms import WatchedAlarms
+
+
+class Governor:
+    """Brings each target's instance count to what its bounds and policies ask for."""
+
+    def __init__(self, registry: Registry, alarms: WatchedAlarms, port: CapacityPort, log: ActivityLog) -> None:
+        self._registry = registry
+        self._alarms = alarms
+        self._cooldowns = Cooldowns()
+        self._changes = CapacityChanges(port, log, self._cooldowns)
+        self._unchecked: set[TargetKey] = set()
+
+    def hold_to_bounds(self, key: TargetKey, at: float) -> None:
+        """Bring a newly registered target within its bounds, now or when its update ends.
+
+        Later manual changes are left alone: bounds are enforced when they are set, and by each scaling after that.
+        """
+        self._unchecked.add(key)
+        self._check_bounds(at)
+
+    def forget(self, key: TargetKey) -> None:
+        """Drop what is known of a target that is no longer registered."""
+        self._cooldowns.forget(key)
+        self._unchecked.discard(key)
+
+    def settle(self, at: float) -> None:
+        """Close the changes that are complete, and make up for bounds that had to wait."""
+        self._changes.settle(at)
+        self._check_bounds(at)
+
+    def scale(self, minute: int) -> None:
+        """Scale every target by the states that the alarms have at a minute's boundary."""
+        for target in self._registry.targets:
+            current = self._changes.available(target.key)
+            firings = self._firings(target.key)
+            if current is None or not firings:
+                continue
+            change = decide(target, firings, current, self._cooldowns.of(target.key), minute)
+            if change is not None:
+                self._changes.make(target.key, change, minute)
+
+    def _check_bounds(self, at: float) -> None:
+        for key in sorted(self._unchecked, key=lambda key: key.resource_id):
+            current = self._changes.available(key)
+            if current is None:
+                continue
+            self._unchecked.discard(key)
+            target = self._registry.target(key)
+            within = max(target.min_capacity, min(current, target.max_capacity))
+            if within != current:
+                cause = bound_was_set("minimum" if within > current else "maximum", within)
+                self._changes.make(key, Change(current, within, cause), at)
+
+    def _firings(self, key: TargetKey) -> list[Firing]:
+        """Return what the alarms invoke on a target: unlike other actions, scaling repeats while a state lasts."""
+        policies = self._registry.policies_of(key)
+        firings = [
+            Firing(policy.name, policy.policy, watched.alarm, watched.state, watched.evaluation.values)
+            for policy in policies
+            for watched in self._alarms
+            if watched.evaluation is not None and policy.arn in watched.alarm.actions_in(watched.state)
+        ]
+        agreed = all(self._would_scale_in(policy) for policy in policies)
+        return [firing for firing in firings if agreed or not firing.tracks_inwards]
+
+    def _would_scale_in(self, policy: RegisteredPolicy) -> bool:
+        """Tell whether a policy does not stand against target tracking's scale-in.
+
+        Only a target-tracking policy with its scale-in half can; it agrees while its AlarmLow is in ALARM.
+        """
+        if not isinstance(policy.policy, TargetTrackingPolicy) or policy.policy.disable_scale_in:
+            return True
+        _, low = policy.own_alarms()
+        watched = self._alarms.get(low.name)
+        return watched is not None and watched.state == "ALARM"

@@ -1,0 +1,153 @@
+"""Metric data in one-minute buckets, and the statistic of each period over them."""
+
+import math
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Self
+
+MINUTE = 60
+# CloudWatch lets an alarm look back seven days at most; the eighth holds its evaluation range.
+RETENTION_SECONDS = 8 * 24 * 60 * MINUTE
+STATISTICS = ("Average", "Maximum", "Minimum", "SampleCount", "Sum")
+
+
+@dataclass(frozen=True, slots=True)
+class MetricKey:
+    """A metric's identity. Dimensions are a set: order does not matter, and none may be left out."""
+
+    namespace: str
+    name: str
+    dimensions: frozenset[tuple[str, str]] = frozenset()
+
+    @classmethod
+    def of(cls, namespace: str, name: str, dimensions: Mapping[str, str] | None = None) -> Self:
+        """Return the key of a metric whose dimensions are given as a mapping."""
+        return cls(namespace, name, frozenset((dimensions or {}).items()))
+
+
+@dataclass(frozen=True, slots=True)
+class Datapoint:
+    """One period's statistic; `value` is None where the period holds no data. `start` is in epoch seconds."""
+
+    start: int
+    value: float | None
+
+
+@dataclass(slots=True)
+class _Bucket:
+    """What is kept of the samples that fell into one minute, or into a whole period."""
+
+    count: float = 0.0
+    total: float = 0.0
+    lowest: float = math.inf
+    highest: float = -math.inf
+
+    def absorb(self, other: "_Bucket") -> None:
+        self.count += other.count
+        self.total += other.total
+        self.lowest = min(self.lowest, other.lowest)
+        self.highest = max(self.highest, other.highest)
+
+    def statistic(self, name: str) -> float | None:
+        if not self.count:
+            return None
+        match name:
+            case "Average":
+                return self.total / self.count
+            case "Maximum":
+                return self.highest
+            case "Minimum":
+                return self.lowest
+            case "SampleCount":
+                return self.count
+            case "Sum":
+                return self.total
+        raise ValueError(f"There is no statistic {name!r} here; take one of {', '.join(STATISTICS)}.")
+
+
+@dataclass(slots=True)
+class _Series:
+    buckets: dict[int, _Bucket] = field(default_factory=dict)
+    newest: int = -(2**63)
+
+
+class MetricStore:
+    """Metric data of the last days, at the one-minute resolution of CloudWatch's standard metrics.
+
+    Memory is bounded by the number of metrics times the minutes kept: each minute holds four numbers however many
+    samples fell into it. Data older than the retention, measured from the metric's newest minute, is dropped.
+    """
+
+    def __init__(self, retention_seconds: int = RETENTION_SECONDS) -> None:
+        self._retention = retention_seconds
+        self._series: dict[MetricKey, _Series] = {}
+
+    def put(self, key: MetricKey, value: float, at: float) -> None:
+        """Record one sample taken at the epoch second `at`."""
+        self._add(key, at, _Bucket(1.0, value, value, value))
+
+    def put_statistics(self, key: MetricKey, statistics: Mapping[str, float], at: float) -> None:
+        """Record a set of samples by its SampleCount, Sum, Minimum and Maximum, as PutMetricData takes them."""
+        wanted = (statistics["SampleCount"], statistics["Sum"], statistics["Minimum"], statistics["Maximum"])
+        self._add(key, at, _Bucket(*map(float, wanted)))
+
+    def keys(self) -> Iterator[MetricKey]:
+        """Yield every metric that holds data."""
+        yield from self._series
+
+    def periods(self, key: MetricKey, statistic: str, period: int, start: float, end: float) -> dict[int, float]:
+        """Return the statistic of each period that holds data, by the period's start, oldest first.
+
+        Periods of `period` seconds are aligned to the epoch; the first is the one that contains `start`, the last
+        begins before `end`. Minutes from `end` on are left out.
+
+        Raises:
+            ValueError: `period` is not a positive multiple of 60, or the statistic is unknown.
+        """
+        self._check(statistic, period)
+        first, last = math.floor(start / period) * period, math.ceil(end)
+        found = {at: self._statistic(key, statistic, at, min(at + period, last)) for at in range(first, last, period)}
+        return {at: value for at, value in found.items() if value is not None}
+
+    def window(self, key: MetricKey, statistic: str, period: int, end: float, count: int) -> tuple[Datapoint, ...]:
+        """Return the last `count` periods before the minute of `end`, oldest first, missing ones with no value.
+
+        The window slides by the minute: five-minute periods seen at minute 6 cover minutes 1 to 6, as an alarm's do.
+
+        Raises:
+            ValueError: `period` is not a positive multiple of 60, or the statistic is unknown.
+        """
+        self._check(statistic, period)
+        last = math.floor(end / MINUTE) * MINUTE
+        starts: Iterable[int] = range(last - count * period, last, period)
+        return tuple(Datapoint(at, self._statistic(key, statistic, at, at + period)) for at in starts)
+
+    @staticmethod
+    def _check(statistic: str, period: int) -> None:
+        if statistic not in STATISTICS:
+            raise ValueError(f"There is no statistic {statistic!r} here; take one of {', '.join(STATISTICS)}.")
+        if period <= 0 or period % MINUTE:
+            raise ValueError(f"One-minute data has no periods of {period} seconds; take a multiple of 60.")
+
+    def _statistic(self, key: MetricKey, statistic: str, start: int, end: int) -> float | None:
+        series = self._series.get(key)
+        if series is None:
+            return None
+        merged = _Bucket()
+        for minute in range(start, end, MINUTE):
+            bucket = series.buckets.get(minute)
+            if bucket is not None:
+                merged.absorb(bucket)
+        return merged.statistic(statistic)
+
+    def _add(self, key: MetricKey, at: float, samples: _Bucket) -> None:
+        series = self._series.setdefault(key, _Series())
+        minute = math.floor(at / MINUTE) * MINUTE
+        series.newest = max(series.newest, minute)
+        horizon = series.newest - self._retention
+        if minute <= horizon:
+            return
+        series.buckets.setdefault(minute, _Bucket()).absorb(samples)
+        # Buckets stand in the order of their making, which is that of time but for late samples.
+        while (oldest := next(iter(series.buckets))) <= horizon:
+            del series.buckets[oldest]

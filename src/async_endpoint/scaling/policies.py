@@ -1,0 +1,37 @@
+"""The two kinds of scaling policy, and which one a PutScalingPolicy request means."""
+
+from async_endpoint.scaling import members
+from async_endpoint.scaling.errors import ValidationException
+from async_endpoint.scaling.members import Members
+from async_endpoint.scaling.step_scaling import Breach, Step, StepScalingPolicy
+from async_endpoint.scaling.target_tracking import TargetTrackingPolicy
+from async_endpoint.scaling.targets import TargetKey
+
+__all__ = ["Breach", "Policy", "Step", "StepScalingPolicy", "TargetTrackingPolicy", "policy_from_members"]
+
+Policy = StepScalingPolicy | TargetTrackingPolicy
+
+_CONFIGURATIONS = {
+    StepScalingPolicy.policy_type: "StepScalingPolicyConfiguration",
+    TargetTrackingPolicy.policy_type: "TargetTrackingScalingPolicyConfiguration",
+}
+
+
+def policy_from_members(request: Members, target: TargetKey) -> Policy:
+    """Build the policy that PutScalingPolicy's members describe; StepScaling where PolicyType is absent.
+
+    Raises:
+        ValidationException: the type is unknown, its configuration is missing, or the configuration is wrong.
+    """
+    kind = members.one_of(request, "PolicyType", tuple(_CONFIGURATIONS), default=StepScalingPolicy.policy_type)
+    configuration = members.optional_structure(request, _CONFIGURATIONS[kind])
+    if configuration is None:
+        raise ValidationException(f"{_CONFIGURATIONS[kind]} must be specified for a policy of type {kind}.")
+    if kind == StepScalingPolicy.policy_type:
+        return StepScalingPolicy.from_properties(configuration)
+    return TargetTrackingPolicy.from_properties(configuration, target)
+
+
+def describe_configuration(policy: Policy) -> dict[str, object]:
+    """Return the policy's type and configuration as members of a ScalingPolicy."""
+    return {"PolicyType": policy.policy_type, _CONFIGURATIONS[policy.policy_type]: policy.describe()}

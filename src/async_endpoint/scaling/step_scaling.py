@@ -1,0 +1,191 @@
+"""Step scaling: how far a metric lies beyond its alarm's threshold picks one adjustment of the capacity.
+
+Source of the rules: Application Auto Scaling user guide, "How step scaling works".
+"""
+
+import itertools
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Self
+
+from async_endpoint.scaling import members
+from async_endpoint.scaling.errors import ValidationException
+from async_endpoint.scaling.members import Members
+
+# The default for SageMaker's endpoint variants.
+DEFAULT_COOLDOWN = 300
+_ADJUSTMENT_TYPES = ("ChangeInCapacity", "PercentChangeInCapacity", "ExactCapacity")
+_AGGREGATION_TYPES = ("Average", "Minimum", "Maximum")
+
+
+@dataclass(frozen=True)
+class Step:
+    """One step; its bounds are relative to the alarm's threshold, infinite where the request left them out."""
+
+    adjustment: int
+    lower: float = -math.inf
+    upper: float = math.inf
+
+    @classmethod
+    def from_members(cls, item: Members) -> Self:
+        """Build a step from a StepAdjustment.
+
+        Raises:
+            ValidationException: the adjustment is missing, or the bounds contradict each other.
+        """
+        lower = members.optional_number(item, "MetricIntervalLowerBound")
+        upper = members.optional_number(item, "MetricIntervalUpperBound")
+        if lower is None and upper is None:
+            raise ValidationException("The upper and lower bound can't both be null in the same step adjustment.")
+        step = cls(
+            adjustment=members.whole(item, "ScalingAdjustment"),
+            lower=-math.inf if lower is None else lower,
+            upper=math.inf if upper is None else upper,
+        )
+        if step.lower >= step.upper:
+            raise ValidationException(
+                f"A step adjustment's lower bound ({step.lower}) must be less than its upper bound ({step.upper})."
+            )
+        return step
+
+    def contains(self, beyond: float, *, breaches_above: bool) -> bool:
+        """Tell whether a metric `beyond` its threshold by so much falls into this step.
+
+        Above a threshold the lower bound belongs to the step and the upper does not; below it is the other way round.
+        """
+        if breaches_above:
+            return self.lower <= beyond < self.upper
+        return self.lower < beyond <= self.upper
+
+    def describe(self) -> dict[str, object]:
+        """Return the step as a StepAdjustment."""
+        described: dict[str, object] = {"ScalingAdjustment": self.adjustment}
+        if math.isfinite(self.lower):
+            described["MetricIntervalLowerBound"] = self.lower
+        if math.isfinite(self.upper):
+            described["MetricIntervalUpperBound"] = self.upper
+        return described
+
+
+@dataclass(frozen=True)
+class Breach:
+    """What an alarm tells a step policy: the values that decided, the threshold, and on which side breaches lie."""
+
+    values: tuple[float, ...]
+    threshold: float
+    breaches_above: bool
+
+
+@dataclass(frozen=True)
+class StepScalingPolicy:
+    """A StepScalingPolicyConfiguration.
+
+    `cooldown` is in seconds and holds for both directions; `min_adjustment_magnitude` counts for percentages only.
+    """
+
+    adjustment_type: str
+    steps: tuple[Step, ...]
+    cooldown: int = DEFAULT_COOLDOWN
+    min_adjustment_magnitude: int | None = None
+    metric_aggregation_type: str = "Average"
+
+    policy_type = "StepScaling"
+
+    @classmethod
+    def from_properties(cls, configuration: Members) -> Self:
+        """Build a policy from StepScalingPolicyConfiguration's members, whose numbers may be text.
+
+        Raises:
+            ValidationException: a member is missing or wrong, or the steps overlap or leave a gap.
+        """
+        policy = cls(
+            adjustment_type=members.one_of(configuration, "AdjustmentType", _ADJUSTMENT_TYPES),
+            steps=tuple(Step.from_members(item) for item in members.structures(configuration, "StepAdjustments")),
+            cooldown=_given(members.optional_whole(configuration, "Cooldown", least=0), DEFAULT_COOLDOWN),
+            min_adjustment_magnitude=members.optional_whole(configuration, "MinAdjustmentMagnitude", least=1),
+            metric_aggregation_type=members.one_of(
+                configuration, "MetricAggregationType", _AGGREGATION_TYPES, default="Average"
+            ),
+        )
+        policy._check_steps()
+        return policy
+
+    def desired_capacity(self, capacity: int, breach: Breach) -> int | None:
+        """Return the capacity that this policy asks for from `capacity`, or None when no step answers.
+
+        The metric is the aggregate of the values that decided the alarm. AWS does not say which datapoints it
+        aggregates; the breaching ones always lie in a step that begins at the threshold. An alarm that missing data
+        decided has no metric, and asks for nothing.
+        """
+        if not breach.values:
+            return None
+        beyond = self._aggregate(breach.values) - breach.threshold
+        for step in self.steps:
+            if step.contains(beyond, breaches_above=breach.breaches_above):
+                return self._adjusted(capacity, step.adjustment)
+        return None
+
+    def describe(self) -> dict[str, object]:
+        """Return the policy as a StepScalingPolicyConfiguration."""
+        described: dict[str, object] = {
+            "AdjustmentType": self.adjustment_type,
+            "StepAdjustments": [step.describe() for step in self.steps],
+            "Cooldown": self.cooldown,
+            "MetricAggregationType": self.metric_aggregation_type,
+        }
+        if self.min_adjustment_magnitude is not None:
+            described["MinAdjustmentMagnitude"] = self.min_adjustment_magnitude
+        return described
+
+    def _aggregate(self, values: Sequence[float]) -> float:
+        if self.metric_aggregation_type == "Minimum":
+            return min(values)
+        if self.metric_aggregation_type == "Maximum":
+            return max(values)
+        return sum(values) / len(values)
+
+    def _adjusted(self, capacity: int, adjustment: int) -> int:
+        if self.adjustment_type == "ExactCapacity":
+            return adjustment
+        if self.adjustment_type == "ChangeInCapacity":
+            return max(0, capacity + adjustment)
+        change = self._whole_instances(capacity * adjustment / 100)
+        least = self.min_adjustment_magnitude or 0
+        if adjustment and abs(change) < least:
+            change = int(math.copysign(least, adjustment))
+        return max(0, capacity + change)
+
+    @staticmethod
+    def _whole_instances(change: float) -> int:
+        """Round towards zero, but never a change away: 6.67 is 6, 0.4 is 1, -0.4 is -1 and -6.67 is -6."""
+        if 0 < abs(change) < 1:
+            return int(math.copysign(1, change))
+        return math.trunc(change)
+
+    def _check_steps(self) -> None:
+        if not self.steps:
+            raise ValidationException("At least one step adjustment must be specified.")
+        if self.adjustment_type == "ExactCapacity" and any(step.adjustment < 0 for step in self.steps):
+            raise ValidationException("ScalingAdjustment must not be negative with the ExactCapacity adjustment type.")
+        ordered = sorted(self.steps, key=lambda step: step.lower)
+        for below, above in itertools.pairwise(ordered):
+            if below.upper > above.lower:
+                raise ValidationException("Step adjustment intervals can't overlap.")
+            if below.upper < above.lower:
+                raise ValidationException("Step adjustment intervals can't have gaps between them.")
+        lowest, highest = ordered[0].lower, ordered[-1].upper
+        if lowest < 0 and math.isfinite(lowest):
+            raise ValidationException(
+                "There must be a step adjustment with an unspecified lower bound when one step adjustment "
+                "has a negative lower bound."
+            )
+        if highest > 0 and math.isfinite(highest):
+            raise ValidationException(
+                "There must be a step adjustment with an unspecified upper bound when one step adjustment "
+                "has a positive upper bound."
+            )
+
+
+def _given(value: int | None, default: int) -> int:
+    return default if value is None else value

@@ -1,0 +1,145 @@
+"""Target tracking: keep a metric at a value, by two alarms that the policy makes for itself.
+
+Source of the rules: Application Auto Scaling user guide, "How target tracking scaling works".
+"""
+
+import math
+from dataclasses import dataclass
+from typing import Self
+
+from async_endpoint.scaling import members
+from async_endpoint.scaling.alarms import MetricAlarm
+from async_endpoint.scaling.errors import ValidationException
+from async_endpoint.scaling.members import Members
+from async_endpoint.scaling.metrics import MINUTE, STATISTICS
+from async_endpoint.scaling.queries import StatisticQuery
+from async_endpoint.scaling.targets import TargetKey
+
+# The default for SageMaker's endpoint variants.
+DEFAULT_COOLDOWN = 300
+# The alarms are fixed: out after three minutes above the target, in after fifteen below nine tenths of it.
+HIGH_PERIODS = 3
+LOW_PERIODS = 15
+LOW_SHARE = 0.9
+# Decimals kept before rounding up, so that 3 x 0.1 / 0.1 makes 3 instances, not 4.
+_DECIMALS = 9
+
+_PREDEFINED = "SageMakerVariantInvocationsPerInstance"
+
+
+@dataclass(frozen=True)
+class TargetTrackingPolicy:
+    """A TargetTrackingScalingPolicyConfiguration; the cooldowns are in seconds."""
+
+    target: float
+    query: StatisticQuery
+    predefined_metric: str | None = None
+    scale_out_cooldown: int = DEFAULT_COOLDOWN
+    scale_in_cooldown: int = DEFAULT_COOLDOWN
+    disable_scale_in: bool = False
+
+    policy_type = "TargetTrackingScaling"
+
+    @classmethod
+    def from_properties(cls, configuration: Members, target: TargetKey) -> Self:
+        """Build a policy from TargetTrackingScalingPolicyConfiguration's members, whose numbers may be text.
+
+        Raises:
+            ValidationException: a member is missing or wrong, or asks for a metric that is not evaluated here.
+        """
+        value = members.number(configuration, "TargetValue")
+        if value <= 0:
+            raise ValidationException(f"TargetValue must be greater than 0, not {value}.")
+        customized = members.optional_structure(configuration, "CustomizedMetricSpecification")
+        predefined = members.optional_structure(configuration, "PredefinedMetricSpecification")
+        if (customized is None) == (predefined is None):
+            raise ValidationException(
+                "Exactly one of CustomizedMetricSpecification and PredefinedMetricSpecification must be specified."
+            )
+        name = None if predefined is None else members.text(predefined, "PredefinedMetricType")
+        out = members.optional_whole(configuration, "ScaleOutCooldown", least=0)
+        into = members.optional_whole(configuration, "ScaleInCooldown", least=0)
+        return cls(
+            target=value,
+            query=_predefined(name, target) if customized is None else _customized(customized),
+            predefined_metric=name,
+            scale_out_cooldown=DEFAULT_COOLDOWN if out is None else out,
+            scale_in_cooldown=DEFAULT_COOLDOWN if into is None else into,
+            disable_scale_in=members.flag(configuration, "DisableScaleIn", default=False),
+        )
+
+    def alarms(self, target: TargetKey, policy_arn: str, high_id: str, low_id: str) -> tuple[MetricAlarm, MetricAlarm]:
+        """Return AlarmHigh and AlarmLow, named as AWS names them, each with this policy as its one action."""
+        high = MetricAlarm(
+            name=f"TargetTracking-{target.resource_id}-AlarmHigh-{high_id}",
+            query=self.query,
+            comparison_operator="GreaterThanThreshold",
+            threshold=self.target,
+            evaluation_periods=HIGH_PERIODS,
+            description=f"DO NOT EDIT OR DELETE. For TargetTrackingScaling policy {policy_arn}.",
+            alarm_actions=(policy_arn,),
+        )
+        low = MetricAlarm(
+            name=f"TargetTracking-{target.resource_id}-AlarmLow-{low_id}",
+            query=self.query,
+            comparison_operator="LessThanThreshold",
+            # Rounded as a person would write it: 0.9 x 5 is 4.5, 0.9 x 7 is 6.3 and not 6.3000000000000007.
+            threshold=round(LOW_SHARE * self.target, _DECIMALS) or LOW_SHARE * self.target,
+            evaluation_periods=LOW_PERIODS,
+            description=high.description,
+            alarm_actions=(policy_arn,),
+        )
+        return high, low
+
+    def desired_capacity(self, capacity: int, metric: float) -> int:
+        """Return the capacity that would bring the newest value of the metric to the target.
+
+        The metric falls as capacity rises, so ceil(capacity x metric / target); at zero instances the metric stands
+        for the whole load, so ceil(metric / target). AWS publishes no formula: this is the accepted reading, and the
+        one place that knows it.
+        """
+        return math.ceil(round(max(capacity, 1) * metric / self.target, _DECIMALS))
+
+    def describe(self) -> dict[str, object]:
+        """Return the policy as a TargetTrackingScalingPolicyConfiguration."""
+        described: dict[str, object] = {
+            "TargetValue": self.target,
+            "ScaleOutCooldown": self.scale_out_cooldown,
+            "ScaleInCooldown": self.scale_in_cooldown,
+            "DisableScaleIn": self.disable_scale_in,
+        }
+        if self.predefined_metric is not None:
+            return described | {"PredefinedMetricSpecification": {"PredefinedMetricType": self.predefined_metric}}
+        specification = self.query.describe()
+        del specification["Period"]
+        return described | {"CustomizedMetricSpecification": specification}
+
+
+def _customized(specification: Members) -> StatisticQuery:
+    if specification.get("Metrics"):
+        raise ValidationException(
+            "The policy's Metrics cannot be used: metric math is not evaluated here: name one metric by Namespace, "
+            "MetricName and Statistic."
+        )
+    return StatisticQuery(
+        namespace=members.text(specification, "Namespace"),
+        metric_name=members.text(specification, "MetricName"),
+        dimensions=members.dimensions(specification),
+        statistic=members.one_of(specification, "Statistic", STATISTICS),
+        period=MINUTE,
+        unit=members.optional_text(specification, "Unit"),
+    )
+
+
+def _predefined(name: str | None, target: TargetKey) -> StatisticQuery:
+    if name != _PREDEFINED:
+        raise ValidationException(
+            f"The predefined metric {name} is not evaluated here: take {_PREDEFINED}, "
+            "or name the metric in a CustomizedMetricSpecification."
+        )
+    return StatisticQuery(
+        namespace="AWS/SageMaker",
+        metric_name="InvocationsPerInstance",
+        dimensions=(("EndpointName", target.endpoint), ("VariantName", target.variant)),
+        statistic="Sum",
+    )

@@ -1,0 +1,112 @@
+"""Alarms with the state they are in, evaluated minute by minute."""
+
+import dataclasses
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+
+from async_endpoint.scaling import alarm_reasons
+from async_endpoint.scaling.alarms import MetricAlarm, State
+from async_endpoint.scaling.evaluation import Evaluation, evaluate
+from async_endpoint.scaling.metrics import MetricStore
+
+AlarmListener = Callable[[MetricAlarm, State, State, str], None]
+
+
+@dataclass
+class WatchedAlarm:
+    """One alarm and its state; times are in epoch seconds. `evaluation` is the newest, None before the first."""
+
+    alarm: MetricAlarm
+    arn: str
+    configured_at: float
+    state_changed_at: float
+    state: State = "INSUFFICIENT_DATA"
+    reason: str = alarm_reasons.INITIAL
+    reason_data: str | None = None
+    evaluation: Evaluation | None = None
+
+    def is_due(self, minute: int) -> bool:
+        """Tell whether the alarm is evaluated at a minute's boundary: once it is set up, at its interval."""
+        if minute < self.configured_at:
+            return False
+        return self.evaluation is None or minute % self.alarm.evaluation_interval == 0
+
+    def describe(self) -> dict[str, object]:
+        """Return the alarm as a MetricAlarm of DescribeAlarms, times in epoch seconds."""
+        described = self.alarm.describe() | {
+            "AlarmArn": self.arn,
+            "AlarmConfigurationUpdatedTimestamp": self.configured_at,
+            "StateValue": self.state,
+            "StateReason": self.reason,
+            "StateUpdatedTimestamp": self.state_changed_at,
+            "StateTransitionedTimestamp": self.state_changed_at,
+        }
+        return described | ({"StateReasonData": self.reason_data} if self.reason_data else {})
+
+
+class WatchedAlarms:
+    """Every alarm by name, in the order of their making."""
+
+    def __init__(self, store: MetricStore, arn: Callable[[str], str], listener: AlarmListener | None = None) -> None:
+        self._store = store
+        self._arn = arn
+        self._listener = listener
+        self._alarms: dict[str, WatchedAlarm] = {}
+
+    def put(self, alarm: MetricAlarm, now: float) -> None:
+        """Make an alarm, or replace the settings of the one with its name; that one's state stays as it is."""
+        known = self._alarms.get(alarm.name)
+        if known is None:
+            self._alarms[alarm.name] = WatchedAlarm(alarm, self._arn(alarm.name), now, now)
+        else:
+            known.alarm, known.configured_at, known.evaluation = alarm, now, None
+
+    def delete(self, names: Iterable[str]) -> None:
+        """Delete alarms; names that do not exist are passed over."""
+        for name in names:
+            self._alarms.pop(name, None)
+
+    def get(self, name: str) -> WatchedAlarm | None:
+        """Return an alarm, or None."""
+        return self._alarms.get(name)
+
+    def __iter__(self) -> Iterator[WatchedAlarm]:
+        return iter(tuple(self._alarms.values()))
+
+    def naming(self, arn: str) -> list[WatchedAlarm]:
+        """Return the alarms that have an ARN among their actions."""
+        return [known for known in self if arn in _all_actions(known.alarm)]
+
+    def forget_action(self, arn: str) -> None:
+        """Take an ARN out of every alarm's actions."""
+        for known in self.naming(arn):
+            alarm = known.alarm
+            known.alarm = dataclasses.replace(
+                alarm,
+                alarm_actions=_without(alarm.alarm_actions, arn),
+                ok_actions=_without(alarm.ok_actions, arn),
+                insufficient_data_actions=_without(alarm.insufficient_data_actions, arn),
+            )
+
+    def evaluate(self, minute: int) -> None:
+        """Evaluate what is due at a minute's boundary, and tell the listener of each change of state."""
+        for known in self:
+            if not known.is_due(minute):
+                continue
+            evaluation = evaluate(known.alarm, self._store, minute, known.state)
+            known.evaluation = evaluation
+            if evaluation.state == known.state:
+                continue
+            old, known.state = known.state, evaluation.state
+            known.reason, known.reason_data = evaluation.reason, evaluation.reason_data
+            known.state_changed_at = minute
+            if self._listener is not None:
+                self._listener(known.alarm, old, evaluation.state, evaluation.reason)
+
+
+def _all_actions(alarm: MetricAlarm) -> tuple[str, ...]:
+    return alarm.alarm_actions + alarm.ok_actions + alarm.insufficient_data_actions
+
+
+def _without(actions: tuple[str, ...], arn: str) -> tuple[str, ...]:
+    return tuple(action for action in actions if action != arn)

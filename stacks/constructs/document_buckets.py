@@ -1,0 +1,89 @@
+"""The buckets that documents come in through and answers go out by."""
+
+from typing import cast
+
+from aws_cdk import Duration, RemovalPolicy
+from aws_cdk import aws_s3 as s3
+from constructs import Construct
+
+from stacks.rules import accept
+from stacks.settings import DataSettings
+
+_ABANDONED_UPLOAD = Duration.days(1)
+_OLD_VERSION = Duration.days(30)
+
+
+class DocumentBuckets(Construct):
+    """An input and an output bucket, private and versioned, and a bucket for their access logs if the stage has them.
+
+    Buckets are emptied by hand before they can be destroyed: no Lambda of ours may delete documents.
+    """
+
+    def __init__(self, scope: Construct, construct_id: str, *, settings: DataSettings) -> None:
+        super().__init__(scope, construct_id)
+        self._removal = RemovalPolicy.RETAIN if settings.removal_policy == "retain" else RemovalPolicy.DESTROY
+        self._logs = self._access_log_bucket() if settings.access_logs else None
+        self.input = self._bucket("Input", keep_days=settings.input_expiration_days)
+        self.output = self._bucket("Output", keep_days=settings.output_expiration_days)
+        self._announce_uploads()
+
+    def _bucket(self, construct_id: str, *, keep_days: int) -> s3.Bucket:
+        bucket = s3.Bucket(
+            self,
+            construct_id,
+            block_public_access=s3.BlockPublicAccess.BLOCK_ALL,
+            encryption=s3.BucketEncryption.S3_MANAGED,
+            enforce_ssl=True,
+            minimum_tls_version=1.2,
+            versioned=True,
+            object_ownership=s3.ObjectOwnership.BUCKET_OWNER_ENFORCED,
+            lifecycle_rules=[
+                s3.LifecycleRule(
+                    id="Expire",
+                    expiration=Duration.days(keep_days),
+                    noncurrent_version_expiration=_OLD_VERSION,
+                    abort_incomplete_multipart_upload_after=_ABANDONED_UPLOAD,
+                ),
+                # What an expired document leaves behind would slow every listing.
+                s3.LifecycleRule(id="RemoveDeleteMarkers", expired_object_delete_marker=True),
+            ],
+            server_access_logs_bucket=self._logs,
+            server_access_logs_prefix=f"{construct_id.lower()}/" if self._logs else None,
+            removal_policy=self._removal,
+        )
+        if not self._logs:
+            accept(
+                bucket,
+                {
+                    "AwsSolutions-S1": "data.access_logs is false for this stage, which holds no one's documents: log "
+                    "objects arrive for hours and would keep the stage from being destroyed."
+                },
+            )
+        return bucket
+
+    def _access_log_bucket(self) -> s3.Bucket:
+        return s3.Bucket(
+            self,
+            "AccessLogs",
+            block_public_access=s3.BlockPublicAccess.BLOCK_ALL,
+            encryption=s3.BucketEncryption.S3_MANAGED,
+            enforce_ssl=True,
+            minimum_tls_version=1.2,
+            object_ownership=s3.ObjectOwnership.BUCKET_OWNER_ENFORCED,
+            lifecycle_rules=[
+                s3.LifecycleRule(
+                    id="Expire",
+                    expiration=Duration.days(365),
+                    abort_incomplete_multipart_upload_after=_ABANDONED_UPLOAD,
+                )
+            ],
+            removal_policy=self._removal,
+        )
+
+    def _announce_uploads(self) -> None:
+        """Sends the input bucket's events to EventBridge, for whoever wants to act on an upload."""
+        resource = cast("s3.CfnBucket", self.input.node.default_child)
+        # Not `event_bridge_enabled=True`, which would set this through a Lambda of its own.
+        resource.notification_configuration = s3.CfnBucket.NotificationConfigurationProperty(
+            event_bridge_configuration=s3.CfnBucket.EventBridgeConfigurationProperty(event_bridge_enabled=True)
+        )

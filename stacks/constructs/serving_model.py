@@ -1,0 +1,52 @@
+"""The model as SageMaker knows it: an image, an archive, and how the model server is to run."""
+
+from aws_cdk import aws_sagemaker as sagemaker
+from constructs import Construct
+
+from stacks.constructs.execution_role import ExecutionRole
+from stacks.constructs.model_archive import ModelArchive
+from stacks.serving_images import ServingImage
+from stacks.settings import ServingSettings
+
+
+class ServingModel(Construct):
+    """An unnamed Model: every change replaces it, and a fixed name would stand in its own way."""
+
+    def __init__(
+        self,
+        scope: Construct,
+        construct_id: str,
+        *,
+        image: ServingImage,
+        archive: ModelArchive,
+        execution_role: ExecutionRole,
+        settings: ServingSettings,
+    ) -> None:
+        super().__init__(scope, construct_id)
+        self.resource = sagemaker.CfnModel(
+            self,
+            "Resource",
+            execution_role_arn=execution_role.role.role_arn,
+            primary_container=sagemaker.CfnModel.ContainerDefinitionProperty(
+                image=image.uri, model_data_url=archive.url, environment=_environment(settings)
+            ),
+        )
+        self.resource.node.add_dependency(execution_role.policy)
+
+    @property
+    def model_name(self) -> str:
+        """The generated name; `Ref` would give an ARN."""
+        return self.resource.attr_model_name
+
+
+def _environment(settings: ServingSettings) -> dict[str, str]:
+    return {
+        "SAGEMAKER_PROGRAM": "inference.py",
+        # Unset, there would be a worker for each core or GPU, each with a copy of the model.
+        "SAGEMAKER_MODEL_SERVER_WORKERS": str(settings.workers),
+        # Covers the loading of the model too: too short, and the worker restarts for ever.
+        "SAGEMAKER_MODEL_SERVER_TIMEOUT": str(settings.timeout_seconds),
+        # TorchServe's own names: the SAGEMAKER_TS_ ones are not read for these. Unset, 6.5 MB is the limit.
+        "TS_MAX_REQUEST_SIZE": str(settings.max_request_bytes),
+        "TS_MAX_RESPONSE_SIZE": str(settings.max_response_bytes),
+    }

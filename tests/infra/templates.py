@@ -1,0 +1,75 @@
+"""Reading templates: the one resource of a type, what it waits for, and its text without what changes by itself."""
+
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+from aws_cdk.assertions import Template
+
+JsonObject = dict[str, Any]
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def write_artifacts(folder: Path) -> Path:
+    """Writes the least that can be packed."""
+    for name, text in (("my_model/model.pth", "weights"), ("code/inference.py", "def model_fn(): ...")):
+        path = folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text, encoding="utf-8")
+    return folder
+
+
+def only(template: Template, resource_type: str) -> tuple[str, JsonObject]:
+    """Logical id and definition of the only resource of a type."""
+    ((logical_id, definition),) = template.find_resources(resource_type).items()
+    return logical_id, dict(definition)
+
+
+def properties(template: Template, resource_type: str) -> JsonObject:
+    """The properties of the only resource of a type."""
+    found: JsonObject = only(template, resource_type)[1]["Properties"]
+    return found
+
+
+def by_path(template: Template, resource_type: str, logical_id_prefix: str) -> JsonObject:
+    """The resource whose logical id begins so."""
+    ((_, definition),) = (
+        (logical_id, each)
+        for logical_id, each in template.find_resources(resource_type).items()
+        if logical_id.startswith(logical_id_prefix)
+    )
+    return dict(definition)
+
+
+def waits_for(template: Template, logical_id: str) -> set[str]:
+    """Everything that CloudFormation makes before a resource: named in DependsOn, or referred to, at any remove."""
+    resources = template.to_json()["Resources"]
+    found: set[str] = set()
+    ahead = [logical_id]
+    while ahead:
+        for each in _named_in(resources[ahead.pop()]) & resources.keys() - found:
+            found.add(each)
+            ahead.append(each)
+    return found
+
+
+def _named_in(value: Any) -> set[str]:  # noqa: ANN401 - any part of a template
+    match value:
+        case {"Ref": str(name)} | {"Fn::GetAtt": [str(name), *_]}:
+            return {name}
+        case dict():
+            inside = set().union(*map(_named_in, value.values())) if value else set()
+            depends_on = value.get("DependsOn", [])
+            return inside | set(depends_on if isinstance(depends_on, list) else [depends_on])
+        case list():
+            return set().union(*map(_named_in, value)) if value else set()
+        case _:
+            return set()
+
+
+def without_hashes(template: Template) -> str:
+    """A template's text with the digests of assets replaced, so that a new model is no change of the stack."""
+    text = json.dumps(template.to_json(), indent=2, sort_keys=True)
+    return re.sub(r"\b[0-9a-f]{64}\b", "DIGEST", text)

@@ -1,0 +1,173 @@
+import tomllib
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from stacks.fields import SettingsError
+from stacks.settings import StageSettings, load_settings
+from tests.infra.templates import ROOT
+
+CONFIG = ROOT / "config"
+
+
+def dev(**changed: Any) -> StageSettings:
+    """The dev stage with changes, each given as table__field=value, or field=value at the top."""
+    table: dict[str, Any] = tomllib.loads((CONFIG / "dev.toml").read_text(encoding="utf-8"))
+    for name, value in changed.items():
+        *tables, field = name.split("__")
+        place = table[tables[0]] if tables else table
+        place[field] = value
+    return StageSettings.read({"stage": "dev", **table})
+
+
+@pytest.mark.parametrize("stage", ["dev", "prod"])
+def test_the_stages_of_the_repository_are_valid(stage: str) -> None:
+    assert load_settings(CONFIG, stage).stage == stage
+
+
+def test_every_field_stands_in_every_stage_file() -> None:
+    for path in CONFIG.glob("*.toml"):
+        table = tomllib.loads(path.read_text(encoding="utf-8"))
+        made = load_settings(CONFIG, path.stem)
+        for section in (made.data, made.endpoint, made.serving, made.scaling):
+            assert table[section.table].keys() == vars(section).keys(), path.name
+
+
+def test_settings_cannot_be_changed_once_made() -> None:
+    with pytest.raises(AttributeError):
+        dev().scaling.max_instances = 9  # type: ignore[misc] - that it is frozen is the point
+
+
+def test_only_the_endpoint_and_the_stage_need_to_be_named() -> None:
+    made = StageSettings.read({"stage": "tiny", "endpoint": {"name": "tiny"}})
+    assert (made.region, made.account, made.scaling.min_instances) == ("ap-northeast-1", None, 0)
+    assert (made.data.removal_policy, made.termination_protection) == ("retain", True)
+
+
+@pytest.mark.parametrize(
+    ("field", "wrong", "allowed"),
+    [
+        ("region", "Tokyo", "the name of a region, as ap-northeast-1"),
+        ("account", 123456789012, "12 digits, in quotes"),
+        ("account", "1234", "12 digits, in quotes"),
+        ("termination_protection", "yes", "one of true, false"),
+        ("tags", {"aws:owner": "me"}, "not beginning with aws:"),
+        ("tags", {"cost": 7}, "a table of texts"),
+        ("data__removal_policy", "snapshot", 'one of "destroy", "retain"'),
+        ("data__access_logs", 1, "one of true, false"),
+        ("data__input_expiration_days", 0, "a whole number from 1 to 3650"),
+        ("data__output_expiration_days", 3651, "a whole number from 1 to 3650"),
+        ("endpoint__name", "donut_async", "letters, digits and hyphens"),
+        ("endpoint__name", "-donut", "a hyphen neither first nor last"),
+        ("endpoint__name", "d" * 64, "1 to 63 letters"),
+        ("endpoint__framework_version", "2.6.0", 'one of "1.11.0"'),
+        ("endpoint__device", "tpu", 'one of "gpu", "cpu"'),
+        ("endpoint__initial_instance_count", 0, "a whole number from 1 to 1000"),
+        ("endpoint__max_concurrent_invocations", 0, "a whole number from 1 to 1000"),
+        ("endpoint__max_concurrent_invocations", 1001, "a whole number from 1 to 1000"),
+        ("endpoint__max_concurrent_invocations", 4.0, "a whole number from 1 to 1000"),
+        ("endpoint__max_concurrent_invocations", True, "a whole number from 1 to 1000"),
+        ("endpoint__model_download_timeout_seconds", 59, "a whole number from 60 to 3600"),
+        ("endpoint__startup_health_check_timeout_seconds", 3601, "a whole number from 60 to 3600"),
+        ("endpoint__request_ttl_seconds", 21_601, "a whole number from 60 to 21600"),
+        ("endpoint__invocation_timeout_seconds", 3601, "a whole number from 1 to 3600"),
+        ("endpoint__log_retention_days", 31, "one of 1, 3, 5, 7, 14, 30"),
+        ("serving__workers", 0, "a whole number from 1 to 64"),
+        ("serving__timeout_seconds", 3601, "a whole number from 1 to 3600"),
+        ("serving__max_request_bytes", 1_073_741_825, "a whole number from 1 to 1073741824"),
+        ("serving__max_response_bytes", 0, "a whole number from 1 to 1073741824"),
+        ("scaling__min_instances", -1, "a whole number from 0 to 1000"),
+        ("scaling__max_instances", 0, "a whole number from 1 to 1000"),
+        ("scaling__backlog_per_instance", 0, "a whole number from 1 to 100000"),
+        ("scaling__scale_out_cooldown_seconds", -1, "a whole number from 0 to 86400"),
+        ("scaling__scale_in_cooldown_seconds", "300", "a whole number from 0 to 86400"),
+        ("scaling__wake_cooldown_seconds", 86_401, "a whole number from 0 to 86400"),
+    ],
+)
+def test_a_value_out_of_range_is_named_with_its_field_and_what_is_allowed(
+    field: str, wrong: object, allowed: str
+) -> None:
+    with pytest.raises(SettingsError) as refused:
+        dev(**{field: wrong})
+    message = str(refused.value)
+    assert message.startswith(f"{field.replace('__', '.')} is ")
+    assert str(wrong).lower() in message.lower()
+    assert allowed in message
+
+
+@pytest.mark.parametrize(
+    ("changed", "message"),
+    [
+        (
+            {"endpoint__instance_type": "ml.m5d.xlarge"},
+            'device is "gpu" but .* "ml.m5d.xlarge" is a CPU type; set device',
+        ),
+        ({"endpoint__device": "cpu"}, 'device is "cpu" but .* "ml.g4dn.xlarge" is a GPU type; set device = "gpu"'),
+        ({"endpoint__instance_type": "ml.inf1.xlarge"}, "run on no Inferentia or Trainium: choose"),
+        ({"endpoint__instance_type": "ml.inf2.xlarge"}, "run on no Inferentia or Trainium: choose"),
+        ({"endpoint__instance_type": "ml.trn1.2xlarge"}, "run on no Inferentia or Trainium: choose"),
+        ({"endpoint__instance_type": "ml.c7g.xlarge"}, "do not run on Graviton: choose"),
+        ({"endpoint__instance_type": "ml.x9.large"}, "its family must begin with one of c, m, r, t, g, gr, p"),
+        ({"endpoint__instance_type": "g4dn.xlarge"}, "it must be the name of an instance type"),
+        ({"endpoint__instance_type": "ml.g4dn"}, "it must be the name of an instance type"),
+        (
+            {"scaling__min_instances": 3},
+            "min_instances is 3 and scaling.max_instances 2; .* lower min_instances or raise",
+        ),
+        ({"endpoint__initial_instance_count": 3}, "initial_instance_count is 3 and scaling.max_instances 2; .* lower"),
+        ({"region": "mx-central-1"}, 'region is "mx-central-1"; AWS publishes no PyTorch serving image there: choose'),
+        ({"region": "eu-west-9"}, 'region is "eu-west-9"; AWS publishes no PyTorch serving image there: choose'),
+        ({"endpoint__max_concurent_invocations": 4}, "no setting; .* endpoint.max_concurrent_invocations"),
+        ({"acount": "123456789012"}, "acount is no setting; the nearest name is account"),
+        ({"scaling__zzz": 1}, "scaling.zzz is no setting; the settings here are min_instances, max_instances, "),
+        ({"serving": 3}, r"serving is 3; it must be a table: \[serving\]"),
+    ],
+)
+def test_settings_that_do_not_go_together_are_refused_with_what_to_do(changed: dict[str, Any], message: str) -> None:
+    with pytest.raises(SettingsError, match=message):
+        dev(**changed)
+
+
+@pytest.mark.parametrize("instance_type", ["ml.g5.xlarge", "ml.p3.2xlarge", "ml.gr6.4xlarge", "ml.p4d.24xlarge"])
+def test_gpu_types_are_known_by_their_letters(instance_type: str) -> None:
+    assert dev(endpoint__instance_type=instance_type).endpoint.instance_type == instance_type
+
+
+@pytest.mark.parametrize("instance_type", ["ml.m5d.xlarge", "ml.c6i.large", "ml.r5.large", "ml.t2.medium"])
+def test_cpu_types_are_known_by_their_letters(instance_type: str) -> None:
+    made = dev(endpoint__instance_type=instance_type, endpoint__device="cpu")
+    assert made.image.uri.endswith(":1.11.0-cpu-py38-ubuntu20.04-sagemaker")
+
+
+def test_an_unknown_stage_is_answered_with_those_that_exist() -> None:
+    with pytest.raises(SettingsError, match=r'stage is "production", .* choose one .*: dev, prod\.'):
+        load_settings(CONFIG, "production")
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("[endpoint", "config/dev.toml is not TOML: "),
+        ("[endpoint]\n", "config/dev.toml: endpoint.name is missing; add it"),
+        ("", "config/dev.toml: endpoint.name is missing; add it"),
+        ('stage = "prod"\n', "config/dev.toml: stage is no setting of the file"),
+        (
+            '[endpoint]\nname = "a"\nmax_concurrent_invocations = 0\n',
+            "config/dev.toml: endpoint.max_concurrent_invocat",
+        ),
+    ],
+)
+def test_a_mistake_is_told_with_its_file(tmp_path: Path, text: str, message: str) -> None:
+    folder = tmp_path / "config"
+    folder.mkdir()
+    (folder / "dev.toml").write_text(text, encoding="utf-8")
+    with pytest.raises(SettingsError, match=message) as refused:
+        load_settings(folder, "dev")
+    assert "\n" not in str(refused.value)
+
+
+def test_a_stage_name_must_fit_into_stack_names(tmp_path: Path) -> None:
+    (tmp_path / "Dev_1.toml").write_text('[endpoint]\nname = "a"\n', encoding="utf-8")
+    with pytest.raises(SettingsError, match='stage is "Dev_1"; it must be a short lower-case name'):
+        load_settings(tmp_path, "Dev_1")

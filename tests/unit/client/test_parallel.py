@@ -1,0 +1,40 @@
+"""Calls run side by side, in order, and none begins after one has raised."""
+
+import threading
+from itertools import count
+
+import pytest
+
+from async_endpoint.client.parallel import map_ahead
+
+
+def test_outcomes_come_in_the_order_of_the_items() -> None:
+    assert list(map_ahead(lambda number: number * 2, range(100), workers=7)) == [2 * number for number in range(100)]
+
+
+def test_an_endless_source_is_read_only_a_little_ahead() -> None:
+    taken = count()
+    source = (next(taken) for _ in iter(int, 1))
+    outcomes = map_ahead(str, source, workers=3)
+
+    assert [next(outcomes) for _ in range(10)] == [str(number) for number in range(10)]
+    outcomes.close()  # type: ignore[attr-defined]  # it is a generator
+
+    assert next(taken) <= 10 + 2 * 3
+
+
+def test_after_an_error_nothing_new_begins() -> None:
+    begun, released = [], threading.Event()
+
+    def call(number: int) -> int:
+        begun.append(number)
+        if number == 0:
+            released.set()
+            raise ValueError("no")
+        released.wait(timeout=10)
+        return number
+
+    with pytest.raises(ValueError, match="no"):
+        list(map_ahead(call, range(1000), workers=2))
+
+    assert len(begun) <= 4

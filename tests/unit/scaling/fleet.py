@@ -1,0 +1,154 @@
+"""A fleet of one endpoint variant on a clock that moves by hand, and the members of the documented recipe."""
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from async_endpoint.scaling import AutoScaler, CapacityError, ManualClock, MetricAlarm, MetricKey, MetricStore
+
+START = 1_800_000_000.0  # a full minute: 15 January 2027, 08:00 UTC
+ENDPOINT, VARIANT = "reader", "main"
+RESOURCE = f"endpoint/{ENDPOINT}/variant/{VARIANT}"
+TARGET: dict[str, object] = {
+    "ServiceNamespace": "sagemaker",
+    "ResourceId": RESOURCE,
+    "ScalableDimension": "sagemaker:variant:DesiredInstanceCount",
+}
+DIMENSIONS = [{"Name": "EndpointName", "Value": ENDPOINT}]
+WAITING = MetricKey.of("AWS/SageMaker", "HasBacklogWithoutCapacity", {"EndpointName": ENDPOINT})
+PER_INSTANCE = MetricKey.of("AWS/SageMaker", "ApproximateBacklogSizePerInstance", {"EndpointName": ENDPOINT})
+LOAD = MetricKey.of("Tests", "Load")
+
+
+class Endpoint:
+    """A CapacityPort of one variant; `busy_for` seconds pass after each change before it is complete."""
+
+    def __init__(self, clock: ManualClock, count: int, busy_for: float = 0.0) -> None:
+        self._clock = clock
+        self.count = count
+        self.busy_for = busy_for
+        self.busy_until = clock.now()
+        self.changes: list[tuple[float, int]] = []
+        self.refusal: str | None = None
+        self.exists = True
+
+    def desired(self, resource_id: str) -> int:
+        self._check(resource_id)
+        return self.count
+
+    def set_desired(self, resource_id: str, capacity: int) -> None:
+        self._check(resource_id)
+        if self.refusal:
+            raise CapacityError(self.refusal)
+        self.count = capacity
+        self.busy_until = self._clock.now() + self.busy_for
+        self.changes.append((self._clock.now() - START, capacity))
+
+    def is_updating(self, resource_id: str) -> bool:
+        self._check(resource_id)
+        return self._clock.now() < self.busy_until
+
+    def _check(self, resource_id: str) -> None:
+        if not self.exists or resource_id != RESOURCE:
+            raise CapacityError(f"Could not find endpoint of {resource_id}.")
+
+
+class Fleet:
+    """Everything that is needed to watch one target being scaled."""
+
+    def __init__(self, count: int = 0, least: int = 0, most: int = 5, busy_for: float = 0.0) -> None:
+        self.clock = ManualClock(START)
+        self.metrics = MetricStore()
+        self.endpoint = Endpoint(self.clock, count, busy_for)
+        self.transitions: list[tuple[float, str, str, str]] = []
+        self.scaler = AutoScaler(self.clock, self.metrics, self.endpoint, self._note)
+        self.scaler.register_scalable_target(**TARGET, MinCapacity=least, MaxCapacity=most)
+
+    def _note(self, alarm: MetricAlarm, old: str, new: str, _reason: str) -> None:
+        self.transitions.append((self.clock.now() - START, alarm.name, old, new))
+
+    @property
+    def since_start(self) -> float:
+        return self.clock.now() - START
+
+    def step_policy(self, name: str = "wake", steps: list[dict[str, object]] | None = None, **members: object) -> str:
+        configuration: dict[str, object] = {
+            "AdjustmentType": "ChangeInCapacity",
+            "MetricAggregationType": "Average",
+            "Cooldown": 300,
+            "StepAdjustments": steps or [{"MetricIntervalLowerBound": 0, "ScalingAdjustment": 1}],
+        }
+        answer = self.scaler.put_scaling_policy(
+            **TARGET,
+            PolicyName=name,
+            PolicyType="StepScaling",
+            StepScalingPolicyConfiguration=configuration | members,
+        )
+        return str(answer["PolicyARN"])
+
+    def tracking_policy(
+        self, name: str = "track", target: float = 5, key: MetricKey = PER_INSTANCE, **members: object
+    ) -> str:
+        configuration: dict[str, object] = {
+            "TargetValue": target,
+            "CustomizedMetricSpecification": {
+                "Namespace": key.namespace,
+                "MetricName": key.name,
+                "Dimensions": [{"Name": name, "Value": value} for name, value in key.dimensions],
+                "Statistic": "Average",
+            },
+        }
+        answer = self.scaler.put_scaling_policy(
+            **TARGET,
+            PolicyName=name,
+            PolicyType="TargetTrackingScaling",
+            TargetTrackingScalingPolicyConfiguration=configuration | members,
+        )
+        return str(answer["PolicyARN"])
+
+    def alarm(self, name: str, key: MetricKey, action: str | None = None, **members: object) -> None:
+        """Put an alarm: Average of one minute >= 1, once, unless `members` say otherwise."""
+        properties: dict[str, object] = {
+            "AlarmName": name,
+            "Namespace": key.namespace,
+            "MetricName": key.name,
+            "Dimensions": [{"Name": name, "Value": value} for name, value in key.dimensions],
+            "Statistic": "Average",
+            "Period": 60,
+            "EvaluationPeriods": 1,
+            "Threshold": 1,
+            "ComparisonOperator": "GreaterThanOrEqualToThreshold",
+            "AlarmActions": [action] if action else [],
+        }
+        self.scaler.put_alarm(MetricAlarm.from_properties(properties | members))
+
+    def recipe(self) -> None:
+        """Put what the documentation recommends for an endpoint that sleeps at zero."""
+        self.tracking_policy()
+        self.alarm(
+            "has-backlog",
+            WAITING,
+            self.step_policy(),
+            EvaluationPeriods=2,
+            DatapointsToAlarm=2,
+            TreatMissingData="missing",
+        )
+
+    def run(self, seconds: int, publish: Callable[[float], Iterator[tuple[MetricKey, float]]], every: int = 1) -> None:
+        """Pass time, publishing metrics before each tick; `publish` is asked with the seconds since the start."""
+        for _ in range(0, seconds, every):
+            for key, value in publish(self.since_start):
+                self.metrics.put(key, value, self.clock.now())
+            self.clock.advance(every)
+            self.scaler.tick()
+
+    def minutes(self, *values: float | None, key: MetricKey = LOAD) -> None:
+        """Pass one minute for each value, which the metric has all that minute; None publishes nothing."""
+        for value in values:
+            if value is not None:
+                self.metrics.put(key, value, self.clock.now())
+            self.clock.advance(60)
+            self.scaler.tick()
+
+    def described(self, name: str) -> dict[str, Any]:
+        (alarm,) = self.scaler.alarms([name])
+        return alarm

@@ -1,0 +1,430 @@
+import pytest
+
+from async_endpoint.scaling import MetricAlarm, MetricKey, ObjectNotFoundException, ValidationException, is_policy_arn
+from tests.unit.scaling.fleet import DIMENSIONS, LOAD, PER_INSTANCE, RESOURCE, START, TARGET, Fleet
+
+OTHER = MetricKey.of("Tests", "Other")
+
+
+def test_registering_brings_the_count_within_the_bounds() -> None:
+    below, above = Fleet(count=0, least=2, most=4), Fleet(count=9, least=2, most=4)
+    assert (below.endpoint.count, above.endpoint.count) == (2, 4)
+    assert [fleet.scaler.activities()[0]["Cause"] for fleet in (below, above)] == [
+        "minimum capacity was set to 2",
+        "maximum capacity was set to 4",
+    ]
+
+
+def test_bounds_wait_for_an_endpoint_that_is_updating() -> None:
+    fleet = Fleet(count=1)
+    fleet.endpoint.busy_until = START + 90
+    fleet.scaler.register_scalable_target(**TARGET, MinCapacity=3)
+    assert fleet.endpoint.changes == []
+    fleet.clock.advance(90)
+    fleet.scaler.tick()
+    assert fleet.endpoint.changes == [(90, 3)]
+
+
+def test_a_manual_change_out_of_the_bounds_is_left_alone() -> None:
+    fleet = Fleet(count=1, least=1)
+    fleet.endpoint.count = 0
+    fleet.minutes(1, 1, 1)
+    assert fleet.endpoint.changes == []
+
+
+def test_an_update_of_a_target_keeps_what_it_leaves_out() -> None:
+    fleet = Fleet(least=1, most=4)
+    first = fleet.scaler.describe_scalable_targets(ServiceNamespace="sagemaker")["ScalableTargets"]
+    fleet.scaler.register_scalable_target(
+        **TARGET, MaxCapacity="6", SuspendedState={"DynamicScalingInSuspended": "true"}
+    )
+    (target,) = fleet.scaler.describe_scalable_targets(ServiceNamespace="sagemaker")["ScalableTargets"]  # type: ignore[misc]  # a list of one
+    assert isinstance(first, list)
+    assert target["ScalableTargetARN"] == first[0]["ScalableTargetARN"]
+    assert (target["MinCapacity"], target["MaxCapacity"]) == (1, 6)
+    assert target["SuspendedState"]["DynamicScalingInSuspended"] is True
+    assert target["SuspendedState"]["DynamicScalingOutSuspended"] is False
+
+
+def test_an_alarm_scales_at_the_next_full_minute_and_again_each_minute_it_lasts() -> None:
+    fleet = Fleet(count=1)
+    fleet.alarm("busy", LOAD, fleet.step_policy(Cooldown=0))
+    fleet.minutes(1, 1, 1, 0, 0)
+    assert fleet.endpoint.changes == [(60, 2), (120, 3), (180, 4)]
+    assert fleet.transitions == [(60, "busy", "INSUFFICIENT_DATA", "ALARM"), (240, "busy", "ALARM", "OK")]
+
+
+def test_an_activity_is_told_as_aws_tells_it() -> None:
+    fleet = Fleet(busy_for=150)
+    fleet.alarm("busy", LOAD, fleet.step_policy("wake"))
+    fleet.minutes(1)
+    (activity,) = fleet.scaler.activities()
+    assert activity["Description"] == "Setting desired instance count to 1."
+    assert activity["Cause"] == "monitor alarm busy in state ALARM triggered policy wake"
+    assert (activity["StatusCode"], activity["StartTime"]) == ("InProgress", START + 60)
+    assert activity["StatusMessage"] == (
+        "Successfully set desired instance count to 1. Waiting for change to be fulfilled by sagemaker."
+    )
+    assert "EndTime" not in activity
+    fleet.minutes(0, 0, 0)
+    (activity,) = fleet.scaler.activities()
+    assert (activity["StatusCode"], activity["EndTime"]) == ("Successful", START + 240)
+    assert activity["StatusMessage"] == (
+        "Successfully set desired instance count to 1. Change successfully fulfilled by sagemaker."
+    )
+
+
+def test_a_refused_change_is_a_failed_activity_and_starts_no_cooldown() -> None:
+    fleet = Fleet()
+    fleet.alarm("busy", LOAD, fleet.step_policy())
+    fleet.endpoint.refusal = "The account-level service limit is 0 Instances."
+    fleet.minutes(1)
+    fleet.endpoint.refusal = None
+    fleet.minutes(1)
+    newest, oldest = fleet.scaler.activities()
+    assert oldest["StatusCode"] == "Failed"
+    assert oldest["StatusMessage"] == (
+        "Failed to set desired instance count to 1. Reason: The account-level service limit is 0 Instances."
+    )
+    assert newest["StatusCode"] == "Successful"
+    assert fleet.endpoint.changes == [(120, 1)]
+
+
+def test_nothing_scales_while_the_endpoint_is_updating() -> None:
+    fleet = Fleet(busy_for=170)
+    fleet.alarm("busy", LOAD, fleet.step_policy(Cooldown=0))
+    fleet.minutes(1, 1, 1, 1, 1)
+    assert fleet.endpoint.changes == [(60, 1), (240, 2)]
+
+
+def test_a_cooldown_begins_when_the_change_is_complete() -> None:
+    fleet = Fleet(busy_for=120)
+    fleet.alarm("busy", LOAD, fleet.step_policy(Cooldown=120))
+    fleet.minutes(*[1.0] * 8)
+    assert fleet.endpoint.changes == [(60, 1), (300, 2)]
+
+
+def test_in_a_scale_out_cooldown_only_a_larger_scale_out_passes_less_what_was_added() -> None:
+    fleet = Fleet(count=2, most=20)
+    steps: list[dict[str, object]] = [
+        {"MetricIntervalLowerBound": 0, "MetricIntervalUpperBound": 10, "ScalingAdjustment": 2},
+        {"MetricIntervalLowerBound": 10, "ScalingAdjustment": 3},
+    ]
+    fleet.alarm("busy", LOAD, fleet.step_policy(steps=steps))
+    fleet.minutes(1, 1, 50, 50, 50)
+    assert fleet.endpoint.changes == [(60, 4), (180, 5)]
+    fleet.minutes(50, 50, 50)
+    assert fleet.endpoint.changes == [(60, 4), (180, 5), (480, 8)]
+
+
+def scaling_both_ways(count: int) -> Fleet:
+    """A fleet that LOAD scales out by one and OTHER scales in by one, each with a cooldown of five minutes."""
+    fleet = Fleet(count=count)
+    fleet.alarm("busy", LOAD, fleet.step_policy("out"))
+    fewer: list[dict[str, object]] = [{"MetricIntervalLowerBound": 0, "ScalingAdjustment": -1}]
+    fleet.alarm("idle", OTHER, fleet.step_policy("in", fewer))
+    return fleet
+
+
+def both(fleet: Fleet, *minutes: tuple[int, int]) -> None:
+    for load, other in minutes:
+        fleet.metrics.put(OTHER, other, fleet.clock.now())
+        fleet.minutes(load)
+
+
+def test_a_scale_in_cooldown_blocks_the_next_scale_in() -> None:
+    fleet = scaling_both_ways(4)
+    both(fleet, *[(0, 1)] * 7)
+    assert fleet.endpoint.changes == [(60, 3), (360, 2)]
+
+
+def test_a_scale_out_passes_and_ends_a_scale_in_cooldown() -> None:
+    fleet = scaling_both_ways(4)
+    both(fleet, (0, 1), (1, 0), (0, 1))
+    assert fleet.endpoint.changes == [(60, 3), (120, 4), (180, 3)]
+
+
+def test_the_largest_capacity_wins() -> None:
+    fleet = scaling_both_ways(2)
+    both(fleet, (1, 1))
+    assert fleet.endpoint.changes == [(60, 3)]
+    assert fleet.scaler.activities()[0]["Cause"] == "monitor alarm busy in state ALARM triggered policy out"
+
+
+def test_two_step_policies_do_not_add_up() -> None:
+    fleet = Fleet(count=1)
+    fleet.alarm("busy", LOAD, fleet.step_policy("one"))
+    more: list[dict[str, object]] = [{"MetricIntervalLowerBound": 0, "ScalingAdjustment": 2}]
+    fleet.alarm("very-busy", LOAD, fleet.step_policy("two", more))
+    fleet.minutes(1)
+    assert fleet.endpoint.changes == [(60, 3)]
+
+
+def test_target_tracking_scales_in_only_when_all_agree() -> None:
+    fleet = Fleet(count=4)
+    fleet.tracking_policy("one", key=LOAD)
+    fleet.tracking_policy("two", key=OTHER)
+    for _ in range(20):
+        fleet.metrics.put(OTHER, 4.9, fleet.clock.now())
+        fleet.minutes(0)
+    assert fleet.endpoint.changes == []
+    for _ in range(15):
+        fleet.metrics.put(OTHER, 2.5, fleet.clock.now())
+        fleet.minutes(0)
+    assert fleet.endpoint.changes == [(35 * 60, 2)]
+
+
+def test_a_policy_without_scale_in_need_not_agree() -> None:
+    fleet = Fleet(count=4)
+    fleet.tracking_policy("one", key=LOAD)
+    fleet.tracking_policy("two", key=OTHER, DisableScaleIn=True)
+    both(fleet, *[(0, 5)] * 15)
+    assert fleet.endpoint.changes == [(15 * 60, 0)]
+
+
+def test_a_step_scale_in_is_not_blocked_by_target_tracking() -> None:
+    fleet = Fleet(count=4)
+    fleet.tracking_policy(key=LOAD)
+    fewer: list[dict[str, object]] = [{"MetricIntervalLowerBound": 0, "ScalingAdjustment": -1}]
+    fleet.alarm("idle", OTHER, fleet.step_policy("in", fewer))
+    both(fleet, (5, 1))
+    assert fleet.endpoint.changes == [(60, 3)]
+
+
+def test_scaling_in_without_disabled_scale_in_would_have_shrunk() -> None:
+    shrinking, holding = Fleet(count=4), Fleet(count=4)
+    shrinking.tracking_policy(key=LOAD)
+    holding.tracking_policy(key=LOAD, DisableScaleIn="true")
+    for fleet in (shrinking, holding):
+        fleet.minutes(*[0.0] * 30)
+    assert (shrinking.endpoint.count, holding.endpoint.count) == (0, 4)
+
+
+@pytest.mark.parametrize(
+    ("suspended", "changes"),
+    [("DynamicScalingOutSuspended", [(120, 1)]), ("DynamicScalingInSuspended", [(60, 3)])],
+)
+def test_suspended_scaling_does_nothing_in_its_direction(suspended: str, changes: list[tuple[int, int]]) -> None:
+    fleet = scaling_both_ways(2)
+    fleet.scaler.register_scalable_target(**TARGET, SuspendedState={suspended: True})
+    both(fleet, (1, 0), (0, 1))
+    assert fleet.endpoint.changes == changes
+
+
+def test_an_alarm_whose_actions_are_switched_off_scales_nothing() -> None:
+    fleet = Fleet()
+    fleet.alarm("busy", LOAD, fleet.step_policy(), ActionsEnabled=False)
+    fleet.minutes(1, 1)
+    assert fleet.described("busy")["StateValue"] == "ALARM"
+    assert fleet.endpoint.changes == []
+
+
+def test_a_long_pause_is_caught_up_minute_by_minute() -> None:
+    fleet = Fleet(count=1)
+    fleet.alarm("busy", LOAD, fleet.step_policy(Cooldown=0))
+    for minute in range(4):
+        fleet.metrics.put(LOAD, 1, START + minute * 60)
+    fleet.clock.advance(3 * 60 + 59)
+    fleet.scaler.tick()
+    assert fleet.endpoint.count == 4
+    assert [activity["StartTime"] for activity in fleet.scaler.activities()] == [START + 180, START + 120, START + 60]
+    fleet.scaler.tick()
+    assert fleet.endpoint.count == 4
+
+
+def test_an_alarm_is_not_evaluated_for_minutes_before_it_was_set_up() -> None:
+    fleet = Fleet()
+    fleet.metrics.put(LOAD, 1, START)
+    fleet.clock.advance(150)
+    fleet.alarm("busy", LOAD, fleet.step_policy())
+    fleet.scaler.tick()
+    assert fleet.described("busy")["StateReason"] == "Unchecked: Initial alarm creation"
+    fleet.minutes(1)
+    assert fleet.described("busy")["StateUpdatedTimestamp"] == START + 180
+
+
+def test_an_alarm_begins_with_insufficient_data_and_keeps_its_state_when_it_is_put_again() -> None:
+    fleet = Fleet()
+    fleet.alarm("busy", LOAD)
+    assert fleet.described("busy")["StateValue"] == "INSUFFICIENT_DATA"
+    fleet.minutes(1)
+    fleet.alarm("busy", LOAD, Threshold=7)
+    alarm = fleet.described("busy")
+    assert (alarm["StateValue"], alarm["Threshold"]) == ("ALARM", 7.0)
+    assert alarm["AlarmArn"] == "arn:aws:cloudwatch:us-east-1:000000000000:alarm:busy"
+    fleet.scaler.delete_alarms(["busy", "unknown"])
+    assert fleet.scaler.alarms() == []
+
+
+def test_deleting_a_policy_takes_its_alarms_and_its_action_along() -> None:
+    fleet = Fleet()
+    step, tracking = fleet.step_policy(), fleet.tracking_policy()
+    fleet.alarm("busy", LOAD, step)
+    assert is_policy_arn(step)
+    assert is_policy_arn(tracking)
+    assert len(fleet.scaler.alarms()) == 3
+    fleet.scaler.delete_scaling_policy(**TARGET, PolicyName="wake")
+    fleet.scaler.delete_scaling_policy(**TARGET, PolicyName="track")
+    assert [alarm["AlarmName"] for alarm in fleet.scaler.alarms()] == ["busy"]
+    assert fleet.described("busy")["AlarmActions"] == []
+    fleet.minutes(1, 1)
+    assert fleet.endpoint.changes == []
+
+
+def test_putting_a_policy_again_keeps_its_arn_and_its_alarms_names() -> None:
+    fleet = Fleet()
+    arn = fleet.tracking_policy(target=5)
+    names = [alarm["AlarmName"] for alarm in fleet.scaler.alarms()]
+    assert fleet.tracking_policy(target=50) == arn
+    assert [alarm["AlarmName"] for alarm in fleet.scaler.alarms()] == names
+    assert [alarm["Threshold"] for alarm in fleet.scaler.alarms()] == [50.0, 45.0]
+    assert fleet.step_policy("track") == arn
+    assert fleet.scaler.alarms() == []
+
+
+def test_deregistering_takes_policies_and_their_alarms_along() -> None:
+    fleet = Fleet()
+    fleet.tracking_policy()
+    fleet.scaler.deregister_scalable_target(**TARGET)
+    assert fleet.scaler.alarms() == []
+    assert fleet.scaler.describe_scaling_policies(ServiceNamespace="sagemaker") == {"ScalingPolicies": []}
+    with pytest.raises(ObjectNotFoundException) as refused:
+        fleet.scaler.deregister_scalable_target(**TARGET)
+    assert str(refused.value) == (
+        "No scalable target registered for service namespace: sagemaker, resource ID: endpoint/reader/variant/main, "
+        "scalable dimension: sagemaker:variant:DesiredInstanceCount"
+    )
+    assert refused.value.code == "ObjectNotFoundException"
+
+
+def test_an_endpoint_that_is_gone_stops_nothing() -> None:
+    fleet = Fleet(busy_for=60)
+    fleet.alarm("busy", LOAD, fleet.step_policy(Cooldown=0))
+    fleet.minutes(1)
+    fleet.endpoint.exists = False
+    fleet.minutes(1, 1)
+    (activity,) = fleet.scaler.activities()
+    assert activity["StatusCode"] == "Failed"
+
+
+def test_alarms_of_a_policy_are_described_with_it() -> None:
+    fleet = Fleet()
+    arn = fleet.step_policy()
+    fleet.alarm("busy", LOAD, arn)
+    answer = fleet.scaler.describe_scaling_policies(ServiceNamespace="sagemaker", PolicyNames=["wake"])
+    (policy,) = answer["ScalingPolicies"]  # type: ignore[misc]  # a list of one
+    assert policy["PolicyARN"] == arn
+    assert policy["Alarms"] == [
+        {"AlarmName": "busy", "AlarmARN": "arn:aws:cloudwatch:us-east-1:000000000000:alarm:busy"}
+    ]
+
+
+def test_answers_come_in_pages() -> None:
+    fleet = Fleet()
+    for name in ("a", "b", "c"):
+        fleet.step_policy(name)
+    first = fleet.scaler.describe_scaling_policies(ServiceNamespace="sagemaker", MaxResults=2)
+    rest = fleet.scaler.describe_scaling_policies(ServiceNamespace="sagemaker", NextToken=first["NextToken"])
+    pages = [first["ScalingPolicies"], rest["ScalingPolicies"]]
+    assert [[policy["PolicyName"] for policy in page] for page in pages] == [["a", "b"], ["c"]]  # type: ignore[attr-defined]  # lists
+    assert "NextToken" not in rest
+
+
+@pytest.mark.parametrize(
+    ("changes", "error", "sentence"),
+    [
+        ({"ServiceNamespace": "ecs"}, ValidationException, "Unsupported service namespace, resource type or scalable"),
+        ({"ResourceId": "endpoint/reader"}, ValidationException, "Unsupported service namespace"),
+        ({"ScalableDimension": None}, ValidationException, "'scalableDimension'"),
+        ({"ResourceId": "endpoint/x/variant/y"}, ValidationException, "Could not find endpoint"),
+        ({"MinCapacity": 6}, ValidationException, r"Maximum capacity \(5\) cannot be less than minimum capacity \(6\)"),
+        ({"MinCapacity": -1}, ValidationException, "greater than or equal to 0"),
+        ({"SuspendedState": "all"}, ValidationException, "Member must be a structure"),
+    ],
+)
+def test_a_wrong_target_is_refused(changes: dict[str, object], error: type[Exception], sentence: str) -> None:
+    fleet = Fleet()
+    request = TARGET | {"MinCapacity": 0, "MaxCapacity": 5} | changes
+    with pytest.raises(error, match=sentence):
+        fleet.scaler.register_scalable_target(**request)
+
+
+def test_a_new_target_needs_both_bounds() -> None:
+    fleet = Fleet()
+    fleet.scaler.deregister_scalable_target(**TARGET)
+    with pytest.raises(ValidationException, match="must be specified for a new scalable target"):
+        fleet.scaler.register_scalable_target(**TARGET, MinCapacity=0)
+
+
+@pytest.mark.parametrize(
+    ("members", "error", "sentence"),
+    [
+        ({"PolicyName": None}, ValidationException, "'policyName'"),
+        ({"PolicyType": "PredictiveScaling"}, ValidationException, r"\[StepScaling, TargetTrackingScaling\]"),
+        ({"PolicyType": "TargetTrackingScaling"}, ValidationException, "must be specified for a policy of type"),
+        ({"ResourceId": "endpoint/x/variant/y"}, ObjectNotFoundException, "No scalable target registered for service"),
+    ],
+)
+def test_a_wrong_policy_is_refused(members: dict[str, object], error: type[Exception], sentence: str) -> None:
+    request = TARGET | {"PolicyName": "p"} | members
+    with pytest.raises(error, match=sentence):
+        Fleet().scaler.put_scaling_policy(**request)
+
+
+def test_an_unknown_policy_is_not_found() -> None:
+    with pytest.raises(ObjectNotFoundException, match="No scaling policy found for .*, policy name: nobody"):
+        Fleet().scaler.delete_scaling_policy(**TARGET, PolicyName="nobody")
+
+
+def test_a_describe_selects_by_resource_and_refuses_a_dimension_alone() -> None:
+    scaler = Fleet(count=0, least=1).scaler
+    assert len(scaler.activities()) == 1
+    assert scaler.describe_scaling_activities(ServiceNamespace="sagemaker", ResourceId=RESOURCE) == {
+        "ScalingActivities": scaler.activities()
+    }
+    assert scaler.describe_scaling_activities(ServiceNamespace="sagemaker", ResourceId="x") == {"ScalingActivities": []}
+    assert scaler.describe_scalable_targets(ServiceNamespace="ecs") == {"ScalableTargets": []}
+    with pytest.raises(ValidationException, match="resource ID must be specified along with"):
+        scaler.describe_scalable_targets(ServiceNamespace="sagemaker", ScalableDimension=TARGET["ScalableDimension"])
+
+
+def test_the_same_run_gives_the_same_names() -> None:
+    runs = []
+    for _ in range(2):
+        fleet = Fleet()
+        fleet.recipe()
+        fleet.minutes(*[9.0] * 5, key=PER_INSTANCE)
+        runs.append((fleet.scaler.alarms(), fleet.scaler.activities()))
+    assert runs[0] == runs[1]
+    assert runs[0][1]
+
+
+def test_the_callback_hears_every_change_of_state_with_its_reason() -> None:
+    heard: list[tuple[str, str, str, str]] = []
+    fleet = Fleet()
+    fleet.scaler._alarms._listener = lambda alarm, old, new, reason: heard.append((alarm.name, old, new, reason))
+    fleet.scaler.put_alarm(
+        MetricAlarm.from_properties(
+            {
+                "AlarmName": "plain",
+                "Namespace": PER_INSTANCE.namespace,
+                "MetricName": PER_INSTANCE.name,
+                "Dimensions": DIMENSIONS,
+                "Statistic": "Maximum",
+                "Period": "60",
+                "EvaluationPeriods": "1",
+                "Threshold": "5",
+                "ComparisonOperator": "GreaterThanThreshold",
+                "AlarmActions": ["arn:aws:sns:us-east-1:000000000000:topic"],
+            }
+        )
+    )
+    fleet.minutes(6, 6, 6, key=PER_INSTANCE)
+    assert heard == [
+        (
+            "plain",
+            "INSUFFICIENT_DATA",
+            "ALARM",
+            "Threshold Crossed: 1 datapoint [6.0 (15/01/27 08:00:00)] was greater than the threshold (5.0).",
+        )
+    ]

@@ -1,0 +1,30 @@
+import time
+
+import pytest
+
+from async_endpoint.scaling import ManualClock, SystemClock
+
+
+def test_a_system_clock_starts_at_the_walls_time_and_runs_faster() -> None:
+    before = time.time()
+    clock = SystemClock(speed=600)
+    first = clock.now()
+    time.sleep(0.02)
+    later = clock.now()
+    assert abs(first - before) < 60
+    assert 12 <= later - first < 600
+    assert clock.wall_seconds(120) == pytest.approx(0.2)
+
+
+@pytest.mark.parametrize("speed", [0, -1, float("nan")])
+def test_a_clock_that_would_stand_still_is_refused(speed: float) -> None:
+    with pytest.raises(ValueError, match="speed must be above 0"):
+        SystemClock(speed)
+
+
+def test_a_manual_clock_moves_only_when_told_and_never_back() -> None:
+    clock = ManualClock(100.0)
+    clock.advance(5.5)
+    assert clock.now() == 105.5
+    with pytest.raises(ValueError, match="cannot go back"):
+        clock.advance(-1)

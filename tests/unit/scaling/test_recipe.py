@@ -1,0 +1,128 @@
+"""The documented recipe end to end: wakes from zero by a step policy, follows the backlog by target tracking."""
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+from botocore.session import get_session
+from botocore.validate import ParamValidator
+
+from async_endpoint.scaling import MetricKey
+from tests.unit.scaling.fleet import LOAD, PER_INSTANCE, TARGET, WAITING, Fleet
+
+Publisher = Callable[[float], Iterator[tuple[MetricKey, float]]]
+
+
+def sagemaker(fleet: Fleet, backlog: Callable[[float], int], *, counts_at_zero: bool = True) -> Publisher:
+    """Publish what an endpoint publishes; whether the backlog has a value per instance at zero is an open question."""
+
+    def publish(now: float) -> Iterator[tuple[MetricKey, float]]:
+        waiting, running = backlog(now), fleet.endpoint.count
+        yield WAITING, float(waiting > 0 and running == 0)
+        if running or counts_at_zero:
+            yield PER_INSTANCE, waiting / max(running, 1)
+
+    return publish
+
+
+@pytest.mark.parametrize("second", range(60))
+def test_a_backlog_wakes_a_sleeping_endpoint_between_120_and_180_seconds_after_it_appears(second: int) -> None:
+    fleet = Fleet()
+    fleet.recipe()
+    appears = 600 + second
+    fleet.run(appears + 181, sagemaker(fleet, lambda now: int(now >= appears)))
+    at, count = fleet.endpoint.changes[0]
+    # The minute in which the backlog appears counts only if it was there from the minute's first second.
+    assert at - appears == (120 if second == 0 else 180 - second)
+    assert 120 <= at - appears < 180 or second in range(1, 60)
+    assert count == 1
+    assert len(fleet.endpoint.changes) == 1
+    assert fleet.scaler.activities()[0]["Cause"] == "monitor alarm has-backlog in state ALARM triggered policy wake"
+
+
+def test_without_the_alarm_nothing_wakes_it() -> None:
+    fleet = Fleet()
+    fleet.recipe()
+    fleet.scaler.delete_alarms(["has-backlog"])
+    fleet.run(3_600, sagemaker(fleet, lambda _: 3, counts_at_zero=False), every=10)
+    assert fleet.endpoint.changes == []
+
+
+def test_a_burst_wakes_one_instance_and_grows_it_to_four() -> None:
+    fleet = Fleet()
+    fleet.recipe()
+    fleet.run(1_200, sagemaker(fleet, lambda now: 20 if now >= 60 else 0, counts_at_zero=False), every=10)
+    # One instance after two minutes of waiting; then three minutes above the target of 5 make ceil(1 x 20 / 5).
+    assert fleet.endpoint.changes == [(180, 1), (360, 4)]
+
+
+def test_a_backlog_that_counts_at_zero_lets_target_tracking_join_in() -> None:
+    fleet = Fleet(most=3)
+    fleet.recipe()
+    fleet.run(1_200, sagemaker(fleet, lambda now: 20 if now >= 60 else 0), every=10)
+    assert fleet.endpoint.changes == [(180, 1), (240, 3)]
+
+
+def test_target_tracking_takes_fifteen_minutes_to_send_an_idle_endpoint_to_sleep() -> None:
+    fleet = Fleet(count=2)
+    fleet.recipe()
+    fleet.run(2_400, sagemaker(fleet, lambda now: 10 if now < 600 else 0), every=10)
+    assert fleet.endpoint.changes == [(600 + 15 * 60, 0)]
+    low = next(alarm for alarm in fleet.scaler.alarms() if "AlarmLow" in str(alarm["AlarmName"]))
+    assert low["StateTransitionedTimestamp"] == fleet.clock.now() - fleet.since_start + 1_500
+
+
+def test_a_day_of_work_and_sleep_ends_at_zero_within_the_bounds() -> None:
+    fleet = Fleet(most=4, busy_for=240)
+    fleet.recipe()
+    fleet.run(24 * 3_600, sagemaker(fleet, lambda now: 30 if now % 21_600 < 3_600 else 0), every=30)
+    counts = [count for _, count in fleet.endpoint.changes]
+    assert counts == [1, 4, 0] * 4
+
+
+def validated(service: str, shape: str, value: object) -> None:
+    """Check a structure against AWS's own model: no unknown member, no wrong type, none missing."""
+    model: Any = get_session().get_service_model(service)
+    report = ParamValidator().validate(value, model.shape_for(shape))
+    assert not report.has_errors(), report.generate_report()
+
+
+def test_every_answer_fits_awss_own_model() -> None:
+    fleet = Fleet(least=1)
+    fleet.recipe()
+    fleet.step_policy(
+        "many",
+        [{"MetricIntervalLowerBound": 0, "ScalingAdjustment": 10}],
+        AdjustmentType="PercentChangeInCapacity",
+        MinAdjustmentMagnitude=1,
+    )
+    fleet.alarm("plain", LOAD, AlarmDescription="says little", Unit="Count")
+    fleet.minutes(1, None, 1)
+    service, scaler = "application-autoscaling", fleet.scaler
+    validated(
+        service, "DescribeScalableTargetsResponse", scaler.describe_scalable_targets(ServiceNamespace="sagemaker")
+    )
+    validated(
+        service, "DescribeScalingPoliciesResponse", scaler.describe_scaling_policies(ServiceNamespace="sagemaker")
+    )
+    activities = scaler.describe_scaling_activities(ServiceNamespace="sagemaker")
+    validated(service, "DescribeScalingActivitiesResponse", activities)
+    validated(
+        service,
+        "PutScalingPolicyResponse",
+        scaler.put_scaling_policy(
+            **TARGET,
+            PolicyName="again",
+            PolicyType="TargetTrackingScaling",
+            TargetTrackingScalingPolicyConfiguration={
+                "TargetValue": 1,
+                "PredefinedMetricSpecification": {"PredefinedMetricType": "SageMakerVariantInvocationsPerInstance"},
+            },
+        ),
+    )
+    validated(
+        service, "DescribeScalingPoliciesResponse", scaler.describe_scaling_policies(ServiceNamespace="sagemaker")
+    )
+    validated(service, "RegisterScalableTargetResponse", scaler.register_scalable_target(**TARGET))
+    validated("cloudwatch", "DescribeAlarmsOutput", {"MetricAlarms": scaler.alarms()})
+    assert len(scaler.alarms()) == 6
