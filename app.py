@@ -16,13 +16,13 @@ from stacks.settings import load_settings
 ROOT = Path(__file__).resolve().parent
 
 
-def build_app(*, config: Path = ROOT / "config", artifacts: Path = ROOT / "model_artifacts", **context: str) -> cdk.App:
-    """Makes the app of the stage that the context names, or of dev."""
+def build_app(*, artifacts: Path = ROOT / "model_artifacts", outdir: Path | None = None, **context: str) -> cdk.App:
+    """Makes the app of the stage that the context names, or of dev. The CDK CLI sets the output folder by itself."""
     # Started from another folder, the CLI does not find cdk.json: without its flags the templates would differ.
     flags = json.loads((ROOT / "cdk.json").read_text(encoding="utf-8"))["context"]
     # The analytics resource names the versions of Python and of the CDK: templates would differ between machines.
-    app = cdk.App(context=flags | context, analytics_reporting=False)
-    settings = load_settings(config, app.node.try_get_context("stage") or "dev")
+    app = cdk.App(context=flags | context, outdir=str(outdir) if outdir else None, analytics_reporting=False)
+    settings = load_settings(ROOT / "config", app.node.try_get_context("stage") or "dev")
     foundation = FoundationStack(app, "Foundation", settings=settings)
     EndpointStack(app, "Endpoint", settings=settings, foundation=foundation, artifacts=artifacts)
     add_rules(app)

@@ -1,4 +1,4 @@
-"""Both stages' templates, made once: from the real settings and cdk.json, and from small artifacts of the tests' own."""
+"""Both stages' templates, made once, from the real settings and cdk.json and from small artifacts of the tests' own."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -23,13 +23,13 @@ def artifacts(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def stacks_of(artifacts: Path) -> Callable[[str], dict[str, Template]]:
+def stacks_of(artifacts: Path, tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], dict[str, Template]]:
     """Gives a stage's templates by the stack's id; each stage is synthesised once."""
     made: dict[str, dict[str, Template]] = {}
 
     def of(stage: str) -> dict[str, Template]:
         if stage not in made:
-            assembly = build_app(artifacts=artifacts, stage=stage).synth()
+            assembly = build_app(artifacts=artifacts, outdir=tmp_path_factory.mktemp(stage), stage=stage).synth()
             made[stage] = {stack.id: Template.from_json(stack.template) for stack in assembly.stacks}
         return made[stage]
 

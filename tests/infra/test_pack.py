@@ -22,7 +22,7 @@ def folder(tmp_path: Path) -> Path:
 
 def run(folder: Path, build: Path, *options: str) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, pack.__file__, "--folder", str(folder), "--build", str(build), *options]
-    return subprocess.run(command, capture_output=True, text=True, check=False)
+    return subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603 - our own script
 
 
 def packed(folder: Path, archive: Path) -> list[tarfile.TarInfo]:
@@ -49,10 +49,11 @@ def test_contents_arrive_unchanged(folder: Path, tmp_path: Path) -> None:
     assert (tmp_path / "unpacked" / "my_model" / "model.pth").read_bytes() == weights
 
 
-def test_caches_hidden_files_and_the_models_readme_stay_out(folder: Path, tmp_path: Path) -> None:
+def test_caches_hidden_files_and_what_is_for_the_repository_stay_out(folder: Path, tmp_path: Path) -> None:
     before = pack.digest(folder)
     for name in (
         "my_model/README.md",
+        "code/ruff.toml",
         "code/.DS_Store",
         "code/inference.pyc",
         "code/__pycache__/inference.cpython.pyc",

@@ -50,8 +50,7 @@ def test_what_is_replaced_at_each_change_has_no_fixed_name(
         (
             "cn-north-1",
             Device.GPU,
-            "727897471807.dkr.ecr.cn-north-1.amazonaws.com.cn/"
-            "pytorch-inference:1.11.0-gpu-py38-cu113-ubuntu20.04-sagemaker",
+            "727897471807.dkr.ecr.cn-north-1.amazonaws.com.cn/pytorch-inference:1.11.0-gpu-py38-cu113-ubuntu20.04-sagemaker",
             "arn:aws-cn:ecr:cn-north-1:727897471807:repository/pytorch-inference",
         ),
     ],

@@ -11,7 +11,7 @@ from tests.infra.templates import ROOT
 CONFIG = ROOT / "config"
 
 
-def dev(**changed: Any) -> StageSettings:
+def dev(**changed: object) -> StageSettings:
     """The dev stage with changes, each given as table__field=value, or field=value at the top."""
     table: dict[str, Any] = tomllib.loads((CONFIG / "dev.toml").read_text(encoding="utf-8"))
     for name, value in changed.items():
@@ -36,7 +36,7 @@ def test_every_field_stands_in_every_stage_file() -> None:
 
 def test_settings_cannot_be_changed_once_made() -> None:
     with pytest.raises(AttributeError):
-        dev().scaling.max_instances = 9  # type: ignore[misc] - that it is frozen is the point
+        dev().scaling.max_instances = 9  # type: ignore[misc]  # that it is refused is the point
 
 
 def test_only_the_endpoint_and_the_stage_need_to_be_named() -> None:
@@ -124,7 +124,7 @@ def test_a_value_out_of_range_is_named_with_its_field_and_what_is_allowed(
         ({"serving": 3}, r"serving is 3; it must be a table: \[serving\]"),
     ],
 )
-def test_settings_that_do_not_go_together_are_refused_with_what_to_do(changed: dict[str, Any], message: str) -> None:
+def test_settings_that_do_not_go_together_are_refused_with_what_to_do(changed: dict[str, object], message: str) -> None:
     with pytest.raises(SettingsError, match=message):
         dev(**changed)
 

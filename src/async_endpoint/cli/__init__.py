@@ -14,4 +14,23 @@ def main() -> None:
     """Tools for a SageMaker asynchronous endpoint that scales to zero."""
 
 
+def _local() -> click.Command:
+    """The `local` group, or without the extra that it needs a command that says so."""
+    try:
+        from async_endpoint.cli.local import local  # noqa: PLC0415 - the client must work without the extra
+    except ImportError as error:
+        reason = str(error)
+
+        @click.command("local", context_settings={"ignore_unknown_options": True})
+        @click.argument("arguments", nargs=-1)
+        def unavailable(arguments: tuple[str, ...]) -> None:
+            """A local AWS (its extra is not installed)."""
+            del arguments
+            raise click.ClickException(reason)
+
+        return unavailable
+    return local
+
+
 main.add_command(run)
+main.add_command(_local())

@@ -116,6 +116,7 @@ def run_folder(  # noqa: PLR0913  # the settings of one run, all but three optio
     content_type: str | None = None,
     ttl: int = DEFAULT_REQUEST_TTL_SECONDS,
     invocation_timeout: int = DEFAULT_INVOCATION_TIMEOUT_SECONDS,
+    timeout: float | None = None,
     progress: Progress | None = None,
 ) -> RunSummary:
     """Submit a folder's documents, collect their answers, and write one line of JSON for each.
@@ -133,12 +134,13 @@ def run_folder(  # noqa: PLR0913  # the settings of one run, all but three optio
         content_type: Media type of all documents; guessed for each if absent.
         ttl: Seconds a request may wait in the queue.
         invocation_timeout: Seconds the model may take for one document.
+        timeout: Seconds to wait for all answers once everything is submitted; None waits for each job's own deadline.
         progress: Is told of every step.
 
     Raises:
         FolderError: There are no documents.
         OSError: The output cannot be written.
-        AsyncEndpointError: The endpoint is not there, or S3 cannot be asked for results.
+        AsyncEndpointError: The endpoint is not there, S3 cannot be asked for results, or `timeout` passed.
         RunInterrupted: Ctrl-C.
     """
     documents = documents_in(folder, pattern=pattern, limit=limit)
@@ -165,7 +167,7 @@ def run_folder(  # noqa: PLR0913  # the settings of one run, all but three optio
                 ttl=ttl,
                 invocation_timeout=invocation_timeout,
             )
-            for job in endpoint.as_completed(jobs):
+            for job in endpoint.as_completed(jobs, timeout):
                 _write(file, folder, job)
                 written.add(job)
                 progress.ended(job)

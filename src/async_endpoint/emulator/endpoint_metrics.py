@@ -1,7 +1,8 @@
 """The metrics that SageMaker publishes of one asynchronous endpoint, under their exact names and dimensions.
 
 Source: the developer guide, "Monitor asynchronous endpoint". The backlog metrics carry EndpointName alone, the counts
-EndpointName and VariantName.
+and durations EndpointName and VariantName. What a real process or transfer takes (ModelLatency, RequestDownloadLatency,
+ResponseUploadLatency) is measured on the wall's clock, every age on AWS's.
 """
 
 from async_endpoint.scaling.clock import Clock
@@ -20,12 +21,16 @@ class EndpointMetrics:
         self._variant = {"EndpointName": endpoint_name, "VariantName": variant_name}
 
     def count(self, name: str, value: float = 1.0) -> None:
-        """Count an event: InvocationsProcessed, InvocationFailures, ExpiredRequests and the like."""
+        """Record an event (InvocationsProcessed, ExpiredRequests and the like), or the value of a duration.
+
+        ModelLatency, RequestDownloadLatency and ResponseUploadLatency are in microseconds, TimeInBacklog and
+        TotalProcessingTime in milliseconds.
+        """
         self._store.put(MetricKey.of(_NAMESPACE, name, self._variant), value, self._clock.now())
 
-    def measure(self, name: str, value: float) -> None:
-        """Record a duration: ModelLatency (µs), TotalProcessingTime (ms), TimeInBacklog (ms)."""
-        self.count(name, value)
+    def milliseconds_since(self, moment: float) -> float:
+        """The age of something that began at `moment`, in epoch seconds on AWS's clock."""
+        return (self._clock.now() - moment) * 1e3
 
     def sample(self, *, backlog: int, instances: int, oldest_age: float) -> None:
         """Sample the state of the queue.

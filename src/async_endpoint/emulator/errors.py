@@ -3,7 +3,6 @@
 AwsError
 ├── ValidationException      400, the request or the state of a resource forbids it
 ├── ValidationError          400, the same on the SageMaker runtime, whose model spells it so
-├── ResourceInUse            400
 └── UnknownOperation         400, an operation that the local AWS does not have
 """
 
@@ -46,13 +45,6 @@ class ValidationError(AwsError):
 
     def __init__(self, message: str) -> None:
         super().__init__(message, "ValidationError", 400)
-
-
-class ResourceInUse(AwsError):  # noqa: N818 - the name on the wire
-    """The resource is busy with an earlier operation."""
-
-    def __init__(self, message: str) -> None:
-        super().__init__(message, "ResourceInUse", 400)
 
 
 class UnknownOperation(AwsError):  # noqa: N818 - the name on the wire

@@ -3,8 +3,8 @@
 import logging
 import threading
 import time
-from collections.abc import Callable
-from typing import Protocol
+from collections.abc import Callable, Iterable
+from typing import Generic, Protocol, TypeVar
 
 _RELAUNCH_SECONDS = 5.0  # between tries to replace an instance that does not come up; the wall's clock
 
@@ -12,45 +12,55 @@ logger = logging.getLogger(__name__)
 
 
 class Container(Protocol):
-    """What a fleet needs of an instance's container; `containers.instance.ContainerInstance` is one."""
+    """What a fleet needs of an instance's container; `instances.ModelInstance` is one."""
 
     @property
     def alive(self) -> bool:
         """Whether its process still runs."""
 
     def start(self) -> None:
-        """Begin to start; returns at once."""
+        """Begin to start; may take as long as fetching and unpacking the model."""
 
     def wait_ready(self, timeout: float) -> None:
         """Return when the model answers; raise with the reason when it never will."""
 
     def stop(self) -> None:
-        """End every process of it."""
+        """End every process of it, also while it starts; a second call does nothing."""
 
 
 class Consumer(Protocol):
     """What takes requests from the queue for one container."""
 
+    @property
+    def lost(self) -> bool:
+        """Whether it found its container no longer answering, though the process may run on."""
+
     def stop(self) -> None:
         """Take no further request."""
+
+    def join(self) -> None:
+        """Return when it holds no request any more; called after `stop` and after the container's end."""
 
 
 class LaunchFailed(Exception):  # noqa: N818 - reads as what happened
     """An instance did not come up; the message says why."""
 
 
-class _Member:
-    def __init__(self, container: Container) -> None:
+C = TypeVar("C", bound=Container)
+
+
+class _Member(Generic[C]):
+    def __init__(self, container: C) -> None:
         self.container = container
         self.consumer: Consumer | None = None
         self.dismissed = False
 
 
-class Fleet:
+class Fleet(Generic[C]):
     """Keeps the number of instances at the desired count; thread-safe.
 
     An instance that dies is replaced. While the first ones come up (`wait_until_settled`) a failed launch is final,
-    because a deployment must report it; later ones are tried again.
+    because a deployment must report it; later ones are tried again, every five seconds.
 
     Args:
         launch: Makes a container, not yet started.
@@ -58,17 +68,16 @@ class Fleet:
         startup_timeout: Seconds that a container may take to answer.
     """
 
-    def __init__(
-        self, launch: Callable[[], Container], consume: Callable[[Container], Consumer], *, startup_timeout: float
-    ) -> None:
+    def __init__(self, launch: Callable[[], C], consume: Callable[[C], Consumer], *, startup_timeout: float) -> None:
         self._launch = launch
         self._consume = consume
         self._startup_timeout = startup_timeout
-        self._members: list[_Member] = []
+        self._members: list[_Member[C]] = []
         self._leaving = 0
         self._desired = 0
-        self._failure: str | None = None
+        self._failure: str | None = None  # of the last launch since the count was set
         self._retry = False
+        self._closed = False
         self._changed = threading.Condition()
 
     @property
@@ -83,70 +92,69 @@ class Fleet:
             return sum(member.consumer is not None for member in self._members)
 
     def resize(self, count: int) -> None:
-        """Ask for `count` instances; returns at once."""
+        """Ask for `count` instances; returns at once, and does nothing after `stop`."""
         with self._changed:
+            if self._closed:
+                return
             self._desired = count
             self._failure = None
-            surplus = self._members[count:]  # the newest go first: the oldest have warm caches
-            self._members = self._members[:count]
-            for member in surplus:
-                self._forget(member)
+            surplus = self._remove(self._members[count:])  # the newest go first: the oldest have warm caches
             self._fill()
-            self._changed.notify_all()
-        for member in surplus:
-            threading.Thread(target=self._dismiss, args=(member,), name="instance-stop", daemon=True).start()
+        self._dismiss_in_background(surplus)
 
     def wait_until_settled(self, timeout: float) -> None:
         """Wait until as many instances run as are desired and those dismissed are gone.
 
         Raises:
-            LaunchFailed: An instance failed to start, or `timeout` seconds were not enough.
+            LaunchFailed: An instance failed to start, the fleet was stopped, or `timeout` seconds were not enough.
         """
         deadline = time.monotonic() + timeout
         with self._changed:
-            while self._failure is None and not self._is_settled():
+            while not self._is_settled():
+                if self._closed:
+                    raise LaunchFailed("The instances were stopped before they were ready.")
+                if self._failure is not None and not self._retry:
+                    raise LaunchFailed(self._failure)
                 if not self._changed.wait(max(0.0, deadline - time.monotonic())) and time.monotonic() >= deadline:
-                    raise LaunchFailed(f"{self._desired} instance(s) were not ready within {timeout:.0f} s")
-            if self._failure is not None:
-                raise LaunchFailed(self._failure)
+                    why = "" if self._failure is None else f" ({self._failure})"
+                    raise LaunchFailed(f"{self._desired} instance(s) were not ready within {timeout:g} s{why}")
             self._retry = True
 
     def replace_dead(self) -> int:
-        """Launch anew what died by itself; returns how many were found dead."""
+        """Launch anew what died by itself or answers no more; returns how many those were."""
         with self._changed:
-            dead = [m for m in self._members if m.consumer is not None and not m.container.alive]
-            for member in dead:
-                self._forget(member)
-                self._members.remove(member)
-            self._fill()
-        for member in dead:
+            dead = self._remove([member for member in self._members if _is_lost(member)])
+            if dead:
+                self._fill()
+        for _ in dead:
             logger.warning("an instance died and is replaced")
-            self._dismiss(member)
+        self._dismiss_in_background(dead)
         return len(dead)
 
     def stop(self) -> None:
-        """End every instance; returns when all are gone."""
+        """End every instance for good; returns when all are gone and their requests are back in the queue."""
         with self._changed:
+            self._closed = True
             self._desired = 0
-            members, self._members = self._members, []
-            for member in members:
-                self._forget(member)
-            self._changed.notify_all()
-        threads = [threading.Thread(target=self._dismiss, args=(member,), daemon=True) for member in members]
-        for thread in threads:
-            thread.start()
-        for thread in threads:
-            thread.join()
+            members = self._remove(self._members)
+        self._dismiss_in_background(members)
+        with self._changed:
+            self._changed.wait_for(lambda: not self._leaving)
 
     def _is_settled(self) -> bool:
         """Whether nothing is on its way up or down; the caller holds the lock."""
         started = all(member.consumer is not None for member in self._members)
-        return len(self._members) == self._desired and started and not self._leaving
+        return not self._closed and len(self._members) == self._desired and started and not self._leaving
 
-    def _forget(self, member: _Member) -> None:
-        """Mark a member for `_dismiss`; the caller holds the lock."""
-        member.dismissed = True
-        self._leaving += 1
+    def _remove(self, members: Iterable[_Member[C]]) -> list[_Member[C]]:
+        """Take members out, to be dismissed; the caller holds the lock."""
+        gone = list(members)
+        for member in gone:
+            member.dismissed = True
+            self._leaving += 1
+            self._members.remove(member)
+        self._changed.notify_all()
+        return gone
 
     def _fill(self) -> None:
         """Launch what is missing; the caller holds the lock."""
@@ -155,7 +163,7 @@ class Fleet:
             self._members.append(member)
             threading.Thread(target=self._bring_up, args=(member,), name="instance-start", daemon=True).start()
 
-    def _bring_up(self, member: _Member) -> None:
+    def _bring_up(self, member: _Member[C]) -> None:
         try:
             member.container.start()
             member.container.wait_ready(self._startup_timeout)
@@ -167,28 +175,47 @@ class Fleet:
                 member.consumer = self._consume(member.container)
                 self._changed.notify_all()
                 return
-        member.container.stop()
+        _end(member.container)
 
-    def _launch_failed(self, member: _Member, reason: str) -> None:
-        member.container.stop()
+    def _launch_failed(self, member: _Member[C], reason: str) -> None:
+        _end(member.container)
         with self._changed:
             if member.dismissed:
                 return
             self._members.remove(member)
-            retry = self._retry
-            if not retry:
-                self._failure = reason
+            self._failure = reason
             self._changed.notify_all()
-        if retry:
-            logger.warning("an instance did not start and is tried again: %s", reason)
-            time.sleep(_RELAUNCH_SECONDS)
-            with self._changed:
-                self._fill()
-
-    def _dismiss(self, member: _Member) -> None:
-        if member.consumer is not None:
-            member.consumer.stop()
-        member.container.stop()
+            if not self._retry:
+                return
+        logger.warning("an instance did not start and is tried again: %s", reason)
+        time.sleep(_RELAUNCH_SECONDS)
         with self._changed:
-            self._leaving -= 1
-            self._changed.notify_all()
+            self._fill()
+
+    def _dismiss_in_background(self, members: Iterable[_Member[C]]) -> None:
+        for member in members:
+            threading.Thread(target=self._dismiss, args=(member,), name="instance-stop", daemon=True).start()
+
+    def _dismiss(self, member: _Member[C]) -> None:
+        try:
+            if member.consumer is not None:
+                member.consumer.stop()
+            _end(member.container)
+            if member.consumer is not None:
+                member.consumer.join()
+        finally:
+            with self._changed:
+                self._leaving -= 1
+                self._changed.notify_all()
+
+
+def _is_lost(member: _Member[C]) -> bool:
+    return member.consumer is not None and (member.consumer.lost or not member.container.alive)
+
+
+def _end(container: Container) -> None:
+    """Stop a container; that it resists is worth a line in the log, and no reason to keep the fleet waiting."""
+    try:
+        container.stop()
+    except Exception:
+        logger.exception("an instance could not be stopped")

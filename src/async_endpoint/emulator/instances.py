@@ -2,13 +2,14 @@
 
 import hashlib
 import logging
+import secrets
 import shutil
 import threading
 from collections.abc import Mapping
-from itertools import count
 from pathlib import Path
 from typing import Any
 
+from boto3.exceptions import Boto3Error
 from botocore.exceptions import BotoCoreError, ClientError
 
 from async_endpoint.emulator.backends import Backends
@@ -49,7 +50,7 @@ class ArchiveCache:
                     part = path.with_suffix(".part")
                     self._backends.s3.download_file(place.bucket, place.key, str(part))
                     part.rename(path)
-            except (BotoCoreError, ClientError) as error:
+            except (Boto3Error, BotoCoreError, ClientError) as error:
                 raise ModelUnavailable(
                     f"Could not find model data at {url}. Please ensure that the role can read it. ({error})"
                 ) from error
@@ -70,11 +71,11 @@ class InstanceFactory:
         self.serving = serving
         self.threads = threads
         self._folder = backends.workdir / "instances"
-        self._numbers = count(1)
 
     def make(self, endpoint_name: str, model: Mapping[str, Any]) -> "ModelInstance":
         """A new instance of a model, not yet started."""
-        instance_id = f"i-{next(self._numbers):08x}"
+        # As on EC2 an id is never used twice: a folder, and the log in it, belongs to one instance alone.
+        instance_id = f"i-0{secrets.token_hex(8)}"
         return ModelInstance(self, instance_id, self._folder / f"{endpoint_name}-{instance_id}", model)
 
 
@@ -123,6 +124,11 @@ class ModelInstance:
         container.wait_ready(timeout)
         logger.info("instance %s answers after %.1f s", self.instance_id, container.startup_seconds or 0.0)
 
+    def ping(self) -> bool:
+        """Whether the container's health check passes."""
+        container = self._container
+        return container is not None and container.ping()
+
     def invoke(  # noqa: PLR0913 - the parts of one HTTP request
         self,
         body: bytes,
@@ -144,13 +150,15 @@ class ModelInstance:
         )
 
     def stop(self) -> None:
-        """End every process of the instance; its log stays, the unpacked model goes."""
+        """End every process of the instance; its log stays, everything else in its folder goes."""
+        self._stopped = True
         with self._lock:
-            self._stopped = True
             container = self._container
         if container is not None:
             container.stop()
-            shutil.rmtree(self._folder / "ml", ignore_errors=True)
+            for folder in self._folder.iterdir():
+                if folder.is_dir():
+                    shutil.rmtree(folder, ignore_errors=True)
 
     def _running(self) -> ContainerInstance:
         container = self._container

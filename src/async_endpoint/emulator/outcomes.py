@@ -2,6 +2,7 @@
 
 import json
 import logging
+import time
 from datetime import UTC, datetime
 from typing import Any, Literal
 
@@ -11,7 +12,7 @@ from async_endpoint.emulator.backends import Backends
 from async_endpoint.emulator.endpoint_metrics import EndpointMetrics
 from async_endpoint.emulator.output_config import OutputConfig
 from async_endpoint.emulator.request_queue import QueuedRequest
-from async_endpoint.protocol.locations import S3Location
+from async_endpoint.protocol.locations import LocationError, S3Location
 from async_endpoint.protocol.notifications import build_failure, build_success, test_notification
 from async_endpoint.scaling.clock import Clock
 
@@ -21,7 +22,11 @@ logger = logging.getLogger(__name__)
 
 
 class Outcomes:
-    """Writes down how requests of one endpoint ended; each method ends exactly one request."""
+    """Writes down how requests of one endpoint ended; `completed` and `failed` end exactly one request each.
+
+    Neither raises when S3 or SNS refuse: what could not be written is logged and counted. The times in notifications
+    are AWS's clock's.
+    """
 
     def __init__(self, endpoint_name: str, backends: Backends, metrics: EndpointMetrics, clock: Clock) -> None:
         self._endpoint_name = endpoint_name
@@ -51,7 +56,7 @@ class Outcomes:
             response_body=body if included and len(body) <= _MAXIMUM_INCLUDED_BYTES else None,
         )
         self._publish(item.output.success_topic, message)
-        self._metrics.count("InvocationsProcessed")
+        self._end(item, "InvocationsProcessed")
 
     def failed(
         self,
@@ -77,23 +82,29 @@ class Outcomes:
             status=status,
         )
         self._publish(item.output.error_topic, message)
-        self._metrics.count("ExpiredRequests" if status == "Expired" else "InvocationFailures")
+        self._end(item, "ExpiredRequests" if status == "Expired" else "InvocationFailures")
 
     def test_topics(self, output: OutputConfig) -> None:
         """Send the test message that SageMaker sends at every create, update and change of capacity."""
         for topic in (output.success_topic, output.error_topic):
             self._publish(topic, test_notification())
 
+    def _end(self, item: QueuedRequest, metric: str) -> None:
+        self._metrics.count(metric)
+        self._metrics.count("TotalProcessingTime", self._metrics.milliseconds_since(item.received_at))
+
     def _upload(self, location: str, body: bytes, content_type: str | None) -> bool:
-        place = S3Location.parse(location)
+        began = time.monotonic()
         try:
+            place = S3Location.parse(location)
             self._backends.s3.put_object(
                 Bucket=place.bucket, Key=place.key, Body=body, ContentType=content_type or "application/octet-stream"
             )
-        except (BotoCoreError, ClientError):
-            logger.exception("could not write %s", location)
+        except (BotoCoreError, ClientError, LocationError) as error:
+            logger.warning("could not write %s: %s", location, error)
             self._metrics.count("ResponseUploadFailures")
             return False
+        self._metrics.count("ResponseUploadLatency", (time.monotonic() - began) * 1e6)
         return True
 
     def _publish(self, topic: str | None, message: dict[str, Any]) -> None:
@@ -101,8 +112,8 @@ class Outcomes:
             return
         try:
             self._backends.sns.publish(TopicArn=topic, Message=json.dumps(message))
-        except (BotoCoreError, ClientError):
-            logger.exception("could not notify %s", topic)
+        except (BotoCoreError, ClientError) as error:
+            logger.warning("could not notify %s: %s", topic, error)
             self._metrics.count("NotificationFailures")
 
     def _now(self) -> datetime:

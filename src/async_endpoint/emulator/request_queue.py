@@ -18,6 +18,7 @@ class QueuedRequest:
         failure_location: `s3://` URI of the reason, should it fail; None without an S3FailurePath.
         received_at: When it was accepted, in epoch seconds on AWS's clock.
         output: The endpoint's output configuration at that moment.
+        losses: How many instances broke down while they had it.
     """
 
     request: InvocationRequest
@@ -25,6 +26,7 @@ class QueuedRequest:
     failure_location: str | None
     received_at: float
     output: OutputConfig
+    losses: int = 0
 
 
 class RequestQueue:
@@ -33,13 +35,17 @@ class RequestQueue:
     def __init__(self) -> None:
         self._waiting: deque[QueuedRequest] = deque()
         self._in_flight = 0
+        self._closed = False
         self._changed = threading.Condition()
 
-    def put(self, request: QueuedRequest) -> None:
-        """Add a newly accepted request at the end."""
+    def put(self, request: QueuedRequest) -> bool:
+        """Add a newly accepted request at the end; False, and nothing is added, when the queue is closed."""
         with self._changed:
+            if self._closed:
+                return False
             self._waiting.append(request)
             self._changed.notify()
+            return True
 
     def take(self, timeout: float) -> QueuedRequest | None:
         """The oldest request, now in flight; None when there was none for `timeout` seconds of the wall's clock."""
@@ -63,6 +69,14 @@ class RequestQueue:
         with self._changed:
             self._in_flight -= 1
 
+    def close(self) -> list[QueuedRequest]:
+        """Accept no more; hands over what waits, for good. To be called when nothing is in flight any more."""
+        with self._changed:
+            self._closed = True
+            left = list(self._waiting)
+            self._waiting.clear()
+            return left
+
     def take_expired(self, now: float) -> list[QueuedRequest]:
         """Remove every waiting request that is older than its RequestTTLSeconds; `now` in epoch seconds on AWS's clock.
 
@@ -76,12 +90,6 @@ class RequestQueue:
             return expired
 
     @property
-    def waiting(self) -> int:
-        """Requests that no instance has taken yet."""
-        with self._changed:
-            return len(self._waiting)
-
-    @property
     def backlog(self) -> int:
         """Requests waiting or in flight: what ApproximateBacklogSize counts by the documentation."""
         with self._changed:
@@ -90,4 +98,4 @@ class RequestQueue:
     def oldest_received_at(self) -> float | None:
         """When the oldest waiting request was accepted; None with none waiting."""
         with self._changed:
-            return self._waiting[0].received_at if self._waiting else None
+            return min((item.received_at for item in self._waiting), default=None)

@@ -3,6 +3,7 @@
 import dataclasses
 import math
 from collections.abc import Iterable, Sequence
+from typing import Any
 
 from async_endpoint.scaling import members
 from async_endpoint.scaling.activities import ActivityLog
@@ -52,7 +53,7 @@ class AutoScaler:
         self._governor = Governor(self._registry, self._alarms, capacity, self._log)
         self._minute = math.floor(clock.now() / MINUTE) * MINUTE
 
-    def register_scalable_target(self, **request: object) -> dict[str, object]:
+    def register_scalable_target(self, **request: object) -> dict[str, Any]:
         """Register a target or change one; what an update leaves out stays as it was.
 
         An instance count outside the bounds is brought to the nearer one, at once or when the endpoint's update ends.
@@ -71,7 +72,7 @@ class AutoScaler:
         self._governor.hold_to_bounds(target.key, self._clock.now())
         return {"ScalableTargetARN": target.arn}
 
-    def deregister_scalable_target(self, **request: object) -> dict[str, object]:
+    def deregister_scalable_target(self, **request: object) -> dict[str, Any]:
         """Take a target out, and its policies with it.
 
         Raises:
@@ -84,12 +85,12 @@ class AutoScaler:
         self._governor.forget(key)
         return {}
 
-    def describe_scalable_targets(self, **request: object) -> dict[str, object]:
+    def describe_scalable_targets(self, **request: object) -> dict[str, Any]:
         """Describe the targets that ServiceNamespace, ResourceIds and ScalableDimension select."""
         found = [target.describe() for target in self._registry.targets if matches(target.key, request)]
         return page("ScalableTargets", found, request)
 
-    def put_scaling_policy(self, **request: object) -> dict[str, object]:
+    def put_scaling_policy(self, **request: object) -> dict[str, Any]:
         """Make a policy or replace one; its ARN, and target tracking's alarms, keep their names.
 
         Raises:
@@ -113,7 +114,7 @@ class AutoScaler:
             self.put_alarm(alarm)
         return {"PolicyARN": registered.arn, "Alarms": self._alarms_of(registered)}
 
-    def delete_scaling_policy(self, **request: object) -> dict[str, object]:
+    def delete_scaling_policy(self, **request: object) -> dict[str, Any]:
         """Delete a policy, target tracking's own alarms, and the policy's ARN from other alarms' actions.
 
         Raises:
@@ -123,7 +124,7 @@ class AutoScaler:
         self._remove_policy(self._registry.policy(key, members.text(request, "PolicyName")))
         return {}
 
-    def describe_scaling_policies(self, **request: object) -> dict[str, object]:
+    def describe_scaling_policies(self, **request: object) -> dict[str, Any]:
         """Describe the policies that ServiceNamespace, ResourceId, ScalableDimension and PolicyNames select."""
         names = members.texts(request, "PolicyNames")
         found = [
@@ -133,12 +134,12 @@ class AutoScaler:
         ]
         return page("ScalingPolicies", found, request)
 
-    def describe_scaling_activities(self, **request: object) -> dict[str, object]:
+    def describe_scaling_activities(self, **request: object) -> dict[str, Any]:
         """Describe the activities that ServiceNamespace, ResourceId and ScalableDimension select, newest first."""
         found = [activity.describe() for activity in self._log if matches(activity.target, request)]
         return page("ScalingActivities", found, request)
 
-    def activities(self) -> list[dict[str, object]]:
+    def activities(self) -> list[dict[str, Any]]:
         """Return every scaling activity, newest first."""
         return [activity.describe() for activity in self._log]
 
@@ -150,7 +151,7 @@ class AutoScaler:
         """Delete alarms; names that do not exist are passed over."""
         self._alarms.delete(names)
 
-    def alarms(self, names: Sequence[str] | None = None) -> list[dict[str, object]]:
+    def alarms(self, names: Sequence[str] | None = None) -> list[dict[str, Any]]:
         """Return the alarms, or those of the names given, as DescribeAlarms' MetricAlarms."""
         return [known.describe() for known in self._alarms if names is None or known.alarm.name in names]
 
@@ -168,7 +169,7 @@ class AutoScaler:
         self._alarms.delete(alarm.name for alarm in policy.own_alarms())
         self._alarms.forget_action(policy.arn)
 
-    def _alarms_of(self, policy: RegisteredPolicy) -> list[dict[str, object]]:
+    def _alarms_of(self, policy: RegisteredPolicy) -> list[dict[str, Any]]:
         return [
             {"AlarmName": watched.alarm.name, "AlarmARN": watched.arn} for watched in self._alarms.naming(policy.arn)
         ]

@@ -14,33 +14,42 @@ from async_endpoint.scaling.metrics import Datapoint, MetricStore
 
 @dataclass(frozen=True)
 class Evaluation:
-    """An alarm's state and why.
+    """An alarm's state at the epoch second `at`; `received` are the existing datapoints evaluated, newest first."""
 
-    `values` are those that decided: the breaching ones in ALARM, the others in OK, newest first; none where missing
-    data decided. `reason_data` is the JSON text of StateReasonData.
-    """
-
+    alarm: MetricAlarm
     state: State
-    reason: str
-    reason_data: str
-    values: tuple[float, ...] = ()
+    at: float
+    received: tuple[Datapoint, ...]
+
+    @property
+    def deciding(self) -> tuple[Datapoint, ...]:
+        """Return the datapoints that speak for the state: breaching in ALARM, others in OK; newest first."""
+        if self.state == "INSUFFICIENT_DATA":
+            return ()
+        return tuple(point for point in self.received if _breaches(self.alarm, point) == (self.state == "ALARM"))
+
+    @property
+    def values(self) -> tuple[float, ...]:
+        """Return the deciding datapoints' values, newest first; none where missing data alone decided."""
+        return tuple(point.value for point in self.deciding if point.value is not None)
+
+    @property
+    def reason(self) -> str:
+        """Return StateReason."""
+        return alarm_reasons.reason(self.alarm, self.state, self.deciding, received=len(self.received))
+
+    @property
+    def reason_data(self) -> str:
+        """Return StateReasonData, which is JSON text."""
+        return alarm_reasons.reason_data(self.alarm, self.at, self.received)
 
 
 def evaluate(alarm: MetricAlarm, store: MetricStore, now: float, state: State = "INSUFFICIENT_DATA") -> Evaluation:
     """Evaluate an alarm at the epoch second `now`; `state` is the one it is in, which `ignore` may retain."""
     window = alarm.query.datapoints(store, now, alarm.evaluation_range)
-
-    real = tuple(point for point in reversed(window) if point.value is not None)[: alarm.evaluation_periods]
-    breaching = tuple(point for point in real if _breaches(alarm, point))
-    calm = tuple(point for point in real if not _breaches(alarm, point))
-    new = _state(alarm, window, len(breaching), len(calm), state)
-    deciding = {"ALARM": breaching, "OK": calm, "INSUFFICIENT_DATA": ()}[new]
-    return Evaluation(
-        state=new,
-        reason=alarm_reasons.reason(alarm, new, deciding, received=len(real)),
-        reason_data=alarm_reasons.reason_data(alarm, now, real),
-        values=tuple(point.value for point in deciding if point.value is not None),
-    )
+    received = tuple(point for point in reversed(window) if point.value is not None)[: alarm.evaluation_periods]
+    breaching = sum(_breaches(alarm, point) for point in received)
+    return Evaluation(alarm, _state(alarm, window, breaching, len(received) - breaching, state), now, received)
 
 
 def _breaches(alarm: MetricAlarm, point: Datapoint) -> bool:

@@ -84,7 +84,8 @@ class MetricStore:
 
     def put(self, key: MetricKey, value: float, at: float) -> None:
         """Record one sample taken at the epoch second `at`."""
-        self._add(key, at, _Bucket(1.0, value, value, value))
+        number = float(value)
+        self._add(key, at, _Bucket(1.0, number, number, number))
 
     def put_statistics(self, key: MetricKey, statistics: Mapping[str, float], at: float) -> None:
         """Record a set of samples by its SampleCount, Sum, Minimum and Maximum, as PutMetricData takes them."""

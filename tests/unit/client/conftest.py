@@ -2,11 +2,11 @@
 
 import asyncio
 import json
-import os
 import socket
 import threading
 import uuid
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from email.utils import formatdate
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
@@ -14,6 +14,8 @@ from typing import Any
 import boto3
 import pytest
 from botocore.config import Config
+from hypercorn.asyncio import serve
+from hypercorn.config import Config as ServerConfig
 from mypy_boto3_s3.client import S3Client
 
 from async_endpoint.client import AsyncEndpoint, InMemoryTransport, ModelError
@@ -73,23 +75,27 @@ def aws_url() -> Iterator[str]:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
-    os.environ |= {"GATEWAY_PORT": str(port), "BIND_HOST": "127.0.0.1", "MINISTACK_HOST": "localhost"}
-    # ministack reads these variables when it is imported.
-    import ministack.app  # noqa: PLC0415
-    from hypercorn.asyncio import serve  # noqa: PLC0415
-    from hypercorn.config import Config as ServerConfig  # noqa: PLC0415
+    with pytest.MonkeyPatch.context() as environment:
+        for name, value in {"GATEWAY_PORT": str(port), "BIND_HOST": "127.0.0.1", "MINISTACK_HOST": "localhost"}.items():
+            environment.setenv(name, value)
+        # ministack reads these variables when it is imported.
+        import ministack.app  # noqa: PLC0415
 
+        with _served(ministack.app.app, port):
+            yield f"http://localhost:{port}"
+
+
+@contextmanager
+def _served(app: Any, port: int) -> Iterator[None]:  # noqa: ANN401  # ministack has no types
+    """Serve the application from a thread, on the loopback."""
     config = ServerConfig()
     config.bind = [f"127.0.0.1:{port}"]
     config.loglevel = "WARNING"
-    loop = asyncio.new_event_loop()
-    stop = asyncio.Event()
-    thread = threading.Thread(
-        target=lambda: loop.run_until_complete(serve(ministack.app.app, config, shutdown_trigger=stop.wait))
-    )
+    loop, stop = asyncio.new_event_loop(), asyncio.Event()
+    thread = threading.Thread(target=lambda: loop.run_until_complete(serve(app, config, shutdown_trigger=stop.wait)))
     thread.start()
     _wait_for(port)
-    yield f"http://localhost:{port}"
+    yield
     loop.call_soon_threadsafe(stop.set)
     thread.join(timeout=10)
     loop.close()
@@ -130,7 +136,14 @@ def bucket(s3: S3Client) -> str:
 
 
 class EndpointServer(ThreadingHTTPServer):
-    """InvokeEndpointAsync over HTTP: results go to a real S3 at once. `refusals` are given before any acceptance."""
+    """InvokeEndpointAsync over HTTP, its results in S3 at once.
+
+    Attributes:
+        refusals: Given one by one before any acceptance: status, code, message.
+        requests: What was accepted.
+        names_output: Whether the 202 names the locations.
+        answers: Whether results are ever written.
+    """
 
     daemon_threads = True
 
@@ -141,6 +154,7 @@ class EndpointServer(ThreadingHTTPServer):
         self.refusals: list[tuple[int, str, str]] = []
         self.requests: list[InvocationRequest] = []
         self.names_output = True
+        self.answers = True
         self.url = f"http://localhost:{self.server_port}"
 
 
@@ -168,12 +182,14 @@ class _Handler(BaseHTTPRequestHandler):
         place = S3Location.parse(request.input_location or "")
         document = self.server.s3.get_object(Bucket=place.bucket, Key=place.key)["Body"].read()
         name, bucket = uuid.uuid4(), self.server.bucket
+        output, failure = f"out/{name}.out", f"fail/{name}-error.out"
         try:
             answer = echo(request, document)
-            self.server.s3.put_object(Bucket=bucket, Key=f"out/{name}.out", Body=answer, ContentType="application/json")
+            if self.server.answers:
+                self.server.s3.put_object(Bucket=bucket, Key=output, Body=answer, ContentType="application/json")
         except ModelError as error:
-            self.server.s3.put_object(Bucket=bucket, Key=f"fail/{name}-error.out", Body=str(error).encode())
-        return f"s3://{bucket}/out/{name}.out", f"s3://{bucket}/fail/{name}-error.out"
+            self.server.s3.put_object(Bucket=bucket, Key=failure, Body=str(error).encode())
+        return f"s3://{bucket}/{output}", f"s3://{bucket}/{failure}"
 
     def _refuse(self, status: int, code: str, message: str) -> None:
         self._answer(status, {"Message": message}, {"x-amzn-errortype": code})
@@ -185,6 +201,19 @@ class _Handler(BaseHTTPRequestHandler):
             self.send_header(key, value)
         self.end_headers()
         self.wfile.write(body)
+
+
+@pytest.fixture
+def local_services(aws_url: str, server: EndpointServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    """boto3 finds everything through its own environment variables."""
+    for name, value in {
+        "AWS_ENDPOINT_URL": aws_url,
+        "AWS_ENDPOINT_URL_SAGEMAKER_RUNTIME": server.url,
+        "AWS_ACCESS_KEY_ID": "test",
+        "AWS_SECRET_ACCESS_KEY": "test",
+        "AWS_DEFAULT_REGION": "ap-northeast-1",
+    }.items():
+        monkeypatch.setenv(name, value)
 
 
 @pytest.fixture

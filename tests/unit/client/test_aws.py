@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
@@ -45,13 +46,6 @@ def transport(aws_url: str, server: EndpointServer, session: boto3.Session) -> I
     yield AwsTransport(runtime=runtime, s3=s3)
     runtime.close()
     s3.close()
-
-
-@pytest.fixture
-def local_services(aws_url: str, server: EndpointServer, monkeypatch: pytest.MonkeyPatch) -> None:
-    """boto3 finds S3 and the endpoint through its own environment variables."""
-    monkeypatch.setenv("AWS_ENDPOINT_URL_S3", aws_url)
-    monkeypatch.setenv("AWS_ENDPOINT_URL_SAGEMAKER_RUNTIME", server.url)
 
 
 @pytest.fixture
@@ -108,8 +102,8 @@ def test_a_large_file_goes_up_in_parts(transport: AwsTransport, bucket: str, s3:
 
 def test_a_listing_comes_in_pages_that_follow_one_another(transport: AwsTransport, bucket: str, s3: S3Client) -> None:
     keys = [f"out/{number:04} ü+%" for number in range(1003)]
-    for key in keys:
-        s3.put_object(Bucket=bucket, Key=key, Body=b"")
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(lambda key: s3.put_object(Bucket=bucket, Key=key, Body=b""), keys))
 
     first = transport.list_page(S3Location(bucket, "out/"), "")
     second = transport.list_page(S3Location(bucket, "out/"), first.objects[-1].key)
@@ -169,8 +163,8 @@ def test_throttling_is_tried_again_and_then_told(
     assert len(server.refusals) == 1, "two attempts, as the client was made"
 
 
-def test_retries_can_be_switched_off(server: EndpointServer, bucket: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("AWS_ENDPOINT_URL_SAGEMAKER_RUNTIME", server.url)
+@pytest.mark.usefixtures("local_services")
+def test_retries_can_be_switched_off(server: EndpointServer, session: boto3.Session, bucket: str) -> None:
     server.refusals = [(503, "ServiceUnavailable", "busy")] * 2
     endpoint = AsyncEndpoint("receipts", session=session, max_attempts=1)
 

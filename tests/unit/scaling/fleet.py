@@ -60,10 +60,12 @@ class Fleet:
         self.metrics = MetricStore()
         self.endpoint = Endpoint(self.clock, count, busy_for)
         self.transitions: list[tuple[float, str, str, str]] = []
+        self.reasons: list[str] = []
         self.scaler = AutoScaler(self.clock, self.metrics, self.endpoint, self._note)
         self.scaler.register_scalable_target(**TARGET, MinCapacity=least, MaxCapacity=most)
 
-    def _note(self, alarm: MetricAlarm, old: str, new: str, _reason: str) -> None:
+    def _note(self, alarm: MetricAlarm, old: str, new: str, reason: str) -> None:
+        self.reasons.append(reason)
         self.transitions.append((self.clock.now() - START, alarm.name, old, new))
 
     @property

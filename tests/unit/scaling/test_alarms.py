@@ -70,6 +70,15 @@ def test_an_alarm_does_not_fire_too_early_on_intermittent_data(pattern: str) -> 
     assert evaluate(alarm, ending_at_ten(pattern), TEN).state == "OK"
 
 
+def test_a_datapoint_beyond_the_evaluation_range_is_forgotten() -> None:
+    store = ending_at_ten("0 - - - - -")
+    states = [
+        evaluate(alarm_of(EvaluationPeriods=3, DatapointsToAlarm=3, TreatMissingData=treatment), store, TEN).state
+        for treatment in ("breaching", "missing")
+    ]
+    assert states == ["ALARM", "INSUFFICIENT_DATA"]
+
+
 def test_a_one_minute_metric_is_seen_only_after_its_minute() -> None:
     store, alarm = MetricStore(), alarm_of(EvaluationPeriods=1, DatapointsToAlarm=1)
     store.put(KEY, 1.0, TEN + 1)
@@ -113,16 +122,16 @@ REASONS = [
         "X 0",
         {},
         (
-            "Threshold Crossed: 1 out of the last 2 datapoints [0.0 (22/11/26 09:59:00)] was not greater than or equal to "
-            "the threshold (1.0) (minimum 1 datapoint for ALARM -> OK transition)."
+            "Threshold Crossed: 1 out of the last 2 datapoints [0.0 (22/11/26 09:59:00)] was not greater than or equal "
+            "to the threshold (1.0) (minimum 1 datapoint for ALARM -> OK transition)."
         ),
     ),
     (
         "0 0",
         {"EvaluationPeriods": 3, "DatapointsToAlarm": 2},
         (
-            "Threshold Crossed: 2 out of the last 3 datapoints [0.0 (22/11/26 09:59:00), 0.0 (22/11/26 09:58:00)] were not "
-            "greater than or equal to the threshold (1.0) (minimum 2 datapoints for ALARM -> OK transition)."
+            "Threshold Crossed: 2 out of the last 3 datapoints [0.0 (22/11/26 09:59:00), 0.0 (22/11/26 09:58:00)] were "
+            "not greater than or equal to the threshold (1.0) (minimum 2 datapoints for ALARM -> OK transition)."
         ),
     ),
     (

@@ -38,8 +38,7 @@ def test_an_update_of_a_target_keeps_what_it_leaves_out() -> None:
     fleet.scaler.register_scalable_target(
         **TARGET, MaxCapacity="6", SuspendedState={"DynamicScalingInSuspended": "true"}
     )
-    (target,) = fleet.scaler.describe_scalable_targets(ServiceNamespace="sagemaker")["ScalableTargets"]  # type: ignore[misc]  # a list of one
-    assert isinstance(first, list)
+    (target,) = fleet.scaler.describe_scalable_targets(ServiceNamespace="sagemaker")["ScalableTargets"]
     assert target["ScalableTargetARN"] == first[0]["ScalableTargetARN"]
     assert (target["MinCapacity"], target["MaxCapacity"]) == (1, 6)
     assert target["SuspendedState"]["DynamicScalingInSuspended"] is True
@@ -312,7 +311,7 @@ def test_alarms_of_a_policy_are_described_with_it() -> None:
     arn = fleet.step_policy()
     fleet.alarm("busy", LOAD, arn)
     answer = fleet.scaler.describe_scaling_policies(ServiceNamespace="sagemaker", PolicyNames=["wake"])
-    (policy,) = answer["ScalingPolicies"]  # type: ignore[misc]  # a list of one
+    (policy,) = answer["ScalingPolicies"]
     assert policy["PolicyARN"] == arn
     assert policy["Alarms"] == [
         {"AlarmName": "busy", "AlarmARN": "arn:aws:cloudwatch:us-east-1:000000000000:alarm:busy"}
@@ -326,7 +325,7 @@ def test_answers_come_in_pages() -> None:
     first = fleet.scaler.describe_scaling_policies(ServiceNamespace="sagemaker", MaxResults=2)
     rest = fleet.scaler.describe_scaling_policies(ServiceNamespace="sagemaker", NextToken=first["NextToken"])
     pages = [first["ScalingPolicies"], rest["ScalingPolicies"]]
-    assert [[policy["PolicyName"] for policy in page] for page in pages] == [["a", "b"], ["c"]]  # type: ignore[attr-defined]  # lists
+    assert [[policy["PolicyName"] for policy in page] for page in pages] == [["a", "b"], ["c"]]
     assert "NextToken" not in rest
 
 
@@ -372,7 +371,7 @@ def test_a_wrong_policy_is_refused(members: dict[str, object], error: type[Excep
 
 
 def test_an_unknown_policy_is_not_found() -> None:
-    with pytest.raises(ObjectNotFoundException, match="No scaling policy found for .*, policy name: nobody"):
+    with pytest.raises(ObjectNotFoundException, match=r"No scaling policy found for .*, policy name: nobody"):
         Fleet().scaler.delete_scaling_policy(**TARGET, PolicyName="nobody")
 
 
@@ -400,9 +399,7 @@ def test_the_same_run_gives_the_same_names() -> None:
 
 
 def test_the_callback_hears_every_change_of_state_with_its_reason() -> None:
-    heard: list[tuple[str, str, str, str]] = []
     fleet = Fleet()
-    fleet.scaler._alarms._listener = lambda alarm, old, new, reason: heard.append((alarm.name, old, new, reason))
     fleet.scaler.put_alarm(
         MetricAlarm.from_properties(
             {
@@ -420,11 +417,7 @@ def test_the_callback_hears_every_change_of_state_with_its_reason() -> None:
         )
     )
     fleet.minutes(6, 6, 6, key=PER_INSTANCE)
-    assert heard == [
-        (
-            "plain",
-            "INSUFFICIENT_DATA",
-            "ALARM",
-            "Threshold Crossed: 1 datapoint [6.0 (15/01/27 08:00:00)] was greater than the threshold (5.0).",
-        )
+    assert fleet.transitions == [(60, "plain", "INSUFFICIENT_DATA", "ALARM")]
+    assert fleet.reasons == [
+        "Threshold Crossed: 1 datapoint [6.0 (15/01/27 08:00:00)] was greater than the threshold (5.0)."
     ]

@@ -1,5 +1,3 @@
-from typing import Any
-
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -140,11 +138,13 @@ def test_every_metric_above_the_threshold_falls_into_exactly_one_step(cuts: list
     assert holding[0].adjustment == sum(bound <= metric for bound in bounds)
 
 
-def tracking_of(target: float = 5, **members: Any) -> TargetTrackingPolicy:
+def tracking_members(target: float = 5) -> dict[str, object]:
     specification = {"MetricName": "Load", "Namespace": "Tests", "Statistic": "Average"}
-    return TargetTrackingPolicy.from_properties(
-        {"TargetValue": target, "CustomizedMetricSpecification": specification} | members, KEY
-    )
+    return {"TargetValue": target, "CustomizedMetricSpecification": specification}
+
+
+def tracking_of(target: float = 5) -> TargetTrackingPolicy:
+    return TargetTrackingPolicy.from_properties(tracking_members(target), KEY)
 
 
 @pytest.mark.parametrize(
@@ -203,6 +203,6 @@ def test_the_predefined_metric_of_sagemaker_is_known() -> None:
         ({"CustomizedMetricSpecification": "Load"}, "Member must be a structure"),
     ],
 )
-def test_a_wrong_tracking_policy_is_refused(members: dict[str, Any], sentence: str) -> None:
+def test_a_wrong_tracking_policy_is_refused(members: dict[str, object], sentence: str) -> None:
     with pytest.raises(ValidationException, match=sentence):
-        tracking_of(**members)
+        TargetTrackingPolicy.from_properties(tracking_members() | members, KEY)

@@ -19,8 +19,12 @@ def steps(draw: st.DrawFn) -> dict[str, object]:
     return {
         "AdjustmentType": kind,
         "Cooldown": draw(st.sampled_from([0, 60, 300])),
-        "steps": [{"MetricIntervalLowerBound": 0, "ScalingAdjustment": adjustment}],
+        "StepAdjustments": [{"MetricIntervalLowerBound": 0, "ScalingAdjustment": adjustment}],
     }
+
+
+def stepping(fleet: Fleet, name: str, configuration: dict[str, object]) -> str:
+    return fleet.step_policy(name, None, **configuration)
 
 
 def play(fleet: Fleet, story: list[tuple[float | None, float | None]]) -> list[int]:
@@ -33,31 +37,21 @@ def play(fleet: Fleet, story: list[tuple[float | None, float | None]]) -> list[i
     return counts
 
 
+@st.composite
+def fleets(draw: st.DrawFn) -> Fleet:
+    least, most = sorted(draw(st.tuples(st.integers(0, 6), st.integers(0, 6))))
+    fleet = Fleet(draw(st.integers(0, 9)), least, most, busy_for=draw(st.sampled_from([0, 90, 400])))
+    fleet.alarm("one", LOAD, stepping(fleet, "first", draw(steps())))
+    fleet.alarm("two", OTHER, stepping(fleet, "second", draw(steps())), Threshold=15)
+    fleet.tracking_policy("third", draw(st.floats(0.5, 20)), LOAD, ScaleInCooldown=0, ScaleOutCooldown=60)
+    return fleet
+
+
 @settings(deadline=None)
-@given(
-    bounds=st.tuples(st.integers(0, 6), st.integers(0, 6)).map(sorted),
-    start=st.integers(0, 9),
-    busy_for=st.sampled_from([0, 90, 400]),
-    first=steps(),
-    second=steps(),
-    target=st.floats(0.5, 20),
-    story=minutes,
-)
-def test_the_count_never_leaves_its_bounds(
-    bounds: list[int],
-    start: int,
-    busy_for: int,
-    first: dict[str, object],
-    second: dict[str, object],
-    target: float,
-    story: list[tuple[float | None, float | None]],
-) -> None:
-    least, most = bounds
-    fleet = Fleet(count=start, least=least, most=most, busy_for=busy_for)
-    fleet.alarm("one", LOAD, fleet.step_policy("first", **first))  # type: ignore[arg-type]  # members drawn together
-    fleet.alarm("two", OTHER, fleet.step_policy("second", **second), Threshold=15)  # type: ignore[arg-type]  # the same
-    fleet.tracking_policy("third", target=target, key=LOAD, ScaleInCooldown=0, ScaleOutCooldown=60)
-    assert all(least <= count <= most for count in play(fleet, story))
+@given(fleet=fleets(), story=minutes)
+def test_the_count_never_leaves_its_bounds(fleet: Fleet, story: list[tuple[float | None, float | None]]) -> None:
+    (target,) = fleet.scaler.describe_scalable_targets(ServiceNamespace="sagemaker")["ScalableTargets"]
+    assert all(target["MinCapacity"] <= count <= target["MaxCapacity"] for count in play(fleet, story))
 
 
 @settings(deadline=None)

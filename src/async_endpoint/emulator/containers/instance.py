@@ -1,8 +1,5 @@
 """One model container as a tree of processes: unpacked archive, own environment, real toolkit, real TorchServe."""
 
-import subprocess
-import sys
-import tempfile
 import threading
 import time
 from collections.abc import Mapping
@@ -12,21 +9,17 @@ from pathlib import Path
 import urllib3
 
 from async_endpoint.emulator.containers import archive as archives
-from async_endpoint.emulator.containers import container_log, ports
+from async_endpoint.emulator.containers import container_log
 from async_endpoint.emulator.containers.environment import Overlay, ServingEnvironment
 from async_endpoint.emulator.containers.errors import ContainerDied, ContainerError, ContainerFailed, ContainerTimeout
-from async_endpoint.emulator.containers.variables import Folders, Ports, container_environment
+from async_endpoint.emulator.containers.process import ContainerProcess
 
-MODEL_NAME = "model"  # as the toolkit registers it with TorchServe
-
-_SUPERVISOR = Path(__file__).with_name("supervisor.py")
-_LAUNCHER = Path(__file__).with_name("launcher.py")
-_GRACE_SECONDS = 4.0  # between SIGTERM and SIGKILL
-_END_SECONDS = 30.0  # for the whole tree to be gone, before that is reported as an error
+_MODEL_NAME = "model"  # as the toolkit registers it with TorchServe
 _POLL_SECONDS = 0.1
 _PING_SECONDS = 2.0
 _CONNECT_SECONDS = 5.0
 _LAUNCHES = 3  # tries, should another program take a chosen port in between
+_OK = 200
 
 
 @dataclass(frozen=True)
@@ -47,6 +40,9 @@ class Answer:
 class ContainerInstance:
     """A model container; every method may be called from any thread, and several invocations may run at once.
 
+    It uses up to 0.7 GB with a model of no size, and ends with the process that made it, however that ends; `stop`
+    gives its ports back and must be called also after a failure.
+
     Args:
         archive: The model.tar.gz.
         environment: The Model's environment variables.
@@ -63,16 +59,15 @@ class ContainerInstance:
         workdir: Path,
         threads: int = 1,
     ) -> None:
-        self.log = workdir.absolute() / "container.log"
+        self.workdir = workdir.absolute()
+        self.log = self.workdir / "container.log"
         self._archive = archive
         self._environment = dict(environment)
         self._serving = serving
-        self._workdir = workdir.absolute()
         self._threads = threads
-        self._lock = threading.Lock()  # guards what follows
-        self._process: subprocess.Popen[bytes] | None = None
+        self._lock = threading.Lock()  # held while processes are launched or ended
+        self._process: ContainerProcess | None = None
         self._pool: urllib3.HTTPConnectionPool | None = None
-        self._reserved: list[int] = []
         self._launches = 0
         self._started_at = 0.0
         self._startup_seconds: float | None = None
@@ -82,7 +77,7 @@ class ContainerInstance:
     def alive(self) -> bool:
         """Whether the container's processes run; a model that still loads counts."""
         process = self._process
-        return process is not None and process.poll() is None
+        return process is not None and process.exit_code is None
 
     @property
     def pid(self) -> int | None:
@@ -100,19 +95,21 @@ class ContainerInstance:
 
         Raises:
             ArchiveRefused: The archive cannot be unpacked safely.
+            ContainerError: It was started or stopped before.
         """
         with self._lock:
-            if self._process is not None or self._stopped:
-                raise ContainerError("A container starts once: make another instance of it.")
+            if self._launches or self._stopped:
+                raise ContainerError("A container starts once: make another instance.")
             self._started_at = time.monotonic()
-            archives.unpack(self._archive, self._folder("ml") / "model")
-            self._launch(self._serving.overlay(self._workdir / "overlay"))
+            self.workdir.mkdir(parents=True, exist_ok=True)
+            archives.unpack(self._archive, self._model_folder)
+            self._launch(self._serving.overlay(self.workdir / "overlay"))
 
     def wait_ready(self, timeout: float) -> None:
         """Return when a worker has loaded the model; TorchServe's /ping says healthy long before that.
 
         Raises:
-            ContainerFailed: model_fn failed, the container ended, or `timeout` seconds went by.
+            ContainerFailed: model_fn failed, the container ended or was stopped, or `timeout` seconds went by.
         """
         deadline = time.monotonic() + timeout
         while not self._is_model_loaded():
@@ -128,7 +125,7 @@ class ContainerInstance:
     def ping(self) -> bool:
         """Whether the container's health check passes, as SageMaker asks it: GET /ping, status 200 within 2 s."""
         try:
-            return self._request("GET", "/ping", timeout=_PING_SECONDS).status == 200  # noqa: PLR2004
+            return self._request("GET", "/ping", timeout=_PING_SECONDS).status == _OK
         except (urllib3.exceptions.HTTPError, ContainerDied):
             return False
 
@@ -145,7 +142,7 @@ class ContainerInstance:
         """Post one request to /invocations and wait for the answer; a header that is None is left out.
 
         After a timeout the worker goes on with that request, and the next one waits behind it until the worker is
-        done or TorchServe replaces it (SAGEMAKER_MODEL_SERVER_TIMEOUT).
+        done or TorchServe replaces it (SAGEMAKER_MODEL_SERVER_TIMEOUT seconds; the answer is then a 500).
 
         Args:
             body: The request's body.
@@ -153,7 +150,7 @@ class ContainerInstance:
             accept: The header of that name; without it the toolkit takes application/json.
             custom_attributes: X-Amzn-SageMaker-Custom-Attributes.
             inference_id: X-Amzn-SageMaker-Inference-Id.
-            timeout: Seconds without a byte of an answer.
+            timeout: Seconds to wait for the answer.
 
         Raises:
             ContainerTimeout: There was no answer within `timeout`.
@@ -171,76 +168,52 @@ class ContainerInstance:
         except urllib3.exceptions.ReadTimeoutError as error:
             raise ContainerTimeout(f"The container did not answer within {timeout:g} s.") from error
         except urllib3.exceptions.HTTPError as error:
-            raise ContainerDied(f"The container closed the connection before it answered: {error}.") from error
+            raise ContainerDied(f"The container broke the connection off before it answered: {error}.") from error
         return Answer(answer.status, answer.headers.get("Content-Type"), answer.data)
 
     def stop(self) -> None:
-        """End every process of the container; a second call does nothing."""
+        """End every process of the container within seconds; a second call does nothing."""
+        self._stopped = True
         with self._lock:
-            self._stopped = True
-            process, pool = self._process, self._pool
-            if process is not None and process.stdin is not None:
-                process.stdin.close()  # the supervisor's sign to end the tree
-                try:
-                    process.wait(_END_SECONDS)
-                except subprocess.TimeoutExpired:
-                    raise ContainerError(
-                        f"The container's processes did not end within {_END_SECONDS:g} s; end process {process.pid}."
-                    ) from None
-            if pool is not None:
-                pool.close()
-            ports.release(self._reserved)
-            self._reserved = []
+            if self._process is not None:
+                self._process.end()
+            if self._pool is not None:
+                self._pool.close()
+
+    @property
+    def _model_folder(self) -> Path:
+        return self.workdir / "ml" / "model"
 
     def _launch(self, overlay: Overlay) -> None:
         self._launches += 1
-        self._reserved = ports.reserve(4)
-        chosen = Ports.of(self._reserved)
-        scratch = Path(tempfile.mkdtemp(prefix="container-"))  # short: sockets live in it; the supervisor removes it
-        base, home, run, logs = (self._folder(name) for name in ("ml", "home", "run", "logs"))
-        folders = Folders(base=base, home=home, run=run, logs=logs, scratch=scratch)
-        command = [
-            sys.executable, "-I", "-S", str(_SUPERVISOR), str(_GRACE_SECONDS), str(scratch),
-            str(overlay.python), str(_LAUNCHER), str(scratch / "torchserve.properties"),
-        ]  # fmt: skip
-        with self.log.open("ab") as log:
-            self._process = subprocess.Popen(  # noqa: S603 - our own scripts, no shell
-                command,
-                stdin=subprocess.PIPE,
-                stdout=log,
-                stderr=log,
-                cwd=folders.run,
-                env=container_environment(
-                    self._environment, overlay=overlay, folders=folders, ports=chosen, threads=self._threads
-                ),
-                start_new_session=True,  # Ctrl-C is the owner's to handle
-            )
-        self._pool = urllib3.HTTPConnectionPool("127.0.0.1", chosen.http, maxsize=16, retries=False)
+        self._process = ContainerProcess(self.workdir, overlay, self._environment, self._threads)
+        self._pool = urllib3.HTTPConnectionPool("127.0.0.1", self._process.http_port, maxsize=16, retries=False)
 
     def _relaunch_or_fail(self) -> None:
         with self._lock:
-            if self._stopped:
-                raise ContainerFailed("The container was stopped before it was ready.")
             if self._process is None:
                 raise ContainerError("The container was not started.")
+            if self._stopped:
+                raise ContainerFailed("The container was stopped before it was ready.")
             if self._launches < _LAUNCHES and container_log.port_clash(self.log):
-                ports.release(self._reserved)
+                self._process.end()
                 self.log.replace(self.log.with_suffix(f".{self._launches}.log"))
-                self._launch(Overlay(self._workdir / "overlay"))
+                self._launch(Overlay(self.workdir / "overlay"))
                 return
             reason = container_log.end_reason(self.log)
-            code = self._process.returncode
-        raise ContainerFailed(f"The container ended with exit code {code}: {reason} (log: {self.log}).")
+            raise ContainerFailed(
+                f"The container ended with exit code {self._process.exit_code}: {reason} (log: {self.log})."
+            )
 
     def _is_model_loaded(self) -> bool:
         try:
-            answer = self._request("GET", f"/models/{MODEL_NAME}", timeout=_PING_SECONDS)
+            answer = self._request("GET", f"/models/{_MODEL_NAME}", timeout=_PING_SECONDS)
         except (urllib3.exceptions.HTTPError, ContainerDied):
             return False
-        if answer.status != 200:  # noqa: PLR2004
+        if answer.status != _OK:
             return False
         # The URL tells it from another container's TorchServe, should that have got the port in between.
-        mine = [version for version in answer.json() if version["modelUrl"] == str(self._workdir / "ml" / "model")]
+        mine = [version for version in answer.json() if version["modelUrl"] == str(self._model_folder)]
         return any(worker["status"] == "READY" for version in mine for worker in version["workers"])
 
     def _request(
@@ -257,8 +230,3 @@ class ContainerInstance:
             raise ContainerDied("The container is not running.")
         limits = urllib3.Timeout(connect=min(timeout, _CONNECT_SECONDS), read=timeout)
         return pool.request(method, path, body=body, headers=headers, timeout=limits)
-
-    def _folder(self, name: str) -> Path:
-        folder = self._workdir / name
-        folder.mkdir(parents=True, exist_ok=True)
-        return folder

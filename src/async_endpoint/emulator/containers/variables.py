@@ -20,7 +20,15 @@ _JAVA_OPTIONS = "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC -Xshare:auto -Xms32m -
 
 @dataclass(frozen=True)
 class Folders:
-    """Where one container keeps what; all private to it."""
+    """Where one container keeps what; all private to it.
+
+    Attributes:
+        base: What is /opt/ml in an image.
+        home: Its HOME.
+        run: Its working directory, where the toolkit makes TorchServe's model store.
+        logs: TorchServe's own log files.
+        scratch: Temporary files and sockets.
+    """
 
     base: Path
     home: Path
@@ -28,10 +36,13 @@ class Folders:
     logs: Path
     scratch: Path
 
-    @property
-    def model(self) -> Path:
-        """What is /opt/ml/model in an image."""
-        return self.base / "model"
+    @classmethod
+    def under(cls, workdir: Path, scratch: Path) -> "Folders":
+        """Made under one container's folder; only the scratch folder is elsewhere."""
+        base, home, run, logs = (workdir / name for name in ("ml", "home", "run", "logs"))
+        for folder in (base, home, run, logs):
+            folder.mkdir(exist_ok=True)
+        return cls(base=base, home=home, run=run, logs=logs, scratch=scratch)
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,61 @@
+# `make` lists what there is. `make demo` and `make test` do all their set-up by themselves.
+.DEFAULT_GOAL := help
+SHELL := /bin/bash -o pipefail
+
+# The newest Python from 3.11 on; PYTHON=… chooses another.
+PYTHON ?= $(shell for name in python3 python3.14 python3.13 python3.12 python3.11; do \
+	"$$name" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && { echo "$$name"; break; }; done)
+BIN := .venv/bin
+STAGE ?= dev
+# jsii warns at length about Node 20, on which it works.
+export JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION := 1
+export JSII_SILENCE_WARNING_DEPRECATED_NODE_VERSION := 1
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+
+.PHONY: help demo test check synth diff setup requirements clean
+
+help:  ## list the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+demo: setup  ## deploy to a local AWS, read 100 documents from a cold start, destroy (KEEP=1 leaves it up, SPEED=n sets its clock)
+	@$(BIN)/python samples/demo.py $(if $(KEEP),--keep) $(if $(SPEED),--speed $(SPEED))
+
+test: check  ## everything that must be green before a change lands
+	@$(BIN)/python -m pytest
+
+check: setup  ## linters, types and the rules of who may import whom
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports
+
+synth: .venv/.done node_modules/.done  ## the templates of a stage, without credentials (STAGE=dev)
+	@npx cdk synth --all --quiet -c stage=$(STAGE)
+
+diff: .venv/.done node_modules/.done  ## what a deploy of a stage would change (STAGE=dev)
+	@npx cdk diff --all -c stage=$(STAGE)
+
+setup: requirements .venv/.done node_modules/.done  ## install everything; quick when it is there
+	@$(BIN)/async-endpoint local prepare > /dev/null
+
+requirements:
+	@test -n '$(PYTHON)' || { echo 'Python 3.11 or later is needed: install python3.11 and its venv module, or set PYTHON=/path/to/one.' >&2; exit 1; }
+	@node -e 'process.exit(+process.versions.node.split(".")[0] < 20)' 2>/dev/null || { echo 'Node 20 or later is needed for the CDK CLI (22 or 24 recommended): install nodejs and npm.' >&2; exit 1; }
+	@command -v npm > /dev/null || { echo 'npm is needed for the CDK CLI: install it beside Node.' >&2; exit 1; }
+	@$(PYTHON) src/async_endpoint/emulator/containers/requirements.py
+
+.venv/.done: requirements.txt requirements-dev.txt constraints.txt pyproject.toml
+	@echo 'Installing the Python packages into .venv (a minute or two, once).'
+	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	@$(BIN)/pip install --quiet uv -c constraints.txt
+	@$(BIN)/uv pip install --quiet --python $(BIN)/python -r requirements-dev.txt -c constraints.txt
+	@touch $@
+
+node_modules/.done: package.json package-lock.json
+	@echo 'Installing the CDK CLI into node_modules.'
+	@npm ci --silent --no-audit --no-fund
+	@touch $@
+
+clean:  ## stop the local AWS and remove what the targets above made, but for the serving environment
+	@test ! -x $(BIN)/async-endpoint || $(BIN)/async-endpoint local stop
+	rm -rf .venv node_modules cdk.out build demo-results .local-aws .mypy_cache .ruff_cache .pytest_cache .hypothesis

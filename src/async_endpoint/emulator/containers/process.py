@@ -1,0 +1,79 @@
+"""One container's processes: the supervisor, and below it toolkit, TorchServe and workers."""
+
+import subprocess
+import sys
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+
+from async_endpoint.emulator.containers import ports
+from async_endpoint.emulator.containers.environment import Overlay
+from async_endpoint.emulator.containers.errors import ContainerError
+from async_endpoint.emulator.containers.variables import Folders, Ports, container_environment
+
+_SUPERVISOR = Path(__file__).with_name("supervisor.py")
+_LAUNCHER = Path(__file__).with_name("launcher.py")
+_GRACE_SECONDS = 4.0  # between SIGTERM and SIGKILL; TorchServe takes 2.7 to end
+_END_SECONDS = 30.0  # for the whole tree to be gone, before that is reported as an error
+
+
+class ContainerProcess:
+    """A launched container; it ends by itself, by `end`, or with the process that launched it, however that ends.
+
+    Args:
+        workdir: The container's folder; what it prints is appended to `container.log` in it.
+        overlay: Its own Python environment.
+        environment: The Model's environment variables.
+        threads: How many threads a numerical library may use in one worker.
+    """
+
+    def __init__(self, workdir: Path, overlay: Overlay, environment: Mapping[str, str], threads: int) -> None:
+        self._reserved = ports.reserve(4)
+        chosen = Ports.of(self._reserved)
+        # Under the system's temporary folder for a short path: TorchServe's sockets live in it, and Linux allows those
+        # 107 characters. The supervisor removes it.
+        scratch = Path(tempfile.mkdtemp(prefix="container-"))
+        folders = Folders.under(workdir, scratch)
+        command = [
+            sys.executable, "-I", "-S", str(_SUPERVISOR), str(_GRACE_SECONDS), str(scratch),
+            str(overlay.python), str(_LAUNCHER), str(scratch / "torchserve.properties"),
+        ]  # fmt: skip
+        variables = container_environment(environment, overlay=overlay, folders=folders, ports=chosen, threads=threads)
+        self.http_port = chosen.http
+        with (workdir / "container.log").open("ab") as log:
+            self._supervisor = subprocess.Popen(  # noqa: S603 - our own scripts, no shell
+                command,
+                stdin=subprocess.PIPE,
+                stdout=log,
+                stderr=log,
+                cwd=folders.run,
+                env=variables,
+                start_new_session=True,  # Ctrl-C is the owner's to handle
+            )
+
+    @property
+    def pid(self) -> int:
+        """Process id of the supervisor, the root of the tree."""
+        return self._supervisor.pid
+
+    @property
+    def exit_code(self) -> int | None:
+        """The container's exit code (128 + signal when one ended it); None while it runs."""
+        return self._supervisor.poll()
+
+    def end(self) -> None:
+        """End every process and give the ports back; a second call does nothing.
+
+        Raises:
+            ContainerError: Some process does not end, SIGKILL notwithstanding.
+        """
+        if self._supervisor.stdin is not None:
+            self._supervisor.stdin.close()  # the supervisor's sign
+        try:
+            self._supervisor.wait(_END_SECONDS)
+        except subprocess.TimeoutExpired:
+            raise ContainerError(
+                f"The container's processes did not end within {_END_SECONDS:g} s; end process {self.pid} by hand."
+            ) from None
+        ports.release(self._reserved)
+        self._reserved = []
