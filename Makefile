@@ -18,7 +18,7 @@ help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 demo: setup  ## deploy to a local AWS, read 100 documents from a cold start, destroy (KEEP=1 leaves it up, SPEED=n sets its clock)
-	@$(BIN)/python samples/demo.py $(if $(KEEP),--keep) $(if $(SPEED),--speed $(SPEED))
+	@$(BIN)/python -m samples.demo $(if $(KEEP),--keep) $(if $(SPEED),--speed $(SPEED))
 
 test: check  ## everything that must be green before a change lands
 	@$(BIN)/python -m pytest

@@ -18,7 +18,7 @@ class ExecutionRole(Construct):
     The key prefixes are where the endpoint writes answers and failures, without a slash at the end.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - what it is wired to, each by its keyword
         self,
         scope: Construct,
         construct_id: str,

@@ -12,7 +12,7 @@ from stacks.settings import ServingSettings
 class ServingModel(Construct):
     """An unnamed Model: every change replaces it, and a fixed name would stand in its own way."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - what it is wired to, each by its keyword
         self,
         scope: Construct,
         construct_id: str,

@@ -12,6 +12,26 @@ JsonObject = dict[str, Any]
 ROOT = Path(__file__).resolve().parents[2]
 
 
+def of_foundation(output: str) -> JsonObject:
+    """A value of the dev foundation as another stack reads it."""
+    return {
+        "Fn::GetStackOutput": {
+            "StackName": "async-endpoint-dev-foundation",
+            "Region": "ap-northeast-1",
+            "OutputName": f"PublishOutput{output}",
+        }
+    }
+
+
+INPUT = of_foundation("FnGetAttDocumentsInput5105A6EAArnEE455B18")
+OUTPUT = of_foundation("FnGetAttDocumentsOutput5AB822FAArn7B2F6DBD")
+
+
+def below(bucket: JsonObject, keys: str) -> JsonObject:
+    """The ARN of objects in a bucket."""
+    return {"Fn::Join": ["", [bucket, keys]]}
+
+
 def write_artifacts(folder: Path) -> Path:
     """Writes the least that can be packed."""
     for name, text in (("my_model/model.pth", "weights"), ("code/inference.py", "def model_fn(): ...")):
@@ -33,7 +53,7 @@ def properties(template: Template, resource_type: str) -> JsonObject:
     return found
 
 
-def by_path(template: Template, resource_type: str, logical_id_prefix: str) -> JsonObject:
+def by_id_prefix(template: Template, resource_type: str, logical_id_prefix: str) -> JsonObject:
     """The resource whose logical id begins so."""
     ((_, definition),) = (
         (logical_id, each)

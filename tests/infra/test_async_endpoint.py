@@ -7,8 +7,7 @@ from aws_cdk.assertions import Template
 
 from app import build_app
 from stacks.endpoint import EndpointStack
-from tests.infra.templates import only, properties, waits_for
-from tests.infra.test_execution_role import INPUT, OUTPUT, below, of_foundation
+from tests.infra.templates import INPUT, OUTPUT, below, of_foundation, only, properties, waits_for
 
 OUTPUT_NAME = of_foundation("RefDocumentsOutput5AB822FAB4384313")
 

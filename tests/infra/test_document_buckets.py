@@ -3,14 +3,14 @@ from collections.abc import Callable
 import pytest
 from aws_cdk.assertions import Template
 
-from tests.infra.templates import JsonObject, by_path
+from tests.infra.templates import JsonObject, by_id_prefix
 
 BUCKET = "AWS::S3::Bucket"
 
 
 @pytest.fixture(params=["DocumentsInput", "DocumentsOutput"])
 def bucket(request: pytest.FixtureRequest, foundation: Template) -> JsonObject:
-    return by_path(foundation, BUCKET, request.param)
+    return by_id_prefix(foundation, BUCKET, request.param)
 
 
 def test_a_stage_without_access_logs_has_two_buckets(foundation: Template) -> None:
@@ -50,7 +50,7 @@ def test_abandoned_uploads_and_old_documents_go(bucket: JsonObject) -> None:
 
 @pytest.mark.parametrize("name", ["DocumentsInput", "DocumentsOutput"])
 def test_plain_http_and_old_tls_are_denied(foundation: Template, name: str) -> None:
-    statements = by_path(foundation, "AWS::S3::BucketPolicy", name)["Properties"]["PolicyDocument"]["Statement"]
+    statements = by_id_prefix(foundation, "AWS::S3::BucketPolicy", name)["Properties"]["PolicyDocument"]["Statement"]
     assert [(each["Effect"], each["Action"], each["Condition"]) for each in statements] == [
         ("Deny", "s3:*", {"Bool": {"aws:SecureTransport": "false"}}),
         ("Deny", "s3:*", {"NumericLessThan": {"s3:TlsVersion": 1.2}}),
@@ -59,7 +59,7 @@ def test_plain_http_and_old_tls_are_denied(foundation: Template, name: str) -> N
 
 def test_only_the_input_bucket_tells_eventbridge(foundation: Template) -> None:
     told = {
-        name: by_path(foundation, BUCKET, name)["Properties"].get("NotificationConfiguration")
+        name: by_id_prefix(foundation, BUCKET, name)["Properties"].get("NotificationConfiguration")
         for name in ("DocumentsInput", "DocumentsOutput")
     }
     assert told == {
@@ -88,13 +88,13 @@ def test_prod_logs_access_to_a_bucket_that_only_the_logging_service_writes(
     prod.resource_count_is(BUCKET, 3)
     (logs_id,) = (each for each in prod.find_resources(BUCKET) if each.startswith("DocumentsAccessLogs"))
     assert {
-        name: by_path(prod, BUCKET, name)["Properties"]["LoggingConfiguration"]
+        name: by_id_prefix(prod, BUCKET, name)["Properties"]["LoggingConfiguration"]
         for name in ("DocumentsInput", "DocumentsOutput")
     } == {
         "DocumentsInput": {"DestinationBucketName": {"Ref": logs_id}, "LogFilePrefix": "input/"},
         "DocumentsOutput": {"DestinationBucketName": {"Ref": logs_id}, "LogFilePrefix": "output/"},
     }
-    statements = by_path(prod, "AWS::S3::BucketPolicy", "DocumentsAccessLogs")["Properties"]["PolicyDocument"][
+    statements = by_id_prefix(prod, "AWS::S3::BucketPolicy", "DocumentsAccessLogs")["Properties"]["PolicyDocument"][
         "Statement"
     ]
     allowed = [each for each in statements if each["Effect"] == "Allow"]

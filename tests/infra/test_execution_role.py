@@ -1,7 +1,7 @@
 import pytest
 from aws_cdk.assertions import Template
 
-from tests.infra.templates import JsonObject, only, properties, waits_for
+from tests.infra.templates import INPUT, OUTPUT, JsonObject, below, of_foundation, only, properties, waits_for
 
 LOG_GROUP = ":log-group:/aws/sagemaker/Endpoints/donut-async-dev"
 
@@ -9,24 +9,6 @@ LOG_GROUP = ":log-group:/aws/sagemaker/Endpoints/donut-async-dev"
 @pytest.fixture(scope="module")
 def statements(endpoint: Template) -> dict[str, JsonObject]:
     return {each["Sid"]: each for each in properties(endpoint, "AWS::IAM::Policy")["PolicyDocument"]["Statement"]}
-
-
-def of_foundation(output: str) -> JsonObject:
-    return {
-        "Fn::GetStackOutput": {
-            "StackName": "async-endpoint-dev-foundation",
-            "Region": "ap-northeast-1",
-            "OutputName": f"PublishOutput{output}",
-        }
-    }
-
-
-INPUT = of_foundation("FnGetAttDocumentsInput5105A6EAArnEE455B18")
-OUTPUT = of_foundation("FnGetAttDocumentsOutput5AB822FAArn7B2F6DBD")
-
-
-def below(bucket: JsonObject, keys: str) -> JsonObject:
-    return {"Fn::Join": ["", [bucket, keys]]}
 
 
 def test_only_sagemaker_may_assume_it(endpoint: Template) -> None:

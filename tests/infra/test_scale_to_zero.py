@@ -2,7 +2,7 @@
 
 from aws_cdk.assertions import Template
 
-from tests.infra.templates import JsonObject, by_path, only, properties, waits_for
+from tests.infra.templates import JsonObject, by_id_prefix, only, properties, waits_for
 
 POLICY = "AWS::ApplicationAutoScaling::ScalingPolicy"
 
@@ -33,7 +33,7 @@ def test_the_target_names_the_variant_of_the_config(endpoint: Template) -> None:
 
 
 def test_it_tracks_the_backlog_of_each_instance(endpoint: Template) -> None:
-    assert by_path(endpoint, POLICY, "ScalingBacklogPolicy")["Properties"] == {
+    assert by_id_prefix(endpoint, POLICY, "ScalingBacklogPolicy")["Properties"] == {
         "PolicyName": "backlog-per-instance",
         "PolicyType": "TargetTrackingScaling",
         "ScalingTargetId": target_ref(endpoint),
@@ -52,7 +52,7 @@ def test_it_tracks_the_backlog_of_each_instance(endpoint: Template) -> None:
 
 
 def test_waking_adds_one_instance(endpoint: Template) -> None:
-    assert by_path(endpoint, POLICY, "ScalingWakePolicy")["Properties"] == {
+    assert by_id_prefix(endpoint, POLICY, "ScalingWakePolicy")["Properties"] == {
         "PolicyName": "wake-from-zero",
         "PolicyType": "StepScaling",
         "ScalingTargetId": target_ref(endpoint),

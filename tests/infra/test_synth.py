@@ -1,6 +1,7 @@
 """Whole synths in processes of their own, as the CDK CLI starts them: every rule on, nothing shared."""
 
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -104,3 +105,15 @@ def test_a_wrong_setting_ends_the_app_with_one_sentence(tmp_path: Path) -> None:
         'stage is "production", and config/ has no production.toml; choose one that exists with -c stage=NAME: '
         "dev, prod."
     )
+
+
+def test_a_missing_model_ends_the_app_with_one_sentence(tmp_path: Path) -> None:
+    for name in ("app.py", "cdk.json", "model_artifacts/__init__.py", "model_artifacts/pack.py"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        shutil.copy(ROOT / name, tmp_path / name)
+    for name in ("config", "stacks"):
+        shutil.copytree(ROOT / name, tmp_path / name)
+    done = start([str(tmp_path / "app.py")], tmp_path)
+    assert done.returncode == 1
+    assert "Traceback" not in done.stderr
+    assert "my_model/model.pth is missing; put the trained model there" in done.stderr.splitlines()[-1]

@@ -18,7 +18,15 @@ from async_endpoint.cli import FolderError, RunInterrupted, main, run_folder
 from async_endpoint.cli.batch import documents_in
 from async_endpoint.cli.progress import Bars, Lines
 from async_endpoint.cli.stack_outputs import StackError, read_outputs
-from async_endpoint.client import AsyncEndpoint, InMemoryTransport, Job, JobState, ModelError, StorageError
+from async_endpoint.client import (
+    AsyncEndpoint,
+    InMemoryTransport,
+    Job,
+    JobState,
+    ModelError,
+    ResultTimeout,
+    StorageError,
+)
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -181,6 +189,17 @@ def test_results_that_cannot_be_asked_for_still_leave_their_lines(folder: Path, 
         run_folder(folder, endpoint_on(Refuses(model)), tmp_path / "out")
 
     assert [line["state"] for line in lines_of(tmp_path / "out")] == ["QUEUED"] * 3
+
+
+def test_a_run_that_takes_too_long_ends_in_time_and_leaves_its_lines(folder: Path, tmp_path: Path) -> None:
+    transport = InMemoryTransport(model, seconds=lambda request: 0 if request.content_type == "image/png" else 600)
+    (folder / "b.png").write_bytes(b"\x89PNG\r\n\x1a\n")
+
+    with pytest.raises(ResultTimeout, match=r"2 of 3 jobs have no answer after 0\.5 s"):
+        run_folder(folder, endpoint_on(transport), tmp_path / "out", timeout=0.5)
+
+    states = {line["file"]: line["state"] for line in lines_of(tmp_path / "out")}
+    assert states == {"a.JPG": "QUEUED", "b.png": "COMPLETED", "c.pdf": "QUEUED"}
 
 
 def test_the_first_answer_is_timed(folder: Path, tmp_path: Path) -> None:

@@ -25,7 +25,7 @@ def map_ahead(function: Callable[[Item], Outcome], items: Iterable[Item], worker
         try:
             for item in items:
                 ahead.append(pool.submit(function, item))
-                if len(ahead) >= 20 * workers:
+                if len(ahead) >= 2 * workers:
                     yield ahead.popleft().result()
             while ahead:
                 yield ahead.popleft().result()

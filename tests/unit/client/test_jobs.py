@@ -186,13 +186,14 @@ def test_an_old_object_under_the_same_key_is_not_this_jobs_answer(clock: Clock) 
 
 
 def test_two_jobs_with_one_key_both_get_its_object(make_endpoint: MakeEndpoint) -> None:
-    endpoint, _ = make_endpoint()
+    endpoint, transport = make_endpoint()
     first, second = endpoint.submit(b"abc"), endpoint.submit(b"abcd")
     second.acceptance = first.acceptance
 
     endpoint.collect([first, second])
 
     assert first.answer == second.answer is not None
+    assert (transport.calls["list_page"], transport.calls["get"]) == (2, 1), "in one look"
 
 
 def test_many_documents_keep_their_order_and_one_bad_one_stops_nobody(

@@ -1,0 +1,1 @@
+"""What goes into the model's archive, and the step that packs it."""

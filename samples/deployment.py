@@ -1,0 +1,165 @@
+"""This repository's app on a local AWS, put there by the real CDK CLI: what the demo and the end-to-end tests share."""
+
+import json
+import os
+import subprocess
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import boto3
+import psutil
+
+from async_endpoint.emulator.local import LocalAws
+
+if TYPE_CHECKING:
+    from mypy_boto3_sagemaker.type_defs import DescribeEndpointOutputTypeDef, ProductionVariantSummaryTypeDef
+
+ROOT = Path(__file__).resolve().parent.parent
+ACCOUNT = "000000000000"
+
+_POLL_SECONDS = 0.1
+_COMMAND_SECONDS = 900  # for any one command of the CDK CLI
+_SETTLE_SECONDS = 60  # for the endpoint to change its instance count
+_LINES_SHOWN = 15
+
+
+class DeploymentError(Exception):
+    """The app could not be deployed, or its endpoint not brought where it should be; the message says why."""
+
+
+class Cdk:
+    """The CDK CLI of this repository, pointed at a local AWS.
+
+    Args:
+        local: Where it deploys to.
+        log: What it prints is appended here.
+        app: Folder of a synthesised app, or a command that synthesises one; the first is quicker for several commands.
+    """
+
+    def __init__(self, local: LocalAws, log: Path, app: str = "cdk.out") -> None:
+        self.log = log
+        self._environment = local.client_environment(os.environ) | {"CI": "true"}
+        self._app = app
+
+    def run(self, *arguments: str) -> str:
+        """Run one command and return what it printed.
+
+        Raises:
+            DeploymentError: Its exit status is not 0; the message ends with the last lines that it printed.
+        """
+        finished = subprocess.run(  # noqa: S603 - this repository's own tool
+            ["npx", "cdk", *arguments, "--no-notices"],  # noqa: S607 - npx is found on PATH, as by anybody
+            cwd=ROOT,
+            env=self._environment,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            encoding="utf-8",
+            timeout=_COMMAND_SECONDS,
+            check=False,
+        )
+        with self.log.open("a", encoding="utf-8") as log:
+            log.write(f"$ cdk {' '.join(arguments)}\n{finished.stdout}\n")
+        if finished.returncode:
+            said = "\n".join(finished.stdout.strip().splitlines()[-_LINES_SHOWN:])
+            raise DeploymentError(f"cdk {arguments[0]} failed ({self.log} has all that it said):\n{said}")
+        return finished.stdout
+
+    def bootstrap(self, region: str) -> None:
+        """Make the bucket and the roles that deployments go through."""
+        self.run("bootstrap", f"aws://{ACCOUNT}/{region}")
+
+    def deploy(self, outputs: Path) -> dict[str, str]:
+        """Deploy every stack; returns the outputs of all, which are also written to `outputs` as the CLI has them."""
+        self.run(
+            "deploy", "--app", self._app, "--all", "--require-approval", "never",
+            "--progress", "events", "--outputs-file", str(outputs),
+        )  # fmt: skip
+        stacks: Mapping[str, dict[str, str]] = json.loads(outputs.read_text(encoding="utf-8"))
+        return {name: value for stack in stacks.values() for name, value in stack.items()}
+
+    def destroy(self) -> None:
+        """Destroy every stack."""
+        self.run("destroy", "--app", self._app, "--all", "--force")
+
+
+@dataclass(frozen=True)
+class Deployment:
+    """The deployed app. The process's environment points at the local AWS; see `LocalAws.environment`.
+
+    Attributes:
+        endpoint: The endpoint's name.
+        inputs: The input bucket.
+        outputs: The output bucket.
+        success_topic: ARN.
+        error_topic: ARN.
+    """
+
+    endpoint: str
+    inputs: str
+    outputs: str
+    success_topic: str
+    error_topic: str
+
+    @classmethod
+    def of(cls, outputs: Mapping[str, str]) -> "Deployment":
+        """Read it from the stacks' outputs."""
+        names = ("EndpointName", "InputBucketName", "OutputBucketName", "SuccessTopicArn", "ErrorTopicArn")
+        return cls(*(outputs[name] for name in names))
+
+    def describe(self) -> "DescribeEndpointOutputTypeDef":
+        """The endpoint as DescribeEndpoint has it."""
+        return boto3.client("sagemaker").describe_endpoint(EndpointName=self.endpoint)
+
+    def variant(self) -> "ProductionVariantSummaryTypeDef":
+        """The endpoint's one variant."""
+        return self.describe()["ProductionVariants"][0]
+
+    def sleep_at_zero(self, local: LocalAws) -> None:
+        """Bring the endpoint to zero instances; returns when it says so and no process of an instance lives.
+
+        Raises:
+            DeploymentError: That took longer than a minute.
+        """
+        boto3.client("sagemaker").update_endpoint_weights_and_capacities(
+            EndpointName=self.endpoint,
+            DesiredWeightsAndCapacities=[{"VariantName": self.variant()["VariantName"], "DesiredInstanceCount": 0}],
+        )
+        deadline = time.monotonic() + _SETTLE_SECONDS
+        while True:
+            status, count = self.describe()["EndpointStatus"], self.variant()["CurrentInstanceCount"]
+            processes = psutil.Process(local.pid).children(recursive=True)
+            if (status, count) == ("InService", 0) and not processes:
+                return
+            if time.monotonic() > deadline:
+                raise DeploymentError(
+                    f"Endpoint {self.endpoint} was not at zero after {_SETTLE_SECONDS} s: it is {status} with {count} "
+                    f"instances and {len(processes)} processes."
+                )
+            time.sleep(_POLL_SECONDS)
+
+    def empty_buckets(self) -> None:
+        """Delete every version of every object: AWS deletes no bucket that holds one."""
+        s3 = boto3.resource("s3")
+        for bucket in (self.inputs, self.outputs):
+            s3.Bucket(bucket).object_versions.delete()
+
+
+def synthesised_region(assembly: Path = ROOT / "cdk.out") -> str:
+    """The region that a synthesised app names for its stacks.
+
+    Raises:
+        DeploymentError: There are several, or none.
+    """
+    manifest = json.loads((assembly / "manifest.json").read_text(encoding="utf-8"))
+    regions = {
+        artifact["environment"].rpartition("/")[2]
+        for artifact in manifest["artifacts"].values()
+        if artifact["type"] == "aws:cloudformation:stack"
+    }
+    if len(regions) != 1:
+        raise DeploymentError(f"The stacks are for {len(regions)} regions ({', '.join(sorted(regions))}), not for one.")
+    return str(regions.pop())

@@ -1,0 +1,124 @@
+"""The app as it stands, deployed once to a local AWS by the real CDK CLI, with queues that hear both topics."""
+
+import json
+import os
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeVar
+
+import boto3
+import pytest
+
+from async_endpoint.emulator.containers.environment import ServingEnvironment, prepare
+from async_endpoint.emulator.local import LocalAws
+from async_endpoint.protocol import Notification, parse
+from samples.deployment import ROOT, Cdk, Deployment, synthesised_region
+
+T = TypeVar("T")
+
+SPEED = 60.0  # a minute of AWS's clock each second
+ANSWER_SECONDS = 90.0  # for a request to end, a cold start included
+
+
+@pytest.fixture(scope="session")
+def serving() -> ServingEnvironment:
+    """The serving environment; built when it is not there."""
+    return prepare(Path(os.environ.get("ASYNC_ENDPOINT_SERVING_ENV", ROOT / ".venv-serving")), print)
+
+
+@dataclass(frozen=True)
+class Stage:
+    """The deployed app and ways to watch it."""
+
+    local: LocalAws
+    cdk: Cdk
+    deployment: Deployment
+    topics_heard: str  # URL of the queue that hears the success and the error topic
+
+    def put(self, body: bytes, key: str) -> str:
+        """Put a document into the input bucket; returns its location."""
+        boto3.client("s3").put_object(Bucket=self.deployment.inputs, Key=key, Body=body)
+        return f"s3://{self.deployment.inputs}/{key}"
+
+    def invoke(self, location: str, **options: str) -> dict[str, Any]:
+        """InvokeEndpointAsync with plain boto3."""
+        runtime = boto3.client("sagemaker-runtime")
+        return dict(
+            runtime.invoke_endpoint_async(EndpointName=self.deployment.endpoint, InputLocation=location, **options)
+        )
+
+    def outcome(self, invoked: dict[str, Any]) -> tuple[str, bytes]:
+        """Wait for the object at either location; returns "output" or "failure" and its body."""
+        s3 = boto3.client("s3")
+
+        def find() -> tuple[str, bytes] | None:
+            for kind in ("Output", "Failure"):
+                bucket, _, key = invoked[f"{kind}Location"].removeprefix("s3://").partition("/")
+                if s3.list_objects_v2(Bucket=bucket, Prefix=key)["KeyCount"]:
+                    return kind.lower(), s3.get_object(Bucket=bucket, Key=key)["Body"].read()
+            return None
+
+        return wait_for(find, ANSWER_SECONDS, f"an outcome of {invoked['InferenceId']}")
+
+    def notification(self, inference_id: str) -> Notification:
+        """Wait for the notification of a request."""
+        sqs = boto3.client("sqs")
+
+        def find() -> Notification | None:
+            for message in sqs.receive_message(QueueUrl=self.topics_heard, MaxNumberOfMessages=10).get("Messages", []):
+                sqs.delete_message(QueueUrl=self.topics_heard, ReceiptHandle=message["ReceiptHandle"])
+                notification = parse(message["Body"])
+                if notification.inference_id == inference_id:
+                    return notification
+            return None
+
+        return wait_for(find, 15, f"the notification of {inference_id}")
+
+
+def wait_for(find: Callable[[], T | None], seconds: float, what: str) -> T:
+    """Ask until there is an answer."""
+    deadline = time.monotonic() + seconds
+    while (found := find()) is None:
+        assert time.monotonic() < deadline, f"{what} did not come within {seconds:g} s"
+        time.sleep(0.1)
+    return found
+
+
+@pytest.fixture(scope="session")
+def stage(serving: ServingEnvironment, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
+    """The dev stage, deployed; the process's environment points at it."""
+    folder = tmp_path_factory.mktemp("stage")
+    local = LocalAws.start(serving, state_dir=folder / "local-aws", speed=SPEED, tied=True)
+    try:
+        cdk = Cdk(local, folder / "cdk.log")
+        cdk.run("synth", "--all", "--quiet", "--output", str(folder / "cdk.out"))
+        region = synthesised_region(folder / "cdk.out")
+        cdk = Cdk(local, folder / "cdk.log", str(folder / "cdk.out"))
+        cdk.bootstrap(region)
+        deployment = Deployment.of(cdk.deploy(folder / "outputs.json"))
+        with pytest.MonkeyPatch.context() as environment:
+            for name, value in local.environment(region).items():
+                environment.setenv(name, value)
+            yield Stage(local, cdk, deployment, _listen(deployment))
+    finally:
+        local.stop()
+
+
+def _listen(deployment: Deployment) -> str:
+    """Subscribe a queue to both topics."""
+    sqs, sns = boto3.client("sqs"), boto3.client("sns")
+    url = sqs.create_queue(QueueName="heard")["QueueUrl"]
+    arn = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
+    for topic in (deployment.success_topic, deployment.error_topic):
+        sns.subscribe(TopicArn=topic, Protocol="sqs", Endpoint=arn)
+    return url
+
+
+@pytest.fixture(scope="session")
+def receipts() -> list[tuple[bytes, dict[str, str]]]:
+    """The sample receipts and what is on them."""
+    folder = ROOT / "samples" / "receipts"
+    rows = [json.loads(line) for line in (folder / "answers.jsonl").read_text(encoding="utf-8").splitlines()]
+    return [((folder / row.pop("file")).read_bytes(), row) for row in rows]
