@@ -42,7 +42,7 @@ requirements:
 	@test -n '$(PYTHON)' || { echo 'Python 3.11 or later is needed: install python3.11 and its venv module, or set PYTHON=/path/to/one.' >&2; exit 1; }
 	@node -e 'process.exit(+process.versions.node.split(".")[0] < 20)' 2>/dev/null || { echo 'Node 20 or later is needed for the CDK CLI (22 or 24 recommended): install nodejs and npm.' >&2; exit 1; }
 	@command -v npm > /dev/null || { echo 'npm is needed for the CDK CLI: install it beside Node.' >&2; exit 1; }
-	@$(PYTHON) src/async_endpoint/emulator/containers/requirements.py
+	@PYTHONPATH=src $(PYTHON) -m async_endpoint.emulator.containers.requirements
 
 .venv/.done: requirements.txt requirements-dev.txt constraints.txt pyproject.toml
 	@echo 'Installing the Python packages into .venv (a minute or two, once).'

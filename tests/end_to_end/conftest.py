@@ -45,9 +45,8 @@ class Stage:
     def invoke(self, location: str, **options: str) -> dict[str, Any]:
         """InvokeEndpointAsync with plain boto3."""
         runtime = boto3.client("sagemaker-runtime")
-        return dict(
-            runtime.invoke_endpoint_async(EndpointName=self.deployment.endpoint, InputLocation=location, **options)
-        )
+        request: Any = {"EndpointName": self.deployment.endpoint, "InputLocation": location, **options}
+        return dict(runtime.invoke_endpoint_async(**request))
 
     def outcome(self, invoked: dict[str, Any]) -> tuple[str, bytes]:
         """Wait for the object at either location; returns "output" or "failure" and its body."""

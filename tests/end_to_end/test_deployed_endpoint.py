@@ -2,6 +2,8 @@
 
 import json
 import re
+import shutil
+import sys
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -149,13 +151,14 @@ def test_another_concurrency_is_another_config_under_the_same_endpoint(
     stage: Stage, receipts: Receipts, tmp_path: Path
 ) -> None:
     before = stage.deployment.describe()["EndpointConfigName"]
-    config = (ROOT / "config" / "dev.toml").read_text(encoding="utf-8")
-    changed = re.sub(r"(?m)^max_concurrent_invocations = \d+$", "max_concurrent_invocations = 7", config)
-    assert changed != config
-    (tmp_path / "dev.toml").write_text(changed, encoding="utf-8")
-    synthesise = f"from pathlib import Path; from app import build_app; build_app(config=Path('{tmp_path}')).synth()"
+    app = _copy_of_the_app(tmp_path / "app")
+    config = app.parent / "config" / "dev.toml"
+    settings = config.read_text(encoding="utf-8")
+    changed = re.sub(r"(?m)^max_concurrent_invocations = \d+$", "max_concurrent_invocations = 7", settings)
+    assert changed != settings
+    config.write_text(changed, encoding="utf-8")
 
-    Cdk(stage.local, tmp_path / "cdk.log", f'.venv/bin/python -c "{synthesise}"').deploy(tmp_path / "outputs.json")
+    Cdk(stage.local, tmp_path / "cdk.log", f"{sys.executable} {app}").deploy(tmp_path / "outputs.json")
 
     described = stage.deployment.describe()
     client = described["AsyncInferenceConfig"]["ClientConfig"]
@@ -172,6 +175,16 @@ def test_a_template_that_cannot_be_deployed_says_why(stage: Stage, tmp_path: Pat
 
     with pytest.raises(DeploymentError, match=r"cdk deploy failed \(.*cdk\.log has all that it said\)"):
         broken.deploy(tmp_path / "outputs.json")
+
+
+def _copy_of_the_app(folder: Path) -> Path:
+    """Copy what synth reads; returns the path of app.py."""
+    folder.mkdir()
+    for name in ("config", "stacks", "model_artifacts"):
+        shutil.copytree(ROOT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__", "training"))
+    for name in ("app.py", "cdk.json"):
+        shutil.copy(ROOT / name, folder)
+    return folder / "app.py"
 
 
 def _minutes_of_backlog(stage: Stage) -> int:

@@ -22,7 +22,7 @@ def folder(tmp_path: Path) -> Path:
 
 def run(folder: Path, build: Path, *options: str) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, pack.__file__, "--folder", str(folder), "--build", str(build), *options]
-    return subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603 - our own script
+    return subprocess.run(command, capture_output=True, text=True, check=False)
 
 
 def packed(folder: Path, archive: Path) -> list[tarfile.TarInfo]:

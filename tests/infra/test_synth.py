@@ -43,7 +43,7 @@ app.synth()
 def start(script: list[str], cwd: Path, **environment: str) -> subprocess.CompletedProcess[str]:
     """Runs Python without credentials, and without what other synths leave in the environment."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "CDK_"))}
-    return subprocess.run(  # noqa: S603 - our own scripts
+    return subprocess.run(
         [sys.executable, *script],
         cwd=cwd,
         env=kept | {"PYTHONPATH": str(ROOT), "AWS_EC2_METADATA_DISABLED": "true"} | environment,

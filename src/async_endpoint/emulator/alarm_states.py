@@ -12,15 +12,18 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from async_endpoint.emulator.application_autoscaling import ApplicationAutoScaling
 from async_endpoint.emulator.backends import Backends
-from async_endpoint.scaling.alarms import MetricAlarm, State
+from async_endpoint.scaling.alarms import MetricAlarm
 from async_endpoint.scaling.errors import ScalingError
 
 # Members of a described alarm that are not settings: an alarm is new when anything else changes.
 _NOT_SETTINGS = frozenset({"StateValue", "StateReason", "StateReasonData", "StateUpdatedTimestamp",
                            "StateTransitionedTimestamp", "EvaluationState", "AlarmArn"})  # fmt: skip
 _NOT_PUT = _NOT_SETTINGS | {"AlarmConfigurationUpdatedTimestamp"}
+_NEW_ALARM = "INSUFFICIENT_DATA"
 
 logger = logging.getLogger(__name__)
+
+Settings = Mapping[str, Any]
 
 
 class AlarmStates:
@@ -29,52 +32,71 @@ class AlarmStates:
     def __init__(self, backends: Backends, autoscaling: ApplicationAutoScaling) -> None:
         self._backends = backends
         self._autoscaling = autoscaling
-        self._pulled: dict[str, Mapping[str, Any]] = {}
-        self._own: set[str] = set()
+        self._pulled: dict[str, Settings] = {}  # the clients' alarms
+        self._own: dict[str, Settings] = {}  # target tracking's, as they were put into CloudWatch
+        self._shown: dict[str, str] = {}  # the state that CloudWatch shows, by name
 
     def pull(self) -> None:
         """Have the autoscaler watch what CloudWatch holds now."""
         try:
             pages = self._backends.cloudwatch.get_paginator("describe_alarms").paginate(AlarmTypes=["MetricAlarm"])
-            found: dict[str, Mapping[str, Any]] = {
-                alarm["AlarmName"]: {key: value for key, value in alarm.items() if key not in _NOT_SETTINGS}
-                for page in pages
-                for alarm in page["MetricAlarms"]
-                if alarm["AlarmName"] not in self._own
-            }
+            alarms: list[Settings] = [alarm for page in pages for alarm in page["MetricAlarms"]]
         except (BotoCoreError, ClientError):
             logger.exception("could not read the alarms")
             return
+        self._shown = {alarm["AlarmName"]: alarm["StateValue"] for alarm in alarms}
+        found: dict[str, Settings] = {
+            alarm["AlarmName"]: _without(alarm, _NOT_SETTINGS)
+            for alarm in alarms
+            if alarm["AlarmName"] not in self._own
+        }
         for name, settings in found.items():
             if self._pulled.get(name) != settings:
                 self._watch(name, settings)
         self._autoscaling.delete_alarms([name for name in self._pulled if name not in found])
         self._pulled = found
 
-    def push(self, changed: Mapping[str, tuple[State, str]]) -> None:
-        """Show target tracking's alarms in CloudWatch, and the states that alarms came to.
+    def push(self) -> None:
+        """Show target tracking's alarms in CloudWatch, and the state that each alarm is in.
 
-        Args:
-            changed: New state and reason by the alarm's name.
+        A state that a client has set by SetAlarmState lasts until then, as on AWS until the next evaluation.
         """
+        alarms = {alarm["AlarmName"]: alarm for alarm in self._autoscaling.alarms()}
+        own = {name: _without(alarm, _NOT_PUT) for name, alarm in alarms.items() if name not in self._pulled}
         cloudwatch = self._backends.cloudwatch
-        own = {
-            alarm["AlarmName"]: alarm for alarm in self._autoscaling.alarms() if alarm["AlarmName"] not in self._pulled
-        }
         try:
-            for name in own.keys() - self._own:
-                cloudwatch.put_metric_alarm(**{key: value for key, value in own[name].items() if key not in _NOT_PUT})
-            if gone := sorted(self._own - own.keys()):
-                cloudwatch.delete_alarms(AlarmNames=gone)
-            self._own = set(own)
-            for name, (state, reason) in changed.items():
-                if name in own or name in self._pulled:
-                    cloudwatch.set_alarm_state(AlarmName=name, StateValue=state, StateReason=reason)
+            for name, settings in own.items():
+                if self._own.get(name) != settings:
+                    cloudwatch.put_metric_alarm(**settings)
+                    self._own[name] = settings
+            for name in self._own.keys() - own.keys():
+                cloudwatch.delete_alarms(AlarmNames=[name])
+                del self._own[name]
         except (BotoCoreError, ClientError):
-            logger.exception("could not write the alarms back")
+            logger.exception("could not write target tracking's alarms")
+        for name, alarm in alarms.items():
+            if alarm["StateValue"] != self._shown.get(name, _NEW_ALARM):
+                self._show_state(name, alarm)
 
-    def _watch(self, name: str, settings: Mapping[str, Any]) -> None:
+    def _show_state(self, name: str, alarm: Settings) -> None:
+        try:
+            self._backends.cloudwatch.set_alarm_state(
+                AlarmName=name,
+                StateValue=alarm["StateValue"],
+                StateReason=alarm["StateReason"],
+                StateReasonData=alarm.get("StateReasonData", ""),
+            )
+        except (BotoCoreError, ClientError) as error:  # a client may have deleted it meanwhile
+            logger.warning("could not write the state of alarm %s: %s", name, error)
+
+    def _watch(self, name: str, settings: Settings) -> None:
         try:
             self._autoscaling.put_alarm(MetricAlarm.from_properties(settings))
         except ScalingError as error:
             logger.warning("alarm %s is not evaluated: %s", name, error)
+            self._autoscaling.delete_alarms([name])  # it may have been watched with settings that could be
+
+
+def _without(alarm: Settings, left_out: frozenset[str]) -> dict[str, Any]:
+    """The members that an alarm has; ministack shows a text that was not given as an empty one."""
+    return {key: value for key, value in alarm.items() if key not in left_out and value != ""}

@@ -1,5 +1,6 @@
 """Application Auto Scaling of one region: the autoscaler of `scaling` behind its API, acting on hosted endpoints."""
 
+import contextlib
 import re
 import threading
 from collections.abc import Callable, Mapping
@@ -13,12 +14,13 @@ from async_endpoint.scaling.alarms import MetricAlarm
 from async_endpoint.scaling.arns import Identity
 from async_endpoint.scaling.autoscaler import AutoScaler
 from async_endpoint.scaling.clock import Clock
-from async_endpoint.scaling.errors import CapacityError, ScalingError
+from async_endpoint.scaling.errors import CapacityError, ObjectNotFoundException, ScalingError
 from async_endpoint.scaling.metrics import MetricStore
+from async_endpoint.scaling.targets import DIMENSION, NAMESPACE
 from async_endpoint.scaling.watched_alarms import AlarmListener
 
 if TYPE_CHECKING:
-    from async_endpoint.emulator.region import Region
+    from async_endpoint.emulator.services import Services
 
 _RESOURCE_ID = re.compile(r"endpoint/([^/]+)/variant/([^/]+)")
 
@@ -35,10 +37,12 @@ class VariantCapacities:
 
     def desired(self, resource_id: str) -> int:
         """The instance count asked for."""
-        variant = self._endpoint(resource_id).describe_variant()
-        if variant is None:
+        deployment = self._endpoint(resource_id).deployment
+        if deployment is None:
             raise CapacityError(f"{resource_id} is not in service.")
-        return int(variant["DesiredInstanceCount"])
+        if not resource_id.endswith(f"/variant/{deployment.variant['VariantName']}"):
+            raise CapacityError(f"SageMaker resource {resource_id} does not exist.")
+        return deployment.fleet.desired
 
     def set_desired(self, resource_id: str, capacity: int) -> None:
         """Ask for an instance count."""
@@ -97,6 +101,16 @@ class ApplicationAutoScaling:
             except ScalingError as error:
                 raise AwsError(str(error), error.code, 400) from error
 
+    def is_registered(self, resource_id: str) -> bool:
+        """Whether a variant, by its resource id, has a scalable target."""
+        with self._lock:
+            return bool(self._scaler.describe_scalable_targets(**_target(resource_id))["ScalableTargets"])
+
+    def deregister(self, resource_id: str) -> None:
+        """Take a variant's scalable target out, if it has one."""
+        with self._lock, contextlib.suppress(ObjectNotFoundException):
+            self._scaler.deregister_scalable_target(**_target(resource_id))
+
     def tick(self) -> None:
         """Evaluate the alarms of every minute that has ended, and scale by them."""
         with self._lock:
@@ -118,7 +132,11 @@ class ApplicationAutoScaling:
             return self._scaler.alarms()
 
 
-def handle(region: "Region", path: str, headers: Mapping[str, str], body: bytes) -> Response:
+def _target(resource_id: str) -> dict[str, str]:
+    return {"ServiceNamespace": NAMESPACE, "ResourceId": resource_id, "ScalableDimension": DIMENSION}
+
+
+def handle(region: "Services", path: str, headers: Mapping[str, str], body: bytes) -> Response:
     """Answer one HTTP request to Application Auto Scaling; header names in lower case."""
     del path
     operation = headers.get("x-amz-target", "").rpartition(".")[2]

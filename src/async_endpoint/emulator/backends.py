@@ -63,6 +63,7 @@ class Backends:
         config = Config(
             max_pool_connections=_CONNECTIONS,
             retries={"mode": "standard", "total_max_attempts": 3},
+            proxies={},  # none: the way is this machine's loopback, whatever the user's variables say
             s3={"addressing_style": "path"},
         )
         return {"endpoint_url": self.endpoint_url, "config": config}

@@ -10,7 +10,7 @@ from typing import Any, Protocol
 from uuid import uuid4
 
 from async_endpoint.emulator.errors import AwsError
-from async_endpoint.emulator.region import Region
+from async_endpoint.emulator.services import Services
 
 Properties = Mapping[str, Any]
 Created = tuple[str, dict[str, str]]
@@ -25,13 +25,13 @@ _UPDATE_ONLY = frozenset({"RetainAllVariantProperties", "ExcludeRetainedVariantP
 class ResourceHandler(Protocol):
     """How one resource type is created, updated in place and deleted; a service's errors come through as they are."""
 
-    def create(self, region: Region, logical_id: str, properties: Properties) -> Created:
+    def create(self, region: Services, logical_id: str, properties: Properties) -> Created:
         """Create it; answers physical id and attributes."""
 
-    def update(self, region: Region, physical_id: str, old: Properties, new: Properties) -> Created:
+    def update(self, region: Services, physical_id: str, old: Properties, new: Properties) -> Created:
         """Update it in place."""
 
-    def delete(self, region: Region, physical_id: str, properties: Properties) -> None:
+    def delete(self, region: Services, physical_id: str, properties: Properties) -> None:
         """Delete it; what is gone already is no error."""
 
 
@@ -56,17 +56,17 @@ class _Named:
 
     kind: str
 
-    def create(self, region: Region, logical_id: str, properties: Properties) -> Created:
-        name = properties.get(f"{self.kind}Name") or f"{logical_id}-{uuid4().hex[:12]}"
+    def create(self, region: Services, logical_id: str, properties: Properties) -> Created:
+        name = properties.get(f"{self.kind}Name") or _generated_name(logical_id)
         answer = region.sagemaker.call(f"Create{self.kind}", {**properties, f"{self.kind}Name": name})
         return answer[f"{self.kind}Arn"], {f"{self.kind}Name": name, f"{self.kind}Arn": answer[f"{self.kind}Arn"]}
 
-    def update(self, region: Region, physical_id: str, old: Properties, new: Properties) -> Created:
+    def update(self, region: Services, physical_id: str, old: Properties, new: Properties) -> Created:
         _update_tags(region, physical_id, old, new)
         name = _name(physical_id)
         return physical_id, {f"{self.kind}Name": name, f"{self.kind}Arn": physical_id}
 
-    def delete(self, region: Region, physical_id: str, properties: Properties) -> None:
+    def delete(self, region: Services, physical_id: str, properties: Properties) -> None:
         del properties
         _ignoring_absence(lambda: region.sagemaker.call(f"Delete{self.kind}", {f"{self.kind}Name": _name(physical_id)}))
 
@@ -74,8 +74,8 @@ class _Named:
 class _Endpoint:
     """An Endpoint: a new config is an update in place; CloudFormation waits until it serves, or reports why not."""
 
-    def create(self, region: Region, logical_id: str, properties: Properties) -> Created:
-        name = properties.get("EndpointName") or f"{logical_id}-{uuid4().hex[:12]}"
+    def create(self, region: Services, logical_id: str, properties: Properties) -> Created:
+        name = properties.get("EndpointName") or _generated_name(logical_id)
         request = {key: value for key, value in properties.items() if key not in _UPDATE_ONLY}
         arn = region.sagemaker.call("CreateEndpoint", {**request, "EndpointName": name})["EndpointArn"]
         try:
@@ -86,7 +86,7 @@ class _Endpoint:
             raise
         return arn, {"EndpointName": name}
 
-    def update(self, region: Region, physical_id: str, old: Properties, new: Properties) -> Created:
+    def update(self, region: Services, physical_id: str, old: Properties, new: Properties) -> Created:
         name = _name(physical_id)
         _update_tags(region, physical_id, old, new)
         request = {key: new[key] for key in ("EndpointConfigName", "DeploymentConfig", *_UPDATE_ONLY) if key in new}
@@ -97,16 +97,23 @@ class _Endpoint:
             self._await_config(region, name, new["EndpointConfigName"])
         return physical_id, {"EndpointName": name}
 
-    def delete(self, region: Region, physical_id: str, properties: Properties) -> None:
+    def delete(self, region: Services, physical_id: str, properties: Properties) -> None:
         del properties
         name = _name(physical_id)
-        _ignoring_absence(lambda: region.sagemaker.call("DeleteEndpoint", {"EndpointName": name}))
         deadline = time.monotonic() + _ENDPOINT_SECONDS
-        while region.sagemaker.endpoint(name) is not None and time.monotonic() < deadline:
+        while region.sagemaker.endpoint(name) is not None:
+            try:
+                region.sagemaker.call("DeleteEndpoint", {"EndpointName": name})
+            except AwsError as error:
+                # In a transition an endpoint cannot be deleted; CloudFormation tries again until it can.
+                if not error.message.startswith(("Cannot update in-progress", "Could not find")):
+                    raise
+            if time.monotonic() > deadline:
+                raise ValueError(f"Resource timed out waiting for endpoint {name} to be deleted.")
             time.sleep(_POLL_SECONDS)
 
     @staticmethod
-    def _await_config(region: Region, name: str, config_name: str) -> None:
+    def _await_config(region: Services, name: str, config_name: str) -> None:
         """Wait for InService on that config; a rollback to the old one is a failure, too."""
         endpoint = region.sagemaker.endpoint(name)
         if endpoint is None or not endpoint.wait(_ENDPOINT_SECONDS):
@@ -118,18 +125,18 @@ class _Endpoint:
 class _ScalableTarget:
     """A ScalableTarget; its physical id is `resource|dimension|namespace`, as in AWS."""
 
-    def create(self, region: Region, logical_id: str, properties: Properties) -> Created:
+    def create(self, region: Services, logical_id: str, properties: Properties) -> Created:
         del logical_id
         region.autoscaling.call("RegisterScalableTarget", properties)
         parts = (properties["ResourceId"], properties["ScalableDimension"], properties["ServiceNamespace"])
         return "|".join(parts), {"Id": "|".join(parts)}
 
-    def update(self, region: Region, physical_id: str, old: Properties, new: Properties) -> Created:
+    def update(self, region: Services, physical_id: str, old: Properties, new: Properties) -> Created:
         del old
         region.autoscaling.call("RegisterScalableTarget", new)
         return physical_id, {"Id": physical_id}
 
-    def delete(self, region: Region, physical_id: str, properties: Properties) -> None:
+    def delete(self, region: Services, physical_id: str, properties: Properties) -> None:
         del properties
         request = dict(
             zip(("ResourceId", "ScalableDimension", "ServiceNamespace"), physical_id.split("|"), strict=True)
@@ -140,17 +147,17 @@ class _ScalableTarget:
 class _ScalingPolicy:
     """A ScalingPolicy, of a target named by its id or by its three parts."""
 
-    def create(self, region: Region, logical_id: str, properties: Properties) -> Created:
+    def create(self, region: Services, logical_id: str, properties: Properties) -> Created:
         del logical_id
         arn = region.autoscaling.call("PutScalingPolicy", self._request(properties))["PolicyARN"]
         return arn, {"Arn": arn}
 
-    def update(self, region: Region, physical_id: str, old: Properties, new: Properties) -> Created:
+    def update(self, region: Services, physical_id: str, old: Properties, new: Properties) -> Created:
         del old
         region.autoscaling.call("PutScalingPolicy", self._request(new))
         return physical_id, {"Arn": physical_id}
 
-    def delete(self, region: Region, physical_id: str, properties: Properties) -> None:
+    def delete(self, region: Services, physical_id: str, properties: Properties) -> None:
         del physical_id
         request = self._request(properties)
         keys = ("PolicyName", "ServiceNamespace", "ResourceId", "ScalableDimension")
@@ -204,11 +211,16 @@ RESOURCE_TYPES: dict[str, ResourceType] = {
 }
 
 
+def _generated_name(logical_id: str) -> str:
+    """A name that nothing else has, within SageMaker's 63 characters."""
+    return f"{logical_id[:50]}-{uuid4().hex[:12]}"
+
+
 def _name(arn: str) -> str:
     return arn.rpartition("/")[2]
 
 
-def _update_tags(region: Region, arn: str, old: Properties, new: Properties) -> None:
+def _update_tags(region: Services, arn: str, old: Properties, new: Properties) -> None:
     gone = {tag["Key"] for tag in old.get("Tags") or ()} - {tag["Key"] for tag in new.get("Tags") or ()}
     if gone:
         region.sagemaker.call("DeleteTags", {"ResourceArn": arn, "TagKeys": sorted(gone)})

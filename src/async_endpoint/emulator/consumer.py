@@ -18,7 +18,7 @@ from async_endpoint.emulator.outcomes import Outcomes
 from async_endpoint.emulator.request_queue import QueuedRequest, RequestQueue
 from async_endpoint.protocol.locations import S3Location
 
-_POLL_SECONDS = 0.5  # how soon a consumer sees that it was stopped
+_POLL_SECONDS = 0.2  # how soon a consumer sees that it was stopped
 _MAXIMUM_LOSSES = 3  # instances that one request may break down, before it is the one to blame
 _HTTP_ERRORS = 400
 _HTTP_SERVER_ERRORS = 500

@@ -1,64 +1,73 @@
 """SageMaker's hosting operations for one region: models, endpoint configs, endpoints and their tags."""
 
+import logging
 import re
 import threading
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, Protocol
 
+from async_endpoint.emulator.deployment import Site
 from async_endpoint.emulator.endpoint import HostedEndpoint
 from async_endpoint.emulator.errors import UnknownOperation, ValidationException
+from async_endpoint.emulator.named_resources import Json, NamedResources, Tags, page
 from async_endpoint.emulator.service_models import validated
-from async_endpoint.scaling.clock import Clock
+from async_endpoint.protocol.locations import LocationError, S3Location
 
-Json = dict[str, Any]
-
-_PAGE_SIZE = 100
 # The one family of images whose serving stack this machine has; account, region and tag suffix vary.
 _SERVED_IMAGES = re.compile(
     r"\d{12}\.dkr\.ecr\.[a-z0-9-]+\.amazonaws\.com(\.cn)?/pytorch-inference:1\.11\.0-[cg]pu-py38-.*"
 )
+_SUMMARY = ("EndpointName", "EndpointArn", "CreationTime", "LastModifiedTime", "EndpointStatus")
+
+logger = logging.getLogger(__name__)
+
+
+class ScalableTargets(Protocol):
+    """What SageMaker asks of Application Auto Scaling; a resource id is `endpoint/NAME/variant/VARIANT`."""
+
+    def is_registered(self, resource_id: str) -> bool:
+        """Whether a variant is a scalable target."""
+
+    def deregister(self, resource_id: str) -> None:
+        """Let a variant be one no longer; does nothing if it is none."""
 
 
 class ControlPlane:
     """Answers SageMaker's operations as JSON objects in, JSON objects out; thread-safe.
 
     Args:
-        region: The region's name.
-        account: The account's number.
-        clock: AWS's clock.
-        new_endpoint: Makes the endpoint of a name.
+        site: Where endpoints run.
+        targets: The region's Application Auto Scaling.
     """
 
-    def __init__(self, region: str, account: str, clock: Clock, new_endpoint: Callable[[str], HostedEndpoint]) -> None:
-        self._arn_prefix = f"arn:aws:sagemaker:{region}:{account}"
-        self._clock = clock
-        self._new_endpoint = new_endpoint
-        self._models: dict[str, Json] = {}
-        self._configs: dict[str, Json] = {}
+    def __init__(self, site: Site, targets: ScalableTargets) -> None:
+        self._site = site
+        self._targets = targets
+        prefix = f"arn:aws:sagemaker:{site.backends.region}:{site.backends.account}"
+        self._tags = Tags()
+        self._models = NamedResources("Model", "model", "model", prefix, self._tags, site.clock)
+        self._configs = NamedResources(
+            "EndpointConfig", "endpoint configuration", "endpoint-config", prefix, self._tags, site.clock
+        )
         self._endpoints: dict[str, HostedEndpoint] = {}
-        self._tags: dict[str, dict[str, str]] = {}
         self._lock = threading.RLock()
         self._operations: dict[str, Callable[[Json], Json]] = {
             "CreateModel": self.create_model,
-            "DescribeModel": lambda request: self._described(self._models, "Model", request["ModelName"]),
-            "DeleteModel": self.delete_model,
-            "ListModels": lambda request: self._listed("Models", "Model", self._models, request),
+            "DescribeModel": self._models.describe,
+            "DeleteModel": self._models.delete,
+            "ListModels": self._models.list,
             "CreateEndpointConfig": self.create_endpoint_config,
-            "DescribeEndpointConfig": lambda request: self._described(
-                self._configs, "EndpointConfig", request["EndpointConfigName"]
-            ),
-            "DeleteEndpointConfig": self.delete_endpoint_config,
-            "ListEndpointConfigs": lambda request: self._listed(
-                "EndpointConfigs", "EndpointConfig", self._configs, request
-            ),
+            "DescribeEndpointConfig": self._configs.describe,
+            "DeleteEndpointConfig": self._configs.delete,
+            "ListEndpointConfigs": self._configs.list,
             "CreateEndpoint": self.create_endpoint,
-            "DescribeEndpoint": lambda request: self._describe_endpoint(request["EndpointName"]),
+            "DescribeEndpoint": self.describe_endpoint,
             "UpdateEndpoint": self.update_endpoint,
             "UpdateEndpointWeightsAndCapacities": self.update_capacities,
             "DeleteEndpoint": self.delete_endpoint,
-            "ListEndpoints": self._list_endpoints,
+            "ListEndpoints": self.list_endpoints,
             "AddTags": self.add_tags,
-            "ListTags": lambda request: {"Tags": _tag_list(self._tags.get(request["ResourceArn"], {}))},
+            "ListTags": lambda request: {"Tags": self._tags.listed(request["ResourceArn"])},
             "DeleteTags": self.delete_tags,
         }
 
@@ -70,8 +79,9 @@ class ControlPlane:
         """
         if operation not in self._operations:
             raise UnknownOperation("sagemaker", operation)
+        members = validated("sagemaker", operation, request)
         with self._lock:
-            return self._operations[operation](validated("sagemaker", operation, request))
+            return self._operations[operation](members)
 
     def endpoint(self, name: str) -> HostedEndpoint | None:
         """The endpoint of that name, if there is one."""
@@ -82,137 +92,121 @@ class ControlPlane:
         with self._lock:
             return list(self._endpoints.values())
 
-    # -- models --------------------------------------------------------------------------------------------------
-
     def create_model(self, request: Json) -> Json:
-        """CreateModel, for images whose serving stack this machine can start."""
+        """CreateModel, for models of one container."""
         if "PrimaryContainer" not in request:
             raise ValidationException("The local AWS serves models with a PrimaryContainer: give one.")
-        return {"ModelArn": self._create(self._models, "Model", "model", request)}
-
-    def delete_model(self, request: Json) -> Json:
-        """DeleteModel."""
-        self._delete(self._models, "Model", request["ModelName"])
-        return {}
-
-    # -- endpoint configs ----------------------------------------------------------------------------------------
+        return self._models.create(request)
 
     def create_endpoint_config(self, request: Json) -> Json:
         """CreateEndpointConfig, for asynchronous endpoints."""
         if "AsyncInferenceConfig" not in request:
             raise ValidationException("The local AWS hosts asynchronous endpoints: give an AsyncInferenceConfig.")
-        variants = request["ProductionVariants"]
-        if len(variants) != 1:
+        if len(request["ProductionVariants"]) != 1:
             raise ValidationException("An asynchronous endpoint takes exactly one production variant.")
-        for variant in variants:
-            if variant.get("InitialInstanceCount", 0) < 1:
-                raise ValidationException(
-                    "1 validation error detected: Value at 'productionVariants.1.member.initialInstanceCount' failed "
-                    "to satisfy constraint: Member must have value greater than or equal to 1"
-                )
-            self._require(self._models, "model", variant.get("ModelName", ""))
-        arn = self._create(self._configs, "EndpointConfig", "endpoint-config", request)
-        return {"EndpointConfigArn": arn}
-
-    def delete_endpoint_config(self, request: Json) -> Json:
-        """DeleteEndpointConfig."""
-        self._delete(self._configs, "EndpointConfig", request["EndpointConfigName"])
-        return {}
-
-    # -- endpoints -----------------------------------------------------------------------------------------------
+        variant = request["ProductionVariants"][0]
+        if variant.get("InitialInstanceCount", 0) < 1:
+            raise ValidationException(
+                "1 validation error detected: Value at 'productionVariants.1.member.initialInstanceCount' failed "
+                "to satisfy constraint: Member must have value greater than or equal to 1"
+            )
+        self._models.get(variant.get("ModelName", ""))
+        for member in ("S3OutputPath", "S3FailurePath"):
+            path = request["AsyncInferenceConfig"]["OutputConfig"].get(member)
+            try:
+                if path is not None:
+                    S3Location.parse_prefix(path)
+            except LocationError as error:
+                raise ValidationException(f"Invalid {member}: {error}") from error
+        return self._configs.create(request)
 
     def create_endpoint(self, request: Json) -> Json:
         """CreateEndpoint: answers at once; the status goes from Creating to InService or Failed."""
-        name = request["EndpointName"]
-        if name in self._endpoints:
-            raise ValidationException(f'Cannot create already existing endpoint "{self._arn("endpoint", name)}".')
-        config, model = self._config_and_model(request["EndpointConfigName"])
-        endpoint = self._new_endpoint(name)
-        endpoint.deploy(config, model)
-        self._endpoints[name] = endpoint
-        self._tag(self._arn("endpoint", name), request)
-        return {"EndpointArn": self._arn("endpoint", name)}
+        endpoint = HostedEndpoint(request["EndpointName"], self._site)
+        if endpoint.name in self._endpoints:
+            raise ValidationException(f'Cannot create already existing endpoint "{endpoint.arn}".')
+        endpoint.deploy(*self._config_and_model(request["EndpointConfigName"]))
+        self._endpoints[endpoint.name] = endpoint
+        self._tags.add(endpoint.arn, request)
+        return {"EndpointArn": endpoint.arn}
 
     def update_endpoint(self, request: Json) -> Json:
         """UpdateEndpoint: blue/green, all at once; answers at once, the status goes over Updating to InService."""
-        endpoint = self._existing(request["EndpointName"])
-        endpoint.deploy(*self._config_and_model(request["EndpointConfigName"]))
-        return {"EndpointArn": self._arn("endpoint", endpoint.name)}
+        endpoint = self._existing(request)
+        config, model = self._config_and_model(request["EndpointConfigName"])
+        self._refuse_scaled_change(endpoint, config)
+        excluded = {item["VariantPropertyType"] for item in request.get("ExcludeRetainedVariantProperties", ())}
+        keep_count = request.get("RetainAllVariantProperties", False) and "DesiredInstanceCount" not in excluded
+        endpoint.deploy(config, model, keep_count=keep_count)
+        return {"EndpointArn": endpoint.arn}
 
     def update_capacities(self, request: Json) -> Json:
         """UpdateEndpointWeightsAndCapacities: the count of instances, zero included."""
-        endpoint = self._existing(request["EndpointName"])
+        endpoint = self._existing(request)
         for change in request["DesiredWeightsAndCapacities"]:
             variant = endpoint.describe_variant()
-            if variant is None or change["VariantName"] != variant["VariantName"]:
+            if variant is not None and change["VariantName"] != variant["VariantName"]:
                 raise ValidationException(f'Could not find production variant "{change["VariantName"]}".')
             if "DesiredInstanceCount" in change:
                 endpoint.set_capacity(change["DesiredInstanceCount"])
-        return {"EndpointArn": self._arn("endpoint", endpoint.name)}
+        return {"EndpointArn": endpoint.arn}
 
     def delete_endpoint(self, request: Json) -> Json:
-        """DeleteEndpoint: answers at once; the endpoint is gone when its instances are."""
-        endpoint = self._existing(request["EndpointName"])
-
-        def delete() -> None:
-            endpoint.delete()
-            with self._lock:
-                del self._endpoints[endpoint.name]
-                self._tags.pop(self._arn("endpoint", endpoint.name), None)
-
-        if endpoint.begin_delete():
-            threading.Thread(target=delete, name=f"delete-{endpoint.name}", daemon=True).start()
+        """DeleteEndpoint: answers at once; the endpoint is gone when its instances are, its scalable target at once."""
+        endpoint = self._existing(request)
+        endpoint.begin_delete()
+        if endpoint.deployment is not None:
+            self._targets.deregister(_resource_id(endpoint))
+        threading.Thread(target=self._delete, args=(endpoint,), name=f"delete-{endpoint.name}", daemon=True).start()
         return {}
 
-    def _describe_endpoint(self, name: str) -> Json:
-        endpoint = self._existing(name)
+    def describe_endpoint(self, request: Json) -> Json:
+        """DescribeEndpoint."""
+        endpoint = self._existing(request)
         answer: Json = {
-            "EndpointName": name,
-            "EndpointArn": self._arn("endpoint", name),
+            "EndpointName": endpoint.name,
+            "EndpointArn": endpoint.arn,
+            "EndpointConfigName": endpoint.config["EndpointConfigName"],
+            "AsyncInferenceConfig": endpoint.config["AsyncInferenceConfig"],
             "EndpointStatus": endpoint.status,
             "CreationTime": endpoint.created_at,
             "LastModifiedTime": endpoint.modified_at,
         }
-        config = endpoint.config
-        answer["EndpointConfigName"] = config["EndpointConfigName"]
-        answer["AsyncInferenceConfig"] = config["AsyncInferenceConfig"]
-        if endpoint.deployment is not None:
-            answer["ProductionVariants"] = [endpoint.describe_variant()]
+        if (variant := endpoint.describe_variant()) is not None:
+            answer["ProductionVariants"] = [variant]
         if endpoint.failure_reason is not None:
             answer["FailureReason"] = endpoint.failure_reason
         return answer
 
-    def _list_endpoints(self, request: Json) -> Json:
-        descriptions = [self._describe_endpoint(name) for name in self._endpoints]
+    def list_endpoints(self, request: Json) -> Json:
+        """ListEndpoints."""
+        described = [self.describe_endpoint({"EndpointName": name}) for name in self._endpoints]
         wanted = request.get("StatusEquals")
-        summaries = {
-            item["EndpointName"]: {
-                key: item[key]
-                for key in ("EndpointName", "EndpointArn", "CreationTime", "LastModifiedTime", "EndpointStatus")
-            }
-            for item in descriptions
-            if wanted is None or item["EndpointStatus"] == wanted
-        }
-        return _page("Endpoints", "EndpointName", summaries, request)
-
-    # -- tags ----------------------------------------------------------------------------------------------------
+        summaries = [
+            {key: item[key] for key in _SUMMARY} for item in described if wanted in (None, item["EndpointStatus"])
+        ]
+        return page("Endpoints", "EndpointName", summaries, request)
 
     def add_tags(self, request: Json) -> Json:
         """AddTags: existing keys are overwritten."""
-        self._tag(request["ResourceArn"], request)
-        return {"Tags": _tag_list(self._tags[request["ResourceArn"]])}
+        self._tags.add(request["ResourceArn"], request)
+        return {"Tags": self._tags.listed(request["ResourceArn"])}
 
     def delete_tags(self, request: Json) -> Json:
         """DeleteTags."""
-        for key in request["TagKeys"]:
-            self._tags.get(request["ResourceArn"], {}).pop(key, None)
+        self._tags.remove(request["ResourceArn"], request["TagKeys"])
         return {}
 
-    # -- shared --------------------------------------------------------------------------------------------------
+    def _existing(self, request: Json) -> HostedEndpoint:
+        name = request["EndpointName"]
+        if name not in self._endpoints:
+            arn = HostedEndpoint(name, self._site).arn
+            raise ValidationException(f'Could not find endpoint "{arn}".')
+        return self._endpoints[name]
 
     def _config_and_model(self, config_name: str) -> tuple[Json, Json]:
-        config = self._require(self._configs, "endpoint configuration", config_name)
-        model = self._require(self._models, "model", config["ProductionVariants"][0]["ModelName"])
+        config = self._configs.get(config_name)
+        model = self._models.get(config["ProductionVariants"][0]["ModelName"])
         image = model["PrimaryContainer"].get("Image", "")
         if not _SERVED_IMAGES.fullmatch(image):
             raise ValidationException(
@@ -220,63 +214,33 @@ class ControlPlane:
             )
         return config, model
 
-    def _create(self, store: dict[str, Json], kind: str, arn_kind: str, request: Json) -> str:
-        name = request[f"{kind}Name"]
-        arn = self._arn(arn_kind, name)
-        if name in store:
-            raise ValidationException(f'Cannot create already existing {arn_kind.replace("-", " ")} "{arn}".')
-        described = {key: value for key, value in request.items() if key != "Tags"}
-        store[name] = {**described, f"{kind}Arn": arn, "CreationTime": self._clock.now()}
-        self._tag(arn, request)
-        return arn
+    def _refuse_scaled_change(self, endpoint: HostedEndpoint, config: Json) -> None:
+        """Refuse another variant, or another instance type, while the variant is a scalable target.
 
-    def _delete(self, store: dict[str, Json], kind: str, name: str) -> None:
-        self._require(store, {"Model": "model", "EndpointConfig": "endpoint configuration"}[kind], name)
-        self._tags.pop(store.pop(name)[f"{kind}Arn"], None)
+        Source: the developer guide, "Update endpoints that use automatic scaling": deregister it first.
+        """
+        deployment = endpoint.deployment
+        if deployment is None or not self._targets.is_registered(_resource_id(endpoint)):
+            return
+        old, new = deployment.variant, config["ProductionVariants"][0]
+        for member in ("VariantName", "InstanceType"):
+            if new.get(member) != old.get(member):
+                raise ValidationException(
+                    f"An Application AutoScaling scalable target exists for variant {old['VariantName']} of endpoint "
+                    f"{endpoint.name}: deregister it before you change the variant's {member}."
+                )
 
-    def _require(self, store: dict[str, Json], noun: str, name: str) -> Json:
-        if name not in store:
-            arn_kind = "endpoint-config" if noun == "endpoint configuration" else noun
-            raise ValidationException(f'Could not find {noun} "{self._arn(arn_kind, name)}".')
-        return store[name]
-
-    def _described(self, store: dict[str, Json], kind: str, name: str) -> Json:
-        noun = "model" if kind == "Model" else "endpoint configuration"
-        return dict(self._require(store, noun, name))
-
-    def _listed(self, member: str, kind: str, store: dict[str, Json], request: Json) -> Json:
-        keys = (f"{kind}Name", f"{kind}Arn", "CreationTime")
-        summaries = {name: {key: item[key] for key in keys} for name, item in store.items()}
-        return _page(member, f"{kind}Name", summaries, request)
-
-    def _existing(self, name: str) -> HostedEndpoint:
-        if name not in self._endpoints:
-            raise ValidationException(f'Could not find endpoint "{self._arn("endpoint", name)}".')
-        return self._endpoints[name]
-
-    def _arn(self, kind: str, name: str) -> str:
-        return f"{self._arn_prefix}:{kind}/{name}"
-
-    def _tag(self, arn: str, request: Json) -> None:
-        self._tags.setdefault(arn, {}).update({tag["Key"]: tag["Value"] for tag in request.get("Tags", ())})
+    def _delete(self, endpoint: HostedEndpoint) -> None:
+        try:
+            endpoint.delete()
+        except Exception:
+            logger.exception("endpoint %s: its deletion left something behind", endpoint.name)
+        with self._lock:
+            del self._endpoints[endpoint.name]
+            self._tags.forget(endpoint.arn)
 
 
-def _tag_list(tags: Mapping[str, str]) -> list[Json]:
-    return [{"Key": key, "Value": value} for key, value in tags.items()]
-
-
-def _page(member: str, name_key: str, summaries: Mapping[str, Json], request: Json) -> Json:
-    """One page of a list operation, newest first unless asked otherwise; the token is the index of the next item."""
-    wanted = request.get("NameContains", "").lower()
-    by_name = request.get("SortBy") == "Name"
-    items = sorted(
-        (item for name, item in summaries.items() if wanted in name.lower()),
-        key=lambda item: item[name_key] if by_name else item["CreationTime"],
-        reverse=request.get("SortOrder", "Descending") == "Descending",
-    )
-    begin = int(request.get("NextToken") or 0)
-    end = begin + int(request.get("MaxResults", _PAGE_SIZE))
-    page: Json = {member: items[begin:end]}
-    if end < len(items):
-        page["NextToken"] = str(end)
-    return page
+def _resource_id(endpoint: HostedEndpoint) -> str:
+    """What Application Auto Scaling calls an endpoint's variant; the endpoint has a deployment."""
+    variant = endpoint.describe_variant() or {}
+    return f"endpoint/{endpoint.name}/variant/{variant.get('VariantName')}"

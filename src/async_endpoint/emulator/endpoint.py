@@ -1,76 +1,43 @@
-"""One hosted endpoint: its queue, its instances, and the states that it goes through."""
+"""One hosted endpoint: its queue, its deployments, and the states that it goes through."""
 
 import logging
 import threading
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
-from uuid import uuid4
 
-from async_endpoint.emulator.backends import Backends
-from async_endpoint.emulator.consumer import InstanceConsumer
-from async_endpoint.emulator.endpoint_metrics import EndpointMetrics
+from async_endpoint.emulator.deployment import Deployment, Site
 from async_endpoint.emulator.errors import ValidationError, ValidationException
-from async_endpoint.emulator.fleet import Consumer, Container, Fleet, LaunchFailed
-from async_endpoint.emulator.instances import InstanceFactory, ModelInstance
-from async_endpoint.emulator.outcomes import Outcomes
-from async_endpoint.emulator.output_config import OutputConfig
+from async_endpoint.emulator.fleet import LaunchFailed
 from async_endpoint.emulator.request_queue import QueuedRequest, RequestQueue
 from async_endpoint.protocol.invocation import InvocationRequest
 from async_endpoint.protocol.locations import LocationError, S3Location
-from async_endpoint.scaling.clock import Clock
-from async_endpoint.scaling.metrics import MetricStore
-
-_DEFAULT_STARTUP_SECONDS = 600.0
-_DEFAULT_CONCURRENCY = 4  # of the unpublished default; the stacks always set it
 
 logger = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True)
-class Deployment:
-    """An endpoint config on its way to serving, or serving.
-
-    Attributes:
-        config: As CreateEndpointConfig took it.
-        model: As CreateModel took it.
-        fleet: The instances of the config's one variant.
-        startup_timeout: Seconds that an instance may take until it answers; the wall's clock, as real processes start.
-    """
-
-    config: Mapping[str, Any]
-    model: Mapping[str, Any]
-    fleet: Fleet
-    startup_timeout: float
-
-    @property
-    def variant(self) -> Mapping[str, Any]:
-        """The production variant; an asynchronous endpoint has exactly one."""
-        variant: Mapping[str, Any] = self.config["ProductionVariants"][0]
-        return variant
 
 
 class HostedEndpoint:
     """An asynchronous endpoint; thread-safe.
 
-    Its queue outlives instances and updates. Every transition runs in a thread of its own: `wait` joins it.
+    Its queue outlives instances and updates. Every transition runs in a thread of its own, one at a time: `wait` joins
+    it. An update replaces all instances at once; what they were working on goes back into the queue.
+
+    Args:
+        name: The endpoint's name.
+        site: Where it runs. The age of a request, which RequestTTLSeconds limits, is counted on the site's clock.
     """
 
-    def __init__(
-        self, name: str, backends: Backends, factory: InstanceFactory, store: MetricStore, clock: Clock
-    ) -> None:
+    def __init__(self, name: str, site: Site) -> None:
         self.name = name
-        self.created_at = self.modified_at = clock.now()
+        self.arn = f"arn:aws:sagemaker:{site.backends.region}:{site.backends.account}:endpoint/{name}"
+        self.created_at = self.modified_at = site.clock.now()
         self.status = "Creating"
         self.failure_reason: str | None = None
         self.deployment: Deployment | None = None
         self.queue = RequestQueue()
-        self._backends = backends
-        self._factory = factory
-        self._store = store
-        self._clock = clock
-        self._lock = threading.Lock()
+        self._site = site
+        self._lock = threading.Lock()  # held where status and `_settled` are looked at and changed together
         self._settled = threading.Event()
+        self._settled.set()
         self._first_config: Mapping[str, Any] | None = None
         self._rolling_out: Deployment | None = None
 
@@ -83,37 +50,63 @@ class HostedEndpoint:
 
     # -- transitions ---------------------------------------------------------------------------------------------
 
-    def deploy(self, config: Mapping[str, Any], model: Mapping[str, Any]) -> None:
+    def deploy(self, config: Mapping[str, Any], model: Mapping[str, Any], *, keep_count: bool = False) -> None:
         """Bring up the config's instances beside those that serve, then let them take over; returns at once.
 
         When the new instances fail, the old ones go on (or, at the first deployment, the status becomes Failed).
+
+        Args:
+            config: The endpoint config, as CreateEndpointConfig took it.
+            model: Its variant's model, as CreateModel took it.
+            keep_count: Begin with as many instances as are desired now, zero included, and not with the config's
+                InitialInstanceCount.
+
+        Raises:
+            ValidationException: A transition is under way, or the endpoint is Failed.
         """
-        deployment = self._prepare(config, model)
-        self._begin("Creating" if self.deployment is None else "Updating")
+        deployment = Deployment.prepare(self.name, config, model, self.queue, self._site)
+        self._begin()
         self._first_config = self._first_config or config
-        self._in_background(lambda: self._roll_out(deployment))
+        self._rolling_out = deployment
+        count = deployment.variant["InitialInstanceCount"]
+        if keep_count and self.deployment is not None:
+            count = self.deployment.fleet.desired
+        self._in_background(lambda: self._roll_out(deployment, count))
 
     def set_capacity(self, count: int) -> None:
-        """Change the number of instances; returns at once. Zero keeps the queue and stops every instance."""
-        deployment = self._serving()
-        self._begin("Updating")
-        deployment.fleet.resize(count)
-        self._in_background(lambda: self._settle(deployment))
+        """Change the number of instances; returns at once. Zero keeps the queue and stops every instance.
 
-    def begin_delete(self) -> bool:
-        """Set the status to Deleting; False if that has happened before."""
+        Raises:
+            ValidationException: A transition is under way, or the endpoint is Failed.
+        """
+        self._begin()
+        serving = self.deployment
+        assert serving is not None  # noqa: S101 - what is neither in a transition nor Failed does serve
+        serving.fleet.resize(count)
+        self._in_background(lambda: self._settle(serving))
+
+    def begin_delete(self) -> None:
+        """Set the status to Deleting.
+
+        Raises:
+            ValidationException: A transition is under way, a deletion included; AWS refuses all the same.
+        """
         with self._lock:
-            begun, self.status = self.status != "Deleting", "Deleting"
-            return begun
+            self._refuse_in_progress()
+            self._settled.clear()
+            self.status = "Deleting"
 
     def delete(self) -> None:
-        """Stop every instance; returns when they are gone."""
-        self._settled.wait()
-        self.status = "Deleting"
-        if self.queue.backlog:
-            logger.warning("endpoint %s is deleted with %d requests without an outcome", self.name, self.queue.backlog)
+        """Stop every instance; returns when they are gone.
+
+        Requests that are left fail, so that each has its outcome. What AWS does with them is not documented.
+        """
         if self.deployment is not None:
             self.deployment.fleet.stop()
+            for item in self.queue.close():
+                reason = "ClientError: The endpoint was deleted before the request was processed."
+                self.deployment.outcomes.failed(item, reason, reason.encode(), "text/plain")
+        self._settled.set()
 
     def stop(self) -> None:
         """Stop every instance because the local AWS ends; returns when they are gone."""
@@ -134,17 +127,18 @@ class HostedEndpoint:
             ValidationError: The input location is not in S3, or the endpoint is not one to invoke now.
         """
         deployment = self.deployment
-        if deployment is None or self.status in ("Creating", "Failed", "Deleting"):
-            raise ValidationError(f"Endpoint {self.name} of account {self._backends.account} is not in service.")
+        if deployment is None or self.status == "Deleting":
+            raise self._not_in_service()
         if request.input_location is not None:
             try:
                 S3Location.parse(request.input_location)
             except LocationError as error:
                 raise ValidationError(f"Invalid InputLocation: {error}") from error
-        output = OutputConfig.of(deployment.config)
-        output_location, failure_location = output.locations(request)
-        item = QueuedRequest(request, output_location, failure_location, self._clock.now(), output)
-        self.queue.put(item)
+        output_location, failure_location = deployment.output.locations(request)
+        received_at = self._site.clock.now()
+        item = QueuedRequest(request, output_location, failure_location, received_at, deployment.output)
+        if not self.queue.put(item):
+            raise self._not_in_service()
         return item
 
     # -- the passing of time -------------------------------------------------------------------------------------
@@ -154,119 +148,86 @@ class HostedEndpoint:
         deployment = self.deployment
         if deployment is None:
             return
-        now = self._clock.now()
-        metrics = self._metrics(deployment)
+        now = self._site.clock.now()
         oldest = self.queue.oldest_received_at()
-        metrics.sample(
+        deployment.metrics.sample(
             backlog=self.queue.backlog,
             instances=deployment.fleet.running,
             oldest_age=0.0 if oldest is None else now - oldest,
         )
         deployment.fleet.replace_dead()
-        for item in self.queue.take_expired(now):
-            reason = f"ClientError: The request expired after {item.request.request_ttl_seconds} seconds in the queue."
-            self._outcomes(deployment).failed(item, reason, reason.encode(), "text/plain", status="Expired")
+        if expired := self.queue.take_expired(now):
+            # In a thread of its own: a long queue that expires must not hold up the region's clock.
+            threading.Thread(target=self._expire, args=(deployment, expired), name="expiry", daemon=True).start()
 
     def describe_variant(self) -> dict[str, Any] | None:
         """The variant as DescribeEndpoint shows it; None before the first deployment serves."""
         deployment = self.deployment
-        if deployment is None:
-            return None
-        image = deployment.model["PrimaryContainer"]["Image"]
-        return {
-            "VariantName": deployment.variant["VariantName"],
-            "DeployedImages": [
-                {"SpecifiedImage": image, "ResolvedImage": image, "ResolutionTime": self.modified_at},
-            ],
-            "CurrentWeight": float(deployment.variant.get("InitialVariantWeight", 1.0)),
-            "DesiredWeight": float(deployment.variant.get("InitialVariantWeight", 1.0)),
-            "CurrentInstanceCount": deployment.fleet.running,
-            "DesiredInstanceCount": deployment.fleet.desired,
-        }
+        return None if deployment is None else deployment.describe_variant(self.modified_at)
 
     # -- inside --------------------------------------------------------------------------------------------------
 
-    def _prepare(self, config: Mapping[str, Any], model: Mapping[str, Any]) -> Deployment:
-        variant = config["ProductionVariants"][0]
-        client = config.get("AsyncInferenceConfig", {}).get("ClientConfig", {})
-        concurrency = client.get("MaxConcurrentInvocationsPerInstance", _DEFAULT_CONCURRENCY)
-        metrics = EndpointMetrics(self.name, variant["VariantName"], self._store, self._clock)
-        outcomes = Outcomes(self.name, self._backends, metrics, self._clock)
-
-        def consume(container: Container) -> Consumer:
-            assert isinstance(container, ModelInstance)  # noqa: S101 - the factory below makes no other
-            return InstanceConsumer(
-                self.queue,
-                container,
-                concurrency=concurrency,
-                backends=self._backends,
-                outcomes=outcomes,
-                metrics=metrics,
-            )
-
-        startup_timeout = float(variant.get("ContainerStartupHealthCheckTimeoutInSeconds", _DEFAULT_STARTUP_SECONDS))
-        fleet = Fleet(lambda: self._factory.make(self.name, model), consume, startup_timeout=startup_timeout)
-        return Deployment(config, model, fleet, startup_timeout)
-
-    def _roll_out(self, deployment: Deployment) -> None:
-        self._rolling_out = deployment
-        deployment.fleet.resize(deployment.variant["InitialInstanceCount"])
+    def _roll_out(self, deployment: Deployment, count: int) -> str | None:
+        """Let a deployment take over; answers why it could not."""
+        deployment.fleet.resize(count)
         try:
-            deployment.fleet.wait_until_settled(deployment.startup_timeout)
+            deployment.settle()
         except LaunchFailed as error:
             deployment.fleet.stop()
-            self.failure_reason = (
+            return (
                 f"The primary container for production variant {deployment.variant['VariantName']} "
                 f"did not pass the ping health check. {error}"
             )
-            self.status = "Failed" if self.deployment is None else "InService"
-            return
         replaced, self.deployment = self.deployment, deployment
-        self.failure_reason = None
-        self.status = "InService"
-        self._outcomes(deployment).test_topics(OutputConfig.of(deployment.config))
         if replaced is not None:
             replaced.fleet.stop()
+        deployment.announce()
+        return None
 
-    def _settle(self, deployment: Deployment) -> None:
+    def _settle(self, deployment: Deployment) -> str | None:
+        """Wait for a change of capacity; answers why it is not complete."""
+        reason = None
         try:
-            deployment.fleet.wait_until_settled(deployment.startup_timeout)
+            deployment.settle()
         except LaunchFailed as error:
-            self.failure_reason = str(error)
-        else:
-            self.failure_reason = None
-        self.status = "InService"
-        self._outcomes(deployment).test_topics(OutputConfig.of(deployment.config))
+            reason = str(error)
+        deployment.announce()
+        return reason
 
-    def _begin(self, status: str) -> None:
+    def _expire(self, deployment: Deployment, expired: Iterable[QueuedRequest]) -> None:
+        for item in expired:
+            reason = f"ClientError: The request expired after {item.request.request_ttl_seconds} seconds in the queue."
+            deployment.outcomes.failed(item, reason, reason.encode(), "text/plain", status="Expired")
+
+    def _begin(self) -> None:
+        """Start a transition."""
         with self._lock:
-            if self._settled.is_set() or self.deployment is None:
-                self._settled.clear()
-                self.status = status
-                return
-        raise ValidationException(f"Cannot update in-progress endpoint {self.name}.")
+            self._refuse_in_progress()
+            if self.status == "Failed":
+                raise ValidationException(f'Endpoint "{self.arn}" is Failed: it can only be deleted.')
+            self._settled.clear()
+            self.status = "Creating" if self.deployment is None else "Updating"
 
-    def _serving(self) -> Deployment:
-        if self.deployment is None:
-            raise ValidationException(f"Cannot update endpoint {self.name}: its status is {self.status}.")
-        return self.deployment
+    def _refuse_in_progress(self) -> None:
+        if not self._settled.is_set() or self.status == "Deleting":
+            raise ValidationException(f'Cannot update in-progress endpoint "{self.arn}".')
 
-    def _in_background(self, work: Callable[[], None]) -> None:
+    def _in_background(self, work: Callable[[], str | None]) -> None:
+        """Run the transition that has begun; status and end of it change together, as one sees them together."""
+
         def run() -> None:
             try:
-                work()
+                reason = work()
             except Exception:
                 logger.exception("endpoint %s: a transition failed", self.name)
-                self.failure_reason = "InternalFailure: see the log of the local AWS."
+                reason = "InternalFailure: see the log of the local AWS."
+            with self._lock:
+                self.failure_reason = reason
+                self.modified_at = self._site.clock.now()
                 self.status = "Failed" if self.deployment is None else "InService"
-            finally:
-                self.modified_at = self._clock.now()
                 self._settled.set()
 
-        threading.Thread(target=run, name=f"endpoint-{self.name}-{uuid4().hex[:6]}", daemon=True).start()
+        threading.Thread(target=run, name=f"endpoint-{self.name}", daemon=True).start()
 
-    def _metrics(self, deployment: Deployment) -> EndpointMetrics:
-        return EndpointMetrics(self.name, deployment.variant["VariantName"], self._store, self._clock)
-
-    def _outcomes(self, deployment: Deployment) -> Outcomes:
-        return Outcomes(self.name, self._backends, self._metrics(deployment), self._clock)
+    def _not_in_service(self) -> ValidationError:
+        return ValidationError(f"Endpoint {self.name} of account {self._site.backends.account} is not in service.")

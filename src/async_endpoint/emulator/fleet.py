@@ -6,8 +6,6 @@ import time
 from collections.abc import Callable, Iterable
 from typing import Generic, Protocol, TypeVar
 
-_RELAUNCH_SECONDS = 5.0  # between tries to replace an instance that does not come up; the wall's clock
-
 logger = logging.getLogger(__name__)
 
 
@@ -60,18 +58,27 @@ class Fleet(Generic[C]):
     """Keeps the number of instances at the desired count; thread-safe.
 
     An instance that dies is replaced. While the first ones come up (`wait_until_settled`) a failed launch is final,
-    because a deployment must report it; later ones are tried again, every five seconds.
+    because a deployment must report it; later ones are tried again.
 
     Args:
         launch: Makes a container, not yet started.
         consume: Starts consuming for a container that is ready.
-        startup_timeout: Seconds that a container may take to answer.
+        startup_timeout: Seconds that a container may take to answer; the wall's, like all here.
+        relaunch_seconds: Pause between two tries to launch an instance that does not come up.
     """
 
-    def __init__(self, launch: Callable[[], C], consume: Callable[[C], Consumer], *, startup_timeout: float) -> None:
+    def __init__(
+        self,
+        launch: Callable[[], C],
+        consume: Callable[[C], Consumer],
+        *,
+        startup_timeout: float,
+        relaunch_seconds: float = 5.0,
+    ) -> None:
         self._launch = launch
         self._consume = consume
         self._startup_timeout = startup_timeout
+        self._relaunch_seconds = relaunch_seconds
         self._members: list[_Member[C]] = []
         self._leaving = 0
         self._desired = 0
@@ -188,7 +195,7 @@ class Fleet(Generic[C]):
             if not self._retry:
                 return
         logger.warning("an instance did not start and is tried again: %s", reason)
-        time.sleep(_RELAUNCH_SECONDS)
+        time.sleep(self._relaunch_seconds)
         with self._changed:
             self._fill()
 

@@ -14,6 +14,7 @@ from async_endpoint.emulator.application_autoscaling import ApplicationAutoScali
 from async_endpoint.emulator.backends import Backends
 from async_endpoint.emulator.containers.environment import ServingEnvironment
 from async_endpoint.emulator.control_plane import ControlPlane
+from async_endpoint.emulator.deployment import Site
 from async_endpoint.emulator.endpoint import HostedEndpoint
 from async_endpoint.emulator.instances import InstanceFactory
 from async_endpoint.emulator.metric_publisher import MetricPublisher, SharedMetricStore
@@ -59,19 +60,16 @@ class Region:
         backends = Backends(surroundings.endpoint_url, name, account, workdir)
         factory = InstanceFactory(backends, surroundings.serving, threads=surroundings.threads)
 
-        def new_endpoint(endpoint_name: str) -> HostedEndpoint:
-            return HostedEndpoint(endpoint_name, backends, factory, self._store, self._clock)
-
-        self.sagemaker = ControlPlane(name, account, self._clock, new_endpoint)
         self.autoscaling = ApplicationAutoScaling(
             Identity(name, account, lambda: str(uuid4())),
             self._clock,
             self._store,
-            VariantCapacities(self.sagemaker.endpoint),
-            self._note_state,
+            VariantCapacities(self._endpoint),
+            _log_state,
         )
+        site = Site(backends, factory.make, self._store, self._clock)
+        self.sagemaker = ControlPlane(site, self.autoscaling)
         self._alarms = AlarmStates(backends, self.autoscaling)
-        self._changed: dict[str, tuple[State, str]] = {}
         self._publisher = MetricPublisher(backends, self._store)
         self._minute = math.floor(self._clock.now() / MINUTE)
 
@@ -94,12 +92,11 @@ class Region:
             self._publisher.publish(ended * MINUTE, minute * MINUTE)
             self._alarms.pull()
             self.autoscaling.tick()
-            changed, self._changed = self._changed, {}
-            self._alarms.push(changed)
+            self._alarms.push()
 
-    def _note_state(self, alarm: MetricAlarm, old: State, new: State, reason: str) -> None:
-        logger.info("alarm %s went from %s to %s: %s", alarm.name, old, new, reason)
-        self._changed[alarm.name] = (new, reason)
+    def _endpoint(self, name: str) -> HostedEndpoint | None:
+        """As `ControlPlane.endpoint`, which is made after what asks: each of the two services knows the other."""
+        return self.sagemaker.endpoint(name)
 
     def stop(self) -> None:
         """End every instance."""
@@ -108,3 +105,7 @@ class Region:
             thread.start()
         for thread in threads:
             thread.join()
+
+
+def _log_state(alarm: MetricAlarm, old: State, new: State, reason: str) -> None:
+    logger.info("alarm %s went from %s to %s: %s", alarm.name, old, new, reason)

@@ -16,14 +16,14 @@ from async_endpoint.protocol.invocation import (
 )
 
 if TYPE_CHECKING:
-    from async_endpoint.emulator.region import Region
+    from async_endpoint.emulator.services import Services
 
 Response = tuple[int, dict[str, str], bytes]
 
 _INVOCATION_PATH = re.compile(r"/endpoints/([^/]+)/(async-invocations|invocations|invocations-response-stream)")
 
 
-def handle(region: "Region", path: str, headers: Mapping[str, str], body: bytes) -> Response:
+def handle(region: "Services", path: str, headers: Mapping[str, str], body: bytes) -> Response:
     """Answer one HTTP request to SageMaker; header names in lower case. Never blocks for longer than a lock is held."""
     try:
         invocation = _INVOCATION_PATH.fullmatch(path)
@@ -56,7 +56,7 @@ def json_answer(answer: object) -> Response:
     return 200, {"Content-Type": "application/x-amz-json-1.1"}, json.dumps(answer).encode()
 
 
-def _invoke(region: "Region", name: str, operation: str, headers: Mapping[str, str], body: bytes) -> Response:
+def _invoke(region: "Services", name: str, operation: str, headers: Mapping[str, str], body: bytes) -> Response:
     endpoint = region.sagemaker.endpoint(name)
     if endpoint is None:
         raise ValidationError(f"Endpoint {name} of account {region.account} not found.")

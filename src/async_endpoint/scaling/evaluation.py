@@ -34,6 +34,11 @@ class Evaluation:
         return tuple(point.value for point in self.deciding if point.value is not None)
 
     @property
+    def is_current(self) -> bool:
+        """Tell whether the newest period that has ended holds a datapoint, so that the state is not one of the past."""
+        return bool(self.received) and self.received[0].start + self.alarm.query.period >= self.at
+
+    @property
     def reason(self) -> str:
         """Return StateReason."""
         return alarm_reasons.reason(self.alarm, self.state, self.deciding, received=len(self.received))

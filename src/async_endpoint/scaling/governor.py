@@ -62,13 +62,19 @@ class Governor:
                 self._changes.make(key, Change(current, within, cause), at)
 
     def _firings(self, key: TargetKey) -> list[Firing]:
-        """Return what the alarms invoke on a target: unlike other actions, scaling repeats while a state lasts."""
+        """Return what the alarms invoke on a target: unlike other actions, scaling repeats while a state lasts.
+
+        Target tracking is left out while its metric is missing ("it does not interpret insufficient data as low
+        utilization", user guide): an AlarmLow that still rests on datapoints from before must not take away an
+        instance that has only just started.
+        """
         policies = self._registry.policies_of(key)
         firings = [
             Firing(policy.name, policy.policy, watched.alarm, watched.state, watched.evaluation.values)
             for policy in policies
             for watched in self._alarms
             if watched.evaluation is not None and policy.arn in watched.alarm.actions_in(watched.state)
+            if watched.evaluation.is_current or not isinstance(policy.policy, TargetTrackingPolicy)
         ]
         agreed = all(self._would_scale_in(policy) for policy in policies)
         return [firing for firing in firings if agreed or not firing.tracks_inwards]

@@ -84,7 +84,7 @@ def test_ctrl_c_says_what_was_submitted_and_where_answers_will_lie(
     server.answers = False
     command = [sys.executable, "-c", "from async_endpoint.cli import main; main()", "run", str(folder)]
 
-    with subprocess.Popen(  # noqa: S603  # our own command
+    with subprocess.Popen(  # our own command
         [*command, "--endpoint", "receipts", "--input", f"s3://{bucket}/in"],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,

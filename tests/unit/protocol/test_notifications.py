@@ -57,7 +57,7 @@ MOMENTS = st.datetimes(
 
 
 @given(TEXTS, TEXTS, TEXTS, MOMENTS, MOMENTS, st.none() | st.binary(max_size=64))
-def test_a_success_survives_its_envelope(  # noqa: PLR0913, PLR0917  # one argument for each thing drawn
+def test_a_success_survives_its_envelope(  # one argument for each thing drawn
     inference_id: str, endpoint: str, output: str, received: datetime, sent: datetime, answer: bytes | None
 ) -> None:
     message = success(

@@ -72,6 +72,24 @@ def test_target_tracking_takes_fifteen_minutes_to_send_an_idle_endpoint_to_sleep
     assert low["StateTransitionedTimestamp"] == fleet.clock.now() - fleet.since_start + 1_500
 
 
+def test_an_old_alarm_low_does_not_take_away_the_instance_that_has_just_woken() -> None:
+    fleet = Fleet(count=1)
+    fleet.recipe()
+    idle_until = 840  # a minute before the idle instance would be sent to sleep
+
+    def publish(now: float) -> Iterator[tuple[MetricKey, float]]:
+        if now < idle_until:
+            yield PER_INSTANCE, 0.0
+        else:
+            yield WAITING, float(fleet.endpoint.count == 0)
+
+    fleet.run(idle_until, publish)
+    fleet.endpoint.count = 0  # by hand, and then a request comes
+    fleet.run(600, publish)
+    assert any(new == "ALARM" for _, name, _, new in fleet.transitions if "AlarmLow" in name)
+    assert [count for _, count in fleet.endpoint.changes] == [1]
+
+
 def test_a_day_of_work_and_sleep_ends_at_zero_within_the_bounds() -> None:
     fleet = Fleet(most=4, busy_for=240)
     fleet.recipe()

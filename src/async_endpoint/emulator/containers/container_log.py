@@ -13,6 +13,7 @@ _LOAD_TIMEOUT = "Backend worker did not respond in given time"
 # What TorchServe's worker raises about an answer of its own; the model's exception stands before it.
 _WORKERS_OWN = "RuntimeError: 500 - Unknown exception"
 _PIP_ERROR = "ERROR: "
+_JAVA_EXCEPTION = re.compile(r"^[\w.$]+(?:Exception|Error): ")
 
 
 def load_failure(log: Path) -> str | None:
@@ -34,11 +35,13 @@ def load_failure(log: Path) -> str | None:
 
 
 def end_reason(log: Path) -> str:
-    """Why the container itself ended: pip's error, the last exception, or its last words."""
+    """Why the container itself ended: pip's error, the toolkit's exception, TorchServe's, or its last words."""
     lines = _lines(log)
     pip = [line.removeprefix(_PIP_ERROR) for line in lines if line.startswith(_PIP_ERROR)]
-    found = pip[-1:] or list(_exceptions(lines))[-1:] or [line for line in lines if line.strip()][-1:]
-    return found[0].strip() if found else "it printed nothing"
+    java = [line for line in lines if _JAVA_EXCEPTION.match(line)]  # the first is the cause, the rest its consequences
+    words = [line for line in lines if line.strip() and not line[0].isspace()]
+    found = pip[-1:] or list(_exceptions(lines))[-1:] or java[:1] or words[-1:]
+    return found[0] if found else "it printed nothing"
 
 
 def port_clash(log: Path) -> bool:

@@ -15,7 +15,7 @@ from async_endpoint.emulator.containers.errors import ContainerDied, ContainerEr
 from async_endpoint.emulator.containers.process import ContainerProcess
 
 _MODEL_NAME = "model"  # as the toolkit registers it with TorchServe
-_POLL_SECONDS = 0.1
+_POLL_SECONDS = 0.2
 _PING_SECONDS = 2.0
 _CONNECT_SECONDS = 5.0
 _LAUNCHES = 3  # tries, should another program take a chosen port in between
@@ -40,8 +40,8 @@ class Answer:
 class ContainerInstance:
     """A model container; every method may be called from any thread, and several invocations may run at once.
 
-    It uses up to 0.7 GB with a model of no size, and ends with the process that made it, however that ends; `stop`
-    gives its ports back and must be called also after a failure.
+    It takes 0.7 GB of memory with a model of a few MB. It ends with the process that made it, however that ends; after
+    a failure, `stop` must still be called.
 
     Args:
         archive: The model.tar.gz.

@@ -1,13 +1,16 @@
-"""What containers need of this machine, looked for before any work begins."""
+"""What containers need of this machine, looked for before any work begins.
 
+Standard library only, but for what needs uv: `make` runs this module before anything is installed.
+"""
+
+import importlib.util
 import os
 import platform
 import re
 import shutil
 import subprocess
+import sys
 from pathlib import Path
-
-import uv
 
 from async_endpoint.emulator.containers.errors import MissingRequirement
 
@@ -88,7 +91,8 @@ def install_python() -> Path:
     Raises:
         MissingRequirement: uv could not, e.g. for want of network.
     """
-    done = _ask([uv.find_uv_bin(), "python", "install", "3.8"], seconds=600)
+    uv = _find_uv()
+    done = None if uv is None else _ask([uv, "python", "install", "3.8"], seconds=600)
     found = find_python() if done is not None else None
     if found is None:
         raise MissingRequirement(f"Python 3.8 is missing and uv could not fetch it: {_GET_PYTHON}.")
@@ -96,8 +100,20 @@ def install_python() -> Path:
 
 
 def _managed_by_uv() -> list[str]:
-    command = [uv.find_uv_bin(), "python", "find", "3.8", "--no-project", "--managed-python", "--no-python-downloads"]
+    uv = _find_uv()
+    if uv is None:
+        return []
+    command = [uv, "python", "find", "3.8", "--no-project", "--managed-python", "--no-python-downloads"]
     return (_ask(command) or "").split("\n")[:1]
+
+
+def _find_uv() -> str | None:
+    """The uv of this environment, else the one on PATH."""
+    if importlib.util.find_spec("uv") is not None:
+        import uv  # noqa: PLC0415 - not there when this module runs as a program
+
+        return uv.find_uv_bin()
+    return shutil.which("uv")
 
 
 def _is_wanted_python(program: str) -> bool:
@@ -125,3 +141,20 @@ def _ask(command: list[str], seconds: float = _SECONDS) -> str | None:
     except (OSError, subprocess.TimeoutExpired):
         return None
     return done.stdout if done.returncode == 0 else None
+
+
+def main() -> int:
+    """Print what this machine lacks, Python 3.8 included; the exit status is 1 if it lacks anything."""
+    sentences = missing()
+    try:
+        if find_python() is None and _find_uv() is None:
+            sentences.append(f"Model containers need Python 3.8 and none is here: {_GET_PYTHON}.")
+    except MissingRequirement as error:
+        sentences.append(str(error))
+    for sentence in sentences:
+        print(sentence, file=sys.stderr)  # noqa: T201 - a program of one module
+    return bool(sentences)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

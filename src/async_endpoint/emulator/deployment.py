@@ -1,0 +1,114 @@
+"""One endpoint config on its way to serving, or serving: its instances, and what they write."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from async_endpoint.emulator.backends import Backends
+from async_endpoint.emulator.consumer import InstanceConsumer, ServingContainer
+from async_endpoint.emulator.endpoint_metrics import EndpointMetrics
+from async_endpoint.emulator.fleet import Fleet
+from async_endpoint.emulator.outcomes import Outcomes
+from async_endpoint.emulator.output_config import OutputConfig
+from async_endpoint.emulator.request_queue import RequestQueue
+from async_endpoint.scaling.clock import Clock
+from async_endpoint.scaling.metrics import MetricStore
+
+_DEFAULT_STARTUP_SECONDS = 600.0
+_DEFAULT_CONCURRENCY = 4  # of the unpublished default; the stacks always set it
+
+Launch = Callable[[str, Mapping[str, Any]], ServingContainer]
+
+
+@dataclass(frozen=True)
+class Site:
+    """What the deployments of a region share.
+
+    Attributes:
+        backends: Where inputs are read and outcomes written.
+        launch: Makes an instance, not yet started, of the endpoint of a name and of a model as CreateModel took it.
+        store: Where metrics go.
+        clock: AWS's clock.
+    """
+
+    backends: Backends
+    launch: Launch
+    store: MetricStore
+    clock: Clock
+
+
+@dataclass(frozen=True)
+class Deployment:
+    """An endpoint config with its instances; an asynchronous endpoint has exactly one variant.
+
+    Attributes:
+        config: As CreateEndpointConfig took it.
+        model: As CreateModel took it.
+        fleet: The instances of the config's one variant.
+        metrics: The endpoint's, under this variant's name.
+        outcomes: Where this variant's results go.
+        startup_timeout: Seconds that an instance may take until it answers; the wall's clock, as real processes start.
+    """
+
+    config: Mapping[str, Any]
+    model: Mapping[str, Any]
+    fleet: Fleet[ServingContainer]
+    metrics: EndpointMetrics
+    outcomes: Outcomes
+    startup_timeout: float
+
+    @classmethod
+    def prepare(
+        cls, endpoint_name: str, config: Mapping[str, Any], model: Mapping[str, Any], queue: RequestQueue, site: Site
+    ) -> "Deployment":
+        """A deployment without any instance yet; those it will have take their requests from `queue`."""
+        variant = config["ProductionVariants"][0]
+        client = config["AsyncInferenceConfig"].get("ClientConfig", {})
+        metrics = EndpointMetrics(endpoint_name, variant["VariantName"], site.store, site.clock)
+        outcomes = Outcomes(endpoint_name, site.backends, metrics, site.clock)
+
+        def consume(container: ServingContainer) -> InstanceConsumer:
+            return InstanceConsumer(
+                queue,
+                container,
+                concurrency=client.get("MaxConcurrentInvocationsPerInstance", _DEFAULT_CONCURRENCY),
+                backends=site.backends,
+                outcomes=outcomes,
+                metrics=metrics,
+            )
+
+        startup_timeout = float(variant.get("ContainerStartupHealthCheckTimeoutInSeconds", _DEFAULT_STARTUP_SECONDS))
+        fleet = Fleet(lambda: site.launch(endpoint_name, model), consume, startup_timeout=startup_timeout)
+        return cls(config, model, fleet, metrics, outcomes, startup_timeout)
+
+    @property
+    def variant(self) -> Mapping[str, Any]:
+        """The production variant."""
+        variant: Mapping[str, Any] = self.config["ProductionVariants"][0]
+        return variant
+
+    @property
+    def output(self) -> OutputConfig:
+        """Where answers go."""
+        return OutputConfig.of(self.config)
+
+    def settle(self) -> None:
+        """Wait until the instances asked for are there, and none that is not; raises as `Fleet.wait_until_settled`."""
+        self.fleet.wait_until_settled(self.startup_timeout)
+
+    def announce(self) -> None:
+        """Send the topics the test message of every create, update and change of capacity."""
+        self.outcomes.test_topics(self.output)
+
+    def describe_variant(self, resolved_at: float) -> dict[str, Any]:
+        """The variant as DescribeEndpoint shows it; `resolved_at` is when its image was looked up, in epoch seconds."""
+        image = self.model["PrimaryContainer"]["Image"]
+        weight = float(self.variant.get("InitialVariantWeight", 1.0))
+        return {
+            "VariantName": self.variant["VariantName"],
+            "DeployedImages": [{"SpecifiedImage": image, "ResolvedImage": image, "ResolutionTime": resolved_at}],
+            "CurrentWeight": weight,
+            "DesiredWeight": weight,
+            "CurrentInstanceCount": self.fleet.running,
+            "DesiredInstanceCount": self.fleet.desired,
+        }

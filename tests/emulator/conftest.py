@@ -1,0 +1,160 @@
+"""A local AWS in a process of its own, shared by all tests here: they take names of their own, not turns."""
+
+import json
+import time
+import uuid
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import boto3
+import pytest
+from botocore.config import Config
+
+from async_endpoint.emulator.backends import Backends
+from async_endpoint.emulator.containers.environment import ServingEnvironment
+from async_endpoint.emulator.local import LocalAws
+from tests.emulator.fakes import ACCOUNT, REGION, eventually
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3 import S3Client
+    from mypy_boto3_sns import SNSClient
+    from mypy_boto3_sqs import SQSClient
+
+SPEED = 60.0
+
+
+@dataclass(frozen=True)
+class Running:
+    """The running local AWS; `started_within` in seconds."""
+
+    local: LocalAws
+    started_within: float
+
+    def client(self, service: str, region: str = REGION) -> Any:  # noqa: ANN401 - boto3's clients are made at run time
+        return boto3.client(  # type: ignore[call-overload]  # the service's name is no literal here
+            service,
+            endpoint_url=self.local.endpoint_url,
+            region_name=region,
+            aws_access_key_id="local",
+            aws_secret_access_key="local",  # noqa: S106
+            config=Config(retries={"total_max_attempts": 1}, proxies={}),
+        )
+
+
+@pytest.fixture(scope="session")
+def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
+    """A local AWS whose minutes are seconds. No instance can start in it: its serving environment is not there."""
+    folder = tmp_path_factory.mktemp("local-aws")
+    began = time.monotonic()
+    local = LocalAws.start(ServingEnvironment(folder / "no-environment"), state_dir=folder, speed=SPEED, tied=True)
+    running = Running(local, time.monotonic() - began)
+    yield running
+    local.stop()
+
+
+@pytest.fixture(scope="session")
+def backends(running: Running, tmp_path_factory: pytest.TempPathFactory) -> Backends:
+    return Backends(running.local.endpoint_url, REGION, ACCOUNT, tmp_path_factory.mktemp("work"))
+
+
+@dataclass
+class Mailbox:
+    """A topic whose messages a test reads."""
+
+    topic: str
+    queue: str
+    sqs: "SQSClient"
+
+    def take(self, count: int) -> list[dict[str, Any]]:
+        """The next `count` messages, as SNS published them."""
+        messages: list[dict[str, Any]] = []
+
+        def enough() -> bool:
+            messages.extend(self.pending())
+            return len(messages) >= count
+
+        eventually(enough, f"{count} message(s) on {self.topic}, of which came {messages}")
+        assert len(messages) == count
+        return messages
+
+    def pending(self) -> list[dict[str, Any]]:
+        """The messages that have come, taken."""
+        answer = self.sqs.receive_message(QueueUrl=self.queue, MaxNumberOfMessages=10)
+        bodies = []
+        for message in answer.get("Messages", []):
+            self.sqs.delete_message(QueueUrl=self.queue, ReceiptHandle=message["ReceiptHandle"])
+            bodies.append(json.loads(message["Body"]))
+        return bodies
+
+
+@dataclass
+class Surroundings:
+    """A bucket and two topics, empty."""
+
+    bucket: str
+    success: Mailbox
+    error: Mailbox
+    s3: "S3Client"
+
+    @property
+    def output(self) -> dict[str, Any]:
+        """The OutputConfig that leads here."""
+        return {
+            "S3OutputPath": f"s3://{self.bucket}/results",
+            "S3FailurePath": f"s3://{self.bucket}/failures/",
+            "NotificationConfig": {"SuccessTopic": self.success.topic, "ErrorTopic": self.error.topic},
+        }
+
+    def upload(self, body: bytes) -> str:
+        """The location of a new document."""
+        key = f"documents/{uuid.uuid4()}.png"
+        self.s3.put_object(Bucket=self.bucket, Key=key, Body=body)
+        return f"s3://{self.bucket}/{key}"
+
+    def read(self, location: str) -> tuple[bytes, str]:
+        """Body and content type of an object."""
+        key = location.removeprefix(f"s3://{self.bucket}/")
+        answer = self.s3.get_object(Bucket=self.bucket, Key=key)
+        return answer["Body"].read(), answer["ContentType"]
+
+    def keys(self, prefix: str) -> list[str]:
+        found = self.s3.list_objects_v2(Bucket=self.bucket, Prefix=prefix)
+        return [item["Key"] for item in found.get("Contents", [])]
+
+
+@pytest.fixture(scope="session")
+def sqs(running: Running) -> "SQSClient":
+    client: SQSClient = running.client("sqs")
+    return client
+
+
+@pytest.fixture(scope="session")
+def sns(running: Running) -> "SNSClient":
+    client: SNSClient = running.client("sns")
+    return client
+
+
+def make_mailbox(sns: "SNSClient", sqs: "SQSClient") -> Mailbox:
+    """A new topic with a queue that gets its messages raw."""
+    name = f"mail-{uuid.uuid4().hex[:12]}"
+    topic = sns.create_topic(Name=name)["TopicArn"]
+    queue = sqs.create_queue(QueueName=name)["QueueUrl"]
+    arn = sqs.get_queue_attributes(QueueUrl=queue, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
+    sns.subscribe(TopicArn=topic, Protocol="sqs", Endpoint=arn, Attributes={"RawMessageDelivery": "true"})
+    return Mailbox(topic, queue, sqs)
+
+
+@pytest.fixture
+def around(backends: Backends, sns: "SNSClient", sqs: "SQSClient") -> Surroundings:
+    """Where an endpoint's documents come from and its outcomes go."""
+    bucket = f"bucket-{uuid.uuid4().hex[:12]}"
+    backends.s3.create_bucket(Bucket=bucket)
+    return Surroundings(bucket, make_mailbox(sns, sqs), make_mailbox(sns, sqs), backends.s3)
+
+
+@pytest.fixture
+def serving_environment(tmp_path: Path) -> ServingEnvironment:
+    """One that is not there."""
+    return ServingEnvironment(tmp_path / "no-environment")

@@ -1,0 +1,203 @@
+"""Stand-ins for what takes a machine's resources: instances that are threads, and the services around them."""
+
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from async_endpoint.emulator.application_autoscaling import ApplicationAutoScaling, VariantCapacities
+from async_endpoint.emulator.backends import Backends
+from async_endpoint.emulator.containers.errors import ContainerDied, ContainerFailed
+from async_endpoint.emulator.containers.instance import Answer
+from async_endpoint.emulator.control_plane import ControlPlane
+from async_endpoint.emulator.deployment import Site
+from async_endpoint.emulator.endpoint import HostedEndpoint
+from async_endpoint.emulator.metric_publisher import SharedMetricStore
+from async_endpoint.scaling.arns import Identity
+from async_endpoint.scaling.clock import ManualClock
+from async_endpoint.scaling.metrics import MINUTE
+
+ACCOUNT = "000000000000"
+REGION = "us-east-1"
+START = 1_800_000_000.0 // MINUTE * MINUTE
+IMAGE = f"763104351884.dkr.ecr.{REGION}.amazonaws.com/pytorch-inference:1.11.0-cpu-py38-ubuntu20.04-sagemaker"
+LIMIT = 20.0  # seconds for anything that happens in another thread or process
+
+OK = Answer(200, "application/json", b'{"total": 12}')
+Handler = Callable[[bytes], Answer]
+
+
+def eventually(check: Callable[[], Any], what: str, *, limit: float = LIMIT, every: float = 0.01) -> Any:  # noqa: ANN401 - whatever is awaited
+    """What `check` answers once it is true; fails with `what` when it is not within `limit` seconds."""
+    deadline = time.monotonic() + limit
+    while not (found := check()):
+        assert time.monotonic() < deadline, f"{what}: not within {limit:g} s"
+        time.sleep(every)
+    return found
+
+
+class FakeInstance:
+    """An instance without a process, whose fate a test decides."""
+
+    def __init__(self, handler: Handler = lambda _: OK, *, ready: bool = True, failure: str | None = None) -> None:
+        self.handler = handler
+        self.failure = failure
+        self.healthy = True
+        self.ready = threading.Event()
+        self.started = threading.Event()
+        self.stopped = threading.Event()
+        self.died = threading.Event()
+        self.requests: list[dict[str, Any]] = []
+        if ready:
+            self.ready.set()
+
+    @property
+    def alive(self) -> bool:
+        return self.started.is_set() and not self.stopped.is_set() and not self.died.is_set()
+
+    def start(self) -> None:
+        self.started.set()
+
+    def wait_ready(self, timeout: float) -> None:
+        deadline = time.monotonic() + timeout
+        while not self.ready.wait(0.01):
+            if self.stopped.is_set():
+                raise ContainerFailed("The container was stopped before it was ready.")
+            if time.monotonic() > deadline:
+                raise ContainerFailed("The model was not ready.")
+        if self.failure is not None:
+            raise ContainerFailed(self.failure)
+
+    def ping(self) -> bool:
+        return self.alive and self.healthy
+
+    def invoke(self, body: bytes, **parts: Any) -> Answer:  # noqa: ANN401 - as recorded
+        self.requests.append({"body": body, **parts})
+        if not self.alive:
+            raise ContainerDied("The container is not running.")
+        return self.handler(body)
+
+    def hang(self, _: bytes) -> Answer:
+        """A handler that works until the instance is gone."""
+        while self.alive:
+            time.sleep(0.005)
+        raise ContainerDied("The container broke the connection off before it answered.")
+
+    def stop(self) -> None:
+        self.stopped.set()
+
+
+class Launches:
+    """Makes the instances of endpoints: the next ones as prepared, any further as `default` makes them."""
+
+    def __init__(self, *prepared: FakeInstance, default: Callable[[], FakeInstance] = FakeInstance) -> None:
+        self.prepared = list(prepared)
+        self.default = default
+        self.made: list[FakeInstance] = []
+
+    def __call__(self, endpoint_name: str, model: Mapping[str, Any]) -> FakeInstance:
+        assert endpoint_name
+        assert model["PrimaryContainer"]["Image"] == IMAGE
+        return self.launch()
+
+    def launch(self) -> FakeInstance:
+        instance = self.prepared.pop(0) if self.prepared else self.default()
+        self.made.append(instance)
+        return instance
+
+    @property
+    def running(self) -> list[FakeInstance]:
+        return [instance for instance in self.made if instance.alive]
+
+
+@dataclass
+class FakeRegion:
+    """A region as `region.Region` wires it, with instances that are threads and a clock that obeys."""
+
+    launches: Launches
+    backends: Backends
+    clock: ManualClock = field(default_factory=lambda: ManualClock(START))
+    store: SharedMetricStore = field(default_factory=SharedMetricStore)
+    account: str = ACCOUNT
+
+    def __post_init__(self) -> None:
+        self.site = Site(self.backends, self.launches, self.store, self.clock)
+        ids = iter(range(1_000_000))
+        identity = Identity(self.backends.region, self.account, lambda: f"id-{next(ids)}")
+        self.autoscaling = ApplicationAutoScaling(
+            identity, self.clock, self.store, VariantCapacities(self._find), lambda *_: None
+        )
+        self.sagemaker = ControlPlane(self.site, self.autoscaling)
+
+    def _find(self, name: str) -> HostedEndpoint | None:
+        return self.sagemaker.endpoint(name)
+
+    def endpoint(self, name: str) -> HostedEndpoint:
+        endpoint = self.sagemaker.endpoint(name)
+        assert endpoint is not None
+        return endpoint
+
+    def create(self, name: str, **config: Any) -> HostedEndpoint:  # noqa: ANN401 - members of the API
+        """An endpoint that has been created with its model and config, and has settled."""
+        self.create_config(f"{name}-config", **config)
+        self.sagemaker.call("CreateEndpoint", {"EndpointName": name, "EndpointConfigName": f"{name}-config"})
+        assert self.endpoint(name).wait(LIMIT)
+        return self.endpoint(name)
+
+    def create_config(self, name: str, **config: Any) -> None:  # noqa: ANN401 - members of the API
+        self.sagemaker.call("CreateModel", model(f"{name}-model"))
+        self.sagemaker.call("CreateEndpointConfig", endpoint_config(name, f"{name}-model", **config))
+
+    def is_gone(self, name: str) -> bool:
+        return self.sagemaker.endpoint(name) is None
+
+
+@contextmanager
+def fake_region(tmp_path: Path, *prepared: FakeInstance, backends: Backends | None = None) -> Iterator[FakeRegion]:
+    """A region whose endpoints have stopped afterwards; without backends it must not need any."""
+    nowhere = Backends("http://localhost:1", REGION, ACCOUNT, tmp_path)
+    region = FakeRegion(Launches(*prepared), backends or nowhere)
+    try:
+        yield region
+    finally:
+        for endpoint in region.sagemaker.endpoints():
+            endpoint.stop()
+
+
+def model(name: str, url: str = "s3://models/model.tar.gz") -> dict[str, Any]:
+    return {
+        "ModelName": name,
+        "PrimaryContainer": {"Image": IMAGE, "ModelDataUrl": url},
+        "ExecutionRoleArn": f"arn:aws:iam::{ACCOUNT}:role/execution-role",
+    }
+
+
+def endpoint_config(
+    name: str,
+    model_name: str,
+    *,
+    count: Any = 1,  # noqa: ANN401 - a number, or what CloudFormation makes of one
+    variant: str = "AllTraffic",
+    instance_type: str = "ml.g4dn.xlarge",
+    output: Mapping[str, Any] | None = None,
+) -> dict[str, Any]:
+    return {
+        "EndpointConfigName": name,
+        "ProductionVariants": [
+            {
+                "VariantName": variant,
+                "ModelName": model_name,
+                "InitialInstanceCount": count,
+                "InstanceType": instance_type,
+                "InitialVariantWeight": 1.0,
+                "ContainerStartupHealthCheckTimeoutInSeconds": 60,
+            }
+        ],
+        "AsyncInferenceConfig": {
+            "ClientConfig": {"MaxConcurrentInvocationsPerInstance": 2},
+            "OutputConfig": {"S3OutputPath": "s3://answers/results", **(output or {})},
+        },
+    }

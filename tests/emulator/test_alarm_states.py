@@ -1,0 +1,244 @@
+"""Alarms of the running CloudWatch go by our evaluation; target tracking's own are shown in it."""
+
+import uuid
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from async_endpoint.emulator.alarm_states import AlarmStates
+from async_endpoint.emulator.backends import Backends
+from async_endpoint.scaling.metrics import MINUTE, MetricKey
+from tests.emulator.conftest import Mailbox, Running, make_mailbox
+from tests.emulator.fakes import ACCOUNT, FakeRegion, eventually, fake_region
+
+# Nobody calls the server there but CloudWatch, and without data: it evaluates nothing itself, so that the tests can.
+QUIET_REGION = "eu-central-1"
+TARGET = {
+    "ServiceNamespace": "sagemaker",
+    "ResourceId": "endpoint/receipts/variant/AllTraffic",
+    "ScalableDimension": "sagemaker:variant:DesiredInstanceCount",
+}
+BACKLOG = {
+    "Namespace": "AWS/SageMaker",
+    "MetricName": "ApproximateBacklogSizePerInstance",
+    "Dimensions": [{"Name": "EndpointName", "Value": "receipts"}],
+    "Statistic": "Average",
+}
+Client = Any  # boto3 makes its clients at run time
+
+
+@pytest.fixture(scope="module")
+def cloudwatch(running: Running) -> Client:
+    return running.client("cloudwatch")
+
+
+@pytest.fixture
+def mailbox(running: Running) -> Mailbox:
+    return make_mailbox(running.client("sns"), running.client("sqs"))
+
+
+def put_alarm(cloudwatch: Client, namespace: str, **changes: Any) -> str:  # noqa: ANN401 - of PutMetricAlarm
+    """The name of a new alarm on the errors of the queue called `live`: one above 5 in each of 2 minutes."""
+    name = f"alarm-{uuid.uuid4().hex[:12]}"
+    alarm = {
+        "AlarmName": name,
+        "Namespace": namespace,
+        "MetricName": "Errors",
+        "Dimensions": [{"Name": "Queue", "Value": "live"}],
+        "Statistic": "Maximum",
+        "Period": 60,
+        "EvaluationPeriods": 2,
+        "Threshold": 5.0,
+        "ComparisonOperator": "GreaterThanThreshold",
+        "TreatMissingData": "missing",
+    }
+    cloudwatch.put_metric_alarm(**{**alarm, **changes})
+    return name
+
+
+def put(cloudwatch: Client, namespace: str, value: float, queue: str = "live") -> None:
+    dimensions = [{"Name": "Queue", "Value": queue}]
+    data = [{"MetricName": "Errors", "Dimensions": dimensions, "Value": value}]
+    cloudwatch.put_metric_data(Namespace=namespace, MetricData=data)
+
+
+def state_of(cloudwatch: Client, name: str) -> str:
+    (alarm,) = cloudwatch.describe_alarms(AlarmNames=[name])["MetricAlarms"]
+    return str(alarm["StateValue"])
+
+
+def becomes(cloudwatch: Client, name: str, state: str, feed: Callable[[], object]) -> None:
+    """Feed data, minute by minute of AWS's clock, until the alarm is in a state."""
+    eventually(lambda: feed() or state_of(cloudwatch, name) == state, f"{name} in {state}", every=0.1)
+
+
+# -- by the server's own evaluation --------------------------------------------------------------------------------
+
+
+def test_an_alarm_fires_on_data_of_its_exact_dimensions_and_tells_its_topic_once(
+    cloudwatch: Client, mailbox: Mailbox
+) -> None:
+    namespace = f"tests-{uuid.uuid4().hex[:12]}"
+    actions = {"AlarmActions": [mailbox.topic], "OKActions": [mailbox.topic]}
+    name = put_alarm(cloudwatch, namespace, **actions)
+
+    def feed(live: float, other: float) -> Callable[[], None]:
+        def both() -> None:
+            put(cloudwatch, namespace, live)
+            put(cloudwatch, namespace, other, "other")
+
+        return both
+
+    becomes(cloudwatch, name, "OK", feed(0, 99))
+    becomes(cloudwatch, name, "ALARM", feed(6, 0))
+    becomes(cloudwatch, name, "OK", feed(0, 99))
+    told = [(message["AlarmName"], message["NewStateValue"]) for message in mailbox.take(3)]
+    assert told == [(name, "OK"), (name, "ALARM"), (name, "OK")]
+
+
+def test_one_datapoint_is_not_two_of_two(cloudwatch: Client) -> None:
+    namespace = f"tests-{uuid.uuid4().hex[:12]}"
+    one_of_two = put_alarm(cloudwatch, namespace, DatapointsToAlarm=1)
+    two_of_two = put_alarm(cloudwatch, namespace)
+    becomes(cloudwatch, two_of_two, "OK", lambda: put(cloudwatch, namespace, 0))
+    put(cloudwatch, namespace, 6)
+    eventually(lambda: state_of(cloudwatch, one_of_two) == "ALARM", "the alarm on one datapoint")
+    assert state_of(cloudwatch, two_of_two) == "OK"
+
+
+def test_a_state_that_a_client_sets_lasts_until_the_next_evaluation(cloudwatch: Client) -> None:
+    namespace = f"tests-{uuid.uuid4().hex[:12]}"
+    name = put_alarm(cloudwatch, namespace)
+    becomes(cloudwatch, name, "OK", lambda: put(cloudwatch, namespace, 0))
+    cloudwatch.set_alarm_state(AlarmName=name, StateValue="ALARM", StateReason="a test")
+    assert state_of(cloudwatch, name) == "ALARM"
+    becomes(cloudwatch, name, "OK", lambda: put(cloudwatch, namespace, 0))
+
+
+# -- with the autoscaler in hand -----------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def region(running: Running, tmp_path: Path) -> Iterator[FakeRegion]:
+    """An endpoint of one instance, scaled, in a region where only these tests evaluate alarms."""
+    backends = Backends(running.local.endpoint_url, QUIET_REGION, ACCOUNT, tmp_path)
+    with fake_region(tmp_path, backends=backends) as region:
+        region.create("receipts")
+        region.autoscaling.call("RegisterScalableTarget", {**TARGET, "MinCapacity": 0, "MaxCapacity": 4})
+        yield region
+    names = [alarm["AlarmName"] for alarm in alarms(backends)]
+    backends.cloudwatch.delete_alarms(AlarmNames=names)
+
+
+@pytest.fixture
+def states(region: FakeRegion) -> AlarmStates:
+    return AlarmStates(region.backends, region.autoscaling)
+
+
+def alarms(backends: Backends) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = backends.cloudwatch.describe_alarms()["MetricAlarms"]  # type: ignore[assignment]  # a TypedDict
+    return found
+
+
+def track(region: FakeRegion, target: float) -> None:
+    configuration = {"TargetValue": target, "CustomizedMetricSpecification": BACKLOG}
+    region.autoscaling.call(
+        "PutScalingPolicy",
+        {
+            **TARGET,
+            "PolicyName": "track",
+            "PolicyType": "TargetTrackingScaling",
+            "TargetTrackingScalingPolicyConfiguration": configuration,
+        },
+    )
+
+
+def pass_minute(region: FakeRegion, states: AlarmStates, backlog: float | None = None) -> None:
+    """A minute of AWS's clock as `Region.tick` ends it, with a sample of the backlog in it."""
+    if backlog is not None:
+        key = MetricKey.of("AWS/SageMaker", "ApproximateBacklogSizePerInstance", {"EndpointName": "receipts"})
+        region.store.put(key, backlog, region.clock.now())
+    region.clock.advance(MINUTE)
+    states.pull()
+    region.autoscaling.tick()
+    states.push()
+
+
+def test_target_trackings_alarms_are_shown_follow_their_policy_and_go_with_it(
+    region: FakeRegion, states: AlarmStates
+) -> None:
+    track(region, 5.0)
+    pass_minute(region, states)
+    high, low = sorted(alarms(region.backends), key=lambda alarm: str(alarm["AlarmName"]))
+    assert high["AlarmName"].startswith("TargetTracking-endpoint/receipts/variant/AllTraffic-AlarmHigh-")
+    assert low["AlarmName"].startswith("TargetTracking-endpoint/receipts/variant/AllTraffic-AlarmLow-")
+    assert (high["Threshold"], low["Threshold"]) == (5.0, 4.5)
+    assert high["Dimensions"] == [{"Name": "EndpointName", "Value": "receipts"}]
+
+    track(region, 10.0)
+    pass_minute(region, states)
+    assert sorted(alarm["Threshold"] for alarm in alarms(region.backends)) == [9.0, 10.0]
+
+    region.autoscaling.call("DeleteScalingPolicy", {**TARGET, "PolicyName": "track"})
+    pass_minute(region, states)
+    assert alarms(region.backends) == []
+
+
+def test_target_trackings_alarms_go_when_the_target_is_deregistered(region: FakeRegion, states: AlarmStates) -> None:
+    track(region, 5.0)
+    pass_minute(region, states)
+    assert len(alarms(region.backends)) == 2
+    region.autoscaling.call("DeregisterScalableTarget", TARGET)
+    pass_minute(region, states)
+    assert alarms(region.backends) == []
+
+
+def test_target_trackings_alarms_show_the_state_that_they_are_in(region: FakeRegion, states: AlarmStates) -> None:
+    track(region, 5.0)
+    for _ in range(4):
+        pass_minute(region, states, backlog=50.0)
+    high, low = sorted(alarms(region.backends), key=lambda alarm: str(alarm["AlarmName"]))
+    assert (high["StateValue"], low["StateValue"]) == ("ALARM", "OK")
+    assert high["StateReason"].startswith("Threshold Crossed: ")
+    assert high["StateReasonData"]
+    assert region.endpoint("receipts").wait(20)
+    assert len(region.launches.running) == 4  # ceil(1 x 50 / 5), no more than the maximum
+
+
+def test_an_alarm_of_a_client_is_watched_changed_and_forgotten(region: FakeRegion, states: AlarmStates) -> None:
+    cloudwatch = region.backends.cloudwatch
+    name = put_alarm(cloudwatch, "tests")
+    pass_minute(region, states)
+    assert [alarm["AlarmName"] for alarm in region.autoscaling.alarms()] == [name]
+    put_alarm(cloudwatch, "tests", AlarmName=name, Threshold=7.0)
+    pass_minute(region, states)
+    assert [alarm["Threshold"] for alarm in region.autoscaling.alarms()] == [7.0]
+    cloudwatch.delete_alarms(AlarmNames=[name])
+    pass_minute(region, states)
+    assert region.autoscaling.alarms() == []
+
+
+def test_an_alarm_that_is_not_evaluated_here_is_left_as_it_is(
+    region: FakeRegion, states: AlarmStates, caplog: pytest.LogCaptureFixture
+) -> None:
+    cloudwatch = region.backends.cloudwatch
+    name = put_alarm(cloudwatch, "tests")
+    pass_minute(region, states)
+    put_alarm(cloudwatch, "tests", AlarmName=name, Period=30)
+    pass_minute(region, states)
+    assert region.autoscaling.alarms() == []
+    assert f"alarm {name} is not evaluated: " in caplog.text
+    assert state_of(cloudwatch, name) == "INSUFFICIENT_DATA"
+
+
+def test_an_alarm_deleted_meanwhile_keeps_no_other_from_being_shown(region: FakeRegion, states: AlarmStates) -> None:
+    cloudwatch = region.backends.cloudwatch
+    gone, kept = (put_alarm(cloudwatch, "tests", TreatMissingData="notBreaching") for _ in range(2))
+    region.clock.advance(MINUTE)
+    states.pull()
+    region.autoscaling.tick()
+    cloudwatch.delete_alarms(AlarmNames=[gone])
+    states.push()
+    assert state_of(cloudwatch, kept) == "OK"

@@ -1,0 +1,118 @@
+"""Application Auto Scaling's operations, on endpoints whose instances are threads and through boto3."""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from botocore.exceptions import ClientError
+
+from async_endpoint.emulator.application_autoscaling import VariantCapacities, handle
+from async_endpoint.emulator.errors import AwsError
+from async_endpoint.scaling.errors import CapacityError
+from async_endpoint.scaling.metrics import MINUTE
+from tests.emulator.conftest import Running
+from tests.emulator.fakes import LIMIT, FakeInstance, FakeRegion, fake_region
+
+RESOURCE = "endpoint/receipts/variant/AllTraffic"
+TARGET = {
+    "ServiceNamespace": "sagemaker",
+    "ResourceId": RESOURCE,
+    "ScalableDimension": "sagemaker:variant:DesiredInstanceCount",
+}
+Client = Any  # boto3 makes its clients at run time
+
+
+@pytest.fixture
+def region(tmp_path: Path) -> Iterator[FakeRegion]:
+    with fake_region(tmp_path) as region:
+        region.create("receipts")
+        yield region
+
+
+@pytest.fixture(scope="module")
+def client(running: Running) -> Client:
+    return running.client("application-autoscaling")
+
+
+def register(region: FakeRegion, least: int, most: int) -> None:
+    region.autoscaling.call("RegisterScalableTarget", {**TARGET, "MinCapacity": least, "MaxCapacity": most})
+
+
+def activities(region: FakeRegion) -> list[dict[str, Any]]:
+    answer = region.autoscaling.call("DescribeScalingActivities", {"ServiceNamespace": "sagemaker"})
+    found: list[dict[str, Any]] = answer["ScalingActivities"]
+    return found
+
+
+def test_a_minimum_above_the_count_starts_instances_and_is_recorded(region: FakeRegion) -> None:
+    register(region, 3, 5)
+    assert region.endpoint("receipts").wait(LIMIT)
+    assert len(region.launches.running) == 3
+    region.clock.advance(MINUTE)
+    region.autoscaling.tick()
+    (activity,) = activities(region)
+    assert activity["Cause"] == "minimum capacity was set to 3"
+    assert activity["StatusCode"] == "Successful"
+    assert activity["Description"] == "Setting desired instance count to 3."
+
+
+def test_an_endpoint_in_transition_is_not_scaled_before_it_settles(region: FakeRegion) -> None:
+    slow = FakeInstance(ready=False)
+    region.launches.prepared = [slow]
+    region.endpoint("receipts").set_capacity(2)
+    register(region, 3, 5)
+    region.autoscaling.tick()
+    assert activities(region) == []
+    slow.ready.set()
+    assert region.endpoint("receipts").wait(LIMIT)
+    region.autoscaling.tick()
+    assert region.endpoint("receipts").wait(LIMIT)
+    assert len(region.launches.running) == 3
+
+
+def test_a_refused_change_is_a_failed_activity() -> None:
+    capacities = VariantCapacities(lambda _: None)
+    with pytest.raises(CapacityError, match=f"SageMaker resource {RESOURCE} does not exist."):
+        capacities.set_desired(RESOURCE, 1)
+
+
+@pytest.mark.parametrize("resource", ["endpoint/other/variant/AllTraffic", "endpoint/receipts/variant/Other"])
+def test_a_variant_that_does_not_exist_is_no_target(region: FakeRegion, resource: str) -> None:
+    request = {**TARGET, "ResourceId": resource, "MinCapacity": 0, "MaxCapacity": 1}
+    with pytest.raises(AwsError, match=f"SageMaker resource {resource} does not exist.") as refused:
+        region.autoscaling.call("RegisterScalableTarget", request)
+    assert (refused.value.code, refused.value.status) == ("ValidationException", 400)
+
+
+def test_capacities_are_changed_one_at_a_time(region: FakeRegion) -> None:
+    region.launches.prepared = [FakeInstance(ready=False)]
+    capacities = VariantCapacities(region.sagemaker.endpoint)
+    capacities.set_desired(RESOURCE, 2)
+    assert capacities.is_updating(RESOURCE)
+    assert capacities.desired(RESOURCE) == 2
+    with pytest.raises(CapacityError, match="Cannot update in-progress endpoint"):
+        capacities.set_desired(RESOURCE, 3)
+
+
+def test_an_answer_is_json_with_the_errors_name_where_one_is(region: FakeRegion) -> None:
+    headers = {"x-amz-target": "AnyScaleFrontendService.DeregisterScalableTarget"}
+    status, answered, body = handle(region, "/", headers, json.dumps(TARGET).encode())
+    assert (status, answered["x-amzn-errortype"]) == (400, "ObjectNotFoundException")
+    assert json.loads(body)["message"].startswith("No scalable target registered for service namespace: sagemaker")
+    headers = {"x-amz-target": "AnyScaleFrontendService.DescribeScalableTargets"}
+    assert handle(region, "/", headers, b'{"ServiceNamespace": "sagemaker"}')[2] == b'{"ScalableTargets": []}'
+
+
+def test_through_boto3(client: Client) -> None:
+    assert client.describe_scalable_targets(ServiceNamespace="sagemaker")["ScalableTargets"] == []
+    assert client.describe_scaling_activities(ServiceNamespace="sagemaker")["ScalingActivities"] == []
+    with pytest.raises(ClientError) as refused:
+        client.register_scalable_target(**TARGET, MinCapacity=0, MaxCapacity=1)
+    assert refused.value.response["Error"] == {
+        "Code": "ValidationException",
+        "Message": f"SageMaker resource {RESOURCE} does not exist.",
+    }
+    with pytest.raises(ClientError, match="does not implement application-autoscaling:PutScheduledAction"):
+        client.put_scheduled_action(**TARGET, ScheduledActionName="nightly", Schedule="cron(0 22 * * ? *)")

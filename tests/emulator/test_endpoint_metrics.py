@@ -1,0 +1,62 @@
+"""EndpointMetrics: alarms and policies find a metric by its exact name and its exact dimensions, or not at all."""
+
+import pytest
+
+from async_endpoint.emulator.endpoint_metrics import EndpointMetrics
+from async_endpoint.emulator.metric_publisher import SharedMetricStore
+from async_endpoint.scaling.clock import ManualClock
+from async_endpoint.scaling.metrics import MINUTE, MetricKey
+from tests.emulator.fakes import START
+
+ENDPOINT = frozenset({("EndpointName", "receipts")})
+VARIANT = ENDPOINT | {("VariantName", "AllTraffic")}
+
+
+@pytest.fixture
+def store() -> SharedMetricStore:
+    return SharedMetricStore()
+
+
+@pytest.fixture
+def metrics(store: SharedMetricStore) -> EndpointMetrics:
+    return EndpointMetrics("receipts", "AllTraffic", store, ManualClock(START))
+
+
+def values(store: SharedMetricStore) -> dict[MetricKey, float]:
+    return {key: store.periods(key, "Sum", MINUTE, START, START + MINUTE)[int(START)] for key in store.all_keys()}
+
+
+def test_a_sample_with_instances_running(metrics: EndpointMetrics, store: SharedMetricStore) -> None:
+    metrics.sample(backlog=6, instances=4, oldest_age=12.5)
+    assert values(store) == {
+        MetricKey("AWS/SageMaker", "ApproximateBacklogSize", ENDPOINT): 6.0,
+        MetricKey("AWS/SageMaker", "ApproximateBacklogSizePerInstance", ENDPOINT): 1.5,
+        MetricKey("AWS/SageMaker", "ApproximateAgeOfOldestRequest", ENDPOINT): 12.5,
+        MetricKey("AWS/SageMaker", "HasBacklogWithoutCapacity", ENDPOINT): 0.0,
+    }
+
+
+@pytest.mark.parametrize(("backlog", "waiting"), [(3, 1.0), (0, 0.0)])
+def test_a_sample_at_zero_instances_has_no_backlog_per_instance(
+    metrics: EndpointMetrics, store: SharedMetricStore, backlog: int, waiting: float
+) -> None:
+    metrics.sample(backlog=backlog, instances=0, oldest_age=0.0)
+    assert values(store) == {
+        MetricKey("AWS/SageMaker", "ApproximateBacklogSize", ENDPOINT): backlog,
+        MetricKey("AWS/SageMaker", "ApproximateAgeOfOldestRequest", ENDPOINT): 0.0,
+        MetricKey("AWS/SageMaker", "HasBacklogWithoutCapacity", ENDPOINT): waiting,
+    }
+
+
+def test_counts_and_durations_carry_the_variant_too(metrics: EndpointMetrics, store: SharedMetricStore) -> None:
+    metrics.count("InvocationsProcessed")
+    metrics.count("InvocationsProcessed")
+    metrics.count("ModelLatency", 250.0)
+    assert values(store) == {
+        MetricKey("AWS/SageMaker", "InvocationsProcessed", VARIANT): 2.0,
+        MetricKey("AWS/SageMaker", "ModelLatency", VARIANT): 250.0,
+    }
+
+
+def test_ages_are_in_milliseconds(metrics: EndpointMetrics) -> None:
+    assert metrics.milliseconds_since(START - 1.5) == 1500.0

@@ -1,0 +1,175 @@
+"""LocalAws: a process that is found, stopped and never left behind, and to which a client's environment leads."""
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import urllib.request
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import psutil
+import pytest
+
+from async_endpoint.emulator.containers.environment import ServingEnvironment
+from async_endpoint.emulator.local import DEFAULT_PORT, LocalAws, LocalAwsError
+from tests.emulator.conftest import SPEED, Running
+from tests.emulator.fakes import eventually
+
+Start = Callable[..., LocalAws]
+
+
+@pytest.fixture
+def start(serving_environment: ServingEnvironment) -> Iterator[Start]:
+    """Starts local AWSs that are gone afterwards, whatever the test did."""
+    started: list[LocalAws] = []
+
+    def start(state_dir: Path, port: int | None = None) -> LocalAws:
+        started.append(LocalAws.start(serving_environment, state_dir=state_dir, port=port, tied=True))
+        return started[-1]
+
+    yield start
+    for local in started:
+        local.stop()
+
+
+def answers(local: LocalAws) -> bool:
+    with urllib.request.urlopen(f"{local.endpoint_url}/_ministack/health", timeout=5) as answer:  # noqa: S310 - localhost
+        return bool(answer.status == 200)
+
+
+def test_it_answers_soon_after_its_start(running: Running) -> None:
+    assert answers(running.local)
+    assert running.started_within < 10
+
+
+def test_it_listens_on_loopback_alone(running: Running) -> None:
+    tree = [psutil.Process(running.local.pid), *psutil.Process(running.local.pid).children(recursive=True)]
+    connections = [connection for process in tree for connection in process.net_connections("all")]
+    listening = {connection.laddr for connection in connections if connection.status == psutil.CONN_LISTEN}
+    assert listening == {("127.0.0.1", running.local.port)}
+    datagrams = [connection.laddr for connection in connections if connection.type == socket.SOCK_DGRAM]
+    assert not [address for address in datagrams if address and address[0] not in ("127.0.0.1", "::1")]
+
+
+def test_it_is_found_by_its_folder_and_no_second_one_starts_there(running: Running) -> None:
+    folder = running.local.state_dir
+    found = LocalAws.find(folder)
+    assert found == running.local
+    assert found is not None
+    assert (found.port, found.speed) == (running.local.port, SPEED)
+    with pytest.raises(LocalAwsError, match=rf"A local AWS runs already on port {found.port} \(process {found.pid}"):
+        LocalAws.start(ServingEnvironment(folder / "none"), state_dir=folder)
+
+
+@pytest.mark.parametrize("text", [None, "", "{", "[1]", '{"pid": 1}'])
+def test_a_folder_without_one(tmp_path: Path, text: str | None) -> None:
+    if text is not None:
+        (tmp_path / "local-aws.json").write_text(text, encoding="utf-8")
+    assert LocalAws.find(tmp_path) is None
+
+
+def test_stopping_ends_the_process_and_forgets_it(start: Start, tmp_path: Path) -> None:
+    local = start(tmp_path)
+    local.stop()
+    assert not psutil.pid_exists(local.pid)
+    assert LocalAws.find(tmp_path) is None
+    assert not (tmp_path / "local-aws.json").exists()
+    local.stop()
+
+
+def test_whoever_finds_one_can_stop_it(start: Start, tmp_path: Path) -> None:
+    local = start(tmp_path)
+    found = LocalAws.find(tmp_path)
+    assert found is not None
+    found.stop()
+    assert not local.running
+
+
+def test_a_process_that_was_killed_leaves_a_folder_in_which_another_starts(start: Start, tmp_path: Path) -> None:
+    killed = start(tmp_path)
+    os.kill(killed.pid, signal.SIGKILL)
+    eventually(lambda: not killed.running, "the process is gone")
+    assert (tmp_path / "local-aws.json").exists()
+    assert LocalAws.find(tmp_path) is None
+    assert answers(start(tmp_path))
+
+
+def test_a_number_that_another_process_has_now_is_not_taken_for_it(tmp_path: Path) -> None:
+    state = {"pid": os.getpid(), "port": 1, "speed": 1.0, "began": psutil.Process().create_time() - 3600}
+    (tmp_path / "local-aws.json").write_text(json.dumps(state), encoding="utf-8")
+    assert LocalAws.find(tmp_path) is None
+
+
+def test_a_port_asked_for_that_is_taken(serving_environment: ServingEnvironment, tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        with pytest.raises(LocalAwsError, match=f"Port {port} is taken: leave --port out to have a free one chosen."):
+            LocalAws.start(serving_environment, state_dir=tmp_path, port=port)
+
+
+def test_when_the_usual_port_is_taken_another_is_chosen(start: Start, tmp_path: Path) -> None:
+    with socket.socket() as usual:
+        usual.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            usual.bind(("127.0.0.1", DEFAULT_PORT))
+            usual.listen()
+        except OSError:
+            pass  # somebody else has it, which serves as well
+        local = start(tmp_path)
+        assert local.port != DEFAULT_PORT
+        assert answers(local)
+
+
+def test_one_that_is_tied_ends_with_whoever_started_it(tmp_path: Path) -> None:
+    script = """
+import sys, time
+from pathlib import Path
+from async_endpoint.emulator.containers.environment import ServingEnvironment
+from async_endpoint.emulator.local import LocalAws
+folder = Path(sys.argv[1])
+print(LocalAws.start(ServingEnvironment(folder / "none"), state_dir=folder, tied=True).pid, flush=True)
+time.sleep(600)
+"""
+    with subprocess.Popen([sys.executable, "-c", script, str(tmp_path)], stdout=subprocess.PIPE) as parent:
+        assert parent.stdout is not None
+        local = psutil.Process(int(parent.stdout.readline()))
+        assert local.is_running()
+        parent.kill()
+    gone, _ = psutil.wait_procs([local], timeout=20)
+    assert gone == [local]
+
+
+def test_one_that_cannot_start_says_where_to_look(serving_environment: ServingEnvironment, tmp_path: Path) -> None:
+    with pytest.raises(LocalAwsError, match=rf"ended at once \(exit code \d+\): see {tmp_path}/local-aws.log"):
+        LocalAws.start(serving_environment, state_dir=tmp_path, speed=-1.0)
+    assert "speed must be above 0" in (tmp_path / "local-aws.log").read_text(encoding="utf-8")
+
+
+def test_its_environment_leads_nowhere_else() -> None:
+    local = LocalAws(Path("state"), 1, 4567, 1.0, 0.0)
+    users = {
+        "PATH": "/bin",
+        "AWS_PROFILE": "company",
+        "AWS_DEFAULT_PROFILE": "company",
+        "AWS_ACCESS_KEY_ID": "AKIA",
+        "AWS_SESSION_TOKEN": "token",
+        "AWS_ROLE_ARN": "arn:aws:iam::1:role/r",
+        "AWS_WEB_IDENTITY_TOKEN_FILE": "/token",
+        "AWS_REGION": "eu-west-1",
+        "AWS_CONFIG_FILE": "/home/somebody/.aws/config",
+    }
+    environment = local.client_environment(users, "eu-central-1")
+    assert {name: value for name, value in environment.items() if name in users} == {
+        "PATH": "/bin",
+        "AWS_ACCESS_KEY_ID": "local",
+        "AWS_REGION": "eu-central-1",
+        "AWS_CONFIG_FILE": os.devnull,
+    }
+    assert environment["AWS_ENDPOINT_URL"] == "http://localhost:4567"
+    assert environment["AWS_DEFAULT_REGION"] == "eu-central-1"
+    assert environment["AWS_SHARED_CREDENTIALS_FILE"] == os.devnull
+    assert environment["AWS_EC2_METADATA_DISABLED"] == "true"
+    assert environment["CDK_HOME"] == str(Path("state/cdk-home").absolute())

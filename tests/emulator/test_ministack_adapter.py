@@ -1,0 +1,151 @@
+"""The contract with ministack, which promises none: what the adapter takes from it is there, as it was read."""
+
+import ast
+import importlib
+import importlib.metadata
+import importlib.util
+import inspect
+import re
+import types
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from packaging.requirements import Requirement
+
+import async_endpoint
+from async_endpoint.emulator import ministack_adapter
+
+PACKAGE = Path(async_endpoint.__file__).parent
+ADAPTER = Path(ministack_adapter.__file__)
+# Where each name comes from, and what it is: a signature, or a kind of value.
+CONTRACT = {
+    "ministack.app.app": "(scope, receive, send)",
+    "ministack.app.SERVICE_HANDLERS": "dict",
+    "ministack.core.router.SERVICE_PATTERNS": "dict",
+    "ministack.core.responses.get_account_id": "() -> str",
+    "ministack.core.responses.get_region": "() -> str",
+    "ministack.services.cloudformation.provisioners._RESOURCE_HANDLERS": "dict",
+    "ministack.services.cloudformation.provisioners._REPLACING_PROPERTIES": "dict",
+    "ministack.services.cloudformation.stacks._runs_on_worker_thread": "(resource_type: str) -> bool",
+    "ministack.services.cloudwatch._evaluate_alarm": "(alarm)",
+    "ministack.services.cloudwatch._evaluate_all_alarms": "()",
+    "ministack.services.cloudwatch._store_datum": (
+        "(namespace, name, dims, ts, unit, value, values, counts, stat_values)"
+    ),
+    "ministack.services.cloudwatch.record_metric": (
+        "(namespace: str, metric_name: str, value: float, unit: str = 'None', dimensions: dict | None = None) -> None"
+    ),
+}
+# What the adapter replaces by its own: ministack must look it up in the module at each call, not keep it elsewhere.
+REPLACED = (
+    "ministack.services.cloudformation.stacks._runs_on_worker_thread",
+    "ministack.services.cloudwatch._evaluate_alarm",
+    "ministack.services.cloudwatch._evaluate_all_alarms",
+    "ministack.services.cloudwatch._store_datum",
+)
+
+
+def taken_from_ministack(source: Path) -> set[str]:
+    """Every name of ministack's that a file uses, in full."""
+    tree = ast.parse(source.read_text(encoding="utf-8"))
+    modules = {"ministack.app": "ministack.app"}  # how the file calls a module, and what the module is called
+    used: set[str] = set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("ministack"):
+            for alias in node.names:
+                full = f"{node.module}.{alias.name}"
+                if is_module(full):
+                    modules[alias.asname or alias.name] = full
+                else:
+                    used.add(full)
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Attribute) and (owner := ast.unparse(node.value)) in modules:
+            used.add(f"{modules[owner]}.{node.attr}")
+    return used
+
+
+def is_module(name: str) -> bool:
+    try:
+        return importlib.util.find_spec(name) is not None
+    except ModuleNotFoundError:  # what should contain it is none
+        return False
+
+
+def found(name: str) -> Any:  # noqa: ANN401 - whatever it is
+    """What a full name stands for."""
+    module, _, attribute = name.rpartition(".")
+    try:
+        return getattr(importlib.import_module(module), attribute)
+    except (ImportError, AttributeError):
+        pytest.fail(f"ministack has moved or renamed {name}, which the adapter uses: read it anew, adapt, then pin it.")
+
+
+def shape(value: object) -> str:
+    return str(inspect.signature(value)) if callable(value) else type(value).__name__
+
+
+def codes(code: types.CodeType) -> Iterator[types.CodeType]:
+    """A function's code and that of the functions inside it."""
+    yield code
+    for constant in code.co_consts:
+        if isinstance(constant, types.CodeType):
+            yield from codes(constant)
+
+
+def test_the_contract_names_everything_that_the_adapter_takes_and_nothing_else() -> None:
+    assert taken_from_ministack(ADAPTER) == set(CONTRACT)
+
+
+@pytest.mark.parametrize("name", CONTRACT)
+def test_what_the_adapter_takes_is_as_it_was_read(name: str) -> None:
+    assert shape(found(name)) == CONTRACT[name], (
+        f"{name} of ministack {importlib.metadata.version('ministack')} is not what the adapter was written for: "
+        "read it anew, adapt, then pin it."
+    )
+
+
+@pytest.mark.parametrize("name", REPLACED)
+def test_what_the_adapter_replaces_is_looked_up_at_each_call(name: str) -> None:
+    original = found(name)
+    module = importlib.import_module(original.__module__)
+    functions = [value for value in vars(module).values() if inspect.isfunction(value) and value is not original]
+    assert any(original.__name__ in code.co_names for each in functions for code in codes(each.__code__)), (
+        f"nothing in {module.__name__} calls {original.__name__} any more, so that replacing it has no effect."
+    )
+
+
+def test_ministack_is_pinned_to_the_release_that_was_read() -> None:
+    required = [Requirement(text) for text in importlib.metadata.requires("async-endpoint") or ()]
+    (ministack,) = (requirement for requirement in required if requirement.name == "ministack")
+    assert str(ministack.specifier) == "==1.5.33"
+    assert importlib.metadata.version("ministack") == "1.5.33"
+    assert re.search(r"release (\S+),", ADAPTER.read_text(encoding="utf-8"))[1] == "1.5.33"  # type: ignore[index]  # it is there
+
+
+@pytest.mark.parametrize("library", ["ministack", "hypercorn"])
+def test_nothing_else_in_the_package_knows(library: str) -> None:
+    importers = {
+        path.relative_to(PACKAGE).as_posix()
+        for path in PACKAGE.rglob("*.py")
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if (isinstance(node, ast.Import) and any(alias.name.split(".")[0] == library for alias in node.names))
+        or (isinstance(node, ast.ImportFrom) and (node.module or "").split(".")[0] == library)
+    }
+    assert importers == {"emulator/ministack_adapter.py"}
+
+
+@pytest.mark.parametrize(
+    ("datum", "expected"),
+    [
+        ((3.0, None, None, None), [(1, 3, 3, 3)]),
+        ((None, [2.0, 5.0], [1.0, 3.0], None), [(1, 2, 2, 2), (3, 15, 5, 5)]),
+        ((None, [2.0], None, None), [(1, 2, 2, 2)]),
+        ((None, None, None, {"SampleCount": 4, "Sum": 8, "Minimum": 1, "Maximum": 3}), [(4, 8, 1, 3)]),
+    ],
+    ids=["one value", "values with counts", "values", "a statistic set"],
+)
+def test_data_of_every_form_become_statistic_sets(datum: tuple[Any, ...], expected: list[tuple[float, ...]]) -> None:
+    sets = ministack_adapter._statistic_sets(*datum)
+    assert [(s["SampleCount"], s["Sum"], s["Minimum"], s["Maximum"]) for s in sets] == expected

@@ -1,0 +1,69 @@
+"""SageMaker on the wire: what InvokeEndpointAsync answers, and what does not fit the protocol."""
+
+import json
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from async_endpoint.emulator.sagemaker_api import handle
+from tests.emulator.fakes import FakeRegion, fake_region
+
+PATH = "/endpoints/e/async-invocations"
+LOCATION = {"x-amzn-sagemaker-inputlocation": "s3://documents/a.png"}
+
+
+@pytest.fixture
+def region(tmp_path: Path) -> Iterator[FakeRegion]:
+    with fake_region(tmp_path) as region:
+        region.create("e", output={"S3FailurePath": "s3://answers/failures"})
+        region.endpoint("e").stop()  # requests stay in the queue
+        yield region
+
+
+def test_a_request_is_accepted_with_its_id_and_its_two_locations(region: FakeRegion) -> None:
+    headers = {**LOCATION, "x-amzn-sagemaker-inference-id": "job-1"}
+    status, answered, body = handle(region, PATH, headers, b"")
+    (item,) = region.endpoint("e").queue.close()
+    assert (status, json.loads(body)) == (202, {"InferenceId": "job-1"})
+    assert answered == {
+        "content-type": "application/json",
+        "X-Amzn-SageMaker-OutputLocation": item.output_location,
+        "X-Amzn-SageMaker-FailureLocation": item.failure_location,
+    }
+    assert item.received_at == region.clock.now()
+
+
+def test_an_id_is_made_for_a_request_without_one(region: FakeRegion) -> None:
+    _, _, body = handle(region, PATH, LOCATION, b"")
+    (item,) = region.endpoint("e").queue.close()
+    assert json.loads(body) == {"InferenceId": item.request.inference_id}
+    assert uuid.UUID(item.request.inference_id)
+
+
+def test_a_repeated_id_is_another_request(region: FakeRegion) -> None:
+    headers = {**LOCATION, "x-amzn-sagemaker-inference-id": "job-1"}
+    locations = {handle(region, PATH, headers, b"")[1]["X-Amzn-SageMaker-OutputLocation"] for _ in range(2)}
+    assert len(locations) == 2
+    assert region.endpoint("e").queue.backlog == 2
+
+
+def test_a_refusal_names_its_error_for_either_way_of_reading_it(region: FakeRegion) -> None:
+    status, headers, body = handle(region, "/endpoints/x/async-invocations", LOCATION, b"")
+    assert (status, headers["x-amzn-errortype"]) == (400, "ValidationError")
+    assert json.loads(body) == {"__type": "ValidationError", "message": "Endpoint x of account 000000000000 not found."}
+
+
+@pytest.mark.parametrize(
+    ("body", "message"),
+    [
+        (b"{", "The request's body is not JSON: "),
+        (b"[]", "The request's body is not a JSON object."),
+        (b'{"EndpointName": 7}', "DescribeEndpoint: Invalid type for parameter EndpointName, value: 7"),
+    ],
+)
+def test_bodies_that_are_no_request(region: FakeRegion, body: bytes, message: str) -> None:
+    status, _, answered = handle(region, "/", {"x-amz-target": "SageMaker.DescribeEndpoint"}, body)
+    assert status == 400
+    assert json.loads(answered)["message"].startswith(message)

@@ -1,0 +1,136 @@
+"""The receipts, their tensors and the trainer: what may be measured, and that a run can be repeated."""
+
+import math
+from pathlib import Path
+import tempfile
+import unittest
+
+import torch
+
+from archive_worker import ARCHIVE, SAMPLES
+from batches import IGNORED_LABEL, NO_CHARACTER, BatchMaker
+from donut_network import SizedDonut, SizedDonutConfig
+from make_samples import write_samples
+from make_tokenizer import write_model_folder
+from receipts import FIRST_NAMES, LAST_NAMES, SEEDS, seed_of, stores_of
+from rendering import make_page
+from train import PEAK_LEARNING_RATE, Trainer, learning_rate
+
+SMALL = ARCHIVE / "my_model"
+
+
+class Receipts(unittest.TestCase):
+    def test_no_two_purposes_share_a_seed(self):
+        ranges = sorted(SEEDS.values(), key=lambda seeds: seeds.start)
+        self.assertEqual(len(ranges), 4)
+        for before, after in zip(ranges, ranges[1:]):
+            self.assertLessEqual(before.stop, after.start)
+
+    def test_a_number_outside_a_purpose_s_seeds_is_refused(self):
+        for purpose, seeds in SEEDS.items():
+            self.assertIn(seed_of(purpose, 0), seeds)
+            with self.assertRaises(IndexError):
+                seed_of(purpose, len(seeds))
+
+    def test_no_measured_store_is_trained(self):
+        trained = set(stores_of("training"))
+        for purpose in SEEDS.keys() - {"training"}:
+            held_out = set(stores_of(purpose))
+            self.assertFalse(trained & held_out)
+            self.assertEqual(len(trained | held_out), len(FIRST_NAMES) * len(LAST_NAMES))
+            self.assertGreater(len(held_out), 30)
+
+    def test_drawn_receipts_keep_to_their_purpose_s_stores(self):
+        for purpose in SEEDS:
+            allowed = {" ".join(words) for words in stores_of(purpose)}
+            drawn = {make_page(purpose, index).receipt.store for index in range(200)}
+            self.assertLessEqual(drawn, allowed)
+            self.assertGreater(len(drawn), 20)
+
+    def test_a_receipt_is_the_same_every_time_and_no_other(self):
+        first, again, other = make_page("evaluation", 5), make_page("evaluation", 5), make_page("evaluation", 6)
+        self.assertEqual(first.receipt, again.receipt)
+        self.assertEqual(first.png_bytes(), again.png_bytes())
+        self.assertNotEqual(first.png_bytes(), other.png_bytes())
+
+    def test_the_glyphs_spell_the_receipt(self):
+        page = make_page("training", 3)
+        text = "".join(glyph.character for glyph in page.glyphs)
+        self.assertIn((page.receipt.store + page.receipt.date).replace(" ", ""), text)
+        self.assertTrue(text.endswith("TOTAL" + page.receipt.total))
+
+    def test_the_glyphs_lie_where_they_were_drawn(self):
+        for index in range(20):
+            page = make_page("training", index)
+            paper = page.image.getpixel((0, 0))
+            ink = page.image.point(lambda value, paper=paper: 255 if value < paper - 40 else 0)
+            for glyph, side in ((page.glyphs[0], 0), (page.glyphs[-1], 2)):
+                line = ink.crop((0, int(glyph.y) - 4, ink.width, int(glyph.y) + 4))
+                self.assertAlmostEqual(line.getbbox()[side], glyph.x, delta=6)
+
+
+class Committed(unittest.TestCase):
+    def assert_same_files(self, folder, committed, suffixes):
+        made = sorted(path.name for path in Path(folder).iterdir())
+        kept = sorted(path.name for path in committed.iterdir() if path.suffix in suffixes)
+        self.assertEqual(made, kept)
+        for name in made:
+            self.assertEqual((Path(folder) / name).read_bytes(), (committed / name).read_bytes(), name)
+
+    def test_the_samples_are_what_the_script_draws(self):
+        with tempfile.TemporaryDirectory() as folder:
+            write_samples(Path(folder))
+            self.assertEqual(len(list(Path(folder).glob("receipt-*.png"))), 100)
+            self.assert_same_files(folder, SAMPLES, {".png", ".jsonl"})
+
+    def test_the_tokenizer_and_configuration_are_what_the_script_writes(self):
+        with tempfile.TemporaryDirectory() as folder:
+            write_model_folder(Path(folder))
+            self.assert_same_files(folder, SMALL, {".model", ".json"})
+
+
+class Training(unittest.TestCase):
+    def test_an_answer_is_spelled_as_donut_spells_it(self):
+        model = SizedDonut(SizedDonutConfig.from_pretrained(str(SMALL), name_or_path=str(SMALL)))
+        fields = make_page("training", 0).receipt.fields()
+        spelled = model.config.task_prompt + model.json2token(fields, sort_json_key=False)
+        ids = model.decoder.tokenizer(spelled, add_special_tokens=False)["input_ids"]
+        self.assertEqual(BatchMaker(model).answer_ids(fields), [*ids, model.decoder.tokenizer.eos_token_id])
+
+    def test_a_batch_asks_for_the_next_token_and_knows_each_cell_s_character(self):
+        model = SizedDonut(SizedDonutConfig.from_pretrained(str(SMALL), name_or_path=str(SMALL)))
+        pages = [make_page("training", index) for index in range(4)]
+        batch = BatchMaker(model).make(pages)
+        self.assertEqual(tuple(batch.images.shape), (4, 3, 128, 128))
+        for row, page in enumerate(pages):
+            ids = BatchMaker(model).answer_ids(page.receipt.fields())
+            self.assertEqual(batch.decoder_input[row, : len(ids) - 1].tolist(), ids[:-1])
+            self.assertEqual(batch.labels[row, : len(ids) - 1].tolist(), ids[1:])
+            self.assertTrue((batch.labels[row, len(ids) - 1 :] == IGNORED_LABEL).all())
+        cells = batch.cell_characters.reshape(4, 16, 16)
+        last = pages[0].glyphs[-1]
+        character = model.decoder.tokenizer.convert_ids_to_tokens(int(cells[0, int(last.y // 8), int(last.x // 8)]))
+        self.assertEqual(character, last.character)
+        self.assertTrue((cells[:, -1, :] == NO_CHARACTER).any())
+
+    def test_the_rate_warms_up_holds_and_falls_to_two_percent(self):
+        rates = [learning_rate(step, 8400) / PEAK_LEARNING_RATE for step in range(8400)]
+        self.assertAlmostEqual(rates[0], 1 / 200)
+        self.assertEqual(set(rates[200:4200]), {1.0})
+        self.assertTrue(all(before >= after for before, after in zip(rates[4200:], rates[4201:])))
+        self.assertTrue(math.isclose(rates[-1], 0.02))
+
+    def test_a_resumed_run_goes_on_as_if_it_had_not_stopped(self):
+        with tempfile.TemporaryDirectory() as folder:
+            write_model_folder(Path(folder))
+            whole, resumed = (Trainer(Path(folder), 4, 2, seed=seed, precision="fp32") for seed in (0, 1))
+            whole.train_step()
+            state = Path(folder) / "state"
+            torch.save(whole.state(), str(state))
+            resumed.restore(torch.load(str(state)))
+            for _ in range(2):
+                self.assertEqual(whole.train_step(), resumed.train_step())
+
+
+if __name__ == "__main__":
+    unittest.main()

@@ -1,0 +1,67 @@
+"""The archive in the serving environment (Python 3.8, the image's pins), each part in a process of its own."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    import subprocess
+
+REPOSITORY = Path(__file__).resolve().parents[2]
+IN_IMAGE = Path(__file__).resolve().parent / "in_image"
+MODEL = REPOSITORY / "model_artifacts" / "my_model" / "model.pth"
+LEAST_EXACT = 0.97
+# Not among the first receipts, which the model card's figures come from.
+FRESH_FIRST = 50_000
+
+RunInServing = Callable[..., "subprocess.CompletedProcess[str]"]
+
+pytestmark = pytest.mark.serving
+
+
+@pytest.mark.parametrize("checks", sorted(path.stem for path in IN_IMAGE.glob("*_checks.py")))
+def test_the_checks_inside_the_image_pass(run_in_serving: RunInServing, checks: str) -> None:
+    run = run_in_serving("-m", "unittest", checks, cwd=IN_IMAGE)
+
+    assert run.returncode == 0, run.stderr
+    assert run.stderr.rstrip().endswith("OK"), run.stderr
+
+
+def test_the_committed_model_reads_fresh_receipts(run_in_serving: RunInServing) -> None:
+    run = run_in_serving("evaluate.py", "--documents", 200, "--first", FRESH_FIRST)
+
+    assert run.returncode == 0, run.stderr
+    counts = json.loads(run.stdout)
+    assert counts["documents"] == 200
+    assert counts["all"] >= LEAST_EXACT * 200, counts
+
+
+def test_the_committed_model_reads_the_samples(run_in_serving: RunInServing) -> None:
+    run = run_in_serving("evaluate.py", "--receipts", REPOSITORY / "samples" / "receipts")
+
+    assert run.returncode == 0, run.stderr
+    counts = json.loads(run.stdout)
+    assert counts["documents"] == 100
+    assert counts["all"] >= LEAST_EXACT * 100, counts
+
+
+def test_the_loss_falls_in_fifty_steps_of_training(run_in_serving: RunInServing, tmp_path: Path) -> None:
+    options = {"--folder": tmp_path, "--steps": 50, "--batch-size": 4, "--precision": "fp32", "--report-every": 10}
+    run = run_in_serving("train.py", *(word for option in options.items() for word in option))
+
+    assert run.returncode == 0, run.stderr
+    reports = [json.loads(line) for line in run.stdout.splitlines()]
+    losses = [report["loss"] for report in reports if "loss" in report]
+    cell_losses = [report["cell_loss"] for report in reports if "cell_loss" in report]
+    assert len(losses) == 5
+    assert losses == sorted(losses, reverse=True)
+    assert losses[-1] < losses[0] - 0.3
+    assert cell_losses[-1] < cell_losses[0] - 0.5
+    assert reports[-1]["finished"] == str(tmp_path / "model.pth")
+
+
+def test_the_model_is_small_enough_to_commit() -> None:
+    assert MODEL.stat().st_size < 5_000_000
