@@ -30,7 +30,7 @@ check: setup  ## linters, types and the rules of who may import whom
 	@$(BIN)/lint-imports
 
 synth: .venv/.done node_modules/.done  ## the templates of a stage, without credentials (STAGE=dev)
-	@npx cdk synth --all --quiet -c stage=$(STAGE)
+	@npx cdk synth --quiet -c stage=$(STAGE)
 
 diff: .venv/.done node_modules/.done  ## what a deploy of a stage would change (STAGE=dev)
 	@npx cdk diff --all -c stage=$(STAGE)
@@ -40,7 +40,7 @@ setup: requirements .venv/.done node_modules/.done  ## install everything; quick
 
 requirements:
 	@test -n '$(PYTHON)' || { echo 'Python 3.11 or later is needed: install python3.11 and its venv module, or set PYTHON=/path/to/one.' >&2; exit 1; }
-	@node -e 'process.exit(+process.versions.node.split(".")[0] < 20)' 2>/dev/null || { echo 'Node 20 or later is needed for the CDK CLI (22 or 24 recommended): install nodejs and npm.' >&2; exit 1; }
+	@node -e 'process.exit(process.versions.node.split(".")[0] < 20 ? 1 : 0)' 2>/dev/null || { echo 'Node 20 or later is needed for the CDK CLI (22 or 24 recommended): install nodejs and npm.' >&2; exit 1; }
 	@command -v npm > /dev/null || { echo 'npm is needed for the CDK CLI: install it beside Node.' >&2; exit 1; }
 	@PYTHONPATH=src $(PYTHON) -m async_endpoint.emulator.containers.requirements
 

@@ -101,7 +101,7 @@ def _deploy(cdk: Cdk, local: LocalAws, console: Console) -> Deployment:
     """Synthesise, bootstrap and deploy with the real CDK CLI, and point this process's AWS clients at the result."""
     cdk.log.unlink(missing_ok=True)
     with _step(console, "cdk synth"):
-        cdk.run("synth", "--all", "--quiet")
+        cdk.run("synth", "--quiet")
     region = synthesised_region()
     with _step(console, "cdk bootstrap"):
         cdk.bootstrap(region)

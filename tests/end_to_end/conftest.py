@@ -92,7 +92,7 @@ def stage(serving: ServingEnvironment, tmp_path_factory: pytest.TempPathFactory)
     local = LocalAws.start(serving, state_dir=folder / "local-aws", speed=SPEED, tied=True)
     try:
         cdk = Cdk(local, folder / "cdk.log")
-        cdk.run("synth", "--all", "--quiet", "--output", str(folder / "cdk.out"))
+        cdk.run("synth", "--quiet", "--output", str(folder / "cdk.out"))
         region = synthesised_region(folder / "cdk.out")
         cdk = Cdk(local, folder / "cdk.log", str(folder / "cdk.out"))
         cdk.bootstrap(region)
