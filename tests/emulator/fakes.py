@@ -39,6 +39,14 @@ def eventually(check: Callable[[], Any], what: str, *, limit: float = LIMIT, eve
     return found
 
 
+def within_limit(work: Callable[[], object], what: str) -> None:
+    """Have work done that ends by itself if nothing is wrong; fails with `what` when it does not end in time."""
+    thread = threading.Thread(target=work, daemon=True)
+    thread.start()
+    thread.join(LIMIT)
+    assert not thread.is_alive(), f"{what}: not within {LIMIT:g} s"
+
+
 class FakeInstance:
     """An instance without a process, whose fate a test decides."""
 
@@ -164,7 +172,7 @@ def fake_region(tmp_path: Path, *prepared: FakeInstance, backends: Backends | No
         yield region
     finally:
         for endpoint in region.sagemaker.endpoints():
-            endpoint.stop()
+            within_limit(endpoint.stop, f"the end of endpoint {endpoint.name}")
 
 
 def model(name: str, url: str = "s3://models/model.tar.gz") -> dict[str, Any]:

@@ -24,7 +24,7 @@ from async_endpoint.protocol.notifications import parse
 from async_endpoint.scaling.clock import ManualClock
 from async_endpoint.scaling.metrics import MINUTE
 from tests.emulator.conftest import Surroundings
-from tests.emulator.fakes import LIMIT, OK, REGION, START, FakeInstance, endpoint_config, eventually
+from tests.emulator.fakes import LIMIT, OK, REGION, START, FakeInstance, endpoint_config, eventually, within_limit
 
 WAITED = 2.5  # seconds that every request here has been in the queue
 STAMP = datetime.fromtimestamp(START, UTC).strftime("%Y-%m-%dT%H:%M:%S.000Z")
@@ -67,6 +67,11 @@ class Desk:
         self.consumers.append((consumer, instance))
         return consumer
 
+    @staticmethod
+    def join(consumer: InstanceConsumer) -> None:
+        """Return when a consumer whose container is gone holds no request any more."""
+        within_limit(consumer.join, "the end of a consumer")
+
     def settle(self) -> None:
         """Return when every request has its outcome."""
         eventually(lambda: self.queue.backlog == 0, "an outcome of every request")
@@ -85,7 +90,7 @@ def desk(around: Surroundings, backends: Backends) -> Iterator[Desk]:
     for consumer, instance in desk.consumers:
         consumer.stop()
         instance.stop()
-        consumer.join()
+        desk.join(consumer)
 
 
 def answering(status: int, body: bytes = b"out of memory", content_type: str = "text/plain") -> FakeInstance:
@@ -298,7 +303,7 @@ def test_a_request_whose_instance_is_stopped_goes_to_another(desk: Desk) -> None
     eventually(lambda: first.requests, "the first instance has the request")
     consumer.stop()
     first.stop()
-    consumer.join()
+    desk.join(consumer)
     assert desk.queue.backlog == 1
     second = FakeInstance()
     desk.man(second)
@@ -316,7 +321,7 @@ def test_being_stopped_is_not_held_against_a_request(desk: Desk) -> None:
     eventually(lambda: first.requests, "the instance has the request")
     consumer.stop()
     first.stop()
-    consumer.join()
+    desk.join(consumer)
     back = desk.queue.take(0)
     assert back is not None
     assert back.losses == 2
@@ -328,7 +333,7 @@ def test_a_consumer_gives_up_an_instance_that_answers_no_more(desk: Desk) -> Non
     items = [desk.put() for _ in range(3)]
     consumer = desk.man(deaf)
     eventually(lambda: consumer.lost, "the consumer finds the instance lost")
-    consumer.join()
+    desk.join(consumer)
     assert len(deaf.requests) == 1
     assert desk.queue.backlog == 3
     desk.man(FakeInstance())
@@ -363,7 +368,7 @@ def test_a_request_that_breaks_three_instances_down_is_to_blame(desk: Desk) -> N
             return instance.hang(body)
 
         instance.handler = crash
-        desk.man(instance).join()
+        desk.join(desk.man(instance))
     (message,) = desk.around.error.take(1)
     assert message["inferenceId"] == item.request.inference_id
     assert message["failureReason"] == "InternalServerError: 3 instances broke down while they had the request."

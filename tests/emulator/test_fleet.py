@@ -7,7 +7,7 @@ from collections.abc import Callable
 import pytest
 
 from async_endpoint.emulator.fleet import Fleet, LaunchFailed
-from tests.emulator.fakes import LIMIT, FakeInstance, Launches, eventually
+from tests.emulator.fakes import LIMIT, FakeInstance, Launches, eventually, within_limit
 
 
 class FakeConsumer:
@@ -53,7 +53,7 @@ def test_settles_when_every_instance_answers() -> None:
     slow.ready.set()
     manned.fleet.wait_until_settled(LIMIT)
     assert (manned.fleet.desired, manned.fleet.running) == (2, 2)
-    manned.fleet.stop()
+    within_limit(manned.fleet.stop, "the end of the fleet")
 
 
 def test_scaling_in_dismisses_the_newest_and_settles_when_they_are_gone() -> None:
@@ -67,7 +67,7 @@ def test_scaling_in_dismisses_the_newest_and_settles_when_they_are_gone() -> Non
     assert all(instance.stopped.is_set() for instance in others)
     gone = [consumer for consumer in manned.consumers if consumer.container is not oldest]
     assert all(consumer.stopped.is_set() and consumer.joined.is_set() for consumer in gone)
-    manned.fleet.stop()
+    within_limit(manned.fleet.stop, "the end of the fleet")
 
 
 def test_scaling_in_ends_instances_that_are_still_starting() -> None:
@@ -91,7 +91,7 @@ def test_scaling_out_while_starting_keeps_what_has_begun() -> None:
         instance.ready.set()
     manned.fleet.wait_until_settled(LIMIT)
     assert len(manned.launches.made) == 3
-    manned.fleet.stop()
+    within_limit(manned.fleet.stop, "the end of the fleet")
 
 
 def test_a_failed_launch_is_final_while_the_first_instances_come_up() -> None:
@@ -101,7 +101,7 @@ def test_a_failed_launch_is_final_while_the_first_instances_come_up() -> None:
         manned.fleet.wait_until_settled(LIMIT)
     assert manned.launches.made[0].stopped.is_set(), "what did not start must leave no process"
     assert len(manned.launches.made) == 1
-    manned.fleet.stop()
+    within_limit(manned.fleet.stop, "the end of the fleet")
 
 
 def test_a_later_failed_launch_is_tried_again_after_a_pause() -> None:
@@ -114,7 +114,7 @@ def test_a_later_failed_launch_is_tried_again_after_a_pause() -> None:
     manned.fleet.wait_until_settled(LIMIT)
     assert time.monotonic() - began >= 2 * 0.05
     assert len(manned.launches.made) == 4
-    manned.fleet.stop()
+    within_limit(manned.fleet.stop, "the end of the fleet")
 
 
 def test_looking_for_dead_instances_does_not_shorten_the_pause() -> None:
@@ -124,12 +124,12 @@ def test_looking_for_dead_instances_does_not_shorten_the_pause() -> None:
     manned.fleet._relaunch_seconds = LIMIT  # as good as never
     manned.launches.prepared = [FakeInstance(failure="out of memory")]
     manned.fleet.resize(1)
-    eventually(lambda: manned.launches.made and manned.launches.made[0].stopped.is_set(), "the failed launch")
+    eventually(lambda: manned.fleet._failure, "the failed launch")
     assert manned.fleet.replace_dead() == 0
     with pytest.raises(LaunchFailed, match=r"not ready within 0.1 s \(out of memory\)"):
         manned.fleet.wait_until_settled(0.1)
     assert len(manned.launches.made) == 1
-    manned.fleet.stop()
+    within_limit(manned.fleet.stop, "the end of the fleet")
 
 
 def test_a_dead_instance_is_replaced() -> None:
@@ -142,7 +142,7 @@ def test_a_dead_instance_is_replaced() -> None:
     assert len(manned.launches.running) == 2
     assert manned.launches.made[0].stopped.is_set()
     assert manned.fleet.replace_dead() == 0
-    manned.fleet.stop()
+    within_limit(manned.fleet.stop, "the end of the fleet")
 
 
 def test_an_instance_whose_consumer_gave_it_up_is_replaced() -> None:
@@ -153,17 +153,25 @@ def test_an_instance_whose_consumer_gave_it_up_is_replaced() -> None:
     assert manned.fleet.replace_dead() == 1
     manned.fleet.wait_until_settled(LIMIT)
     assert manned.launches.running == [manned.launches.made[1]]
-    manned.fleet.stop()
+    within_limit(manned.fleet.stop, "the end of the fleet")
+
+
+class Slow(FakeInstance):
+    """An instance whose processes take their time to end."""
+
+    def stop(self) -> None:
+        time.sleep(0.1)
+        super().stop()
 
 
 def test_stopping_joins_everything_and_is_for_good() -> None:
-    leaving, starting = FakeInstance(), unready()
+    leaving, starting = Slow(), unready()
     manned = Manned(FakeInstance(), leaving, starting)
     manned.fleet.resize(2)
     manned.fleet.wait_until_settled(LIMIT)
     manned.fleet.resize(1)
     manned.fleet.resize(2)
-    manned.fleet.stop()
+    within_limit(manned.fleet.stop, "the end of the fleet")
     assert all(instance.stopped.is_set() for instance in manned.launches.made)
     assert all(consumer.joined.is_set() for consumer in manned.consumers)
     manned.fleet.resize(5)
@@ -185,7 +193,7 @@ def test_who_waits_for_a_fleet_that_is_stopped_hears_of_it() -> None:
 
     waiter = threading.Thread(target=wait)
     waiter.start()
-    manned.fleet.stop()
+    within_limit(manned.fleet.stop, "the end of the fleet")
     waiter.join(LIMIT)
     assert reasons == ["The instances were stopped before they were ready."]
 
@@ -199,6 +207,6 @@ def test_an_instance_that_cannot_be_stopped_does_not_hold_up_the_others(caplog: 
     manned = Manned(Stubborn(), FakeInstance())
     manned.fleet.resize(2)
     manned.fleet.wait_until_settled(LIMIT)
-    manned.fleet.stop()
+    within_limit(manned.fleet.stop, "the end of the fleet")
     assert all(instance.stopped.is_set() for instance in manned.launches.made)
     assert "some process does not end" in caplog.text

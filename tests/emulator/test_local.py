@@ -138,7 +138,9 @@ time.sleep(600)
         local = psutil.Process(int(parent.stdout.readline()))
         assert local.is_running()
         parent.kill()
-    gone, _ = psutil.wait_procs([local], timeout=20)
+    gone, left = psutil.wait_procs([local], timeout=20)
+    for process in left:
+        process.kill()
     assert gone == [local]
 
 

@@ -26,14 +26,9 @@ _START_SECONDS = 30.0
 _STOP_SECONDS = 60.0
 _POLL_SECONDS = 0.05
 _HTTP_OK = 200
-# What a client's environment may hold that would lead it past the local AWS, to a real account.
-_LEADING_ASTRAY = (
-    "AWS_PROFILE",
-    "AWS_DEFAULT_PROFILE",
-    "AWS_SESSION_TOKEN",
-    "AWS_ROLE_ARN",
-    "AWS_WEB_IDENTITY_TOKEN_FILE",
-)
+# Settings of the user's that must reach neither the process nor its clients: a name left over could lead past the local
+# AWS to a real account, or change how ministack behaves.
+_NOT_INHERITED = ("AWS_", "MINISTACK_", "GATEWAY_", "PERSIST_", "S3_PERSIST", "SERVICES", "AUTH", "LOCALSTACK_")
 
 
 class LocalAwsError(Exception):
@@ -153,6 +148,7 @@ class LocalAws:
             "AWS_EC2_METADATA_DISABLED": "true",
             "AWS_CONFIG_FILE": os.devnull,
             "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
+            "NO_PROXY": "localhost,127.0.0.1",
             # The CDK CLI keeps accounts by access key: one memory for each local AWS.
             "CDK_HOME": str((self.state_dir / "cdk-home").absolute()),
             "CDK_DISABLE_CLI_TELEMETRY": "true",
@@ -160,9 +156,8 @@ class LocalAws:
         }
 
     def client_environment(self, base: Mapping[str, str], region: str = DEFAULT_REGION) -> dict[str, str]:
-        """A whole environment for a child process: `base` without what leads elsewhere, and `environment`."""
-        kept = {name: value for name, value in base.items() if name not in _LEADING_ASTRAY}
-        return kept | self.environment(region)
+        """A whole environment for a child process: `base` without any setting of AWS's, and `environment`."""
+        return _without_settings(base) | self.environment(region)
 
     def stop(self) -> None:
         """End it and every process that it started; a second call does nothing.
@@ -194,6 +189,12 @@ class LocalAws:
                 self.stop()
                 raise LocalAwsError(f"The local AWS did not answer within {_START_SECONDS:g} s: see {self.log}.")
             time.sleep(_POLL_SECONDS)
+        if process.poll() is not None:  # somebody else answers on that port
+            raise LocalAwsError(f"Port {self.port} was taken meanwhile: start again (log: {self.log}).")
+
+
+def _without_settings(environment: Mapping[str, str]) -> dict[str, str]:
+    return {name: value for name, value in environment.items() if not name.startswith(_NOT_INHERITED)}
 
 
 def _answers(endpoint_url: str) -> bool:
@@ -222,9 +223,8 @@ def _free_port(wanted: int | None) -> int:
 
 
 def _server_environment(port: int) -> dict[str, str]:
-    """The environment of the process: ministack's settings, and none of the user's for AWS."""
-    kept = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
-    return kept | {
+    """The environment of the process: ministack's settings as they must be, and none of the user's."""
+    return _without_settings(os.environ) | {
         "GATEWAY_PORT": str(port),
         "BIND_HOST": "127.0.0.1",
         "MINISTACK_HOST": "localhost",

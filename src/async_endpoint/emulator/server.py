@@ -56,15 +56,19 @@ def run(surroundings: Surroundings, port: int, *, until_stdin_closes: bool) -> N
     ministack_adapter.observe_metrics(lambda account, region, *datum: regions.get(account, region).observe(*datum))
     ticking = threading.Event()
     ticker = threading.Thread(target=_tick, args=(regions, surroundings.clock, ticking), name="ticker", daemon=True)
-    try:
-        asyncio.run(_serve(port, ticker.start, until_stdin_closes=until_stdin_closes))
-    finally:
+
+    def end() -> None:
         ticking.set()
         for region in regions.all():
             region.stop()
 
+    try:
+        asyncio.run(_serve(port, ticker.start, end, until_stdin_closes=until_stdin_closes))
+    finally:
+        end()
 
-async def _serve(port: int, ready: Callable[[], None], *, until_stdin_closes: bool) -> None:
+
+async def _serve(port: int, ready: Callable[[], None], end: Callable[[], None], *, until_stdin_closes: bool) -> None:
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -72,8 +76,14 @@ async def _serve(port: int, ready: Callable[[], None], *, until_stdin_closes: bo
     if until_stdin_closes:
         watcher = threading.Thread(target=lambda: (sys.stdin.read(), loop.call_soon_threadsafe(stop.set)), daemon=True)
         watcher.start()
+
+    async def ended() -> None:
+        await stop.wait()
+        # Before the server ends: a stack in the making waits for its instances, and the server for the stack.
+        await asyncio.to_thread(end)
+
     ready()
-    await ministack_adapter.serve(port, stop.wait)
+    await ministack_adapter.serve(port, ended)
 
 
 def _tick(regions: Regions, clock: SystemClock, stopped: threading.Event) -> None:

@@ -152,9 +152,7 @@ def test_the_lock_holds_what_the_image_and_the_archive_ask_for() -> None:
 
 
 def python(program: Path, code: str) -> str:
-    return subprocess.run(
-        [program, "-c", code], capture_output=True, text=True, check=True
-    ).stdout.strip()
+    return subprocess.run([program, "-c", code], capture_output=True, text=True, check=True).stdout.strip()
 
 
 @pytest.mark.serving

@@ -79,9 +79,7 @@ def test_nothing_is_left_when_the_owner_is_killed(tmp_path: Path, scratch: Path)
     )
     command = [sys.executable, "-I", "-S", supervisor.__file__, "0.3", str(scratch)]
     program = [sys.executable, "-c", STUBBORN, str(tmp_path / "up")]
-    with subprocess.Popen(
-        [sys.executable, "-c", owner_script, *command, *program], stdout=subprocess.PIPE
-    ) as owner:
+    with subprocess.Popen([sys.executable, "-c", owner_script, *command, *program], stdout=subprocess.PIPE) as owner:
         assert owner.stdout is not None
         root = int(owner.stdout.readline())
         assert eventually((tmp_path / "up").exists, 10)

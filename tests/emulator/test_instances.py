@@ -1,0 +1,89 @@
+"""Instances: the archive is fetched once a version, and what an instance leaves behind is its log."""
+
+import io
+import tarfile
+import uuid
+from pathlib import Path
+
+import pytest
+
+from async_endpoint.emulator.backends import Backends
+from async_endpoint.emulator.containers.environment import ServingEnvironment
+from async_endpoint.emulator.containers.errors import ContainerDied, ContainerFailed
+from async_endpoint.emulator.instances import ArchiveCache, InstanceFactory, ModelUnavailable
+from tests.emulator.conftest import Running
+from tests.emulator.fakes import ACCOUNT, LIMIT, REGION, model
+
+
+@pytest.fixture
+def here(running: Running, tmp_path: Path) -> Backends:
+    """Running services, and a folder for instances that nobody else uses."""
+    return Backends(running.local.endpoint_url, REGION, ACCOUNT, tmp_path)
+
+
+@pytest.fixture
+def bucket(here: Backends) -> str:
+    name = f"models-{uuid.uuid4().hex[:12]}"
+    here.s3.create_bucket(Bucket=name)
+    return name
+
+
+@pytest.fixture
+def factory(here: Backends, serving_environment: ServingEnvironment) -> InstanceFactory:
+    return InstanceFactory(here, serving_environment, threads=1)
+
+
+def archive() -> bytes:
+    content = io.BytesIO()
+    with tarfile.open(fileobj=content, mode="w:gz") as file:
+        member = tarfile.TarInfo("code/inference.py")
+        file.addfile(member)
+    return content.getvalue()
+
+
+def test_an_archive_is_fetched_again_only_when_it_has_changed(here: Backends, bucket: str) -> None:
+    cache, url = ArchiveCache(here), f"s3://{bucket}/model.tar.gz"
+    here.s3.put_object(Bucket=bucket, Key="model.tar.gz", Body=b"first")
+    first = cache.fetch(url)
+    first.write_bytes(b"as it was fetched")
+    assert cache.fetch(url).read_bytes() == b"as it was fetched"
+    here.s3.put_object(Bucket=bucket, Key="model.tar.gz", Body=b"second")
+    assert cache.fetch(url).read_bytes() == b"second"
+
+
+def test_an_archive_that_is_not_there(here: Backends, bucket: str) -> None:
+    with pytest.raises(ModelUnavailable, match=rf"^Could not find model data at s3://{bucket}/none\. Please ensure "):
+        ArchiveCache(here).fetch(f"s3://{bucket}/none")
+
+
+def test_no_two_instances_share_an_id(factory: InstanceFactory) -> None:
+    ids = {factory.make("e", model("m")).instance_id for _ in range(100)}
+    assert len(ids) == 100
+    assert {len(each) for each in ids} == {len("i-0123456789abcdef0")}
+
+
+def test_a_stopped_instance_leaves_its_log_and_nothing_else(
+    factory: InstanceFactory, here: Backends, bucket: str
+) -> None:
+    here.s3.put_object(Bucket=bucket, Key="model.tar.gz", Body=archive())
+    instance = factory.make("receipts", model("m", f"s3://{bucket}/model.tar.gz"))
+    instance.start()
+    with pytest.raises(ContainerFailed):  # the serving environment is not there
+        instance.wait_ready(LIMIT)
+    (folder,) = (here.workdir / "instances").iterdir()
+    assert folder.name == f"receipts-{instance.instance_id}"
+    assert (folder / "ml" / "model" / "code" / "inference.py").exists()
+    instance.stop()
+    assert [path.name for path in folder.iterdir()] == ["container.log"]
+
+
+def test_an_instance_that_was_stopped_does_not_start(factory: InstanceFactory, here: Backends, bucket: str) -> None:
+    here.s3.put_object(Bucket=bucket, Key="model.tar.gz", Body=archive())
+    instance = factory.make("receipts", model("m", f"s3://{bucket}/model.tar.gz"))
+    instance.stop()
+    with pytest.raises(ContainerDied, match="stopped before it started"):
+        instance.start()
+    assert not instance.alive
+    assert not instance.ping()
+    with pytest.raises(ContainerDied, match="has no container"):
+        instance.wait_ready(1)
