@@ -83,7 +83,7 @@ def run(  # noqa: PLR0913, PLR0917  # one argument for each option, as click cal
 ) -> None:
     """Send the documents in FOLDER through an endpoint and write their answers.
 
-    Region, credentials and endpoint URL are boto3's own: AWS_DEFAULT_REGION, AWS_PROFILE, AWS_ENDPOINT_URL and the rest.
+    Region, credentials and endpoint URL are boto3's own: AWS_DEFAULT_REGION, AWS_PROFILE, AWS_ENDPOINT_URL and so on.
 
     Exit status: 0 every document completed, 1 some did not, 2 wrong usage, 130 after Ctrl-C.
     """

@@ -1,0 +1,51 @@
+"""Makes an archive's my_model/ with a Donut of stock size and random weights: `make_stock_donut.py [FOLDER]`.
+
+It answers nonsense. It is for trying the serving of a full-size model (loading time, memory, limits) without anybody's
+checkpoint: the stock network (Swin 2-2-14-2, window 10, 4 decoder layers) at 960x640 pixels, the size of the published
+fine-tuned receipts models, with the small model's tokenizer, because the stock one is on a hub only.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from archive import TRAINING_FOLDER
+from donut_library import DonutConfig, DonutModel
+from donut_loading import TOKENIZER_FILE
+from make_tokenizer import CONFIGURATION, train_tokenizer
+
+DEFAULT_FOLDER = TRAINING_FOLDER.parents[1] / "build" / "stock_donut" / "my_model"
+STOCK_CONFIGURATION = {
+    "model_type": "donut",
+    "input_size": [960, 640],
+    "align_long_axis": False,
+    "window_size": 10,
+    "encoder_layer": [2, 2, 14, 2],
+    "decoder_layer": 4,
+    "max_length": 128,
+    "max_position_embeddings": 768,
+    "special_tokens": CONFIGURATION["special_tokens"],
+    "task_prompt": CONFIGURATION["task_prompt"],
+}
+
+
+def write_model_folder(folder: Path, configuration: dict[str, Any]) -> None:
+    """Write a stock Donut's first weights, its configuration and its tokenizer into a folder, made if need be."""
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / TOKENIZER_FILE).write_bytes(train_tokenizer())
+    (folder / "config.json").write_text(json.dumps(configuration, indent=2) + "\n", encoding="utf-8")
+    torch.manual_seed(0)
+    model = DonutModel(DonutConfig.from_dict({**configuration, "name_or_path": str(folder)}))
+    model.decoder.add_special_tokens(["<sep/>", *configuration["special_tokens"]])
+    torch.save(model.state_dict(), str(folder / "model.pth"))
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description="Make a Donut of stock size with random weights.")
+    parser.add_argument("folder", type=Path, nargs="?", default=DEFAULT_FOLDER, help="my_model/ to write")
+    write_model_folder(parser.parse_args().folder, STOCK_CONFIGURATION)

@@ -1,0 +1,108 @@
+"""What stands on a receipt: drawn from a seed, so that any receipt can be made again from one number.
+
+Two rules keep training and measuring apart. Each purpose owns a range of seeds, and the ranges do not meet; and one
+store name in ten or so never occurs in training, so that a store of the measured receipts has to be read, not
+remembered.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+import functools
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import random
+
+# fmt: off
+FIRST_NAMES = [
+    "BLUE", "GREEN", "LUNA", "CITY", "NORTH", "SUNNY", "OLD", "RAPID", "FRESH", "GOLD",
+    "RIVER", "STAR", "PARK", "HILL", "MINT", "DAILY", "CORNER", "LUCKY", "URBAN", "OAK",
+]
+LAST_NAMES = [
+    "CAFE", "MARKET", "DELI", "BAKERY", "GRILL", "FOODS", "PIZZA", "STORE",
+    "BOOKS", "PHARMA", "SUSHI", "KIOSK", "DINER", "GARDEN", "SHOP", "BAR",
+]
+ITEM_NAMES = [
+    "COFFEE", "TEA", "BREAD", "MILK", "SALAD", "SOUP", "JUICE", "CAKE", "EGGS", "RICE", "WATER", "BAGEL",
+]
+# fmt: on
+FIELDS = ("store", "date", "total")
+
+SEEDS = {
+    "training": range(1_000_000_000),
+    "validation": range(1_000_000_000, 1_100_000_000),
+    "samples": range(1_100_000_000, 1_200_000_000),
+    "evaluation": range(1_200_000_000, 2_000_000_000),
+}
+
+
+@dataclass(frozen=True)
+class Receipt:
+    """One receipt's content.
+
+    Attributes:
+        store: Two words in capitals.
+        date: `YYYY-MM-DD`.
+        total: Amount with two decimals.
+        items: Name and price of each line item: distractors, no field asks for them.
+    """
+
+    store: str
+    date: str
+    total: str
+    items: tuple[tuple[str, str], ...]
+
+    def fields(self) -> dict[str, str]:
+        """Return what a model should answer, in the order it answers."""
+        return {name: getattr(self, name) for name in FIELDS}
+
+
+def is_held_out(first_name: str, last_name: str) -> bool:
+    """Whether a store of this name is kept from training (about one in ten)."""
+    return (FIRST_NAMES.index(first_name) * 7 + LAST_NAMES.index(last_name) * 3) % 10 == 0
+
+
+@functools.lru_cache(maxsize=None)
+def stores_of(purpose: str) -> list[tuple[str, str]]:
+    """Return the two words of every store that a purpose's receipts may come from.
+
+    Args:
+        purpose: A key of `SEEDS`; `training` has the trained stores, every other one the held-out stores.
+    """
+    held_out = purpose != "training"
+    return [(first, last) for first in FIRST_NAMES for last in LAST_NAMES if is_held_out(first, last) == held_out]
+
+
+def seed_of(purpose: str, index: int) -> int:
+    """Return the seed of a purpose's receipt number `index`.
+
+    Args:
+        purpose: A key of `SEEDS`.
+        index: Counted from 0.
+
+    Returns:
+        A seed that no other purpose can get.
+
+    Raises:
+        IndexError: The purpose has no such number.
+    """
+    return SEEDS[purpose][index]
+
+
+def draw_content(purpose: str, random_source: random.Random, *, with_items: bool = True) -> Receipt:
+    """Draw one receipt's content: a store of the purpose's kind, any date, up to three items.
+
+    Args:
+        purpose: A key of `SEEDS`.
+        random_source: Advanced by this call.
+        with_items: False leaves the line items out (the first part of training).
+    """
+    first, last = random_source.choice(stores_of(purpose))
+    date = (random_source.randint(2018, 2026), random_source.randint(1, 12), random_source.randint(1, 28))
+    items = tuple(
+        (random_source.choice(ITEM_NAMES), f"{random_source.randint(50, 9999) / 100:.2f}")
+        for _ in range(random_source.randint(0, 3) if with_items else 0)
+    )
+    total = f"{random_source.randint(50, 99999) / 100:.2f}"
+    return Receipt(f"{first} {last}", "{:04d}-{:02d}-{:02d}".format(*date), total, items)

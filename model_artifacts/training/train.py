@@ -1,0 +1,190 @@
+"""Trains the small Donut on drawn receipts; my_model/README.md names the command that made the committed one.
+
+Plain training stalls: the decoder learns what dates and amounts look like and never looks at the image. What makes it
+read is a second, training-only loss, for which the renderer gives the answer: the character in each cell of the
+encoder. The same seed and step count draw the same receipts in the same order, whatever the machine.
+
+Writes a line of JSON a report to standard output. Runs on Python 3.8 with the serving image's pins
+(`--precision fp32`) and several times faster on those of requirements.txt.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+from pathlib import Path
+import time
+from typing import Any
+
+import torch
+from torch import nn
+
+from archive import MODEL_FOLDER
+from batches import IGNORED_LABEL, NO_CHARACTER, Batch, BatchMaker
+from donut_network import SizedDonut, SizedDonutConfig
+from make_tokenizer import write_model_folder
+from receipts import FIELDS
+from rendering import make_page
+
+PEAK_LEARNING_RATE = 1.2e-3
+WARM_UP_STEPS = 200
+GRADIENT_LIMIT = 1.0
+EMPTY_CELL_WEIGHT = 0.2
+VALIDATION_BATCH = 32
+
+
+def learning_rate(step: int, steps: int) -> float:
+    """Return the rate of a step: warm-up, level for the first half, then a straight line to 2 % of the peak."""
+    progress = step / steps
+    decay = 1.0 if progress < 0.5 else max(0.02, 2.0 * (1.0 - progress))  # noqa: PLR2004 - the half of the run
+    return PEAK_LEARNING_RATE * min(1.0, (step + 1) / WARM_UP_STEPS) * decay
+
+
+class Trainer:
+    """A model in training.
+
+    Args:
+        folder: Holds the configuration and the tokenizer.
+        steps: Length of the whole run; it shapes the learning rate and the curriculum.
+        batch_size: Receipts a step.
+        seed: Of the first weights.
+        precision: `bf16` (autocast; torch 1.11 cannot train so) or `fp32`.
+    """
+
+    def __init__(self, folder: Path, steps: int, batch_size: int, seed: int, precision: str) -> None:
+        torch.manual_seed(seed)
+        self.model = SizedDonut(SizedDonutConfig.from_pretrained(str(folder), name_or_path=str(folder)))
+        vocabulary = self.model.decoder.model.config.vocab_size
+        self.cell_head = nn.Linear(self.model.config.hidden_size, vocabulary)
+        self.optimizer = torch.optim.AdamW(
+            [*self.model.parameters(), *self.cell_head.parameters()],
+            lr=PEAK_LEARNING_RATE,
+            betas=(0.9, 0.98),
+            weight_decay=0.01,
+        )
+        self.step = 0
+        self._steps = steps
+        self._batch_size = batch_size
+        self._bf16 = precision == "bf16"
+        self._batches = BatchMaker(self.model)
+        self._cell_weights = torch.ones(vocabulary)
+        self._cell_weights[NO_CHARACTER] = EMPTY_CELL_WEIGHT
+
+    def _losses(self, batch: Batch) -> dict[str, torch.Tensor]:
+        with torch.autocast("cpu", dtype=torch.bfloat16, enabled=self._bf16):
+            cells = self.model.encoder(batch.images)
+            answer = self.model.decoder(batch.decoder_input, encoder_hidden_states=cells, use_cache=False)
+            logits, cell_logits = answer.logits.float(), self.cell_head(cells).float()
+        return {
+            "loss": nn.functional.cross_entropy(
+                logits.flatten(0, 1), batch.labels.flatten(), ignore_index=IGNORED_LABEL
+            ),
+            "cell_loss": nn.functional.cross_entropy(
+                cell_logits.flatten(0, 1), batch.cell_characters.flatten(), weight=self._cell_weights
+            ),
+        }
+
+    def train_step(self) -> dict[str, float]:
+        """Train on the next receipts; the first quarter of the run has no line items to distract.
+
+        Returns:
+            The step's `loss` (of the answer) and `cell_loss`, in nats a token and a cell.
+        """
+        self.model.train()
+        first = self.step * self._batch_size
+        with_items = self.step >= self._steps / 4
+        pages = [
+            make_page("training", index, with_items=with_items) for index in range(first, first + self._batch_size)
+        ]
+        for group in self.optimizer.param_groups:
+            group["lr"] = learning_rate(self.step, self._steps)
+        losses = self._losses(self._batches.make(pages))
+        self.optimizer.zero_grad()
+        (losses["loss"] + losses["cell_loss"]).backward()
+        nn.utils.clip_grad_norm_(self.model.parameters(), GRADIENT_LIMIT)
+        self.optimizer.step()
+        self.step += 1
+        return {name: loss.item() for name, loss in losses.items()}
+
+    @torch.no_grad()
+    def exact_match(self, documents: int) -> dict[str, float]:
+        """Return the share of validation receipts read exactly, for each field and for all three at once."""
+        self.model.eval()
+        prompt = self.model.decoder.tokenizer.convert_tokens_to_ids(self.model.config.task_prompt)
+        right = dict.fromkeys([*FIELDS, "all"], 0)
+        for first in range(0, documents, VALIDATION_BATCH):
+            pages = [make_page("validation", i) for i in range(first, min(first + VALIDATION_BATCH, documents))]
+            answers = self.model.inference(
+                image_tensors=self._batches.make(pages).images,
+                prompt_tensors=torch.full((len(pages), 1), prompt, dtype=torch.long),
+            )["predictions"]
+            for page, answer in zip(pages, answers):
+                matches = [answer.get(name) == text for name, text in page.receipt.fields().items()]
+                for name, match in zip(right, [*matches, all(matches)]):
+                    right[name] += match
+        return {name: count / documents for name, count in right.items()}
+
+    def state(self) -> dict[str, Any]:
+        """Return everything that a resumed run needs."""
+        return {
+            "step": self.step,
+            "model": self.model.state_dict(),
+            "cell_head": self.cell_head.state_dict(),
+            "optimizer": self.optimizer.state_dict(),
+        }
+
+    def restore(self, state: dict[str, Any]) -> None:
+        """Continue where `state()` was taken."""
+        self.step = state["step"]
+        self.model.load_state_dict(state["model"])
+        self.cell_head.load_state_dict(state["cell_head"])
+        self.optimizer.load_state_dict(state["optimizer"])
+
+
+def report(**values: Any) -> None:  # noqa: ANN401 - whatever JSON can say
+    """Print one line of JSON."""
+    print(json.dumps(values), flush=True)  # noqa: T201 - the command's output
+
+
+def parse_arguments() -> argparse.Namespace:
+    """Read the command line; the defaults are the committed model's."""
+    parser = argparse.ArgumentParser(description="Train the small receipts Donut.")
+    parser.add_argument("--folder", type=Path, default=MODEL_FOLDER, help="model folder to write")
+    parser.add_argument("--steps", type=int, default=8400)
+    parser.add_argument("--batch-size", type=int, default=16)
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--precision", choices=["bf16", "fp32"], default="bf16")
+    parser.add_argument("--report-every", type=int, default=100, help="steps between two lines of progress")
+    parser.add_argument("--validate-every", type=int, default=1000, help="steps between two validations; 0: never")
+    parser.add_argument("--validation-documents", type=int, default=128)
+    parser.add_argument("--checkpoint", type=Path, help="file kept up to date, and continued from where it exists")
+    return parser.parse_args()
+
+
+def main() -> None:
+    """Train, reporting on the way, and write model.pth beside its configuration and tokenizer."""
+    options = parse_arguments()
+    write_model_folder(options.folder)
+    trainer = Trainer(options.folder, options.steps, options.batch_size, options.seed, options.precision)
+    if options.checkpoint and options.checkpoint.exists():
+        trainer.restore(torch.load(str(options.checkpoint), map_location="cpu"))
+        report(resumed_at_step=trainer.step)
+    began, began_at_step, sums = time.monotonic(), trainer.step, {"loss": 0.0, "cell_loss": 0.0}
+    while trainer.step < options.steps:
+        losses = trainer.train_step()
+        sums = {name: sums[name] + loss for name, loss in losses.items()}
+        if trainer.step % options.report_every == 0:
+            means = {name: round(total / options.report_every, 4) for name, total in sums.items()}
+            images = (trainer.step - began_at_step) * options.batch_size
+            report(step=trainer.step, images_per_second=round(images / (time.monotonic() - began), 1), **means)
+            sums = dict.fromkeys(sums, 0.0)
+        if options.validate_every and trainer.step % options.validate_every == 0:
+            report(step=trainer.step, exact=trainer.exact_match(options.validation_documents))
+            if options.checkpoint:
+                torch.save(trainer.state(), str(options.checkpoint))
+    torch.save(trainer.model.state_dict(), str(options.folder / "model.pth"))
+    report(finished=str(options.folder / "model.pth"), seconds=round(time.monotonic() - began))
+
+
+if __name__ == "__main__":
+    main()
