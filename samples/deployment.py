@@ -131,7 +131,7 @@ class Deployment:
         deadline = time.monotonic() + _SETTLE_SECONDS
         while True:
             status, count = self.describe()["EndpointStatus"], self.variant()["CurrentInstanceCount"]
-            processes = psutil.Process(local.pid).children(recursive=True)
+            processes = _instance_processes(local)
             if (status, count) == ("InService", 0) and not processes:
                 return
             if time.monotonic() > deadline:
@@ -146,6 +146,19 @@ class Deployment:
         s3 = boto3.resource("s3")
         for bucket in (self.inputs, self.outputs):
             s3.Bucket(bucket).object_versions.delete()
+
+
+def _instance_processes(local: LocalAws) -> list[psutil.Process]:
+    """The roots of instances' process trees: each is a container's supervisor."""
+    children = psutil.Process(local.pid).children(recursive=True)
+    return [process for process in children if any(part.endswith("supervisor.py") for part in _command(process))]
+
+
+def _command(process: psutil.Process) -> list[str]:
+    try:
+        return list(process.cmdline())
+    except psutil.NoSuchProcess:
+        return []
 
 
 def synthesised_region(assembly: Path = ROOT / "cdk.out") -> str:

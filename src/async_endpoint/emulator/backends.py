@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from mypy_boto3_cloudwatch.client import CloudWatchClient
     from mypy_boto3_s3.client import S3Client
     from mypy_boto3_sns.client import SNSClient
+    from mypy_boto3_sqs.client import SQSClient
 
 _CONNECTIONS = 64
 
@@ -51,6 +52,12 @@ class Backends:
     def cloudwatch(self) -> "CloudWatchClient":
         """The region's CloudWatch."""
         client: CloudWatchClient = self._session.client("cloudwatch", **self._options)
+        return client
+
+    @cached_property
+    def sqs(self) -> "SQSClient":
+        """The region's SQS."""
+        client: SQSClient = self._session.client("sqs", **self._options)
         return client
 
     @cached_property

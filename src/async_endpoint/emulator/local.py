@@ -28,7 +28,17 @@ _POLL_SECONDS = 0.05
 _HTTP_OK = 200
 # Settings of the user's that must reach neither the process nor its clients: a name left over could lead past the local
 # AWS to a real account, or change how ministack behaves.
-_NOT_INHERITED = ("AWS_", "MINISTACK_", "GATEWAY_", "PERSIST_", "S3_PERSIST", "SERVICES", "AUTH", "LOCALSTACK_")
+_NOT_INHERITED = (
+    "AWS_",
+    "MINISTACK_",
+    "GATEWAY_",
+    "PERSIST_",
+    "S3_PERSIST",
+    "SERVICES",
+    "AUTH",
+    "LAMBDA_",
+    "LOCALSTACK_",
+)
 
 
 class LocalAwsError(Exception):

@@ -14,7 +14,7 @@ from async_endpoint.scaling.metrics import MINUTE, Datapoint, MetricKey, MetricS
 if TYPE_CHECKING:
     from mypy_boto3_cloudwatch.type_defs import MetricDatumTypeDef
 
-_PUBLISHED_NAMESPACES = ("AWS/SageMaker", "/aws/sagemaker/Endpoints")
+_PUBLISHED_NAMESPACES = ("AWS/SageMaker", "AWS/SQS", "/aws/sagemaker/Endpoints")
 _DATA_PER_CALL = 500
 
 logger = logging.getLogger(__name__)

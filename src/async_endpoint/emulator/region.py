@@ -18,6 +18,7 @@ from async_endpoint.emulator.deployment import Site
 from async_endpoint.emulator.endpoint import HostedEndpoint
 from async_endpoint.emulator.instances import InstanceFactory
 from async_endpoint.emulator.metric_publisher import MetricPublisher, SharedMetricStore
+from async_endpoint.emulator.queue_metrics import QueueMetrics
 from async_endpoint.scaling.alarms import MetricAlarm, State
 from async_endpoint.scaling.arns import Identity
 from async_endpoint.scaling.clock import SystemClock
@@ -26,7 +27,7 @@ from async_endpoint.scaling.metrics import MINUTE, MetricKey
 logger = logging.getLogger(__name__)
 
 # AWS's own namespaces: what is in the store under them was put there by the local AWS itself.
-_OWN_NAMESPACES = ("AWS/SageMaker", "/aws/sagemaker/")
+_OWN_NAMESPACES = ("AWS/SageMaker", "AWS/SQS", "/aws/sagemaker/")
 
 
 @dataclass(frozen=True)
@@ -70,6 +71,7 @@ class Region:
         site = Site(backends, factory.make, self._store, self._clock)
         self.sagemaker = ControlPlane(site, self.autoscaling)
         self._alarms = AlarmStates(backends, self.autoscaling)
+        self._queues = QueueMetrics(backends, self._store)
         self._publisher = MetricPublisher(backends, self._store)
         self._minute = math.floor(self._clock.now() / MINUTE)
 
@@ -89,6 +91,7 @@ class Region:
         minute = math.floor(self._clock.now() / MINUTE)
         if minute > self._minute:
             ended, self._minute = self._minute, minute
+            self._queues.sample(minute * MINUTE - 1)
             self._publisher.publish(ended * MINUTE, minute * MINUTE)
             self._alarms.pull()
             self.autoscaling.tick()

@@ -1,0 +1,46 @@
+"""The depths of SQS queues as CloudWatch metrics: alarms on dead letters need them, and ministack publishes none.
+
+Source: the SQS developer guide, "Available CloudWatch metrics": namespace AWS/SQS, dimension QueueName, one minute.
+"""
+
+import logging
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from async_endpoint.emulator.backends import Backends
+from async_endpoint.scaling.metrics import MetricKey, MetricStore
+
+_NAMESPACE = "AWS/SQS"
+_METRICS = {
+    "ApproximateNumberOfMessages": "ApproximateNumberOfMessagesVisible",
+    "ApproximateNumberOfMessagesNotVisible": "ApproximateNumberOfMessagesNotVisible",
+    "ApproximateNumberOfMessagesDelayed": "ApproximateNumberOfMessagesDelayed",
+}
+
+logger = logging.getLogger(__name__)
+
+
+class QueueMetrics:
+    """Samples every queue of a region."""
+
+    def __init__(self, backends: Backends, store: MetricStore) -> None:
+        self._backends = backends
+        self._store = store
+
+    def sample(self, at: float) -> None:
+        """Record each queue's depths at the epoch second `at` on AWS's clock; a queue that is gone is passed over."""
+        sqs = self._backends.sqs
+        try:
+            urls = [url for page in sqs.get_paginator("list_queues").paginate() for url in page.get("QueueUrls", [])]
+        except (BotoCoreError, ClientError):
+            logger.exception("could not list the queues")
+            return
+        for url in urls:
+            try:
+                attributes = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["All"])["Attributes"]
+            except (BotoCoreError, ClientError):
+                continue
+            depths = {str(name): value for name, value in attributes.items()}
+            dimensions = {"QueueName": url.rpartition("/")[2]}
+            for attribute, metric in _METRICS.items():
+                self._store.put(MetricKey.of(_NAMESPACE, metric, dimensions), float(depths.get(attribute, 0)), at)

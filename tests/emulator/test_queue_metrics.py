@@ -1,0 +1,60 @@
+"""The depth of a queue reaches CloudWatch under the name and the dimension that an alarm on dead letters asks for."""
+
+import uuid
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from tests.emulator.conftest import SPEED, Running
+from tests.emulator.fakes import eventually
+
+
+@pytest.fixture
+def queue(running: Running) -> str:
+    """The name of a queue that holds two messages."""
+    name = f"queue-{uuid.uuid4().hex[:12]}"
+    sqs = running.client("sqs")
+    url = sqs.create_queue(QueueName=name)["QueueUrl"]
+    for text in ("first", "second"):
+        sqs.send_message(QueueUrl=url, MessageBody=text)
+    running.client("sagemaker").list_endpoints()  # time passes in regions whose SageMaker was called
+    return name
+
+
+def test_waiting_messages_are_counted_each_minute(running: Running, queue: str) -> None:
+    cloudwatch = running.client("cloudwatch")
+    began = datetime.fromtimestamp(running.local.began, UTC)
+
+    def depths() -> list[float]:
+        answer = cloudwatch.get_metric_statistics(
+            Namespace="AWS/SQS",
+            MetricName="ApproximateNumberOfMessagesVisible",
+            Dimensions=[{"Name": "QueueName", "Value": queue}],
+            StartTime=began,
+            EndTime=began + timedelta(hours=SPEED),
+            Period=60,
+            Statistics=["Maximum"],
+        )
+        return [point["Maximum"] for point in answer["Datapoints"]]
+
+    assert set(eventually(depths, "a minute of the metric")) == {2.0}
+
+
+def test_an_alarm_on_the_depth_of_one_queue_goes_to_alarm(running: Running, queue: str) -> None:
+    cloudwatch = running.client("cloudwatch")
+    cloudwatch.put_metric_alarm(
+        AlarmName=queue,
+        Namespace="AWS/SQS",
+        MetricName="ApproximateNumberOfMessagesVisible",
+        Dimensions=[{"Name": "QueueName", "Value": queue}],
+        Statistic="Maximum",
+        Period=60,
+        EvaluationPeriods=1,
+        Threshold=0,
+        ComparisonOperator="GreaterThanThreshold",
+    )
+
+    def state() -> bool:
+        return bool(cloudwatch.describe_alarms(AlarmNames=[queue])["MetricAlarms"][0]["StateValue"] == "ALARM")
+
+    eventually(state, "ALARM")
