@@ -12,7 +12,7 @@ export JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION := 1
 export JSII_SILENCE_WARNING_DEPRECATED_NODE_VERSION := 1
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: help demo test check synth diff setup requirements clean
+.PHONY: help demo test check synth diff destroy setup requirements clean
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -27,13 +27,19 @@ check: setup  ## linters, types and the rules of who may import whom
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy
-	@$(BIN)/lint-imports
+	@PYTHONPATH=lambda $(BIN)/lint-imports
 
 synth: .venv/.done node_modules/.done  ## the templates of a stage, without credentials (STAGE=dev)
 	@npx cdk synth --quiet -c stage=$(STAGE)
 
 diff: .venv/.done node_modules/.done  ## what a deploy of a stage would change (STAGE=dev)
 	@npx cdk diff --all -c stage=$(STAGE)
+
+# Last deployed, first destroyed. YES reaches the command through its environment.
+destroy: .venv/.done  ## delete the stacks of a stage and all that they hold, after asking (STAGE=dev, YES=1 does not ask)
+	@test -f 'config/$(STAGE).toml' || { echo 'There is no stage $(STAGE): config/$(STAGE).toml is missing.' >&2; exit 1; }
+	@$(BIN)/async-endpoint destroy $(foreach part,workflow endpoint foundation,async-endpoint-$(STAGE)-$(part)) \
+		--region "$$($(BIN)/python -c 'import sys, tomllib; print(tomllib.load(sys.stdin.buffer)["region"])' < 'config/$(STAGE).toml')"
 
 setup: requirements .venv/.done node_modules/.done  ## install everything; quick when it is there
 	@$(BIN)/async-endpoint local prepare > /dev/null

@@ -10,8 +10,10 @@ from model_artifacts.pack import ArchiveError
 from stacks.endpoint import EndpointStack
 from stacks.fields import SettingsError
 from stacks.foundation import FoundationStack
+from stacks.lambda_code import LambdaCodeError
 from stacks.rules import add_rules
 from stacks.settings import load_settings
+from stacks.workflow import WorkflowStack
 
 ROOT = Path(__file__).resolve().parent
 
@@ -25,6 +27,7 @@ def build_app(*, artifacts: Path = ROOT / "model_artifacts", outdir: Path | None
     settings = load_settings(ROOT / "config", app.node.try_get_context("stage") or "dev")
     foundation = FoundationStack(app, "Foundation", settings=settings)
     EndpointStack(app, "Endpoint", settings=settings, foundation=foundation, artifacts=artifacts)
+    WorkflowStack(app, "Workflow", settings=settings, foundation=foundation, sources=ROOT)
     add_rules(app)
     return app
 
@@ -32,5 +35,5 @@ def build_app(*, artifacts: Path = ROOT / "model_artifacts", outdir: Path | None
 if __name__ == "__main__":
     try:
         build_app().synth()
-    except (SettingsError, ArchiveError) as error:
+    except (SettingsError, ArchiveError, LambdaCodeError) as error:
         sys.exit(str(error))

@@ -25,9 +25,11 @@ from async_endpoint.emulator.containers.environment import prepare
 from async_endpoint.emulator.containers.errors import ContainerError
 from async_endpoint.emulator.local import LocalAws, LocalAwsError
 from async_endpoint.protocol import S3Location
+from samples import inbox
 from samples.deployment import ROOT, Cdk, Deployment, DeploymentError, synthesised_region
 
 RECEIPTS = ROOT / "samples" / "receipts"
+BY_CLIENT, BY_INBOX = "receipt-0[0-8]?.png", "receipt-09?.png"  # ninety, and ten
 RESULTS = ROOT / "demo-results"
 SHOWN = 10  # documents of the table
 POLL_SECONDS = 0.1
@@ -52,6 +54,40 @@ class Options:
     state_dir: Path
 
 
+@dataclass(frozen=True)
+class Reading:
+    """What became of the samples.
+
+    Attributes:
+        run: Those that the client sent.
+        by_inbox: Those that were put into the inbox.
+        seconds: For all of them.
+        woke: Seconds from the first request that the client had accepted to the first output object.
+    """
+
+    run: RunSummary
+    by_inbox: list[inbox.InboxResult]
+    seconds: float
+    woke: float
+
+    @property
+    def documents(self) -> int:
+        """How many there are."""
+        return len(self.run.jobs) + len(self.by_inbox)
+
+    @property
+    def completed(self) -> int:
+        """How many have an answer: by the client's own account, or by the jobs table's."""
+        return self.run.count(JobState.COMPLETED) + sum(result.completed for result in self.by_inbox)
+
+    def answers(self) -> Iterator[tuple[str, bytes | None]]:
+        """Each document's name with its answer, in the order of the names."""
+        for job in self.run.jobs:
+            yield Path(job.document).name, job.answer.body if job.answer else None
+        for result in self.by_inbox:
+            yield result.document, result.answer
+
+
 def main() -> None:
     """Run the demo; exit status 0 when every document completed."""
     try:
@@ -74,7 +110,7 @@ def demo(options: Options, console: Console) -> int:
         deployment = _deploy(cdk, local, console)
         with _step(console, "bring the endpoint to zero: no instance, no process of one"):
             deployment.sleep_at_zero(local)
-        summary, woke = _read(deployment, console, options.deadline)
+        reading = _read(deployment, console, options.deadline)
         if not options.keep:
             with _step(console, "cdk destroy"):
                 deployment.empty_buckets()
@@ -82,19 +118,18 @@ def demo(options: Options, console: Console) -> int:
     except BaseException:
         local.stop()
         raise
-    exact = _show(console, summary, woke)
+    exact = _show(console, reading)
     if options.keep:
         _say_how_to_look_around(console, local)
     else:
         local.stop()
-    completed = summary.count(JobState.COMPLETED)
+    documents, completed, woke = reading.documents, reading.completed, reading.woke
     console.print(
-        f"{len(summary.jobs)} documents, {completed} completed, {len(summary.jobs) - completed} failed, "
-        f"{exact} exact, {summary.seconds:.1f} s, "
-        f"woke from zero in {woke:.1f} s ({woke * options.speed:.0f} s on AWS's clock)",
+        f"{documents} documents, {completed} completed, {documents - completed} failed, {exact} exact, "
+        f"{reading.seconds:.1f} s, woke from zero in {woke:.1f} s ({woke * options.speed:.0f} s on AWS's clock)",
         soft_wrap=True,
     )
-    return 0 if summary.all_completed else 1
+    return 0 if completed == documents else 1
 
 
 def _deploy(cdk: Cdk, local: LocalAws, console: Console) -> Deployment:
@@ -111,14 +146,24 @@ def _deploy(cdk: Cdk, local: LocalAws, console: Console) -> Deployment:
     return Deployment.of(outputs)
 
 
-def _read(deployment: Deployment, console: Console, deadline: float) -> tuple[RunSummary, float]:
-    """Send every sample; returns the run and the seconds from the first accepted request to the first output object."""
+def _read(deployment: Deployment, console: Console, deadline: float) -> Reading:
+    """Put ten samples into the inbox, send ninety with the client, and wait for all."""
+    began = time.monotonic()
+    places = inbox.put(sorted(RECEIPTS.glob(BY_INBOX)), S3Location.parse_prefix(deployment.inbox))
     endpoint = AsyncEndpoint(deployment.endpoint, input_location=S3Location(deployment.inputs, "demo/"))
     progress = Bars(console) if console.is_terminal else Lines(console)
     first_output = _FirstOutput(deployment.outputs)
     first_output.start()
     try:
-        summary = run_folder(RECEIPTS, endpoint, RESULTS / "results.jsonl", timeout=deadline, progress=progress)
+        run = run_folder(
+            RECEIPTS,
+            endpoint,
+            RESULTS / "results.jsonl",
+            pattern=BY_CLIENT,
+            timeout=deadline,
+            progress=progress,
+        )
+        by_inbox = inbox.collect(places, deployment.jobs_table, deadline)
     except AsyncEndpointError as error:
         status, variant = deployment.describe()["EndpointStatus"], deployment.variant()
         raise DeploymentError(
@@ -127,8 +172,15 @@ def _read(deployment: Deployment, console: Console, deadline: float) -> tuple[Ru
         ) from error
     finally:
         first_output.stop()
-    submitted = min(job.submitted_at for job in summary.jobs)
-    return summary, (first_output.seen_at or time.monotonic()) - submitted
+    ended = time.monotonic()
+    inbox.append_to(RESULTS / "results.jsonl", by_inbox)
+    console.print(
+        f"{sum(result.completed for result in by_inbox)} of {len(by_inbox)} documents of the inbox are COMPLETED in "
+        f"the table {deployment.jobs_table}",
+        soft_wrap=True,
+    )
+    accepted = min(job.submitted_at for job in run.jobs)
+    return Reading(run, by_inbox, ended - began, (first_output.seen_at or ended) - accepted)
 
 
 class _FirstOutput(threading.Thread):
@@ -154,7 +206,7 @@ class _FirstOutput(threading.Thread):
         self.join()
 
 
-def _show(console: Console, summary: RunSummary, woke: float) -> int:
+def _show(console: Console, reading: Reading) -> int:
     """Print the first documents beside their answers, and the summary; returns how many were read exactly."""
     expected = {
         row.pop("file"): row
@@ -162,19 +214,20 @@ def _show(console: Console, summary: RunSummary, woke: float) -> int:
     }
     table = Table("document", "on the receipt", "answer", "exact")
     exact = 0
-    for number, job in enumerate(summary.jobs):
-        on_receipt = expected[Path(job.document).name]
-        read = job.answer.json()["predictions"][0] if job.answer else {"error": str(job.error)}
+    for number, (document, answer) in enumerate(reading.answers()):
+        on_receipt = expected[document]
+        read = json.loads(answer)["predictions"][0] if answer else {"error": "no answer"}
         matches = read == on_receipt
         exact += matches
         if number < SHOWN:
             cells = (" · ".join(map(str, fields.values())) for fields in (on_receipt, read))
-            table.add_row(Path(job.document).name, *cells, "yes" if matches else "no")
+            table.add_row(document, *cells, "yes" if matches else "no")
     console.print(table)
-    serving = summary.seconds - woke
+    serving = reading.seconds - reading.woke
     console.print(
-        f"{summary}: {woke:.1f} s until the first answer, then {serving:.1f} s, "
-        f"{serving / len(summary.jobs):.2f} s a document. Each full answer is in {RESULTS.name}/results.jsonl.",
+        f"{reading.documents} documents in {reading.seconds:.1f} s: {reading.woke:.1f} s until the first answer, then "
+        f"{serving:.1f} s, {serving / reading.documents:.2f} s a document. "
+        f"Each full answer is in {RESULTS.name}/results.jsonl.",
         soft_wrap=True,
     )
     return exact

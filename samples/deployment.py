@@ -96,6 +96,8 @@ class Deployment:
         outputs: The output bucket.
         success_topic: ARN.
         error_topic: ARN.
+        jobs_table: The table that says what became of each document.
+        inbox: Where documents are put to be read, as an `s3://` prefix.
     """
 
     endpoint: str
@@ -103,12 +105,14 @@ class Deployment:
     outputs: str
     success_topic: str
     error_topic: str
+    jobs_table: str
+    inbox: str
 
     @classmethod
     def of(cls, outputs: Mapping[str, str]) -> "Deployment":
         """Read it from the stacks' outputs."""
         names = ("EndpointName", "InputBucketName", "OutputBucketName", "SuccessTopicArn", "ErrorTopicArn")
-        return cls(*(outputs[name] for name in names))
+        return cls(*(outputs[name] for name in (*names, "JobsTableName", "InboxLocation")))
 
     def describe(self) -> "DescribeEndpointOutputTypeDef":
         """The endpoint as DescribeEndpoint has it."""

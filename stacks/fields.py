@@ -83,6 +83,10 @@ class Tags:
 
 
 YES_OR_NO = OneOf((True, False))
+LOG_RETENTION = OneOf(
+    (1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288, 3653),
+    "the periods that CloudWatch Logs knows",
+)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -10,14 +10,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Self
 
-from stacks.fields import YES_OR_NO, OneOf, Section, SettingsError, Tags, Text, WholeNumber, listing
+from stacks.fields import LOG_RETENTION, YES_OR_NO, OneOf, Section, SettingsError, Tags, Text, WholeNumber, listing
 from stacks.instance_types import Device, device_of
 from stacks.serving_images import FRAMEWORK_VERSIONS, ServingImage, serving_image
+from stacks.workflow_settings import WorkflowSettings
 
 _ONE_GIGABYTE = 1_073_741_824
-_LOG_RETENTION_DAYS = (
-    1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288, 3653,
-)  # fmt: skip
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -57,7 +55,7 @@ class EndpointSettings(Section):
     startup_health_check_timeout_seconds: Annotated[int, WholeNumber(60, 3600)] = 600
     request_ttl_seconds: Annotated[int, WholeNumber(60, 21_600, "how long a request may wait in the queue")] = 21_600
     invocation_timeout_seconds: Annotated[int, WholeNumber(1, 3600, "how long one request may be worked on")] = 900
-    log_retention_days: Annotated[int, OneOf(_LOG_RETENTION_DAYS, "the periods that CloudWatch Logs knows")] = 30
+    log_retention_days: Annotated[int, LOG_RETENTION] = 30
 
     def __post_init__(self) -> None:
         """Checks the fields, and that image and instance type agree on the processor."""
@@ -118,6 +116,7 @@ class StageSettings(Section):
     endpoint: EndpointSettings
     serving: ServingSettings = field(default_factory=ServingSettings)
     scaling: ScalingSettings = field(default_factory=ScalingSettings)
+    workflow: WorkflowSettings = field(default_factory=WorkflowSettings)
 
     def __post_init__(self) -> None:
         """Checks the fields, that the region has the image, and that the first instances are within the range."""
@@ -141,7 +140,9 @@ class StageSettings(Section):
     @classmethod
     def read(cls, table: Mapping[str, Any]) -> Self:
         """Makes the settings from a whole file's tables, the stage's name among them."""
-        sections: tuple[type[Section], ...] = (DataSettings, EndpointSettings, ServingSettings, ScalingSettings)
+        sections: tuple[type[Section], ...] = (
+            DataSettings, EndpointSettings, ServingSettings, ScalingSettings, WorkflowSettings,
+        )  # fmt: skip
         made = dict(table)
         for section in sections:
             rows = table.get(section.table, {})

@@ -100,15 +100,15 @@ def stage(serving: ServingEnvironment, tmp_path_factory: pytest.TempPathFactory)
         with pytest.MonkeyPatch.context() as environment:
             for name, value in local.environment(region).items():
                 environment.setenv(name, value)
-            yield Stage(local, cdk, deployment, _listen(deployment))
+            yield Stage(local, cdk, deployment, listen(deployment, "heard"))
     finally:
         local.stop()
 
 
-def _listen(deployment: Deployment) -> str:
-    """Subscribe a queue to both topics."""
+def listen(deployment: Deployment, name: str) -> str:
+    """Subscribe a new queue to both topics; returns its URL."""
     sqs, sns = boto3.client("sqs"), boto3.client("sns")
-    url = sqs.create_queue(QueueName="heard")["QueueUrl"]
+    url = sqs.create_queue(QueueName=name)["QueueUrl"]
     arn = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
     for topic in (deployment.success_topic, deployment.error_topic):
         sns.subscribe(TopicArn=topic, Protocol="sqs", Endpoint=arn)

@@ -1,9 +1,11 @@
 """A local AWS that is killed the hard way leaves nothing behind."""
 
+import io
 import os
 import signal
 import socket
 import time
+import zipfile
 from pathlib import Path
 
 import boto3
@@ -30,8 +32,11 @@ def test_after_kill_9_no_process_and_no_port_is_left(
         monkeypatch.setenv(name, value)
     try:
         _serve(tmp_path)
+        _run_a_function()
         family = psutil.Process(local.pid).children(recursive=True)
         names = {process.name() for process in family}
+        # A zombie, such as `torchserve --start` leaves behind in its toolkit, has no command line.
+        commands = [" ".join(process.cmdline()) for process in family if process.status() != psutil.STATUS_ZOMBIE]
         ports = {
             connection.laddr.port
             for process in [psutil.Process(local.pid), *family]
@@ -39,6 +44,7 @@ def test_after_kill_9_no_process_and_no_port_is_left(
             if connection.status == psutil.CONN_LISTEN
         }
         assert "java" in names
+        assert any("lambda" in command.lower() for command in commands), commands
         assert len(ports) > 1
 
         os.kill(local.pid, signal.SIGKILL)
@@ -49,6 +55,22 @@ def test_after_kill_9_no_process_and_no_port_is_left(
         assert LocalAws.find(tmp_path / "local-aws") is None
     finally:
         local.stop()
+
+
+def _run_a_function() -> None:
+    """Make a Lambda function and invoke it, so that a worker of it waits for the next event."""
+    code = io.BytesIO()
+    with zipfile.ZipFile(code, "w") as archive:
+        archive.writestr("index.py", "def handler(event, context):\n    return event\n")
+    functions = boto3.client("lambda")
+    functions.create_function(
+        FunctionName="function",
+        Runtime="python3.14",
+        Role="arn:aws:iam::000000000000:role/function",
+        Handler="index.handler",
+        Code={"ZipFile": code.getvalue()},
+    )
+    assert functions.invoke(FunctionName="function", Payload=b'{"a": 1}')["Payload"].read() == b'{"a": 1}'
 
 
 def _serve(folder: Path) -> None:

@@ -1,4 +1,4 @@
-"""Both stages' templates, made once, from the real settings and cdk.json and from small artifacts of the tests' own."""
+"""The stages' templates, made once, from the real settings and cdk.json and from small artifacts of the tests' own."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -44,3 +44,8 @@ def foundation(stacks_of: Callable[[str], dict[str, Template]]) -> Template:
 @pytest.fixture(scope="session")
 def endpoint(stacks_of: Callable[[str], dict[str, Template]]) -> Template:
     return stacks_of("dev")["Endpoint"]
+
+
+@pytest.fixture(scope="session")
+def workflow(stacks_of: Callable[[str], dict[str, Template]]) -> Template:
+    return stacks_of("dev")["Workflow"]

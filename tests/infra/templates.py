@@ -25,11 +25,12 @@ def of_foundation(output: str) -> JsonObject:
 
 INPUT = of_foundation("FnGetAttDocumentsInput5105A6EAArnEE455B18")
 OUTPUT = of_foundation("FnGetAttDocumentsOutput5AB822FAArn7B2F6DBD")
+JOBS = of_foundation("FnGetAttJobsTable10C8EDF6Arn82E7C013")
 
 
-def below(bucket: JsonObject, keys: str) -> JsonObject:
-    """The ARN of objects in a bucket."""
-    return {"Fn::Join": ["", [bucket, keys]]}
+def below(whole: JsonObject, part: str) -> JsonObject:
+    """The ARN of objects in a bucket, or of an index of a table."""
+    return {"Fn::Join": ["", [whole, part]]}
 
 
 def write_artifacts(folder: Path) -> Path:
@@ -53,14 +54,15 @@ def properties(template: Template, resource_type: str) -> JsonObject:
     return found
 
 
+def id_of(template: Template, resource_type: str, logical_id_prefix: str) -> str:
+    """The logical id that begins so, of the one such resource of a type."""
+    (logical_id,) = (each for each in template.find_resources(resource_type) if each.startswith(logical_id_prefix))
+    return logical_id
+
+
 def by_id_prefix(template: Template, resource_type: str, logical_id_prefix: str) -> JsonObject:
     """The resource whose logical id begins so."""
-    ((_, definition),) = (
-        (logical_id, each)
-        for logical_id, each in template.find_resources(resource_type).items()
-        if logical_id.startswith(logical_id_prefix)
-    )
-    return dict(definition)
+    return dict(template.find_resources(resource_type)[id_of(template, resource_type, logical_id_prefix)])
 
 
 def waits_for(template: Template, logical_id: str) -> set[str]:

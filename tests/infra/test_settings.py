@@ -30,7 +30,7 @@ def test_every_field_stands_in_every_stage_file() -> None:
     for path in CONFIG.glob("*.toml"):
         table = tomllib.loads(path.read_text(encoding="utf-8"))
         made = load_settings(CONFIG, path.stem)
-        for section in (made.data, made.endpoint, made.serving, made.scaling):
+        for section in (made.data, made.endpoint, made.serving, made.scaling, made.workflow):
             assert table[section.table].keys() == vars(section).keys(), path.name
 
 
@@ -83,6 +83,13 @@ def test_only_the_endpoint_and_the_stage_need_to_be_named() -> None:
         ("scaling__scale_out_cooldown_seconds", -1, "a whole number from 0 to 86400"),
         ("scaling__scale_in_cooldown_seconds", "300", "a whole number from 0 to 86400"),
         ("scaling__wake_cooldown_seconds", 86_401, "a whole number from 0 to 86400"),
+        ("workflow__job_retention_days", 0, "a whole number from 1 to 3650"),
+        ("workflow__max_attempts", 0, "a whole number from 1 to 1000"),
+        ("workflow__batch_size", 11, "a whole number from 1 to 10"),
+        ("workflow__max_concurrency", 1, "a whole number from 2 to 1000"),
+        ("workflow__timeout_seconds", 901, "a whole number from 3 to 900"),
+        ("workflow__memory_mb", 127, "a whole number from 128 to 10240"),
+        ("workflow__log_retention_days", 31, "one of 1, 3, 5, 7, 14, 30"),
     ],
 )
 def test_a_value_out_of_range_is_named_with_its_field_and_what_is_allowed(
@@ -116,6 +123,10 @@ def test_a_value_out_of_range_is_named_with_its_field_and_what_is_allowed(
             "min_instances is 3 and scaling.max_instances 2; .* lower min_instances or raise",
         ),
         ({"endpoint__initial_instance_count": 3}, "initial_instance_count is 3 and scaling.max_instances 2; .* lower"),
+        (
+            {"workflow__max_attempts": 97, "workflow__timeout_seconds": 900},
+            "max_attempts is 97 and workflow.timeout_seconds 900; .* may take 6 days, and would take 6.1: lower the",
+        ),
         ({"region": "mx-central-1"}, 'region is "mx-central-1"; AWS publishes no PyTorch serving image there: choose'),
         ({"region": "eu-west-9"}, 'region is "eu-west-9"; AWS publishes no PyTorch serving image there: choose'),
         ({"endpoint__max_concurent_invocations": 4}, "no setting; .* endpoint.max_concurrent_invocations"),

@@ -31,7 +31,7 @@ class JsonSnapshot(SingleFileSnapshotExtension):
 
 
 @pytest.mark.parametrize("stage", ["dev", "prod"])
-@pytest.mark.parametrize("stack", ["Foundation", "Endpoint"])
+@pytest.mark.parametrize("stack", ["Foundation", "Endpoint", "Workflow"])
 def test_nothing_changes_unseen(
     stacks_of: Callable[[str], dict[str, Template]], stack: str, stage: str, snapshot: SnapshotAssertion
 ) -> None:
@@ -40,7 +40,7 @@ def test_nothing_changes_unseen(
 
 
 def test_the_logical_ids_of_what_holds_data_stay(stacks_of: Callable[[str], dict[str, Template]]) -> None:
-    """Another id is another bucket: CloudFormation would replace it."""
+    """Another id is another bucket or table: CloudFormation would replace it."""
     foundation = stacks_of("prod")["Foundation"]
     assert set(foundation.find_resources("AWS::S3::Bucket")) == {
         "DocumentsAccessLogsE0128BD5",
@@ -51,6 +51,7 @@ def test_the_logical_ids_of_what_holds_data_stay(stacks_of: Callable[[str], dict
         "NotificationsSuccess81EF3C92",
         "NotificationsErrorBEDE5C08",
     }
+    assert set(foundation.find_resources("AWS::DynamoDB::Table")) == {"JobsTable10C8EDF6"}
 
 
 @pytest.mark.parametrize("stage", ["dev", "prod"])
@@ -86,11 +87,19 @@ def test_stacks_carry_their_stage(artifacts: Path, tmp_path: Path, stage: str, p
     assert [each.stack_name for each in stacks] == [
         f"async-endpoint-{stage}-foundation",
         f"async-endpoint-{stage}-endpoint",
+        f"async-endpoint-{stage}-workflow",
     ]
     for stack in stacks:
         assert stack.tags == {"application": "async-endpoint", "stage": stage}
         assert bool(stack.termination_protection) is protected
         assert stack.environment.region == "ap-northeast-1"
+
+
+def test_endpoint_and_workflow_wait_for_the_foundation_and_not_for_each_other(artifacts: Path, tmp_path: Path) -> None:
+    assembly = build_app(artifacts=artifacts, outdir=tmp_path).synth()
+    ids = {each.id for each in assembly.stacks}
+    waits = {each.id: {other.id for other in each.dependencies} & ids for each in assembly.stacks}
+    assert waits == {"Foundation": set(), "Endpoint": {"Foundation"}, "Workflow": {"Foundation"}}
 
 
 def test_the_archive_is_packed_when_it_is_published(artifacts: Path, tmp_path: Path) -> None:
@@ -104,7 +113,7 @@ def test_the_archive_is_packed_when_it_is_published(artifacts: Path, tmp_path: P
     assert options == ["--folder", str(artifacts), "--expect", digest]
     (place,) = manifest["files"][key]["destinations"].values()
     assert place["objectKey"] == key
-    assert not list(tmp_path.glob("asset.*")), "nothing is copied into cdk.out"
+    assert not list(tmp_path.rglob("model.pth")), "nothing of it is copied into cdk.out"
 
 
 @pytest.mark.parametrize("stage", ["dev", "prod"])

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.infra.templates import ROOT
+from tests.infra.templates import ROOT, write_artifacts
 
 SYNTH = """
 import sys
@@ -107,13 +107,27 @@ def test_a_wrong_setting_ends_the_app_with_one_sentence(tmp_path: Path) -> None:
     )
 
 
-def test_a_missing_model_ends_the_app_with_one_sentence(tmp_path: Path) -> None:
+@pytest.fixture
+def alone(tmp_path: Path) -> Path:
+    """A folder with the app, and with nothing of what it deploys."""
     for name in ("app.py", "cdk.json", "model_artifacts/__init__.py", "model_artifacts/pack.py"):
         (tmp_path / name).parent.mkdir(exist_ok=True)
         shutil.copy(ROOT / name, tmp_path / name)
     for name in ("config", "stacks"):
         shutil.copytree(ROOT / name, tmp_path / name)
-    done = start([str(tmp_path / "app.py")], tmp_path)
+    return tmp_path
+
+
+def test_a_missing_model_ends_the_app_with_one_sentence(alone: Path) -> None:
+    done = start([str(alone / "app.py")], alone)
     assert done.returncode == 1
     assert "Traceback" not in done.stderr
     assert "my_model/model.pth is missing; put the trained model there" in done.stderr.splitlines()[-1]
+
+
+def test_a_missing_function_ends_the_app_with_one_sentence(alone: Path) -> None:
+    write_artifacts(alone / "model_artifacts")
+    done = start([str(alone / "app.py")], alone)
+    assert done.returncode == 1
+    assert "Traceback" not in done.stderr
+    assert "lambda/submit/handler.py is missing; function submit cannot be put together" in done.stderr.splitlines()[-1]

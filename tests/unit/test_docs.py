@@ -19,12 +19,15 @@ from aws_cdk import CfnOutput
 from async_endpoint.cli import main
 from stacks.fields import Section, WholeNumber
 from stacks.settings import DataSettings, EndpointSettings, ScalingSettings, ServingSettings, StageSettings
+from stacks.workflow_settings import WorkflowSettings
 from tests.infra.templates import write_artifacts
 
 ROOT = Path(__file__).resolve().parents[2]
 DOCS = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md"), *(ROOT / "samples").rglob("*.md")])
+# Where the tables of commands and their options are.
+COMMAND_DOCS = ("docs/client.md", "docs/local-aws.md", "docs/operations.md")
 
-SECTIONS = (DataSettings, EndpointSettings, ServingSettings, ScalingSettings)
+SECTIONS = (DataSettings, EndpointSettings, ServingSettings, ScalingSettings, WorkflowSettings)
 # What is no setting of the file: its name, and the tables themselves.
 NO_SETTINGS = {"stage", *(section.table for section in SECTIONS)}
 
@@ -82,7 +85,7 @@ def documented_commands() -> dict[str, tuple[str, list[str]]]:
     """What one types → the file that documents it and the options that its row names."""
     return {
         command: (name, re.findall(r"`(--[a-z-]+)`", cells[-1]))
-        for name in ("docs/client.md", "docs/local-aws.md")
+        for name in COMMAND_DOCS
         for command, cells in rows_of(name, "async-endpoint [a-z ]+").items()
     }
 
@@ -113,7 +116,7 @@ def test_every_option_of_a_command_is_documented_and_no_other(name: str, command
     assert options <= rows_of(file, "--[a-z-]+").keys()
 
 
-@pytest.mark.parametrize("name", ["docs/client.md", "docs/local-aws.md"])
+@pytest.mark.parametrize("name", COMMAND_DOCS)
 def test_no_option_is_documented_that_no_command_has(name: str) -> None:
     used = {option for file, options in documented_commands().values() if file == name for option in options}
     assert rows_of(name, "--[a-z-]+").keys() == used

@@ -3,6 +3,8 @@
 import click
 
 from async_endpoint.cli.batch import FolderError, RunInterrupted, RunSummary, run_folder
+from async_endpoint.cli.destroy import destroy
+from async_endpoint.cli.jobs import jobs, status
 from async_endpoint.cli.run import run
 
 __all__ = ["FolderError", "RunInterrupted", "RunSummary", "main", "run_folder"]
@@ -33,4 +35,7 @@ def _local() -> click.Command:
 
 
 main.add_command(run)
+main.add_command(status)
+main.add_command(jobs)
+main.add_command(destroy)
 main.add_command(_local())

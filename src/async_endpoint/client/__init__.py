@@ -8,6 +8,9 @@ print(job.result(timeout=600).json())
 jobs = endpoint.submit_many(Path("receipts").glob("*.png"))
 for job in endpoint.as_completed(jobs):
     print(job.document, job.error or job.answer.json())
+
+records = JobRecords.of_session("my-jobs-table")
+print(records.get("s3://my-inputs/inbox/receipt.png").state)
 ```
 """
 
@@ -21,11 +24,14 @@ from async_endpoint.client.errors import (
     InvalidRequest,
     JobExpired,
     JobFailed,
+    JobNotFound,
+    RecordsError,
     ResultTimeout,
     StorageError,
     SubmitError,
     Throttled,
 )
+from async_endpoint.client.job_records import JobRecords
 from async_endpoint.client.jobs import Answer, Job, JobState
 from async_endpoint.client.memory import InMemoryTransport, ModelError
 from async_endpoint.client.transport import Acceptance, ListingPage, Payload, StoredObject, Transport
@@ -43,11 +49,14 @@ __all__ = [
     "Job",
     "JobExpired",
     "JobFailed",
+    "JobNotFound",
+    "JobRecords",
     "JobState",
     "ListingPage",
     "ModelError",
     "Payload",
     "PollInterval",
+    "RecordsError",
     "ResultTimeout",
     "StorageError",
     "StoredObject",

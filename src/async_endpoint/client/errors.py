@@ -7,6 +7,8 @@ AsyncEndpointError
 │   ├── EndpointNotFound   no endpoint of this name in this account and region
 │   └── Throttled          too many calls, and still so after the retries
 ├── StorageError           S3 refused to list or to hand over a result; the job itself goes on
+├── RecordsError           the jobs table could not be read
+├── JobNotFound            the jobs table has no such job
 ├── JobFailed              the job ended without an answer; `.reason` says why
 ├── JobExpired             the job's deadline passed without an answer
 └── ResultTimeout          the caller's own timeout passed; the job is not lost
@@ -44,6 +46,14 @@ class Throttled(SubmitError):
 
 class StorageError(AsyncEndpointError):
     """S3 refused to list or to hand over results. The jobs go on; collect them again once the cause is gone."""
+
+
+class RecordsError(AsyncEndpointError):
+    """The jobs table could not be read."""
+
+
+class JobNotFound(AsyncEndpointError, LookupError):
+    """The jobs table has no such job: it was never seen, or was forgotten when its time had passed."""
 
 
 class JobFailed(AsyncEndpointError):

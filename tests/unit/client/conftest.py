@@ -1,21 +1,14 @@
-"""What the client's tests stand on: a clock that obeys, S3 over HTTP, and an endpoint over HTTP."""
+"""What the client's tests stand on: a clock that obeys, and an endpoint over HTTP."""
 
-import asyncio
 import json
-import socket
 import threading
 import uuid
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from email.utils import formatdate
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
-import boto3
 import pytest
-from botocore.config import Config
-from hypercorn.asyncio import serve
-from hypercorn.config import Config as ServerConfig
 from mypy_boto3_s3.client import S3Client
 
 from async_endpoint.client import AsyncEndpoint, InMemoryTransport, ModelError
@@ -67,72 +60,6 @@ def make_endpoint(clock: Clock) -> Callable[..., tuple[AsyncEndpoint, InMemoryTr
         return endpoint, transport
 
     return make
-
-
-@pytest.fixture(scope="session")
-def aws_url() -> Iterator[str]:
-    """The URL of an S3 that speaks HTTP, on the loopback only."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    with pytest.MonkeyPatch.context() as environment:
-        for name, value in {"GATEWAY_PORT": str(port), "BIND_HOST": "127.0.0.1", "MINISTACK_HOST": "localhost"}.items():
-            environment.setenv(name, value)
-        # ministack reads these variables when it is imported.
-        import ministack.app  # noqa: PLC0415
-
-        with _served(ministack.app.app, port):
-            yield f"http://localhost:{port}"
-
-
-@contextmanager
-def _served(app: Any, port: int) -> Iterator[None]:  # noqa: ANN401  # ministack has no types
-    """Serve the application from a thread, on the loopback."""
-    config = ServerConfig()
-    config.bind = [f"127.0.0.1:{port}"]
-    config.loglevel = "WARNING"
-    loop, stop = asyncio.new_event_loop(), asyncio.Event()
-    thread = threading.Thread(target=lambda: loop.run_until_complete(serve(app, config, shutdown_trigger=stop.wait)))
-    thread.start()
-    _wait_for(port)
-    yield
-    loop.call_soon_threadsafe(stop.set)
-    thread.join(timeout=10)
-    loop.close()
-
-
-def _wait_for(port: int) -> None:
-    for _ in range(200):
-        try:
-            socket.create_connection(("127.0.0.1", port), timeout=0.1).close()
-        except OSError:
-            threading.Event().wait(0.05)
-        else:
-            return
-    pytest.fail(f"nothing listens on port {port}")
-
-
-@pytest.fixture
-def session() -> boto3.Session:
-    return boto3.Session(
-        aws_access_key_id="test",
-        aws_secret_access_key="test",  # noqa: S106  # a local S3 takes any
-        region_name="ap-northeast-1",
-    )
-
-
-@pytest.fixture
-def s3(aws_url: str, session: boto3.Session) -> Iterator[S3Client]:
-    client = session.client("s3", endpoint_url=aws_url, config=Config(max_pool_connections=64))
-    yield client
-    client.close()
-
-
-@pytest.fixture
-def bucket(s3: S3Client) -> str:
-    name = f"test-{uuid.uuid4().hex}"
-    s3.create_bucket(Bucket=name, CreateBucketConfiguration={"LocationConstraint": "ap-northeast-1"})
-    return name
 
 
 class EndpointServer(ThreadingHTTPServer):

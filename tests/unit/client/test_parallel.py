@@ -30,7 +30,7 @@ def test_after_an_error_nothing_new_begins() -> None:
         begun.append(number)
         if number == 0:
             raise ValueError("no")
-        never.wait(timeout=0.5)  # the workers are busy while the consumer learns of the error
+        never.wait(timeout=2)  # the workers are busy while the consumer learns of the error
         return number
 
     with pytest.raises(ValueError, match="no"):

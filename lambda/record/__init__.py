@@ -1,0 +1,1 @@
+"""Records how each job ended, from the notifications of SageMaker."""

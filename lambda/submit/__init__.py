@@ -1,0 +1,1 @@
+"""Submits each document that is put into the inbox to the endpoint, once."""

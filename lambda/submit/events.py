@@ -1,0 +1,95 @@
+"""EventBridge's event of a new object, as it comes out of the intake queue."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+
+class NotAnUpload(ValueError):  # noqa: N818  # reads as what the message is
+    """A message that is no event of a new object; one sentence that says what it is instead."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ObjectCreated:
+    """`Object Created` of Amazon S3.
+
+    Source: https://docs.aws.amazon.com/AmazonS3/latest/userguide/ev-events.html
+
+    Attributes:
+        bucket: The bucket's name.
+        key: The object's key as S3 stores it. EventBridge does not URL-encode it, S3's own messages to SQS do.
+        size: In bytes.
+        etag: Without quotes.
+        version_id: None where the bucket keeps no versions, or the event does not tell.
+        region: The bucket's region.
+        at: When it happened.
+    """
+
+    bucket: str
+    key: str
+    size: int
+    etag: str
+    version_id: str | None
+    region: str
+    at: datetime
+
+    @classmethod
+    def parse(cls, message: str) -> ObjectCreated:
+        """Read a message's body.
+
+        Raises:
+            NotAnUpload: It is something else.
+        """
+        event = _json_object(message)
+        if event.get("source") != "aws.s3" or event.get("detail-type") != "Object Created":
+            raise NotAnUpload(f"The message is no event of a new object but {_what_it_is(event)}; it is kept.")
+        try:
+            return cls._of(event)
+        except (KeyError, TypeError, ValueError) as error:
+            raise NotAnUpload(
+                f"The event {event.get('id')!r} of a new object cannot be read ({type(error).__name__}: {error}): "
+                "bucket, key, size, etag, region and time are needed; it is kept."
+            ) from error
+
+    @classmethod
+    def _of(cls, event: dict[str, Any]) -> ObjectCreated:
+        created = event["detail"]["object"]
+        moment = datetime.fromisoformat(event["time"])
+        return cls(
+            bucket=_text(event["detail"]["bucket"]["name"]),
+            key=_text(created["key"]),
+            size=int(created["size"]),
+            etag=_text(created["etag"]),
+            version_id=created.get("version-id"),
+            region=_text(event["region"]),
+            at=moment if moment.tzinfo else moment.replace(tzinfo=UTC),
+        )
+
+
+def _json_object(message: str) -> dict[str, Any]:
+    try:
+        event = json.loads(message)
+    except (ValueError, RecursionError) as error:
+        raise NotAnUpload(f"The message is not JSON ({error}): it begins {message[:60]!r}; it is kept.") from error
+    if not isinstance(event, dict):
+        raise NotAnUpload(f"The message is a JSON {type(event).__name__}, not an object; it is kept.")
+    return event
+
+
+def _text(value: object) -> str:
+    if not isinstance(value, str) or not value:
+        raise TypeError(f"{value!r} is not a text")
+    return value
+
+
+def _what_it_is(event: dict[str, Any]) -> str:
+    if event.get("Event") == "s3:TestEvent" or "Records" in event:
+        return "S3's own message to SQS, whose keys are URL-encoded: let the bucket send to EventBridge"
+    if "Type" in event and "Message" in event:
+        return "a message of SNS"
+    if "source" in event or "detail-type" in event:
+        return f"{event.get('detail-type')!r} of {event.get('source')!r}"
+    return f"an object with the members {', '.join(sorted(event)) or 'none'}"

@@ -1,0 +1,98 @@
+"""What tests of several parts stand on: S3 and DynamoDB over HTTP, in a thread of the test's own process."""
+
+import asyncio
+import socket
+import threading
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import boto3
+import pytest
+from botocore.config import Config
+from hypercorn.asyncio import serve
+from hypercorn.config import Config as ServerConfig
+from mypy_boto3_dynamodb.service_resource import Table
+from mypy_boto3_s3.client import S3Client
+
+from async_endpoint.protocol import JOBS_PARTITION_KEY
+
+
+@pytest.fixture(scope="session")
+def aws_url() -> Iterator[str]:
+    """The URL of an AWS that speaks HTTP, on the loopback only."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    with pytest.MonkeyPatch.context() as environment:
+        for name, value in {"GATEWAY_PORT": str(port), "BIND_HOST": "127.0.0.1", "MINISTACK_HOST": "localhost"}.items():
+            environment.setenv(name, value)
+        # ministack reads these variables when it is imported.
+        import ministack.app  # noqa: PLC0415
+
+        with _served(ministack.app.app, port):
+            yield f"http://localhost:{port}"
+
+
+@contextmanager
+def _served(app: Any, port: int) -> Iterator[None]:  # noqa: ANN401  # ministack has no types
+    """Serve the application from a thread, on the loopback."""
+    config = ServerConfig()
+    config.bind = [f"127.0.0.1:{port}"]
+    config.loglevel = "WARNING"
+    loop, stop = asyncio.new_event_loop(), asyncio.Event()
+    thread = threading.Thread(target=lambda: loop.run_until_complete(serve(app, config, shutdown_trigger=stop.wait)))
+    thread.start()
+    _wait_for(port)
+    yield
+    loop.call_soon_threadsafe(stop.set)
+    thread.join(timeout=10)
+    loop.close()
+
+
+def _wait_for(port: int) -> None:
+    for _ in range(200):
+        try:
+            socket.create_connection(("127.0.0.1", port), timeout=0.1).close()
+        except OSError:
+            threading.Event().wait(0.05)
+        else:
+            return
+    pytest.fail(f"nothing listens on port {port}")
+
+
+@pytest.fixture
+def session() -> boto3.Session:
+    return boto3.Session(
+        aws_access_key_id="test",
+        aws_secret_access_key="test",  # noqa: S106  # a local S3 takes any
+        region_name="ap-northeast-1",
+    )
+
+
+@pytest.fixture
+def s3(aws_url: str, session: boto3.Session) -> Iterator[S3Client]:
+    client = session.client("s3", endpoint_url=aws_url, config=Config(max_pool_connections=64))
+    yield client
+    client.close()
+
+
+@pytest.fixture
+def bucket(s3: S3Client) -> str:
+    name = f"test-{uuid.uuid4().hex}"
+    s3.create_bucket(Bucket=name, CreateBucketConfiguration={"LocationConstraint": "ap-northeast-1"})
+    return name
+
+
+@pytest.fixture
+def jobs_table(aws_url: str, session: boto3.Session) -> Iterator[Table]:
+    """An empty jobs table, as far as writing goes."""
+    resource = session.resource("dynamodb", endpoint_url=aws_url, config=Config(max_pool_connections=64))
+    yield resource.create_table(
+        TableName=f"jobs-{uuid.uuid4().hex}",
+        KeySchema=[{"AttributeName": JOBS_PARTITION_KEY, "KeyType": "HASH"}],
+        AttributeDefinitions=[{"AttributeName": JOBS_PARTITION_KEY, "AttributeType": "S"}],
+        BillingMode="PAY_PER_REQUEST",
+    )
+    resource.meta.client.close()

@@ -1,0 +1,171 @@
+"""A document that is put into the inbox ends in exactly one state in the jobs table, whatever it is called or holds."""
+
+import json
+import re
+import uuid
+from typing import Any
+
+import boto3
+import pytest
+
+from async_endpoint.client import JobNotFound, JobRecords
+from async_endpoint.protocol import JobRecord, JobState, S3Location, job_id, parse
+from tests.end_to_end.conftest import Stage, listen, wait_for
+
+pytestmark = [pytest.mark.end_to_end, pytest.mark.serving]
+
+Receipts = list[tuple[bytes, dict[str, str]]]
+END_SECONDS = 120.0  # a cold start included
+
+
+def put(stage: Stage, key: str, body: bytes) -> S3Location:
+    boto3.client("s3").put_object(Bucket=stage.deployment.inputs, Key=key, Body=body)
+    return S3Location(stage.deployment.inputs, key)
+
+
+def end_of(stage: Stage, job: str | S3Location) -> JobRecord:
+    """Wait until the table shows how a job ended."""
+    records = JobRecords.of_session(stage.deployment.jobs_table)
+
+    def ended() -> JobRecord | None:
+        try:
+            record = records.get(job)
+        except JobNotFound:
+            return None
+        return record if record.state.is_final else None
+
+    return wait_for(ended, END_SECONDS, f"the end of {job}")
+
+
+def queue_url(kind: str) -> str:
+    """The one queue of the deployed stage whose name holds these letters."""
+    (url,) = (url for url in boto3.client("sqs").list_queues()["QueueUrls"] if kind in url)
+    return url
+
+
+def depth(kind: str) -> int:
+    """How many messages a queue holds, those that are being worked on included."""
+    names: Any = ["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"]
+    found = boto3.client("sqs").get_queue_attributes(QueueUrl=queue_url(kind), AttributeNames=names)["Attributes"]
+    return sum(map(int, found.values()))
+
+
+def alarm_state(kind: str) -> str:
+    """The state of the one alarm whose name holds these letters."""
+    (alarm,) = (
+        item for item in boto3.client("cloudwatch").describe_alarms()["MetricAlarms"] if kind in item["AlarmName"]
+    )
+    return alarm["StateValue"]
+
+
+def messages_until(url: str, job: str) -> list[str]:
+    """Receive messages until one names a job; returns their bodies."""
+    sqs = boto3.client("sqs")
+    bodies: list[str] = []
+
+    def told() -> bool | None:
+        for message in sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=10).get("Messages", []):
+            sqs.delete_message(QueueUrl=url, ReceiptHandle=message["ReceiptHandle"])
+            bodies.append(message["Body"])
+        return any(job in body for body in bodies) or None
+
+    wait_for(told, 30, f"the notification of {job}")
+    return bodies
+
+
+def event(location: S3Location, version: str, etag: str, size: int) -> dict[str, Any]:
+    """EventBridge's event of a new object."""
+    return {
+        "version": "0",
+        "id": str(uuid.uuid4()),
+        "detail-type": "Object Created",
+        "source": "aws.s3",
+        "account": "000000000000",
+        "time": "2026-01-31T12:00:00Z",
+        "region": "ap-northeast-1",
+        "detail": {
+            "bucket": {"name": location.bucket},
+            "object": {"key": location.key, "size": size, "etag": etag, "version-id": version},
+        },
+    }
+
+
+@pytest.mark.parametrize(
+    "name", ["plain.png", "with blanks in it.png", "レシート.png", "50%+1 plus&more=?.png", "folder/below/it.png"]
+)
+def test_a_document_is_read_whatever_it_is_called(stage: Stage, receipts: Receipts, name: str) -> None:
+    image, on_receipt = receipts[10]
+
+    place = put(stage, f"inbox/{name}", image)
+
+    record = end_of(stage, place)
+    assert (record.state, record.bucket, record.key) == (JobState.COMPLETED, place.bucket, place.key)
+    times = (record.received_at, record.submitted_at, record.ended_at)
+    assert all(re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z", moment or "") for moment in times)
+    answer = S3Location.parse(record.outcome_location or "")
+    body = boto3.client("s3").get_object(Bucket=answer.bucket, Key=answer.key)["Body"].read()
+    assert json.loads(body)["predictions"] == [on_receipt]
+
+
+def test_a_broken_image_fails_with_its_reason(stage: Stage) -> None:
+    record = end_of(stage, put(stage, "inbox/broken.png", b"this is no image"))
+
+    assert record.state is JobState.FAILED
+    assert "(400) from model" in (record.reason or "")
+    assert record.failure_location is not None
+
+
+@pytest.mark.parametrize(("key", "reason"), [("inbox/empty.png", "empty"), ("inbox/2026/", "folder")])
+def test_what_is_no_document_fails_without_a_request(stage: Stage, key: str, reason: str) -> None:
+    record = end_of(stage, put(stage, key, b""))
+
+    assert record.state is JobState.FAILED
+    assert reason in (record.reason or "")
+    assert record.submitted_at is None
+
+
+def test_a_document_that_was_deleted_before_it_was_seen_fails(stage: Stage) -> None:
+    place = S3Location(stage.deployment.inputs, f"inbox/{uuid.uuid4()}.png")
+    gone = event(place, "gone", "0" * 32, 1000)
+
+    boto3.client("sqs").send_message(QueueUrl=queue_url("IntakeQueue"), MessageBody=json.dumps(gone))
+
+    record = end_of(stage, job_id(place.bucket, place.key, "gone"))
+    assert record.state is JobState.FAILED
+    assert "deleted" in (record.reason or "")
+
+
+def test_a_doubled_event_is_one_job_and_one_request(stage: Stage, receipts: Receipts) -> None:
+    heard = listen(stage.deployment, "heard-of-doubled-events")
+    place = put(stage, "inbox/twice.png", receipts[11][0])
+    head = boto3.client("s3").head_object(Bucket=place.bucket, Key=place.key)
+    again = event(place, head["VersionId"], head["ETag"].strip('"'), head["ContentLength"])
+    for _ in range(2):
+        boto3.client("sqs").send_message(QueueUrl=queue_url("IntakeQueue"), MessageBody=json.dumps(again))
+
+    record = end_of(stage, place)
+    wait_for(lambda: depth("IntakeQueue") == 0 or None, 30, "the end of the doubled events")
+
+    table = boto3.resource("dynamodb").Table(stage.deployment.jobs_table)
+    jobs = [item for item in table.scan()["Items"] if item.get("key") == place.key]
+    assert [item["job_id"] for item in jobs] == [record.job_id]
+    # Each request is notified of once; a second one would have been notified of by the time the next document is.
+    after = end_of(stage, put(stage, "inbox/after-twice.png", receipts[11][0]))
+    told = [parse(body).inference_id for body in messages_until(heard, after.job_id)]
+    assert told.count(record.job_id) == 1
+
+
+def test_a_poison_message_is_kept_and_alarmed_while_the_rest_goes_on(stage: Stage, receipts: Receipts) -> None:
+    poison = f"this is no JSON {uuid.uuid4()}"
+    sqs = boto3.client("sqs")
+    # Its tries are minutes apart as deployed: here they follow each other.
+    sqs.set_queue_attributes(QueueUrl=queue_url("IntakeQueue"), Attributes={"VisibilityTimeout": "1"})
+    sqs.send_message(QueueUrl=queue_url("IntakeQueue"), MessageBody=poison)
+
+    assert end_of(stage, put(stage, "inbox/meanwhile.png", receipts[12][0])).state is JobState.COMPLETED
+
+    wait_for(lambda: depth("IntakeDeadLetters") or None, END_SECONDS, "the dead letter")
+    wait_for(lambda: alarm_state("IntakeAlarm") == "ALARM" or None, 30, "the alarm on dead letters")
+    assert alarm_state("ResultsAlarm") != "ALARM"
+    kept = sqs.receive_message(QueueUrl=queue_url("IntakeDeadLetters"), MaxNumberOfMessages=10)["Messages"]
+    assert poison in {message["Body"] for message in kept}

@@ -1,0 +1,75 @@
+"""A table in memory that knows as much of DynamoDB's expressions as job records need."""
+
+import re
+import threading
+from collections.abc import Callable, Mapping
+from decimal import Decimal
+from typing import Any
+
+from botocore.exceptions import ClientError
+
+
+class MemoryTable:
+    """GetItem and UpdateItem of boto3's Table resource; refuses what it does not know rather than guess.
+
+    Attributes:
+        items: What it holds, by `job_id`.
+        before_update: Called, one by one, just before an update: what another writer does meanwhile.
+        updates: How many were written.
+    """
+
+    def __init__(self) -> None:
+        self.items: dict[str, dict[str, Any]] = {}
+        self.before_update: list[Callable[[], None]] = []
+        self.updates = 0
+        self._lock = threading.Lock()
+
+    def get_item(self, *, Key: Mapping[str, str], ConsistentRead: bool) -> dict[str, Any]:  # noqa: N803  # boto3's names
+        assert ConsistentRead
+        item = self.items.get(Key["job_id"])
+        return {"Item": dict(item)} if item else {}
+
+    def update_item(
+        self,
+        *,
+        Key: Mapping[str, str],  # noqa: N803
+        UpdateExpression: str,  # noqa: N803
+        ConditionExpression: str,  # noqa: N803
+        ExpressionAttributeNames: Mapping[str, str],  # noqa: N803
+        ExpressionAttributeValues: Mapping[str, Any],  # noqa: N803
+    ) -> None:
+        if self.before_update:
+            self.before_update.pop(0)()
+        names, values = ExpressionAttributeNames, ExpressionAttributeValues
+        used = re.findall(r"[#:]\w+", f"{UpdateExpression} {ConditionExpression}")
+        assert set(used) == {*names, *values}, "DynamoDB refuses names and values that are not used"
+        with self._lock:
+            item = self.items.get(Key["job_id"], {})
+            if not _holds(ConditionExpression, item, names, values):
+                raise ClientError({"Error": {"Code": "ConditionalCheckFailedException", "Message": "no"}}, "UpdateItem")
+            self.items[Key["job_id"]] = {**_updated(UpdateExpression, item, names, values), **Key}
+            self.updates += 1
+
+
+def _holds(condition: str, item: Mapping[str, Any], names: Mapping[str, str], values: Mapping[str, Any]) -> bool:
+    if absent := re.fullmatch(r"attribute_not_exists\((#\w+)\)", condition):
+        return names[absent[1]] not in item
+    equal = re.fullmatch(r"(#\w+) = (:\w+)", condition)
+    assert equal, f"unknown condition {condition}"
+    return names[equal[1]] in item and bool(item[names[equal[1]]] == values[equal[2]])
+
+
+def _updated(
+    expression: str, item: Mapping[str, Any], names: Mapping[str, str], values: Mapping[str, Any]
+) -> dict[str, Any]:
+    parts = re.fullmatch(r"SET (?P<set>.+?)(?: REMOVE (?P<remove>.+))?", expression)
+    assert parts, f"unknown update {expression}"
+    updated = dict(item)
+    for assignment in parts["set"].split(", "):
+        name, value = assignment.split(" = ")
+        new = values[value]
+        updated[names[name]] = Decimal(new) if isinstance(new, int) and not isinstance(new, bool) else new
+    for name in (parts["remove"] or "").split(", "):
+        if name:
+            updated.pop(names[name], None)
+    return updated
