@@ -7,32 +7,26 @@ import argparse
 import json
 import os
 import sys
-import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-import boto3
 from rich.console import Console
 from rich.table import Table
 
-from async_endpoint.cli import RunInterrupted, RunSummary, run_folder
+from async_endpoint.cli import RunInterrupted
 from async_endpoint.cli.progress import Bars, Lines
-from async_endpoint.client import AsyncEndpoint, AsyncEndpointError, JobState
+from async_endpoint.client import AsyncEndpointError
 from async_endpoint.emulator.containers.environment import prepare
 from async_endpoint.emulator.containers.errors import ContainerError
 from async_endpoint.emulator.local import LocalAws, LocalAwsError
-from async_endpoint.protocol import S3Location
-from samples import inbox
 from samples.deployment import ROOT, Cdk, Deployment, DeploymentError, synthesised_region
+from samples.reading import RECEIPTS, Reading, read_samples
 
-RECEIPTS = ROOT / "samples" / "receipts"
-BY_CLIENT, BY_INBOX = "receipt-0[0-8]?.png", "receipt-09?.png"  # ninety, and ten
 RESULTS = ROOT / "demo-results"
 SHOWN = 10  # documents of the table
-POLL_SECONDS = 0.1
 
 
 @dataclass(frozen=True)
@@ -52,40 +46,6 @@ class Options:
     deadline: float
     serving_env: Path
     state_dir: Path
-
-
-@dataclass(frozen=True)
-class Reading:
-    """What became of the samples.
-
-    Attributes:
-        run: Those that the client sent.
-        by_inbox: Those that were put into the inbox.
-        seconds: For all of them.
-        woke: Seconds from the first request that the client had accepted to the first output object.
-    """
-
-    run: RunSummary
-    by_inbox: list[inbox.InboxResult]
-    seconds: float
-    woke: float
-
-    @property
-    def documents(self) -> int:
-        """How many there are."""
-        return len(self.run.jobs) + len(self.by_inbox)
-
-    @property
-    def completed(self) -> int:
-        """How many have an answer: by the client's own account, or by the jobs table's."""
-        return self.run.count(JobState.COMPLETED) + sum(result.completed for result in self.by_inbox)
-
-    def answers(self) -> Iterator[tuple[str, bytes | None]]:
-        """Each document's name with its answer, in the order of the names."""
-        for job in self.run.jobs:
-            yield Path(job.document).name, job.answer.body if job.answer else None
-        for result in self.by_inbox:
-            yield result.document, result.answer
 
 
 def main() -> None:
@@ -110,7 +70,8 @@ def demo(options: Options, console: Console) -> int:
         deployment = _deploy(cdk, local, console)
         with _step(console, "bring the endpoint to zero: no instance, no process of one"):
             deployment.sleep_at_zero(local)
-        reading = _read(deployment, console, options.deadline)
+        progress = Bars(console) if console.is_terminal else Lines(console)
+        reading = read_samples(deployment, RESULTS / "results.jsonl", deadline=options.deadline, progress=progress)
         if not options.keep:
             with _step(console, "cdk destroy"):
                 deployment.empty_buckets()
@@ -146,72 +107,14 @@ def _deploy(cdk: Cdk, local: LocalAws, console: Console) -> Deployment:
     return Deployment.of(outputs)
 
 
-def _read(deployment: Deployment, console: Console, deadline: float) -> Reading:
-    """Put ten samples into the inbox, send ninety with the client, and wait for all."""
-    began = time.monotonic()
-    places = inbox.put(sorted(RECEIPTS.glob(BY_INBOX)), S3Location.parse_prefix(deployment.inbox))
-    endpoint = AsyncEndpoint(deployment.endpoint, input_location=S3Location(deployment.inputs, "demo/"))
-    progress = Bars(console) if console.is_terminal else Lines(console)
-    first_output = _FirstOutput(deployment.outputs)
-    first_output.start()
-    try:
-        run = run_folder(
-            RECEIPTS,
-            endpoint,
-            RESULTS / "results.jsonl",
-            pattern=BY_CLIENT,
-            timeout=deadline,
-            progress=progress,
-        )
-        by_inbox = inbox.collect(places, deployment.jobs_table, deadline)
-    except AsyncEndpointError as error:
-        status, variant = deployment.describe()["EndpointStatus"], deployment.variant()
-        raise DeploymentError(
-            f"Not every document was answered within {deadline:.0f} s: the endpoint is {status} with "
-            f"{variant['CurrentInstanceCount']} of {variant['DesiredInstanceCount']} instances. {error}"
-        ) from error
-    finally:
-        first_output.stop()
-    ended = time.monotonic()
-    inbox.append_to(RESULTS / "results.jsonl", by_inbox)
-    console.print(
-        f"{sum(result.completed for result in by_inbox)} of {len(by_inbox)} documents of the inbox are COMPLETED in "
-        f"the table {deployment.jobs_table}",
-        soft_wrap=True,
-    )
-    accepted = min(job.submitted_at for job in run.jobs)
-    return Reading(run, by_inbox, ended - began, (first_output.seen_at or ended) - accepted)
-
-
-class _FirstOutput(threading.Thread):
-    """Notes when the first object appears in a bucket, on the clock that jobs use."""
-
-    def __init__(self, bucket: str) -> None:
-        super().__init__(daemon=True)
-        self.seen_at: float | None = None
-        self._bucket = bucket
-        self._stopped = threading.Event()
-
-    def run(self) -> None:
-        """Look until there is one."""
-        s3 = boto3.client("s3")
-        while not self._stopped.wait(POLL_SECONDS):
-            if s3.list_objects_v2(Bucket=self._bucket, MaxKeys=1)["KeyCount"]:
-                self.seen_at = time.monotonic()
-                return
-
-    def stop(self) -> None:
-        """Look no longer."""
-        self._stopped.set()
-        self.join()
-
-
 def _show(console: Console, reading: Reading) -> int:
     """Print the first documents beside their answers, and the summary; returns how many were read exactly."""
     expected = {
         row.pop("file"): row
         for row in map(json.loads, (RECEIPTS / "answers.jsonl").read_text(encoding="utf-8").splitlines())
     }
+    by_inbox = sum(result.completed for result in reading.by_inbox)
+    console.print(f"{by_inbox} of {len(reading.by_inbox)} documents of the inbox are COMPLETED in the jobs table.")
     table = Table("document", "on the receipt", "answer", "exact")
     exact = 0
     for number, (document, answer) in enumerate(reading.answers()):
