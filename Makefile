@@ -5,6 +5,8 @@ SHELL := /bin/bash -o pipefail
 # The newest Python from 3.11 on; PYTHON=… chooses another.
 PYTHON ?= $(shell for name in python3 python3.14 python3.13 python3.12 python3.11; do \
 	"$$name" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && { echo "$$name"; break; }; done)
+REQUIRE_PYTHON = '$(PYTHON)' -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2> /dev/null || { \
+	echo 'Python 3.11 or later is needed: install python3.11 and its venv module, or set PYTHON=/path/to/one.' >&2; exit 1; }
 BIN := .venv/bin
 STAGE ?= dev
 # jsii warns at length about Node 20, on which it works.
@@ -45,14 +47,15 @@ setup: requirements .venv/.done node_modules/.done  ## install everything; quick
 	@$(BIN)/async-endpoint local prepare > /dev/null
 
 requirements:
-	@test -n '$(PYTHON)' || { echo 'Python 3.11 or later is needed: install python3.11 and its venv module, or set PYTHON=/path/to/one.' >&2; exit 1; }
+	@$(REQUIRE_PYTHON)
 	@node -e 'process.exit(process.versions.node.split(".")[0] < 20 ? 1 : 0)' 2>/dev/null || { echo 'Node 20 or later is needed for the CDK CLI (22 or 24 recommended): install nodejs and npm.' >&2; exit 1; }
 	@command -v npm > /dev/null || { echo 'npm is needed for the CDK CLI: install it beside Node.' >&2; exit 1; }
 	@PYTHONPATH=src $(PYTHON) -m async_endpoint.emulator.containers.requirements
 
 .venv/.done: requirements.txt requirements-dev.txt constraints.txt pyproject.toml
 	@echo 'Installing the Python packages into .venv (a minute or two, once).'
-	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	@test -x $(BIN)/python || { $(REQUIRE_PYTHON); }
+	@test -x $(BIN)/python || '$(PYTHON)' -m venv .venv
 	@$(BIN)/pip install --quiet uv -c constraints.txt
 	@$(BIN)/uv pip install --quiet --python $(BIN)/python -r requirements-dev.txt -c constraints.txt
 	@touch $@

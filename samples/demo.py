@@ -144,6 +144,7 @@ def _say_how_to_look_around(console: Console, local: LocalAws) -> None:
         f"  {bin_dir}/async-endpoint local status --region {region}\n"
         f'  eval "$({bin_dir}/async-endpoint local env --region {region})"\n'
         f"  {bin_dir}/async-endpoint run samples/receipts --stack async-endpoint-dev-endpoint\n"
+        f"  {bin_dir}/async-endpoint jobs --stack async-endpoint-dev-workflow\n"
         f"  npx cdk diff\n"
         f"and end it:\n"
         f"  {bin_dir}/async-endpoint local stop",

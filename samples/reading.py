@@ -10,7 +10,7 @@ import boto3
 
 from async_endpoint.cli import RunSummary, run_folder
 from async_endpoint.cli.batch import Progress
-from async_endpoint.client import AsyncEndpoint, AsyncEndpointError, JobState
+from async_endpoint.client import AsyncEndpoint, JobState, ResultTimeout
 from async_endpoint.protocol import S3Location
 from samples import inbox
 from samples.deployment import ROOT, Deployment, DeploymentError
@@ -66,6 +66,7 @@ def read_samples(deployment: Deployment, results: Path, *, deadline: float, prog
 
     Raises:
         DeploymentError: The client's documents were not all answered by the deadline; says what the endpoint does.
+        AsyncEndpointError: The endpoint is not there, or S3 or the jobs table could not be asked.
     """
     began = time.monotonic()
     places = inbox.put(sorted(RECEIPTS.glob(BY_INBOX)), S3Location.parse_prefix(deployment.inbox))
@@ -75,7 +76,7 @@ def read_samples(deployment: Deployment, results: Path, *, deadline: float, prog
     try:
         run = run_folder(RECEIPTS, endpoint, results, pattern=BY_CLIENT, timeout=deadline, progress=progress)
         by_inbox = inbox.collect(places, deployment.jobs_table, deadline)
-    except AsyncEndpointError as error:
+    except ResultTimeout as error:
         status, variant = deployment.describe()["EndpointStatus"], deployment.variant()
         raise DeploymentError(
             f"Not every document was answered within {deadline:.0f} s: the endpoint is {status} with "

@@ -10,6 +10,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Self
 
+from aws_cdk import region_info
+
 from stacks.fields import LOG_RETENTION, YES_OR_NO, OneOf, Section, SettingsError, Tags, Text, WholeNumber, listing
 from stacks.instance_types import Device, device_of
 from stacks.serving_images import FRAMEWORK_VERSIONS, ServingImage, serving_image
@@ -119,9 +121,15 @@ class StageSettings(Section):
     workflow: WorkflowSettings = field(default_factory=WorkflowSettings)
 
     def __post_init__(self) -> None:
-        """Checks the fields, that the region has the image, and that the first instances are within the range."""
+        """Checks the fields, that the region has image and layer, and that the first instances are within the range."""
         super().__post_init__()
         _ = self.image
+        partition = region_info.RegionInfo.get(self.region).partition
+        if partition != "aws":
+            raise SettingsError(
+                f'region is "{self.region}", of the partition {partition}; the functions\' layer is known for the '
+                "partition aws alone: choose a region as ap-northeast-1, us-east-1 or eu-west-1."
+            )
         if self.endpoint.initial_instance_count > self.scaling.max_instances:
             raise SettingsError(
                 f"endpoint.initial_instance_count is {self.endpoint.initial_instance_count} and scaling.max_instances "

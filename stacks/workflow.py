@@ -81,7 +81,7 @@ class WorkflowStack(Stack):
             settings=settings.workflow,
         )
         accept_wildcards(
-            worker.role, {documents: f"A document is named by whoever uploads it; only those under {INBOX} are seen."}
+            worker.role, {documents: f"A document is named by whoever uploads it; only those under {INBOX} are read."}
         )
         return worker
 
@@ -141,7 +141,9 @@ class WorkflowStack(Stack):
                 ),
             ],
         )
-        accept_wildcards(policy, {documents: f"Any document under {INBOX} may be asked for; no other is seen."})
+        accept_wildcards(
+            policy, {documents: f"Any document under {INBOX} may be asked for; of others only the keys can be listed."}
+        )
         return policy
 
     def _say_where_things_are(self, reader: iam.ManagedPolicy) -> None:

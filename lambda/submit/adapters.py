@@ -1,6 +1,6 @@
 """The ports on boto3. Each client is made once, when the function's container starts.
 
-Nothing is tried again here: the queue does that, with pauses and an end.
+No document and no request is tried again here: the queue does that, with pauses and an end.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ import boto3
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError, ConnectTimeoutError, HTTPClientError
 from botocore.exceptions import EndpointConnectionError as NoConnection
+from botocore.parsers import ResponseParserError
 
 from async_endpoint.protocol import JobTable
 from submit.logic import Submitter
@@ -27,7 +28,10 @@ if TYPE_CHECKING:
     from submit.settings import Settings
 
 _ONE_ATTEMPT = Config(retries={"mode": "standard", "total_max_attempts": 1}, connect_timeout=5, read_timeout=10)
+# botocore waits for a minute, longer than the function runs; a request that was made must be recorded in its time.
+_QUICK = Config(retries={"mode": "standard", "total_max_attempts": 3}, connect_timeout=2, read_timeout=5)
 _NOT_FOUND = 404
+_SERVER_ERRORS = 500
 # A ValidationError may also be about the endpoint (missing, not in service); then the document is not to blame.
 _ABOUT_THE_REQUEST = re.compile(r"at '(?:inputLocation|contentType|inferenceId)'|\bInputLocation\b")
 
@@ -64,7 +68,7 @@ class SageMakerEndpoint:
             raise _refusal(name, error) from error
         except (NoConnection, ConnectTimeoutError) as error:
             raise MessageKept(f"The endpoint {name} cannot be reached: {error}; the message is kept.") from error
-        except HTTPClientError as error:
+        except (HTTPClientError, ResponseParserError) as error:
             raise AnswerUnknown(f"The endpoint {name} gave no answer: {error}; the message is kept.") from error
         except BotoCoreError as error:
             raise MessageKept(f"The endpoint {name} cannot be called: {error}; the message is kept.") from error
@@ -73,7 +77,7 @@ class SageMakerEndpoint:
 
 def submitter(settings: Settings) -> Submitter:
     """Everything joined, in the function's own account and region."""
-    table = boto3.resource("dynamodb", config=Config(retries={"mode": "standard"})).Table(settings.jobs_table)
+    table = boto3.resource("dynamodb", config=_QUICK).Table(settings.jobs_table)
     return Submitter(
         jobs=JobTable(table),
         documents=S3Documents(boto3.client("s3", config=_ONE_ATTEMPT)),
@@ -88,4 +92,6 @@ def _refusal(name: str, error: ClientError) -> Rejected | MessageKept:
     message = error.response["Error"].get("Message") or str(error)
     if code == "ValidationError" and _ABOUT_THE_REQUEST.search(message):
         return Rejected(f"SageMaker refuses the request: {message}")
+    if error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0) >= _SERVER_ERRORS:
+        return AnswerUnknown(f"The endpoint {name} failed: {code}: {message} The message is kept.")
     return MessageKept(f"The endpoint {name} does not take the request: {code}: {message} The message is kept.")

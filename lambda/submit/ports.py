@@ -18,7 +18,7 @@ class MessageKept(Exception):  # noqa: N818  # reads as what happened
 
 
 class AnswerUnknown(MessageKept):
-    """The call broke off after it was sent, so that SageMaker may have taken the request."""
+    """SageMaker may have taken the request: the call broke off once it was sent, or SageMaker itself failed."""
 
 
 @dataclass(frozen=True)

@@ -130,7 +130,9 @@ class QueueWorker(Construct):
             alarm_description=(
                 f"Function {function} gave up on messages after {self._settings.max_attempts} tries. They are in this "
                 f"alarm's queue until {_DEAD_LETTER_RETENTION.to_days():g} days after they were sent. Find the reason "
-                "in the function's log, put it right, then move them back: in SQS, start a DLQ redrive."
+                "in the function's log, put it right, then move them back: in SQS, start a DLQ redrive to "
+                # Named, because SQS knows no source of what EventBridge or SNS has put here by itself.
+                f"{self.queue.queue_name} as custom destination."
             ),
             metric=self.dead_letters.metric_approximate_number_of_messages_visible(
                 statistic=cloudwatch.Stats.MAXIMUM, period=_MINUTE

@@ -180,7 +180,7 @@ def test_a_template_that_cannot_be_deployed_says_why(stage: Stage, tmp_path: Pat
 def _copy_of_the_app(folder: Path) -> Path:
     """Copy what synth reads; returns the path of app.py."""
     folder.mkdir()
-    for name in ("config", "stacks", "model_artifacts"):
+    for name in ("config", "stacks", "model_artifacts", "lambda", "src/async_endpoint/protocol"):
         shutil.copytree(ROOT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__", "training"))
     for name in ("app.py", "cdk.json"):
         shutil.copy(ROOT / name, folder)

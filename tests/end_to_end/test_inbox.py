@@ -3,6 +3,7 @@
 import json
 import re
 import uuid
+from collections.abc import Iterator
 from typing import Any
 
 import boto3
@@ -58,6 +59,16 @@ def alarm_state(kind: str) -> str:
     return alarm["StateValue"]
 
 
+def logged(worker: str, text: str) -> bool:
+    """Whether a line of a function's own log group holds a text."""
+    (function,) = (
+        item for item in boto3.client("lambda").list_functions()["Functions"] if worker in item["FunctionName"]
+    )
+    group = function["LoggingConfig"]["LogGroup"]
+    pages = boto3.client("logs").get_paginator("filter_log_events").paginate(logGroupName=group)
+    return any(text in line["message"] for page in pages for line in page["events"])
+
+
 def messages_until(url: str, job: str) -> list[str]:
     """Receive messages until one names a job; returns their bodies."""
     sqs = boto3.client("sqs")
@@ -105,6 +116,13 @@ def test_a_document_is_read_whatever_it_is_called(stage: Stage, receipts: Receip
     answer = S3Location.parse(record.outcome_location or "")
     body = boto3.client("s3").get_object(Bucket=answer.bucket, Key=answer.key)["Body"].read()
     assert json.loads(body)["predictions"] == [on_receipt]
+
+
+@pytest.mark.parametrize("worker", ["IntakeFunction", "ResultsFunction"])
+def test_a_functions_own_log_names_the_job(stage: Stage, receipts: Receipts, worker: str) -> None:
+    record = end_of(stage, put(stage, "inbox/logged.png", receipts[13][0]))
+
+    wait_for(lambda: logged(worker, record.job_id) or None, 15, f"a line of {worker} about {record.job_id}")
 
 
 def test_a_broken_image_fails_with_its_reason(stage: Stage) -> None:
@@ -155,17 +173,25 @@ def test_a_doubled_event_is_one_job_and_one_request(stage: Stage, receipts: Rece
     assert told.count(record.job_id) == 1
 
 
+@pytest.fixture
+def hurried_intake(stage: Stage) -> Iterator[None]:
+    """Tries of a message follow each other at once; as deployed they are minutes apart."""
+    del stage
+    sqs, url = boto3.client("sqs"), queue_url("IntakeQueue")
+    as_deployed = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["VisibilityTimeout"])["Attributes"]
+    sqs.set_queue_attributes(QueueUrl=url, Attributes={"VisibilityTimeout": "1"})
+    yield
+    sqs.set_queue_attributes(QueueUrl=url, Attributes=as_deployed)
+
+
+@pytest.mark.usefixtures("hurried_intake")
 def test_a_poison_message_is_kept_and_alarmed_while_the_rest_goes_on(stage: Stage, receipts: Receipts) -> None:
     poison = f"this is no JSON {uuid.uuid4()}"
-    sqs = boto3.client("sqs")
-    # Its tries are minutes apart as deployed: here they follow each other.
-    sqs.set_queue_attributes(QueueUrl=queue_url("IntakeQueue"), Attributes={"VisibilityTimeout": "1"})
-    sqs.send_message(QueueUrl=queue_url("IntakeQueue"), MessageBody=poison)
+    boto3.client("sqs").send_message(QueueUrl=queue_url("IntakeQueue"), MessageBody=poison)
 
     assert end_of(stage, put(stage, "inbox/meanwhile.png", receipts[12][0])).state is JobState.COMPLETED
 
     wait_for(lambda: depth("IntakeDeadLetters") or None, END_SECONDS, "the dead letter")
     wait_for(lambda: alarm_state("IntakeAlarm") == "ALARM" or None, 30, "the alarm on dead letters")
     assert alarm_state("ResultsAlarm") != "ALARM"
-    kept = sqs.receive_message(QueueUrl=queue_url("IntakeDeadLetters"), MaxNumberOfMessages=10)["Messages"]
-    assert poison in {message["Body"] for message in kept}
+    messages_until(queue_url("IntakeDeadLetters"), poison)

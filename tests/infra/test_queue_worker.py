@@ -123,10 +123,12 @@ def test_the_first_message_that_was_kept_aside_raises_an_alarm_that_says_what_to
     workflow: Template, worker: str
 ) -> None:
     alarm = by_id_prefix(workflow, "AWS::CloudWatch::Alarm", f"{worker}Alarm")["Properties"]
-    assert alarm.pop("AlarmDescription") == (
+    separator, (said, working_queue, end) = alarm.pop("AlarmDescription")["Fn::Join"]
+    assert (separator, working_queue) == ("", {"Fn::GetAtt": [id_of(workflow, QUEUE, f"{worker}Queue"), "QueueName"]})
+    assert f"{said}QUEUE{end}" == (
         f"Function {WORKERS[worker]} gave up on messages after 5 tries. They are in this alarm's queue until 14 days "
         "after they were sent. Find the reason in the function's log, put it right, then move them back: in SQS, start "
-        "a DLQ redrive."
+        "a DLQ redrive to QUEUE as custom destination."
     )
     queue = id_of(workflow, QUEUE, f"{worker}DeadLetters")
     assert alarm == {

@@ -129,6 +129,10 @@ def test_a_value_out_of_range_is_named_with_its_field_and_what_is_allowed(
         ),
         ({"region": "mx-central-1"}, 'region is "mx-central-1"; AWS publishes no PyTorch serving image there: choose'),
         ({"region": "eu-west-9"}, 'region is "eu-west-9"; AWS publishes no PyTorch serving image there: choose'),
+        (
+            {"region": "cn-north-1"},
+            'region is "cn-north-1", of the partition aws-cn; .* for the partition aws alone: choose',
+        ),
         ({"endpoint__max_concurent_invocations": 4}, "no setting; .* endpoint.max_concurrent_invocations"),
         ({"acount": "123456789012"}, "acount is no setting; the nearest name is account"),
         ({"scaling__zzz": 1}, "scaling.zzz is no setting; the settings here are min_instances, max_instances, "),

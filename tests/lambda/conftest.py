@@ -15,7 +15,7 @@ from mypy_boto3_dynamodb.service_resource import Table
 from mypy_boto3_s3.client import S3Client
 
 from tests.intake import SUBMIT_ENVIRONMENT, Intake
-from tests.unit.client.conftest import EndpointServer
+from tests.unit.conftest import EndpointServer
 
 
 @pytest.fixture

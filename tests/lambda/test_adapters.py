@@ -44,6 +44,26 @@ def test_nobody_knows_of_a_request_whose_connection_broke_off(hanging_up: str, s
     runtime.close()
 
 
+@pytest.mark.parametrize(
+    ("status", "code", "taken"),
+    [(500, "InternalFailure", "perhaps"), (503, "ServiceUnavailable", "perhaps"), (400, "ThrottlingException", "no")],
+)
+def test_after_an_error_of_sagemakers_own_the_request_may_have_been_taken(
+    session: boto3.Session, status: int, code: str, taken: str
+) -> None:
+    runtime = session.client("sagemaker-runtime")
+    with Stubber(runtime) as stub:
+        stub.add_client_error("invoke_endpoint_async", service_error_code=code, http_status_code=status)
+
+        with pytest.raises(MessageKept, match="The message is kept") as kept:
+            SageMakerEndpoint(runtime).invoke(
+                InvocationRequest(endpoint_name="receipts", input_location="s3://inputs/a")
+            )
+
+    assert isinstance(kept.value, AnswerUnknown) == (taken == "perhaps")
+    runtime.close()
+
+
 @pytest.mark.parametrize(("status", "code"), [(403, "403"), (503, "SlowDown")])
 def test_a_document_that_may_be_there_keeps_its_message(session: boto3.Session, status: int, code: str) -> None:
     s3 = session.client("s3")

@@ -22,7 +22,7 @@ from async_endpoint.protocol import (
     test_notification,
 )
 from tests.intake import object_created
-from tests.unit.client.conftest import EndpointServer
+from tests.unit.conftest import EndpointServer
 
 
 class Function(Protocol):
@@ -160,8 +160,6 @@ def test_events_are_read_as_eventbridge_puts_them_into_the_queue(
     [
         ((400, "ValidationError", "Endpoint receipts of account 1 not found."), "ValidationError: Endpoint receipts"),
         ((429, "ThrottlingException", "Rate exceeded"), "ThrottlingException: Rate exceeded"),
-        ((500, "InternalFailure", "oops"), "InternalFailure: oops"),
-        ((503, "ServiceUnavailable", "later"), "ServiceUnavailable: later"),
     ],
 )
 def test_an_endpoint_that_does_not_take_requests_keeps_the_message_for_the_next_try(
@@ -183,6 +181,26 @@ def test_an_endpoint_that_does_not_take_requests_keeps_the_message_for_the_next_
 
     assert submit.work_on(message)[0] == []
     assert jobs()["inbox/a.png"].state is JobState.SUBMITTED
+
+
+@pytest.mark.parametrize("refusal", [(500, "InternalFailure", "oops"), (503, "ServiceUnavailable", "later")])
+def test_a_request_that_may_have_been_taken_is_not_made_again_while_its_claim_lasts(
+    load: Load,
+    inbox: Inbox,
+    server: EndpointServer,
+    jobs: Callable[[], dict[str, JobRecord]],
+    refusal: tuple[int, str, str],
+) -> None:
+    message = json.dumps(inbox.put("inbox/a.png"))
+    submit = load("submit")
+    server.refusals = [refusal]
+
+    kept, (line,) = submit.work_on(message)
+    assert kept == [0]
+    assert line["message"] == f"The endpoint receipts failed: {refusal[1]}: {refusal[2]} The message is kept."
+
+    assert submit.work_on(message)[0] == [0]
+    assert jobs()["inbox/a.png"].state is JobState.RECEIVED
 
 
 def test_a_request_that_sagemaker_finds_fault_with_fails_in_its_words(

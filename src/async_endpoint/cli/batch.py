@@ -71,12 +71,6 @@ class RunSummary:
         """Whether every document has its answer."""
         return self.count(JobState.COMPLETED) == len(self.jobs)
 
-    @property
-    def seconds_to_first_answer(self) -> float | None:
-        """From the first submission to the first answer, as the client saw both; None without an answer."""
-        answered = [job.settled_at for job in self.jobs if job.answer and job.settled_at is not None]
-        return min(answered) - min(job.submitted_at for job in self.jobs) if answered else None
-
     def __str__(self) -> str:
         states = [f"{self.count(state)} {state.lower()}" for state in JobState if state is not JobState.QUEUED]
         if queued := self.count(JobState.QUEUED):

@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     import boto3
     from mypy_boto3_s3.client import S3Client
 
-    from tests.unit.client.conftest import EndpointServer
+    from tests.unit.conftest import EndpointServer
 
 
 @pytest.fixture

@@ -21,7 +21,7 @@ from async_endpoint.client import (
     SubmitError,
 )
 from async_endpoint.protocol import InvocationRequest, S3Location
-from tests.unit.client.conftest import Clock, echo
+from tests.unit.conftest import Clock, echo
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
     from mypy_boto3_s3.client import S3Client
 
-    from tests.unit.client.conftest import Clock
+    from tests.unit.conftest import Clock
 
 STACK_ID = "arn:aws:cloudformation:ap-northeast-1:000000000000:stack/receipts/1"
 

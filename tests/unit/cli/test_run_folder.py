@@ -202,16 +202,6 @@ def test_a_run_that_takes_too_long_ends_in_time_and_leaves_its_lines(folder: Pat
     assert states == {"a.JPG": "QUEUED", "b.png": "COMPLETED", "c.pdf": "QUEUED"}
 
 
-def test_the_first_answer_is_timed(folder: Path, tmp_path: Path) -> None:
-    waits = iter([0.3, 0.6, 0.9])
-    transport = InMemoryTransport(model, seconds=lambda _: next(waits))
-
-    summary = run_folder(folder, endpoint_on(transport), tmp_path / "out")
-
-    assert summary.seconds_to_first_answer is not None
-    assert 0.2 < summary.seconds_to_first_answer < 0.8 < summary.seconds
-
-
 @pytest.fixture
 def job() -> Job:
     job = endpoint_on(InMemoryTransport(model)).submit(b"bad", inference_id="id-1")

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     import boto3
 
-    from tests.unit.client.conftest import EndpointServer
+    from tests.unit.conftest import EndpointServer
 
 pytestmark = pytest.mark.usefixtures("local_services")
 
