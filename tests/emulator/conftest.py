@@ -107,10 +107,10 @@ class Surroundings:
             "NotificationConfig": {"SuccessTopic": self.success.topic, "ErrorTopic": self.error.topic},
         }
 
-    def upload(self, body: bytes) -> str:
+    def upload(self, body: bytes, content_type: str = "image/png") -> str:
         """The location of a new document."""
         key = f"documents/{uuid.uuid4()}.png"
-        self.s3.put_object(Bucket=self.bucket, Key=key, Body=body)
+        self.s3.put_object(Bucket=self.bucket, Key=key, Body=body, ContentType=content_type)
         return f"s3://{self.bucket}/{key}"
 
     def read(self, location: str) -> tuple[bytes, str]:

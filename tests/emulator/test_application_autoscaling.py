@@ -96,11 +96,44 @@ def test_capacities_are_changed_one_at_a_time(region: FakeRegion) -> None:
         capacities.set_desired(RESOURCE, 3)
 
 
+def test_tags_of_a_scalable_target(region: FakeRegion) -> None:
+    call = region.autoscaling.call
+    request = {**TARGET, "MinCapacity": 0, "MaxCapacity": 1, "Tags": {"stage": "dev"}}
+    arn = call("RegisterScalableTarget", request)["ScalableTargetARN"]
+    register(region, 0, 2)
+    with pytest.raises(AwsError, match="The scalable target that you tried to tag already exists") as refused:
+        call("RegisterScalableTarget", request)
+    assert (refused.value.code, refused.value.status) == ("ValidationException", 400)
+    assert call("ListTagsForResource", {"ResourceARN": arn}) == {"Tags": {"stage": "dev"}}
+    call("TagResource", {"ResourceARN": arn, "Tags": {"stage": "prod", "team": "a"}})
+    call("UntagResource", {"ResourceARN": arn, "TagKeys": ["team", "other"]})
+    assert call("ListTagsForResource", {"ResourceARN": arn}) == {"Tags": {"stage": "prod"}}
+
+
+@pytest.mark.parametrize("by_deletion", [False, True])
+def test_what_is_no_scalable_target_any_more_has_no_tags(region: FakeRegion, by_deletion: bool) -> None:  # noqa: FBT001 - a parameter of the test
+    register(region, 0, 1)
+    (target,) = region.autoscaling.call("DescribeScalableTargets", {"ServiceNamespace": "sagemaker"})["ScalableTargets"]
+    arn = target["ScalableTargetARN"]
+    if by_deletion:
+        region.sagemaker.call("DeleteEndpoint", {"EndpointName": "receipts"})
+    else:
+        region.autoscaling.call("DeregisterScalableTarget", TARGET)
+    for operation, members in (
+        ("ListTagsForResource", {}),
+        ("TagResource", {"Tags": {"a": "b"}}),
+        ("UntagResource", {"TagKeys": ["a"]}),
+    ):
+        with pytest.raises(AwsError) as refused:
+            region.autoscaling.call(operation, {"ResourceARN": arn, **members})
+        assert (refused.value.code, refused.value.status) == ("ResourceNotFoundException", 400)
+
+
 def test_an_answer_is_json_with_the_errors_name_where_one_is(region: FakeRegion) -> None:
     headers = {"x-amz-target": "AnyScaleFrontendService.DeregisterScalableTarget"}
     status, answered, body = handle(region, "/", headers, json.dumps(TARGET).encode())
     assert (status, answered["x-amzn-errortype"]) == (400, "ObjectNotFoundException")
-    assert json.loads(body)["message"].startswith("No scalable target registered for service namespace: sagemaker")
+    assert json.loads(body)["message"].startswith("No scalable target found for service namespace: sagemaker")
     headers = {"x-amz-target": "AnyScaleFrontendService.DescribeScalableTargets"}
     assert handle(region, "/", headers, b'{"ServiceNamespace": "sagemaker"}')[2] == b'{"ScalableTargets": []}'
 
@@ -108,6 +141,7 @@ def test_an_answer_is_json_with_the_errors_name_where_one_is(region: FakeRegion)
 def test_through_boto3(client: Client) -> None:
     assert client.describe_scalable_targets(ServiceNamespace="sagemaker")["ScalableTargets"] == []
     assert client.describe_scaling_activities(ServiceNamespace="sagemaker")["ScalingActivities"] == []
+    assert client.describe_scheduled_actions(ServiceNamespace="sagemaker")["ScheduledActions"] == []
     with pytest.raises(ClientError) as refused:
         client.register_scalable_target(**TARGET, MinCapacity=0, MaxCapacity=1)
     assert refused.value.response["Error"] == {

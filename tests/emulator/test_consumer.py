@@ -161,6 +161,16 @@ def test_every_duration_is_measured_once_a_request(desk: Desk) -> None:
     assert (found["TimeInBacklog"], found["TotalProcessingTime"]) == (WAITED * 1000, WAITED * 1000)
 
 
+@pytest.mark.parametrize(("given", "seen"), [(None, "image/webp"), ("image/png", "image/png")])
+def test_a_request_without_a_media_type_is_of_the_objects(desk: Desk, given: str | None, seen: str) -> None:
+    location = desk.around.upload(b"a receipt", "image/webp")
+    instance = FakeInstance()
+    desk.put(input_location=location, content_type=given)
+    desk.man(instance)
+    desk.settle()
+    assert [request["content_type"] for request in instance.requests] == [seen]
+
+
 def test_an_inline_body_needs_no_object(desk: Desk) -> None:
     instance = FakeInstance()
     desk.put(body=b"inline")

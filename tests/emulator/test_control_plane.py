@@ -1,7 +1,10 @@
 """SageMaker's operations through boto3, on a local AWS in which no instance can start: endpoints come to be Failed."""
 
+import urllib.error
+import urllib.request
 import uuid
 from collections.abc import Callable
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -62,6 +65,7 @@ def test_a_model_as_it_was_created(sagemaker: Client, name: str) -> None:
     described = sagemaker.describe_model(ModelName=name)
     assert described["ModelArn"] == f"{ARN}:model/{name}"
     assert described["PrimaryContainer"] == model(name, "s3://no-such-bucket/model.tar.gz")["PrimaryContainer"]
+    assert described["EnableNetworkIsolation"] is False
 
 
 def test_an_endpoint_config_as_it_was_created(sagemaker: Client, name: str) -> None:
@@ -69,6 +73,14 @@ def test_an_endpoint_config_as_it_was_created(sagemaker: Client, name: str) -> N
     wanted = endpoint_config(name, name)
     assert described["EndpointConfigArn"] == f"{ARN}:endpoint-config/{name}"
     assert {key: described[key] for key in wanted} == wanted
+
+
+def test_a_variant_without_a_weight_has_the_default(sagemaker: Client, name: str) -> None:
+    config = endpoint_config(f"{name}-2", name)
+    del config["ProductionVariants"][0]["InitialVariantWeight"]
+    sagemaker.create_endpoint_config(**config)
+    (variant,) = sagemaker.describe_endpoint_config(EndpointConfigName=f"{name}-2")["ProductionVariants"]
+    assert variant["InitialVariantWeight"] == 1.0
 
 
 def test_names_are_taken_once(sagemaker: Client, failed: str) -> None:
@@ -118,7 +130,14 @@ def test_what_is_not_there(sagemaker: Client, operation: str, members: dict[str,
             {"InitialInstanceCount": None},
             "Value at 'productionVariants.1.member.initialInstanceCount' failed to satisfy",
         ),
-        ({"S3OutputPath": "results"}, "Invalid S3OutputPath: 'results' is not a location in S3"),
+        ({"S3OutputPath": "https://results"}, "Invalid S3OutputPath: 'https://results' is not a "),
+        (
+            {"S3OutputPath": "results"},
+            (
+                "Value 'results' at 'asyncInferenceConfig.outputConfig.s3OutputPath' failed to satisfy constraint: "
+                "Member must satisfy regular expression pattern: "
+            ),
+        ),
     ],
 )
 def test_endpoint_configs_that_are_refused(sagemaker: Client, name: str, change: dict[str, Any], message: str) -> None:
@@ -156,6 +175,24 @@ def test_lists_come_in_pages_newest_first(sagemaker: Client) -> None:
     by_name = sagemaker.list_models(NameContains=mark, SortBy="Name", SortOrder="Ascending")["Models"]
     assert [item["ModelName"] for item in by_name] == sorted(names)
     assert by_name[0]["ModelArn"] == f"{ARN}:model/{min(names)}"
+
+
+def test_lists_by_time(sagemaker: Client, failed: str) -> None:
+    described = sagemaker.describe_endpoint(EndpointName=failed)
+    created, modified = described["CreationTime"], described["LastModifiedTime"]
+    later = timedelta(seconds=1)
+    for found, times in (
+        (True, {"CreationTimeAfter": created, "CreationTimeBefore": created + later}),
+        (True, {"LastModifiedTimeAfter": modified, "LastModifiedTimeBefore": modified + later}),
+        (False, {"CreationTimeAfter": created + later}),
+        (False, {"CreationTimeBefore": created}),
+        (False, {"LastModifiedTimeAfter": modified + later}),
+        (False, {"LastModifiedTimeBefore": modified}),
+    ):
+        listed = sagemaker.list_endpoints(NameContains=failed, **times)["Endpoints"]
+        assert [item["EndpointName"] for item in listed] == [failed] * found, times
+    assert not sagemaker.list_models(NameContains=failed, CreationTimeBefore="2001-01-01")["Models"]
+    assert sagemaker.list_endpoint_configs(NameContains=failed, CreationTimeAfter="2001-01-01")["EndpointConfigs"]
 
 
 def test_a_page_that_never_was(sagemaker: Client) -> None:
@@ -214,6 +251,43 @@ def test_tags(sagemaker: Client, failed: str) -> None:
     sagemaker.add_tags(ResourceArn=arn, Tags=[{"Key": "stage", "Value": "dev"}])
 
 
+@pytest.mark.parametrize("kind", ["endpoint", "endpoint-config", "model"])
+def test_what_is_not_there_has_no_tags(sagemaker: Client, kind: str) -> None:
+    arn = f"{ARN}:{kind}/x"
+    expected = ("ValidationException", f'Could not find resource "{arn}".')
+    assert refusal(sagemaker.list_tags, ResourceArn=arn) == expected
+    assert refusal(sagemaker.add_tags, ResourceArn=arn, Tags=[{"Key": "a", "Value": "b"}]) == expected
+    assert refusal(sagemaker.delete_tags, ResourceArn=arn, TagKeys=["a"]) == expected
+
+
+def test_models_and_endpoint_configs_have_tags(sagemaker: Client, name: str) -> None:
+    for kind in ("model", "endpoint-config"):
+        arn = f"{ARN}:{kind}/{name}"
+        sagemaker.add_tags(ResourceArn=arn, Tags=[{"Key": "stage", "Value": "dev"}])
+        assert sagemaker.list_tags(ResourceArn=arn)["Tags"] == [{"Key": "stage", "Value": "dev"}]
+
+
+def test_names_that_can_be_none(sagemaker: Client) -> None:
+    assert refusal(sagemaker.describe_endpoint, EndpointName="a_b") == (
+        "ValidationException",
+        (
+            "1 validation error detected: Value 'a_b' at 'endpointName' failed to satisfy constraint: Member must "
+            "satisfy regular expression pattern: [a-zA-Z0-9](-*[a-zA-Z0-9]){0,62}"
+        ),
+    )
+
+
+def test_the_deployment_config_is_shown(sagemaker: Client, name: str) -> None:
+    canary = {
+        "TrafficRoutingConfiguration": {"Type": "ALL_AT_ONCE", "WaitIntervalInSeconds": 60},
+        "TerminationWaitInSeconds": 30,
+    }
+    members = {"EndpointName": name, "EndpointConfigName": name}
+    sagemaker.create_endpoint(**members, DeploymentConfig={"BlueGreenUpdatePolicy": canary})
+    shown = sagemaker.describe_endpoint(EndpointName=name)["LastDeploymentConfig"]
+    assert shown == {"BlueGreenUpdatePolicy": canary}
+
+
 def test_an_operation_that_is_not_here(sagemaker: Client) -> None:
     assert refusal(sagemaker.list_training_jobs) == (
         "UnknownOperationException",
@@ -226,6 +300,26 @@ def test_invoking_an_unknown_endpoint(runtime: Client) -> None:
         "ValidationError",
         f"Endpoint nobody of account {ACCOUNT} not found.",
     )
+
+
+def test_a_call_without_a_signature(running: Running, failed: str) -> None:
+    def post(path: str, headers: dict[str, str]) -> tuple[int, str]:
+        url = f"{running.local.endpoint_url}{path}"
+        request = urllib.request.Request(url, b"x", headers, method="POST")  # noqa: S310 - localhost
+        with pytest.raises(urllib.error.HTTPError) as refused:
+            urllib.request.urlopen(request, timeout=5)  # noqa: S310 - localhost
+        with refused.value as answer:
+            return refused.value.code, answer.read().decode()
+
+    message = f"Endpoint {failed} of account {ACCOUNT} is not in service."
+    assert post(f"/endpoints/{failed}/async-invocations", {}) == (
+        400,
+        f'{{"__type": "ValidationError", "message": "{message}"}}',
+    )
+    assert "call it with InvokeEndpointAsync" in post(f"/endpoints/{failed}/invocations", {})[1]
+    of_s3 = {"Authorization": f"AWS4-HMAC-SHA256 Credential=local/20260101/{REGION}/s3/aws4_request"}
+    assert post(f"/endpoints/{failed}/async-invocations", of_s3)[0] == 405
+    assert post("/endpoints/unsigned/elsewhere", {})[0] == 405
 
 
 def test_an_asynchronous_endpoint_takes_no_synchronous_call(runtime: Client, failed: str) -> None:

@@ -189,10 +189,25 @@ def test_an_update_at_zero_that_keeps_the_count_starts_nothing(region: FakeRegio
     assert call(region, "DescribeEndpoint")["EndpointConfigName"] == "c2"
 
 
+def test_the_deployment_config_of_the_last_update_is_shown(region: FakeRegion) -> None:
+    endpoint = region.create("e")
+    rolling = {"RollingUpdatePolicy": {"MaximumBatchSize": {"Type": "CAPACITY_PERCENT", "Value": 50},
+                                       "WaitIntervalInSeconds": 60}}  # fmt: skip
+    shown = []
+    for members in ({"DeploymentConfig": rolling}, {"RetainDeploymentConfig": True}, {}):
+        call(region, "UpdateEndpoint", EndpointConfigName="e-config", **members)
+        assert endpoint.wait(LIMIT)
+        shown.append(call(region, "DescribeEndpoint").get("LastDeploymentConfig"))
+    assert shown == [rolling, rolling, None]
+
+
 def test_a_variant_that_the_endpoint_does_not_have(region: FakeRegion) -> None:
     region.create("e")
-    with pytest.raises(ValidationException, match='Could not find production variant "Other"'):
+    with pytest.raises(ValidationException) as refused:
         set_capacity(region, 2, "Other")
+    assert refused.value.message == (
+        'The variant name(s) "Other" is/are not present within endpoint configuration "e-config".'
+    )
 
 
 def test_stopping_ends_also_what_is_being_rolled_out(region: FakeRegion) -> None:

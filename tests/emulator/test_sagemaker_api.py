@@ -55,6 +55,15 @@ def test_a_refusal_names_its_error_for_either_way_of_reading_it(region: FakeRegi
     assert json.loads(body) == {"__type": "ValidationError", "message": "Endpoint x of account 000000000000 not found."}
 
 
+def test_a_path_that_is_none_is_named_in_the_refusal(region: FakeRegion) -> None:
+    status, _, body = handle(region, "/endpoints/e/elsewhere", {}, b"")
+    assert status == 400
+    assert json.loads(body) == {
+        "__type": "UnknownOperationException",
+        "message": "The local AWS does not implement sagemaker:/endpoints/e/elsewhere.",
+    }
+
+
 @pytest.mark.parametrize(
     ("body", "message"),
     [

@@ -39,15 +39,17 @@ def test_whole_numbers_become_floats_where_the_model_has_floats() -> None:
     assert isinstance(typed["TargetTrackingScalingPolicyConfiguration"]["TargetValue"], float)
 
 
-def test_everything_that_does_not_fit_is_reported_at_once() -> None:
+def test_everything_that_has_no_place_in_the_model_is_reported_at_once() -> None:
     request = endpoint_config("c", "m", count="one")
+    request["ProductionVariants"][0]["InitialVariantWeight"] = "heavy"
     del request["EndpointConfigName"]
     request["ProductionVariants"][0]["Colour"] = "green"
     with pytest.raises(ValidationException) as refused:
         validated("sagemaker", "CreateEndpointConfig", request)
     message = refused.value.message
     assert message.startswith("CreateEndpointConfig: ")
-    assert 'Missing required parameter in input: "EndpointConfigName"' in message
+    assert "Invalid type for parameter ProductionVariants[0].InitialVariantWeight, value: heavy" in message
+    assert "EndpointConfigName" not in message
     assert "Invalid type for parameter ProductionVariants[0].InitialInstanceCount, value: one" in message
     assert 'Unknown parameter in ProductionVariants[0]: "Colour"' in message
 

@@ -16,7 +16,7 @@ from async_endpoint.scaling.autoscaler import AutoScaler
 from async_endpoint.scaling.clock import Clock
 from async_endpoint.scaling.errors import CapacityError, ObjectNotFoundException, ScalingError
 from async_endpoint.scaling.metrics import MetricStore
-from async_endpoint.scaling.targets import DIMENSION, NAMESPACE
+from async_endpoint.scaling.targets import DIMENSION, NAMESPACE, TargetKey
 from async_endpoint.scaling.watched_alarms import AlarmListener
 
 if TYPE_CHECKING:
@@ -75,15 +75,20 @@ class ApplicationAutoScaling:
         on_alarm_state: AlarmListener,
     ) -> None:
         self._scaler = AutoScaler(clock, store, capacities, on_alarm_state, identity)
+        self._tags: dict[str, dict[str, str]] = {}  # of scalable targets, by ARN
         self._lock = threading.RLock()
         self._operations: dict[str, Callable[..., Mapping[str, Any]]] = {
-            "RegisterScalableTarget": self._scaler.register_scalable_target,
-            "DeregisterScalableTarget": self._scaler.deregister_scalable_target,
+            "RegisterScalableTarget": self._register,
+            "DeregisterScalableTarget": self._deregister,
             "DescribeScalableTargets": self._scaler.describe_scalable_targets,
             "PutScalingPolicy": self._scaler.put_scaling_policy,
             "DeleteScalingPolicy": self._scaler.delete_scaling_policy,
             "DescribeScalingPolicies": self._scaler.describe_scaling_policies,
             "DescribeScalingActivities": self._scaler.describe_scaling_activities,
+            "DescribeScheduledActions": lambda **_: {"ScheduledActions": []},  # none can be put
+            "ListTagsForResource": lambda **request: {"Tags": dict(self._tags_of(request))},
+            "TagResource": self._tag,
+            "UntagResource": self._untag,
         }
 
     def call(self, operation: str, request: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -109,7 +114,7 @@ class ApplicationAutoScaling:
     def deregister(self, resource_id: str) -> None:
         """Take a variant's scalable target out, if it has one."""
         with self._lock, contextlib.suppress(ObjectNotFoundException):
-            self._scaler.deregister_scalable_target(**_target(resource_id))
+            self._deregister(**_target(resource_id))
 
     def tick(self) -> None:
         """Evaluate the alarms of every minute that has ended, and scale by them."""
@@ -130,6 +135,51 @@ class ApplicationAutoScaling:
         """Every alarm watched, as DescribeAlarms shows it: the clients' and target tracking's own."""
         with self._lock:
             return self._scaler.alarms()
+
+    def _register(self, **request: Any) -> Mapping[str, Any]:  # noqa: ANN401 - members of the API
+        if request.get("Tags") and self._scaler.describe_scalable_targets(**_identity(request))["ScalableTargets"]:
+            raise AwsError(
+                "The scalable target that you tried to tag already exists. To update tags on an existing scalable "
+                "target, use the TagResource API.",
+                "ValidationException",
+                400,
+            )
+        answer = self._scaler.register_scalable_target(**request)
+        self._tags.setdefault(answer["ScalableTargetARN"], {}).update(request.get("Tags", {}))
+        return answer
+
+    def _deregister(self, **request: Any) -> Mapping[str, Any]:  # noqa: ANN401 - members of the API
+        found = self._scaler.describe_scalable_targets(**_identity(request))["ScalableTargets"]
+        if not found:
+            raise ObjectNotFoundException(f"No scalable target found for {TargetKey.from_members(request)}")
+        answer = self._scaler.deregister_scalable_target(**request)
+        del self._tags[found[0]["ScalableTargetARN"]]
+        return answer
+
+    def _tag(self, **request: Any) -> Mapping[str, Any]:  # noqa: ANN401 - members of the API
+        self._tags_of(request).update(request["Tags"])
+        return {}
+
+    def _untag(self, **request: Any) -> Mapping[str, Any]:  # noqa: ANN401 - members of the API
+        for key in request["TagKeys"]:
+            self._tags_of(request).pop(key, None)
+        return {}
+
+    def _tags_of(self, request: Mapping[str, Any]) -> dict[str, str]:
+        """The tags of the scalable target that a request names, to look at or change."""
+        arn = request["ResourceARN"]
+        if arn not in self._tags:
+            raise AwsError(f"Could not find scalable target {arn}.", "ResourceNotFoundException", 400)
+        return self._tags[arn]
+
+
+def _identity(request: Mapping[str, Any]) -> dict[str, Any]:
+    """The members that name a scalable target; malformed ones are refused before anything is looked up.
+
+    Raises:
+        ValidationException: They are of no endpoint's variant.
+    """
+    return TargetKey.from_members(request).describe()
 
 
 def _target(resource_id: str) -> dict[str, str]:

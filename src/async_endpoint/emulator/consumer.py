@@ -16,6 +16,7 @@ from async_endpoint.emulator.endpoint_metrics import EndpointMetrics
 from async_endpoint.emulator.fleet import Container
 from async_endpoint.emulator.outcomes import Outcomes
 from async_endpoint.emulator.request_queue import QueuedRequest, RequestQueue
+from async_endpoint.protocol.invocation import InvocationRequest
 from async_endpoint.protocol.locations import S3Location
 
 _POLL_SECONDS = 0.2  # how soon a consumer sees that it was stopped
@@ -157,7 +158,7 @@ class InstanceConsumer:
     def _invoke(self, item: QueuedRequest) -> Answer | _Failure:
         request = item.request
         try:
-            body = request.body if request.body is not None else self._download(request.input_location or "")
+            body, content_type = self._payload(request)
         except InputUnavailable as error:
             self._metrics.count("RequestDownloadFailures")
             return _Failure.told(f"ClientError: {error}")
@@ -165,7 +166,7 @@ class InstanceConsumer:
         try:
             answer = self._container.invoke(
                 body,
-                content_type=request.content_type,
+                content_type=content_type,
                 accept=request.accept,
                 custom_attributes=request.custom_attributes,
                 inference_id=request.inference_id,
@@ -205,12 +206,24 @@ class InstanceConsumer:
             )
             self._outcomes.failed(item, reason, result.body, result.content_type)
 
-    def _download(self, location: str) -> bytes:
+    def _payload(self, request: InvocationRequest) -> tuple[bytes, str | None]:
+        """The document and its media type.
+
+        A request without ContentType is of the type that its object in S3 has. AWS does not say so, but its own samples
+        and its Python SDK's AsyncPredictor set the object's type alone, for containers that insist on one.
+        """
+        if request.body is not None:
+            return request.body, request.content_type
+        body, stored_type = self._download(request.input_location or "")
+        return body, request.content_type or stored_type
+
+    def _download(self, location: str) -> tuple[bytes, str]:
         place = S3Location.parse(location)
         began = time.monotonic()
         try:
-            body = self._backends.s3.get_object(Bucket=place.bucket, Key=place.key)["Body"].read()
+            found = self._backends.s3.get_object(Bucket=place.bucket, Key=place.key)
+            body = found["Body"].read()
         except (BotoCoreError, ClientError) as error:
             raise InputUnavailable(f"Failed to download the request from {place.uri}: {error}") from error
         self._metrics.count("RequestDownloadLatency", (time.monotonic() - began) * 1e6)
-        return body
+        return body, found["ContentType"]

@@ -67,7 +67,7 @@ class ControlPlane:
             "DeleteEndpoint": self.delete_endpoint,
             "ListEndpoints": self.list_endpoints,
             "AddTags": self.add_tags,
-            "ListTags": lambda request: {"Tags": self._tags.listed(request["ResourceArn"])},
+            "ListTags": lambda request: {"Tags": self._tags.listed(self._tagged(request))},
             "DeleteTags": self.delete_tags,
         }
 
@@ -96,7 +96,7 @@ class ControlPlane:
         """CreateModel, for models of one container."""
         if "PrimaryContainer" not in request:
             raise ValidationException("The local AWS serves models with a PrimaryContainer: give one.")
-        return self._models.create(request)
+        return self._models.create({"EnableNetworkIsolation": False, **request})
 
     def create_endpoint_config(self, request: Json) -> Json:
         """CreateEndpointConfig, for asynchronous endpoints."""
@@ -118,7 +118,8 @@ class ControlPlane:
                     S3Location.parse_prefix(path)
             except LocationError as error:
                 raise ValidationException(f"Invalid {member}: {error}") from error
-        return self._configs.create(request)
+        weighted = {"InitialVariantWeight": 1.0, **variant}  # the default, which DescribeEndpointConfig shows
+        return self._configs.create({**request, "ProductionVariants": [weighted]})
 
     def create_endpoint(self, request: Json) -> Json:
         """CreateEndpoint: answers at once; the status goes from Creating to InService or Failed."""
@@ -126,6 +127,7 @@ class ControlPlane:
         if endpoint.name in self._endpoints:
             raise ValidationException(f'Cannot create already existing endpoint "{endpoint.arn}".')
         endpoint.deploy(*self._config_and_model(request["EndpointConfigName"]))
+        endpoint.deployment_config = request.get("DeploymentConfig")
         self._endpoints[endpoint.name] = endpoint
         self._tags.add(endpoint.arn, request)
         return {"EndpointArn": endpoint.arn}
@@ -138,6 +140,8 @@ class ControlPlane:
         excluded = {item["VariantPropertyType"] for item in request.get("ExcludeRetainedVariantProperties", ())}
         keep_count = request.get("RetainAllVariantProperties", False) and "DesiredInstanceCount" not in excluded
         endpoint.deploy(config, model, keep_count=keep_count)
+        if not request.get("RetainDeploymentConfig", False):
+            endpoint.deployment_config = request.get("DeploymentConfig")
         return {"EndpointArn": endpoint.arn}
 
     def update_capacities(self, request: Json) -> Json:
@@ -146,7 +150,10 @@ class ControlPlane:
         for change in request["DesiredWeightsAndCapacities"]:
             variant = endpoint.describe_variant()
             if variant is not None and change["VariantName"] != variant["VariantName"]:
-                raise ValidationException(f'Could not find production variant "{change["VariantName"]}".')
+                raise ValidationException(
+                    f'The variant name(s) "{change["VariantName"]}" is/are not present within endpoint configuration '
+                    f'"{endpoint.config["EndpointConfigName"]}".'
+                )
             if "DesiredInstanceCount" in change:
                 endpoint.set_capacity(change["DesiredInstanceCount"])
         return {"EndpointArn": endpoint.arn}
@@ -174,6 +181,8 @@ class ControlPlane:
         }
         if (variant := endpoint.describe_variant()) is not None:
             answer["ProductionVariants"] = [variant]
+        if endpoint.deployment_config is not None:
+            answer["LastDeploymentConfig"] = endpoint.deployment_config
         if endpoint.failure_reason is not None:
             answer["FailureReason"] = endpoint.failure_reason
         return answer
@@ -189,13 +198,22 @@ class ControlPlane:
 
     def add_tags(self, request: Json) -> Json:
         """AddTags: existing keys are overwritten."""
-        self._tags.add(request["ResourceArn"], request)
-        return {"Tags": self._tags.listed(request["ResourceArn"])}
+        arn = self._tagged(request)
+        self._tags.add(arn, request)
+        return {"Tags": self._tags.listed(arn)}
 
     def delete_tags(self, request: Json) -> Json:
         """DeleteTags."""
-        self._tags.remove(request["ResourceArn"], request["TagKeys"])
+        self._tags.remove(self._tagged(request), request["TagKeys"])
         return {}
+
+    def _tagged(self, request: Json) -> str:
+        """The ARN that a request on tags names."""
+        arn: str = request["ResourceArn"]
+        endpoint = self._endpoints.get(arn.rpartition("/")[2])
+        if arn in self._models or arn in self._configs or (endpoint is not None and endpoint.arn == arn):
+            return arn
+        raise ValidationException(f'Could not find resource "{arn}".')
 
     def _existing(self, request: Json) -> HostedEndpoint:
         name = request["EndpointName"]

@@ -33,6 +33,7 @@ class HostedEndpoint:
         self.status = "Creating"
         self.failure_reason: str | None = None
         self.deployment: Deployment | None = None
+        self.deployment_config: Mapping[str, Any] | None = None  # DeploymentConfig, shown but not obeyed
         self.queue = RequestQueue()
         self._site = site
         self._lock = threading.Lock()  # held where status and `_settled` are looked at and changed together

@@ -7,6 +7,7 @@ Importing it imports ministack, which reads its settings from the environment at
 """
 
 import logging
+import re
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
@@ -26,6 +27,22 @@ Handler = Callable[[Region, str, Mapping[str, str], bytes], Response]
 Observe = Callable[[str, str, str, str, Mapping[str, str], float | None, Mapping[str, float]], None]
 
 _SHUTDOWN_SECONDS = 1.0
+
+
+def add_paths(name: str, pattern: re.Pattern[str]) -> None:
+    """Take POST requests without a signature, to paths of a pattern, for a service's; they are of the default region.
+
+    What a signature says goes first, and so does every other service's claim: S3 alone, which ministack takes for
+    meant when nothing else fits, has none to such a request.
+    """
+    detect = ministack.app.detect_service
+
+    def detect_added(method: str, path: str, headers: dict[str, str], query: dict[str, Any]) -> str:
+        found = detect(method, path, headers, query)
+        unsigned = method == "POST" and not headers.get("authorization")
+        return name if found == "s3" and unsigned and pattern.fullmatch(path) else found
+
+    ministack.app.detect_service = detect_added
 
 
 def add_service(name: str, target_prefix: str, handler: Handler, regions: Callable[[str, str], Region]) -> None:

@@ -3,6 +3,8 @@
 from collections.abc import Mapping
 from typing import Any
 
+from botocore.utils import parse_to_aware_datetime
+
 from async_endpoint.emulator.errors import ValidationException
 from async_endpoint.scaling.clock import Clock
 
@@ -93,6 +95,10 @@ class NamedResources:
             raise ValidationException(f'Could not find {self._noun} "{self._arn(name)}".')
         return self._items[name]
 
+    def __contains__(self, arn: str) -> bool:
+        """Whether there is a resource of an ARN."""
+        return any(item[f"{self._kind}Arn"] == arn for item in self._items.values())
+
     def _arn(self, name: str) -> str:
         return f"{self._arn_prefix}/{name}"
 
@@ -101,17 +107,15 @@ def page(member: str, name_key: str, summaries: list[Json], request: Mapping[str
     """One page of a list operation, newest first unless asked otherwise; the token is the index of the next item.
 
     Raises:
-        ValidationException: The token is none of ours, or the request filters by time, which is not done here.
+        ValidationException: The token is none of ours.
     """
-    if ignored := sorted(key for key in request if key.endswith(("TimeBefore", "TimeAfter"))):
-        raise ValidationException(f"The local AWS does not filter by {' and '.join(ignored)}: leave it out.")
     token = request.get("NextToken", "0")
     if not token.isdecimal():
         raise ValidationException("Invalid NextToken.")
     wanted = request.get("NameContains", "").lower()
     sort_key = {"Name": name_key, "Status": "EndpointStatus"}.get(request.get("SortBy", ""), "CreationTime")
     items = sorted(
-        (item for item in summaries if wanted in item[name_key].lower()),
+        (item for item in summaries if wanted in item[name_key].lower() and _in_time(item, request)),
         key=lambda item: item[sort_key],
         reverse=request.get("SortOrder", "Descending") == "Descending",
     )
@@ -121,3 +125,23 @@ def page(member: str, name_key: str, summaries: list[Json], request: Mapping[str
     if end < len(items):
         answer["NextToken"] = str(end)
     return answer
+
+
+def _in_time(item: Mapping[str, Any], request: Mapping[str, Any]) -> bool:
+    """Whether an item is of the time that a list operation asks for: `…TimeAfter` itself counts, `…TimeBefore` not.
+
+    Times are compared by the millisecond, so that one that an answer has shown finds its item again.
+    """
+    for member in ("CreationTime", "LastModifiedTime"):
+        after, before = (request.get(f"{member}{side}") for side in ("After", "Before"))
+        if after is not None and _milliseconds(item[member]) < _milliseconds(after):
+            return False
+        if before is not None and _milliseconds(item[member]) >= _milliseconds(before):
+            return False
+    return True
+
+
+def _milliseconds(moment: float | str) -> int:
+    """A moment in epoch seconds, or as ISO 8601 writes it, in whole epoch milliseconds."""
+    aware = parse_to_aware_datetime(moment)  # type: ignore[arg-type]  # its stubs know of text alone
+    return round(aware.timestamp() * 1000)

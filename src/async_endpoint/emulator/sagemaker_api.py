@@ -20,16 +20,16 @@ if TYPE_CHECKING:
 
 Response = tuple[int, dict[str, str], bytes]
 
-_INVOCATION_PATH = re.compile(r"/endpoints/([^/]+)/(async-invocations|invocations|invocations-response-stream)")
+INVOCATION_PATH = re.compile(r"/endpoints/([^/]+)/(async-invocations|invocations|invocations-response-stream)")
 
 
 def handle(region: "Services", path: str, headers: Mapping[str, str], body: bytes) -> Response:
     """Answer one HTTP request to SageMaker; header names in lower case. Never blocks for longer than a lock is held."""
     try:
-        invocation = _INVOCATION_PATH.fullmatch(path)
+        invocation = INVOCATION_PATH.fullmatch(path)
         if invocation is not None:
             return _invoke(region, invocation[1], invocation[2], headers, body)
-        operation = headers.get("x-amz-target", "").rpartition(".")[2]
+        operation = headers.get("x-amz-target", "").rpartition(".")[2] or path
         answer = region.sagemaker.call(operation, json_object(body))
     except AwsError as error:
         return error.as_json()

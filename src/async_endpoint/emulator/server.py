@@ -47,6 +47,7 @@ def run(surroundings: Surroundings, port: int, *, until_stdin_closes: bool) -> N
     """Serve until SIGTERM, SIGINT or, if asked for, the end of standard input; then end every instance."""
     regions = Regions(surroundings)
     ministack_adapter.add_service("sagemaker", "SageMaker.", sagemaker_api.handle, regions.get)
+    ministack_adapter.add_paths("sagemaker", sagemaker_api.INVOCATION_PATH)
     ministack_adapter.add_service(
         "application-autoscaling", "AnyScaleFrontendService.", application_autoscaling.handle, regions.get
     )

@@ -1,5 +1,6 @@
 """Requests held against botocore's own service models, so that a typing error fails here as it does on AWS.
 
+What breaks a constraint is refused in AWS's words, what has no place in the model in botocore's.
 CloudFormation hands every number and boolean over as a string: `coerce` turns them back by the shape that they have.
 """
 
@@ -11,7 +12,11 @@ import botocore.session
 from botocore.model import ListShape, MapShape, OperationModel, ServiceModel, Shape, StructureShape
 from botocore.validate import ParamValidator
 
+from async_endpoint.emulator import constraints
 from async_endpoint.emulator.errors import UnknownOperation, ValidationException
+
+# How botocore's report begins what `constraints` words as AWS does.
+_CONSTRAINTS = ("Missing required parameter", "Invalid length", "Invalid value")
 
 
 @cache
@@ -37,15 +42,18 @@ def validated(service: str, name: str, request: Mapping[str, Any]) -> dict[str, 
     """The request with numbers and booleans as such, if it fits the operation's input.
 
     Raises:
-        ValidationException: With botocore's report of everything that does not fit.
+        ValidationException: With everything that does not fit: types and unknown members first, as on AWS a request is
+            read before it is judged.
     """
     shape = operation(service, name).input_shape
     if shape is None:
         return {}
     typed = coerce(request, shape)
     report = ParamValidator().validate(typed, shape)
-    if report.has_errors():
-        raise ValidationException(f"{name}: {report.generate_report()}")
+    if misfits := [line for line in report.generate_report().splitlines() if not line.startswith(_CONSTRAINTS)]:
+        raise ValidationException(f"{name}: {' '.join(misfits)}")
+    if message := constraints.refusal(typed, shape):
+        raise ValidationException(message)
     return dict(typed)
 
 
