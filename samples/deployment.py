@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import boto3
 import psutil
+from botocore.exceptions import ClientError
 
 from async_endpoint.emulator.local import LocalAws
 
@@ -128,22 +129,34 @@ class Deployment:
         Raises:
             DeploymentError: That took longer than a minute.
         """
-        boto3.client("sagemaker").update_endpoint_weights_and_capacities(
-            EndpointName=self.endpoint,
-            DesiredWeightsAndCapacities=[{"VariantName": self.variant()["VariantName"], "DesiredInstanceCount": 0}],
-        )
         deadline = time.monotonic() + _SETTLE_SECONDS
+        asked = False
         while True:
             status, count = self.describe()["EndpointStatus"], self.variant()["CurrentInstanceCount"]
             processes = _instance_processes(local)
-            if (status, count) == ("InService", 0) and not processes:
+            if asked and (status, count) == ("InService", 0) and not processes:
                 return
+            if not asked and status == "InService":
+                asked = self._ask_for_zero()
             if time.monotonic() > deadline:
                 raise DeploymentError(
                     f"Endpoint {self.endpoint} was not at zero after {_SETTLE_SECONDS} s: it is {status} with {count} "
                     f"instances and {len(processes)} processes."
                 )
             time.sleep(_POLL_SECONDS)
+
+    def _ask_for_zero(self) -> bool:
+        """Ask for zero instances; False while a scaling action has the endpoint."""
+        try:
+            boto3.client("sagemaker").update_endpoint_weights_and_capacities(
+                EndpointName=self.endpoint,
+                DesiredWeightsAndCapacities=[{"VariantName": self.variant()["VariantName"], "DesiredInstanceCount": 0}],
+            )
+        except ClientError as refused:
+            if "Cannot update in-progress endpoint" in refused.response["Error"]["Message"]:
+                return False
+            raise
+        return True
 
     def empty_buckets(self) -> None:
         """Delete every version of every object: AWS deletes no bucket that holds one."""

@@ -157,6 +157,7 @@ def test_another_concurrency_is_another_config_under_the_same_endpoint(
     changed = re.sub(r"(?m)^max_concurrent_invocations = \d+$", "max_concurrent_invocations = 7", settings)
     assert changed != settings
     config.write_text(changed, encoding="utf-8")
+    stage.deployment.sleep_at_zero(stage.local)  # where no scaling action takes the endpoint just as the deploy does
 
     Cdk(stage.local, tmp_path / "cdk.log", f"{sys.executable} {app}").deploy(tmp_path / "outputs.json")
 
