@@ -12,23 +12,33 @@ from stacks.fields import SettingsError
 from stacks.foundation import FoundationStack
 from stacks.lambda_code import LambdaCodeError
 from stacks.rules import add_rules
-from stacks.settings import load_settings
+from stacks.settings import StageSettings, load_settings
 from stacks.workflow import WorkflowStack
 
 ROOT = Path(__file__).resolve().parent
 
 
-def build_app(*, artifacts: Path = ROOT / "model_artifacts", outdir: Path | None = None, **context: str) -> cdk.App:
-    """Makes the app of the stage that the context names, or of dev. The CDK CLI sets the output folder by itself."""
+def build_app(
+    settings: StageSettings | None = None,
+    *,
+    artifacts: Path = ROOT / "model_artifacts",
+    outdir: Path | None = None,
+    **context: str,
+) -> cdk.App:
+    """Makes the app of the given settings, or of the stage that the context names, or of dev.
+
+    The CDK CLI sets the output folder by itself.
+    """
     # Started from another folder, the CLI does not find cdk.json: without its flags the templates would differ.
     flags = json.loads((ROOT / "cdk.json").read_text(encoding="utf-8"))["context"]
     # The analytics resource names the versions of Python and of the CDK: templates would differ between machines.
     app = cdk.App(context=flags | context, outdir=str(outdir) if outdir else None, analytics_reporting=False)
-    settings = load_settings(ROOT / "config", app.node.try_get_context("stage") or "dev")
+    settings = settings or load_settings(ROOT / "config", app.node.try_get_context("stage") or "dev")
     foundation = FoundationStack(app, "Foundation", settings=settings)
     EndpointStack(app, "Endpoint", settings=settings, foundation=foundation, artifacts=artifacts)
-    WorkflowStack(app, "Workflow", settings=settings, foundation=foundation, sources=ROOT)
-    add_rules(app)
+    if settings.workflow.enabled:
+        WorkflowStack(app, "Workflow", settings=settings, foundation=foundation, sources=ROOT)
+    add_rules(app, nist_800_53=settings.nist_800_53)
     return app
 
 

@@ -6,18 +6,23 @@ from aws_cdk import CfnOutput, Environment, Stack
 from aws_cdk import aws_iam as iam
 from constructs import Construct
 
-from stacks.constructs.async_endpoint import ANSWERS, FAILURES, AsyncEndpoint, log_group_name
+from stacks.constructs.async_endpoint import ANSWERS, FAILURES, AsyncEndpoint, Outcomes, log_group_name
+from stacks.constructs.endpoint_alarms import EndpointAlarms
+from stacks.constructs.endpoint_metrics import EndpointMetrics
 from stacks.constructs.execution_role import ExecutionRole
 from stacks.constructs.model_archive import ModelArchive
+from stacks.constructs.rollback_alarms import RollbackAlarms
+from stacks.constructs.s3_locations import S3Location
 from stacks.constructs.scale_to_zero import ScaleToZero
 from stacks.constructs.serving_model import ServingModel
 from stacks.foundation import FoundationStack
+from stacks.instance_types import Device
 from stacks.rules import accept_wildcards
 from stacks.settings import StageSettings
 
 
 class EndpointStack(Stack):
-    """Role, model, endpoint and scaling; `endpoint` and `scaling` are for the stacks around it."""
+    """Role, model, endpoint, its scaling and its alarms; `endpoint` is for whoever builds on it."""
 
     def __init__(
         self,
@@ -32,35 +37,86 @@ class EndpointStack(Stack):
             scope,
             construct_id,
             stack_name=f"async-endpoint-{settings.stage}-endpoint",
-            description="Asynchronous endpoint: role, model, endpoint and its scaling from zero",
+            description="Asynchronous endpoint: role, model, endpoint, its scaling from zero and its alarms",
             env=Environment(account=settings.account, region=settings.region),
             termination_protection=settings.termination_protection,
             tags=dict(settings.tags),
         )
-        archive = ModelArchive(self, "Archive", folder=artifacts)
-        role = ExecutionRole(
+        self._outcomes = Outcomes.from_settings(
             self,
-            "Execution",
+            settings.output,
             buckets=foundation.buckets,
-            written_prefixes=(ANSWERS, FAILURES),
             topics=foundation.topics,
-            archive_arn=archive.object_arn,
-            repository_arn=settings.image.repository_arn,
-            log_group_name=log_group_name(settings.endpoint.name),
+            included=settings.notifications.include_response,
         )
-        model = ServingModel(
-            self, "Model", image=settings.image, archive=archive, execution_role=role, settings=settings.serving
+        metrics = EndpointMetrics(settings.endpoint.name, AsyncEndpoint.variant_name)
+        rollback = RollbackAlarms(
+            self, "RollbackAlarms", metrics=metrics, settings=settings.updates, topic=foundation.alarms.topic
         )
+        role, model = self._model(settings, foundation, artifacts)
         self.endpoint = AsyncEndpoint(
             self,
             "Endpoint",
             model=model,
             execution_role=role,
-            buckets=foundation.buckets,
-            topics=foundation.topics,
+            documents=foundation.buckets,
+            outcomes=self._outcomes,
+            key=foundation.key,
             settings=settings.endpoint,
+            updates=settings.updates,
+            rollback_alarms=rollback.alarms,
         )
-        self.scaling = ScaleToZero(self, "Scaling", endpoint=self.endpoint, settings=settings.scaling)
+        if settings.scaling.enabled:
+            ScaleToZero(
+                self,
+                "Scaling",
+                endpoint=self.endpoint,
+                settings=settings.scaling,
+                invocation_timeout_seconds=settings.endpoint.invocation_timeout_seconds,
+                on_gpu=settings.endpoint.device == Device.GPU,
+            )
+        EndpointAlarms(
+            self,
+            "Alarms",
+            metrics=metrics,
+            kept_warm=settings.kept_warm,
+            settings=settings.alarms,
+            topic=foundation.alarms.topic,
+        )
+        self._say_where_things_are(settings, foundation, self._caller(settings, foundation))
+
+    def _model(
+        self, settings: StageSettings, foundation: FoundationStack, artifacts: Path
+    ) -> tuple[ExecutionRole, ServingModel]:
+        archive = ModelArchive(self, "Archive", folder=artifacts, settings=settings.model)
+        role = ExecutionRole(
+            self,
+            "Execution",
+            archive=archive,
+            read=[
+                S3Location.of_bucket(foundation.buckets.input),
+                *(S3Location.of_url(self, url) for url in settings.data.further_input_locations),
+            ],
+            written=self._outcomes.written,
+            topics=foundation.topics.all,
+            key=foundation.key,
+            repository_arn=settings.image.repository_arn,
+            log_group_name=log_group_name(settings.endpoint.name),
+            in_vpc=bool(settings.network.subnet_ids),
+        )
+        model = ServingModel(
+            self,
+            "Model",
+            image=settings.image,
+            archive=archive,
+            execution_role=role,
+            settings=settings.model,
+            serving=settings.serving,
+            network=settings.network,
+        )
+        return role, model
+
+    def _caller(self, settings: StageSettings, foundation: FoundationStack) -> iam.ManagedPolicy:
         caller = iam.ManagedPolicy(
             self, "Caller", description=f"Put documents, have endpoint {settings.endpoint.name} read them, get answers"
         )
@@ -69,13 +125,13 @@ class EndpointStack(Stack):
             caller,
             {
                 foundation.buckets.input.arn_for_objects("*"): "A caller chooses its documents' keys.",
-                **dict.fromkeys(
-                    (foundation.buckets.output.arn_for_objects(f"{prefix}/*") for prefix in (ANSWERS, FAILURES)),
-                    "SageMaker names each object; a caller gets answers and failures and nothing else.",
-                ),
+                **{
+                    location.objects_arn: "SageMaker names each object; a caller gets answers and failures, no more."
+                    for location in self._outcomes.written
+                },
             },
         )
-        self._say_where_things_are(settings, foundation, caller)
+        return caller
 
     def _say_where_things_are(
         self, settings: StageSettings, foundation: FoundationStack, caller: iam.ManagedPolicy
@@ -88,14 +144,16 @@ class EndpointStack(Stack):
                 buckets.output.bucket_name,
                 f"Where answers ({ANSWERS}/) and failures ({FAILURES}/) are found",
             ),
-            "SuccessTopicArn": (topics.success.topic_arn, "Tells of each answer"),
-            "ErrorTopicArn": (topics.error.topic_arn, "Tells of each failure"),
             "CallerPolicyArn": (caller.managed_policy_arn, "Policy to attach to whoever has documents read"),
             "InvokeCommand": (
                 self._invoke_command(settings, buckets.input.bucket_name),
                 "Has document.png of the current folder read",
             ),
         }
+        if topics.success:
+            outputs["SuccessTopicArn"] = (topics.success.topic_arn, "Tells of each answer")
+        if topics.error:
+            outputs["ErrorTopicArn"] = (topics.error.topic_arn, "Tells of each failure")
         for output_id, (value, description) in outputs.items():
             CfnOutput(self, output_id, value=value, description=description)
 

@@ -1,17 +1,16 @@
-"""Rules for single settings, and the section that applies them.
+"""Rules for single settings.
 
-A field of a section carries its rule in its annotation::
+A field of a section (`stacks/sections/`) carries its rule in its annotation::
 
     workers: Annotated[int, WholeNumber(1, 64)] = 1
 
 so that no section can be constructed with a value out of range, whether it is read from a file or made in a test.
 """
 
-import difflib
 import re
-from collections.abc import Iterable, Mapping
-from dataclasses import MISSING, dataclass, fields
-from typing import Annotated, Any, ClassVar, Protocol, Self, get_args, get_origin, get_type_hints
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Protocol
 
 _MAX_TAG_KEY = 128
 _MAX_TAG_VALUE = 256
@@ -54,7 +53,7 @@ class OneOf:
         """Refuses a value that equals an allowed one but is of another type, as True and 1."""
         if any(value == allowed and type(value) is type(allowed) for allowed in self.allowed):
             return None
-        return _with_advice(f"it must be one of {listing(map(_as_written, self.allowed))}", self.advice)
+        return _with_advice(f"it must be one of {listing(map(as_written, self.allowed))}", self.advice)
 
 
 @dataclass(frozen=True)
@@ -72,6 +71,41 @@ class Text:
 
 
 @dataclass(frozen=True)
+class ListOf:
+    """A list without repetitions, each item of which satisfies `item`, of at most `most`."""
+
+    item: Rule
+    most: int
+
+    def problem(self, value: object) -> str | None:
+        """Refuses what is no list, is too long, or holds something wrong or twice."""
+        if not isinstance(value, Sequence) or isinstance(value, str) or len(value) > self.most:
+            return f"it must be a list of at most {self.most}"
+        for index, each in enumerate(value):
+            if problem := self.item.problem(each):
+                return f"of item {index + 1}, {as_written(each)}, {problem}"
+            if each in value[:index]:
+                return f"{as_written(each)} stands in it twice"
+        return None
+
+
+@dataclass(frozen=True)
+class Texts:
+    """A table of texts whose names match `pattern`; `form` describes the pattern to a person."""
+
+    pattern: str
+    form: str
+
+    def problem(self, value: object) -> str | None:
+        """Refuses names that do not match and values that are no text."""
+        if isinstance(value, Mapping) and all(
+            re.fullmatch(self.pattern, str(key), re.ASCII) and isinstance(text, str) for key, text in value.items()
+        ):
+            return None
+        return f"it must be a table of texts in quotes, each name {self.form}"
+
+
+@dataclass(frozen=True)
 class Tags:
     """A table of tags, as CloudFormation takes them."""
 
@@ -82,6 +116,10 @@ class Tags:
         return "it must be a table of texts: keys of 1 to 128 characters not beginning with aws:, values of up to 256"
 
 
+# Bucket names: https://docs.aws.amazon.com/AmazonS3/latest/userguide/bucketnamingrules.html
+S3_LOCATION = Text(
+    r"s3://[a-z0-9][a-z0-9.-]{1,61}[a-z0-9](/[^\s*?]*)?", "the location of objects in S3, as s3://bucket/prefix/"
+)
 YES_OR_NO = OneOf((True, False))
 LOG_RETENTION = OneOf(
     (1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288, 3653),
@@ -89,70 +127,9 @@ LOG_RETENTION = OneOf(
 )
 
 
-@dataclass(frozen=True, kw_only=True)
-class Section:
-    """A table of the settings file. Subclasses name the table and give each field a rule or a type of its own."""
-
-    table: ClassVar[str] = ""
-
-    def __post_init__(self) -> None:
-        """Checks each field against its rule.
-
-        Raises:
-            SettingsError: For the first field, in the order of definition, that breaks its rule.
-        """
-        for name, rule in self._rules().items():
-            value = getattr(self, name)
-            if value is None and _default_of(type(self), name) is None:
-                continue
-            problem = rule.problem(value)
-            if problem:
-                raise SettingsError(f"{self.qualified(name)} is {_as_written(value)}; {problem}.")
-
-    @classmethod
-    def qualified(cls, name: str) -> str:
-        """A field's name as one would look for it in the file: `scaling.max_instances`."""
-        return f"{cls.table}.{name}" if cls.table else name
-
-    @classmethod
-    def read(cls, table: Mapping[str, Any]) -> Self:
-        """Makes the section from a table of the settings file.
-
-        Raises:
-            SettingsError: For an unknown field, a missing one, or a value that breaks its rule.
-        """
-        known = {field.name: field for field in fields(cls)}
-        for name in table:
-            if name not in known:
-                raise SettingsError(f"{cls.qualified(name)} is no setting; {_nearest(cls, name, known)}.")
-        for name, field in known.items():
-            if name not in table and field.default is MISSING and field.default_factory is MISSING:
-                raise SettingsError(f"{cls.qualified(name)} is missing; add it: it has no default.")
-        return cls(**table)
-
-    @classmethod
-    def _rules(cls) -> dict[str, Rule]:
-        """Field name → rule, for the fields that have one. An optional field's rule stands inside `| None`."""
-        found = {}
-        for name, hint in get_type_hints(cls, include_extras=True).items():
-            candidates = [hint, *get_args(hint)]
-            annotated = next((each for each in candidates if get_origin(each) is Annotated), None)
-            if annotated is not None:
-                found[name] = annotated.__metadata__[0]
-        return found
-
-
 def listing(values: Iterable[str]) -> str:
     """Joins values for a sentence: `a, b, c`."""
     return ", ".join(values)
-
-
-def _nearest(cls: type[Section], name: str, known: Iterable[str]) -> str:
-    """Names the field that was probably meant, or all of them."""
-    near = difflib.get_close_matches(name, known, n=1)
-    if near:
-        return f"the nearest name is {cls.qualified(near[0])}"
-    return f"the settings here are {listing(known)}"
 
 
 def _is_tag(key: object, text: object) -> bool:
@@ -165,14 +142,12 @@ def _is_tag(key: object, text: object) -> bool:
     )
 
 
-def _default_of(cls: type[Section], name: str) -> object:
-    return next(field.default for field in fields(cls) if field.name == name)
-
-
-def _as_written(value: object) -> str:
+def as_written(value: object) -> str:
     """A value as TOML writes it, near enough for a message."""
     if isinstance(value, bool):
         return str(value).lower()
+    if isinstance(value, tuple | list):
+        return f"[{listing(map(as_written, value))}]"
     return f'"{value}"' if isinstance(value, str) else str(value)
 
 

@@ -3,25 +3,33 @@
 from aws_cdk import Environment, Stack
 from constructs import Construct
 
+from stacks.constructs.alarm_topic import AlarmTopic
 from stacks.constructs.document_buckets import DocumentBuckets
+from stacks.constructs.encryption_key import EncryptionKey
 from stacks.constructs.jobs_table import JobsTable
 from stacks.constructs.notification_topics import NotificationTopics
-from stacks.settings import StageSettings
+from stacks.settings import CUSTOMER_MANAGED, StageSettings
 
 
 class FoundationStack(Stack):
-    """The documents' buckets, the topics of their ends, the table of jobs; others take the constructs themselves."""
+    """The documents' buckets, the topics of their ends, the table of jobs, the alarms' topic.
+
+    `key` encrypts them all, where the stage has its own. Other stacks take the constructs themselves.
+    """
 
     def __init__(self, scope: Construct, construct_id: str, *, settings: StageSettings) -> None:
         super().__init__(
             scope,
             construct_id,
             stack_name=f"async-endpoint-{settings.stage}-foundation",
-            description="Asynchronous endpoint: buckets for documents, topics for notifications, table of jobs",
+            description="Asynchronous endpoint: buckets for documents, topics of ends and alarms, table of jobs",
             env=Environment(account=settings.account, region=settings.region),
             termination_protection=settings.termination_protection,
             tags=dict(settings.tags),
         )
-        self.buckets = DocumentBuckets(self, "Documents", settings=settings.data)
-        self.topics = NotificationTopics(self, "Notifications")
-        self.jobs = JobsTable(self, "Jobs", settings=settings.data)
+        customer = settings.encryption == CUSTOMER_MANAGED
+        self.key = EncryptionKey(self, "Encryption", settings=settings.data).key if customer else None
+        self.buckets = DocumentBuckets(self, "Documents", key=self.key, settings=settings.data)
+        self.topics = NotificationTopics(self, "Notifications", key=self.key, settings=settings.notifications)
+        self.jobs = JobsTable(self, "Jobs", key=self.key, settings=settings.data)
+        self.alarms = AlarmTopic(self, "Alarms", key=self.key, settings=settings.alarms)

@@ -28,11 +28,13 @@ _DEVICE_OF_LETTERS = {
     "gr": Device.GPU,
     "p": Device.GPU,
 }
+# The letter d among the attributes says so; of these families every type has NVMe storage, from this generation on.
+_ALWAYS_WITH_STORAGE = {"g": 4, "gr": 6, "p": 4}
 _NEURON_LETTERS = ("inf", "trn")
 
 
-def device_of(instance_type: str) -> Device:
-    """The processor that the PyTorch images find on an instance type.
+def device_of(instance_type: str, *, field: str = "endpoint.instance_type") -> Device:
+    """The processor that the PyTorch images find on an instance type, which stands in that setting.
 
     Raises:
         SettingsError: For what is no instance type, for Inferentia and Trainium, which asynchronous endpoints do not
@@ -41,22 +43,31 @@ def device_of(instance_type: str) -> Device:
     parts = _NAME.fullmatch(instance_type)
     if not parts:
         raise SettingsError(
-            f'endpoint.instance_type is "{instance_type}"; it must be the name of an instance type, as ml.g4dn.xlarge.'
+            f'{field} is "{instance_type}"; it must be the name of an instance type, as ml.g4dn.xlarge.'
         )
     letters, attributes = parts["letters"], parts["attributes"]
     if letters in _NEURON_LETTERS:
         raise SettingsError(
-            f'endpoint.instance_type is "{instance_type}"; asynchronous endpoints run on no Inferentia or Trainium: '
+            f'{field} is "{instance_type}"; asynchronous endpoints run on no Inferentia or Trainium: '
             "choose a GPU type, as ml.g4dn.xlarge, or a CPU type, as ml.m5d.xlarge."
         )
     if letters not in _DEVICE_OF_LETTERS:
         raise SettingsError(
-            f'endpoint.instance_type is "{instance_type}"; its family must begin with one of '
+            f'{field} is "{instance_type}"; its family must begin with one of '
             f"{listing(_DEVICE_OF_LETTERS)}: choose a type as ml.g4dn.xlarge or ml.m5d.xlarge."
         )
     if "g" in attributes:
         raise SettingsError(
-            f'endpoint.instance_type is "{instance_type}"; the PyTorch images are built for x86-64 and do not run on '
+            f'{field} is "{instance_type}"; the PyTorch images are built for x86-64 and do not run on '
             "Graviton: choose a type as ml.g4dn.xlarge or ml.m5d.xlarge."
         )
     return _DEVICE_OF_LETTERS[letters]
+
+
+def has_instance_storage(instance_type: str) -> bool:
+    """Whether a type brings NVMe storage of its own, and therefore takes no volume and no key for one."""
+    parts = _NAME.fullmatch(instance_type)
+    if not parts:
+        return False
+    first = _ALWAYS_WITH_STORAGE.get(parts["letters"])
+    return "d" in parts["attributes"] or (first is not None and int(parts["generation"]) >= first)

@@ -1,108 +1,46 @@
 """A stage's settings: typed, frozen, and validated where they are made.
 
-They stand in `config/STAGE.toml`; nothing else overrides them. The limits are those of the SageMaker, Application
-Auto Scaling and CloudWatch Logs APIs, unless a field says otherwise.
+They stand in `config/STAGE.toml`; nothing else overrides them. Each table of the file is a section of
+`stacks/sections/`; here is what concerns the stage as a whole, and what must hold between sections. The limits are
+those of the SageMaker, Application Auto Scaling, CloudWatch and CloudWatch Logs APIs, unless a field says otherwise.
 """
 
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Annotated, Any, ClassVar, Self
+from typing import Annotated, Any, Self
 
 from aws_cdk import region_info
 
-from stacks.fields import LOG_RETENTION, YES_OR_NO, OneOf, Section, SettingsError, Tags, Text, WholeNumber, listing
-from stacks.instance_types import Device, device_of
-from stacks.serving_images import FRAMEWORK_VERSIONS, ServingImage, serving_image
-from stacks.workflow_settings import WorkflowSettings
+from stacks.fields import YES_OR_NO, OneOf, SettingsError, Tags, Text, listing
+from stacks.instance_types import Device
+from stacks.sections.alarms import AlarmSettings
+from stacks.sections.base import Section
+from stacks.sections.data import DataSettings
+from stacks.sections.endpoint import (
+    ERROR,
+    NONE,
+    SUCCESS,
+    EndpointSettings,
+    NetworkSettings,
+    NotificationSettings,
+    OutputSettings,
+)
+from stacks.sections.model import INCLUDED, ModelSettings, ServingSettings
+from stacks.sections.scaling import ScalingSettings
+from stacks.sections.updates import UpdateSettings
+from stacks.sections.workflow import WorkflowSettings
+from stacks.serving_images import ServingImage, own_image, serving_image
 
-_ONE_GIGABYTE = 1_073_741_824
+AWS_MANAGED = "aws-managed"
+CUSTOMER_MANAGED = "customer-managed"
+_STEPS_NEED = 2
 
-
-@dataclass(frozen=True, kw_only=True)
-class DataSettings(Section):
-    """What becomes of the documents and of the answers."""
-
-    table: ClassVar[str] = "data"
-
-    removal_policy: Annotated[str, OneOf(("destroy", "retain"), "what happens to data when its stack goes")] = "retain"
-    access_logs: Annotated[bool, YES_OR_NO] = True
-    input_expiration_days: Annotated[int, WholeNumber(1, 3650)] = 365
-    output_expiration_days: Annotated[int, WholeNumber(1, 3650)] = 365
-
-
-@dataclass(frozen=True, kw_only=True)
-class EndpointSettings(Section):
-    """The endpoint, its instances and its image."""
-
-    table: ClassVar[str] = "endpoint"
-
-    name: Annotated[
-        str,
-        Text(
-            r"[a-zA-Z0-9](-*[a-zA-Z0-9]){0,62}", "1 to 63 letters, digits and hyphens, a hyphen neither first nor last"
-        ),
-    ]
-    instance_type: Annotated[str, Text(r"ml\..+", "the name of an instance type, as ml.g4dn.xlarge")] = "ml.g4dn.xlarge"
-    framework_version: Annotated[str, OneOf(FRAMEWORK_VERSIONS)] = "1.11.0"
-    device: Annotated[str, OneOf((Device.GPU.value, Device.CPU.value))] = Device.GPU.value
-    initial_instance_count: Annotated[
-        int, WholeNumber(1, 1000, "an endpoint starts with an instance; scaling takes it to 0")
-    ] = 1
-    max_concurrent_invocations: Annotated[
-        int, WholeNumber(1, 1000, "requests that SageMaker sends to one instance at a time")
-    ] = 4
-    model_download_timeout_seconds: Annotated[int, WholeNumber(60, 3600)] = 600
-    startup_health_check_timeout_seconds: Annotated[int, WholeNumber(60, 3600)] = 600
-    request_ttl_seconds: Annotated[int, WholeNumber(60, 21_600, "how long a request may wait in the queue")] = 21_600
-    invocation_timeout_seconds: Annotated[int, WholeNumber(1, 3600, "how long one request may be worked on")] = 900
-    log_retention_days: Annotated[int, LOG_RETENTION] = 30
-
-    def __post_init__(self) -> None:
-        """Checks the fields, and that image and instance type agree on the processor."""
-        super().__post_init__()
-        found = device_of(self.instance_type)
-        if found != self.device:
-            raise SettingsError(
-                f'endpoint.device is "{self.device}" but endpoint.instance_type "{self.instance_type}" is a '
-                f'{found.upper()} type; set device = "{found}" or choose a {self.device.upper()} type.'
-            )
-
-
-@dataclass(frozen=True, kw_only=True)
-class ServingSettings(Section):
-    """The model server inside the container."""
-
-    table: ClassVar[str] = "serving"
-
-    workers: Annotated[int, WholeNumber(1, 64, "each holds its own copy of the model")] = 1
-    timeout_seconds: Annotated[int, WholeNumber(1, 3600, "it covers one request, and the loading of the model")] = 900
-    max_request_bytes: Annotated[int, WholeNumber(1, _ONE_GIGABYTE)] = 104_857_600
-    max_response_bytes: Annotated[int, WholeNumber(1, _ONE_GIGABYTE)] = 104_857_600
-
-
-@dataclass(frozen=True, kw_only=True)
-class ScalingSettings(Section):
-    """How many instances run, and how fast that changes."""
-
-    table: ClassVar[str] = "scaling"
-
-    min_instances: Annotated[int, WholeNumber(0, 1000)] = 0
-    max_instances: Annotated[int, WholeNumber(1, 1000, "at 0 nothing would ever be read")] = 2
-    backlog_per_instance: Annotated[int, WholeNumber(1, 100_000, "waiting requests that one instance is to have")] = 5
-    scale_out_cooldown_seconds: Annotated[int, WholeNumber(0, 86_400)] = 300
-    scale_in_cooldown_seconds: Annotated[int, WholeNumber(0, 86_400)] = 300
-    wake_cooldown_seconds: Annotated[int, WholeNumber(0, 86_400)] = 300
-
-    def __post_init__(self) -> None:
-        """Checks the fields, and that the range is one."""
-        super().__post_init__()
-        if self.min_instances > self.max_instances:
-            raise SettingsError(
-                f"scaling.min_instances is {self.min_instances} and scaling.max_instances {self.max_instances}; "
-                "the smaller must not exceed the larger: lower min_instances or raise max_instances."
-            )
+SECTIONS: tuple[type[Section], ...] = (
+    DataSettings, ModelSettings, EndpointSettings, ServingSettings, OutputSettings, NotificationSettings,
+    NetworkSettings, ScalingSettings, UpdateSettings, AlarmSettings, WorkflowSettings,
+)  # fmt: skip
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -114,14 +52,22 @@ class StageSettings(Section):
     account: Annotated[str, Text(r"\d{12}", "an account number of 12 digits, in quotes")] | None = None
     termination_protection: Annotated[bool, YES_OR_NO] = True
     tags: Annotated[Mapping[str, str], Tags()] = field(default_factory=dict)
+    nist_800_53: Annotated[bool, YES_OR_NO] = False
+    encryption: Annotated[str, OneOf((AWS_MANAGED, CUSTOMER_MANAGED), "whose keys encrypt what is kept")] = AWS_MANAGED
     data: DataSettings = field(default_factory=DataSettings)
+    model: ModelSettings = field(default_factory=ModelSettings)
     endpoint: EndpointSettings
     serving: ServingSettings = field(default_factory=ServingSettings)
+    output: OutputSettings = field(default_factory=OutputSettings)
+    notifications: NotificationSettings = field(default_factory=NotificationSettings)
+    network: NetworkSettings = field(default_factory=NetworkSettings)
     scaling: ScalingSettings = field(default_factory=ScalingSettings)
+    updates: UpdateSettings = field(default_factory=UpdateSettings)
+    alarms: AlarmSettings = field(default_factory=AlarmSettings)
     workflow: WorkflowSettings = field(default_factory=WorkflowSettings)
 
     def __post_init__(self) -> None:
-        """Checks the fields, that the region has image and layer, and that the first instances are within the range."""
+        """Checks the fields, that the region has image and layer, and what must hold between sections."""
         super().__post_init__()
         _ = self.image
         partition = region_info.RegionInfo.get(self.region).partition
@@ -130,15 +76,59 @@ class StageSettings(Section):
                 f'region is "{self.region}", of the partition {partition}; the functions\' layer is known for the '
                 "partition aws alone: choose a region as ap-northeast-1, us-east-1 or eu-west-1."
             )
-        if self.endpoint.initial_instance_count > self.scaling.max_instances:
+        self._check_instances()
+        self._check_outcomes()
+        if self.network.isolation and self.model.dependencies != INCLUDED:
             raise SettingsError(
-                f"endpoint.initial_instance_count is {self.endpoint.initial_instance_count} and scaling.max_instances "
-                f"{self.scaling.max_instances}; scaling would end the rest at once: lower the one or raise the other."
+                f'network.isolation is true and model.dependencies "{self.model.dependencies}"; an isolated container '
+                f'reaches no package index when it starts: set dependencies = "{INCLUDED}" with an archive or image '
+                "that has them, or isolation = false."
             )
+
+    def _check_instances(self) -> None:
+        initial, scaling = self.endpoint.initial_instance_count, self.scaling
+        if scaling.enabled and initial > scaling.max_instances:
+            raise SettingsError(
+                f"endpoint.initial_instance_count is {initial} and scaling.max_instances "
+                f"{scaling.max_instances}; scaling would end the rest at once: lower the one or raise the other."
+            )
+        least = min(initial, scaling.min_instances) if scaling.enabled else initial
+        if self.updates.in_steps and least < _STEPS_NEED:
+            raise SettingsError(
+                f'updates.strategy is "{self.updates.strategy}", with endpoint.initial_instance_count {initial} and '
+                f"scaling.min_instances {scaling.min_instances}; a step is at most half of the instances, so both "
+                f'must be at least {_STEPS_NEED}: raise them, or take strategy = "all-at-once".'
+            )
+
+    def _check_outcomes(self) -> None:
+        output, told = self.output, self.notifications
+        if output.path == NONE and SUCCESS not in told.include_response:
+            raise SettingsError(
+                f'output.path is "{NONE}" and notifications.include_response does not name "{SUCCESS}"; answers would '
+                "reach nobody: give a path, or include the response in the notification."
+            )
+        if output.failure_path == NONE and not told.error:
+            raise SettingsError(
+                f'output.failure_path is "{NONE}" and notifications.error is false; failures would leave no trace: '
+                "give a path, or set error = true."
+            )
+        for topic in (SUCCESS, ERROR):
+            if self.workflow.enabled and not getattr(told, topic):
+                raise SettingsError(
+                    f"notifications.{topic} is false and workflow.enabled true; the record of a job's end is made from "
+                    f"the notification: set {topic} = true, or workflow.enabled = false."
+                )
+
+    @property
+    def kept_warm(self) -> int:
+        """The most instances that are ever meant to run without work."""
+        return self.scaling.highest_floor if self.scaling.enabled else self.endpoint.initial_instance_count
 
     @property
     def image(self) -> ServingImage:
         """The image that the endpoint runs, in the stage's region."""
+        if self.endpoint.image_uri is not None:
+            return own_image(self.endpoint.image_uri, region=self.region)
         return serving_image(
             region=self.region,
             framework_version=self.endpoint.framework_version,
@@ -148,11 +138,8 @@ class StageSettings(Section):
     @classmethod
     def read(cls, table: Mapping[str, Any]) -> Self:
         """Makes the settings from a whole file's tables, the stage's name among them."""
-        sections: tuple[type[Section], ...] = (
-            DataSettings, EndpointSettings, ServingSettings, ScalingSettings, WorkflowSettings,
-        )  # fmt: skip
         made = dict(table)
-        for section in sections:
+        for section in SECTIONS:
             rows = table.get(section.table, {})
             if not isinstance(rows, Mapping):
                 raise SettingsError(f"{section.table} is {rows}; it must be a table: [{section.table}].")

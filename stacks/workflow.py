@@ -9,6 +9,10 @@ from aws_cdk import aws_iam as iam
 from aws_cdk import aws_sns_subscriptions as subscriptions
 from constructs import Construct
 
+from stacks.constructs.async_endpoint import AsyncEndpoint, log_group_name
+from stacks.constructs.dashboard import Dashboard
+from stacks.constructs.encryption_key import to_use
+from stacks.constructs.endpoint_metrics import EndpointMetrics
 from stacks.constructs.queue_worker import QueueWorker
 from stacks.foundation import FoundationStack
 from stacks.rules import accept_wildcards
@@ -38,7 +42,7 @@ class WorkflowStack(Stack):
             scope,
             construct_id,
             stack_name=f"async-endpoint-{settings.stage}-workflow",
-            description="Asynchronous endpoint: queues and functions that submit documents and record their ends",
+            description="Asynchronous endpoint: queues and functions that submit documents and record ends, dashboard",
             env=Environment(account=settings.account, region=settings.region),
             termination_protection=settings.termination_protection,
             tags=dict(settings.tags),
@@ -47,6 +51,13 @@ class WorkflowStack(Stack):
         self.intake = self._intake(settings, sources)
         self._send_uploads_to(self.intake)
         self.results = self._results(settings, sources)
+        Dashboard(
+            self,
+            "Dashboard",
+            metrics=EndpointMetrics(settings.endpoint.name, AsyncEndpoint.variant_name),
+            endpoint_log_group=log_group_name(settings.endpoint.name),
+            workers={"Intake": self.intake, "Results": self.results},
+        )
         self._say_where_things_are(self._job_reader())
 
     def _intake(self, settings: StageSettings, sources: Path) -> QueueWorker:
@@ -67,7 +78,7 @@ class WorkflowStack(Stack):
                 "INVOCATION_TIMEOUT_SECONDS": str(settings.endpoint.invocation_timeout_seconds),
             },
             permissions=[
-                jobs.to_record(),
+                *jobs.to_record(),
                 # HeadObject; nothing of a document is read here.
                 iam.PolicyStatement(sid="LookAtDocuments", actions=["s3:GetObject"], resources=[documents]),
                 # Without it a document that is gone is 403, not 404.
@@ -79,9 +90,12 @@ class WorkflowStack(Stack):
                 ),
             ],
             settings=settings.workflow,
+            queue_age_seconds=settings.alarms.queue_age_seconds,
+            key=self._foundation.key,
+            topic=self._foundation.alarms.topic,
         )
         accept_wildcards(
-            worker.role, {documents: f"A document is named by whoever uploads it; only those under {INBOX} are read."}
+            worker.policy, {documents: f"A document is named by whoever uploads it; only those under {INBOX} are read."}
         )
         return worker
 
@@ -113,10 +127,13 @@ class WorkflowStack(Stack):
                 "JOBS_TABLE": jobs.table.table_name,
                 "JOB_RETENTION_DAYS": str(settings.workflow.job_retention_days),
             },
-            permissions=[jobs.to_record()],
+            permissions=jobs.to_record(),
             settings=settings.workflow,
+            queue_age_seconds=settings.alarms.queue_age_seconds,
+            key=self._foundation.key,
+            topic=self._foundation.alarms.topic,
         )
-        for topic in (topics.success, topics.error):
+        for topic in topics.all:
             topic.add_subscription(subscriptions.SqsSubscription(worker.queue, dead_letter_queue=worker.dead_letters))
         return worker
 
@@ -134,6 +151,7 @@ class WorkflowStack(Stack):
                 *self._foundation.jobs.to_read(),
                 # A document's newest version names its job, also when it was deleted since.
                 iam.PolicyStatement(sid="LookAtDocuments", actions=["s3:GetObject"], resources=[documents]),
+                *([to_use(self._foundation.key)] if self._foundation.key else []),
                 iam.PolicyStatement(
                     sid="ListVersions",
                     actions=["s3:ListBucket", "s3:ListBucketVersions"],

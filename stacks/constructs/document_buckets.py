@@ -3,24 +3,31 @@
 from typing import cast
 
 from aws_cdk import Duration, RemovalPolicy
+from aws_cdk import aws_kms as kms
 from aws_cdk import aws_s3 as s3
 from constructs import Construct
 
 from stacks.rules import accept
-from stacks.settings import DataSettings
+from stacks.sections.data import DataSettings
 
 _ABANDONED_UPLOAD = Duration.days(1)
 _OLD_VERSION = Duration.days(30)
+_NOT_REPLICATED = (
+    "Documents are copies of what callers keep, answers can be made again, and S3 keeps both in three zones; a second "
+    "region would double the bill, and may not be where documents are allowed to be."
+)
 
 
 class DocumentBuckets(Construct):
     """An input and an output bucket, private and versioned, and a bucket for their access logs if the stage has them.
 
-    Buckets are emptied by hand before they can be destroyed: no Lambda of ours may delete documents.
+    Documents and answers are encrypted under the given key, or by S3 itself; access logs by S3, which takes no other
+    key for them. Buckets are emptied by hand before they can be destroyed: no Lambda of ours may delete documents.
     """
 
-    def __init__(self, scope: Construct, construct_id: str, *, settings: DataSettings) -> None:
+    def __init__(self, scope: Construct, construct_id: str, *, key: kms.IKey | None, settings: DataSettings) -> None:
         super().__init__(scope, construct_id)
+        self._key = key
         self._removal = RemovalPolicy.RETAIN if settings.removal_policy == "retain" else RemovalPolicy.DESTROY
         self._logs = self._access_log_bucket() if settings.access_logs else None
         self.input = self._bucket("Input", keep_days=settings.input_expiration_days)
@@ -32,7 +39,10 @@ class DocumentBuckets(Construct):
             self,
             construct_id,
             block_public_access=s3.BlockPublicAccess.BLOCK_ALL,
-            encryption=s3.BucketEncryption.S3_MANAGED,
+            encryption=s3.BucketEncryption.KMS if self._key else s3.BucketEncryption.S3_MANAGED,
+            encryption_key=self._key,
+            # One data key for many objects: without it every object costs a call of KMS.
+            bucket_key_enabled=True if self._key else None,
             enforce_ssl=True,
             minimum_tls_version=1.2,
             versioned=True,
@@ -54,15 +64,17 @@ class DocumentBuckets(Construct):
         if not self._logs:
             accept(
                 bucket,
-                {
-                    "AwsSolutions-S1": "data.access_logs is false for this stage, which holds no one's documents: log "
-                    "objects arrive for hours and would keep the stage from being destroyed."
-                },
+                dict.fromkeys(
+                    ("AwsSolutions-S1", "NIST.800.53.R5-S3BucketLoggingEnabled", "CKV_AWS_18"),
+                    "data.access_logs is false for this stage, which holds no one's documents: log objects arrive for "
+                    "hours and would keep the stage from being destroyed.",
+                ),
             )
+        accept(bucket, {"NIST.800.53.R5-S3BucketReplicationEnabled": _NOT_REPLICATED})
         return bucket
 
     def _access_log_bucket(self) -> s3.Bucket:
-        return s3.Bucket(
+        bucket = s3.Bucket(
             self,
             "AccessLogs",
             block_public_access=s3.BlockPublicAccess.BLOCK_ALL,
@@ -79,6 +91,22 @@ class DocumentBuckets(Construct):
             ],
             removal_policy=self._removal,
         )
+        accept(
+            bucket,
+            {
+                "NIST.800.53.R5-S3DefaultEncryptionKMS": "S3 delivers access logs under its own keys only.",
+                "NIST.800.53.R5-S3BucketReplicationEnabled": _NOT_REPLICATED,
+                **dict.fromkeys(
+                    ("NIST.800.53.R5-S3BucketVersioningEnabled", "CKV_AWS_21"),
+                    "S3 writes each log object once, under a name of its own, and nobody else may write here.",
+                ),
+                **dict.fromkeys(
+                    ("NIST.800.53.R5-S3BucketLoggingEnabled", "CKV_AWS_18"),
+                    "Logging the access to the access logs into themselves would never end.",
+                ),
+            },
+        )
+        return bucket
 
     def _announce_uploads(self) -> None:
         """Sends the input bucket's events to EventBridge, for whoever wants to act on an upload."""

@@ -3,19 +3,38 @@
 Permissions: https://docs.aws.amazon.com/sagemaker/latest/dg/async-inference-create-endpoint-prerequisites.html
 """
 
+from collections.abc import Sequence
+
 from aws_cdk import ArnFormat, Stack
 from aws_cdk import aws_iam as iam
+from aws_cdk import aws_kms as kms
+from aws_cdk import aws_sns as sns
 from constructs import Construct
 
-from stacks.constructs.document_buckets import DocumentBuckets
-from stacks.constructs.notification_topics import NotificationTopics
+from stacks.constructs.encryption_key import to_use
+from stacks.constructs.model_archive import ModelArchive
+from stacks.constructs.s3_locations import S3Location
 from stacks.rules import accept_wildcards
+
+# Instances in a VPC: https://docs.aws.amazon.com/sagemaker/latest/dg/sagemaker-roles.html
+_NETWORK_ACTIONS = (
+    "ec2:CreateNetworkInterface",
+    "ec2:CreateNetworkInterfacePermission",
+    "ec2:DeleteNetworkInterface",
+    "ec2:DeleteNetworkInterfacePermission",
+    "ec2:DescribeDhcpOptions",
+    "ec2:DescribeNetworkInterfaces",
+    "ec2:DescribeSecurityGroups",
+    "ec2:DescribeSubnets",
+    "ec2:DescribeVpcs",
+)
 
 
 class ExecutionRole(Construct):
     """A role with an explicit policy, so that whatever SageMaker checks at its creation can wait for the policy.
 
-    The key prefixes are where the endpoint writes answers and failures, without a slash at the end.
+    It reads documents under `read`, writes answers and failures under `written`, and publishes to `topics`; with a
+    `key` it may use that; with `in_vpc` it may put network interfaces into the account's subnets.
     """
 
     def __init__(  # noqa: PLR0913 - what it is wired to, each by its keyword
@@ -23,12 +42,14 @@ class ExecutionRole(Construct):
         scope: Construct,
         construct_id: str,
         *,
-        buckets: DocumentBuckets,
-        written_prefixes: tuple[str, ...],
-        topics: NotificationTopics,
-        archive_arn: str,
+        archive: ModelArchive,
+        read: Sequence[S3Location],
+        written: Sequence[S3Location],
+        topics: Sequence[sns.ITopic],
+        key: kms.IKey | None,
         repository_arn: str,
         log_group_name: str,
+        in_vpc: bool,
     ) -> None:
         super().__init__(scope, construct_id)
         self.role = iam.Role(
@@ -37,64 +58,69 @@ class ExecutionRole(Construct):
             assumed_by=iam.ServicePrincipal("sagemaker.amazonaws.com"),
             description="What the asynchronous endpoint's instances and its notifications act as",
         )
-        self.policy = iam.Policy(
+        group = _log_group_arn(self, log_group_name)
+        self.policy = iam.ManagedPolicy(
             self,
-            "Policy",
+            "Permissions",
+            description="Read the model and documents, write answers, failures, logs and metrics, tell of each end",
             roles=[self.role],
             statements=[
-                *_documents(buckets, written_prefixes, archive_arn),
-                _notifications(topics),
+                *_documents(archive, read, written),
+                *_notifications(topics),
+                *([to_use(key)] if key else []),
                 *_image(repository_arn),
-                *_observability(_log_group_arn(self, log_group_name)),
+                *_observability(group),
+                *(_network() if in_vpc else []),
             ],
         )
-        written = _written(buckets, written_prefixes)
-        accept_wildcards(
-            self.policy,
-            {
-                buckets.input.arn_for_objects(
-                    "*"
-                ): "A request names its document by key; only this bucket is readable.",
-                **dict.fromkeys(written, "SageMaker names each object itself; only answers and failures are writable."),
-                f"{_log_group_arn(self, log_group_name)}:*": "The log streams of this endpoint's group and no other.",
-                "*": "ecr:GetAuthorizationToken and cloudwatch:PutMetricData know no resource (Service Authorization "
-                "Reference); the second is held to SageMaker's namespaces by a condition.",
-            },
+        reasons = {location.objects_arn: "A request names its document by key; no more is read." for location in read}
+        reasons |= {
+            location.objects_arn: "SageMaker names each object itself; only answers and failures are writable."
+            for location in written
+        }
+        if archive.listed_bucket_arn:
+            reasons[archive.object_arns] = "The model is all files under its prefix; no other place is read."
+        reasons[f"{group}:*"] = "The log streams of this endpoint's group and no other."
+        reasons["*"] = (
+            "ecr:GetAuthorizationToken and cloudwatch:PutMetricData know no resource (Service Authorization Reference);"
+            " the second is held to SageMaker's namespaces by a condition."
         )
+        if in_vpc:
+            reasons["*"] += " SageMaker checks for its network actions with no resource named, and only with a VPC."
+        accept_wildcards(self.policy, reasons)
 
 
 def _documents(
-    buckets: DocumentBuckets, written_prefixes: tuple[str, ...], archive_arn: str
+    archive: ModelArchive, read: Sequence[S3Location], written: Sequence[S3Location]
 ) -> list[iam.PolicyStatement]:
-    return [
+    buckets = [*(location.bucket_arn for location in (*read, *written)), archive.listed_bucket_arn]
+    statements = [
         iam.PolicyStatement(
-            sid="ReadArchiveAndDocuments",
+            sid="ReadModelAndDocuments",
             actions=["s3:GetObject"],
-            resources=[archive_arn, buckets.input.arn_for_objects("*")],
-        ),
-        iam.PolicyStatement(
-            sid="WriteAnswersAndFailures",
-            actions=["s3:PutObject", "s3:AbortMultipartUpload"],
-            resources=_written(buckets, written_prefixes),
+            resources=[archive.object_arns, *(location.objects_arn for location in read)],
         ),
         # No condition on s3:prefix: CreateEndpoint simulates this without the key and would call the role invalid.
         iam.PolicyStatement(
-            sid="ListBuckets",
-            actions=["s3:ListBucket"],
-            resources=[buckets.input.bucket_arn, buckets.output.bucket_arn],
+            sid="ListBuckets", actions=["s3:ListBucket"], resources=list(dict.fromkeys(filter(None, buckets)))
         ),
     ]
+    if written:
+        statements.append(
+            iam.PolicyStatement(
+                sid="WriteAnswersAndFailures",
+                actions=["s3:PutObject", "s3:AbortMultipartUpload"],
+                resources=[location.objects_arn for location in written],
+            )
+        )
+    return statements
 
 
-def _written(buckets: DocumentBuckets, prefixes: tuple[str, ...]) -> list[str]:
-    return [buckets.output.arn_for_objects(f"{prefix}/*") for prefix in prefixes]
-
-
-def _notifications(topics: NotificationTopics) -> iam.PolicyStatement:
+def _notifications(topics: Sequence[sns.ITopic]) -> list[iam.PolicyStatement]:
     # Here and not in the topics' policies, which CreateEndpoint does not take into account.
-    return iam.PolicyStatement(
-        sid="Notify", actions=["sns:Publish"], resources=[topics.success.topic_arn, topics.error.topic_arn]
-    )
+    if not topics:
+        return []
+    return [iam.PolicyStatement(sid="Notify", actions=["sns:Publish"], resources=[topic.topic_arn for topic in topics])]
 
 
 def _image(repository_arn: str) -> list[iam.PolicyStatement]:
@@ -106,6 +132,10 @@ def _image(repository_arn: str) -> list[iam.PolicyStatement]:
         ),
         iam.PolicyStatement(sid="SignInToRegistry", actions=["ecr:GetAuthorizationToken"], resources=["*"]),
     ]
+
+
+def _network() -> list[iam.PolicyStatement]:
+    return [iam.PolicyStatement(sid="StandInVpc", actions=list(_NETWORK_ACTIONS), resources=["*"])]
 
 
 def _log_group_arn(scope: Construct, log_group_name: str) -> str:

@@ -1,11 +1,14 @@
 """The table of jobs: what became of each document."""
 
-from aws_cdk import RemovalPolicy
+from aws_cdk import RemovalPolicy, Stack
 from aws_cdk import aws_dynamodb as dynamodb
 from aws_cdk import aws_iam as iam
+from aws_cdk import aws_kms as kms
 from constructs import Construct
 
-from stacks.settings import DataSettings
+from stacks.constructs.encryption_key import to_use_for_table
+from stacks.rules import accept
+from stacks.sections.data import DataSettings
 
 # The layout is the protocol's, which the stacks do not import; a test holds the two together.
 JOB_ID = "job_id"
@@ -18,12 +21,14 @@ EXPIRES_AT = "expires_at"
 class JobsTable(Construct):
     """One item for each job, found by its id, or by its state in the order of the last change.
 
-    On demand, restorable to any second of the last 35 days, encrypted under a key that DynamoDB owns. Items go by
+    On demand, restorable to any second of the last 35 days, encrypted under the given key or one
+    that DynamoDB owns. Items go by
     themselves when they expire; the table stays or goes as the stage's data do.
     """
 
-    def __init__(self, scope: Construct, construct_id: str, *, settings: DataSettings) -> None:
+    def __init__(self, scope: Construct, construct_id: str, *, key: kms.IKey | None, settings: DataSettings) -> None:
         super().__init__(scope, construct_id)
+        self._key = key
         keep = settings.removal_policy == "retain"
         text = dynamodb.AttributeType.STRING
         self.table = dynamodb.Table(
@@ -34,6 +39,8 @@ class JobsTable(Construct):
             point_in_time_recovery_specification=dynamodb.PointInTimeRecoverySpecification(
                 point_in_time_recovery_enabled=True
             ),
+            encryption=dynamodb.TableEncryption.CUSTOMER_MANAGED if key else None,
+            encryption_key=key,
             time_to_live_attribute=EXPIRES_AT,
             deletion_protection=keep,
             removal_policy=RemovalPolicy.RETAIN if keep else RemovalPolicy.DESTROY,
@@ -44,12 +51,24 @@ class JobsTable(Construct):
             sort_key=dynamodb.Attribute(name=UPDATED_AT, type=text),
             projection_type=dynamodb.ProjectionType.ALL,
         )
+        findings = {
+            "NIST.800.53.R5-DynamoDBInBackupPlan": "Point-in-time recovery restores any second of 35 days, and "
+            "a job expires; a backup plan would keep what is meant to go.",
+        }
+        if not key:
+            findings["CKV_AWS_119"] = (
+                'encryption is "aws-managed" for this stage: DynamoDB encrypts with a key it owns.'
+            )
+        accept(self.table, findings)
 
-    def to_record(self) -> iam.PolicyStatement:
+    def to_record(self) -> list[iam.PolicyStatement]:
         """What a function needs that reads a job and writes what became of it; no scan, and nothing is deleted."""
-        return iam.PolicyStatement(
-            sid="RecordJobs", actions=["dynamodb:GetItem", "dynamodb:UpdateItem"], resources=[self.table.table_arn]
-        )
+        return [
+            iam.PolicyStatement(
+                sid="RecordJobs", actions=["dynamodb:GetItem", "dynamodb:UpdateItem"], resources=[self.table.table_arn]
+            ),
+            *self._to_use_key(),
+        ]
 
     def to_read(self) -> list[iam.PolicyStatement]:
         """What somebody needs who asks for one job by its id, or for all jobs in one state."""
@@ -58,4 +77,8 @@ class JobsTable(Construct):
             iam.PolicyStatement(
                 sid="ListJobs", actions=["dynamodb:Query"], resources=[f"{self.table.table_arn}/index/{BY_STATE}"]
             ),
+            *self._to_use_key(),
         ]
+
+    def _to_use_key(self) -> list[iam.PolicyStatement]:
+        return [to_use_for_table(self._key, Stack.of(self).region)] if self._key else []

@@ -1,23 +1,57 @@
-"""model.tar.gz as an asset that is packed when it is published."""
+"""Where the model's files stand: packed when they are published, or brought by somebody else."""
 
 import sys
 from pathlib import Path
 
 from aws_cdk import Stack
+from aws_cdk import aws_sagemaker as sagemaker
 from constructs import Construct
 
 from model_artifacts import pack
+from stacks.constructs.s3_locations import S3Location
+from stacks.fields import SettingsError
+from stacks.sections.model import BUILT, INCLUDED, PREFIX, ModelSettings
 
 
 class ModelArchive(Construct):
-    """Names the archive by the digest of its inputs; `pack.py` makes it when the CDK CLI publishes the assets.
+    """An archive or a prefix in S3 that SageMaker puts into the container.
 
-    `url` and `object_arn` are where the archive will stand. The asset manifest, not the template, names this
-    interpreter and the folder: publish where you synthesise.
+    One that is built here is named by the digest of its inputs; `pack.py` makes it when the CDK CLI publishes the
+    assets. The asset manifest, not the template, names this interpreter and the folder: publish where you synthesise.
+
+    `url` is None for a prefix, and `data_source` for an archive. `object_arns` is what has to be readable, and
+    `listed_bucket_arn` what has to be listable, which a prefix takes.
+
+    Raises:
+        SettingsError: For a model that is built here with dependencies that it does not include.
     """
 
-    def __init__(self, scope: Construct, construct_id: str, *, folder: Path) -> None:
+    def __init__(self, scope: Construct, construct_id: str, *, folder: Path, settings: ModelSettings) -> None:
         super().__init__(scope, construct_id)
+        self.url: str | None = None
+        self.data_source: sagemaker.CfnModel.ModelDataSourceProperty | None = None
+        self.listed_bucket_arn: str | None = None
+        if settings.source == BUILT:
+            _check_dependencies(folder, settings)
+            self._publish(folder)
+            return
+        location = S3Location.of_url(self, str(settings.location))
+        if settings.source == PREFIX:
+            self.object_arns = location.objects_arn
+            self.listed_bucket_arn = location.bucket_arn
+            self.data_source = sagemaker.CfnModel.ModelDataSourceProperty(
+                s3_data_source=sagemaker.CfnModel.S3DataSourceProperty(
+                    # The slash ends the prefix: without it, neighbours whose names begin alike would come along.
+                    s3_uri=f"{location.url}/",
+                    s3_data_type="S3Prefix",
+                    compression_type="None",
+                )
+            )
+        else:
+            self.object_arns = location.object_arn
+            self.url = location.url
+
+    def _publish(self, folder: Path) -> None:
         digest = pack.digest(folder)
         stack = Stack.of(self)
         place = stack.synthesizer.add_file_asset(
@@ -27,4 +61,17 @@ class ModelArchive(Construct):
             display_name="model.tar.gz",
         )
         self.url = place.s3_object_url
-        self.object_arn = f"arn:{stack.partition}:s3:::{place.bucket_name}/{place.object_key}"
+        self.object_arns = f"arn:{stack.partition}:s3:::{place.bucket_name}/{place.object_key}"
+
+
+def _check_dependencies(folder: Path, settings: ModelSettings) -> None:
+    requirements = folder / "code" / "requirements.txt"
+    if settings.dependencies != INCLUDED or not requirements.is_file():
+        return
+    wanted = [line for line in requirements.read_text(encoding="utf-8").splitlines() if line.split("#")[0].strip()]
+    if wanted:
+        raise SettingsError(
+            f'model.dependencies is "{INCLUDED}" and {folder.name}/code/requirements.txt asks pip for {len(wanted)} '
+            f'packages when a container starts, as "{wanted[0].strip()}": empty the file, with an own image that has '
+            'the packages, or set dependencies = "install".'
+        )

@@ -1,19 +1,79 @@
-"""The topics that SageMaker tells of each request's end."""
+"""The topics that SageMaker tells of each request's end, and the queues that hold what it told."""
 
+from aws_cdk import CfnOutput, Duration, RemovalPolicy
 from aws_cdk import aws_kms as kms
 from aws_cdk import aws_sns as sns
+from aws_cdk import aws_sns_subscriptions as subscriptions
+from aws_cdk import aws_sqs as sqs
 from constructs import Construct
+
+from stacks.rules import accept
+from stacks.sections.endpoint import ERROR, SUCCESS, NotificationSettings
+
+_QUEUE_RETENTION = Duration.days(7)
+_DEAD_LETTER_RETENTION = Duration.days(14)
+_OWN_KEYS_OF_SQS = (
+    'encryption is "aws-managed" for this stage: SQS encrypts with keys of its own, under which SNS may send unasked; '
+    "under the AWS-managed KMS key it could not."
+)
 
 
 class NotificationTopics(Construct):
-    """One topic for answers, one for failures; publishing takes TLS.
+    """One topic for answers, one for failures; publishing takes TLS. `success` or `error` is None when switched off.
 
-    They are encrypted under the account's AWS-managed key for SNS. Its policy lets every principal of the account that
-    may publish use it, and SageMaker publishes as the execution role; a service that publishes as itself could not.
+    They are encrypted under the given key, or the account's AWS-managed key for SNS. Its policy lets every principal of
+    the account that may publish use it, and SageMaker publishes as the execution role; a service that publishes as
+    itself could not.
+
+    A topic that the settings name has a queue, for a consumer that comes and goes, and outputs with the queue's
+    address. What cannot be delivered to the queue is kept aside in a second one.
     """
 
-    def __init__(self, scope: Construct, construct_id: str) -> None:
+    def __init__(
+        self, scope: Construct, construct_id: str, *, key: kms.IKey | None, settings: NotificationSettings
+    ) -> None:
         super().__init__(scope, construct_id)
-        key = kms.Alias.from_alias_name(self, "Key", "alias/aws/sns")
-        self.success = sns.Topic(self, "Success", enforce_ssl=True, master_key=key)
-        self.error = sns.Topic(self, "Error", enforce_ssl=True, master_key=key)
+        self._key = key
+        topic_key = key or kms.Alias.from_alias_name(self, "Key", "alias/aws/sns")
+        self.success = self._topic("Success", topic_key) if settings.success else None
+        self.error = self._topic("Error", topic_key) if settings.error else None
+        for name, topic in ((SUCCESS, self.success), (ERROR, self.error)):
+            if topic and name in settings.queues:
+                self._queue(name.capitalize(), topic)
+
+    @property
+    def all(self) -> tuple[sns.Topic, ...]:
+        """The topics that there are."""
+        return tuple(topic for topic in (self.success, self.error) if topic)
+
+    def _topic(self, construct_id: str, key: kms.IKey) -> sns.Topic:
+        return sns.Topic(self, construct_id, enforce_ssl=True, master_key=key)
+
+    def _queue(self, name: str, topic: sns.Topic) -> None:
+        dead_letters = self._encrypted_queue(f"{name}DeadLetters", retention=_DEAD_LETTER_RETENTION)
+        queue = self._encrypted_queue(
+            f"{name}Queue",
+            retention=_QUEUE_RETENTION,
+            dead_letter_queue=sqs.DeadLetterQueue(queue=dead_letters, max_receive_count=10),
+        )
+        topic.add_subscription(subscriptions.SqsSubscription(queue, dead_letter_queue=dead_letters))
+        CfnOutput(
+            self, f"{name}QueueUrl", value=queue.queue_url, description=f"Holds what the {name.lower()} topic told"
+        ).override_logical_id(f"{name}QueueUrl")
+
+    def _encrypted_queue(
+        self, construct_id: str, *, retention: Duration, dead_letter_queue: sqs.DeadLetterQueue | None = None
+    ) -> sqs.Queue:
+        queue = sqs.Queue(
+            self,
+            construct_id,
+            encryption=sqs.QueueEncryption.KMS if self._key else sqs.QueueEncryption.SQS_MANAGED,
+            encryption_master_key=self._key,
+            enforce_ssl=True,
+            retention_period=retention,
+            dead_letter_queue=dead_letter_queue,
+            removal_policy=RemovalPolicy.DESTROY,
+        )
+        if not self._key:
+            accept(queue, {"CKV_AWS_27": _OWN_KEYS_OF_SQS})
+        return queue

@@ -1,33 +1,50 @@
-"""Scaling by the queue: 0 … n instances, woken from 0 by an alarm.
+"""Scaling by the queue: 0 … n instances, woken from 0 by an alarm, with two presets and hours of warmth.
+
+`aws` is the recipe of AWS's documentation, `responsive` ours: docs/decisions/0011 gives its reasons.
 
 Metrics: https://docs.aws.amazon.com/sagemaker/latest/dg/async-inference-monitor.html
 Policies: https://docs.aws.amazon.com/sagemaker/latest/dg/async-inference-autoscale.html
+Metric math: https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/using-metric-math.html
 
 L1 resources: the L2 step policy refuses a single step, and the L2 target adds a role that SageMaker does not use.
 """
+
+import math
+from collections.abc import Mapping, Sequence
 
 from aws_cdk import aws_applicationautoscaling as scaling
 from aws_cdk import aws_cloudwatch as cloudwatch
 from constructs import Construct
 
+from stacks.constructs import endpoint_metrics as names
 from stacks.constructs.async_endpoint import AsyncEndpoint
-from stacks.settings import ScalingSettings
+from stacks.constructs.endpoint_metrics import INSTANCES_NAMESPACE, MINUTE, NAMESPACE
+from stacks.sections.scaling import RESPONSIVE, ScalingSettings, WarmWindow
 
-_NAMESPACE = "AWS/SageMaker"
-_MINUTE = 60
+_MOST_STEPS = 20  # https://docs.aws.amazon.com/autoscaling/application/userguide/application-auto-scaling-quotas.html
+_NEVER_IDLE = 1000  # percent; more than ten cores at work
 
 
 class ScaleToZero(Construct):
-    """Target tracking on the backlog of each instance, and one step from 0 to 1.
+    """A scalable target, the policies and alarms of the settings' preset, and the windows in which it is kept warm.
 
-    At 0 instances a backlog per instance is no figure to track: hence the second policy and its alarm.
+    `invocation_timeout_seconds` is how long a single request may be worked on, and `on_gpu` whether on a GPU: an
+    instance may be ended only when it cannot be at work.
     """
 
-    def __init__(
-        self, scope: Construct, construct_id: str, *, endpoint: AsyncEndpoint, settings: ScalingSettings
+    def __init__(  # noqa: PLR0913 - what it is wired to, each by its keyword
+        self,
+        scope: Construct,
+        construct_id: str,
+        *,
+        endpoint: AsyncEndpoint,
+        settings: ScalingSettings,
+        invocation_timeout_seconds: int,
+        on_gpu: bool,
     ) -> None:
         super().__init__(scope, construct_id)
         self._endpoint = endpoint
+        self._settings = settings
         self.target = scaling.CfnScalableTarget(
             self,
             "Target",
@@ -37,13 +54,18 @@ class ScaleToZero(Construct):
             resource_id=f"endpoint/{endpoint.endpoint_name}/variant/{endpoint.variant_name}",
             min_capacity=settings.min_instances,
             max_capacity=settings.max_instances,
+            scheduled_actions=self._schedule() or None,
         )
-        self.backlog_policy = self._backlog_policy(settings)
-        self.wake_policy = self._wake_policy(settings)
-        self.wake_alarm = self._wake_alarm()
+        self.backlog_policy = self._backlog_policy()
+        if settings.preset == RESPONSIVE:
+            self._wake_for_all_that_waits()
+            self._sleep_when_idle(invocation_timeout_seconds, on_gpu=on_gpu)
+        else:
+            self._wake_one()
 
-    def _backlog_policy(self, settings: ScalingSettings) -> scaling.CfnScalingPolicy:
-        policy = scaling.CfnScalingPolicy
+    def _backlog_policy(self) -> scaling.CfnScalingPolicy:
+        """Tracks the backlog of each instance; a figure that does not exist at 0 instances, so others wake and end."""
+        policy, settings = scaling.CfnScalingPolicy, self._settings
         return policy(
             self,
             "BacklogPolicy",
@@ -54,9 +76,12 @@ class ScaleToZero(Construct):
                 target_value=settings.backlog_per_instance,
                 scale_out_cooldown=settings.scale_out_cooldown_seconds,
                 scale_in_cooldown=settings.scale_in_cooldown_seconds,
+                # Whether the backlog counts requests that are worked on is not documented without contradiction: if it
+                # does not, a small backlog ends instances in the middle of their work.
+                disable_scale_in=True if settings.preset == RESPONSIVE else None,
                 customized_metric_specification=policy.CustomizedMetricSpecificationProperty(
-                    namespace=_NAMESPACE,
-                    metric_name="ApproximateBacklogSizePerInstance",
+                    namespace=NAMESPACE,
+                    metric_name=names.BACKLOG_PER_INSTANCE,
                     # This and no variant's name: the metric has no other dimension, and one more would match nothing.
                     dimensions=[
                         policy.MetricDimensionProperty(name="EndpointName", value=self._endpoint.endpoint_name)
@@ -66,39 +91,208 @@ class ScaleToZero(Construct):
             ),
         )
 
-    def _wake_policy(self, settings: ScalingSettings) -> scaling.CfnScalingPolicy:
+    def _wake_one(self) -> None:
         policy = scaling.CfnScalingPolicy
-        return policy(
-            self,
+        wake = self._step_policy(
             "WakePolicy",
-            policy_name="wake-from-zero",
-            policy_type="StepScaling",
-            scaling_target_id=self.target.ref,
-            step_scaling_policy_configuration=policy.StepScalingPolicyConfigurationProperty(
-                adjustment_type="ChangeInCapacity",
-                metric_aggregation_type="Average",
-                cooldown=settings.wake_cooldown_seconds,
-                step_adjustments=[
-                    # Counted from the alarm's threshold; no upper bound.
-                    policy.StepAdjustmentProperty(metric_interval_lower_bound=0, scaling_adjustment=1)
-                ],
-            ),
+            "wake-from-zero",
+            adjustment_type="ChangeInCapacity",
+            aggregation="Average",
+            cooldown=self._settings.wake_cooldown_seconds,
+            # Counted from the alarm's threshold; no upper bound.
+            steps=[policy.StepAdjustmentProperty(metric_interval_lower_bound=0, scaling_adjustment=1)],
         )
-
-    def _wake_alarm(self) -> cloudwatch.CfnAlarm:
-        return cloudwatch.CfnAlarm(
+        cloudwatch.CfnAlarm(
             self,
             "WakeAlarm",
             alarm_description="Requests wait and no instance runs: start one",
-            namespace=_NAMESPACE,
-            metric_name="HasBacklogWithoutCapacity",
-            dimensions=[cloudwatch.CfnAlarm.DimensionProperty(name="EndpointName", value=self._endpoint.endpoint_name)],
+            namespace=NAMESPACE,
+            metric_name=names.WITHOUT_CAPACITY,
+            dimensions=_dimensions(self._of_queue),
             statistic="Average",
             comparison_operator="GreaterThanOrEqualToThreshold",
             threshold=1,
-            period=_MINUTE,
+            period=MINUTE,
             evaluation_periods=2,
             datapoints_to_alarm=2,
             treat_missing_data="missing",
-            alarm_actions=[self.wake_policy.ref],
+            alarm_actions=[wake.ref],
         )
+
+    def _wake_for_all_that_waits(self) -> None:
+        """From 0, as many instances as the backlog wants, after one datapoint; of no effect once one runs."""
+        wake = self._step_policy(
+            "WakePolicy",
+            "wake-from-zero",
+            adjustment_type="ExactCapacity",
+            aggregation="Maximum",
+            cooldown=self._settings.wake_cooldown_seconds,
+            steps=_fleet_sizes(self._settings),
+        )
+        self._alarm_on(
+            "WakeAlarm",
+            "Requests wait and no instance runs: start as many as they want",
+            # Without the condition, each minute in ALARM would set a running fleet to the size of what is left.
+            "IF(nocap > 0, backlog, 0)",
+            {
+                "nocap": (NAMESPACE, names.WITHOUT_CAPACITY, self._of_queue, "Maximum"),
+                "backlog": (NAMESPACE, names.BACKLOG, self._of_queue, "Maximum"),
+            },
+            periods=1,
+            action=wake.ref,
+        )
+
+    def _sleep_when_idle(self, invocation_timeout_seconds: int, *, on_gpu: bool) -> None:
+        """To 0 when, for longer than a request may take, none waits, none has ended and nothing is computed."""
+        policy = scaling.CfnScalingPolicy
+        sleep = self._step_policy(
+            "SleepPolicy",
+            "sleep-when-idle",
+            adjustment_type="ExactCapacity",
+            aggregation="Maximum",
+            cooldown=self._settings.scale_in_cooldown_seconds,
+            # The target's minimum holds here too: within a warm window the window's instances stay.
+            steps=[policy.StepAdjustmentProperty(metric_interval_lower_bound=0, scaling_adjustment=0)],
+        )
+        of_variant = names.EndpointMetrics(self._endpoint.endpoint_name, self._endpoint.variant_name).of_variant
+        idle = self._settings.idle_utilization_percent
+        metrics = {
+            "backlog": (NAMESPACE, names.BACKLOG, self._of_queue, "Maximum"),
+            "processed": (NAMESPACE, names.PROCESSED, of_variant, "Sum"),
+            "failed": (NAMESPACE, names.FAILED, of_variant, "Sum"),
+            "cpu": (INSTANCES_NAMESPACE, names.CPU, of_variant, "Maximum"),
+        }
+        conditions = [
+            "FILL(backlog, 0) == 0",
+            "FILL(processed, 0) == 0",
+            "FILL(failed, 0) == 0",
+            # With no instance it is missing: taken for high, so that the alarm ends when the instances have.
+            f"FILL(cpu, {_NEVER_IDLE}) < {idle}",
+        ]
+        if on_gpu:
+            metrics["gpu"] = (INSTANCES_NAMESPACE, names.GPU, of_variant, "Maximum")
+            conditions.append(f"FILL(gpu, 0) < {idle}")
+        self._alarm_on(
+            "SleepAlarm",
+            "Nothing waits, ends or is computed: end all instances",
+            f"IF({' AND '.join(conditions)}, 1, 0)",
+            metrics,
+            # One minute more, because a datapoint covers the minute before.
+            periods=math.ceil(invocation_timeout_seconds / MINUTE) + 1,
+            action=sleep.ref,
+        )
+
+    def _step_policy(  # noqa: PLR0913 - a policy's own, each by its keyword
+        self,
+        construct_id: str,
+        name: str,
+        *,
+        adjustment_type: str,
+        aggregation: str,
+        cooldown: int,
+        steps: Sequence[scaling.CfnScalingPolicy.StepAdjustmentProperty],
+    ) -> scaling.CfnScalingPolicy:
+        policy = scaling.CfnScalingPolicy
+        return policy(
+            self,
+            construct_id,
+            policy_name=name,
+            policy_type="StepScaling",
+            scaling_target_id=self.target.ref,
+            step_scaling_policy_configuration=policy.StepScalingPolicyConfigurationProperty(
+                adjustment_type=adjustment_type,
+                metric_aggregation_type=aggregation,
+                cooldown=cooldown,
+                step_adjustments=list(steps),
+            ),
+        )
+
+    def _alarm_on(  # noqa: PLR0913 - an alarm's own
+        self,
+        construct_id: str,
+        description: str,
+        expression: str,
+        metrics: Mapping[str, tuple[str, str, Mapping[str, str], str]],
+        *,
+        periods: int,
+        action: str,
+    ) -> None:
+        """An alarm on metric math over one-minute metrics (id → namespace, name, dimensions, statistic), at 1."""
+        alarm = cloudwatch.CfnAlarm
+        alarm(
+            self,
+            construct_id,
+            alarm_description=description,
+            metrics=[
+                alarm.MetricDataQueryProperty(id="result", expression=expression, label=description, return_data=True),
+                *(
+                    alarm.MetricDataQueryProperty(
+                        id=query_id,
+                        metric_stat=alarm.MetricStatProperty(
+                            metric=alarm.MetricProperty(
+                                namespace=namespace, metric_name=name, dimensions=_dimensions(dimensions)
+                            ),
+                            period=MINUTE,
+                            stat=statistic,
+                        ),
+                        return_data=False,
+                    )
+                    for query_id, (namespace, name, dimensions, statistic) in metrics.items()
+                ),
+            ],
+            comparison_operator="GreaterThanOrEqualToThreshold",
+            threshold=1,
+            evaluation_periods=periods,
+            datapoints_to_alarm=periods,
+            treat_missing_data="notBreaching",
+            alarm_actions=[action],
+        )
+
+    @property
+    def _of_queue(self) -> Mapping[str, str]:
+        return {"EndpointName": self._endpoint.endpoint_name}
+
+    def _schedule(self) -> list[scaling.CfnScalableTarget.ScheduledActionProperty]:
+        """Two actions for each window: one raises the fewest instances, one lowers them again."""
+        lowest = self._settings.min_instances
+        return [
+            self._at(window, time, name=f"{window.name}-{edge}", least=least)
+            for window in self._settings.warm_windows
+            for edge, time, least in (("start", window.start, window.min_instances), ("end", window.end, lowest))
+        ]
+
+    def _at(
+        self, window: WarmWindow, time: str, *, name: str, least: int
+    ) -> scaling.CfnScalableTarget.ScheduledActionProperty:
+        hour, minute = map(int, time.split(":"))
+        target = scaling.CfnScalableTarget
+        return target.ScheduledActionProperty(
+            scheduled_action_name=name,
+            schedule=f"cron({minute} {hour} ? * {window.days} *)",
+            timezone=window.time_zone,  # summer time included
+            scalable_target_action=target.ScalableTargetActionProperty(
+                min_capacity=least, max_capacity=self._settings.max_instances
+            ),
+        )
+
+
+def _dimensions(values: Mapping[str, str]) -> list[cloudwatch.CfnAlarm.DimensionProperty]:
+    return [cloudwatch.CfnAlarm.DimensionProperty(name=name, value=value) for name, value in values.items()]
+
+
+def _fleet_sizes(settings: ScalingSettings) -> list[scaling.CfnScalingPolicy.StepAdjustmentProperty]:
+    """N instances for a backlog of up to n times what one instance is to have; coarser where there are many n.
+
+    Bounds are counted from the alarm's threshold, 1: lower ones belong to their step, upper ones to the next.
+    """
+    count = min(settings.max_instances, _MOST_STEPS)
+    sizes = [math.ceil(settings.max_instances * step / count) for step in range(1, count + 1)]
+    share = settings.backlog_per_instance
+    return [
+        scaling.CfnScalingPolicy.StepAdjustmentProperty(
+            metric_interval_lower_bound=smaller * share,
+            metric_interval_upper_bound=None if size == settings.max_instances else size * share,
+            scaling_adjustment=size,
+        )
+        for smaller, size in zip([0, *sizes], sizes, strict=False)
+    ]

@@ -5,8 +5,10 @@ from constructs import Construct
 
 from stacks.constructs.execution_role import ExecutionRole
 from stacks.constructs.model_archive import ModelArchive
+from stacks.rules import accept
+from stacks.sections.endpoint import NetworkSettings
+from stacks.sections.model import INCLUDED, ModelSettings, ServingSettings
 from stacks.serving_images import ServingImage
-from stacks.settings import ServingSettings
 
 
 class ServingModel(Construct):
@@ -20,7 +22,9 @@ class ServingModel(Construct):
         image: ServingImage,
         archive: ModelArchive,
         execution_role: ExecutionRole,
-        settings: ServingSettings,
+        settings: ModelSettings,
+        serving: ServingSettings,
+        network: NetworkSettings,
     ) -> None:
         super().__init__(scope, construct_id)
         self.resource = sagemaker.CfnModel(
@@ -28,15 +32,32 @@ class ServingModel(Construct):
             "Resource",
             execution_role_arn=execution_role.role.role_arn,
             primary_container=sagemaker.CfnModel.ContainerDefinitionProperty(
-                image=image.uri, model_data_url=archive.url, environment=_environment(settings)
+                image=image.uri,
+                model_data_url=archive.url,
+                model_data_source=archive.data_source,
+                environment={**_environment(serving), **settings.environment},
             ),
+            enable_network_isolation=network.isolation or None,
+            vpc_config=sagemaker.CfnModel.VpcConfigProperty(
+                subnets=list(network.subnet_ids), security_group_ids=list(network.security_group_ids)
+            )
+            if network.subnet_ids
+            else None,
         )
+        if not network.isolation:
+            accept(self.resource, {"CKV_AWS_370": _why_not_isolated(settings)})
         self.resource.node.add_dependency(execution_role.policy)
 
     @property
     def model_name(self) -> str:
         """The generated name; `Ref` would give an ARN."""
         return self.resource.attr_model_name
+
+
+def _why_not_isolated(settings: ModelSettings) -> str:
+    if settings.dependencies == INCLUDED:
+        return "network.isolation is false for this stage: its model's code may call other services."
+    return 'model.dependencies is "install" for this stage: the container gets its packages when it starts.'
 
 
 def _environment(settings: ServingSettings) -> dict[str, str]:

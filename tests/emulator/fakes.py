@@ -66,6 +66,10 @@ class FakeInstance:
     def alive(self) -> bool:
         return self.started.is_set() and not self.stopped.is_set() and not self.died.is_set()
 
+    @property
+    def processes(self) -> tuple[int, float] | None:
+        return None  # it has none
+
     def start(self) -> None:
         self.started.set()
 

@@ -117,6 +117,29 @@ def test_a_state_that_a_client_sets_lasts_until_the_next_evaluation(cloudwatch: 
     becomes(cloudwatch, name, "OK", lambda: put(cloudwatch, namespace, 0))
 
 
+def test_an_alarm_on_metric_math_goes_by_its_result_and_is_shown_as_it_was_put(cloudwatch: Client) -> None:
+    namespace = f"tests-{uuid.uuid4().hex[:12]}"
+    name = f"math-{uuid.uuid4().hex[:12]}"
+    dimensions = [{"Name": "Queue", "Value": "live"}]
+    metric = {"Namespace": namespace, "MetricName": "Errors", "Dimensions": dimensions}
+    queries = [
+        {"Id": "result", "Expression": "IF(errors > 5, errors - 5, 0)", "Label": "too many", "ReturnData": True},
+        {"Id": "errors", "MetricStat": {"Metric": metric, "Period": 60, "Stat": "Maximum"}, "ReturnData": False},
+    ]
+    cloudwatch.put_metric_alarm(
+        AlarmName=name,
+        Metrics=queries,
+        EvaluationPeriods=1,
+        Threshold=2.0,
+        ComparisonOperator="GreaterThanOrEqualToThreshold",
+    )
+    (shown,) = cloudwatch.describe_alarms(AlarmNames=[name])["MetricAlarms"]
+    assert shown["Metrics"] == queries
+    assert not {"MetricName", "Namespace", "Period", "Statistic"} & shown.keys()
+    becomes(cloudwatch, name, "OK", lambda: put(cloudwatch, namespace, 6))
+    becomes(cloudwatch, name, "ALARM", lambda: put(cloudwatch, namespace, 7))
+
+
 # -- with the autoscaler in hand -----------------------------------------------------------------------------------
 
 

@@ -155,14 +155,19 @@ def test_endpoint_configs_that_are_refused(sagemaker: Client, name: str, change:
     assert message in text
 
 
-def test_an_image_whose_serving_stack_is_not_here(sagemaker: Client) -> None:
+def test_an_image_that_cannot_be_pulled_fails_the_endpoint(sagemaker: Client) -> None:
     name = f"image-{uuid.uuid4().hex[:12]}"
     request = model(name)
     request["PrimaryContainer"]["Image"] = "763104351884.dkr.ecr.us-east-1.amazonaws.com/pytorch-inference:2.3.0-cpu"
     sagemaker.create_model(**request)
     sagemaker.create_endpoint_config(**endpoint_config(name, name))
-    code, message = refusal(sagemaker.create_endpoint, EndpointName=name, EndpointConfigName=name)
-    assert (code, message.partition("(")[0]) == ("ValidationException", "The local AWS serves the PyTorch 1.11 images ")
+    sagemaker.create_endpoint(EndpointName=name, EndpointConfigName=name)
+    failed = eventually(
+        lambda: (found := sagemaker.describe_endpoint(EndpointName=name))["EndpointStatus"] == "Failed" and found,
+        "a failed endpoint",
+    )
+    assert "pytorch-inference:2.3.0-cpu' could not be pulled" in failed["FailureReason"]
+    sagemaker.delete_endpoint(EndpointName=name)
 
 
 def test_lists_come_in_pages_newest_first(sagemaker: Client) -> None:

@@ -30,8 +30,11 @@ CONTRACT = {
     "ministack.services.cloudformation.provisioners._RESOURCE_HANDLERS": "dict",
     "ministack.services.cloudformation.provisioners._REPLACING_PROPERTIES": "dict",
     "ministack.services.cloudformation.stacks._runs_on_worker_thread": "(resource_type: str) -> bool",
+    "ministack.services.cloudformation.provisioners._cw_metric_alarm_record": "(name, props)",
+    "ministack.services.cloudwatch._alarms": "AccountRegionScopedDict",
     "ministack.services.cloudwatch._evaluate_alarm": "(alarm)",
     "ministack.services.cloudwatch._evaluate_all_alarms": "()",
+    "ministack.services.cloudwatch._put_metric_alarm": "(params, cbor_data, is_cbor, is_json=False)",
     "ministack.services.cloudwatch._store_datum": (
         "(namespace, name, dims, ts, unit, value, values, counts, stat_values)"
     ),
@@ -43,8 +46,10 @@ CONTRACT = {
 REPLACED = (
     "ministack.app.detect_service",
     "ministack.services.cloudformation.stacks._runs_on_worker_thread",
+    "ministack.services.cloudformation.provisioners._cw_metric_alarm_record",
     "ministack.services.cloudwatch._evaluate_alarm",
     "ministack.services.cloudwatch._evaluate_all_alarms",
+    "ministack.services.cloudwatch._put_metric_alarm",
     "ministack.services.cloudwatch._store_datum",
 )
 

@@ -2,10 +2,13 @@
 
 import json
 import re
+import tomllib
 from pathlib import Path
 from typing import Any
 
 from aws_cdk.assertions import Template
+
+from stacks.settings import StageSettings
 
 JsonObject = dict[str, Any]
 
@@ -31,6 +34,16 @@ JOBS = of_foundation("FnGetAttJobsTable10C8EDF6Arn82E7C013")
 def below(whole: JsonObject, part: str) -> JsonObject:
     """The ARN of objects in a bucket, or of an index of a table."""
     return {"Fn::Join": ["", [whole, part]]}
+
+
+def dev(**changed: object) -> StageSettings:
+    """The dev stage with changes, each given as table__field=value, or field=value at the top."""
+    table: dict[str, Any] = tomllib.loads((ROOT / "config" / "dev.toml").read_text(encoding="utf-8"))
+    for name, value in changed.items():
+        *tables, field = name.split("__")
+        place = table[tables[0]] if tables else table
+        place[field] = value
+    return StageSettings.read({"stage": "dev", **table})
 
 
 def write_artifacts(folder: Path) -> Path:

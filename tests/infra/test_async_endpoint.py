@@ -7,7 +7,7 @@ from aws_cdk.assertions import Template
 
 from app import build_app
 from stacks.endpoint import EndpointStack
-from tests.infra.templates import INPUT, OUTPUT, below, of_foundation, only, properties, waits_for
+from tests.infra.templates import INPUT, OUTPUT, below, by_id_prefix, id_of, of_foundation, only, properties, waits_for
 
 OUTPUT_NAME = of_foundation("RefDocumentsOutput5AB822FAB4384313")
 
@@ -46,6 +46,19 @@ def test_the_endpoint_has_its_name_from_the_settings_and_its_config_by_name(endp
     assert properties(endpoint, "AWS::SageMaker::Endpoint") == {
         "EndpointName": "donut-async-dev",
         "EndpointConfigName": {"Fn::GetAtt": [config_id, "EndpointConfigName"]},
+        "DeploymentConfig": {
+            "AutoRollbackConfiguration": {
+                "Alarms": [
+                    {"AlarmName": {"Ref": id_of(endpoint, "AWS::CloudWatch::Alarm", f"RollbackAlarms{name}")}}
+                    for name in ("FailedInvocations", "ModelErrors")
+                ]
+            },
+            "BlueGreenUpdatePolicy": {
+                "TrafficRoutingConfiguration": {"Type": "ALL_AT_ONCE", "WaitIntervalInSeconds": 0},
+                "TerminationWaitInSeconds": 0,
+                "MaximumExecutionTimeoutInSeconds": 3600,
+            },
+        },
     }
 
 
@@ -59,10 +72,12 @@ def test_logs_end_and_their_group_is_there_first(endpoint: Template) -> None:
 
 def test_a_caller_may_invoke_put_get_and_list_and_nothing_else(endpoint: Template) -> None:
     endpoint_id, _ = only(endpoint, "AWS::SageMaker::Endpoint")
-    statements = properties(endpoint, "AWS::IAM::ManagedPolicy")["PolicyDocument"]["Statement"]
+    statements = by_id_prefix(endpoint, "AWS::IAM::ManagedPolicy", "Caller")["Properties"]["PolicyDocument"][
+        "Statement"
+    ]
     assert [(each["Sid"], each["Action"], each["Resource"]) for each in statements] == [
         ("Invoke", "sagemaker:InvokeEndpointAsync", {"Ref": endpoint_id}),
-        ("PutDocuments", "s3:PutObject", below(INPUT, "/*")),
+        ("PutDocuments", ["s3:AbortMultipartUpload", "s3:PutObject"], below(INPUT, "/*")),
         ("GetAnswersAndFailures", "s3:GetObject", [below(OUTPUT, "/failures/*"), below(OUTPUT, "/results/*")]),
         ("ListAnswers", "s3:ListBucket", OUTPUT),
     ]

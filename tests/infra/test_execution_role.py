@@ -1,14 +1,26 @@
 import pytest
 from aws_cdk.assertions import Template
 
-from tests.infra.templates import INPUT, OUTPUT, JsonObject, below, of_foundation, only, properties, waits_for
+from tests.infra.templates import (
+    INPUT,
+    OUTPUT,
+    JsonObject,
+    below,
+    by_id_prefix,
+    id_of,
+    of_foundation,
+    only,
+    properties,
+    waits_for,
+)
 
 LOG_GROUP = ":log-group:/aws/sagemaker/Endpoints/donut-async-dev"
 
 
 @pytest.fixture(scope="module")
 def statements(endpoint: Template) -> dict[str, JsonObject]:
-    return {each["Sid"]: each for each in properties(endpoint, "AWS::IAM::Policy")["PolicyDocument"]["Statement"]}
+    policy = by_id_prefix(endpoint, "AWS::IAM::ManagedPolicy", "ExecutionPermissions")["Properties"]
+    return {each["Sid"]: each for each in policy["PolicyDocument"]["Statement"]}
 
 
 def test_only_sagemaker_may_assume_it(endpoint: Template) -> None:
@@ -20,7 +32,7 @@ def test_only_sagemaker_may_assume_it(endpoint: Template) -> None:
 def test_it_has_this_policy_and_no_other(endpoint: Template, statements: dict[str, JsonObject]) -> None:
     assert properties(endpoint, "AWS::IAM::Role").keys() == {"AssumeRolePolicyDocument", "Description"}
     assert statements.keys() == {
-        "ReadArchiveAndDocuments",
+        "ReadModelAndDocuments",
         "WriteAnswersAndFailures",
         "ListBuckets",
         "Notify",
@@ -33,7 +45,7 @@ def test_it_has_this_policy_and_no_other(endpoint: Template, statements: dict[st
 
 
 def test_it_reads_documents_and_the_one_archive(endpoint: Template, statements: dict[str, JsonObject]) -> None:
-    statement = statements["ReadArchiveAndDocuments"]
+    statement = statements["ReadModelAndDocuments"]
     archive, documents = statement["Resource"]
     assert statement["Action"] == "s3:GetObject"
     assert documents == below(INPUT, "/*")
@@ -100,7 +112,7 @@ def test_it_puts_metrics_into_sagemakers_namespaces(statements: dict[str, JsonOb
 
 @pytest.mark.parametrize("later", ["AWS::SageMaker::Model", "AWS::SageMaker::Endpoint"])
 def test_the_policy_is_there_before_what_sagemaker_checks_it_for(endpoint: Template, later: str) -> None:
-    policy_id, _ = only(endpoint, "AWS::IAM::Policy")
+    policy_id = id_of(endpoint, "AWS::IAM::ManagedPolicy", "ExecutionPermissions")
     later_id, definition = only(endpoint, later)
     assert policy_id in definition["DependsOn"]
     assert policy_id in waits_for(endpoint, later_id)

@@ -5,13 +5,16 @@ TOPIC = "AWS::SNS::Topic"
 
 def test_there_is_a_topic_for_answers_and_one_for_failures(foundation: Template) -> None:
     assert sorted(each[: len("NotificationsError")] for each in foundation.find_resources(TOPIC)) == [
+        "AlarmsTopic3A2DFEB",  # what alarms tell
         "NotificationsError",
         "NotificationsSucce",
     ]
 
 
 def test_topics_are_encrypted_under_the_key_that_the_execution_role_may_use_unasked(foundation: Template) -> None:
-    for topic in foundation.find_resources(TOPIC).values():
+    for name, topic in foundation.find_resources(TOPIC).items():
+        if not name.startswith("Notifications"):
+            continue
         properties = topic["Properties"]
         assert properties.keys() == {"KmsMasterKeyId"}  # and so have no name of their own
         *_, alias = properties["KmsMasterKeyId"]["Fn::Join"][1]
@@ -20,8 +23,8 @@ def test_topics_are_encrypted_under_the_key_that_the_execution_role_may_use_unas
 
 def test_publishing_without_tls_is_denied(foundation: Template) -> None:
     policies = foundation.find_resources("AWS::SNS::TopicPolicy").values()
-    assert len(policies) == 2
+    assert len(policies) == 3
     for policy in policies:
-        (statement,) = policy["Properties"]["PolicyDocument"]["Statement"]
+        statement, *_ = policy["Properties"]["PolicyDocument"]["Statement"]
         assert (statement["Effect"], statement["Action"]) == ("Deny", "sns:Publish")
         assert statement["Condition"] == {"Bool": {"aws:SecureTransport": "false"}}

@@ -5,7 +5,7 @@ from collections.abc import Callable
 import pytest
 from aws_cdk.assertions import Template
 
-from tests.infra.templates import JsonObject, by_id_prefix, id_of, waits_for
+from tests.infra.templates import JsonObject, by_id_prefix, id_of, of_foundation, waits_for
 
 QUEUE = "AWS::SQS::Queue"
 FUNCTION = "AWS::Lambda::Function"
@@ -86,7 +86,7 @@ def test_a_function_runs_with_the_pinned_layer_and_logs_into_its_own_group(workf
 
 
 def test_messages_of_a_batch_fail_alone(workflow: Template, worker: str) -> None:
-    assert by_id_prefix(workflow, "AWS::Lambda::EventSourceMapping", f"{worker}Function")["Properties"] == {
+    assert by_id_prefix(workflow, "AWS::Lambda::EventSourceMapping", f"{worker}Messages")["Properties"] == {
         "FunctionName": {"Ref": id_of(workflow, FUNCTION, f"{worker}Function")},
         "EventSourceArn": arn(workflow, QUEUE, f"{worker}Queue"),
         "BatchSize": 10,
@@ -98,7 +98,7 @@ def test_messages_of_a_batch_fail_alone(workflow: Template, worker: str) -> None
 @pytest.mark.parametrize(("stage", "days"), [("dev", 14), ("prod", 90)])
 def test_logs_end(stacks_of: Callable[[str], dict[str, Template]], worker: str, stage: str, days: int) -> None:
     group = by_id_prefix(stacks_of(stage)["Workflow"], "AWS::Logs::LogGroup", f"{worker}Logs")
-    assert group["Properties"] == {"RetentionInDays": days}
+    assert group["Properties"]["RetentionInDays"] == days
     assert (group["DeletionPolicy"], group["UpdateReplacePolicy"]) == ("Delete", "Delete")
 
 
@@ -115,8 +115,8 @@ def test_only_lambda_may_assume_a_role_and_it_has_no_managed_policy(workflow: Te
 
 
 def test_a_function_may_do_all_it_needs_before_its_first_message(workflow: Template, worker: str) -> None:
-    mapping = id_of(workflow, "AWS::Lambda::EventSourceMapping", f"{worker}Function")
-    assert id_of(workflow, "AWS::IAM::Policy", f"{worker}Role") in waits_for(workflow, mapping)
+    mapping = id_of(workflow, "AWS::Lambda::EventSourceMapping", f"{worker}Messages")
+    assert id_of(workflow, "AWS::IAM::ManagedPolicy", f"{worker}Permissions") in waits_for(workflow, mapping)
 
 
 def test_the_first_message_that_was_kept_aside_raises_an_alarm_that_says_what_to_do(
@@ -128,7 +128,7 @@ def test_the_first_message_that_was_kept_aside_raises_an_alarm_that_says_what_to
     assert f"{said}QUEUE{end}" == (
         f"Function {WORKERS[worker]} gave up on messages after 5 tries. They are in this alarm's queue until 14 days "
         "after they were sent. Find the reason in the function's log, put it right, then move them back: in SQS, start "
-        "a DLQ redrive to QUEUE as custom destination."
+        "a DLQ redrive to QUEUE as custom destination. Runbook: docs/operations.md#messages-were-kept-aside"
     )
     queue = id_of(workflow, QUEUE, f"{worker}DeadLetters")
     assert alarm == {
@@ -136,9 +136,11 @@ def test_the_first_message_that_was_kept_aside_raises_an_alarm_that_says_what_to
         "MetricName": "ApproximateNumberOfMessagesVisible",
         "Dimensions": [{"Name": "QueueName", "Value": {"Fn::GetAtt": [queue, "QueueName"]}}],
         "Statistic": "Maximum",
-        "ComparisonOperator": "GreaterThanThreshold",
-        "Threshold": 0,
+        "ComparisonOperator": "GreaterThanOrEqualToThreshold",
+        "Threshold": 1,
         "Period": 60,
         "EvaluationPeriods": 1,
+        "DatapointsToAlarm": 1,
         "TreatMissingData": "notBreaching",
+        "AlarmActions": [of_foundation("RefAlarmsTopic3A2DFEBA608CB3FF")],
     }

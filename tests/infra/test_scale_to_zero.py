@@ -1,10 +1,48 @@
 """Two well-known mistakes leave an endpoint asleep for ever: another metric's name, and one dimension too many."""
 
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import pytest
 from aws_cdk.assertions import Template
 
-from tests.infra.templates import JsonObject, by_id_prefix, only, properties, waits_for
+from app import build_app
+from tests.infra.templates import JsonObject, by_id_prefix, dev, id_of, only, properties, waits_for
 
 POLICY = "AWS::ApplicationAutoScaling::ScalingPolicy"
+ALARM = "AWS::CloudWatch::Alarm"
+
+
+def with_scaling(artifacts: Path, **changed: object) -> Template:
+    """The endpoint's template of dev with changes in [scaling], or of other tables if the name says so."""
+    names = {name if "__" in name else f"scaling__{name}": value for name, value in changed.items()}
+    return Template.from_stack(build_app(dev(**names), artifacts=artifacts).node.find_child("Endpoint"))  # type: ignore[arg-type]
+
+
+@pytest.fixture(scope="module")
+def by_aws(artifacts: Path) -> Template:
+    """The preset that is AWS's recipe."""
+    return with_scaling(artifacts, preset="aws")
+
+
+def metrics_of(alarm: JsonObject) -> dict[str, tuple[str, str, list[str], str]]:
+    """Id → namespace, name, names of the dimensions and statistic of each metric that an alarm's expression has."""
+    found = {}
+    for query in alarm["Metrics"]:
+        if "MetricStat" in query:
+            metric, statistic = query["MetricStat"]["Metric"], query["MetricStat"]["Stat"]
+            names = [each["Name"] for each in metric["Dimensions"]]
+            found[query["Id"]] = (metric["Namespace"], metric["MetricName"], names, statistic)
+            assert query["MetricStat"]["Period"] == 60
+            assert query["ReturnData"] is False
+    return found
+
+
+def expression_of(alarm: JsonObject) -> str:
+    (result,) = (query for query in alarm["Metrics"] if "Expression" in query)
+    assert result["ReturnData"] is True
+    return str(result["Expression"])
 
 
 def endpoint_name(endpoint: Template) -> JsonObject:
@@ -32,11 +70,11 @@ def test_the_target_names_the_variant_of_the_config(endpoint: Template) -> None:
     assert resource_id["Fn::Join"][1][-1] == f"/variant/{variant['VariantName']}"
 
 
-def test_it_tracks_the_backlog_of_each_instance(endpoint: Template) -> None:
-    assert by_id_prefix(endpoint, POLICY, "ScalingBacklogPolicy")["Properties"] == {
+def test_it_tracks_the_backlog_of_each_instance(by_aws: Template) -> None:
+    assert by_id_prefix(by_aws, POLICY, "ScalingBacklogPolicy")["Properties"] == {
         "PolicyName": "backlog-per-instance",
         "PolicyType": "TargetTrackingScaling",
-        "ScalingTargetId": target_ref(endpoint),
+        "ScalingTargetId": target_ref(by_aws),
         "TargetTrackingScalingPolicyConfiguration": {
             "TargetValue": 5,
             "ScaleOutCooldown": 300,
@@ -44,18 +82,18 @@ def test_it_tracks_the_backlog_of_each_instance(endpoint: Template) -> None:
             "CustomizedMetricSpecification": {
                 "Namespace": "AWS/SageMaker",
                 "MetricName": "ApproximateBacklogSizePerInstance",
-                "Dimensions": [{"Name": "EndpointName", "Value": endpoint_name(endpoint)}],
+                "Dimensions": [{"Name": "EndpointName", "Value": endpoint_name(by_aws)}],
                 "Statistic": "Average",
             },
         },
     }
 
 
-def test_waking_adds_one_instance(endpoint: Template) -> None:
-    assert by_id_prefix(endpoint, POLICY, "ScalingWakePolicy")["Properties"] == {
+def test_waking_adds_one_instance(by_aws: Template) -> None:
+    assert by_id_prefix(by_aws, POLICY, "ScalingWakePolicy")["Properties"] == {
         "PolicyName": "wake-from-zero",
         "PolicyType": "StepScaling",
-        "ScalingTargetId": target_ref(endpoint),
+        "ScalingTargetId": target_ref(by_aws),
         "StepScalingPolicyConfiguration": {
             "AdjustmentType": "ChangeInCapacity",
             "MetricAggregationType": "Average",
@@ -65,14 +103,14 @@ def test_waking_adds_one_instance(endpoint: Template) -> None:
     }
 
 
-def test_waiting_requests_without_an_instance_wake_it(endpoint: Template) -> None:
-    (wake_policy,) = (each for each in endpoint.find_resources(POLICY) if each.startswith("ScalingWakePolicy"))
-    alarm = properties(endpoint, "AWS::CloudWatch::Alarm")
+def test_waiting_requests_without_an_instance_wake_it(by_aws: Template) -> None:
+    (wake_policy,) = (each for each in by_aws.find_resources(POLICY) if each.startswith("ScalingWakePolicy"))
+    alarm = by_id_prefix(by_aws, ALARM, "ScalingWakeAlarm")["Properties"]
     assert alarm.pop("AlarmDescription")
     assert alarm == {
         "Namespace": "AWS/SageMaker",
         "MetricName": "HasBacklogWithoutCapacity",
-        "Dimensions": [{"Name": "EndpointName", "Value": endpoint_name(endpoint)}],
+        "Dimensions": [{"Name": "EndpointName", "Value": endpoint_name(by_aws)}],
         "Statistic": "Average",
         "ComparisonOperator": "GreaterThanOrEqualToThreshold",
         "Threshold": 1,
@@ -84,10 +122,120 @@ def test_waiting_requests_without_an_instance_wake_it(endpoint: Template) -> Non
     }
 
 
-def test_scaling_waits_for_the_endpoint(endpoint: Template) -> None:
-    endpoint_id, _ = only(endpoint, "AWS::SageMaker::Endpoint")
-    target_id, _ = only(endpoint, "AWS::ApplicationAutoScaling::ScalableTarget")
-    policies = endpoint.find_resources(POLICY)
-    assert endpoint_id in waits_for(endpoint, target_id)
-    assert len(policies) == 2
-    assert all(target_id in waits_for(endpoint, each) for each in policies)
+def test_scaling_waits_for_the_endpoint(endpoint: Template, by_aws: Template) -> None:
+    for template, count in ((endpoint, 3), (by_aws, 2)):
+        endpoint_id, _ = only(template, "AWS::SageMaker::Endpoint")
+        target_id, _ = only(template, "AWS::ApplicationAutoScaling::ScalableTarget")
+        policies = template.find_resources(POLICY)
+        assert endpoint_id in waits_for(template, target_id)
+        assert len(policies) == count
+        assert all(target_id in waits_for(template, each) for each in policies)
+
+
+# -- the responsive preset, which dev has ---------------------------------------------------------------------------
+
+
+def test_growth_never_takes_an_instance_away(endpoint: Template) -> None:
+    policy = by_id_prefix(endpoint, POLICY, "ScalingBacklogPolicy")["Properties"]
+    assert policy["TargetTrackingScalingPolicyConfiguration"]["DisableScaleIn"] is True
+
+
+def test_waking_sizes_the_fleet_by_what_waits_and_has_no_say_over_one_that_runs(endpoint: Template) -> None:
+    alarm = by_id_prefix(endpoint, ALARM, "ScalingWakeAlarm")["Properties"]
+    assert expression_of(alarm) == "IF(nocap > 0, backlog, 0)"
+    assert metrics_of(alarm) == {
+        "nocap": ("AWS/SageMaker", "HasBacklogWithoutCapacity", ["EndpointName"], "Maximum"),
+        "backlog": ("AWS/SageMaker", "ApproximateBacklogSize", ["EndpointName"], "Maximum"),
+    }
+    assert (alarm["Threshold"], alarm["EvaluationPeriods"], alarm["TreatMissingData"]) == (1, 1, "notBreaching")
+    assert alarm["AlarmActions"] == [{"Ref": id_of(endpoint, POLICY, "ScalingWakePolicy")}]
+    policy = by_id_prefix(endpoint, POLICY, "ScalingWakePolicy")["Properties"]["StepScalingPolicyConfiguration"]
+    assert (policy["AdjustmentType"], policy["MetricAggregationType"]) == ("ExactCapacity", "Maximum")
+    assert policy["StepAdjustments"] == [
+        {"MetricIntervalLowerBound": 0, "MetricIntervalUpperBound": 5, "ScalingAdjustment": 1},  # a backlog of 1 to 5
+        {"MetricIntervalLowerBound": 5, "ScalingAdjustment": 2},
+    ]
+
+
+@pytest.mark.parametrize(("most", "share"), [(1, 5), (3, 1), (20, 7), (21, 5), (1000, 4)])
+def test_the_steps_give_each_backlog_enough_instances_and_are_no_more_than_aws_takes(
+    artifacts: Path, most: int, share: int
+) -> None:
+    template = with_scaling(artifacts, max_instances=most, backlog_per_instance=share)
+    policy = by_id_prefix(template, POLICY, "ScalingWakePolicy")["Properties"]["StepScalingPolicyConfiguration"]
+    steps = policy["StepAdjustments"]
+    assert len(steps) <= 20
+    assert steps[0]["MetricIntervalLowerBound"] == 0
+    assert "MetricIntervalUpperBound" not in steps[-1]
+    for before, after in pairwise(steps):
+        assert before["MetricIntervalUpperBound"] == after["MetricIntervalLowerBound"]
+    for backlog in range(1, (most + 2) * share):
+        above = backlog - 1  # the alarm's threshold
+        (taken,) = (each for each in steps if _holds(each, above))
+        wanted = min(most, -(-backlog // share))
+        assert wanted <= taken["ScalingAdjustment"] <= (wanted if most <= 20 else min(most, wanted + most // 20 + 1))
+
+
+def _holds(step: JsonObject, above: int) -> bool:
+    return bool(step["MetricIntervalLowerBound"] <= above < step.get("MetricIntervalUpperBound", float("inf")))
+
+
+@pytest.mark.parametrize(
+    ("timeout", "minutes"), [(900, 16), (3600, 61), (1, 2), (61, 3)]
+)  # the time for one request, and the minute before
+def test_sleeping_needs_idle_minutes_longer_than_a_request_may_take(
+    artifacts: Path, timeout: int, minutes: int
+) -> None:
+    template = with_scaling(artifacts, endpoint__invocation_timeout_seconds=timeout)
+    alarm = by_id_prefix(template, ALARM, "ScalingSleepAlarm")["Properties"]
+    assert (alarm["EvaluationPeriods"], alarm["DatapointsToAlarm"]) == (minutes, minutes)
+
+
+def test_sleeping_goes_by_queue_ends_and_use(endpoint: Template) -> None:
+    alarm = by_id_prefix(endpoint, ALARM, "ScalingSleepAlarm")["Properties"]
+    assert expression_of(alarm) == (
+        "IF(FILL(backlog, 0) == 0 AND FILL(processed, 0) == 0 AND FILL(failed, 0) == 0 AND FILL(cpu, 1000) < 20 "
+        "AND FILL(gpu, 0) < 20, 1, 0)"
+    )
+    of_variant, instances = ["EndpointName", "VariantName"], "/aws/sagemaker/Endpoints"
+    assert metrics_of(alarm) == {
+        "backlog": ("AWS/SageMaker", "ApproximateBacklogSize", ["EndpointName"], "Maximum"),
+        "processed": ("AWS/SageMaker", "InvocationsProcessed", of_variant, "Sum"),
+        "failed": ("AWS/SageMaker", "InvocationFailures", of_variant, "Sum"),
+        "cpu": (instances, "CPUUtilization", of_variant, "Maximum"),
+        "gpu": (instances, "GPUUtilization", of_variant, "Maximum"),
+    }
+    assert alarm["AlarmActions"] == [{"Ref": id_of(endpoint, POLICY, "ScalingSleepPolicy")}]
+    policy = by_id_prefix(endpoint, POLICY, "ScalingSleepPolicy")["Properties"]["StepScalingPolicyConfiguration"]
+    assert (policy["AdjustmentType"], policy["StepAdjustments"]) == (
+        "ExactCapacity",
+        [{"MetricIntervalLowerBound": 0, "ScalingAdjustment": 0}],
+    )
+
+
+def test_without_a_gpu_none_is_looked_at(artifacts: Path) -> None:
+    template = with_scaling(artifacts, endpoint__device="cpu", endpoint__instance_type="ml.m5.xlarge")
+    assert "gpu" not in metrics_of(by_id_prefix(template, ALARM, "ScalingSleepAlarm")["Properties"])
+
+
+@pytest.mark.parametrize("preset", ["aws", "responsive"])
+def test_a_warm_window_opens_and_closes_in_its_own_time_zone(artifacts: Path, preset: str) -> None:
+    window = {"name": "office", "days": "MON-FRI", "start": "08:05", "end": "19:00", "time_zone": "Asia/Tokyo"}
+    template = with_scaling(artifacts, preset=preset, warm_windows=[window])
+    actions: list[Any] = properties(template, "AWS::ApplicationAutoScaling::ScalableTarget")["ScheduledActions"]
+    assert actions == [
+        {
+            "ScheduledActionName": f"office-{edge}",
+            "Schedule": f"cron({time} ? * MON-FRI *)",
+            "Timezone": "Asia/Tokyo",
+            "ScalableTargetAction": {"MinCapacity": least, "MaxCapacity": 2},
+        }
+        for edge, time, least in (("start", "5 8", 1), ("end", "0 19", 0))
+    ]
+
+
+def test_scaling_that_is_off_leaves_no_trace(artifacts: Path) -> None:
+    template = with_scaling(artifacts, enabled=False)
+    template.resource_count_is("AWS::ApplicationAutoScaling::ScalableTarget", 0)
+    template.resource_count_is(POLICY, 0)
+    assert not [each for each in template.find_resources(ALARM) if each.startswith("Scaling")]

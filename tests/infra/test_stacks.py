@@ -50,7 +50,9 @@ def test_the_logical_ids_of_what_holds_data_stay(stacks_of: Callable[[str], dict
     assert set(foundation.find_resources("AWS::SNS::Topic")) == {
         "NotificationsSuccess81EF3C92",
         "NotificationsErrorBEDE5C08",
+        "AlarmsTopic3A2DFEBA",
     }
+    assert set(foundation.find_resources("AWS::KMS::Key")) == {"EncryptionKey3A692D6E"}
     assert set(foundation.find_resources("AWS::DynamoDB::Table")) == {"JobsTable10C8EDF6"}
 
 

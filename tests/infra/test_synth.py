@@ -23,7 +23,7 @@ for stage in stages:
 # One process for all that takes the schemas: they take 8 s of CPU to load, and 1 s to apply.
 EVERY_RULE = f"""{SYNTH}
 app = build_app(artifacts=Path(artifacts), outdir=Path("misspelt"))
-app.node.find_child("Endpoint").scaling.wake_alarm.add_property_override("TreatMissingDta", "missing")
+app.node.find_child("Endpoint").endpoint.config.add_property_override("TreatMissingDta", "missing")
 app.synth()
 """
 

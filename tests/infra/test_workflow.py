@@ -38,7 +38,7 @@ def senders(workflow: Template, queue: str) -> list[tuple[str, object, JsonObjec
 
 
 def statements(workflow: Template, worker: str) -> list[JsonObject]:
-    policy = by_id_prefix(workflow, "AWS::IAM::Policy", f"{worker}Role")["Properties"]
+    policy = by_id_prefix(workflow, "AWS::IAM::ManagedPolicy", f"{worker}Permissions")["Properties"]
     assert policy["Roles"] == [{"Ref": id_of(workflow, "AWS::IAM::Role", f"{worker}Role")}]
     found: list[JsonObject] = policy["PolicyDocument"]["Statement"]
     return found
@@ -159,7 +159,6 @@ def test_a_claim_outlives_its_run_and_has_lapsed_at_the_next(
 def test_submit_may_invoke_one_endpoint_and_look_at_the_inbox(workflow: Template) -> None:
     logs, queue = own(workflow, "Intake")
     assert statements(workflow, "Intake") == [
-        logs,
         RECORD_JOBS,
         {
             "Sid": "LookAtDocuments",
@@ -179,17 +178,18 @@ def test_submit_may_invoke_one_endpoint_and_look_at_the_inbox(workflow: Template
                 ]
             },
         },
+        logs,
         queue,
     ]
 
 
 def test_record_may_write_the_table_and_nothing_else(workflow: Template) -> None:
     logs, queue = own(workflow, "Results")
-    assert statements(workflow, "Results") == [logs, RECORD_JOBS, queue]
+    assert statements(workflow, "Results") == [RECORD_JOBS, logs, queue]
 
 
 def test_whoever_looks_up_jobs_may_read_the_table_and_find_documents_of_the_inbox(workflow: Template) -> None:
-    policy = only(workflow, "AWS::IAM::ManagedPolicy")[1]["Properties"]["PolicyDocument"]["Statement"]
+    policy = by_id_prefix(workflow, "AWS::IAM::ManagedPolicy", "JobReader")["Properties"]["PolicyDocument"]["Statement"]
     assert [(each["Sid"], each["Action"], each["Resource"]) for each in policy] == [
         ("GetJob", "dynamodb:GetItem", JOBS),
         ("ListJobs", "dynamodb:Query", below(JOBS, "/index/by-state")),
@@ -227,6 +227,18 @@ def test_it_says_where_to_put_documents_and_where_to_look(workflow: Template) ->
     assert {name: each["Value"] for name, each in outputs.items()} == {
         "InboxLocation": {"Fn::Join": ["", ["s3://", INPUT_NAME, "/inbox/"]]},
         "JobsTableName": JOBS_NAME,
-        "JobReaderPolicyArn": {"Ref": only(workflow, "AWS::IAM::ManagedPolicy")[0]},
+        "JobReaderPolicyArn": {"Ref": id_of(workflow, "AWS::IAM::ManagedPolicy", "JobReader")},
+        "DashboardUrl": {
+            "Fn::Join": [
+                "",
+                [
+                    (
+                        "https://ap-northeast-1.console.aws.amazon.com/cloudwatch/home?region=ap-northeast-1"
+                        "#dashboards:name="
+                    ),
+                    {"Ref": only(workflow, "AWS::CloudWatch::Dashboard")[0]},
+                ],
+            ]
+        },
     }
     assert all(each["Description"] for each in outputs.values())

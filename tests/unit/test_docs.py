@@ -15,11 +15,14 @@ with pytest.MonkeyPatch.context() as environment:
     from app import build_app
 
 from aws_cdk import CfnOutput
+from aws_cdk.aws_cloudwatch import CfnAlarm
 
 from async_endpoint.cli import main
-from stacks.fields import Section, WholeNumber
-from stacks.settings import DataSettings, EndpointSettings, ScalingSettings, ServingSettings, StageSettings
-from stacks.workflow_settings import WorkflowSettings
+from stacks.fields import WholeNumber
+from stacks.sections.base import Section
+from stacks.sections.scaling import WarmWindow
+from stacks.settings import SECTIONS as TABLES
+from stacks.settings import StageSettings
 from tests.infra.templates import write_artifacts
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -27,9 +30,11 @@ DOCS = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md"), *(ROOT / "sam
 # Where the tables of commands and their options are.
 COMMAND_DOCS = ("docs/client.md", "docs/local-aws.md", "docs/operations.md")
 
-SECTIONS = (DataSettings, EndpointSettings, ServingSettings, ScalingSettings, WorkflowSettings)
+SECTIONS: tuple[type[Section], ...] = (*TABLES, WarmWindow)
 # What is no setting of the file: its name, and the tables themselves.
-NO_SETTINGS = {"stage", *(section.table for section in SECTIONS)}
+NO_SETTINGS = {"stage", *(section.table for section in TABLES)}
+
+SETTING = r"[a-z0-9_.]+"
 
 Rows = dict[str, list[str]]
 
@@ -47,19 +52,22 @@ def rows_of(name: str, first_cell: str) -> Rows:
 
 def settings() -> dict[str, tuple[type[Section], dataclasses.Field[object]]]:
     """Every setting of a stage's file, by its name in the docs."""
+    sections: tuple[type[Section], ...] = (StageSettings, *SECTIONS)
     return {
         section.qualified(field.name): (section, field)
-        for section in (StageSettings, *SECTIONS)
+        for section in sections
         for field in dataclasses.fields(section)
         if not (section is StageSettings and field.name in NO_SETTINGS)
     }
 
 
-def as_toml(field: "dataclasses.Field[object]") -> str:
+def as_toml(field: "dataclasses.Field[object]") -> str:  # noqa: PLR0911 - one for each kind of default
     """A default as the docs write it."""
     if field.default_factory is not dataclasses.MISSING:
         return f"`{field.default_factory()}`"
     match field.default:
+        case tuple(value):
+            return f"`{list(value)}`"
         case None:
             return "none"
         case dataclasses.MISSING:
@@ -91,13 +99,13 @@ def documented_commands() -> dict[str, tuple[str, list[str]]]:
 
 
 def test_the_settings_of_the_docs_are_the_settings_of_the_code() -> None:
-    assert rows_of("docs/settings.md", r"[a-z_.]+").keys() == settings().keys()
+    assert rows_of("docs/settings.md", SETTING).keys() == settings().keys()
 
 
 @pytest.mark.parametrize("name", list(settings()))
 def test_the_docs_give_the_default_and_the_range_of_a_setting(name: str) -> None:
     section, field = settings()[name]
-    default, allowed, _ = rows_of("docs/settings.md", r"[a-z_.]+")[name]
+    default, allowed, _ = rows_of("docs/settings.md", SETTING)[name]
     assert default == as_toml(field)
     rule = section._rules().get(field.name)
     if isinstance(rule, WholeNumber):
@@ -114,6 +122,15 @@ def test_every_option_of_a_command_is_documented_and_no_other(name: str, command
     file, documented = documented_commands()[name]
     assert set(documented) == options
     assert options <= rows_of(file, "--[a-z-]+").keys()
+
+
+def test_every_runbook_that_an_alarm_names_is_there(tmp_path: Path) -> None:
+    app = build_app(artifacts=write_artifacts(tmp_path / "artifacts"), outdir=tmp_path / "out")
+    texts = [str(each.alarm_description) for each in app.node.find_all() if isinstance(each, CfnAlarm)]
+    named = {place for text in texts for place in re.findall(r"Runbook: (\S+)$", text)}
+    assert len(named) > 5
+    for place in named:
+        assert resolves(ROOT / "README.md", place), place
 
 
 @pytest.mark.parametrize("name", COMMAND_DOCS)

@@ -30,6 +30,10 @@ logger = logging.getLogger(__name__)
 class ServingContainer(Container, Protocol):
     """A fleet's container that answers requests; `instances.ModelInstance` is one."""
 
+    @property
+    def processes(self) -> tuple[int, float] | None:
+        """The root of its processes and the moment of their launch, monotonic; None where there are none."""
+
     def ping(self) -> bool:
         """Whether its health check passes."""
 

@@ -1,7 +1,6 @@
 """SageMaker's hosting operations for one region: models, endpoint configs, endpoints and their tags."""
 
 import logging
-import re
 import threading
 from collections.abc import Callable, Mapping
 from typing import Any, Protocol
@@ -13,10 +12,6 @@ from async_endpoint.emulator.named_resources import Json, NamedResources, Tags, 
 from async_endpoint.emulator.service_models import validated
 from async_endpoint.protocol.locations import LocationError, S3Location
 
-# The one family of images whose serving stack this machine has; account, region and tag suffix vary.
-_SERVED_IMAGES = re.compile(
-    r"\d{12}\.dkr\.ecr\.[a-z0-9-]+\.amazonaws\.com(\.cn)?/pytorch-inference:1\.11\.0-[cg]pu-py38-.*"
-)
 _SUMMARY = ("EndpointName", "EndpointArn", "CreationTime", "LastModifiedTime", "EndpointStatus")
 
 logger = logging.getLogger(__name__)
@@ -224,13 +219,7 @@ class ControlPlane:
 
     def _config_and_model(self, config_name: str) -> tuple[Json, Json]:
         config = self._configs.get(config_name)
-        model = self._models.get(config["ProductionVariants"][0]["ModelName"])
-        image = model["PrimaryContainer"].get("Image", "")
-        if not _SERVED_IMAGES.fullmatch(image):
-            raise ValidationException(
-                f"The local AWS serves the PyTorch 1.11 images (pytorch-inference:1.11.0-…-py38-…), not {image!r}."
-            )
-        return config, model
+        return config, self._models.get(config["ProductionVariants"][0]["ModelName"])
 
     def _refuse_scaled_change(self, endpoint: HostedEndpoint, config: Json) -> None:
         """Refuse another variant, or another instance type, while the variant is a scalable target.

@@ -8,6 +8,7 @@ from async_endpoint.emulator.backends import Backends
 from async_endpoint.emulator.consumer import InstanceConsumer, ServingContainer
 from async_endpoint.emulator.endpoint_metrics import EndpointMetrics
 from async_endpoint.emulator.fleet import Fleet
+from async_endpoint.emulator.instance_metrics import InstanceMetrics
 from async_endpoint.emulator.outcomes import Outcomes
 from async_endpoint.emulator.output_config import OutputConfig
 from async_endpoint.emulator.request_queue import RequestQueue
@@ -46,6 +47,7 @@ class Deployment:
         model: As CreateModel took it.
         fleet: The instances of the config's one variant.
         metrics: The endpoint's, under this variant's name.
+        use: What the instances use of their machine.
         outcomes: Where this variant's results go.
         startup_timeout: Seconds that an instance may take until it answers; the wall's clock, as real processes start.
     """
@@ -54,6 +56,7 @@ class Deployment:
     model: Mapping[str, Any]
     fleet: Fleet[ServingContainer]
     metrics: EndpointMetrics
+    use: InstanceMetrics
     outcomes: Outcomes
     startup_timeout: float
 
@@ -79,7 +82,8 @@ class Deployment:
 
         startup_timeout = float(variant.get("ContainerStartupHealthCheckTimeoutInSeconds", _DEFAULT_STARTUP_SECONDS))
         fleet = Fleet(lambda: site.launch(endpoint_name, model), consume, startup_timeout=startup_timeout)
-        return cls(config, model, fleet, metrics, outcomes, startup_timeout)
+        use = InstanceMetrics(endpoint_name, variant["VariantName"], site.store, site.clock)
+        return cls(config, model, fleet, metrics, use, outcomes, startup_timeout)
 
     @property
     def variant(self) -> Mapping[str, Any]:
@@ -95,6 +99,11 @@ class Deployment:
     def settle(self) -> None:
         """Wait until the instances asked for are there, and none that is not; raises as `Fleet.wait_until_settled`."""
         self.fleet.wait_until_settled(self.startup_timeout)
+
+    def measure(self) -> None:
+        """Publish what each instance uses of its machine, once a minute."""
+        found = (container.processes for container in self.fleet.containers)
+        self.use.sample(dict(processes for processes in found if processes is not None))
 
     def announce(self) -> None:
         """Send the topics the test message of every create, update and change of capacity."""

@@ -161,6 +161,11 @@ class HostedEndpoint:
             # In a thread of its own: a long queue that expires must not hold up the region's clock.
             threading.Thread(target=self._expire, args=(deployment, expired), name="expiry", daemon=True).start()
 
+    def measure(self) -> None:
+        """Publish what the instances use of their machines; for each minute of AWS's clock."""
+        if (deployment := self.deployment) is not None:
+            deployment.measure()
+
     def describe_variant(self) -> dict[str, Any] | None:
         """The variant as DescribeEndpoint shows it; None before the first deployment serves."""
         deployment = self.deployment
@@ -174,6 +179,8 @@ class HostedEndpoint:
         try:
             deployment.settle()
         except LaunchFailed as error:
+            if self.deployment is not None:
+                self.status = "RollingBack"
             deployment.fleet.stop()
             return (
                 f"The primary container for production variant {deployment.variant['VariantName']} "

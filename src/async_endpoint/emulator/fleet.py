@@ -98,6 +98,12 @@ class Fleet(Generic[C]):
         with self._changed:
             return sum(member.consumer is not None for member in self._members)
 
+    @property
+    def containers(self) -> tuple[C, ...]:
+        """The containers of the instances whose model answers."""
+        with self._changed:
+            return tuple(member.container for member in self._members if member.consumer is not None)
+
     def resize(self, count: int) -> None:
         """Ask for `count` instances; returns at once, and does nothing after `stop`."""
         with self._changed:

@@ -2,6 +2,7 @@
 
 import hashlib
 import logging
+import re
 import secrets
 import shutil
 import threading
@@ -18,11 +19,20 @@ from async_endpoint.emulator.containers.errors import ContainerDied
 from async_endpoint.emulator.containers.instance import Answer, ContainerInstance
 from async_endpoint.protocol.locations import S3Location
 
+# The one family of images whose serving stack this machine has; account, region and tag suffix vary.
+_SERVED_IMAGES = re.compile(
+    r"\d{12}\.dkr\.ecr\.[a-z0-9-]+\.amazonaws\.com(\.cn)?/pytorch-inference:1\.11\.0-[cg]pu-py38-.*"
+)
+
 logger = logging.getLogger(__name__)
 
 
 class ModelUnavailable(Exception):  # noqa: N818 - reads as what happened
     """The model's archive cannot be fetched; the message says why, in AWS's words where they are known."""
+
+
+class ImageUnavailable(Exception):  # noqa: N818 - reads as what happened
+    """The container's image cannot be pulled; the message says which."""
 
 
 class ArchiveCache:
@@ -97,13 +107,26 @@ class ModelInstance:
         container = self._container
         return container is not None and container.alive
 
+    @property
+    def processes(self) -> tuple[int, float] | None:
+        """As `ContainerInstance.processes`."""
+        container = self._container
+        return None if container is None else container.processes
+
     def start(self) -> None:
-        """Fetch the archive and start the container.
+        """Pull the image, fetch the archive and start the container.
 
         Raises:
+            ImageUnavailable: The image is none of those whose serving stack this machine has.
             ModelUnavailable: The archive cannot be fetched.
         """
         definition = self._model["PrimaryContainer"]
+        image = definition.get("Image", "")
+        if not _SERVED_IMAGES.fullmatch(image):
+            raise ImageUnavailable(
+                f"The image '{image}' could not be pulled. Please ensure that it exists and that the role can pull it. "
+                "(The local AWS has the PyTorch 1.11 images: pytorch-inference:1.11.0-…-py38-….)"
+            )
         archive = self._factory.archives.fetch(definition["ModelDataUrl"])
         with self._lock:
             if self._stopped:

@@ -94,6 +94,32 @@ def replace_alarm_evaluation() -> None:
     cloudwatch._evaluate_all_alarms = lambda: None  # noqa: SLF001
 
 
+def keep_metric_math() -> None:
+    """Let alarms have Metrics, by the API and by templates: ministack drops them there and refuses them here.
+
+    The API's older query protocol, which no current SDK speaks, loses them still.
+    """
+    put, record = cloudwatch._put_metric_alarm, provisioners._cw_metric_alarm_record  # noqa: SLF001
+
+    def put_with_math(params: Any, members: Mapping[str, Any], is_cbor: bool, is_json: bool = False) -> Any:  # noqa: ANN401, FBT001, FBT002 - the signature is ministack's
+        answer = put(params, members, is_cbor, is_json)
+        queries = members.get("Metrics") if is_cbor or is_json else None
+        alarm = cloudwatch._alarms.get(members.get("AlarmName", "")) if queries else None  # noqa: SLF001
+        if alarm is not None:
+            _give_metrics(alarm, queries)
+        return answer
+
+    def record_with_math(name: str, properties: Mapping[str, Any]) -> dict[str, Any]:
+        queries = properties.get("Metrics")
+        if not queries:
+            return dict(record(name, properties))
+        plain = {key: value for key, value in properties.items() if key != "Metrics"}
+        return _give_metrics(record(name, {**plain, "MetricName": "-", "Namespace": "-"}), queries)
+
+    cloudwatch._put_metric_alarm = put_with_math  # noqa: SLF001
+    provisioners._cw_metric_alarm_record = record_with_math  # noqa: SLF001
+
+
 def observe_metrics(observe: Observe) -> None:
     """Report every datum that reaches the emulated CloudWatch.
 
@@ -161,3 +187,11 @@ def _statistic_sets(
     return [
         {"SampleCount": count, "Sum": number * count, "Minimum": number, "Maximum": number} for number, count in pairs
     ]
+
+
+def _give_metrics(alarm: dict[str, Any], queries: Any) -> dict[str, Any]:  # noqa: ANN401 - CloudWatch's own JSON
+    """An alarm on metric math has no members that name a metric."""
+    for member in ("MetricName", "Namespace", "Statistic", "ExtendedStatistic", "Period", "Dimensions", "Unit"):
+        alarm.pop(member, None)
+    alarm["Metrics"] = queries
+    return alarm

@@ -91,6 +91,8 @@ class Region:
         minute = math.floor(self._clock.now() / MINUTE)
         if minute > self._minute:
             ended, self._minute = self._minute, minute
+            for endpoint in self.sagemaker.endpoints():
+                endpoint.measure()
             self._queues.sample(minute * MINUTE - 1)
             self._publisher.publish(ended * MINUTE, minute * MINUTE)
             self._alarms.pull()

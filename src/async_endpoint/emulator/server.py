@@ -54,6 +54,7 @@ def run(surroundings: Surroundings, port: int, *, until_stdin_closes: bool) -> N
     for name, resource in RESOURCE_TYPES.items():
         ministack_adapter.add_resource_type(name, resource, regions.get)
     ministack_adapter.replace_alarm_evaluation()
+    ministack_adapter.keep_metric_math()
     ministack_adapter.observe_metrics(lambda account, region, *datum: regions.get(account, region).observe(*datum))
     ticking = threading.Event()
     ticker = threading.Thread(target=_tick, args=(regions, surroundings.clock, ticking), name="ticker", daemon=True)

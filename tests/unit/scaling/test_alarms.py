@@ -225,7 +225,7 @@ def test_a_template_may_write_numbers_and_booleans_as_text() -> None:
         ({"Period": 10}, "take a multiple of 60"),
         ({"EvaluationPeriods": 1441}, "across more than a day"),
         ({"Period": 3600, "EvaluationPeriods": 169}, "across more than seven days"),
-        ({"Metrics": [{"Id": "m1"}]}, "metric math is not evaluated here"),
+        ({"Metrics": [{"Id": "m1"}]}, "MetricName and Metrics cannot stand in one alarm"),
         ({"ExtendedStatistic": "p99"}, "percentiles are not kept here"),
         ({"ThresholdMetricId": "ad1"}, "anomaly detection bands"),
         ({"Dimensions": "EndpointName=e"}, "Member must be a list of structures"),

@@ -90,6 +90,12 @@ class ContainerInstance:
         """Seconds from `start` until the model was ready; None before that."""
         return self._startup_seconds
 
+    @property
+    def processes(self) -> tuple[int, float] | None:
+        """The root of its processes, and when they were launched in seconds of the monotonic clock; None before."""
+        process = self._process
+        return None if process is None else (process.pid, self._started_at)
+
     def start(self) -> None:
         """Unpack the archive and launch the processes; returns without waiting for them.
 

@@ -6,7 +6,8 @@ The limits are those of the Lambda and SQS APIs, unless a field says otherwise.
 from dataclasses import dataclass
 from typing import Annotated, ClassVar
 
-from stacks.fields import LOG_RETENTION, Section, SettingsError, WholeNumber
+from stacks.fields import LOG_RETENTION, YES_OR_NO, SettingsError, WholeNumber
+from stacks.sections.base import Section
 
 _DAY = 86_400
 _DAYS_OF_TRIES = 6  # a queue keeps a message for seven
@@ -18,6 +19,7 @@ class WorkflowSettings(Section):
 
     table: ClassVar[str] = "workflow"
 
+    enabled: Annotated[bool, YES_OR_NO] = True
     job_retention_days: Annotated[int, WholeNumber(1, 3650)] = 365
     max_attempts: Annotated[int, WholeNumber(1, 1000, "deliveries of a message before it is kept aside")] = 5
     batch_size: Annotated[int, WholeNumber(1, 10, "messages that a function gets at a time")] = 10

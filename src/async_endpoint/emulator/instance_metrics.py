@@ -1,0 +1,68 @@
+"""What instances use of their machine, as SageMaker publishes it once a minute while they run.
+
+Source: the developer guide, "Amazon SageMaker AI metrics in CloudWatch". CPUUtilization is in percent of one core, so
+that two busy cores are 200; MemoryUtilization in percent of the machine's memory. This machine has no GPU:
+GPUUtilization and GPUMemoryUtilization are missing, as of an instance that has none.
+"""
+
+import time
+from collections.abc import Mapping
+
+import psutil
+
+from async_endpoint.scaling.clock import Clock
+from async_endpoint.scaling.metrics import MetricKey, MetricStore
+
+_NAMESPACE = "/aws/sagemaker/Endpoints"
+
+
+class InstanceMetrics:
+    """Writes the use of one variant's instances into the region's store; used by one thread.
+
+    Processor time is that of real processes, measured on the wall's clock.
+    """
+
+    def __init__(self, endpoint_name: str, variant_name: str, store: MetricStore, clock: Clock) -> None:
+        self._dimensions = {"EndpointName": endpoint_name, "VariantName": variant_name}
+        self._store = store
+        self._clock = clock
+        self._before: dict[int, tuple[float, float]] = {}  # by process: moment, and processor time until then
+
+    def sample(self, roots: Mapping[int, float]) -> None:
+        """Take one sample of each instance, given as the root of its processes and the moment at which it began.
+
+        Moments are in seconds of the monotonic clock.
+        """
+        now, at = time.monotonic(), self._clock.now()
+        before, self._before = self._before, {}
+        for root, began in roots.items():
+            used = _used_by(root)
+            if used is None:
+                continue
+            processor, memory = used
+            since, until_then = before.get(root, (began, 0.0))
+            self._before[root] = (now, processor)
+            # A process that ended takes its time along: less than before is nothing.
+            share = max(0.0, processor - until_then) / max(now - since, 1e-3)
+            self._put("CPUUtilization", 100 * share, at)
+            self._put("MemoryUtilization", 100 * memory / psutil.virtual_memory().total, at)
+
+    def _put(self, name: str, value: float, at: float) -> None:
+        self._store.put(MetricKey.of(_NAMESPACE, name, self._dimensions), value, at)
+
+
+def _used_by(root: int) -> tuple[float, int] | None:
+    """Processor seconds and resident bytes of a process and all below it; None when it is gone."""
+    try:
+        processes = [psutil.Process(root), *psutil.Process(root).children(recursive=True)]
+    except psutil.Error:
+        return None
+    processor, memory = 0.0, 0
+    for process in processes:
+        try:
+            times = process.cpu_times()
+            memory += process.memory_info().rss
+        except psutil.Error:  # it has just ended
+            continue
+        processor += times.user + times.system
+    return processor, memory

@@ -1,0 +1,51 @@
+"""The topic that every alarm of a stage tells."""
+
+from aws_cdk import CfnOutput, Stack
+from aws_cdk import aws_iam as iam
+from aws_cdk import aws_kms as kms
+from aws_cdk import aws_sns as sns
+from aws_cdk import aws_sns_subscriptions as subscriptions
+from constructs import Construct
+
+from stacks.rules import accept
+from stacks.sections.alarms import AlarmSettings
+
+
+class AlarmTopic(Construct):
+    """A topic that the account's alarms may publish to; it sends e-mail if the stage has an address.
+
+    The address gets a message that asks whether it wants to be told, and has to say yes.
+    """
+
+    def __init__(self, scope: Construct, construct_id: str, *, key: kms.IKey | None, settings: AlarmSettings) -> None:
+        super().__init__(scope, construct_id)
+        # The account's AWS-managed key for SNS would keep CloudWatch from publishing.
+        self.topic = sns.Topic(self, "Topic", enforce_ssl=True, master_key=key)
+        if key is None:
+            accept(
+                self.topic,
+                {
+                    "CKV_AWS_26": 'encryption is "aws-managed" for this stage, and CloudWatch cannot use the '
+                    "AWS-managed key of SNS; messages name alarms and figures, never a document."
+                },
+            )
+        stack = Stack.of(self)
+        self.topic.add_to_resource_policy(
+            iam.PolicyStatement(
+                sid="TellOfAlarms",
+                principals=[iam.ServicePrincipal("cloudwatch.amazonaws.com")],
+                actions=["sns:Publish"],
+                resources=[self.topic.topic_arn],
+                conditions={
+                    "StringEquals": {"aws:SourceAccount": stack.account},
+                    "ArnLike": {
+                        "aws:SourceArn": f"arn:aws:cloudwatch:{stack.region}:{stack.account}:alarm:*",
+                    },
+                },
+            )
+        )
+        if settings.email:
+            self.topic.add_subscription(subscriptions.EmailSubscription(settings.email))
+        CfnOutput(
+            self, "AlarmTopicArn", value=self.topic.topic_arn, description="Tells of each alarm: subscribe to it"
+        ).override_logical_id("AlarmTopicArn")

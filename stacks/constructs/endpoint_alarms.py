@@ -1,0 +1,128 @@
+"""The alarms of an endpoint that people get."""
+
+from aws_cdk import Duration
+from aws_cdk import aws_cloudwatch as cloudwatch
+from aws_cdk import aws_sns as sns
+from constructs import Construct
+
+from stacks.constructs import endpoint_metrics as names
+from stacks.constructs.alarms import TellingAlarm
+from stacks.constructs.endpoint_metrics import EndpointMetrics
+from stacks.sections.alarms import AlarmSettings
+
+_FIVE_MINUTES = 300
+_FAILURES = "{} or more requests failed within five minutes. Read their failure objects and the endpoint's log."
+_EXPIRED = (
+    "Requests expired within five minutes: they waited or were worked on for longer than they may. Let more instances "
+    "run, then submit them again."
+)
+_UNTOLD = (
+    "SageMaker could not publish to a topic within five minutes: answers are there and nobody was told. Check the "
+    "topics, their key and the execution role."
+)
+_UNWRITTEN = (
+    "SageMaker could not write an answer within five minutes. Check the output location, its key and the execution "
+    "role."
+)
+
+
+class EndpointAlarms(Construct):
+    """Waits that last too long, ends that are no answers, and instances that cost money for nothing.
+
+    `kept_warm` is how many instances may run without work.
+    """
+
+    def __init__(  # noqa: PLR0913 - what it is wired to, each by its keyword
+        self,
+        scope: Construct,
+        construct_id: str,
+        *,
+        metrics: EndpointMetrics,
+        kept_warm: int,
+        settings: AlarmSettings,
+        topic: sns.ITopic,
+    ) -> None:
+        super().__init__(scope, construct_id)
+        self._topic = topic
+        self._alarm(
+            "StuckAtZero",
+            metrics.queue(names.WITHOUT_CAPACITY, "Minimum"),
+            threshold=1,
+            periods=settings.stuck_minutes,
+            told=f"Requests have waited for {settings.stuck_minutes} minutes and no instance has come. Look at the "
+            "endpoint's status and at the last scaling activities.",
+            runbook="requests-wait-and-no-instance-comes",
+        )
+        self._alarm(
+            "OldestRequest",
+            metrics.queue(names.OLDEST, "Maximum"),
+            threshold=settings.oldest_request_seconds,
+            periods=3,
+            told=f"A request has waited for {settings.oldest_request_seconds} seconds or more. Let more instances run, "
+            "or find out why answers take so long.",
+            runbook="requests-wait-too-long",
+        )
+        self._failures(metrics, settings)
+        self._idle(metrics, kept_warm, settings)
+
+    def _failures(self, metrics: EndpointMetrics, settings: AlarmSettings) -> None:
+        for construct_id, name, threshold, told, runbook in (
+            ("Failures", names.FAILED, settings.failures, _FAILURES.format(settings.failures), "requests-fail"),
+            ("Expired", names.EXPIRED, 1, _EXPIRED, "requests-expire"),
+            ("NotificationFailures", names.NOTIFICATION_FAILURES, 1, _UNTOLD, "notifications-or-uploads-fail"),
+            ("UploadFailures", names.UPLOAD_FAILURES, 1, _UNWRITTEN, "notifications-or-uploads-fail"),
+        ):
+            self._alarm(
+                construct_id,
+                metrics.variant(name, "Sum", period_seconds=_FIVE_MINUTES),
+                threshold=threshold,
+                told=told,
+                runbook=runbook,
+            )
+
+    def _idle(self, metrics: EndpointMetrics, kept_warm: int, settings: AlarmSettings) -> None:
+        beyond = f"More than {kept_warm} instances" if kept_warm else "Instances"
+        self._alarm(
+            "IdleInstances",
+            cloudwatch.MathExpression(
+                # Nothing that finished need have been published for a while: missing is none.
+                expression=(
+                    f"IF(running > {kept_warm} AND FILL(backlog, 0) == 0 "
+                    "AND FILL(processed, 0) + FILL(failed, 0) == 0, 1, 0)"
+                ),
+                label="Instances without work",
+                period=Duration.minutes(1),
+                using_metrics={
+                    "running": metrics.running(),
+                    "backlog": metrics.queue(names.BACKLOG, "Maximum"),
+                    "processed": metrics.variant(names.PROCESSED, "Sum"),
+                    "failed": metrics.variant(names.FAILED, "Sum"),
+                },
+            ),
+            threshold=1,
+            periods=settings.idle_minutes,
+            told=f"{beyond} have run for {settings.idle_minutes} minutes without work, and cost money. See why scaling "
+            "has not ended them.",
+            runbook="instances-run-without-work",
+        )
+
+    def _alarm(  # noqa: PLR0913 - handed on
+        self,
+        construct_id: str,
+        metric: cloudwatch.IMetric,
+        *,
+        threshold: float,
+        told: str,
+        runbook: str,
+        periods: int = 1,
+    ) -> None:
+        TellingAlarm(
+            self,
+            construct_id,
+            metric=metric,
+            threshold=threshold,
+            periods=periods,
+            told=told,
+            runbook=runbook,
+            topic=self._topic,
+        )

@@ -1,0 +1,77 @@
+"""What instances use: real processes, under SageMaker's exact names and dimensions."""
+
+import os
+import subprocess
+import sys
+import time
+
+import pytest
+
+from async_endpoint.emulator.instance_metrics import InstanceMetrics
+from async_endpoint.emulator.metric_publisher import SharedMetricStore
+from async_endpoint.scaling.clock import ManualClock
+from async_endpoint.scaling.metrics import MINUTE, MetricKey
+from tests.emulator.fakes import START
+
+DIMENSIONS = {"EndpointName": "receipts", "VariantName": "AllTraffic"}
+
+
+def published(store: SharedMetricStore, name: str, statistic: str) -> float | None:
+    key = MetricKey.of("/aws/sagemaker/Endpoints", name, DIMENSIONS)
+    return store.periods(key, statistic, MINUTE, START, START + MINUTE).get(int(START))
+
+
+def busy_child() -> "subprocess.Popen[bytes]":
+    """A process whose child, not itself, keeps a core busy until it is killed or ten seconds have gone."""
+    work = "import time; end = time.monotonic() + 10\nwhile time.monotonic() < end: pass"
+    code = f"import subprocess, sys; subprocess.run([sys.executable, '-c', {work!r}])"
+    return subprocess.Popen([sys.executable, "-c", code], start_new_session=True)
+
+
+def test_a_busy_and_an_idle_instance_are_two_samples_of_what_their_processes_do() -> None:
+    store = SharedMetricStore()
+    metrics = InstanceMetrics("receipts", "AllTraffic", store, ManualClock(START))
+    idle = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(10)"])
+    busy = busy_child()
+    try:
+        roots = {busy.pid: time.monotonic(), idle.pid: time.monotonic()}
+        time.sleep(1.5)
+        metrics.sample(roots)
+    finally:
+        os.killpg(busy.pid, 9)
+        idle.kill()
+        busy.wait()
+        idle.wait()
+    assert published(store, "CPUUtilization", "SampleCount") == 2
+    highest, lowest = (published(store, "CPUUtilization", statistic) for statistic in ("Maximum", "Minimum"))
+    assert highest is not None
+    assert lowest is not None
+    assert 30 < highest <= 130  # of one core; the machine may be busy with other things
+    assert lowest < highest / 2
+    memory = published(store, "MemoryUtilization", "Maximum")
+    assert memory is not None
+    assert 0 < memory < 50
+
+
+def test_a_process_that_is_gone_has_no_sample() -> None:
+    store = SharedMetricStore()
+    gone = subprocess.Popen([sys.executable, "-c", ""])
+    gone.wait()
+    InstanceMetrics("receipts", "AllTraffic", store, ManualClock(START)).sample({gone.pid: time.monotonic()})
+    assert published(store, "CPUUtilization", "SampleCount") is None
+
+
+@pytest.mark.parametrize("minutes", [1, 2])
+def test_each_sample_covers_the_time_since_the_one_before(minutes: int) -> None:
+    store, clock = SharedMetricStore(), ManualClock(START)
+    metrics = InstanceMetrics("receipts", "AllTraffic", store, clock)
+    roots = {os.getpid(): time.monotonic() - 1e6}  # this process has used next to nothing since then
+    for _ in range(minutes):
+        metrics.sample(roots)
+        end = time.monotonic() + 0.3
+        while time.monotonic() < end:
+            pass
+    metrics.sample(roots)
+    highest = published(store, "CPUUtilization", "Maximum")
+    assert highest is not None
+    assert highest > 30
