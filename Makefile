@@ -9,12 +9,13 @@ REQUIRE_PYTHON = '$(PYTHON)' -c 'import sys; sys.exit(sys.version_info < (3, 11)
 	echo 'Python 3.11 or later is needed: install python3.11 and its venv module, or set PYTHON=/path/to/one.' >&2; exit 1; }
 BIN := .venv/bin
 STAGE ?= dev
+REGION = $$($(BIN)/python -c 'import sys, tomllib; print(tomllib.load(sys.stdin.buffer)["region"])' < 'config/$(STAGE).toml')
 # jsii warns at length about Node 20, on which it works.
 export JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION := 1
 export JSII_SILENCE_WARNING_DEPRECATED_NODE_VERSION := 1
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: help demo test check synth diff destroy setup requirements clean
+.PHONY: help demo test check templates synth diff deploy destroy setup requirements clean
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -22,7 +23,7 @@ help:  ## list the targets
 demo: setup  ## deploy to a local AWS, read 100 documents from a cold start, destroy (KEEP=1 leaves it up, SPEED=n sets its clock)
 	@$(BIN)/python -m samples.demo $(if $(KEEP),--keep) $(if $(SPEED),--speed $(SPEED))
 
-test: check  ## everything that must be green before a change lands
+test: check templates  ## everything that must be green before a change lands
 	@$(BIN)/python -m pytest
 
 check: setup  ## linters, types and the rules of who may import whom
@@ -31,17 +32,32 @@ check: setup  ## linters, types and the rules of who may import whom
 	@$(BIN)/mypy
 	@PYTHONPATH=lambda $(BIN)/lint-imports
 
+templates: .venv/.done node_modules/.done .venv-checkov/.done  ## every stage's templates through cdk-nag, cfn-lint and checkov
+	@for file in config/*.toml; do stage=$$(basename "$$file" .toml); folder="build/templates/$$stage"; \
+		npx cdk synth --quiet --output "$$folder" -c stage="$$stage" > "build/templates-$$stage.log" 2>&1 || { cat "build/templates-$$stage.log" >&2; exit 1; }; \
+		$(BIN)/cfn-lint "$$folder"/*.template.json || exit 1; \
+		.venv-checkov/bin/checkov --skip-download --framework cloudformation --compact --quiet --directory "$$folder" \
+			> "build/checkov-$$stage.log" 2>&1 || { cat "build/checkov-$$stage.log" >&2; exit 1; }; \
+		echo "$$stage: cdk-nag and cfn-lint find nothing; checkov: $$(sed -n '/^Passed checks/p' "build/checkov-$$stage.log")"; \
+	done
+
 synth: .venv/.done node_modules/.done  ## the templates of a stage, without credentials (STAGE=dev)
 	@npx cdk synth --quiet -c stage=$(STAGE)
 
 diff: .venv/.done node_modules/.done  ## what a deploy of a stage would change (STAGE=dev)
 	@npx cdk diff --all -c stage=$(STAGE)
 
+# The CDK CLI asks before it widens permissions, and takes no answer where there is no terminal: YES=1 is the answer.
+deploy: .venv/.done node_modules/.done  ## deploy a stage, prove that what was deployed serves, and have a sample read (STAGE=dev, YES=1 does not ask)
+	@test -f 'config/$(STAGE).toml' || { echo 'There is no stage $(STAGE): config/$(STAGE).toml is missing.' >&2; exit 1; }
+	@$(BIN)/async-endpoint deploy --stack async-endpoint-$(STAGE)-endpoint --sample samples/receipts/receipt-000.png --region "$(REGION)" \
+		-- npx cdk deploy --all -c stage=$(STAGE) $(if $(YES),--require-approval never)
+
 # Last deployed, first destroyed. YES reaches the command through its environment.
 destroy: .venv/.done  ## delete the stacks of a stage and all that they hold, after asking (STAGE=dev, YES=1 does not ask)
 	@test -f 'config/$(STAGE).toml' || { echo 'There is no stage $(STAGE): config/$(STAGE).toml is missing.' >&2; exit 1; }
 	@$(BIN)/async-endpoint destroy $(foreach part,workflow endpoint foundation,async-endpoint-$(STAGE)-$(part)) \
-		--region "$$($(BIN)/python -c 'import sys, tomllib; print(tomllib.load(sys.stdin.buffer)["region"])' < 'config/$(STAGE).toml')"
+		--region "$(REGION)"
 
 setup: requirements .venv/.done node_modules/.done  ## install everything; quick when it is there
 	@$(BIN)/async-endpoint local prepare > /dev/null
@@ -60,6 +76,12 @@ requirements:
 	@$(BIN)/uv pip install --quiet --python $(BIN)/python -r requirements-dev.txt -c constraints.txt
 	@touch $@
 
+.venv-checkov/.done: requirements-checkov.txt .venv/.done
+	@echo 'Installing checkov into .venv-checkov.'
+	@$(BIN)/uv venv --quiet --clear --python $(BIN)/python .venv-checkov
+	@$(BIN)/uv pip install --quiet --no-deps --python .venv-checkov/bin/python -r requirements-checkov.txt
+	@touch $@
+
 node_modules/.done: package.json package-lock.json
 	@echo 'Installing the CDK CLI into node_modules.'
 	@npm ci --silent --no-audit --no-fund
@@ -67,4 +89,4 @@ node_modules/.done: package.json package-lock.json
 
 clean:  ## stop the local AWS and remove what the targets above made, but for the serving environment
 	@test ! -x $(BIN)/async-endpoint || $(BIN)/async-endpoint local stop
-	rm -rf .venv node_modules cdk.out build demo-results .local-aws .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf .venv .venv-checkov node_modules cdk.out build demo-results .local-aws .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -40,6 +40,15 @@ app.synth()
 """
 
 
+NIST_WITHOUT_KEY = """
+import sys
+from pathlib import Path
+from app import build_app
+from tests.infra.templates import dev
+build_app(dev(nist_800_53=True), artifacts=Path(sys.argv[1]), outdir=Path("out")).synth()
+"""
+
+
 def start(script: list[str], cwd: Path, **environment: str) -> subprocess.CompletedProcess[str]:
     """Runs Python without credentials, and without what other synths leave in the environment."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "CDK_"))}
@@ -74,6 +83,13 @@ def every_rule(artifacts: Path, tmp_path_factory: pytest.TempPathFactory) -> tup
 @pytest.mark.parametrize("stage", ["dev", "prod"])
 def test_a_stage_breaks_no_rule_and_no_schema(every_rule: tuple[Path, str], stage: str) -> None:
     assert f"{stage} was synthesised" in every_rule[1]
+
+
+def test_the_rules_of_nist_are_on_where_a_stage_wants_them(artifacts: Path, tmp_path: Path) -> None:
+    """What a stage without a key of its own breaks, and dev does not claim to keep."""
+    done = start(["-c", NIST_WITHOUT_KEY, str(artifacts)], tmp_path, CDK_VALIDATION="false")
+    assert done.returncode != 0
+    assert "NIST.800.53.R5-S3DefaultEncryptionKMS" in done.stdout + done.stderr
 
 
 def test_a_misspelt_property_ends_the_synth(every_rule: tuple[Path, str]) -> None:

@@ -3,6 +3,7 @@
 import click
 
 from async_endpoint.cli.batch import FolderError, RunInterrupted, RunSummary, run_folder
+from async_endpoint.cli.deploy import deploy
 from async_endpoint.cli.destroy import destroy
 from async_endpoint.cli.jobs import jobs, status
 from async_endpoint.cli.run import run
@@ -37,5 +38,6 @@ def _local() -> click.Command:
 main.add_command(run)
 main.add_command(status)
 main.add_command(jobs)
+main.add_command(deploy)
 main.add_command(destroy)
 main.add_command(_local())
