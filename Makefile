@@ -44,8 +44,22 @@ templates: .venv/.done node_modules/.done .venv-checkov/.done  ## every stage's 
 synth: .venv/.done node_modules/.done  ## the templates of a stage, without credentials (STAGE=dev)
 	@npx cdk synth --quiet -c stage=$(STAGE)
 
-diff: .venv/.done node_modules/.done  ## what a deploy of a stage would change (STAGE=dev)
+ifdef BASE
+diff: .venv/.done node_modules/.done  ## what a deploy of a stage would change (STAGE=dev); with BASE=commit, what all stages would since then
+	@work=$$(mktemp -d) && trap 'git worktree remove --force "$$work/base" 2>/dev/null; rm -rf "$$work"' EXIT && \
+	git worktree add --quiet --detach "$$work/base" "$(BASE)" && \
+	ln -s '$(CURDIR)/.venv' '$(CURDIR)/node_modules' "$$work/base/" && status=0 && \
+	for file in config/*.toml; do stage=$$(basename "$$file" .toml); \
+		npx cdk synth --quiet --output "$$work/head-$$stage" -c stage="$$stage" > "$$work/log" 2>&1 || { cat "$$work/log" >&2; exit 2; }; \
+		mkdir -p "$$work/base-$$stage"; echo '{}' > "$$work/base-$$stage/none.template.json"; \
+		test ! -f "$$work/base/$$file" || (cd "$$work/base" && npx cdk synth --quiet --output "$$work/base-$$stage" -c stage="$$stage") \
+			> "$$work/log" 2>&1 || { cat "$$work/log" >&2; exit 2; }; \
+		$(BIN)/async-endpoint diff "$$work/base-$$stage" "$$work/head-$$stage" --title "$$stage" $(if $(MARKDOWN),--markdown) || status=$$?; \
+	done; exit $$status
+else
+diff: .venv/.done node_modules/.done
 	@npx cdk diff --all -c stage=$(STAGE)
+endif
 
 # The CDK CLI asks before it widens permissions, and takes no answer where there is no terminal: YES=1 is the answer.
 deploy: .venv/.done node_modules/.done  ## deploy a stage, prove that what was deployed serves, and have a sample read (STAGE=dev, YES=1 does not ask)

@@ -5,6 +5,7 @@ import click
 from async_endpoint.cli.batch import FolderError, RunInterrupted, RunSummary, run_folder
 from async_endpoint.cli.deploy import deploy
 from async_endpoint.cli.destroy import destroy
+from async_endpoint.cli.diff import diff
 from async_endpoint.cli.jobs import jobs, status
 from async_endpoint.cli.run import run
 
@@ -40,4 +41,5 @@ main.add_command(status)
 main.add_command(jobs)
 main.add_command(deploy)
 main.add_command(destroy)
+main.add_command(diff)
 main.add_command(_local())
