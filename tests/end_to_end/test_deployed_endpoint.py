@@ -142,7 +142,8 @@ def test_without_the_alarm_it_stays_at_zero(stage: Stage, receipts: Receipts) ->
 
     assert stage.deployment.variant()["DesiredInstanceCount"] == 0
     settings = ("AlarmName", "MetricName", "Namespace", "Statistic", "Period", "EvaluationPeriods", "DatapointsToAlarm",
-                "Threshold", "ComparisonOperator", "TreatMissingData", "AlarmActions", "Dimensions")  # fmt: skip
+                "Threshold", "ComparisonOperator", "TreatMissingData", "AlarmActions", "Dimensions",
+                "Metrics")  # fmt: skip
     cloudwatch.put_metric_alarm(**{name: alarm[name] for name in settings if name in alarm})
     assert stage.outcome(invoked)[0] == "output"
 

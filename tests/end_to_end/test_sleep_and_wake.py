@@ -1,0 +1,38 @@
+"""The deployed preset, by itself: it ends instances that have no work, and wakes as many as the backlog wants."""
+
+from typing import Any
+
+import boto3
+
+from tests.end_to_end.conftest import Stage, wait_for
+
+SLEEP_SECONDS = 90.0  # sixteen idle minutes of AWS's clock are sixteen seconds
+
+
+def activities() -> list[dict[str, Any]]:
+    client = boto3.client("application-autoscaling")
+    return [
+        dict(each) for each in client.describe_scaling_activities(ServiceNamespace="sagemaker")["ScalingActivities"]
+    ]
+
+
+def test_it_sleeps_by_its_alarm_and_wakes_two_for_a_backlog_of_eight(
+    stage: Stage, receipts: list[tuple[bytes, dict[str, str]]]
+) -> None:
+    def asleep() -> bool | None:
+        described = stage.deployment.describe()
+        variant = described["ProductionVariants"][0]
+        return (described["EndpointStatus"], variant["CurrentInstanceCount"]) == ("InService", 0) or None
+
+    invoked = stage.invoke(stage.put(receipts[6][0], "before.png"), ContentType="image/png")
+    assert stage.outcome(invoked)[0] == "output"
+    wait_for(asleep, SLEEP_SECONDS, "sleep")
+    slept = next(each for each in activities() if each["StatusCode"] == "Successful")
+    assert slept["Description"] == "Setting desired instance count to 0."
+    assert "SleepAlarm" in slept["Cause"]
+
+    locations = [stage.put(receipts[at][0], f"burst-{at}.png") for at in range(8)]
+    burst = [stage.invoke(location, ContentType="image/png") for location in locations]
+    assert {stage.outcome(each)[0] for each in burst} == {"output"}
+    woke = next(each for each in activities() if "WakeAlarm" in each["Cause"])
+    assert woke["Description"] == "Setting desired instance count to 2."
