@@ -26,11 +26,13 @@ demo: setup  ## deploy to a local AWS, read 100 documents from a cold start, des
 test: check templates  ## everything that must be green before a change lands
 	@$(BIN)/python -m pytest
 
-check: setup  ## linters, types and the rules of who may import whom
+check: setup  ## linters, types, workflows and the rules of who may import whom
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy
 	@PYTHONPATH=lambda $(BIN)/lint-imports
+	@node .github/lint.mjs
+	@$(BIN)/zizmor --offline --quiet .github/workflows
 
 templates: .venv/.done node_modules/.done .venv-checkov/.done  ## every stage's templates through cdk-nag, cfn-lint and checkov
 	@for file in config/*.toml; do stage=$$(basename "$$file" .toml); folder="build/templates/$$stage"; \
@@ -54,6 +56,9 @@ diff: .venv/.done node_modules/.done  ## what a deploy of a stage would change (
 		mkdir -p "$$work/base-$$stage"; echo '{}' > "$$work/base-$$stage/none.template.json"; \
 		test ! -f "$$work/base/$$file" || (cd "$$work/base" && npx cdk synth --quiet --output "$$work/base-$$stage" -c stage="$$stage") \
 			> "$$work/log" 2>&1 || { cat "$$work/log" >&2; exit 2; }; \
+		$(if $(MARKDOWN),,for template in "$$work/base-$$stage"/[A-Z]*.template.json; do name=$$(basename "$$template" .template.json); \
+			test ! -f "$$work/head-$$stage/$$name.template.json" || npx cdk diff "$$name" --exclusively --app "$$work/head-$$stage" --template "$$template" \
+				> "$$work/log" 2>&1 || { cat "$$work/log" >&2; exit 2; }; sed '/^npm /d' "$$work/log"; done;) \
 		$(BIN)/async-endpoint diff "$$work/base-$$stage" "$$work/head-$$stage" --title "$$stage" $(if $(MARKDOWN),--markdown) || status=$$?; \
 	done; exit $$status
 else

