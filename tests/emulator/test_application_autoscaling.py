@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -148,5 +149,12 @@ def test_through_boto3(client: Client) -> None:
         "Code": "ValidationException",
         "Message": f"SageMaker resource {RESOURCE} does not exist.",
     }
-    with pytest.raises(ClientError, match="does not implement application-autoscaling:PutScheduledAction"):
+    with pytest.raises(ClientError, match="No scalable target registered"):
         client.put_scheduled_action(**TARGET, ScheduledActionName="nightly", Schedule="cron(0 22 * * ? *)")
+    with pytest.raises(ClientError, match="does not implement application-autoscaling:GetPredictiveScalingForecast"):
+        client.get_predictive_scaling_forecast(
+            **TARGET,
+            PolicyName="p",
+            StartTime=datetime(2027, 1, 1, tzinfo=UTC),
+            EndTime=datetime(2027, 1, 2, tzinfo=UTC),
+        )

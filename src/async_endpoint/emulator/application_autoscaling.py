@@ -85,7 +85,9 @@ class ApplicationAutoScaling:
             "DeleteScalingPolicy": self._scaler.delete_scaling_policy,
             "DescribeScalingPolicies": self._scaler.describe_scaling_policies,
             "DescribeScalingActivities": self._scaler.describe_scaling_activities,
-            "DescribeScheduledActions": lambda **_: {"ScheduledActions": []},  # none can be put
+            "PutScheduledAction": self._scaler.put_scheduled_action,
+            "DeleteScheduledAction": self._scaler.delete_scheduled_action,
+            "DescribeScheduledActions": self._scaler.describe_scheduled_actions,
             "ListTagsForResource": lambda **request: {"Tags": dict(self._tags_of(request))},
             "TagResource": self._tag,
             "UntagResource": self._untag,

@@ -6,6 +6,7 @@ Source of what is replaced and what is updated in place: the resource schemas. `
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Protocol
 from uuid import uuid4
 
@@ -18,6 +19,7 @@ Created = tuple[str, dict[str, str]]
 # CloudFormation itself gives up on an endpoint after hours; real processes here start within minutes.
 _ENDPOINT_SECONDS = 1800.0
 _POLL_SECONDS = 0.1
+_TARGET_KEY = ("ResourceId", "ScalableDimension", "ServiceNamespace")
 # Members of a template that only UpdateEndpoint takes, or that say how to update.
 _UPDATE_ONLY = frozenset({"RetainAllVariantProperties", "ExcludeRetainedVariantProperties", "RetainDeploymentConfig"})
 
@@ -123,25 +125,39 @@ class _Endpoint:
 
 
 class _ScalableTarget:
-    """A ScalableTarget; its physical id is `resource|dimension|namespace`, as in AWS."""
+    """A ScalableTarget with its scheduled actions; its physical id is `resource|dimension|namespace`, as in AWS."""
 
     def create(self, region: Services, logical_id: str, properties: Properties) -> Created:
         del logical_id
-        region.autoscaling.call("RegisterScalableTarget", properties)
+        self._register(region, properties)
         parts = (properties["ResourceId"], properties["ScalableDimension"], properties["ServiceNamespace"])
         return "|".join(parts), {"Id": "|".join(parts)}
 
     def update(self, region: Services, physical_id: str, old: Properties, new: Properties) -> Created:
-        del old
-        region.autoscaling.call("RegisterScalableTarget", new)
+        self._register(region, new)
+        kept = {action["ScheduledActionName"] for action in new.get("ScheduledActions") or ()}
+        for action in old.get("ScheduledActions") or ():
+            if (name := action["ScheduledActionName"]) not in kept:
+                delete = partial(region.autoscaling.call, "DeleteScheduledAction")
+                _ignoring_absence(partial(delete, {**self._key(physical_id), "ScheduledActionName": name}))
         return physical_id, {"Id": physical_id}
 
     def delete(self, region: Services, physical_id: str, properties: Properties) -> None:
         del properties
-        request = dict(
-            zip(("ResourceId", "ScalableDimension", "ServiceNamespace"), physical_id.split("|"), strict=True)
-        )
+        request = self._key(physical_id)
         _ignoring_absence(lambda: region.autoscaling.call("DeregisterScalableTarget", request))
+
+    @staticmethod
+    def _register(region: Services, properties: Properties) -> None:
+        target = {key: value for key, value in properties.items() if key != "ScheduledActions"}
+        region.autoscaling.call("RegisterScalableTarget", target)
+        key = {name: properties[name] for name in _TARGET_KEY}
+        for action in properties.get("ScheduledActions") or ():
+            region.autoscaling.call("PutScheduledAction", {**key, **action})
+
+    @staticmethod
+    def _key(physical_id: str) -> dict[str, str]:
+        return dict(zip(_TARGET_KEY, physical_id.split("|"), strict=True))
 
 
 class _ScalingPolicy:
@@ -168,8 +184,7 @@ class _ScalingPolicy:
         request = dict(properties)
         target = request.pop("ScalingTargetId", None)
         if target is not None:
-            keys = ("ResourceId", "ScalableDimension", "ServiceNamespace")
-            request |= dict(zip(keys, target.split("|"), strict=True))
+            request |= dict(zip(_TARGET_KEY, target.split("|"), strict=True))
         return request
 
 

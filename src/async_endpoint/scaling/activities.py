@@ -15,6 +15,11 @@ def triggered(alarm: str, state: str, policy: str) -> str:
     return f"monitor alarm {alarm} in state {state} triggered policy {policy}"
 
 
+def scheduled(action: str) -> str:
+    """Return the cause of a change that a scheduled action asked for."""
+    return f"scheduled action name {action} was triggered"
+
+
 def bound_was_set(bound: str, capacity: int) -> str:
     """Return the cause of a change that a new bound, "minimum" or "maximum", brought about."""
     return f"{bound} capacity was set to {capacity}"

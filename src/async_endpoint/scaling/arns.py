@@ -33,6 +33,13 @@ class Identity:
             f"resource/{NAMESPACE}/{target.resource_id}:policyName/{name}"
         )
 
+    def new_scheduled_action(self, target: TargetKey, name: str) -> str:
+        """Return the ARN of a new scheduled action."""
+        return (
+            f"arn:aws:autoscaling:{self.region}:{self.account}:scheduledAction:{self.new_id()}:"
+            f"resource/{NAMESPACE}/{target.resource_id}:scheduledActionName/{name}"
+        )
+
     def new_target(self) -> str:
         """Return the ARN of a new scalable target."""
         return (

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from async_endpoint.scaling import members
-from async_endpoint.scaling.activities import ActivityLog
+from async_endpoint.scaling.activities import ActivityLog, scheduled
 from async_endpoint.scaling.alarms import MetricAlarm
 from async_endpoint.scaling.arns import Identity
 from async_endpoint.scaling.capacity import CapacityPort
@@ -16,6 +16,7 @@ from async_endpoint.scaling.governor import Governor
 from async_endpoint.scaling.metrics import MINUTE, MetricStore
 from async_endpoint.scaling.policies import policy_from_members
 from async_endpoint.scaling.registry import RegisteredPolicy, Registry, matches, page
+from async_endpoint.scaling.scheduled_actions import ScheduledAction, ScheduledActions
 from async_endpoint.scaling.targets import ScalableTarget, TargetKey
 from async_endpoint.scaling.watched_alarms import AlarmListener, WatchedAlarms
 
@@ -48,6 +49,7 @@ class AutoScaler:
         self._capacity = capacity
         self._identity = identity or Identity()
         self._registry = Registry()
+        self._scheduled = ScheduledActions()
         self._alarms = WatchedAlarms(metrics, self._identity.alarm, on_alarm_state)
         self._log = ActivityLog(self._identity.new_id)
         self._governor = Governor(self._registry, self._alarms, capacity, self._log)
@@ -81,6 +83,7 @@ class AutoScaler:
         key = self._registry.target(TargetKey.from_members(request)).key
         for policy in self._registry.policies_of(key):
             self._remove_policy(policy)
+        self._scheduled.forget(key)
         self._registry.remove_target(key)
         self._governor.forget(key)
         return {}
@@ -134,6 +137,39 @@ class AutoScaler:
         ]
         return page("ScalingPolicies", found, request)
 
+    def put_scheduled_action(self, **request: object) -> dict[str, Any]:
+        """Make a scheduled action or change one; what an update leaves out stays as it was.
+
+        Raises:
+            ObjectNotFoundException: the target is not registered.
+            ValidationException: a member is missing or wrong.
+        """
+        key = self._registry.target(TargetKey.from_members(request)).key
+        name = members.text(request, "ScheduledActionName")
+        arn = self._identity.new_scheduled_action(key, name)
+        now = self._clock.now()
+        self._scheduled.put(ScheduledAction.from_members(request, arn, now, self._scheduled.find(key, name)))
+        return {}
+
+    def delete_scheduled_action(self, **request: object) -> dict[str, Any]:
+        """Delete a scheduled action.
+
+        Raises:
+            ObjectNotFoundException: it does not exist.
+        """
+        self._scheduled.remove(TargetKey.from_members(request), members.text(request, "ScheduledActionName"))
+        return {}
+
+    def describe_scheduled_actions(self, **request: object) -> dict[str, Any]:
+        """Describe the scheduled actions that ServiceNamespace, ResourceId and ScheduledActionNames select."""
+        names = members.texts(request, "ScheduledActionNames")
+        found = [
+            action.describe()
+            for action in self._scheduled
+            if matches(action.target, request) and (not names or action.name in names)
+        ]
+        return page("ScheduledActions", found, request)
+
     def describe_scaling_activities(self, **request: object) -> dict[str, Any]:
         """Describe the activities that ServiceNamespace, ResourceId and ScalableDimension select, newest first."""
         found = [activity.describe() for activity in self._log if matches(activity.target, request)]
@@ -161,8 +197,24 @@ class AutoScaler:
         self._governor.settle(now)
         while self._minute + MINUTE <= now:
             self._minute += MINUTE
+            self._carry_out_scheduled(self._minute)
             self._alarms.evaluate(self._minute)
             self._governor.scale(self._minute)
+
+    def _carry_out_scheduled(self, minute: int) -> None:
+        """Give targets the bounds that are due in a minute; cooldowns do not count here."""
+        for action in self._scheduled:
+            target = self._registry.target(action.target)
+            if target.suspended.scheduled or not action.is_due(minute):
+                continue
+            least = target.min_capacity if action.least is None else action.least
+            most = target.max_capacity if action.most is None else action.most
+            if least > most:
+                activity = self._log.begin(action.target, least, scheduled(action.name), minute)
+                activity.failed(minute, f"Maximum capacity ({most}) cannot be less than minimum capacity ({least})")
+                continue
+            self._registry.put_target(dataclasses.replace(target, min_capacity=least, max_capacity=most))
+            self._governor.hold_to_bounds(action.target, minute)
 
     def _remove_policy(self, policy: RegisteredPolicy) -> None:
         self._registry.remove_policy(policy)

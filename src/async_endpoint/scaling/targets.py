@@ -49,7 +49,7 @@ class TargetKey:
 
 @dataclass(frozen=True)
 class SuspendedState:
-    """Which kinds of scaling are suspended. Scheduled scaling is recorded only."""
+    """Which kinds of scaling are suspended."""
 
     scaling_in: bool = False
     scaling_out: bool = False

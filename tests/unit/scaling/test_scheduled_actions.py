@@ -1,0 +1,174 @@
+"""Scheduled actions: when they are due, in which time zone, and what they do to a target's bounds and count."""
+
+from collections.abc import Iterator
+from datetime import UTC, datetime
+
+import pytest
+
+from async_endpoint.scaling import ObjectNotFoundException, ValidationException
+from async_endpoint.scaling.metrics import MetricKey
+from async_endpoint.scaling.schedules import Schedule
+from tests.unit.scaling.fleet import TARGET, Fleet
+
+# The fleet's clock starts on Friday, 15 January 2027, 08:00 UTC.
+HOUR = 3600
+
+
+def minute(text: str) -> int:
+    return int(datetime.fromisoformat(text).replace(tzinfo=UTC).timestamp())
+
+
+@pytest.mark.parametrize(
+    ("expression", "zone", "due", "not_due"),
+    [
+        ("cron(0 8 ? * MON-FRI *)", None, "2027-01-15T08:00", "2027-01-16T08:00"),
+        ("cron(0 8 ? * MON-FRI *)", "Asia/Tokyo", "2027-01-14T23:00", "2027-01-15T08:00"),
+        ("cron(0 8 ? * MON-FRI *)", "Asia/Tokyo", "2027-01-17T23:00", "2027-01-15T23:00"),  # Tokyo's Monday, Saturday
+        ("cron(0 8 ? * SAT,SUN *)", None, "2027-01-17T08:00", "2027-01-18T08:00"),
+        ("cron(0 8 ? * FRI-MON *)", None, "2027-01-18T08:00", "2027-01-19T08:00"),
+        ("cron(0 8 ? * 2 *)", None, "2027-01-18T08:00", "2027-01-19T08:00"),
+        ("cron(30 19 ? * * *)", "Europe/Vienna", "2027-07-01T17:30", "2027-07-01T18:30"),  # summer time
+        ("cron(30 19 ? * * *)", "Europe/Vienna", "2027-01-15T18:30", "2027-01-15T17:30"),
+        ("cron(0/15 * * * ? *)", None, "2027-01-15T08:45", "2027-01-15T08:50"),
+        ("cron(5-10 * * * ? *)", None, "2027-01-15T08:07", "2027-01-15T08:11"),
+        ("cron(0 0 1 JAN,7 ? 2027-2028)", None, "2027-07-01T00:00", "2029-01-01T00:00"),
+        ("at(2027-01-15T08:00:00)", "Asia/Tokyo", "2027-01-14T23:00", "2027-01-15T08:00"),
+    ],
+)
+def test_an_expression_is_due_at_its_minutes(expression: str, zone: str | None, due: str, not_due: str) -> None:
+    schedule = Schedule.parse(expression, zone)
+    assert schedule.is_due(minute(due), 0)
+    assert not schedule.is_due(minute(not_due), 0)
+
+
+@pytest.mark.parametrize(("after", "due"), [(0, False), (300, True), (360, False), (600, True)])
+def test_a_rate_counts_from_its_start(after: int, *, due: bool) -> None:
+    start = minute("2027-01-15T08:00")
+    assert Schedule.parse("rate(5 minutes)", None).is_due(start + after, start + 20) == due
+
+
+@pytest.mark.parametrize(
+    ("expression", "zone", "why"),
+    [
+        ("cron(0 8 * * *)", None, "cron takes 6 fields, not 5"),
+        ("cron(0 8 * * * *)", None, r"exactly one of day-of-month and day-of-week must be \?"),
+        ("cron(60 8 ? * * *)", None, "60 is not from 0 to 59"),
+        ("cron(0 8 ? * MO *)", None, "cannot be used"),
+        ("cron(0/0 8 ? * * *)", None, "has no positive step"),
+        ("cron(0 8 L * ? *)", None, "cannot be used"),
+        ("rate(0 minutes)", None, "give cron"),
+        ("at(tomorrow)", None, "cannot be used"),
+        ("daily", None, "give cron"),
+        ("cron(0 8 ? * * *)", "Europe/Vienn", "The timezone 'Europe/Vienn' is not one"),
+    ],
+)
+def test_what_is_no_schedule_is_refused(expression: str, zone: str | None, why: str) -> None:
+    with pytest.raises(ValidationException, match=why):
+        Schedule.parse(expression, zone)
+
+
+def put(fleet: Fleet, name: str, schedule: str, least: int, most: int = 5, **more: object) -> None:
+    fleet.scaler.put_scheduled_action(
+        **TARGET,
+        ScheduledActionName=name,
+        Schedule=schedule,
+        ScalableTargetAction={"MinCapacity": least, "MaxCapacity": most},
+        **more,
+    )
+
+
+def nothing(_: float) -> Iterator[tuple[MetricKey, float]]:
+    yield from ()
+
+
+def test_a_window_brings_instances_at_its_start_and_lets_them_go_at_its_end() -> None:
+    fleet = Fleet()
+    put(fleet, "office-start", "cron(0 18 ? * MON-FRI *)", 2, Timezone="Asia/Tokyo")  # 09:00 UTC
+    put(fleet, "office-end", "cron(0 20 ? * MON-FRI *)", 0, Timezone="Asia/Tokyo")
+    fleet.run(4 * HOUR, nothing, every=30)
+    assert fleet.endpoint.changes == [(HOUR, 2)]  # a lower minimum ends nothing by itself
+    (target,) = fleet.scaler.describe_scalable_targets(ServiceNamespace="sagemaker")["ScalableTargets"]
+    assert (target["MinCapacity"], target["MaxCapacity"]) == (0, 5)
+    assert fleet.scaler.activities()[0]["Cause"] == "minimum capacity was set to 2"
+
+
+def test_bounds_hold_for_policies_while_a_window_is_open() -> None:
+    fleet = Fleet(count=3)
+    put(fleet, "start", "cron(0 9 ? * * *)", 1)
+    policy = fleet.step_policy(
+        "sleep", [{"MetricIntervalLowerBound": 0, "ScalingAdjustment": 0}], AdjustmentType="ExactCapacity"
+    )
+    from tests.unit.scaling.fleet import LOAD  # noqa: PLC0415 - the metric that the alarm below is on
+
+    fleet.alarm("idle", LOAD, policy)
+    fleet.run(HOUR + 60, nothing, every=60)
+    fleet.minutes(1, 1)
+    assert fleet.endpoint.count == 1
+
+
+def test_a_suspended_schedule_does_nothing() -> None:
+    fleet = Fleet()
+    put(fleet, "start", "cron(30 8 ? * * *)", 2)
+    fleet.scaler.register_scalable_target(**TARGET, SuspendedState={"ScheduledScalingSuspended": True})
+    fleet.run(HOUR, nothing, every=60)
+    assert fleet.endpoint.changes == []
+
+
+def test_an_action_outside_its_own_times_is_not_due() -> None:
+    fleet = Fleet()
+    put(fleet, "later", "cron(0/10 * * * ? *)", 2, StartTime=minute("2027-01-15T08:35"))
+    put(fleet, "over", "cron(0/10 * * * ? *)", 4, EndTime=minute("2027-01-15T07:00"))
+    fleet.run(HOUR, nothing, every=60)
+    assert fleet.endpoint.changes == [(40 * 60, 2)]
+
+
+def test_bounds_that_cross_are_a_failed_activity() -> None:
+    fleet = Fleet(most=2)
+    fleet.scaler.put_scheduled_action(
+        **TARGET, ScheduledActionName="up", Schedule="cron(30 8 ? * * *)", ScalableTargetAction={"MinCapacity": 3}
+    )
+    fleet.run(HOUR, nothing, every=60)
+    (activity,) = fleet.scaler.activities()
+    assert activity["StatusCode"] == "Failed"
+    assert "Maximum capacity (2) cannot be less than minimum capacity (3)" in activity["StatusMessage"]
+    assert activity["Cause"] == "scheduled action name up was triggered"
+
+
+def test_actions_are_changed_described_and_deleted() -> None:
+    fleet = Fleet()
+    put(fleet, "start", "cron(0 9 ? * * *)", 1)
+    fleet.scaler.put_scheduled_action(
+        **TARGET, ScheduledActionName="start", ScalableTargetAction={"MinCapacity": 2, "MaxCapacity": 3}
+    )
+    (shown,) = fleet.scaler.describe_scheduled_actions(ServiceNamespace="sagemaker")["ScheduledActions"]
+    assert (shown["Schedule"], shown["Timezone"]) == ("cron(0 9 ? * * *)", "UTC")
+    assert shown["ScalableTargetAction"] == {"MinCapacity": 2, "MaxCapacity": 3}
+    assert ":scheduledAction:" in shown["ScheduledActionARN"]
+    fleet.scaler.delete_scheduled_action(**TARGET, ScheduledActionName="start")
+    assert fleet.scaler.describe_scheduled_actions(ServiceNamespace="sagemaker")["ScheduledActions"] == []
+    with pytest.raises(ObjectNotFoundException, match="No scheduled action found"):
+        fleet.scaler.delete_scheduled_action(**TARGET, ScheduledActionName="start")
+
+
+def test_actions_go_with_their_target() -> None:
+    fleet = Fleet()
+    put(fleet, "start", "cron(0 9 ? * * *)", 1)
+    fleet.scaler.deregister_scalable_target(**TARGET)
+    fleet.run(2 * HOUR, nothing, every=60)
+    assert fleet.endpoint.changes == []
+
+
+@pytest.mark.parametrize(
+    ("members", "why"),
+    [
+        ({}, "Schedule and ScalableTargetAction must be specified"),
+        ({"Schedule": "cron(0 9 ? * * *)", "ScalableTargetAction": {}}, "a MinCapacity or a MaxCapacity"),
+        (
+            {"Schedule": "cron(0 9 ? * * *)", "ScalableTargetAction": {"MinCapacity": 2, "MaxCapacity": 1}},
+            r"Maximum capacity \(1\) cannot be less",
+        ),
+    ],
+)
+def test_what_is_no_action_is_refused(members: dict[str, object], why: str) -> None:
+    with pytest.raises(ValidationException, match=why):
+        Fleet().scaler.put_scheduled_action(**TARGET, ScheduledActionName="start", **members)
