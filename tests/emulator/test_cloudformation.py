@@ -205,6 +205,31 @@ def create_scaling(region: FakeRegion) -> tuple[str, str, dict[str, Any]]:
     return target_id, arn, properties
 
 
+def test_scheduled_actions_come_change_and_go_with_their_target(region: FakeRegion) -> None:
+    create_endpoint(region)
+
+    def at(hour: int, name: str) -> dict[str, object]:
+        return {
+            "ScheduledActionName": name,
+            "Schedule": f"cron(0 {hour} ? * MON-FRI *)",
+            "Timezone": "Asia/Tokyo",
+            "ScalableTargetAction": {"MinCapacity": "1", "MaxCapacity": "2"},
+        }
+
+    def shown() -> dict[str, str]:
+        answer = region.autoscaling.call("DescribeScheduledActions", {"ServiceNamespace": "sagemaker"})
+        return {each["ScheduledActionName"]: each["Schedule"] for each in answer["ScheduledActions"]}
+
+    old = {**TARGET, "MinCapacity": "0", "MaxCapacity": "2", "ScheduledActions": [at(8, "start"), at(19, "end")]}
+    target_id, _ = SCALABLE_TARGET.create(region, "Target", old)
+    assert shown() == {"start": "cron(0 8 ? * MON-FRI *)", "end": "cron(0 19 ? * MON-FRI *)"}
+    new = {**old, "ScheduledActions": [at(9, "start")]}
+    SCALABLE_TARGET.update(region, target_id, old, new)
+    assert shown() == {"start": "cron(0 9 ? * MON-FRI *)"}
+    SCALABLE_TARGET.delete(region, target_id, new)
+    assert shown() == {}
+
+
 def test_scaling_is_created_updated_and_deleted(region: FakeRegion) -> None:
     create_endpoint(region)
     target_id, arn, policy = create_scaling(region)
