@@ -49,12 +49,13 @@ build_app(dev(nist_800_53=True), artifacts=Path(sys.argv[1]), outdir=Path("out")
 """
 
 
-def start(script: list[str], cwd: Path, **environment: str) -> subprocess.CompletedProcess[str]:
+def start(script: list[str], cwd: Path, umask: int = -1, **environment: str) -> subprocess.CompletedProcess[str]:
     """Runs Python without credentials, and without what other synths leave in the environment."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "CDK_"))}
     return subprocess.run(
         [sys.executable, *script],
         cwd=cwd,
+        umask=umask,
         env=kept | {"PYTHONPATH": str(ROOT), "AWS_EC2_METADATA_DISABLED": "true"} | environment,
         capture_output=True,
         text=True,
@@ -103,11 +104,11 @@ def test_a_wildcard_that_nobody_accepted_ends_the_synth(artifacts: Path, tmp_pat
     assert "/other/*]" in done.stdout + done.stderr
 
 
-def test_a_second_synth_from_another_folder_gives_equal_bytes(
+def test_a_second_synth_from_another_folder_and_umask_gives_equal_bytes(
     every_rule: tuple[Path, str], artifacts: Path, tmp_path: Path
 ) -> None:
     otherwise = {"CDK_VALIDATION": "false", "PYTHONHASHSEED": "7", "TZ": "Asia/Tokyo"}
-    done = start(["-c", SYNTH, str(artifacts), "dev"], tmp_path, **otherwise)
+    done = start(["-c", SYNTH, str(artifacts), "dev"], tmp_path, umask=0o077, **otherwise)
     assert done.returncode == 0, done.stderr
     assert written(tmp_path / "dev") == written(every_rule[0] / "dev")
 
