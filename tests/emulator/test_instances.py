@@ -10,7 +10,7 @@ import pytest
 from async_endpoint.emulator.backends import Backends
 from async_endpoint.emulator.containers.environment import ServingEnvironment
 from async_endpoint.emulator.containers.errors import ContainerDied, ContainerFailed
-from async_endpoint.emulator.instances import ArchiveCache, InstanceFactory, ModelUnavailable
+from async_endpoint.emulator.instances import ArchiveCache, ImageUnavailable, InstanceFactory, ModelUnavailable
 from tests.emulator.conftest import Running
 from tests.emulator.fakes import ACCOUNT, LIMIT, REGION, model
 
@@ -54,6 +54,24 @@ def test_an_archive_is_fetched_again_only_when_it_has_changed(here: Backends, bu
 def test_an_archive_that_is_not_there(here: Backends, bucket: str) -> None:
     with pytest.raises(ModelUnavailable, match=rf"^Could not find model data at s3://{bucket}/none\. Please ensure "):
         ArchiveCache(here).fetch(f"s3://{bucket}/none")
+
+
+@pytest.mark.parametrize(
+    ("changed", "why"),
+    [
+        (
+            {"Image": "000000000000.dkr.ecr.us-east-1.amazonaws.com/none:1"},
+            r"The image '.*/none:1' could not be pulled\.",
+        ),
+        ({"ModelDataUrl": None}, r"starts models from a model\.tar\.gz alone"),
+    ],
+)
+def test_what_cannot_be_started_says_so(factory: InstanceFactory, changed: dict[str, str | None], why: str) -> None:
+    wanted = model("m")
+    container = wanted["PrimaryContainer"] | changed
+    wanted["PrimaryContainer"] = {name: value for name, value in container.items() if value is not None}
+    with pytest.raises((ImageUnavailable, ModelUnavailable), match=why):
+        factory.make("receipts", wanted).start()
 
 
 def test_no_two_instances_share_an_id(factory: InstanceFactory) -> None:

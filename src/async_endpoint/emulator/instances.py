@@ -127,7 +127,10 @@ class ModelInstance:
                 f"The image '{image}' could not be pulled. Please ensure that it exists and that the role can pull it. "
                 "(The local AWS has the PyTorch 1.11 images: pytorch-inference:1.11.0-…-py38-….)"
             )
-        archive = self._factory.archives.fetch(definition["ModelDataUrl"])
+        url = definition.get("ModelDataUrl")
+        if url is None:
+            raise ModelUnavailable("The local AWS starts models from a model.tar.gz alone: give a ModelDataUrl.")
+        archive = self._factory.archives.fetch(url)
         with self._lock:
             if self._stopped:
                 raise ContainerDied("The instance was stopped before it started.")
