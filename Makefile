@@ -35,6 +35,7 @@ check: setup  ## linters, types, workflows and the rules of who may import whom
 	@$(BIN)/zizmor --offline --quiet .github/workflows
 
 templates: .venv/.done node_modules/.done .venv-checkov/.done  ## every stage's templates through cdk-nag, cfn-lint and checkov
+	@mkdir -p build
 	@for file in config/*.toml; do stage=$$(basename "$$file" .toml); folder="build/templates/$$stage"; \
 		npx cdk synth --quiet --output "$$folder" -c stage="$$stage" > "build/templates-$$stage.log" 2>&1 || { cat "build/templates-$$stage.log" >&2; exit 1; }; \
 		$(BIN)/cfn-lint "$$folder"/*.template.json || exit 1; \
