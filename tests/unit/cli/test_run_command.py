@@ -82,7 +82,9 @@ def test_ctrl_c_says_what_was_submitted_and_where_answers_will_lie(
     folder: Path, bucket: str, server: EndpointServer
 ) -> None:
     server.answers = False
-    command = [sys.executable, "-c", "from async_endpoint.cli import main; main()", "run", str(folder)]
+    # Started in a shell's background, the tests ignore Ctrl-C, and so would every child of theirs.
+    heeding = "import signal; signal.signal(signal.SIGINT, signal.default_int_handler)"
+    command = [sys.executable, "-c", f"{heeding}; from async_endpoint.cli import main; main()", "run", str(folder)]
 
     with subprocess.Popen(  # our own command
         [*command, "--endpoint", "receipts", "--input", f"s3://{bucket}/in"],
