@@ -4,7 +4,6 @@ from collections.abc import Mapping, Sequence
 
 from aws_cdk import CfnOutput, Duration, Stack
 from aws_cdk import aws_cloudwatch as cloudwatch
-from aws_cdk import aws_logs as logs
 from constructs import Construct
 
 from stacks.constructs import endpoint_metrics as names
@@ -80,7 +79,7 @@ class Dashboard(Construct):
             ),
         )
         groups = {"Endpoint": endpoint_log_group} | {
-            name: _name_of(worker.log_group) for name, worker in workers.items()
+            name: worker.log_group.log_group_name for name, worker in workers.items()
         }
         self.resource.add_widgets(cloudwatch.TextWidget(markdown=self._log_links(groups), width=2 * _WIDTH, height=2))
         CfnOutput(
@@ -110,7 +109,3 @@ class Dashboard(Construct):
             f"[{name}]({self._console}#logsV2:log-groups/log-group/{group.replace('/', '$252F')})"
             for name, group in groups.items()
         )
-
-
-def _name_of(group: logs.ILogGroup) -> str:
-    return group.log_group_name

@@ -1,21 +1,17 @@
 """The topics that SageMaker tells of each request's end, and the queues that hold what it told."""
 
-from aws_cdk import CfnOutput, Duration, RemovalPolicy
+from aws_cdk import CfnOutput, Duration
 from aws_cdk import aws_kms as kms
 from aws_cdk import aws_sns as sns
 from aws_cdk import aws_sns_subscriptions as subscriptions
 from aws_cdk import aws_sqs as sqs
 from constructs import Construct
 
-from stacks.rules import accept
+from stacks.constructs.queues import encrypted_queue
 from stacks.sections.endpoint import ERROR, SUCCESS, NotificationSettings
 
 _QUEUE_RETENTION = Duration.days(7)
 _DEAD_LETTER_RETENTION = Duration.days(14)
-_OWN_KEYS_OF_SQS = (
-    'encryption is "aws-managed" for this stage: SQS encrypts with keys of its own, under which SNS may send unasked; '
-    "under the AWS-managed KMS key it could not."
-)
 
 
 class NotificationTopics(Construct):
@@ -50,30 +46,17 @@ class NotificationTopics(Construct):
         return sns.Topic(self, construct_id, enforce_ssl=True, master_key=key)
 
     def _queue(self, name: str, topic: sns.Topic) -> None:
-        dead_letters = self._encrypted_queue(f"{name}DeadLetters", retention=_DEAD_LETTER_RETENTION)
-        queue = self._encrypted_queue(
+        dead_letters = encrypted_queue(
+            self, f"{name}DeadLetters", key=self._key, retention_period=_DEAD_LETTER_RETENTION
+        )
+        queue = encrypted_queue(
+            self,
             f"{name}Queue",
-            retention=_QUEUE_RETENTION,
+            key=self._key,
+            retention_period=_QUEUE_RETENTION,
             dead_letter_queue=sqs.DeadLetterQueue(queue=dead_letters, max_receive_count=10),
         )
         topic.add_subscription(subscriptions.SqsSubscription(queue, dead_letter_queue=dead_letters))
         CfnOutput(
             self, f"{name}QueueUrl", value=queue.queue_url, description=f"Holds what the {name.lower()} topic told"
         ).override_logical_id(f"{name}QueueUrl")
-
-    def _encrypted_queue(
-        self, construct_id: str, *, retention: Duration, dead_letter_queue: sqs.DeadLetterQueue | None = None
-    ) -> sqs.Queue:
-        queue = sqs.Queue(
-            self,
-            construct_id,
-            encryption=sqs.QueueEncryption.KMS if self._key else sqs.QueueEncryption.SQS_MANAGED,
-            encryption_master_key=self._key,
-            enforce_ssl=True,
-            retention_period=retention,
-            dead_letter_queue=dead_letter_queue,
-            removal_policy=RemovalPolicy.DESTROY,
-        )
-        if not self._key:
-            accept(queue, {"CKV_AWS_27": _OWN_KEYS_OF_SQS})
-        return queue

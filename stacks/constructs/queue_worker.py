@@ -18,6 +18,7 @@ from aws_cdk import aws_sqs as sqs
 from constructs import Construct
 
 from stacks.constructs.alarms import TellingAlarm
+from stacks.constructs.queues import encrypted_queue
 from stacks.lambda_code import staged
 from stacks.rules import accept
 from stacks.sections.workflow import WorkflowSettings
@@ -70,9 +71,11 @@ class QueueWorker(Construct):
         self._settings = settings
         self._key = key
         self._topic = topic
-        self.dead_letters = self._queue("DeadLetters", retention_period=_DEAD_LETTER_RETENTION)
-        self.queue = self._queue(
+        self.dead_letters = encrypted_queue(self, "DeadLetters", key=key, retention_period=_DEAD_LETTER_RETENTION)
+        self.queue = encrypted_queue(
+            self,
             "Queue",
+            key=key,
             visibility_timeout=Duration.seconds(settings.visibility_seconds),
             retention_period=_QUEUE_RETENTION,
             dead_letter_queue=sqs.DeadLetterQueue(queue=self.dead_letters, max_receive_count=settings.max_attempts),
@@ -88,29 +91,6 @@ class QueueWorker(Construct):
         self.function = self._function(function, description, sources, environment)
         self._feed_function()
         self._alarms(function, queue_age_seconds)
-
-    def _queue(
-        self,
-        construct_id: str,
-        *,
-        retention_period: Duration,
-        visibility_timeout: Duration | None = None,
-        dead_letter_queue: sqs.DeadLetterQueue | None = None,
-    ) -> sqs.Queue:
-        queue = sqs.Queue(
-            self,
-            construct_id,
-            encryption=sqs.QueueEncryption.KMS if self._key else sqs.QueueEncryption.SQS_MANAGED,
-            encryption_master_key=self._key,
-            enforce_ssl=True,
-            visibility_timeout=visibility_timeout,
-            retention_period=retention_period,
-            dead_letter_queue=dead_letter_queue,
-            removal_policy=RemovalPolicy.DESTROY,
-        )
-        if not self._key:
-            accept(queue, {"CKV_AWS_27": _MANAGED_ELSEWHERE.format("SQS encrypts")})
-        return queue
 
     def _log_group(self) -> logs.LogGroup:
         # Left to Lambda the group would never expire, and have a name of its own making.

@@ -86,15 +86,9 @@ def _text(found: Review, title: str) -> Iterator[str]:
         yield f"  {_MARKS.get(change.action, '+')} {change.action:<9} {change.kind}  {_place(change)}"
     if found.outputs:
         yield "Outputs: " + ", ".join(found.outputs)
-    if found.widened:
-        yield "Permissions that would be wider:"
-        yield from (f"  {each}" for each in found.widened)
-    if found.weakened:
-        yield "Alarms or scaling that would be weaker:"
-        yield from (f"  {each}" for each in found.weakened)
-    if found.refused:
-        yield "Refused:"
-        yield from (f"  {each}." for each in found.refused)
+    for heading, items in found.callouts:
+        yield f"{heading}:"
+        yield from (f"  {each}" for each in items)
 
 
 def _markdown(found: Review, title: str) -> Iterator[str]:
@@ -108,15 +102,9 @@ def _markdown(found: Review, title: str) -> Iterator[str]:
             yield f"| {change.action} | {_place(change)} | `{change.kind}` |"
     if found.outputs:
         yield "\nOutputs: " + ", ".join(found.outputs)
-    if found.widened:
-        yield "\n**Permissions that would be wider**\n"
-        yield from (f"- `{each}`" for each in found.widened)
-    if found.weakened:
-        yield "\n**Alarms or scaling that would be weaker**\n"
-        yield from (f"- {each}" for each in found.weakened)
-    if found.refused:
-        yield "\n**Refused**\n"
-        yield from (f"- {each}." for each in found.refused)
+    for heading, items in found.callouts:
+        yield f"\n**{heading}**\n"
+        yield from (f"- {each}" for each in items)
 
 
 def _place(change: Change) -> str:

@@ -42,7 +42,7 @@ _LOOSENING = {
 _VARIANT_IDENTITY = ("VariantName", "InstanceType", "InstancePools")
 _TWO_STEPS = (
     "SageMaker refuses another instance type, or another variant, while the variant is a scalable target. Take two "
-    "deploys: first scaling.enabled = false with the type as it is, then the new type with scaling.enabled = true"
+    "deploys: first scaling.enabled = false with the type as it is, then the new type with scaling.enabled = true."
 )
 
 
@@ -86,6 +86,17 @@ class Review:
     outputs: tuple[str, ...]
     weakened: tuple[str, ...]
     refused: tuple[str, ...]
+
+    @property
+    def callouts(self) -> Iterator[tuple[str, tuple[str, ...]]]:
+        """What a reviewer must not miss, under a heading each."""
+        for heading, found in (
+            ("Permissions that would be wider", tuple(map(str, self.widened))),
+            ("Alarms or scaling that would be weaker", self.weakened),
+            ("Refused", self.refused),
+        ):
+            if found:
+                yield heading, found
 
     @property
     def empty(self) -> bool:
@@ -271,7 +282,7 @@ def _lost(changes: list[Change]) -> Iterator[str]:
         if change.kind in _HOLDS and change.action in {REMOVED, REPLACED}:
             yield (
                 f"{change.kind} {change.path} ({change.logical_id}) would be {change.action}, and with it "
-                f"{_HOLDS[change.kind]}. Keep its construct id and create-only properties as they are"
+                f"{_HOLDS[change.kind]}. Keep its construct id and create-only properties as they are."
             )
 
 

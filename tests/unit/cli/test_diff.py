@@ -221,7 +221,7 @@ def test_a_comment_for_a_pull_request_is_markdown(tmp_path: Path, head: Template
     assert done.output.startswith(
         "### prod\n\n| | resource | type |\n|---|---|---|\n| removed | Endpoint/Documents/Input |"
     )
-    assert "- `Endpoint/Policy allows s3:GetObject on *`" in done.output
+    assert "- Endpoint/Policy allows s3:GetObject on *\n" in done.output
     assert "**Refused**\n\n- AWS::S3::Bucket" in done.output
 
 
