@@ -8,8 +8,8 @@ from constructs import Construct
 from stacks.rules import accept
 
 _OWN_KEYS_OF_SQS = (
-    'encryption is "aws-managed" for this stage: SQS encrypts with keys of its own, under which SNS and EventBridge may '
-    "send unasked; under the AWS-managed KMS key they could not."
+    'encryption is "aws-managed" for this stage: SQS encrypts with keys of its own, under which SNS and EventBridge '
+    "may send unasked; under the AWS-managed KMS key they could not."
 )
 
 
