@@ -8,7 +8,8 @@ Three forms, told apart by the files that are there:
 - `model.pth` with a whole pickled model. Reading it runs whatever code the file names, and it breaks with the next
   version of a library, so it is refused unless the environment variable ALLOW_PICKLED_MODEL is `true`.
 
-The task prompt that starts an answer (such as `<s_cord-v2>`) is the environment variable DONUT_TASK_PROMPT or, where
+`list_fields` in `config.json` names the fields that are lists: Donut's tokens spell a list of one as its element. The
+task prompt that starts an answer (such as `<s_cord-v2>`) is the environment variable DONUT_TASK_PROMPT or, where
 that is not set, `task_prompt` in `config.json`.
 """
 
@@ -45,7 +46,7 @@ def load_model(folder: Path) -> DonutModel:
         folder: Holds one of the three forms. Nothing is read from elsewhere.
 
     Returns:
-        The model; `config.task_prompt` is the prompt of its answers.
+        The model; `config.task_prompt` is the prompt of its answers, `config.list_fields` the fields that are lists.
 
     Raises:
         ModelFolderError: A file is missing or does not fit the others.
@@ -62,6 +63,7 @@ def load_model(folder: Path) -> DonutModel:
             f"{folder.name}/ holds neither {STATE_DICT_FILE} nor {PRETRAINED_FILE}: put the model there."
         )
     model.config.task_prompt = _task_prompt(configuration)
+    model.config.list_fields = _list_fields(configuration)
     _check_prompt(model)
     if torch.cuda.is_available():
         model.half().to("cuda")
@@ -152,6 +154,15 @@ def _task_prompt(configuration: dict[str, Any]) -> str:
             'No task prompt: add "task_prompt" (such as "<s_cord-v2>") to config.json or set DONUT_TASK_PROMPT.'
         )
     return str(prompt)
+
+
+def _list_fields(configuration: dict[str, Any]) -> list[str]:
+    names = configuration.get("list_fields", [])
+    if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
+        raise ModelFolderError(
+            f'"list_fields" in config.json is {names!a}: give a list of field names, or leave it out.'
+        )
+    return names
 
 
 def _check_prompt(model: DonutModel) -> None:

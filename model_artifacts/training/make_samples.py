@@ -1,4 +1,4 @@
-"""Draws samples/receipts/: 100 receipts of the samples' seeds, `receipt-000.png` on, and `answers.jsonl`.
+"""Draws samples/receipts/: 100 receipts of the samples' seeds, `receipt-000.jpg` on, and `answers.jsonl`.
 
 Run again it writes the same bytes. Its receipts are held out: no store on them occurs in training.
 """
@@ -20,8 +20,8 @@ def write_samples(folder: Path) -> None:
     answers = []
     for index in range(SAMPLES):
         page = make_page("samples", index)
-        name = f"receipt-{index:03d}.png"
-        (folder / name).write_bytes(page.png_bytes())
+        name = f"receipt-{index:03d}.jpg"
+        (folder / name).write_bytes(page.jpeg)
         answers.append(json.dumps({"file": name, **page.receipt.fields()}))
     (folder / "answers.jsonl").write_text("\n".join(answers) + "\n", encoding="utf-8")
 

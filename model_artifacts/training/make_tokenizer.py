@@ -13,16 +13,20 @@ import string
 import sentencepiece
 
 from archive import MODEL_FOLDER
-from receipts import FIELDS
+from receipts import ITEM_FIELDS, LIST_FIELD, TEXT_FIELDS
+from rendering import IMAGE_HEIGHT, IMAGE_WIDTH
 
 CHARACTERS = string.digits + string.ascii_letters + ".,-/:$&'#%*()+"
 SPACE = "\u2581"
 UNKNOWN_BEGIN_END = 3
 TASK_PROMPT = "<s_receipt>"
 
+# `<sep/>`, which parts the items of a list, is donut-python's own.
+FIELD_NAMES = (*TEXT_FIELDS, LIST_FIELD, *ITEM_FIELDS)
+
 CONFIGURATION = {
     "model_type": "donut",
-    "input_size": [128, 128],
+    "input_size": [IMAGE_HEIGHT, IMAGE_WIDTH],
     "align_long_axis": False,
     "window_size": 8,
     "encoder_layer": [2, 2],
@@ -31,10 +35,13 @@ CONFIGURATION = {
     "decoder_layer": 2,
     "decoder_heads": 4,
     "decoder_ffn_dim": 384,
-    "max_length": 48,
-    "max_position_embeddings": 64,
-    "special_tokens": sorted([TASK_PROMPT, *(f"<s_{name}>" for name in FIELDS), *(f"</s_{name}>" for name in FIELDS)]),
+    "max_length": 136,
+    "max_position_embeddings": 144,
+    "special_tokens": sorted(
+        [TASK_PROMPT, *(f"<s_{name}>" for name in FIELD_NAMES), *(f"</s_{name}>" for name in FIELD_NAMES)]
+    ),
     "task_prompt": TASK_PROMPT,
+    "list_fields": [LIST_FIELD],
 }
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 import functools
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     import random
@@ -24,10 +24,18 @@ LAST_NAMES = [
     "BOOKS", "PHARMA", "SUSHI", "KIOSK", "DINER", "GARDEN", "SHOP", "BAR",
 ]
 ITEM_NAMES = [
-    "COFFEE", "TEA", "BREAD", "MILK", "SALAD", "SOUP", "JUICE", "CAKE", "EGGS", "RICE", "WATER", "BAGEL",
+    "APPLES", "BAGEL", "BANANA", "BEER", "BREAD", "BURGER", "BUTTER", "CAKE", "CANDLE", "CARROT",
+    "CEREAL", "CHEESE", "COFFEE", "COOKIES", "CREAM", "DONUT", "EGGS", "FISH", "FLOUR", "FRIES",
+    "GRAPES", "GUM", "HAM", "HONEY", "ICE", "JAM", "JUICE", "KIWI", "LEMON", "LETTUCE",
+    "MANGO", "MILK", "MUFFIN", "NAPKINS", "NOODLES", "OIL", "OLIVES", "ONION", "PAPER", "PASTA",
+    "PEACH", "PENS", "PIE", "PLUM", "RICE", "SALAD", "SALT", "SOAP", "SODA", "SOUP",
+    "SUGAR", "TAPE", "TEA", "TOMATO", "TUNA", "VINEGAR", "WATER", "WINE", "WRAP", "YOGURT",
 ]
 # fmt: on
-FIELDS = ("store", "date", "total")
+MOST_ITEMS = 4
+TEXT_FIELDS = ("store", "date", "total")
+LIST_FIELD = "items"
+ITEM_FIELDS = ("name", "price")
 
 SEEDS = {
     "training": range(1_000_000_000),
@@ -44,8 +52,8 @@ class Receipt:
     Attributes:
         store: Two words in capitals.
         date: `YYYY-MM-DD`.
-        total: Amount with two decimals.
-        items: Name and price of each line item: distractors, no field asks for them.
+        total: Amount with two decimals, the sum of the items where there are any.
+        items: Name and price of each line item.
     """
 
     store: str
@@ -53,9 +61,15 @@ class Receipt:
     total: str
     items: tuple[tuple[str, str], ...]
 
-    def fields(self) -> dict[str, str]:
-        """Return what a model should answer, in the order it answers."""
-        return {name: getattr(self, name) for name in FIELDS}
+    def fields(self) -> dict[str, Any]:
+        """Return what a model should answer, in the order it answers: store, date, total, then the list of items.
+
+        A receipt without items has no such key: Donut's tokens have no empty list.
+        """
+        answer: dict[str, Any] = {name: getattr(self, name) for name in TEXT_FIELDS}
+        if self.items:
+            answer[LIST_FIELD] = [dict(zip(ITEM_FIELDS, item)) for item in self.items]
+        return answer
 
 
 def is_held_out(first_name: str, last_name: str) -> bool:
@@ -91,18 +105,20 @@ def seed_of(purpose: str, index: int) -> int:
 
 
 def draw_content(purpose: str, random_source: random.Random, *, with_items: bool = True) -> Receipt:
-    """Draw one receipt's content: a store of the purpose's kind, any date, up to three items.
+    """Draw one receipt's content: a store of the purpose's kind, any date, one to four items and their sum.
 
     Args:
         purpose: A key of `SEEDS`.
         random_source: Advanced by this call.
-        with_items: False leaves the line items out (the first part of training).
+        with_items: False leaves the line items out and draws any total (the first part of training).
     """
     first, last = random_source.choice(stores_of(purpose))
     date = (random_source.randint(2018, 2026), random_source.randint(1, 12), random_source.randint(1, 28))
-    items = tuple(
-        (random_source.choice(ITEM_NAMES), f"{random_source.randint(50, 9999) / 100:.2f}")
-        for _ in range(random_source.randint(0, 3) if with_items else 0)
-    )
-    total = f"{random_source.randint(50, 99999) / 100:.2f}"
+    cents = [random_source.randint(50, 9999) for _ in range(random_source.randint(1, MOST_ITEMS) if with_items else 0)]
+    items = tuple((random_source.choice(ITEM_NAMES), _amount(price)) for price in cents)
+    total = _amount(sum(cents) if cents else random_source.randint(50, 39999))
     return Receipt(f"{first} {last}", "{:04d}-{:02d}-{:02d}".format(*date), total, items)
+
+
+def _amount(cents: int) -> str:
+    return f"{cents // 100}.{cents % 100:02d}"

@@ -1,25 +1,42 @@
-"""Draws a receipt as a small grey image, from the fonts beside this file only."""
+"""Draws a receipt and photographs it: a small grey image from the fonts beside this file, with a camera's marks.
+
+The receipt is drawn at twice its size, turned, scaled and moved, then brought down to the model's canvas, so that
+strokes fall between pixels as they do in a photograph.
+"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 import functools
-import io
 from pathlib import Path
 import random
 
 from PIL import Image, ImageDraw, ImageFont
 
+import camera
 from receipts import Receipt, draw_content, seed_of
 
 FONT_FOLDER = Path(__file__).resolve().parent / "fonts"
-FONT_FILES = ("DejaVuSans.ttf", "DejaVuSansMono.ttf", "DejaVuSans-Bold.ttf", "DejaVuSerif.ttf")
-IMAGE_SIDE = 128
+# fmt: off
+FONT_FILES = (
+    "DejaVuSans.ttf", "DejaVuSans-Bold.ttf", "DejaVuSansMono.ttf", "DejaVuSerif.ttf",
+    "Arimo-Regular.ttf", "Arimo-Bold.ttf", "Tinos-Regular.ttf", "Cousine-Regular.ttf",
+    "Roboto-Regular.ttf", "JetBrainsMono-Regular.ttf", "NotoMono-Regular.ttf", "NotoSerif-Regular.ttf",
+)
+# Never trained on, nor validated: what these read like tells how the model takes to print it has not seen.
+HELD_OUT_FONT_FILES = ("FiraCode-Regular.ttf", "OpenSans-Regular.ttf")
+# fmt: on
+IMAGE_WIDTH = 128
+IMAGE_HEIGHT = 192
+OVERSAMPLING = 2
+MARGIN = 6
+SMALLEST_GAP = 8
+TOTAL_LABELS = ("TOTAL", "Total", "SUM", "TOTAL:")
 
 
 @dataclass(frozen=True)
 class Glyph:
-    """A drawn character and the pixel its middle is at."""
+    """A drawn character and the pixel of the canvas that its middle is at."""
 
     character: str
     x: float
@@ -28,23 +45,19 @@ class Glyph:
 
 @dataclass(frozen=True)
 class Page:
-    """A drawn receipt.
+    """A photographed receipt.
 
     Attributes:
         receipt: What it says.
-        image: Mode L, 128x128.
+        image: Mode L, 128x192, the pixels of `jpeg`.
+        jpeg: The photograph as a file: the same bytes every time with the same Pillow.
         glyphs: Every character on it but the spaces.
     """
 
     receipt: Receipt
     image: Image.Image
+    jpeg: bytes
     glyphs: list[Glyph]
-
-    def png_bytes(self) -> bytes:
-        """Return the image as a PNG file: the same pixels everywhere, the same bytes with the same Pillow."""
-        written = io.BytesIO()
-        self.image.save(written, "PNG", optimize=True)
-        return written.getvalue()
 
 
 @functools.lru_cache(maxsize=None)
@@ -63,54 +76,84 @@ class _Pen:
         self.glyphs: list[Glyph] = []
 
     def width(self, text: str) -> float:
-        return self._draw.textlength(text, font=self._font)
+        return self._font.getlength(text)
 
     def write(self, text: str, x: float, y: float) -> None:
         self._draw.text((x, y), text, font=self._font, fill=self._ink)
         middle = y + self._font.size * 0.62
+        left = 0.0
         for index, character in enumerate(text):
+            right = self.width(text[: index + 1])
             if character != " ":
-                left, right = self.width(text[:index]), self.width(text[: index + 1])
                 self.glyphs.append(Glyph(character, x + (left + right) / 2, middle))
+            left = right
 
 
-def render(receipt: Receipt, random_source: random.Random) -> Page:
-    """Draw a receipt with a font, a paper, an ink, margins and line spacing of chance.
+def _lines(receipt: Receipt, total_label: str) -> list[tuple[str, str]]:
+    """Return what stands left and right on each line."""
+    return [(receipt.store, ""), (receipt.date, ""), *receipt.items, (total_label, receipt.total)]
+
+
+def _fitting_font(name: str, size: int, lines: list[tuple[str, str]], room: float) -> ImageFont.FreeTypeFont:
+    """Return the font at the size, or the next smaller one at which the longest line fits."""
+    while True:
+        font = _font(name, size)
+        gap = OVERSAMPLING * SMALLEST_GAP
+        if max(font.getlength(left) + (gap + font.getlength(right) if right else 0) for left, right in lines) <= room:
+            return font
+        size -= 1
+
+
+def render(receipt: Receipt, random_source: random.Random, fonts: tuple[str, ...], *, with_marks: bool = True) -> Page:
+    """Draw a receipt with a font, a paper, an ink, margins and line spacing of chance, and photograph it.
 
     Args:
         receipt: Its content.
         random_source: Advanced by this call.
+        fonts: File names below `fonts/` to choose from.
+        with_marks: False leaves the camera's marks out (the first part of training).
     """
-    image = Image.new("L", (IMAGE_SIDE, IMAGE_SIDE), random_source.randint(225, 255))
-    ink = random_source.randint(0, 60)
-    size = random_source.choice([11, 12])
-    pen = _Pen(image, _font(random_source.choice(FONT_FILES), size), ink)
-    x, y = random_source.randint(2, 7), random_source.randint(1, 8)
-    line_height = size + random_source.randint(4, 6)
-
-    def write_right(text: str) -> None:
-        pen.write(text, IMAGE_SIDE - 4 - random_source.randint(0, 3) - pen.width(text), y)
-
-    for text in (receipt.store, receipt.date):
-        pen.write(text, x, y)
+    width, height = OVERSAMPLING * IMAGE_WIDTH, OVERSAMPLING * IMAGE_HEIGHT
+    paper = Image.new("L", (width, height), random_source.randint(215, 255))
+    ink = random_source.randint(0, 70)
+    lines = _lines(receipt, random_source.choice(TOTAL_LABELS))
+    margin = OVERSAMPLING * MARGIN
+    font = _fitting_font(random_source.choice(fonts), random_source.randint(24, 29), lines, width - 2 * margin)
+    pen = _Pen(paper, font, ink)
+    line_height = font.size + random_source.randint(7, 14)
+    spare = height - 2 * margin - line_height * len(lines)
+    y = margin + random_source.randint(0, max(0, spare))
+    left, right = margin + random_source.randint(0, 4), width - margin - random_source.randint(0, 4)
+    for index, (left_text, right_text) in enumerate(lines):
+        is_last = index == len(lines) - 1
+        y += min(random_source.randint(0, 8), max(0, height - margin - line_height - y)) if is_last else 0
+        pen.write(left_text, left, y)
+        if right_text:
+            pen.write(right_text, max(right - pen.width(right_text), left + pen.width(left_text) + 8), y)
         y += line_height
-    for name, price in receipt.items:
-        pen.write(name, x, y)
-        write_right(price)
-        y += line_height
-    y += random_source.randint(0, 3)
-    pen.write("TOTAL", x, y)
-    write_right(receipt.total)
-    return Page(receipt, image, pen.glyphs)
+    view = camera.draw_view(random_source) if with_marks else camera.STRAIGHT
+    jpeg, image = camera.photograph(paper, view, OVERSAMPLING, random_source, with_marks=with_marks)
+    glyphs = [Glyph(glyph.character, *view.place(glyph.x, glyph.y, paper.size, OVERSAMPLING)) for glyph in pen.glyphs]
+    return Page(receipt, image, jpeg, glyphs)
 
 
-def make_page(purpose: str, index: int, *, with_items: bool = True) -> Page:
+def make_page(
+    purpose: str,
+    index: int,
+    *,
+    with_items: bool = True,
+    with_marks: bool = True,
+    fonts: tuple[str, ...] = FONT_FILES,
+) -> Page:
     """Make a purpose's receipt number `index`: the same content and pixels every time.
 
     Args:
         purpose: A key of `receipts.SEEDS`.
         index: Counted from 0.
-        with_items: Whether line items may stand on it.
+        with_items: Whether line items stand on it.
+        with_marks: Whether the camera leaves marks.
+        fonts: File names below `fonts/` to choose from.
     """
     random_source = random.Random(seed_of(purpose, index))  # noqa: S311 - pictures, not secrets
-    return render(draw_content(purpose, random_source, with_items=with_items), random_source)
+    receipt = draw_content(purpose, random_source, with_items=with_items)
+    return render(receipt, random_source, fonts, with_marks=with_marks)

@@ -13,7 +13,9 @@ if TYPE_CHECKING:
 REPOSITORY = Path(__file__).resolve().parents[2]
 IN_IMAGE = Path(__file__).resolve().parent / "in_image"
 MODEL = REPOSITORY / "model_artifacts" / "my_model" / "model.pth"
-LEAST_EXACT = 0.97
+# The model card's own bounds: all of store, date and total; all items; the three in fonts never trained on.
+LEAST_EXACT = {"three": 0.95, "items": 0.85}
+LEAST_EXACT_IN_NEW_FONTS = {"three": 0.80}
 # Not among the first receipts, which the model card's figures come from.
 FRESH_FIRST = 50_000
 
@@ -30,26 +32,29 @@ def test_the_checks_inside_the_image_pass(run_in_serving: RunInServing, checks: 
     assert run.stderr.rstrip().endswith("OK"), run.stderr
 
 
-def test_the_committed_model_reads_fresh_receipts(run_in_serving: RunInServing) -> None:
-    run = run_in_serving("evaluate.py", "--documents", 200, "--first", FRESH_FIRST)
+@pytest.mark.parametrize(
+    ("which", "documents", "least"),
+    [
+        (("--documents", 200, "--first", FRESH_FIRST), 200, LEAST_EXACT),
+        (("--documents", 100, "--first", FRESH_FIRST, "--held-out-fonts"), 100, LEAST_EXACT_IN_NEW_FONTS),
+        (("--receipts", REPOSITORY / "samples" / "receipts"), 100, LEAST_EXACT),
+    ],
+    ids=["fresh receipts", "fonts never trained on", "the samples"],
+)
+def test_the_committed_model_reads(
+    run_in_serving: RunInServing, which: tuple[object, ...], documents: int, least: dict[str, float]
+) -> None:
+    run = run_in_serving("evaluate.py", *which)
 
     assert run.returncode == 0, run.stderr
     counts = json.loads(run.stdout)
-    assert counts["documents"] == 200
-    assert counts["all"] >= LEAST_EXACT * 200, counts
-
-
-def test_the_committed_model_reads_the_samples(run_in_serving: RunInServing) -> None:
-    run = run_in_serving("evaluate.py", "--receipts", REPOSITORY / "samples" / "receipts")
-
-    assert run.returncode == 0, run.stderr
-    counts = json.loads(run.stdout)
-    assert counts["documents"] == 100
-    assert counts["all"] >= LEAST_EXACT * 100, counts
+    assert counts["documents"] == documents
+    for name, share in least.items():
+        assert counts[name] >= share * documents, counts
 
 
 def test_the_loss_falls_in_fifty_steps_of_training(run_in_serving: RunInServing, tmp_path: Path) -> None:
-    options = {"--folder": tmp_path, "--steps": 50, "--batch-size": 4, "--precision": "fp32", "--report-every": 10}
+    options = {"--folder": tmp_path, "--steps": 50, "--batch-size": 4, "--processes": 2, "--report-every": 10}
     run = run_in_serving("train.py", *(word for option in options.items() for word in option))
 
     assert run.returncode == 0, run.stderr

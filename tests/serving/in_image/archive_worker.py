@@ -1,10 +1,10 @@
 """A worker of the archive without the Java around it: the serving toolkit's own handler, and no network."""
 
+from dataclasses import dataclass
 import os
 from pathlib import Path
 import socket
 import sys
-from types import SimpleNamespace
 
 REPOSITORY = Path(__file__).resolve().parents[3]
 ARCHIVE = REPOSITORY / "model_artifacts"
@@ -22,24 +22,34 @@ socket.getaddrinfo = _refuse
 socket.socket.connect = _refuse
 
 from sagemaker_pytorch_serving_container.handler_service import HandlerService  # noqa: E402 - after the settings above
+from ts.context import Context, RequestProcessor  # noqa: E402 - as above
 
 
-class _Context:
-    """What TorchServe hands to a handler with one request."""
+@dataclass
+class Call:
+    """One request of a batch, as TorchServe hands it over."""
 
-    def __init__(self, model_dir, headers):
-        self.system_properties = {"model_dir": str(model_dir)}
-        self.request_processor = [SimpleNamespace(get_request_properties=lambda: headers)]
-        self.status = 200
-        self.content_type = None
+    body: object
+    content_type: object = "application/x-image"
+    accept: object = None
+    custom_attributes: object = None
 
-    def set_response_status(self, code=200, phrase="", idx=0):
-        del phrase, idx
-        self.status = code
+    def headers(self):
+        named = {
+            "Content-Type": self.content_type,
+            "Accept": self.accept,
+            "X-Amzn-SageMaker-Custom-Attributes": self.custom_attributes,
+        }
+        return {name: value for name, value in named.items() if value is not None}
 
-    def set_response_content_type(self, idx, value):
-        del idx
-        self.content_type = value
+
+@dataclass
+class Answer:
+    """What the worker answered to one request."""
+
+    status: int
+    content_type: str
+    text: str
 
 
 class Worker:
@@ -48,15 +58,26 @@ class Worker:
     def __init__(self, model_dir=ARCHIVE):
         self._model_dir = model_dir
         self._service = HandlerService()
-        self._service.initialize(_Context(model_dir, {}))
+        self._service.initialize(self._context([{}]))
 
     @property
-    def model(self):
+    def reader(self):
         return self._service._service._model
 
-    def request(self, body, content_type="image/png", accept=None):
-        """Return the status, content type and text of the answer to one request."""
-        headers = {"Content-Type": content_type, "Accept": accept}
-        context = _Context(self._model_dir, {name: value for name, value in headers.items() if value is not None})
-        answers = self._service.handle([{"body": body}], context)
-        return context.status, context.content_type, answers[0]
+    def batch(self, *calls):
+        """Return the answers to requests that came together."""
+        context = self._context([call.headers() for call in calls])
+        texts = self._service.handle([{"body": call.body} for call in calls], context)
+        return [
+            Answer(context.get_response_status(index)[0], context.get_response_content_type(index), text)
+            for index, text in enumerate(texts)
+        ]
+
+    def request(self, body, content_type="application/x-image", **headers):
+        """Return the answer to one request."""
+        return self.batch(Call(body, content_type, **headers))[0]
+
+    def _context(self, headers):
+        context = Context("model", str(self._model_dir), {}, len(headers), None, "0")
+        context.request_processor = [RequestProcessor(each) for each in headers]
+        return context

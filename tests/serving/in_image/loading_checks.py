@@ -9,7 +9,6 @@ import tempfile
 import unittest
 from unittest import mock
 
-from PIL import Image
 import torch
 
 from archive_worker import ARCHIVE, SAMPLES
@@ -17,10 +16,12 @@ from donut_library import DonutModel
 from donut_loading import ModelFolderError
 from donut_network import SizedDonut
 import inference
+from limits import SettingError
 from make_stock_donut import STOCK_CONFIGURATION, write_model_folder
+from reader import Reader
 
 SMALL = ARCHIVE / "my_model"
-RECEIPT = SAMPLES / "receipt-000.png"
+RECEIPT = SAMPLES / "receipt-000.jpg"
 # The stock network's widths at its fewest layers.
 SMALLEST_STOCK = {
     **STOCK_CONFIGURATION,
@@ -44,7 +45,9 @@ class TouchesFile:
 
 
 def read(model):
-    return inference.predict_fn(Image.open(RECEIPT), model)
+    """The sample's prediction, whatever the model makes of it."""
+    (reading,) = inference.predict_fn(inference.input_fn(RECEIPT.read_bytes(), "image/jpeg"), Reader(model))
+    return reading.prediction
 
 
 class Loading(unittest.TestCase):
@@ -61,7 +64,7 @@ class Loading(unittest.TestCase):
         os.environ.pop("DONUT_TASK_PROMPT", None)
 
     def load(self):
-        return inference.model_fn(str(self.archive))
+        return inference.model_fn(str(self.archive)).model
 
     def copy_small(self):
         for name in ("config.json", "sentencepiece.bpe.model", "model.pth"):
@@ -82,7 +85,7 @@ class Loading(unittest.TestCase):
         model = self.load()
         self.assertIsInstance(model, SizedDonut)
         self.assertFalse(model.training)
-        self.assertEqual(read(model), read(inference.model_fn(str(ARCHIVE))))
+        self.assertEqual(read(model), read(inference.model_fn(str(ARCHIVE)).model))
 
     def test_a_state_dict_of_the_stock_network_loads(self):
         write_model_folder(self.folder, SMALLEST_STOCK)
@@ -90,7 +93,7 @@ class Loading(unittest.TestCase):
         self.assertIs(type(model), DonutModel)
         saved = torch.load(str(self.folder / "model.pth"))
         self.assertTrue(all(torch.equal(saved[name], value) for name, value in model.state_dict().items()))
-        self.assertEqual(list(read(model)), ["predictions"])
+        self.assertIsInstance(read(model), dict)
 
     def test_a_save_pretrained_folder_loads(self):
         for make in (self.copy_small, lambda: write_model_folder(self.folder, SMALLEST_STOCK)):
@@ -162,6 +165,19 @@ class Loading(unittest.TestCase):
         for text, sentence in (("{", "config.json is not JSON"), ("[]", "must hold a JSON object")):
             (self.folder / "config.json").write_text(text, encoding="utf-8")
             self.assert_refuses(sentence)
+
+    def test_a_limit_that_is_no_number_is_named_before_anything_is_loaded(self):
+        for name in ("MAX_PAGES", "MAX_IMAGE_PIXELS"):
+            for value in ("0", "-1", "many", "1.5"):
+                sentence = f"{name} is '{value}': set it to a whole number"
+                with mock.patch.dict(os.environ, {name: value}), self.assertRaisesRegex(SettingError, sentence):
+                    self.load()
+
+    def test_list_fields_are_a_list_of_names(self):
+        self.copy_small()
+        for value in ("items", [1], {"items": True}):
+            self.configure(list_fields=value)
+            self.assert_refuses('"list_fields" in config.json is ')
 
     def test_a_task_prompt_is_needed_and_must_be_known(self):
         self.copy_small()
