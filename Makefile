@@ -70,7 +70,7 @@ endif
 # The CDK CLI asks before it widens permissions, and takes no answer where there is no terminal: YES=1 is the answer.
 deploy: .venv/.done node_modules/.done  ## deploy a stage, prove that what was deployed serves, and have a sample read (STAGE=dev, YES=1 does not ask)
 	@test -f 'config/$(STAGE).toml' || { echo 'There is no stage $(STAGE): config/$(STAGE).toml is missing.' >&2; exit 1; }
-	@$(BIN)/async-endpoint deploy --stack async-endpoint-$(STAGE)-endpoint --sample samples/receipts/receipt-000.png --region "$(REGION)" \
+	@$(BIN)/async-endpoint deploy --stack async-endpoint-$(STAGE)-endpoint --sample samples/receipts/receipt-000.jpg --region "$(REGION)" \
 		-- npx cdk deploy --all -c stage=$(STAGE) $(if $(YES),--require-approval never)
 
 # Last deployed, first destroyed. YES reaches the command through its environment.

@@ -8,10 +8,11 @@ import json
 import os
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from rich.console import Console
 from rich.table import Table
@@ -123,8 +124,7 @@ def _show(console: Console, reading: Reading) -> int:
         matches = read == on_receipt
         exact += matches
         if number < SHOWN:
-            cells = (" · ".join(map(str, fields.values())) for fields in (on_receipt, read))
-            table.add_row(document, *cells, "yes" if matches else "no")
+            table.add_row(document, _in_words(on_receipt), _in_words(read), "yes" if matches else "no")
     console.print(table)
     serving = reading.seconds - reading.woke
     console.print(
@@ -134,6 +134,13 @@ def _show(console: Console, reading: Reading) -> int:
         soft_wrap=True,
     )
     return exact
+
+
+def _in_words(fields: Mapping[str, Any]) -> str:
+    """A receipt's fields in one line, its items at the end: `MINT GRILL · 2022-02-04 · 4.10 · TEA 4.10`."""
+    items = fields.get("items", [])
+    texts = [str(value) for name, value in fields.items() if name != "items"]
+    return " · ".join([*texts, ", ".join(" ".join(map(str, item.values())) for item in items)])
 
 
 def _say_how_to_look_around(console: Console, local: LocalAws) -> None:

@@ -16,7 +16,7 @@ from samples import inbox
 from samples.deployment import ROOT, Deployment, DeploymentError
 
 RECEIPTS = ROOT / "samples" / "receipts"
-BY_CLIENT, BY_INBOX = "receipt-0[0-8]?.png", "receipt-09?.png"  # ninety, and ten
+BY_CLIENT, BY_INBOX = "receipt-0[0-8]?.jpg", "receipt-09?.jpg"  # ninety, and ten
 
 _POLL_SECONDS = 0.1
 

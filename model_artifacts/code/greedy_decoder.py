@@ -49,8 +49,10 @@ class _Attention:
         self.out = (module.out_proj.weight, module.out_proj.bias)
 
     def split(self, hidden: torch.Tensor) -> torch.Tensor:
-        """Turn (pages, places, heads * width) into (pages, heads, places, width)."""
-        return hidden.view(hidden.shape[0], hidden.shape[1], self.heads, self.width).transpose(1, 2)
+        """Turn (pages, places, heads * width) into (pages * heads, places, width)."""
+        pages, places, _ = hidden.shape
+        by_head = hidden.view(pages, places, self.heads, self.width).transpose(1, 2)
+        return by_head.reshape(pages * self.heads, places, self.width)
 
     def attend(
         self, query: torch.Tensor, keys: torch.Tensor, values: torch.Tensor, mask: torch.Tensor | None
@@ -59,15 +61,25 @@ class _Attention:
 
         Args:
             query: (pages, heads * width).
-            keys: (pages, heads, width, places).
-            values: (pages, heads, places, width).
-            mask: (pages, 1, 1, places), added to the scores; None adds nothing.
+            keys: (pages * heads, width, places).
+            values: (pages * heads, places, width).
+            mask: (pages * heads, 1, places), added to the scores; None adds nothing.
         """
-        scores = torch.matmul(query.view(-1, self.heads, 1, self.width), keys)
+        scores = torch.bmm(query.reshape(-1, 1, self.width), keys)
         if mask is not None:
             scores = scores + mask
-        seen = torch.matmul(torch.softmax(scores, dim=-1), values)
+        seen = torch.bmm(torch.softmax(scores, dim=-1), values)
         return functional.linear(seen.view(query.shape), *self.out)
+
+
+class _Norm:
+    """The weights of one layer norm, called without the module around it."""
+
+    def __init__(self, module: nn.LayerNorm) -> None:
+        self._arguments = (module.normalized_shape, module.weight, module.bias, module.eps)
+
+    def __call__(self, hidden: torch.Tensor) -> torch.Tensor:
+        return functional.layer_norm(hidden, *self._arguments)
 
 
 class _Layer:
@@ -79,9 +91,9 @@ class _Layer:
         # One product instead of three for the places of the answer.
         self.own_weights = torch.cat([self.own.query[0], self.own.key[0], self.own.value[0]])
         self.own_biases = torch.cat([self.own.query[1], self.own.key[1], self.own.value[1]])
-        self.own_norm = module.self_attn_layer_norm
-        self.cross_norm = module.encoder_attn_layer_norm
-        self.last_norm = module.final_layer_norm
+        self.own_norm = _Norm(module.self_attn_layer_norm)
+        self.cross_norm = _Norm(module.encoder_attn_layer_norm)
+        self.last_norm = _Norm(module.final_layer_norm)
         self.activation = module.activation_fn
         self.first = (module.fc1.weight, module.fc1.bias)
         self.second = (module.fc2.weight, module.fc2.bias)
@@ -98,22 +110,27 @@ class _LayerMemory:
 
     def __init__(self, layer: _Layer, cells: torch.Tensor, room: int) -> None:
         cross, own = layer.cross, layer.own
-        self.cross_keys = cross.split(functional.linear(cells, *cross.key)).transpose(2, 3).contiguous()
-        self.cross_values = cross.split(functional.linear(cells, *cross.value)).contiguous()
-        pages = cells.shape[0]
-        self.keys = cells.new_empty((pages, own.heads, own.width, room))
-        self.values = cells.new_empty((pages, own.heads, room, own.width))
+        self._heads = own.heads
+        self.cross_keys = cross.split(functional.linear(cells, *cross.key)).transpose(1, 2).contiguous()
+        self.cross_values = cross.split(functional.linear(cells, *cross.value))
+        rows = cells.shape[0] * own.heads
+        self.keys = cells.new_empty((rows, own.width, room))
+        self.values = cells.new_empty((rows, room, own.width))
 
     def make_room(self, room: int) -> None:
+        """Make room for more places, up to `room`."""
         keys, values = self.keys, self.values
-        self.keys = keys.new_empty((*keys.shape[:3], room))
-        self.keys[..., : keys.shape[3]] = keys
-        self.values = values.new_empty((*values.shape[:2], room, values.shape[3]))
-        self.values[:, :, : values.shape[2]] = values
+        self.keys = keys.new_empty((*keys.shape[:2], room))
+        self.keys[:, :, : keys.shape[2]] = keys
+        self.values = values.new_empty((values.shape[0], room, values.shape[2]))
+        self.values[:, : values.shape[1]] = values
 
     def keep(self, rows: torch.Tensor) -> None:
+        """Forget all pages but those of these rows."""
         for name in ("cross_keys", "cross_values", "keys", "values"):
-            setattr(self, name, getattr(self, name).index_select(0, rows))
+            remembered = getattr(self, name)
+            by_page = remembered.view(-1, self._heads, *remembered.shape[1:])
+            setattr(self, name, by_page.index_select(0, rows).flatten(0, 1))
 
 
 class _Network:
@@ -132,8 +149,8 @@ class _Network:
         self._embed = decoder.embed_tokens.weight
         self._scale: float = decoder.embed_scale
         self._positions = decoder.embed_positions.weight[decoder.embed_positions.offset :]
-        self._first_norm = decoder.layernorm_embedding
-        self._last_norm = decoder.layer_norm
+        self._first_norm = _Norm(decoder.layernorm_embedding)
+        self._last_norm = _Norm(decoder.layer_norm)
         self._head = (language_model.lm_head.weight, language_model.lm_head.bias)
 
     def step(
@@ -145,13 +162,11 @@ class _Network:
         seen = slice(None, place + 1)
         for layer, memory in zip(self.layers, memories):
             together = functional.linear(layer.own_norm(hidden), layer.own_weights, layer.own_biases)
-            query, key, value = together.chunk(3, dim=1)
-            shape = (-1, layer.own.heads, layer.own.width)
-            memory.keys[..., place] = key.reshape(shape)
-            memory.values[:, :, place] = value.reshape(shape)
-            hidden = hidden + layer.own.attend(
-                query.contiguous(), memory.keys[..., seen], memory.values[:, :, seen], mask
-            )
+            # The heads of a page lie beside one another, as in `split`.
+            query, key, value = together.view(-1, 3, layer.own.heads * layer.own.width).unbind(1)
+            memory.keys[:, :, place] = key.reshape(-1, layer.own.width)
+            memory.values[:, place] = value.reshape(-1, layer.own.width)
+            hidden = hidden + layer.own.attend(query, memory.keys[:, :, seen], memory.values[:, seen], mask)
             query = functional.linear(layer.cross_norm(hidden), *layer.cross.query)
             hidden = hidden + layer.cross.attend(query, memory.cross_keys, memory.cross_values, None)
             inner = layer.activation(functional.linear(layer.last_norm(hidden), *layer.first))
@@ -193,6 +208,7 @@ class _Run:
         self._pages = list(range(len(prompts)))
         self._goes_on = [True] * len(prompts)
         self._mask: torch.Tensor | None = None
+        self._heads = network.layers[0].own.heads
         self._device = cells.device
         self._dtype = cells.dtype
 
@@ -222,9 +238,9 @@ class _Run:
         if self._mask is None:
             if not bool(is_padding.any()):
                 return
-            self._mask = torch.zeros((len(ids), 1, 1, place), dtype=self._dtype, device=self._device)
+            self._mask = torch.zeros((len(ids) * self._heads, 1, place), dtype=self._dtype, device=self._device)
         hidden = is_padding.to(self._dtype) * torch.finfo(self._dtype).min
-        self._mask = torch.cat([self._mask, hidden.view(-1, 1, 1, 1)], dim=3)
+        self._mask = torch.cat([self._mask, hidden.repeat_interleave(self._heads).view(-1, 1, 1)], dim=2)
 
     def _choose(self, logits: torch.Tensor, *, is_last: bool) -> torch.Tensor:
         network = self._network
@@ -252,7 +268,7 @@ class _Run:
         for memory in self._memories:
             memory.keep(rows)
         if self._mask is not None:
-            self._mask = self._mask.index_select(0, rows)
+            self._mask = self._mask.view(-1, self._heads, *self._mask.shape[1:]).index_select(0, rows).flatten(0, 1)
         self._pages = [self._pages[row] for row in going]
         self._goes_on = [True] * len(going)
         return following.index_select(0, rows)

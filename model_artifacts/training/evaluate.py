@@ -57,6 +57,8 @@ def evaluate(archive: Path, documents: Iterable[Document]) -> dict[str, Any]:
         prediction = inference.predict_fn(inference.input_fn(image, ANY_IMAGE), model)
         body, _ = inference.output_fn(prediction, None)
         answer = json.loads(body)["predictions"][0]
+        # An answer whose outermost tokens are a list's is wrong in every field.
+        answer = answer if isinstance(answer, dict) else {}
         right = {name: answer.get(name) == fields[name] for name in TEXT_FIELDS}
         right.update(three=all(right.values()), items=answer.get(LIST_FIELD) == fields[LIST_FIELD], documents=True)
         for name, is_right in right.items():

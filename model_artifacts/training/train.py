@@ -138,6 +138,8 @@ class Trainer:
             )["predictions"]
             for page, answer in zip(pages, answers):
                 fields = page.receipt.fields()
+                # An answer whose outermost tokens are a list's is wrong in every field.
+                answer = answer if isinstance(answer, dict) else {}  # noqa: PLW2901
                 items = answer.get(LIST_FIELD)
                 matches = [answer.get(name) == fields[name] for name in TEXT_FIELDS]
                 # Donut reads a list of one as its element.

@@ -93,7 +93,7 @@ def test_it_reads_the_sample_receipts(account: Account) -> None:
         for row in map(json.loads, (RECEIPTS / "answers.jsonl").read_text(encoding="utf-8").splitlines())
     }
     endpoint = client_of(account)
-    jobs = endpoint.submit_many(sorted(RECEIPTS.glob("*.png"))[:20])
+    jobs = endpoint.submit_many(sorted(RECEIPTS.glob("*.jpg"))[:20])
     done = list(endpoint.as_completed(jobs, timeout=WAKE_SECONDS))
     assert {job.state for job in done} == {JobState.COMPLETED}
     exact = 0
@@ -123,7 +123,7 @@ def test_it_sleeps_by_itself_and_wakes_for_a_document(account: Account, ledger: 
     await_until(lambda: instances(account) == ("InService", 0) or None, SLEEP_SECONDS, "sleep")
     ledger.note("FILL on a metric without datapoints", "has a value: the sleep alarm fired with nothing expired")
     since, began = datetime.now(UTC) - timedelta(minutes=2), time.monotonic()
-    job = client_of(account).submit(RECEIPTS / "receipt-000.png")
+    job = client_of(account).submit(RECEIPTS / "receipt-000.jpg")
     assert job.result(timeout=WAKE_SECONDS).json()["predictions"]
     ledger.note(
         "from a document at zero instances to its answer", f"{time.monotonic() - began:.0f} s of the wall's clock"

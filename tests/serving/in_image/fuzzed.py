@@ -1,8 +1,10 @@
 """Documents gone wrong: samples of every format, mutated by chance. The same numbers give the same documents."""
 
 import json
+from pathlib import Path
 import random
 import struct
+import sys
 
 from documents_in_memory import blank, encrypted_pdf, envelope, image, pdf, raw_pdf, sample, saved, tiff
 
@@ -109,3 +111,14 @@ def documents(count, seed=0):
             body = mutated(body, chance) if body else body
         yield body, content_type
         made += 1
+
+
+def write(count, folder):
+    """Write documents into a folder, and print a line of JSON for each: its file and content type."""
+    for number, (body, content_type) in enumerate(documents(count)):
+        (folder / f"{number:04d}").write_bytes(body)
+        print(json.dumps({"file": f"{number:04d}", "content_type": content_type}))
+
+
+if __name__ == "__main__":
+    write(int(sys.argv[1]), Path(sys.argv[2]))

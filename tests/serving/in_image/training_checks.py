@@ -4,6 +4,7 @@ import math
 from pathlib import Path
 import tempfile
 import unittest
+from unittest import mock
 
 from PIL import Image, ImageDraw
 import torch
@@ -146,6 +147,17 @@ class Training(unittest.TestCase):
         self.assertEqual(set(rates[200:3000]), {1.0})
         self.assertTrue(all(before >= after for before, after in zip(rates[3000:], rates[3001:])))
         self.assertTrue(math.isclose(rates[-1], 0.02))
+
+    def test_the_validation_counts_what_is_exact_whatever_the_answer_looks_like(self):
+        with tempfile.TemporaryDirectory() as folder:
+            write_model_folder(Path(folder))
+            trainer = Trainer(Path(folder), 4, 2, seed=0)
+        right = [make_page("validation", index).receipt.fields() for index in range(4)]
+        of_one = {**right[1], "items": right[1]["items"][0]} if len(right[1]["items"]) == 1 else right[1]
+        answers = [right[0], of_one, {**right[2], "date": "2020-01-01"}, [right[3], right[3]]]
+        with mock.patch.object(trainer.model, "inference", return_value={"predictions": answers}):
+            shares = trainer.exact_match(4)
+        self.assertEqual(shares, {"store": 0.75, "date": 0.5, "total": 0.75, "three": 0.5, "items": 0.75})
 
     def test_a_resumed_run_goes_on_as_if_it_had_not_stopped(self):
         with tempfile.TemporaryDirectory() as folder:

@@ -1,0 +1,43 @@
+"""The handler to compare with: one image a request through the stock `DonutModel.inference`, as such endpoints do.
+
+It takes the place of `inference.py` in a copy of the archive; loading and everything around it are the same.
+"""
+
+from __future__ import annotations
+
+# First: it puts the archive's own packages on the import path.
+import vendored  # noqa: F401
+
+# isort: split
+
+import io
+import json
+from pathlib import Path
+
+from PIL import Image
+import torch
+
+from donut_loading import load_model
+
+
+def model_fn(model_dir):
+    """Load the model."""
+    return load_model(Path(model_dir) / "my_model")
+
+
+def input_fn(body, content_type):
+    """Decode the image."""
+    del content_type
+    return Image.open(io.BytesIO(body)).convert("RGB")
+
+
+def predict_fn(image, model):
+    """Read it."""
+    with torch.no_grad():
+        return model.inference(image=image, prompt=model.config.task_prompt)
+
+
+def output_fn(prediction, accept):
+    """Write the fields."""
+    del accept
+    return json.dumps(prediction), "application/json"

@@ -1,0 +1,131 @@
+"""The packed archive in the real toolkit and TorchServe, with the variables that the stage dev gives it."""
+
+import json
+import subprocess
+import sys
+from collections import Counter
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import psutil
+import pytest
+
+from async_endpoint.emulator.containers.environment import ServingEnvironment
+from async_endpoint.emulator.containers.instance import Answer, ContainerInstance
+from stacks.serving_limits import ServingLimits
+from stacks.settings import load_settings
+
+REPOSITORY = Path(__file__).resolve().parents[2]
+RECEIPTS = REPOSITORY / "samples" / "receipts"
+IN_IMAGE = Path(__file__).resolve().parent / "in_image"
+FUZZED = 200
+EXPECTED = {200, 400, 413, 415, 422}
+ANY_IMAGE = "application/x-image"
+
+RunInServing = Callable[..., "subprocess.CompletedProcess[str]"]
+
+pytestmark = pytest.mark.serving
+
+
+@pytest.fixture(scope="module")
+def archive() -> Path:
+    """What `cdk deploy` publishes."""
+    pack = REPOSITORY / "model_artifacts" / "pack.py"
+    run = subprocess.run([sys.executable, pack], capture_output=True, text=True, check=True, timeout=300)
+    return Path(run.stdout.strip())
+
+
+@pytest.fixture(scope="module")
+def container(
+    archive: Path, serving_python: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[ContainerInstance]:
+    dev = load_settings(REPOSITORY / "config", "dev")
+    variables = {"SAGEMAKER_PROGRAM": "inference.py", "MODEL_VERSION": "of-this-test"}
+    variables |= ServingLimits(dev.serving).environment
+    serving = ServingEnvironment(serving_python.parents[1])
+    instance = ContainerInstance(archive, variables, serving, tmp_path_factory.mktemp("container") / "work")
+    try:
+        instance.start()
+        instance.wait_ready(120)
+        yield instance
+    finally:
+        instance.stop()
+
+
+def rows() -> list[dict[str, object]]:
+    return [json.loads(line) for line in (RECEIPTS / "answers.jsonl").read_text(encoding="utf-8").splitlines()]
+
+
+def workers(container: ContainerInstance) -> set[int]:
+    """The process ids of TorchServe's workers."""
+    assert container.pid is not None
+    processes = psutil.Process(container.pid).children(recursive=True)
+    return {process.pid for process in processes if any("model_service_worker" in word for word in process.cmdline())}
+
+
+def test_requests_at_once_are_read_together_each_by_its_own_headers(container: ContainerInstance) -> None:
+    samples = rows()[:16]
+
+    def send(number: int) -> Answer:
+        body = (RECEIPTS / str(samples[number]["file"])).read_bytes()
+        accept = "application/jsonlines" if number % 2 else None
+        return container.invoke(body, content_type=ANY_IMAGE, accept=accept, timeout=60)
+
+    with ThreadPoolExecutor(16) as threads:
+        answers = list(threads.map(send, range(16)))
+
+    together = set()
+    for number, (row, answer) in enumerate(zip(samples, answers, strict=True)):
+        assert (answer.status, answer.content_type) == (
+            200,
+            "application/jsonlines" if number % 2 else "application/json",
+        )
+        said = json.loads(answer.body)
+        prediction, facts = (said["prediction"], said) if number % 2 else (said["predictions"][0], said["pages"][0])
+        assert prediction["store"] == row["store"]
+        assert said["model_version"] == "of-this-test"
+        together.add(facts["read_together"])
+    assert max(together) > 1, "no two requests were read together"
+
+
+def test_one_bad_request_among_them_fails_alone(container: ContainerInstance) -> None:
+    body = (RECEIPTS / str(rows()[0]["file"])).read_bytes()
+    bodies = [body, b"no image", body, b"", body, body[:500], body, body]
+
+    with ThreadPoolExecutor(8) as threads:
+        answers = list(
+            threads.map(lambda sent: container.invoke(sent, content_type=ANY_IMAGE, timeout=60), bodies, timeout=90)
+        )
+
+    assert [answer.status for answer in answers] == [200, 400, 200, 400, 200, 400, 200, 200]
+    assert len({json.dumps(json.loads(answer.body)["predictions"]) for answer in answers if answer.status == 200}) == 1
+    for answer in answers:
+        assert answer.body.isascii()
+        assert b"Traceback" not in answer.body
+
+
+def test_documents_gone_wrong_end_no_worker(
+    container: ContainerInstance, run_in_serving: RunInServing, tmp_path: Path
+) -> None:
+    made = run_in_serving("fuzzed.py", FUZZED, tmp_path, cwd=IN_IMAGE)
+    assert made.returncode == 0, made.stderr
+    before = workers(container)
+    assert len(before) == 1
+
+    def send(row: dict[str, str]) -> int:
+        body = (tmp_path / row["file"]).read_bytes()
+        answer = container.invoke(body, content_type=row["content_type"] or None, timeout=120)
+        assert answer.status in EXPECTED, (row, answer)
+        assert answer.body.isascii()
+        assert b"Traceback" not in answer.body
+        return answer.status
+
+    with ThreadPoolExecutor(8) as threads:
+        statuses = Counter(threads.map(send, map(json.loads, made.stdout.splitlines())))
+
+    assert statuses.total() == FUZZED
+    assert len(statuses) > 3, statuses
+    assert workers(container) == before
+    whole = container.invoke((RECEIPTS / str(rows()[0]["file"])).read_bytes(), content_type=ANY_IMAGE, timeout=60)
+    assert json.loads(whole.body)["predictions"][0]["store"] == rows()[0]["store"]
