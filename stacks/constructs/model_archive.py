@@ -10,7 +10,7 @@ from constructs import Construct
 from model_artifacts import pack
 from stacks.constructs.s3_locations import S3Location
 from stacks.fields import SettingsError
-from stacks.sections.model import BUILT, INCLUDED, PREFIX, ModelSettings
+from stacks.sections.model import BUILT, PREFIX, ModelSettings
 
 
 class ModelArchive(Construct):
@@ -20,10 +20,11 @@ class ModelArchive(Construct):
     assets. The asset manifest, not the template, names this interpreter and the folder: publish where you synthesise.
 
     `url` is None for a prefix, and `data_source` for an archive. `object_arns` is what has to be readable, and
-    `listed_bucket_arn` what has to be listable, which a prefix takes.
+    `listed_bucket_arn` what has to be listable, which a prefix takes. `version` is short for the inputs' digest,
+    None for an archive that is not built here.
 
     Raises:
-        SettingsError: For a model that is built here with dependencies that it does not include.
+        SettingsError: For a model that is built here, of whose folder no archive can be made.
     """
 
     def __init__(self, scope: Construct, construct_id: str, *, folder: Path, settings: ModelSettings) -> None:
@@ -31,9 +32,9 @@ class ModelArchive(Construct):
         self.url: str | None = None
         self.data_source: sagemaker.CfnModel.ModelDataSourceProperty | None = None
         self.listed_bucket_arn: str | None = None
+        self.version: str | None = None
         if settings.source == BUILT:
-            _check_dependencies(folder, settings)
-            self._publish(folder)
+            self._publish(folder, settings.dependencies)
             return
         location = S3Location.of_url(self, str(settings.location))
         if settings.source == PREFIX:
@@ -51,27 +52,21 @@ class ModelArchive(Construct):
             self.object_arns = location.object_arn
             self.url = location.url
 
-    def _publish(self, folder: Path) -> None:
-        digest = pack.digest(folder)
+    def _publish(self, folder: Path, dependencies: str) -> None:
+        try:
+            digest = pack.digest(folder, dependencies)
+        except pack.ArchiveError as error:
+            raise SettingsError(str(error)) from None
+        self.version = digest[:12]
         stack = Stack.of(self)
         place = stack.synthesizer.add_file_asset(
             # Without a file the object's key is the hash alone: the ending makes it one of an archive.
             source_hash=f"{digest}.tar.gz",
-            executable=[sys.executable, str(Path(pack.__file__)), "--folder", str(folder), "--expect", digest],
+            executable=[
+                sys.executable, str(Path(pack.__file__)), "--folder", str(folder), "--expect", digest,
+                "--dependencies", dependencies,
+            ],
             display_name="model.tar.gz",
         )
         self.url = place.s3_object_url
         self.object_arns = f"arn:{stack.partition}:s3:::{place.bucket_name}/{place.object_key}"
-
-
-def _check_dependencies(folder: Path, settings: ModelSettings) -> None:
-    requirements = folder / "code" / "requirements.txt"
-    if settings.dependencies != INCLUDED or not requirements.is_file():
-        return
-    wanted = [line for line in requirements.read_text(encoding="utf-8").splitlines() if line.split("#")[0].strip()]
-    if wanted:
-        raise SettingsError(
-            f'model.dependencies is "{INCLUDED}" and {folder.name}/code/requirements.txt asks pip for {len(wanted)} '
-            f'packages when a container starts, as "{wanted[0].strip()}": empty the file, with an own image that has '
-            'the packages, or set dependencies = "install".'
-        )

@@ -188,13 +188,13 @@ class Loading(unittest.TestCase):
         os.environ["DONUT_TASK_PROMPT"] = "<s_receipt>"
         self.assertEqual(self.load().config.task_prompt, "<s_receipt>")
 
-    def test_donut_is_whole_but_its_training_tools_load_when_asked_for(self):
+    def test_donut_s_training_tools_are_looked_for_only_when_asked_for(self):
         import donut  # noqa: PLC0415 - after donut_library, as in a user's own handler
 
         self.assertIs(donut.DonutModel, DonutModel)
-        self.assertNotIn("datasets", sys.modules)
-        self.assertEqual(donut.load_json(str(SMALL / "config.json"))["model_type"], "donut")
-        self.assertIn("datasets", sys.modules)
+        self.assertNotIn("donut.util", sys.modules)
+        with self.assertRaisesRegex(ModuleNotFoundError, "datasets|nltk|zss"):
+            _ = donut.load_json
 
 
 if __name__ == "__main__":
