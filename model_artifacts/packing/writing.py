@@ -59,10 +59,13 @@ def _fill(draft: BinaryIO, members: list[Member], progress: _Progress) -> None:
             "python-isal, which compresses the archive, is not installed; run pip install -r requirements.txt."
         ) from None
     with (
-        igzip.IGzipFile(filename="", fileobj=draft, mode="wb", compresslevel=1, mtime=0) as zipped,
-        tarfile.open(fileobj=cast("IO[bytes]", zipped), mode="w", format=tarfile.PAX_FORMAT) as tar,
+        igzip.IGzipFile(  # type: ignore[no-untyped-call]
+            filename="", fileobj=draft, mode="wb", compresslevel=1, mtime=0
+        ) as zipped,
+        tarfile.TarFile(
+            fileobj=cast("IO[bytes]", zipped), mode="w", format=tarfile.PAX_FORMAT, copybufsize=_CHUNK_BYTES
+        ) as tar,
     ):
-        tar.copybufsize = _CHUNK_BYTES
         for member in members:
             with member.path.open("rb") as content:
                 before = os.fstat(content.fileno())

@@ -1,0 +1,38 @@
+"""Runs one benchmark: `python -m benchmarks NAME`. The last line of its output is one JSON object."""
+
+import argparse
+import importlib
+import sys
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from benchmarks.result import Result
+
+# Name: what is compared.
+BENCHMARKS = {
+    "pack": "packing an archive of 512 MB of weights, against tarfile's w:gz as the SageMaker SDK repacks",
+    "synth": "cdk synth with a 700 MB model, against a plain CDK asset of the archive, and against a small model",
+    "start": "process start to the first right answer, packages in the archive against installed at the start",
+    "decode": "reading one image at a time, against the stock DonutModel.inference",
+    "batch": "images a second at concurrency 8, against one by one through the stock loop, both by TorchServe",
+}
+
+
+def main() -> int:
+    """Run the benchmark that the command line names; the exit status is 0 when it reached its goal."""
+    listing = "\n".join(f"  {name:8} {what}" for name, what in BENCHMARKS.items())
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks",
+        description="Measure a speed claim against a named alternative, side by side, on this machine.",
+        epilog=f"benchmarks:\n{listing}",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("name", choices=BENCHMARKS, metavar="NAME", help="one of those below")
+    chosen = parser.parse_args()
+    result: Result = importlib.import_module(f"benchmarks.{chosen.name}").run()
+    sys.stdout.write(f"{result.line(chosen.name)}\n")
+    return 0 if result.ok else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,101 @@
+"""Images a second at concurrency 8 against one by one through the stock loop, both by TorchServe on the same CPU."""
+
+import json
+import os
+import tempfile
+import time
+from collections import Counter
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+from async_endpoint.emulator.containers.instance import Answer, ContainerInstance
+from benchmarks.result import Result, progress
+from benchmarks.serving import IN_SERVING, container, packed, run_in_serving, with_handler
+from stacks.sections.model import ServingSettings
+from stacks.serving_limits import ServingLimits
+
+GOAL = 2.5
+IMAGES = 200
+CONCURRENCY = 8
+_ROUNDS = 4  # the ways take turns: what else this machine does then weighs on both alike
+_SECONDS = 300.0
+
+
+def run() -> Result:
+    """Read 200 receipts both ways and compare what they say."""
+    threads = len(os.sched_getaffinity(0))
+    with tempfile.TemporaryDirectory() as place:
+        folder = Path(place)
+        images = _images(folder)
+        batched = packed()
+        stock = with_handler(batched, IN_SERVING / "stock_inference.py", folder)
+        variables = [ServingLimits(ServingSettings(batch_size=size)).environment for size in (1, CONCURRENCY)]
+        progress(f"Starting two containers, {threads} threads each.")
+        with (
+            container(stock, folder / "stock", variables[0], threads) as one_by_one,
+            container(batched, folder / "batched", variables[1], threads) as together,
+        ):
+            ways: dict[str, Callable[[list[bytes]], list[Answer]]] = {
+                "stock": lambda some: [_send(one_by_one, image) for image in some],
+                "batched": lambda some: _at_once(together, some),
+            }
+            seconds, answers = _by_turns(ways, images)
+    same = sum(
+        _fields(stock) == _fields(batched) for stock, batched in zip(answers["stock"], answers["batched"], strict=True)
+    )
+    sizes = Counter(json.loads(answer.body)["pages"][0]["read_together"] for answer in answers["batched"])
+    return Result(
+        ratio=seconds["stock"] / seconds["batched"],
+        goal=GOAL,
+        conditions={"same_predictions": same == IMAGES},
+        figures={
+            "images": IMAGES,
+            "stock_images_a_second": round(IMAGES / seconds["stock"], 1),
+            "batched_images_a_second": round(IMAGES / seconds["batched"], 1),
+            "threads": threads,
+            "images_by_size_of_their_batch": dict(sorted(sizes.items())),
+        },
+    )
+
+
+def _images(folder: Path) -> list[bytes]:
+    run_in_serving("draw_receipts.py", folder, IMAGES, threads=1)
+    return [(folder / f"{index:03d}.jpg").read_bytes() for index in range(IMAGES)]
+
+
+def _by_turns(
+    ways: dict[str, Callable[[list[bytes]], list[Answer]]], images: list[bytes]
+) -> tuple[dict[str, float], dict[str, list[Answer]]]:
+    seconds = dict.fromkeys(ways, 0.0)
+    answers: dict[str, list[Answer]] = {name: [] for name in ways}
+    for send in ways.values():
+        send(images[: 2 * CONCURRENCY])  # what only first requests cost
+    share = len(images) // _ROUNDS
+    for turn in range(_ROUNDS):
+        for name, send in ways.items():
+            began = time.perf_counter()
+            answers[name] += send(images[turn * share : (turn + 1) * share])
+            seconds[name] += time.perf_counter() - began
+            progress(f"{name}: {len(answers[name])} of {len(images)} in {seconds[name]:.1f} s")
+    return seconds, answers
+
+
+def _at_once(instance: ContainerInstance, images: list[bytes]) -> list[Answer]:
+    with ThreadPoolExecutor(CONCURRENCY) as threads:
+        return list(threads.map(lambda image: _send(instance, image), images))
+
+
+def _send(instance: ContainerInstance, image: bytes) -> Answer:
+    answer = instance.invoke(image, content_type="application/x-image", timeout=_SECONDS)
+    if answer.status != 200:  # noqa: PLR2004 - HTTP's OK
+        raise RuntimeError(f"An image was answered {answer.status}: {answer.body[:300]!r}")
+    return answer
+
+
+def _fields(answer: Answer) -> Any:  # noqa: ANN401 - whatever the model reads
+    """The prediction; the stock one without the list that the archive makes of a single item."""
+    prediction = json.loads(answer.body)["predictions"][0]
+    items = prediction.get("items") if isinstance(prediction, dict) else None
+    return prediction | {"items": [items]} if isinstance(items, dict) else prediction

@@ -1,0 +1,17 @@
+"""Makes a my_model/ of so many megabytes of fp32 weights: `make_weights.py FOLDER MEGABYTES`.
+
+Normally distributed, as the weights of a trained network nearly are: that decides how far an archive can shrink.
+"""
+
+from pathlib import Path
+import sys
+
+import torch
+
+PIECE = 4_000_000  # bytes of one weight
+
+folder = Path(sys.argv[1])
+folder.mkdir(parents=True, exist_ok=True)
+torch.manual_seed(0)
+pieces = int(sys.argv[2]) * 1_000_000 // PIECE
+torch.save({f"weight.{index}": torch.randn(PIECE // 4) * 0.02 for index in range(pieces)}, str(folder / "model.pth"))

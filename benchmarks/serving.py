@@ -1,0 +1,71 @@
+"""The serving environment, the archive and its packages, for benchmarks that run the archive's code."""
+
+import os
+import shutil
+import subprocess
+import sys
+import tarfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from async_endpoint.emulator.containers.environment import ServingEnvironment, prepare
+from async_endpoint.emulator.containers.instance import ContainerInstance
+from benchmarks.result import progress
+
+REPOSITORY = Path(__file__).resolve().parents[1]
+ARTIFACTS = REPOSITORY / "model_artifacts"
+IN_SERVING = Path(__file__).resolve().parent / "in_serving"
+
+_LOAD_SECONDS = 600.0
+_PROGRAM = {"SAGEMAKER_PROGRAM": "inference.py"}
+
+
+def environment() -> ServingEnvironment:
+    """The Python 3.8 environment with the image's packages, built first when it is not there."""
+    place = os.environ.get("ASYNC_ENDPOINT_SERVING_ENV", REPOSITORY / ".venv-serving")
+    return prepare(Path(place), progress)
+
+
+def packed(*options: str, folder: Path = ARTIFACTS) -> Path:
+    """What pack.py prints: the archive, or with `--packages` the folder of the packages."""
+    command = [sys.executable, str(ARTIFACTS / "pack.py"), "--folder", str(folder), *options]
+    run = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True)  # noqa: S603 - our own program
+    return Path(run.stdout.strip())
+
+
+def run_in_serving(script: str, *arguments: object, threads: int) -> str:
+    """Run a script of `in_serving/` in the serving environment, with the archive's code; returns what it printed."""
+    path = [ARTIFACTS / "code", packed("--packages"), ARTIFACTS / "training"]
+    run = subprocess.run(  # noqa: S603 - our own program
+        [str(environment().python), "-W", "ignore", str(IN_SERVING / script), *map(str, arguments)],
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(map(str, path)), "OMP_NUM_THREADS": str(threads)},
+        stdout=subprocess.PIPE,
+        text=True,
+        check=True,
+    )
+    return run.stdout
+
+
+@contextmanager
+def container(archive: Path, workdir: Path, variables: dict[str, str], threads: int) -> Iterator[ContainerInstance]:
+    """A container that has loaded the archive's model; stopped in the end."""
+    instance = ContainerInstance(archive, _PROGRAM | variables, environment(), workdir, threads=threads)
+    try:
+        instance.start()
+        instance.wait_ready(_LOAD_SECONDS)
+        yield instance
+    finally:
+        instance.stop()
+
+
+def with_handler(archive: Path, handler: Path, folder: Path) -> Path:
+    """An archive like the given one, whose inference.py is another file."""
+    with tarfile.open(archive) as tar:
+        tar.extractall(folder / "unpacked", filter="data")
+    shutil.copyfile(handler, folder / "unpacked" / "code" / "inference.py")
+    other = folder / "model.tar.gz"
+    with tarfile.open(other, "w:gz", compresslevel=1) as tar:
+        for name in ("code", "my_model"):
+            tar.add(folder / "unpacked" / name, name)
+    return other
