@@ -138,17 +138,18 @@ def test_the_lock_pins_every_package_with_hashes_and_names_no_host() -> None:
     lock = LOCK.read_text()
     assert not re.search(r"https?:|index-url|file:", lock)
     packages = re.split(r"\n(?=\S)", lock.strip())
-    assert len(packages) == len(pins(lock)) > 80
+    assert len(packages) == len(pins(lock)) > 20
     assert all(re.search(r"--hash=sha256:[0-9a-f]{64}", package) for package in packages)
 
 
-def test_the_lock_holds_what_the_image_and_the_archive_ask_for() -> None:
+def test_the_lock_holds_what_the_image_holds_and_nothing_of_the_model_s() -> None:
     locked = pins(LOCK.read_text())
     image = pins(LOCK.with_name("image-requirements.txt").read_text())
-    archive = pins((REPOSITORY / "model_artifacts" / "code" / "requirements.txt").read_text())
-    assert len(archive) == 4
-    assert archive.items() <= image.items() <= locked.items()
+    assert image.items() <= locked.items()
     assert (int(locked["pip"].split(".")[0]), int(locked["setuptools"].split(".")[0])) == (24, 65)
+    archive = pins((REPOSITORY / "model_artifacts" / "code" / "requirements.txt").read_text())
+    assert archive
+    assert not archive.keys() & locked.keys()
 
 
 def python(program: Path, code: str) -> str:
@@ -160,16 +161,16 @@ def test_an_overlay_sees_the_bases_packages_and_is_made_at_once(serving: Serving
     began = time.monotonic()
     overlay = serving.overlay(tmp_path / "overlay")
     assert time.monotonic() - began < 0.3
-    seen = python(overlay.python, "import sys, zss, google.protobuf; print(sys.prefix, zss.__file__)")
-    assert seen == f"{tmp_path}/overlay {serving.site_packages}/zss/__init__.py"
+    seen = python(overlay.python, "import sys, jmespath, torch; print(sys.prefix, jmespath.__file__)")
+    assert seen == f"{tmp_path}/overlay {serving.site_packages}/jmespath/__init__.py"
 
 
 @pytest.mark.serving
 def test_a_differing_pin_goes_into_its_own_overlay_only(serving: ServingEnvironment, tmp_path: Path) -> None:
     overlays = [serving.overlay(tmp_path / name) for name in ("first", "second", "untouched")]
-    code = "import zss; print(getattr(zss, 'VERSION', 'the base\\'s'))"
+    code = "import jmespath; print(getattr(jmespath, 'VERSION', 'the base\\'s'))"
     for overlay, version in zip(overlays, ("9.0", "9.1"), strict=False):
-        wheel = write_wheel(tmp_path, "zss", version)
+        wheel = write_wheel(tmp_path, "jmespath", version)
         pip = [str(overlay.python), "-m", "pip", "install", "--no-index", "--no-deps", "--no-warn-conflicts"]
         subprocess.run([*pip, str(wheel)], check=True)
     assert [python(overlay.python, code) for overlay in overlays] == ["9.0", "9.1", "the base's"]

@@ -25,7 +25,7 @@ pytestmark = pytest.mark.serving
 
 INFERENCE = """
 import json, os, sys, time
-import zss
+import jmespath
 from sagemaker_inference.errors import BaseInferenceToolkitError
 
 def model_fn(model_dir):
@@ -47,7 +47,7 @@ def predict_fn(data, model):
         raise ValueError("caf\\u00e9")
     return {"model": model, "body": text[:99], "length": len(text),
             "type": type(body).__name__, "content_type": content_type,
-            "zss": getattr(zss, "VERSION", "base"), "python": sys.executable, "environment": dict(os.environ)}
+            "jmespath": getattr(jmespath, "VERSION", "base"), "python": sys.executable, "environment": dict(os.environ)}
 
 def output_fn(prediction, accept):
     return json.dumps(prediction), accept
@@ -86,7 +86,7 @@ def test_it_answers_with_the_archives_model(container: ContainerInstance) -> Non
         "length": 3,
         "type": "str",
         "content_type": "application/json",
-        "zss": "base",
+        "jmespath": "base",
         "environment": None,
         "python": None,
     }
@@ -171,14 +171,14 @@ def test_a_request_longer_than_the_models_limit_is_ended_by_torchserve(container
 
 def test_two_containers_side_by_side_have_their_own_packages_and_end_alone(launch: Launch, tmp_path: Path) -> None:
     def archive(version: str) -> dict[str, str]:
-        write_wheel(tmp_path, "zss", version)
-        return FILES | {"code/requirements.txt": f"--no-index\n--find-links {tmp_path}\nzss=={version}\n"}
+        write_wheel(tmp_path, "jmespath", version)
+        return FILES | {"code/requirements.txt": f"--no-index\n--find-links {tmp_path}\njmespath=={version}\n"}
 
     both = [launch(archive(version)) for version in ("9.0", "9.1")]
     for instance in both:
         instance.wait_ready(READY_SECONDS)
     with ThreadPoolExecutor(2) as threads:
-        versions = list(threads.map(lambda instance: told(invoke(instance, "sleep 0.5"))["zss"], both))
+        versions = list(threads.map(lambda instance: told(invoke(instance, "sleep 0.5"))["jmespath"], both))
     assert versions == ["9.0", "9.1"]
 
     first, second = both
@@ -232,8 +232,8 @@ def test_a_model_that_cannot_be_loaded_is_told_with_its_reason(launch: Launch) -
 
 
 def test_requirements_that_cannot_be_installed_are_told_with_pips_reason(launch: Launch) -> None:
-    instance = launch(FILES | {"code/requirements.txt": "--no-index\nzss==99\n"})
-    with pytest.raises(ContainerFailed, match="exit code 1: No matching distribution found for zss==99"):
+    instance = launch(FILES | {"code/requirements.txt": "--no-index\njmespath==99\n"})
+    with pytest.raises(ContainerFailed, match="exit code 1: No matching distribution found for jmespath==99"):
         instance.wait_ready(READY_SECONDS)
     assert not instance.alive
 
