@@ -81,6 +81,7 @@ destroy: .venv/.done  ## delete the stacks of a stage and all that they hold, af
 
 setup: requirements .venv/.done node_modules/.done  ## install everything; quick when it is there
 	@$(BIN)/async-endpoint local prepare > /dev/null
+	@$(BIN)/python model_artifacts/pack.py --packages > /dev/null
 
 requirements:
 	@$(REQUIRE_PYTHON)

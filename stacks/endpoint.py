@@ -63,6 +63,7 @@ class EndpointStack(Stack):
             outcomes=self._outcomes,
             key=foundation.key,
             settings=settings.endpoint,
+            concurrent_invocations=settings.limits.concurrent_invocations,
             updates=settings.updates,
             rollback_alarms=rollback.alarms,
         )
@@ -72,7 +73,7 @@ class EndpointStack(Stack):
                 "Scaling",
                 endpoint=self.endpoint,
                 settings=settings.scaling,
-                invocation_timeout_seconds=settings.endpoint.invocation_timeout_seconds,
+                invocation_timeout_seconds=settings.limits.invocation_timeout_seconds,
                 on_gpu=settings.endpoint.device == Device.GPU,
             )
         EndpointAlarms(
@@ -111,7 +112,7 @@ class EndpointStack(Stack):
             archive=archive,
             execution_role=role,
             settings=settings.model,
-            serving=settings.serving,
+            limits=settings.limits,
             network=settings.network,
         )
         return role, model
@@ -165,5 +166,5 @@ class EndpointStack(Stack):
             f"--endpoint-name {self.endpoint.endpoint_name} --input-location {document} "
             f"--content-type application/x-image "
             f"--request-ttl-seconds {settings.endpoint.request_ttl_seconds} "
-            f"--invocation-timeout-seconds {settings.endpoint.invocation_timeout_seconds}"
+            f"--invocation-timeout-seconds {settings.limits.invocation_timeout_seconds}"
         )

@@ -32,6 +32,7 @@ from stacks.sections.scaling import ScalingSettings
 from stacks.sections.updates import UpdateSettings
 from stacks.sections.workflow import WorkflowSettings
 from stacks.serving_images import ServingImage, own_image, serving_image
+from stacks.serving_limits import DECIDED_BY, ServingLimits
 
 AWS_MANAGED = "aws-managed"
 CUSTOMER_MANAGED = "customer-managed"
@@ -70,12 +71,14 @@ class StageSettings(Section):
         """Checks the fields, that the region has image and layer, and what must hold between sections."""
         super().__post_init__()
         _ = self.image
+        _ = self.limits
         partition = region_info.RegionInfo.get(self.region).partition
         if partition != "aws":
             raise SettingsError(
                 f'region is "{self.region}", of the partition {partition}; the functions\' layer is known for the '
                 "partition aws alone: choose a region as ap-northeast-1, us-east-1 or eu-west-1."
             )
+        self._check_variables()
         self._check_instances()
         self._check_outcomes()
         if self.network.isolation and self.model.dependencies != INCLUDED:
@@ -84,6 +87,14 @@ class StageSettings(Section):
                 f'reaches no package index when it starts: set dependencies = "{INCLUDED}" with an archive or image '
                 "that has them, or isolation = false."
             )
+
+    def _check_variables(self) -> None:
+        for name in self.model.environment:
+            if name in DECIDED_BY:
+                raise SettingsError(
+                    f"model.environment names {name}, which {DECIDED_BY[name]} decides, together with the limits that "
+                    "must agree with it: take it out and set that."
+                )
 
     def _check_instances(self) -> None:
         initial, scaling = self.endpoint.initial_instance_count, self.scaling
@@ -123,6 +134,11 @@ class StageSettings(Section):
     def kept_warm(self) -> int:
         """The most instances that are ever meant to run without work."""
         return self.scaling.highest_floor if self.scaling.enabled else self.endpoint.initial_instance_count
+
+    @property
+    def limits(self) -> ServingLimits:
+        """How much an instance takes at a time, and for how long."""
+        return ServingLimits(self.serving)
 
     @property
     def image(self) -> ServingImage:

@@ -75,7 +75,7 @@ class WorkflowStack(Stack):
                 "CLAIM_SECONDS": str(settings.workflow.claim_seconds),
                 "ENDPOINT_NAME": settings.endpoint.name,
                 "REQUEST_TTL_SECONDS": str(settings.endpoint.request_ttl_seconds),
-                "INVOCATION_TIMEOUT_SECONDS": str(settings.endpoint.invocation_timeout_seconds),
+                "INVOCATION_TIMEOUT_SECONDS": str(settings.limits.invocation_timeout_seconds),
             },
             permissions=[
                 *jobs.to_record(),

@@ -82,7 +82,7 @@ def _of(path: Path, known: Mapping[str, tuple[Print, str]], seen: dict[str, tupl
 
 def _read(cache: Path) -> dict[str, tuple[Print, str]]:
     """The digests known so far; a cache that cannot be read knows none."""
-    with suppress(OSError, ValueError, TypeError, AttributeError):
+    with suppress(OSError, ValueError, TypeError, AttributeError, LookupError):
         table = json.loads(cache.read_text(encoding="utf-8"))
         return {place: (entry[0], str(entry[1])) for place, entry in table.items()}
     return {}

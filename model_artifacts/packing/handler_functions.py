@@ -8,6 +8,8 @@ position, with the context as one more where the count is one more.
 from __future__ import annotations
 
 import ast
+import io
+import tokenize
 from typing import TYPE_CHECKING
 
 from model_artifacts.packing.errors import ArchiveError
@@ -34,19 +36,22 @@ _Function = ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda
 def check(code: Path) -> None:
     """Sees that every module of a code folder is Python 3.8, and that inference.py has the toolkit's functions.
 
+    Of packages in folders of their own nothing is asked: they may hold modules that are for other versions.
+
     Raises:
         ArchiveError: For a module that does not parse, and for a function that is missing or cannot be called.
     """
-    trees = {path: _parsed(path) for path in sorted(code.rglob("*.py"))}
+    trees = {path: _parsed(path) for path in sorted(code.glob("*.py")) if not path.name.startswith(".")}
     script = code / SCRIPT
     found = {name: _binding(trees, script, name) for name in (*_LOAD, *_SINGLE, *_STEPS)}
-    steps = [name for name in _STEPS if found[name] is not None]
-    if found["transform_fn"] is not None and steps:
+    single = _is_certain(found["transform_fn"])
+    steps = [name for name in _STEPS if _is_certain(found[name])]
+    if single and steps:
         raise ArchiveError(
             f"{script} defines transform_fn and {' and '.join(steps)}, of which the serving toolkit takes one or the "
             "other; remove one."
         )
-    wanted = _LOAD | (_STEPS if found["transform_fn"] is None else _SINGLE)
+    wanted = _LOAD | (_SINGLE if single else _STEPS)
     for name, arguments in wanted.items():
         function = found[name]
         if function is None:
@@ -60,12 +65,14 @@ def check(code: Path) -> None:
 
 def _parsed(path: Path) -> ast.Module:
     try:
-        return ast.parse(path.read_bytes(), filename=str(path), feature_version=_PYTHON)
+        source = path.read_bytes()
+        encoding, _ = tokenize.detect_encoding(io.BytesIO(source).readline)
+        return ast.parse(source.decode(encoding), filename=str(path), feature_version=_PYTHON)
     except SyntaxError as error:
         place = f"{path}, line {error.lineno}" if error.lineno else str(path)
         version = ".".join(map(str, _PYTHON))
         raise ArchiveError(f"{place} is no Python {version}, which the image runs: {error.msg}.") from None
-    except ValueError as error:  # null bytes
+    except ValueError as error:  # null bytes, or not of the encoding that it has or names
         raise ArchiveError(f"{path} is no Python file: {error}.") from None
 
 
@@ -81,13 +88,35 @@ def _binding(trees: dict[Path, ast.Module], module: Path, name: str, ahead: int 
     for node in _global_statements(tree.body):
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef) and node.name == name:
             found = node
-        elif isinstance(node, ast.Assign) and any(isinstance(to, ast.Name) and to.id == name for to in node.targets):
-            found = node.value
-        elif isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name) and node.target.id == name:
-            found = node.value or found
+        elif isinstance(node, ast.Assign | ast.AnnAssign) and node.value is not None and _assigns(node, name):
+            found = _value(trees, module, node, ahead)
         elif isinstance(node, ast.Import | ast.ImportFrom):
-            found = _imported(trees, module, node, name, ahead) or found
+            imported = _imported(trees, module, node, name, ahead)
+            # What a star may bring does not hide what is certainly there.
+            found = imported if _is_certain(imported) else found or imported
     return found
+
+
+def _is_certain(found: ast.AST | None) -> bool:
+    """Whether a name is bound for sure: what `from package import *` brings, only running it tells."""
+    return found is not None and not (isinstance(found, ast.ImportFrom) and found.names[0].name == "*")
+
+
+def _assigns(node: ast.Assign | ast.AnnAssign, name: str) -> bool:
+    targets = node.targets if isinstance(node, ast.Assign) else [node.target]
+    return any(isinstance(part, ast.Name) and part.id == name for target in targets for part in ast.walk(target))
+
+
+def _value(trees: dict[Path, ast.Module], module: Path, node: ast.Assign | ast.AnnAssign, ahead: int) -> ast.AST | None:
+    """What an assignment binds; None for `= None`, which the toolkit takes for a function that is not there."""
+    targets = node.targets if isinstance(node, ast.Assign) else [node.target]
+    if not isinstance(targets[0], ast.Name):
+        return node  # one of several, and which one is not worth the search
+    if isinstance(node.value, ast.Constant) and node.value.value is None:
+        return None
+    if isinstance(node.value, ast.Name) and ahead:
+        return _binding(trees, module, node.value.id, ahead - 1) or node.value
+    return node.value
 
 
 def _imported(

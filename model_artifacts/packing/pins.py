@@ -87,7 +87,7 @@ def check_lock(code: Path) -> None:
         return
     state = "is missing"
     if lock.exists():
-        if lock.read_text(encoding="utf-8").startswith(wanted.first_line):
+        if _text(lock).startswith(wanted.first_line):
             return
         state = "was made of something else"
     beside = f" and {VENDOR_LIST}" if (code / VENDOR_LIST).exists() else ""
@@ -97,9 +97,17 @@ def check_lock(code: Path) -> None:
     )
 
 
+def _text(path: Path) -> str:
+    """A file's text, with a byte order mark or without, as pip takes it."""
+    try:
+        return path.read_text(encoding="utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise ArchiveError(f"{path} is no UTF-8 ({error.reason} at byte {error.start}); save it as UTF-8.") from None
+
+
 def _pins(path: Path) -> list[str]:
     found: dict[str, str] = {}
-    lines = path.read_text(encoding="utf-8").splitlines() if path.is_file() else []
+    lines = _text(path).splitlines() if path.is_file() else []
     for number, line in enumerate(lines, start=1):
         text = re.sub(r"(^|\s)#.*$", "", line).strip()
         if not text:
@@ -121,7 +129,7 @@ def _vendor_list(path: Path) -> tuple[dict[str, str], frozenset[str]]:
     if not path.is_file():
         return {}, frozenset()
     try:
-        table = tomllib.loads(path.read_text(encoding="utf-8"))
+        table = tomllib.loads(_text(path))
     except ValueError as error:
         raise ArchiveError(f"{path} is no TOML: {error}.") from None
     image, reasons = table.pop("image", {}), table.pop("left-out", {})

@@ -85,8 +85,10 @@ def _entry(name: str, size: int) -> tarfile.TarInfo:
 def _reason(error: OSError, archive: Path) -> str:
     if error.errno in {errno.ENOSPC, errno.EDQUOT}:
         return f"{archive.parent} has no room left for {archive.name}; free some of its disk."
+    if error.errno is None:  # tarfile found less than the size that the header has
+        return f"A file of {archive.name} became shorter while it was packed; run it again when that is over."
     if error.filename is None:
-        return f"{archive} cannot be written: {error.strerror or error}."
+        return f"{archive} cannot be written: {error.strerror}."
     return f"{error.filename} cannot be read or written: {error.strerror}."
 
 

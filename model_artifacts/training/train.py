@@ -174,7 +174,8 @@ def parse_arguments() -> argparse.Namespace:
     """Read the command line; the defaults are the committed model's."""
     parser = argparse.ArgumentParser(description="Train the small receipts Donut.")
     parser.add_argument("--folder", type=Path, default=MODEL_FOLDER, help="model folder to write")
-    parser.add_argument("--steps", type=int, default=6000)
+    parser.add_argument("--steps", type=int, default=6000, help="length of the schedule")
+    parser.add_argument("--stop-after", type=int, help="end after this step of the schedule, once it reads well enough")
     parser.add_argument("--batch-size", type=int, default=32)
     parser.add_argument("--processes", type=int, default=2, help="share every step among so many")
     parser.add_argument("--seed", type=int, default=0)
@@ -203,7 +204,7 @@ def train(rank: int, options: argparse.Namespace, meeting_point: str) -> None:
         trainer.restore(torch.load(str(options.checkpoint), map_location="cpu"))
     is_first = rank == 0
     began, began_at_step, sums = time.monotonic(), trainer.step, {"loss": 0.0, "cell_loss": 0.0}
-    while trainer.step < options.steps:
+    while trainer.step < min(options.steps, options.stop_after or options.steps):
         losses = trainer.train_step()
         sums = {name: sums[name] + loss for name, loss in losses.items()}
         if is_first and trainer.step % options.report_every == 0:

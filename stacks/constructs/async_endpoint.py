@@ -88,6 +88,7 @@ class AsyncEndpoint(Construct):
         outcomes: Outcomes,
         key: kms.IKey | None,
         settings: EndpointSettings,
+        concurrent_invocations: int,
         updates: UpdateSettings,
         rollback_alarms: Sequence[cloudwatch.IAlarm],
     ) -> None:
@@ -96,7 +97,7 @@ class AsyncEndpoint(Construct):
         self._outcomes = outcomes
         self._key = key
         self.log_group = self._log_group(settings)
-        self.config = self._config(model, settings)
+        self.config = self._config(model, settings, concurrent_invocations)
         self.resource = sagemaker.CfnEndpoint(
             self,
             "Resource",
@@ -174,7 +175,9 @@ class AsyncEndpoint(Construct):
             )
         return group
 
-    def _config(self, model: ServingModel, settings: EndpointSettings) -> sagemaker.CfnEndpointConfig:
+    def _config(
+        self, model: ServingModel, settings: EndpointSettings, concurrent_invocations: int
+    ) -> sagemaker.CfnEndpointConfig:
         """An unnamed EndpointConfig: every change replaces it, and a fixed name would stand in its own way."""
         config = sagemaker.CfnEndpointConfig
         resource = config(
@@ -184,7 +187,7 @@ class AsyncEndpoint(Construct):
             async_inference_config=config.AsyncInferenceConfigProperty(
                 client_config=config.AsyncInferenceClientConfigProperty(
                     # Unset, SageMaker chooses a figure that it does not publish.
-                    max_concurrent_invocations_per_instance=settings.max_concurrent_invocations
+                    max_concurrent_invocations_per_instance=concurrent_invocations
                 ),
                 output_config=self._output_config(),
             ),

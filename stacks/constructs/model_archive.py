@@ -63,8 +63,14 @@ class ModelArchive(Construct):
             # Without a file the object's key is the hash alone: the ending makes it one of an archive.
             source_hash=f"{digest}.tar.gz",
             executable=[
-                sys.executable, str(Path(pack.__file__)), "--folder", str(folder), "--expect", digest,
-                "--dependencies", dependencies,
+                sys.executable,
+                str(Path(pack.__file__)),
+                "--folder",
+                str(folder),
+                "--expect",
+                digest,
+                "--dependencies",
+                dependencies,
             ],
             display_name="model.tar.gz",
         )

@@ -7,8 +7,9 @@ from stacks.constructs.execution_role import ExecutionRole
 from stacks.constructs.model_archive import ModelArchive
 from stacks.rules import accept
 from stacks.sections.endpoint import NetworkSettings
-from stacks.sections.model import INCLUDED, ModelSettings, ServingSettings
+from stacks.sections.model import INCLUDED, ModelSettings
 from stacks.serving_images import ServingImage
+from stacks.serving_limits import ServingLimits
 
 
 class ServingModel(Construct):
@@ -23,7 +24,7 @@ class ServingModel(Construct):
         archive: ModelArchive,
         execution_role: ExecutionRole,
         settings: ModelSettings,
-        serving: ServingSettings,
+        limits: ServingLimits,
         network: NetworkSettings,
     ) -> None:
         super().__init__(scope, construct_id)
@@ -35,7 +36,7 @@ class ServingModel(Construct):
                 image=image.uri,
                 model_data_url=archive.url,
                 model_data_source=archive.data_source,
-                environment={**_environment(serving), **settings.environment},
+                environment={**_environment(archive, limits), **settings.environment},
             ),
             enable_network_isolation=network.isolation or None,
             vpc_config=sagemaker.CfnModel.VpcConfigProperty(
@@ -60,14 +61,7 @@ def _why_not_isolated(settings: ModelSettings) -> str:
     return 'model.dependencies is "install" for this stage: the container gets its packages when it starts.'
 
 
-def _environment(settings: ServingSettings) -> dict[str, str]:
-    return {
-        "SAGEMAKER_PROGRAM": "inference.py",
-        # Unset, there would be a worker for each core or GPU, each with a copy of the model.
-        "SAGEMAKER_MODEL_SERVER_WORKERS": str(settings.workers),
-        # Covers the loading of the model too: too short, and the worker restarts for ever.
-        "SAGEMAKER_MODEL_SERVER_TIMEOUT": str(settings.timeout_seconds),
-        # TorchServe's own names: the SAGEMAKER_TS_ ones are not read for these. Unset, 6.5 MB is the limit.
-        "TS_MAX_REQUEST_SIZE": str(settings.max_request_bytes),
-        "TS_MAX_RESPONSE_SIZE": str(settings.max_response_bytes),
-    }
+def _environment(archive: ModelArchive, limits: ServingLimits) -> dict[str, str]:
+    named = {"SAGEMAKER_PROGRAM": "inference.py"} | limits.environment
+    # So that an answer tells which model gave it. Of a model that is not built here nothing is known.
+    return named | {"MODEL_VERSION": archive.version} if archive.version else named

@@ -50,13 +50,9 @@ class EndpointSettings(Section):
     initial_instance_count: Annotated[
         int, WholeNumber(1, 1000, "an endpoint starts with an instance; scaling takes it to 0")
     ] = 1
-    max_concurrent_invocations: Annotated[
-        int, WholeNumber(1, 1000, "requests that SageMaker sends to one instance at a time")
-    ] = 4
     model_download_timeout_seconds: Annotated[int, WholeNumber(60, 3600)] = 600
     startup_health_check_timeout_seconds: Annotated[int, WholeNumber(60, 3600)] = 600
     request_ttl_seconds: Annotated[int, WholeNumber(60, 21_600, "how long a request may wait in the queue")] = 21_600
-    invocation_timeout_seconds: Annotated[int, WholeNumber(1, 3600, "how long one request may be worked on")] = 900
     log_retention_days: Annotated[int, LOG_RETENTION] = 30
 
     @property

@@ -81,7 +81,7 @@ def account() -> Iterator[Account]:
 
 
 def _price(settings: StageSettings) -> str:
-    minutes = settings.endpoint.invocation_timeout_seconds // 60
+    minutes = settings.limits.invocation_timeout_seconds // 60
     return (
         f"This deploys stage {settings.stage} to {settings.region} and destroys it again. It runs up to "
         f"{settings.scaling.max_instances} {settings.endpoint.instance_type} for about {45 + 2 * minutes} minutes, "

@@ -155,7 +155,7 @@ def test_another_concurrency_is_another_config_under_the_same_endpoint(
     app = _copy_of_the_app(tmp_path / "app")
     config = app.parent / "config" / "dev.toml"
     settings = config.read_text(encoding="utf-8")
-    changed = re.sub(r"(?m)^max_concurrent_invocations = \d+$", "max_concurrent_invocations = 7", settings)
+    changed = re.sub(r"(?m)^batch_size = \d+$", "batch_size = 3", settings)
     assert changed != settings
     config.write_text(changed, encoding="utf-8")
     stage.deployment.sleep_at_zero(stage.local)  # where no scaling action takes the endpoint just as the deploy does
@@ -165,7 +165,7 @@ def test_another_concurrency_is_another_config_under_the_same_endpoint(
     described = stage.deployment.describe()
     client = described["AsyncInferenceConfig"]["ClientConfig"]
     configs = boto3.client("sagemaker").list_endpoint_configs()["EndpointConfigs"]
-    assert client["MaxConcurrentInvocationsPerInstance"] == 7
+    assert client["MaxConcurrentInvocationsPerInstance"] == 6
     assert described["EndpointConfigName"] != before
     assert [item["EndpointConfigName"] for item in configs] == [described["EndpointConfigName"]]
     invoked = stage.invoke(stage.put(receipts[5][0], "updated.png"), ContentType="image/png")

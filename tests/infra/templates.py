@@ -14,6 +14,14 @@ JsonObject = dict[str, Any]
 
 ROOT = Path(__file__).resolve().parents[2]
 
+# What the serving toolkit calls, as it calls them.
+FUNCTIONS = """\
+def model_fn(model_dir): ...
+def input_fn(body, content_type): ...
+def predict_fn(data, model): ...
+def output_fn(prediction, accept): ...
+"""
+
 
 def of_foundation(output: str) -> JsonObject:
     """A value of the dev foundation as another stack reads it."""
@@ -48,7 +56,7 @@ def dev(**changed: object) -> StageSettings:
 
 def write_artifacts(folder: Path) -> Path:
     """Writes the least that can be packed."""
-    for name, text in (("my_model/model.pth", "weights"), ("code/inference.py", "def model_fn(): ...")):
+    for name, text in (("my_model/model.pth", "weights"), ("code/inference.py", FUNCTIONS)):
         path = folder / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text, encoding="utf-8")
@@ -107,4 +115,5 @@ def _named_in(value: Any) -> set[str]:  # noqa: ANN401 - any part of a template
 def without_hashes(template: Template) -> str:
     """A template's text with the digests of assets replaced, so that a new model is no change of the stack."""
     text = json.dumps(template.to_json(), indent=2, sort_keys=True)
+    text = re.sub(r'("MODEL_VERSION": )"[0-9a-f]{12}"', r'\1"DIGEST"', text)
     return re.sub(r"\b[0-9a-f]{64}\b", "DIGEST", text)

@@ -29,7 +29,7 @@ def test_one_variant_starts_with_one_instance(endpoint: Template) -> None:
 
 def test_answers_and_failures_go_to_the_output_bucket_and_the_topics(endpoint: Template) -> None:
     assert properties(endpoint, "AWS::SageMaker::EndpointConfig")["AsyncInferenceConfig"] == {
-        "ClientConfig": {"MaxConcurrentInvocationsPerInstance": 4},
+        "ClientConfig": {"MaxConcurrentInvocationsPerInstance": 16},
         "OutputConfig": {
             "S3OutputPath": {"Fn::Join": ["", ["s3://", OUTPUT_NAME, "/results"]]},
             "S3FailurePath": {"Fn::Join": ["", ["s3://", OUTPUT_NAME, "/failures"]]},

@@ -181,12 +181,12 @@ def _holds(step: JsonObject, above: int) -> bool:
 
 
 @pytest.mark.parametrize(
-    ("timeout", "minutes"), [(900, 16), (3600, 61), (1, 2), (61, 3)]
-)  # the time for one request, and the minute before
+    ("batch", "load", "minutes"), [(300, 240, 16), (1679, 241, 61), (1, 1, 2), (20, 20, 3)]
+)  # the time for one request (a batch ahead, a load, its own batch, the delay), and the minute before
 def test_sleeping_needs_idle_minutes_longer_than_a_request_may_take(
-    artifacts: Path, timeout: int, minutes: int
+    artifacts: Path, batch: int, load: int, minutes: int
 ) -> None:
-    template = with_scaling(artifacts, endpoint__invocation_timeout_seconds=timeout)
+    template = with_scaling(artifacts, serving__timeout_seconds=batch, serving__load_timeout_seconds=load)
     alarm = by_id_prefix(template, ALARM, "ScalingSleepAlarm")["Properties"]
     assert (alarm["EvaluationPeriods"], alarm["DatapointsToAlarm"]) == (minutes, minutes)
 

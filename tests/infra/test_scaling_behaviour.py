@@ -18,7 +18,7 @@ OF_QUEUE = {"EndpointName": ENDPOINT}
 OF_VARIANT = {"EndpointName": ENDPOINT, "VariantName": "AllTraffic"}
 INSTANCES = "/aws/sagemaker/Endpoints"
 TICK = 10  # seconds
-TIMEOUT = 900  # that dev allows one request
+TIMEOUT = dev().limits.invocation_timeout_seconds  # that dev allows one request
 HOUR = 3600
 
 

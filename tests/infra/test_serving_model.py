@@ -1,13 +1,16 @@
 from collections.abc import Callable
 from pathlib import Path
+from typing import cast
 
 import pytest
+from aws_cdk import Stack
 from aws_cdk.assertions import Template
 
+from app import build_app
 from model_artifacts import pack
 from stacks.instance_types import Device
 from stacks.serving_images import serving_image
-from tests.infra.templates import properties
+from tests.infra.templates import dev, properties
 
 
 def test_the_model_is_the_image_and_the_archive(endpoint: Template, artifacts: Path) -> None:
@@ -20,11 +23,26 @@ def test_the_model_is_the_image_and_the_archive(endpoint: Template, artifacts: P
         "Environment": {
             "SAGEMAKER_PROGRAM": "inference.py",
             "SAGEMAKER_MODEL_SERVER_WORKERS": "1",
-            "SAGEMAKER_MODEL_SERVER_TIMEOUT": "900",
+            "SAGEMAKER_MODEL_SERVER_TIMEOUT": "300",
+            "SAGEMAKER_TS_MIN_WORKERS": "1",
+            "SAGEMAKER_TS_MAX_WORKERS": "1",
+            "SAGEMAKER_TS_BATCH_SIZE": "8",
+            "SAGEMAKER_TS_MAX_BATCH_DELAY": "50",
+            "SAGEMAKER_TS_RESPONSE_TIMEOUT": "300",
+            "TS_DEFAULT_STARTUP_TIMEOUT": "240",
+            "TS_JOB_QUEUE_SIZE": "100",
             "TS_MAX_REQUEST_SIZE": "104857600",
             "TS_MAX_RESPONSE_SIZE": "104857600",
+            "MODEL_VERSION": pack.digest(artifacts)[:12],
         },
     }
+
+
+def test_an_archive_that_is_not_built_here_has_no_version_of_its_own(artifacts: Path) -> None:
+    app = build_app(dev(model__source="archive", model__location="s3://models/donut.tar.gz"), artifacts=artifacts)
+    template = Template.from_stack(cast("Stack", app.node.find_child("Endpoint")))
+    environment = properties(template, "AWS::SageMaker::Model")["PrimaryContainer"]["Environment"]
+    assert "MODEL_VERSION" not in environment
 
 
 @pytest.mark.parametrize("stage", ["dev", "prod"])

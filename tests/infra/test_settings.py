@@ -6,7 +6,7 @@ import pytest
 from stacks.fields import SettingsError, as_written
 from stacks.sections.base import Section
 from stacks.settings import SECTIONS, StageSettings, load_settings
-from tests.infra.templates import ROOT, dev
+from tests.infra.templates import ROOT, dev, write_artifacts
 
 CONFIG = ROOT / "config"
 WINDOW = {"name": "office-hours", "start": "08:00", "end": "19:00", "time_zone": "Asia/Tokyo"}
@@ -58,17 +58,18 @@ def test_only_the_endpoint_and_the_stage_need_to_be_named() -> None:
         ("endpoint__framework_version", "2.6.0", 'one of "1.11.0"'),
         ("endpoint__device", "tpu", 'one of "gpu", "cpu"'),
         ("endpoint__initial_instance_count", 0, "a whole number from 1 to 1000"),
-        ("endpoint__max_concurrent_invocations", 0, "a whole number from 1 to 1000"),
-        ("endpoint__max_concurrent_invocations", 1001, "a whole number from 1 to 1000"),
-        ("endpoint__max_concurrent_invocations", 4.0, "a whole number from 1 to 1000"),
-        ("endpoint__max_concurrent_invocations", True, "a whole number from 1 to 1000"),
+        ("endpoint__initial_instance_count", 1001, "a whole number from 1 to 1000"),
+        ("endpoint__initial_instance_count", 4.0, "a whole number from 1 to 1000"),
+        ("endpoint__initial_instance_count", True, "a whole number from 1 to 1000"),
         ("endpoint__model_download_timeout_seconds", 59, "a whole number from 60 to 3600"),
         ("endpoint__startup_health_check_timeout_seconds", 3601, "a whole number from 60 to 3600"),
         ("endpoint__request_ttl_seconds", 21_601, "a whole number from 60 to 21600"),
-        ("endpoint__invocation_timeout_seconds", 3601, "a whole number from 1 to 3600"),
         ("endpoint__log_retention_days", 31, "one of 1, 3, 5, 7, 14, 30"),
         ("serving__workers", 0, "a whole number from 1 to 64"),
-        ("serving__timeout_seconds", 3601, "a whole number from 1 to 3600"),
+        ("serving__batch_size", 257, "a whole number from 1 to 256"),
+        ("serving__batch_delay_milliseconds", -1, "a whole number from 0 to 60000"),
+        ("serving__timeout_seconds", 1801, "a whole number from 1 to 1800"),
+        ("serving__load_timeout_seconds", 0, "a whole number from 1 to 3600"),
         ("serving__max_request_bytes", 1_073_741_825, "a whole number from 1 to 1073741824"),
         ("serving__max_response_bytes", 0, "a whole number from 1 to 1073741824"),
         ("scaling__min_instances", -1, "a whole number from 0 to 1000"),
@@ -87,8 +88,10 @@ def test_only_the_endpoint_and_the_stage_need_to_be_named() -> None:
         ("workflow__enabled", "no", "one of true, false"),
         ("nist_800_53", "yes", "one of true, false"),
         ("encryption", "none", 'one of "aws-managed", "customer-managed"'),
+        ("model__folder", "../elsewhere", "a folder below the repository's"),
+        ("model__folder", "/srv/model", "a folder below the repository's"),
         ("model__source", "hub", 'one of "built", "archive", "prefix"'),
-        ("model__dependencies", "vendored", 'one of "install", "included"'),
+        ("model__dependencies", "vendored", 'one of "included", "install"'),
         ("model__environment", {"a-b": "1"}, "of letters, digits and underscores"),
         ("model__environment", {"OMP_NUM_THREADS": 1}, "a table of texts in quotes"),
         ("endpoint__provision_timeout_seconds", 299, "a whole number from 300 to 3600"),
@@ -160,9 +163,10 @@ def test_a_value_out_of_range_is_named_with_its_field_and_what_is_allowed(
             {"region": "cn-north-1"},
             'region is "cn-north-1", of the partition aws-cn; .* for the partition aws alone: choose',
         ),
-        ({"endpoint__max_concurent_invocations": 4}, "no setting; .* endpoint.max_concurrent_invocations"),
+        ({"endpoint__initial_instance_cont": 4}, "no setting; .* endpoint.initial_instance_count"),
         ({"acount": "123456789012"}, "acount is no setting; the nearest name is account"),
         ({"scaling__zzz": 1}, "scaling.zzz is no setting; the settings here are enabled, preset, min_instances, "),
+        ({"serving__timeout_seconds": 1700}, "timeout_seconds is 1700 .* SageMaker waits for at most 3600: lower"),
         ({"serving": 3}, r"serving is 3; it must be a table: \[serving\]"),
         ({"endpoint__fallback_instance_types": ["ml.g4dn.xlarge"]}, "which is endpoint.instance_type: take it out"),
         (
@@ -175,7 +179,7 @@ def test_a_value_out_of_range_is_named_with_its_field_and_what_is_allowed(
         ({"model__source": "archive", "model__location": "s3://b-1/model/"}, "give an archive in S3 that ends in"),
         ({"model__source": "prefix", "model__location": "s3://b-1/model"}, "give a prefix in S3 that ends in /"),
         (
-            {"network__isolation": True},
+            {"network__isolation": True, "model__dependencies": "install"},
             'isolation is true and model.dependencies "install"; an isolated container reaches no package index',
         ),
         ({"network__subnet_ids": ["subnet-0123456789abcdef0"]}, "security_group_ids is empty; .* need both: add"),
@@ -247,8 +251,8 @@ def test_an_unknown_stage_is_answered_with_those_that_exist() -> None:
         ("", "config/dev.toml: endpoint.name is missing; add it"),
         ('stage = "prod"\n', "config/dev.toml: stage is no setting of the file"),
         (
-            '[endpoint]\nname = "a"\nmax_concurrent_invocations = 0\n',
-            "config/dev.toml: endpoint.max_concurrent_invocat",
+            '[endpoint]\nname = "a"\ninitial_instance_count = 0\n',
+            "config/dev.toml: endpoint.initial_instance_count is 0",
         ),
     ],
 )
@@ -265,3 +269,24 @@ def test_a_stage_name_must_fit_into_stack_names(tmp_path: Path) -> None:
     (tmp_path / "Dev_1.toml").write_text('[endpoint]\nname = "a"\n', encoding="utf-8")
     with pytest.raises(SettingsError, match='stage is "Dev_1"; it must be a short lower-case name'):
         load_settings(tmp_path, "Dev_1")
+
+
+@pytest.mark.parametrize(
+    ("made", "message"),
+    [((), "which is not there; give the folder"), (("code",), "which has no code/inference.py; give")],
+)
+def test_a_folder_without_a_model_in_it_is_refused(tmp_path: Path, made: tuple[str, ...], message: str) -> None:
+    for name in made:
+        (tmp_path / "mine" / name).mkdir(parents=True)
+    with pytest.raises(SettingsError, match=f'model.folder is "mine", {message}'):
+        dev(model__folder="mine").model.artifacts_in(tmp_path)
+
+
+def test_a_folder_of_ones_own_is_found_from_the_repositorys(tmp_path: Path) -> None:
+    write_artifacts(tmp_path / "models" / "mine")
+    assert dev(model__folder="models/mine").model.artifacts_in(tmp_path) == tmp_path / "models" / "mine"
+
+
+def test_a_model_that_is_not_built_here_needs_no_folder(tmp_path: Path) -> None:
+    changed: dict[str, object] = {"model__source": "archive", "model__location": "s3://models/donut.tar.gz"}
+    dev(**changed).model.artifacts_in(tmp_path)

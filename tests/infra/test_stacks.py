@@ -79,7 +79,7 @@ def test_the_invoke_command_can_be_pasted(endpoint: Template) -> None:
         "aws s3 cp document.png s3://INPUT/document.png --region ap-northeast-1 && "
         "aws sagemaker-runtime invoke-endpoint-async --region ap-northeast-1 --endpoint-name ENDPOINT "
         "--input-location s3://INPUT/document.png --content-type application/x-image "
-        "--request-ttl-seconds 21600 --invocation-timeout-seconds 900"
+        "--request-ttl-seconds 21600 --invocation-timeout-seconds 841"
     )
 
 
@@ -112,7 +112,7 @@ def test_the_archive_is_packed_when_it_is_published(artifacts: Path, tmp_path: P
     interpreter, script, *options = manifest["files"][key]["source"]["executable"]
     assert Path(interpreter).is_file()
     assert Path(script) == ROOT / "model_artifacts" / "pack.py"
-    assert options == ["--folder", str(artifacts), "--expect", digest]
+    assert options == ["--folder", str(artifacts), "--expect", digest, "--dependencies", "included"]
     (place,) = manifest["files"][key]["destinations"].values()
     assert place["objectKey"] == key
     assert not list(tmp_path.rglob("model.pth")), "nothing of it is copied into cdk.out"

@@ -130,16 +130,27 @@ def alone(tmp_path: Path) -> Path:
     for name in ("app.py", "cdk.json", "model_artifacts/__init__.py", "model_artifacts/pack.py"):
         (tmp_path / name).parent.mkdir(exist_ok=True)
         shutil.copy(ROOT / name, tmp_path / name)
-    for name in ("config", "stacks"):
+    for name in ("config", "stacks", "model_artifacts/packing"):
         shutil.copytree(ROOT / name, tmp_path / name)
     return tmp_path
 
 
 def test_a_missing_model_ends_the_app_with_one_sentence(alone: Path) -> None:
+    artifacts = write_artifacts(alone / "model_artifacts")
+    for path in (artifacts / "my_model").iterdir():
+        path.unlink()
     done = start([str(alone / "app.py")], alone)
     assert done.returncode == 1
     assert "Traceback" not in done.stderr
-    assert "my_model/model.pth is missing; put the trained model there" in done.stderr.splitlines()[-1]
+    assert str(artifacts / "my_model") in done.stderr.splitlines()[-1]
+    assert "put the trained model" in done.stderr.splitlines()[-1]
+
+
+def test_a_missing_script_ends_the_app_with_one_sentence(alone: Path) -> None:
+    done = start([str(alone / "app.py")], alone)
+    assert done.returncode == 1
+    assert "Traceback" not in done.stderr
+    assert 'model.folder is "model_artifacts", which has no code/inference.py' in done.stderr.splitlines()[-1]
 
 
 def test_a_missing_function_ends_the_app_with_one_sentence(alone: Path) -> None:

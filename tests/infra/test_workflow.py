@@ -131,7 +131,7 @@ def test_submit_is_told_all_it_has_to_know(workflow: Template) -> None:
         "CLAIM_SECONDS": "60",
         "ENDPOINT_NAME": "donut-async-dev",
         "REQUEST_TTL_SECONDS": "21600",
-        "INVOCATION_TIMEOUT_SECONDS": "900",
+        "INVOCATION_TIMEOUT_SECONDS": "841",
     }
 
 
