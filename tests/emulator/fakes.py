@@ -59,6 +59,7 @@ class FakeInstance:
         self.stopped = threading.Event()
         self.died = threading.Event()
         self.requests: list[dict[str, Any]] = []
+        self.drained: list[float] = []
         if ready:
             self.ready.set()
 
@@ -97,6 +98,9 @@ class FakeInstance:
         while self.alive:
             time.sleep(0.005)
         raise ContainerDied("The container broke the connection off before it answered.")
+
+    def drain(self, seconds: float) -> None:
+        self.drained.append(seconds)
 
     def stop(self) -> None:
         self.stopped.set()

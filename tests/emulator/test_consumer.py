@@ -351,6 +351,26 @@ def test_a_consumer_gives_up_an_instance_that_answers_no_more(desk: Desk) -> Non
     assert told == {item.request.inference_id for item in items}
 
 
+@pytest.mark.parametrize(
+    ("handler", "end"),
+    [
+        (lambda _: Answer(500, "text/plain", b"Worker died."), "Failed"),
+        (raising(ContainerTimeout("no answer")), "Expired"),
+    ],
+)
+@pytest.mark.parametrize("healthy", [True, False])
+def test_an_instance_that_fails_a_request_is_given_up_only_when_its_workers_are_dead(
+    desk: Desk, handler: Callable[[bytes], Answer], end: str, *, healthy: bool
+) -> None:
+    instance = FakeInstance(handler)
+    instance.healthy = healthy
+    desk.put()
+    consumer = desk.man(instance)
+    (message,) = desk.around.error.take(1)
+    assert message["invocationStatus"] == end
+    assert consumer.lost is not healthy
+
+
 def test_a_connection_that_broke_once_is_tried_again_on_the_same_instance(desk: Desk) -> None:
     answers = iter([ContainerDied("connection reset")])
 

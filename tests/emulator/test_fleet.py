@@ -70,6 +70,26 @@ def test_scaling_in_dismisses_the_newest_and_settles_when_they_are_gone() -> Non
     within_limit(manned.fleet.stop, "the end of the fleet")
 
 
+def test_scaling_in_lets_running_requests_end_and_stopping_does_not() -> None:
+    manned = Manned()
+    manned.fleet.resize(2)
+    manned.fleet.wait_until_settled(LIMIT)
+    manned.fleet.resize(1)
+    manned.fleet.wait_until_settled(LIMIT)
+    oldest, newest = manned.launches.made
+    assert (newest.drained, oldest.drained) == ([30.0], [])
+    within_limit(manned.fleet.stop, "the end of the fleet")
+    assert oldest.drained == []
+
+
+def test_a_fleet_that_is_replaced_lets_running_requests_end() -> None:
+    manned = Manned()
+    manned.fleet.resize(1)
+    manned.fleet.wait_until_settled(LIMIT)
+    within_limit(lambda: manned.fleet.stop(drain=True), "the end of the fleet")
+    assert manned.launches.made[0].drained == [30.0]
+
+
 def test_scaling_in_ends_instances_that_are_still_starting() -> None:
     manned = Manned(default=unready)
     manned.fleet.resize(2)

@@ -1,13 +1,12 @@
 from collections.abc import Callable
 from pathlib import Path
-from typing import cast
 
 import pytest
-from aws_cdk import Stack
 from aws_cdk.assertions import Template
 
 from app import build_app
 from model_artifacts import pack
+from stacks.endpoint import EndpointStack
 from stacks.instance_types import Device
 from stacks.serving_images import serving_image
 from tests.infra.templates import dev, properties
@@ -40,7 +39,9 @@ def test_the_model_is_the_image_and_the_archive(endpoint: Template, artifacts: P
 
 def test_an_archive_that_is_not_built_here_has_no_version_of_its_own(artifacts: Path) -> None:
     app = build_app(dev(model__source="archive", model__location="s3://models/donut.tar.gz"), artifacts=artifacts)
-    template = Template.from_stack(cast("Stack", app.node.find_child("Endpoint")))
+    stack = app.node.find_child("Endpoint")
+    assert isinstance(stack, EndpointStack)
+    template = Template.from_stack(stack)
     environment = properties(template, "AWS::SageMaker::Model")["PrimaryContainer"]["Environment"]
     assert "MODEL_VERSION" not in environment
 

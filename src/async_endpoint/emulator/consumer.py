@@ -113,7 +113,7 @@ class InstanceConsumer:
 
     @property
     def lost(self) -> bool:
-        """Whether its container broke a request off and passes no health check since."""
+        """Whether its container broke a request off or failed one, and passes no health check since."""
         return self._lost.is_set()
 
     def stop(self) -> None:
@@ -177,9 +177,13 @@ class InstanceConsumer:
                 timeout=request.invocation_timeout_seconds,
             )
         except ContainerTimeout:
+            if not self._container.ping():
+                self._lost.set()
             seconds = request.invocation_timeout_seconds
             return _Failure.told(f"ClientError: The model did not answer within {seconds} seconds.", "Expired")
         self._metrics.count("ModelLatency", (time.monotonic() - began) * 1e6)
+        if answer.status >= _HTTP_SERVER_ERRORS and not self._container.ping():
+            self._lost.set()  # its workers ended and cannot load the model again: the next requests are another's
         return answer
 
     def _after_loss(self, item: QueuedRequest, error: ContainerDied) -> _Failure | None:

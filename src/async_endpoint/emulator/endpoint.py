@@ -188,7 +188,7 @@ class HostedEndpoint:
             )
         replaced, self.deployment = self.deployment, deployment
         if replaced is not None:
-            replaced.fleet.stop()
+            replaced.fleet.stop(drain=True)
         deployment.announce()
         return None
 

@@ -6,6 +6,10 @@ import time
 from collections.abc import Callable, Iterable
 from typing import Generic, Protocol, TypeVar
 
+# SageMaker's own: it kills a container this long after it asked it to end.
+# https://docs.aws.amazon.com/sagemaker/latest/dg/your-algorithms-inference-code.html
+_DRAIN_SECONDS = 30.0
+
 logger = logging.getLogger(__name__)
 
 
@@ -21,6 +25,9 @@ class Container(Protocol):
 
     def wait_ready(self, timeout: float) -> None:
         """Return when the model answers; raise with the reason when it never will."""
+
+    def drain(self, seconds: float) -> None:
+        """Take no further request; return when those that it has have ended, or after so many seconds."""
 
     def stop(self) -> None:
         """End every process of it, also while it starts; a second call does nothing."""
@@ -105,7 +112,10 @@ class Fleet(Generic[C]):
             return tuple(member.container for member in self._members if member.consumer is not None)
 
     def resize(self, count: int) -> None:
-        """Ask for `count` instances; returns at once, and does nothing after `stop`."""
+        """Ask for `count` instances; returns at once, and does nothing after `stop`.
+
+        Of those that go, running requests may end first; what does not end in time goes back to the queue.
+        """
         with self._changed:
             if self._closed:
                 return
@@ -113,7 +123,7 @@ class Fleet(Generic[C]):
             self._failure = None
             surplus = self._remove(self._members[count:])  # the newest go first: the oldest have warm caches
             self._fill()
-        self._dismiss_in_background(surplus)
+        self._dismiss_in_background(surplus, drain=True)
 
     def wait_until_settled(self, timeout: float) -> None:
         """Wait until as many instances run as are desired and those dismissed are gone.
@@ -141,16 +151,20 @@ class Fleet(Generic[C]):
                 self._fill()
         for _ in dead:
             logger.warning("an instance died and is replaced")
-        self._dismiss_in_background(dead)
+        self._dismiss_in_background(dead, drain=False)
         return len(dead)
 
-    def stop(self) -> None:
-        """End every instance for good; returns when all are gone and their requests are back in the queue."""
+    def stop(self, *, drain: bool = False) -> None:
+        """End every instance for good; returns when all are gone and their requests are back in the queue.
+
+        Args:
+            drain: Let running requests end first.
+        """
         with self._changed:
             self._closed = True
             self._desired = 0
             members = self._remove(self._members)
-        self._dismiss_in_background(members)
+        self._dismiss_in_background(members, drain=drain)
         with self._changed:
             self._changed.wait_for(lambda: not self._leaving)
 
@@ -205,14 +219,16 @@ class Fleet(Generic[C]):
         with self._changed:
             self._fill()
 
-    def _dismiss_in_background(self, members: Iterable[_Member[C]]) -> None:
+    def _dismiss_in_background(self, members: Iterable[_Member[C]], *, drain: bool) -> None:
         for member in members:
-            threading.Thread(target=self._dismiss, args=(member,), name="instance-stop", daemon=True).start()
+            threading.Thread(target=self._dismiss, args=(member, drain), name="instance-stop", daemon=True).start()
 
-    def _dismiss(self, member: _Member[C]) -> None:
+    def _dismiss(self, member: _Member[C], drain: bool) -> None:  # noqa: FBT001 - a thread's arguments have no names
         try:
             if member.consumer is not None:
                 member.consumer.stop()
+                if drain:
+                    member.container.drain(_DRAIN_SECONDS)
             _end(member.container)
             if member.consumer is not None:
                 member.consumer.join()

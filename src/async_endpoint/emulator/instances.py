@@ -16,6 +16,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from async_endpoint.emulator.backends import Backends
 from async_endpoint.emulator.containers.environment import ServingEnvironment
 from async_endpoint.emulator.containers.errors import ContainerDied
+from async_endpoint.emulator.containers.health import Health
 from async_endpoint.emulator.containers.instance import Answer, ContainerInstance
 from async_endpoint.protocol.locations import S3Location
 
@@ -151,9 +152,9 @@ class ModelInstance:
         logger.info("instance %s answers after %.1f s", self.instance_id, container.startup_seconds or 0.0)
 
     def ping(self) -> bool:
-        """Whether the container's health check passes."""
+        """Whether the container's health check passes, and some worker has, or may yet load, the model."""
         container = self._container
-        return container is not None and container.ping()
+        return container is not None and container.ping() and container.health() is not Health.DEAD
 
     def invoke(  # noqa: PLR0913 - the parts of one HTTP request
         self,
@@ -174,6 +175,12 @@ class ModelInstance:
             inference_id=inference_id,
             timeout=timeout,
         )
+
+    def drain(self, seconds: float) -> None:
+        """Take no further request, and wait for those that are running."""
+        container = self._container
+        if container is not None and not container.drain(seconds):
+            logger.warning("instance %s still has requests after %g s; they go to another", self.instance_id, seconds)
 
     def stop(self) -> None:
         """End every process of the instance; its log stays, everything else in its folder goes."""

@@ -2,7 +2,8 @@
 
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,14 +13,17 @@ from async_endpoint.emulator.containers import archive as archives
 from async_endpoint.emulator.containers import container_log
 from async_endpoint.emulator.containers.environment import Overlay, ServingEnvironment
 from async_endpoint.emulator.containers.errors import ContainerDied, ContainerError, ContainerFailed, ContainerTimeout
+from async_endpoint.emulator.containers.health import Health, Workers
 from async_endpoint.emulator.containers.process import ContainerProcess
 
 _MODEL_NAME = "model"  # as the toolkit registers it with TorchServe
 _POLL_SECONDS = 0.2
 _PING_SECONDS = 2.0
 _CONNECT_SECONDS = 5.0
+_CONNECTIONS = 64  # kept for the next request; more at once are made and dropped
 _LAUNCHES = 3  # tries, should another program take a chosen port in between
 _OK = 200
+_SERVER_ERRORS = 500
 
 
 @dataclass(frozen=True)
@@ -72,6 +76,10 @@ class ContainerInstance:
         self._started_at = 0.0
         self._startup_seconds: float | None = None
         self._stopped = False
+        self._workers = Workers(str(self._model_folder), environment)
+        self._calls = threading.Condition()  # of what follows
+        self._invocations = 0
+        self._draining = False
 
     @property
     def alive(self) -> bool:
@@ -135,6 +143,10 @@ class ContainerInstance:
         except (urllib3.exceptions.HTTPError, ContainerDied):
             return False
 
+    def health(self) -> Health:
+        """Whether its workers are ready, which a busy one is, load the model, or are dead."""
+        return self._workers.judge(have_model=self._is_model_loaded()) if self.alive else Health.DEAD
+
     def invoke(  # noqa: PLR0913 - one keyword for each header that SageMaker hands on
         self,
         body: bytes,
@@ -160,7 +172,8 @@ class ContainerInstance:
 
         Raises:
             ContainerTimeout: There was no answer within `timeout`.
-            ContainerDied: The container is not running, or closed the connection before it answered.
+            ContainerDied: The container is not running, takes no more requests, or closed the connection before it
+                answered.
         """
         headers = {
             "Content-Type": content_type,
@@ -170,15 +183,27 @@ class ContainerInstance:
         }
         given = {name: value for name, value in headers.items() if value is not None}
         try:
-            answer = self._request("POST", "/invocations", body=body, headers=given, timeout=timeout)
+            with self._invocation():
+                answer = self._request("POST", "/invocations", body=body, headers=given, timeout=timeout)
         except urllib3.exceptions.ReadTimeoutError as error:
             raise ContainerTimeout(f"The container did not answer within {timeout:g} s.") from error
         except urllib3.exceptions.HTTPError as error:
             raise ContainerDied(f"The container broke the connection off before it answered: {error}.") from error
+        if answer.status < _SERVER_ERRORS:
+            self._workers.judge(have_model=True)
         return Answer(answer.status, answer.headers.get("Content-Type"), answer.data)
 
+    def drain(self, seconds: float) -> bool:
+        """Take no further request, and wait for those that are running; whether all have ended within `seconds`.
+
+        What still runs when the container is stopped breaks off, which its caller sees as ContainerDied.
+        """
+        with self._calls:
+            self._draining = True
+            return self._calls.wait_for(lambda: self._invocations == 0, seconds)
+
     def stop(self) -> None:
-        """End every process of the container within seconds; a second call does nothing."""
+        """End every process of the container within seconds, SIGTERM first; a second call does nothing."""
         self._stopped = True
         with self._lock:
             if self._process is not None:
@@ -193,7 +218,9 @@ class ContainerInstance:
     def _launch(self, overlay: Overlay) -> None:
         self._launches += 1
         self._process = ContainerProcess(self.workdir, overlay, self._environment, self._threads)
-        self._pool = urllib3.HTTPConnectionPool("127.0.0.1", self._process.http_port, maxsize=16, retries=False)
+        self._pool = urllib3.HTTPConnectionPool(
+            "127.0.0.1", self._process.http_port, maxsize=_CONNECTIONS, retries=False
+        )
 
     def _relaunch_or_fail(self) -> None:
         with self._lock:
@@ -216,11 +243,20 @@ class ContainerInstance:
             answer = self._request("GET", f"/models/{_MODEL_NAME}", timeout=_PING_SECONDS)
         except (urllib3.exceptions.HTTPError, ContainerDied):
             return False
-        if answer.status != _OK:
-            return False
-        # The URL tells it from another container's TorchServe, should that have got the port in between.
-        mine = [version for version in answer.json() if version["modelUrl"] == str(self._model_folder)]
-        return any(worker["status"] == "READY" for version in mine for worker in version["workers"])
+        return answer.status == _OK and self._workers.have_model(answer.json())
+
+    @contextmanager
+    def _invocation(self) -> Iterator[None]:
+        with self._calls:
+            if self._draining:
+                raise ContainerDied("The container takes no more requests.")
+            self._invocations += 1
+        try:
+            yield
+        finally:
+            with self._calls:
+                self._invocations -= 1
+                self._calls.notify_all()
 
     def _request(
         self,

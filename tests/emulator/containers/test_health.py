@@ -1,0 +1,130 @@
+"""A busy worker is told from a dead one: the judgement by itself, then real workers that sleep, are killed and fail."""
+
+import os
+import signal
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import pytest
+
+from async_endpoint.emulator.containers.errors import ContainerDied
+from async_endpoint.emulator.containers.health import Health, Workers
+from async_endpoint.emulator.containers.instance import ContainerInstance
+from tests.emulator.containers.helpers import eventually, process_tree
+
+READY_SECONDS = 90.0
+
+INFERENCE = """
+import os, time
+
+def model_fn(model_dir):
+    if os.path.exists(os.path.join(model_dir, "broken")):
+        raise ValueError("the weights are gone")
+    return model_dir
+
+def input_fn(body, content_type):
+    return float(body)
+
+def predict_fn(seconds, model):
+    time.sleep(seconds)
+    return str(os.getpid())
+
+def output_fn(prediction, accept):
+    return prediction
+"""
+
+
+def description(*statuses: str, url: str = "/opt/ml/model") -> list[dict[str, Any]]:
+    return [{"modelUrl": url, "workers": [{"status": status} for status in statuses]}]
+
+
+class Clock:
+    now = 0.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+def test_a_model_is_there_as_soon_as_one_worker_has_it() -> None:
+    workers = Workers("/opt/ml/model", {})
+    assert workers.have_model(description("UNLOADING", "READY"))
+    assert not workers.have_model(description("UNLOADING", "UNLOADING"))
+    assert not workers.have_model(description("READY", url="/another/model"))
+
+
+@pytest.mark.parametrize(("environment", "patience"), [({}, 120), ({"TS_DEFAULT_STARTUP_TIMEOUT": "240"}, 240)])
+def test_workers_without_the_model_are_dead_when_a_load_would_have_ended(
+    environment: dict[str, str], patience: int
+) -> None:
+    clock = Clock()
+    workers = Workers("/opt/ml/model", environment, clock)
+    assert workers.judge(have_model=True) is Health.READY
+    clock.now = 1000
+    assert workers.judge(have_model=False) is Health.LOADING
+    clock.now += patience
+    assert workers.judge(have_model=False) is Health.LOADING
+    clock.now += 1
+    assert workers.judge(have_model=False) is Health.DEAD
+
+
+def test_a_load_that_succeeds_begins_the_count_anew() -> None:
+    clock = Clock()
+    workers = Workers("/opt/ml/model", {}, clock)
+    workers.judge(have_model=False)
+    clock.now = 100
+    workers.judge(have_model=True)
+    clock.now = 200
+    assert workers.judge(have_model=False) is Health.LOADING
+
+
+@pytest.mark.serving
+def test_a_sleeping_worker_is_busy_a_killed_one_comes_back_and_one_that_cannot_load_is_dead(
+    launch: Callable[..., ContainerInstance],
+) -> None:
+    instance = launch(
+        {"code/inference.py": INFERENCE, "my_model/model.pth": "weights"}, {"TS_DEFAULT_STARTUP_TIMEOUT": "5"}
+    )
+    instance.wait_ready(READY_SECONDS)
+
+    def worker() -> int:
+        return int(instance.invoke(b"0", timeout=30).body)
+
+    with ThreadPoolExecutor(1) as threads:
+        busy = threads.submit(instance.invoke, b"1.5", timeout=30)
+        while not busy.done():
+            assert instance.health() is Health.READY
+            time.sleep(0.1)
+    first = worker()
+
+    os.kill(first, signal.SIGKILL)
+    assert eventually(lambda: instance.health() is not Health.READY, 5)
+    assert eventually(lambda: instance.health() is Health.READY, READY_SECONDS)
+    second = worker()
+    assert second != first
+
+    (instance.workdir / "ml" / "model" / "broken").touch()
+    os.kill(second, signal.SIGKILL)
+    assert eventually(lambda: instance.health() is Health.DEAD, 60)
+    assert instance.alive
+    assert instance.ping(), "TorchServe goes on to answer for itself"
+
+
+@pytest.mark.serving
+def test_a_drained_container_ends_what_it_has_and_takes_no_more(launch: Callable[..., ContainerInstance]) -> None:
+    instance = launch({"code/inference.py": INFERENCE, "my_model/model.pth": "weights"})
+    instance.wait_ready(READY_SECONDS)
+    assert instance.pid is not None
+    tree = process_tree(instance.pid)
+    with ThreadPoolExecutor(2) as threads:
+        running = [threads.submit(instance.invoke, b"0.5", timeout=30) for _ in range(2)]
+        time.sleep(0.2)  # both are on their way
+        assert not instance.drain(0.01)
+        with pytest.raises(ContainerDied, match="takes no more requests"):
+            instance.invoke(b"0", timeout=30)
+        assert instance.drain(30)
+        instance.stop()
+        assert [each.result().status for each in running] == [200, 200]
+    assert instance.health() is Health.DEAD
+    assert not any(process.is_running() for process in tree)
