@@ -1,5 +1,6 @@
 """The packed archive in the real toolkit and TorchServe, with the variables that the stage dev gives it."""
 
+import contextlib
 import json
 import subprocess
 import sys
@@ -60,8 +61,13 @@ def rows() -> list[dict[str, object]]:
 def workers(container: ContainerInstance) -> set[int]:
     """The process ids of TorchServe's workers."""
     assert container.pid is not None
-    processes = psutil.Process(container.pid).children(recursive=True)
-    return {process.pid for process in processes if any("model_service_worker" in word for word in process.cmdline())}
+    found = set()
+    for process in psutil.Process(container.pid).children(recursive=True):
+        # The program that started TorchServe stays as a zombie, which has no command line.
+        with contextlib.suppress(psutil.Error):
+            if any("model_service_worker" in word for word in process.cmdline()):
+                found.add(process.pid)
+    return found
 
 
 def test_requests_at_once_are_read_together_each_by_its_own_headers(container: ContainerInstance) -> None:
