@@ -94,7 +94,7 @@ requirements:
 	@test -x $(BIN)/python || { $(REQUIRE_PYTHON); }
 	@test -x $(BIN)/python || '$(PYTHON)' -m venv .venv
 	@$(BIN)/pip install --quiet uv -c constraints.txt
-	@$(BIN)/uv pip install --quiet --python $(BIN)/python -r requirements-dev.txt -c constraints.txt
+	@$(BIN)/uv pip install --quiet --compile-bytecode --python $(BIN)/python -r requirements-dev.txt -c constraints.txt
 	@touch $@
 
 .venv-checkov/.done: requirements-checkov.txt .venv/.done

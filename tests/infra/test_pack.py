@@ -159,9 +159,7 @@ def test_a_refusal_is_one_line_and_no_archive(folder: Path, tmp_path: Path) -> N
     (folder / "code" / "inference.py").unlink()
     refused = run(folder, tmp_path / "build")
     assert (refused.returncode, refused.stdout) == (1, "")
-    assert refused.stderr == (
-        f"{folder}/code/inference.py is missing; the endpoint has nothing to run without it.\n"
-    )
+    assert refused.stderr == (f"{folder}/code/inference.py is missing; the endpoint has nothing to run without it.\n")
     assert not (tmp_path / "build").exists()
 
 
