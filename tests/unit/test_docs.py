@@ -28,7 +28,7 @@ from tests.infra.templates import write_artifacts
 ROOT = Path(__file__).resolve().parents[2]
 DOCS = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md"), *(ROOT / "samples").rglob("*.md")])
 # Where the tables of commands and their options are.
-COMMAND_DOCS = ("docs/client.md", "docs/local-aws.md", "docs/operations.md")
+COMMAND_DOCS = ("docs/client.md", "docs/local-aws.md", "docs/operations.md", "docs/your-model.md")
 
 SECTIONS: tuple[type[Section], ...] = (*TABLES, WarmWindow)
 # What is no setting of the file: its name, and the tables themselves.

@@ -1,5 +1,7 @@
 """The `async-endpoint` command."""
 
+import importlib
+
 import click
 
 from async_endpoint.cli.batch import FolderError, RunInterrupted, RunSummary, run_folder
@@ -18,22 +20,22 @@ def main() -> None:
     """Tools for a SageMaker asynchronous endpoint that scales to zero."""
 
 
-def _local() -> click.Command:
-    """The `local` group, or without the extra that it needs a command that says so."""
+def _with_extra(module: str, name: str, what: str) -> click.Command:
+    """A command group of a module, or without the extra that it needs a command that says so."""
     try:
-        from async_endpoint.cli.local import local  # noqa: PLC0415 - the client must work without the extra
+        # The client must work without the extra.
+        group: click.Command = getattr(importlib.import_module(f"async_endpoint.cli.{module}"), name)
     except ImportError as error:
         reason = str(error)
 
-        @click.command("local", context_settings={"ignore_unknown_options": True})
+        @click.command(name, context_settings={"ignore_unknown_options": True}, help=f"{what} (its extra is missing).")
         @click.argument("arguments", nargs=-1)
         def unavailable(arguments: tuple[str, ...]) -> None:
-            """A local AWS (its extra is not installed)."""
             del arguments
             raise click.ClickException(reason)
 
         return unavailable
-    return local
+    return group
 
 
 main.add_command(run)
@@ -42,4 +44,5 @@ main.add_command(jobs)
 main.add_command(deploy)
 main.add_command(destroy)
 main.add_command(diff)
-main.add_command(_local())
+main.add_command(_with_extra("local", "local", "A local AWS"))
+main.add_command(_with_extra("model", "model", "The model's archive"))
