@@ -40,7 +40,14 @@ def process_tree(root: int) -> list[psutil.Process]:
 
 def living(processes: list[psutil.Process]) -> list[psutil.Process]:
     """Those that still run; psutil knows a reused process id from the old one."""
-    return [each for each in processes if each.is_running() and each.status() != psutil.STATUS_ZOMBIE]
+
+    def lives(process: psutil.Process) -> bool:
+        try:
+            return bool(process.is_running() and process.status() != psutil.STATUS_ZOMBIE)
+        except psutil.NoSuchProcess:  # it ended between the two questions
+            return False
+
+    return [each for each in processes if lives(each)]
 
 
 def eventually(condition: Callable[[], bool], seconds: float) -> bool:
