@@ -1,13 +1,16 @@
 """One endpoint config on its way to serving, or serving: its instances, and what they write."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
+from async_endpoint.emulator.assumptions import Assumptions
 from async_endpoint.emulator.backends import Backends
 from async_endpoint.emulator.consumer import InstanceConsumer, ServingContainer
 from async_endpoint.emulator.endpoint_metrics import EndpointMetrics
+from async_endpoint.emulator.faults import Faults
 from async_endpoint.emulator.fleet import Fleet
+from async_endpoint.emulator.history import History
 from async_endpoint.emulator.instance_metrics import InstanceMetrics
 from async_endpoint.emulator.outcomes import Outcomes
 from async_endpoint.emulator.output_config import OutputConfig
@@ -30,12 +33,18 @@ class Site:
         launch: Makes an instance, not yet started, of the endpoint of a name and of a model as CreateModel took it.
         store: Where metrics go.
         clock: AWS's clock.
+        assumptions: How the points are settled that AWS leaves open.
+        faults: What is to go wrong.
+        history: Where the page's past is kept.
     """
 
     backends: Backends
     launch: Launch
     store: MetricStore
     clock: Clock
+    assumptions: Assumptions = field(default_factory=Assumptions)
+    faults: Faults = field(default_factory=Faults)
+    history: History = field(default_factory=History)
 
 
 @dataclass(frozen=True)

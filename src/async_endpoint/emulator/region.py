@@ -5,17 +5,21 @@ import math
 import threading
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from uuid import uuid4
 
 from async_endpoint.emulator.alarm_states import AlarmStates
 from async_endpoint.emulator.application_autoscaling import ApplicationAutoScaling, VariantCapacities
+from async_endpoint.emulator.assumptions import Assumptions
 from async_endpoint.emulator.backends import Backends
 from async_endpoint.emulator.containers.environment import ServingEnvironment
 from async_endpoint.emulator.control_plane import ControlPlane
 from async_endpoint.emulator.deployment import Site
 from async_endpoint.emulator.endpoint import HostedEndpoint
+from async_endpoint.emulator.faults import Faults
+from async_endpoint.emulator.history import History
+from async_endpoint.emulator.instance_times import InstanceTimes
 from async_endpoint.emulator.instances import InstanceFactory
 from async_endpoint.emulator.metric_publisher import MetricPublisher, SharedMetricStore
 from async_endpoint.emulator.queue_metrics import QueueMetrics
@@ -40,6 +44,9 @@ class Surroundings:
         serving: The Python environment that stands in for the image.
         clock: AWS's clock.
         threads: Computing threads of each instance.
+        assumptions: How the points are settled that AWS leaves open.
+        times: How long instances take at least to come up.
+        faults: What is to go wrong.
     """
 
     endpoint_url: str
@@ -47,6 +54,9 @@ class Surroundings:
     serving: ServingEnvironment
     clock: SystemClock
     threads: int
+    assumptions: Assumptions = field(default_factory=Assumptions)
+    times: InstanceTimes = field(default_factory=InstanceTimes)
+    faults: Faults = field(default_factory=Faults)
 
 
 class Region:
@@ -68,7 +78,16 @@ class Region:
             VariantCapacities(self._endpoint),
             _log_state,
         )
-        site = Site(backends, factory.make, self._store, self._clock)
+        self.history = History()
+        site = Site(
+            backends,
+            factory.make,
+            self._store,
+            self._clock,
+            surroundings.assumptions,
+            surroundings.faults,
+            self.history,
+        )
         self.sagemaker = ControlPlane(site, self.autoscaling)
         self._alarms = AlarmStates(backends, self.autoscaling)
         self._queues = QueueMetrics(backends, self._store)
