@@ -15,6 +15,7 @@ BENCHMARKS = {
     "start": "process start to the first right answer, packages in the archive against installed at the start",
     "decode": "reading one image at a time, against the stock DonutModel.inference",
     "batch": "images a second at concurrency 8, against one by one through the stock loop, both by TorchServe",
+    "emulator": "100 documents through the local AWS one at a time, against posting them to the same container",
 }
 
 
