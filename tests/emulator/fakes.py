@@ -11,7 +11,7 @@ from typing import Any
 from async_endpoint.emulator.application_autoscaling import ApplicationAutoScaling, VariantCapacities
 from async_endpoint.emulator.backends import Backends
 from async_endpoint.emulator.containers.errors import ContainerDied, ContainerFailed
-from async_endpoint.emulator.containers.instance import Answer
+from async_endpoint.emulator.containers.instance import Answer, SizedStream
 from async_endpoint.emulator.control_plane import ControlPlane
 from async_endpoint.emulator.deployment import Site
 from async_endpoint.emulator.endpoint import HostedEndpoint
@@ -50,6 +50,8 @@ def within_limit(work: Callable[[], object], what: str) -> None:
 class FakeInstance:
     """An instance without a process, whose fate a test decides."""
 
+    instance_id = "i-0123456789abcdef0"
+
     def __init__(self, handler: Handler = lambda _: OK, *, ready: bool = True, failure: str | None = None) -> None:
         self.handler = handler
         self.failure = failure
@@ -87,7 +89,8 @@ class FakeInstance:
     def ping(self) -> bool:
         return self.alive and self.healthy
 
-    def invoke(self, body: bytes, **parts: Any) -> Answer:  # noqa: ANN401 - as recorded
+    def invoke(self, body: bytes | SizedStream, **parts: Any) -> Answer:  # noqa: ANN401 - as recorded
+        body = body if isinstance(body, bytes) else body.read()
         self.requests.append({"body": body, **parts})
         if not self.alive:
             raise ContainerDied("The container is not running.")

@@ -10,11 +10,13 @@ from typing import Any
 
 import pytest
 
+from async_endpoint.emulator import inputs
 from async_endpoint.emulator.backends import Backends
 from async_endpoint.emulator.consumer import InstanceConsumer
 from async_endpoint.emulator.containers.errors import ContainerDied, ContainerTimeout
 from async_endpoint.emulator.containers.instance import Answer
 from async_endpoint.emulator.endpoint_metrics import EndpointMetrics
+from async_endpoint.emulator.inputs import Inputs
 from async_endpoint.emulator.metric_publisher import SharedMetricStore
 from async_endpoint.emulator.outcomes import Outcomes
 from async_endpoint.emulator.output_config import OutputConfig
@@ -60,7 +62,7 @@ class Desk:
             self.queue,
             instance,
             concurrency=concurrency,
-            backends=self.backends,
+            inputs=Inputs(self.queue, self.backends, metrics),
             outcomes=Outcomes("receipts", self.backends, metrics, self.clock),
             metrics=metrics,
         )
@@ -404,6 +406,63 @@ def test_a_request_that_breaks_three_instances_down_is_to_blame(desk: Desk) -> N
     assert message["failureReason"] == "InternalServerError: 3 instances broke down while they had the request."
     desk.settle()
     assert desk.counts() == {"InvocationFailures": 1}
+
+
+def test_the_next_document_is_fetched_while_the_container_works(desk: Desk) -> None:
+    release = threading.Event()
+
+    def handler(_: bytes) -> Answer:
+        assert release.wait(LIMIT)
+        return OK
+
+    desk.put()
+    second = desk.put()
+    instance = FakeInstance(handler)
+    consumer = desk.man(instance)
+    eventually(lambda: consumer._inputs._ahead, "the next document")
+    location = second.request.input_location or ""
+    desk.backends.s3.delete_object(Bucket=desk.around.bucket, Key=location.removeprefix(f"s3://{desk.around.bucket}/"))
+    release.set()
+    desk.settle()
+    assert [request["body"] for request in instance.requests] == [b"a receipt", b"a receipt"]
+    assert desk.counts()["InvocationsProcessed"] == 2
+
+
+def test_the_container_works_on_while_an_answer_is_written(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    release = threading.Event()
+    completed = Outcomes.completed
+
+    def slowly(self: Outcomes, *parts: Any, **named: Any) -> None:  # noqa: ANN401 - handed on
+        assert release.wait(LIMIT)
+        completed(self, *parts, **named)
+
+    monkeypatch.setattr(Outcomes, "completed", slowly)
+    desk.put()
+    desk.put()
+    instance = FakeInstance()
+    desk.man(instance)
+    eventually(lambda: len(instance.requests) == 2, "the second request")
+    assert desk.queue.in_flight == 2
+    release.set()
+    desk.settle()
+
+
+def test_a_payload_may_not_have_more_than_a_gigabyte(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(inputs, "MAXIMUM_PAYLOAD_BYTES", 8)
+    desk.put()
+    instance = FakeInstance()
+    desk.man(instance)
+    (message,) = desk.around.error.take(1)
+    assert "has 9 bytes, more than the 8 that a payload may have" in message["failureReason"]
+    assert instance.requests == []
+
+
+def test_the_response_travels_in_a_failure_too_where_it_is_asked_for(desk: Desk) -> None:
+    topics = desk.around.output["NotificationConfig"]
+    desk.put({"NotificationConfig": {**topics, "IncludeInferenceResponseIn": ["ERROR_NOTIFICATION_TOPIC"]}})
+    desk.man(answering(500, b"no memory"))
+    (message,) = desk.around.error.take(1)
+    assert base64.b64decode(message["responseBody"]["content"]) == b"no memory"
 
 
 def test_as_many_at_once_as_the_concurrency_allows(desk: Desk) -> None:

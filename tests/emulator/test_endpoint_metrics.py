@@ -2,6 +2,7 @@
 
 import pytest
 
+from async_endpoint.emulator.assumptions import Assumptions
 from async_endpoint.emulator.endpoint_metrics import EndpointMetrics
 from async_endpoint.emulator.metric_publisher import SharedMetricStore
 from async_endpoint.scaling.clock import ManualClock
@@ -27,7 +28,7 @@ def values(store: SharedMetricStore) -> dict[MetricKey, float]:
 
 
 def test_a_sample_with_instances_running(metrics: EndpointMetrics, store: SharedMetricStore) -> None:
-    metrics.sample(backlog=6, instances=4, oldest_age=12.5)
+    metrics.sample(waiting=4, in_flight=2, instances=4, oldest_age=12.5)
     assert values(store) == {
         MetricKey("AWS/SageMaker", "ApproximateBacklogSize", ENDPOINT): 6.0,
         MetricKey("AWS/SageMaker", "ApproximateBacklogSizePerInstance", ENDPOINT): 1.5,
@@ -40,12 +41,21 @@ def test_a_sample_with_instances_running(metrics: EndpointMetrics, store: Shared
 def test_a_sample_at_zero_instances_has_no_backlog_per_instance(
     metrics: EndpointMetrics, store: SharedMetricStore, backlog: int, waiting: float
 ) -> None:
-    metrics.sample(backlog=backlog, instances=0, oldest_age=0.0)
+    metrics.sample(waiting=backlog, in_flight=0, instances=0, oldest_age=0.0)
     assert values(store) == {
         MetricKey("AWS/SageMaker", "ApproximateBacklogSize", ENDPOINT): backlog,
         MetricKey("AWS/SageMaker", "ApproximateAgeOfOldestRequest", ENDPOINT): 0.0,
         MetricKey("AWS/SageMaker", "HasBacklogWithoutCapacity", ENDPOINT): waiting,
     }
+
+
+def test_the_open_points_of_the_backlog_are_switches(store: SharedMetricStore) -> None:
+    assumed = Assumptions(backlog="queued", backlog_per_instance_at_zero="backlog")
+    metrics = EndpointMetrics("receipts", "AllTraffic", store, ManualClock(START), assumed)
+    metrics.sample(waiting=4, in_flight=2, instances=0, oldest_age=0.0)
+    found = values(store)
+    assert found[MetricKey("AWS/SageMaker", "ApproximateBacklogSize", ENDPOINT)] == 4.0
+    assert found[MetricKey("AWS/SageMaker", "ApproximateBacklogSizePerInstance", ENDPOINT)] == 4.0
 
 
 def test_counts_and_durations_carry_the_variant_too(metrics: EndpointMetrics, store: SharedMetricStore) -> None:

@@ -50,3 +50,30 @@ def test_a_cloudwatch_that_does_not_answer_is_logged(tmp_path: Path, caplog: pyt
         MINUTE_1, MINUTE_1 + MINUTE
     )
     assert "could not publish 1 data of AWS/SageMaker" in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("namespace", "name", "unit"),
+    [
+        ("AWS/SageMaker", "ModelLatency", "Microseconds"),
+        ("AWS/SageMaker", "TotalProcessingTime", "Milliseconds"),
+        ("AWS/SageMaker", "ApproximateAgeOfOldestRequest", "Seconds"),
+        ("AWS/SageMaker", "InvocationsProcessed", "Count"),
+        ("/aws/sagemaker/Endpoints", "CPUUtilization", "Percent"),
+        ("AWS/SQS", "ApproximateNumberOfMessagesVisible", "Count"),
+    ],
+)
+def test_each_metric_has_its_unit(far: Backends, namespace: str, name: str, unit: str) -> None:
+    store = SharedMetricStore()
+    store.put(MetricKey.of(namespace, name, DIMENSIONS), 1.0, MINUTE_1)
+    MetricPublisher(far, store).publish(MINUTE_1, MINUTE_1 + MINUTE)
+    points = far.cloudwatch.get_metric_statistics(
+        Namespace=namespace,
+        MetricName=name,
+        Dimensions=[{"Name": key, "Value": value} for key, value in DIMENSIONS.items()],
+        StartTime=datetime.fromtimestamp(MINUTE_1, UTC),
+        EndTime=datetime.fromtimestamp(MINUTE_1 + MINUTE, UTC),
+        Period=MINUTE,
+        Statistics=["Sum"],
+    )["Datapoints"]
+    assert [point["Unit"] for point in points] == [unit]

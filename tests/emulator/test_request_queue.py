@@ -1,7 +1,11 @@
 """RequestQueue: what is accepted comes out once, in order, and is counted all the while."""
 
+import json
 import threading
 
+import pytest
+
+from async_endpoint.emulator import request_queue
 from async_endpoint.emulator.output_config import OutputConfig
 from async_endpoint.emulator.request_queue import QueuedRequest, RequestQueue
 from async_endpoint.protocol.invocation import InvocationRequest
@@ -82,3 +86,35 @@ def test_a_closed_queue_hands_over_what_waits_and_accepts_no_more() -> None:
     assert queue.close() == [first]
     assert not queue.put(item("2"))
     assert (queue.backlog, queue.take(0)) == (0, None)
+
+
+def test_a_request_survives_as_json_with_everything_that_was_said_of_it() -> None:
+    output = OutputConfig("s3://answers", "s3://failures", "arn:s", "arn:e", frozenset({"SUCCESS_NOTIFICATION_TOPIC"}))
+    request = InvocationRequest(
+        endpoint_name="e", body=b"\x00\xff", inference_id="1", content_type="a/b", invocation_timeout_seconds=7
+    )
+    kept = QueuedRequest(request, "s3://answers/1.out", "s3://failures/1-error.out", 3.5, output, losses=2)
+    assert QueuedRequest.from_json(json.loads(json.dumps(kept.as_json()))) == kept
+
+
+def test_requests_of_an_earlier_life_come_first_and_in_their_order() -> None:
+    queue = filled(item("new"))
+    queue.restore([item("1"), item("2")])
+    taken = [queue.take(0) for _ in range(3)]
+    assert [each.request.inference_id for each in taken if each] == ["1", "2", "new"]
+
+
+def test_the_head_is_looked_at_and_stays() -> None:
+    queue = filled(item("1"), item("2"))
+    assert queue.head() == queue.take(0)
+    assert (queue.waiting, queue.in_flight) == (1, 1)
+    assert RequestQueue().head() is None
+
+
+def test_it_is_full_at_as_many_as_sagemaker_takes(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(request_queue, "MOST_REQUESTS", 2)
+    queue = filled(item("1"))
+    assert not queue.is_full
+    queue.put(item("2"))
+    queue.take(0)
+    assert queue.is_full

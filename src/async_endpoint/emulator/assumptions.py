@@ -3,8 +3,13 @@
 `async-endpoint local start --assume NAME=VALUE` sets one; docs/local-aws.md says what is known of each.
 """
 
-from dataclasses import dataclass
-from typing import Literal
+from collections.abc import Iterable
+from dataclasses import dataclass, fields
+from typing import Literal, Self, get_args, get_type_hints
+
+
+class AssumptionError(ValueError):
+    """A switch that does not exist, or a value that it does not take; the message is one sentence."""
 
 
 @dataclass(frozen=True)
@@ -22,3 +27,27 @@ class Assumptions:
     backlog: Literal["in-flight", "queued"] = "in-flight"
     backlog_per_instance_at_zero: Literal["missing", "backlog"] = "missing"
     failure_location: Literal["responseParameters", "top-level", "absent"] = "responseParameters"
+
+    @classmethod
+    def parse(cls, pairs: Iterable[str]) -> Self:
+        """Read `NAME=VALUE` for each; hyphens and underscores of a name are the same.
+
+        Raises:
+            AssumptionError: There is no such switch, or it does not take the value.
+        """
+        hints = get_type_hints(cls)
+        given: dict[str, str] = {}
+        for pair in pairs:
+            name, _, value = pair.partition("=")
+            known = name.strip().replace("-", "_")
+            if known not in hints:
+                raise AssumptionError(f"There is no assumption {name!r}: choose one of {', '.join(hints)}.")
+            if value not in get_args(hints[known]):
+                choices = " or ".join(get_args(hints[known]))
+                raise AssumptionError(f"The assumption {known} is {choices}, not {value!r}.")
+            given[known] = value
+        return cls(**given)  # type: ignore[arg-type]  # each was held against its type above
+
+    def as_arguments(self) -> list[str]:
+        """The switches that differ from their defaults, as `parse` reads them."""
+        return [f"{item.name}={value}" for item in fields(self) if (value := getattr(self, item.name)) != item.default]

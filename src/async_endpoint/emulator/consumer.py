@@ -7,17 +7,13 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from typing import Literal, Protocol
 
-from botocore.exceptions import BotoCoreError, ClientError
-
-from async_endpoint.emulator.backends import Backends
 from async_endpoint.emulator.containers.errors import ContainerDied, ContainerTimeout
-from async_endpoint.emulator.containers.instance import Answer
+from async_endpoint.emulator.containers.instance import Answer, SizedStream
 from async_endpoint.emulator.endpoint_metrics import EndpointMetrics
 from async_endpoint.emulator.fleet import Container
-from async_endpoint.emulator.outcomes import Outcomes
+from async_endpoint.emulator.inputs import Inputs, InputUnavailable
+from async_endpoint.emulator.outcomes import NOBODY, Outcomes, Worked
 from async_endpoint.emulator.request_queue import QueuedRequest, RequestQueue
-from async_endpoint.protocol.invocation import InvocationRequest
-from async_endpoint.protocol.locations import S3Location
 
 _POLL_SECONDS = 0.2  # how soon a consumer sees that it was stopped
 _MAXIMUM_LOSSES = 3  # instances that one request may break down, before it is the one to blame
@@ -31,6 +27,10 @@ class ServingContainer(Container, Protocol):
     """A fleet's container that answers requests; `instances.ModelInstance` is one."""
 
     @property
+    def instance_id(self) -> str:
+        """Tells it from every other instance that ever was."""
+
+    @property
     def processes(self) -> tuple[int, float] | None:
         """The root of its processes and the moment of their launch, monotonic; None where there are none."""
 
@@ -39,7 +39,7 @@ class ServingContainer(Container, Protocol):
 
     def invoke(  # noqa: PLR0913 - the parts of one HTTP request
         self,
-        body: bytes,
+        body: bytes | SizedStream,
         *,
         content_type: str | None,
         accept: str | None,
@@ -53,10 +53,6 @@ class ServingContainer(Container, Protocol):
             ContainerTimeout: There was none in time.
             ContainerDied: The container is gone, or broke off before it answered.
         """
-
-
-class InputUnavailable(Exception):  # noqa: N818 - reads as what happened
-    """The request's document cannot be read from S3; the message says why."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -80,11 +76,15 @@ class InstanceConsumer:
     that was not answered is another instance's. Three instances that break down under it make it a failure.
     InvocationTimeoutSeconds is counted on the wall's clock, whatever the speed of AWS's: real work takes real time.
 
+    The container never waits for S3 or SNS: while it works on one request, the document of the next is fetched, and
+    the answer of the one before is written. A request is no other instance's loss by that: the next one stays in the
+    queue until there is a place for it.
+
     Args:
         queue: The endpoint's queue.
         container: The instance's container, ready.
         concurrency: Requests handed to it at once, 1-1000.
-        backends: Where inputs are read.
+        inputs: Where documents are read; shared by all consumers of the queue.
         outcomes: Where results go.
         metrics: Where durations go.
     """
@@ -95,19 +95,21 @@ class InstanceConsumer:
         container: ServingContainer,
         *,
         concurrency: int,
-        backends: Backends,
+        inputs: Inputs,
         outcomes: Outcomes,
         metrics: EndpointMetrics,
     ) -> None:
         self._queue = queue
         self._container = container
-        self._backends = backends
+        self._inputs = inputs
         self._outcomes = outcomes
         self._metrics = metrics
         self._stopping = threading.Event()
         self._lost = threading.Event()
         self._slots = threading.Semaphore(concurrency)
-        self._pool = ThreadPoolExecutor(concurrency, thread_name_prefix="invocation")
+        self._held = threading.Semaphore(2 * concurrency)  # with the container, or answered and not yet recorded
+        self._pool = ThreadPoolExecutor(2 * concurrency, thread_name_prefix="invocation")
+        self._ahead = ThreadPoolExecutor(1, thread_name_prefix="input")
         self._feeder = threading.Thread(target=self._feed, name="consumer", daemon=True)
         self._feeder.start()
 
@@ -124,23 +126,31 @@ class InstanceConsumer:
         """Return when every request that it took has its outcome or is back in the queue."""
         self._feeder.join()
         self._pool.shutdown(wait=True)
+        self._ahead.shutdown(wait=True)
 
     def _feed(self) -> None:
         while not self._stopping.is_set() and not self._lost.is_set() and self._container.alive:
             if not self._slots.acquire(timeout=_POLL_SECONDS):
                 continue
-            item = self._queue.take(_POLL_SECONDS)
-            if item is None:
+            if not self._held.acquire(timeout=_POLL_SECONDS):
                 self._slots.release()
-            elif self._stopping.is_set() or self._lost.is_set():
-                self._queue.put_back(item)
-            else:
+                continue
+            item = self._queue.take(_POLL_SECONDS)
+            if item is not None and not self._stopping.is_set() and not self._lost.is_set():
                 self._pool.submit(self._process, item)
+                self._ahead.submit(self._inputs.fetch_ahead)
+                continue
+            if item is not None:
+                self._queue.put_back(item)
+            self._held.release()
+            self._slots.release()
         self._pool.shutdown(wait=False)
+        self._ahead.shutdown(wait=False)
 
     def _process(self, item: QueuedRequest) -> None:
         result: Answer | _Failure | None
         waited = self._metrics.milliseconds_since(item.received_at)
+        began = time.monotonic()
         try:
             result = self._invoke(item)
         except ContainerDied as error:
@@ -148,34 +158,36 @@ class InstanceConsumer:
         except Exception:
             logger.exception("request %s could not be processed", item.request.inference_id)
             result = _Failure.told("InternalServerError: The request could not be processed: see the local AWS's log.")
+        finally:
+            self._slots.release()
+        worked = Worked(self._container.instance_id, time.monotonic() - began)
         try:
             if result is not None:
                 self._metrics.count("TimeInBacklog", waited)
-                self._record(item, result)
+                self._record(item, result, worked)
         except Exception:
             logger.exception("the outcome of request %s could not be recorded", item.request.inference_id)
         finally:
             if result is not None:
                 self._queue.done()
-            self._slots.release()
+            self._held.release()
 
     def _invoke(self, item: QueuedRequest) -> Answer | _Failure:
         request = item.request
         try:
-            body, content_type = self._payload(request)
-        except InputUnavailable as error:
-            self._metrics.count("RequestDownloadFailures")
-            return _Failure.told(f"ClientError: {error}")
-        began = time.monotonic()
-        try:
+            payload = self._inputs.payload(item)
+            began = time.monotonic()
             answer = self._container.invoke(
-                body,
-                content_type=content_type,
+                payload.body,
+                content_type=payload.content_type,
                 accept=request.accept,
                 custom_attributes=request.custom_attributes,
                 inference_id=request.inference_id,
                 timeout=request.invocation_timeout_seconds,
             )
+        except InputUnavailable as error:
+            self._metrics.count("RequestDownloadFailures")
+            return _Failure.told(f"ClientError: {error}")
         except ContainerTimeout:
             if not self._container.ping():
                 self._lost.set()
@@ -199,11 +211,13 @@ class InstanceConsumer:
         self._queue.put_back(dataclasses.replace(item, losses=losses))
         return None
 
-    def _record(self, item: QueuedRequest, result: Answer | _Failure) -> None:
+    def _record(self, item: QueuedRequest, result: Answer | _Failure, worked: Worked = NOBODY) -> None:
         if isinstance(result, _Failure):
-            self._outcomes.failed(item, result.reason, result.body, result.content_type, status=result.status)
+            self._outcomes.failed(
+                item, result.reason, result.body, result.content_type, status=result.status, worked=worked
+            )
         elif result.status < _HTTP_ERRORS:
-            self._outcomes.completed(item, result.body, result.content_type)
+            self._outcomes.completed(item, result.body, result.content_type, worked=worked)
         else:
             server = result.status >= _HTTP_SERVER_ERRORS
             self._metrics.count("Invocation5XXErrors" if server else "Invocation4XXErrors")
@@ -212,26 +226,4 @@ class InstanceConsumer:
                 f"ClientError: Received {'server' if server else 'client'} error ({result.status}) from model. "
                 "See the SageMaker Endpoint logs in your account for more information."
             )
-            self._outcomes.failed(item, reason, result.body, result.content_type)
-
-    def _payload(self, request: InvocationRequest) -> tuple[bytes, str | None]:
-        """The document and its media type.
-
-        A request without ContentType is of the type that its object in S3 has. AWS does not say so, but its own samples
-        and its Python SDK's AsyncPredictor set the object's type alone, for containers that insist on one.
-        """
-        if request.body is not None:
-            return request.body, request.content_type
-        body, stored_type = self._download(request.input_location or "")
-        return body, request.content_type or stored_type
-
-    def _download(self, location: str) -> tuple[bytes, str]:
-        place = S3Location.parse(location)
-        began = time.monotonic()
-        try:
-            found = self._backends.s3.get_object(Bucket=place.bucket, Key=place.key)
-            body = found["Body"].read()
-        except (BotoCoreError, ClientError) as error:
-            raise InputUnavailable(f"Failed to download the request from {place.uri}: {error}") from error
-        self._metrics.count("RequestDownloadLatency", (time.monotonic() - began) * 1e6)
-        return body, found["ContentType"]
+            self._outcomes.failed(item, reason, result.body, result.content_type, worked=worked)

@@ -11,6 +11,7 @@ from async_endpoint.emulator.endpoint_metrics import EndpointMetrics
 from async_endpoint.emulator.faults import Faults
 from async_endpoint.emulator.fleet import Fleet
 from async_endpoint.emulator.history import History
+from async_endpoint.emulator.inputs import Inputs
 from async_endpoint.emulator.instance_metrics import InstanceMetrics
 from async_endpoint.emulator.outcomes import Outcomes
 from async_endpoint.emulator.output_config import OutputConfig
@@ -76,15 +77,19 @@ class Deployment:
         """A deployment without any instance yet; those it will have take their requests from `queue`."""
         variant = config["ProductionVariants"][0]
         client = config["AsyncInferenceConfig"].get("ClientConfig", {})
-        metrics = EndpointMetrics(endpoint_name, variant["VariantName"], site.store, site.clock)
-        outcomes = Outcomes(endpoint_name, site.backends, metrics, site.clock)
+        metrics = EndpointMetrics(endpoint_name, variant["VariantName"], site.store, site.clock, site.assumptions)
+        outcomes = Outcomes(
+            endpoint_name, site.backends, metrics, site.clock, assumptions=site.assumptions, history=site.history
+        )
+
+        inputs = Inputs(queue, site.backends, metrics)
 
         def consume(container: ServingContainer) -> InstanceConsumer:
             return InstanceConsumer(
                 queue,
                 container,
                 concurrency=client.get("MaxConcurrentInvocationsPerInstance", _DEFAULT_CONCURRENCY),
-                backends=site.backends,
+                inputs=inputs,
                 outcomes=outcomes,
                 metrics=metrics,
             )

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from async_endpoint.emulator.deployment import Deployment, Site
-from async_endpoint.emulator.errors import ValidationError, ValidationException
+from async_endpoint.emulator.errors import AwsError, ValidationError, ValidationException
 from async_endpoint.emulator.fleet import LaunchFailed
 from async_endpoint.emulator.request_queue import QueuedRequest, RequestQueue
 from async_endpoint.protocol.invocation import InvocationRequest
@@ -135,6 +135,8 @@ class HostedEndpoint:
                 S3Location.parse(request.input_location)
             except LocationError as error:
                 raise ValidationError(f"Invalid InputLocation: {error}") from error
+        if self.queue.is_full:
+            raise AwsError("The endpoint's queue is full: try again later.", "ServiceUnavailable", 503)
         output_location, failure_location = deployment.output.locations(request)
         received_at = self._site.clock.now()
         item = QueuedRequest(request, output_location, failure_location, received_at, deployment.output)
@@ -152,9 +154,18 @@ class HostedEndpoint:
         now = self._site.clock.now()
         oldest = self.queue.oldest_received_at()
         deployment.metrics.sample(
-            backlog=self.queue.backlog,
+            waiting=self.queue.waiting,
+            in_flight=self.queue.in_flight,
             instances=deployment.fleet.running,
             oldest_age=0.0 if oldest is None else now - oldest,
+        )
+        self._site.history.sample(
+            self.name,
+            now,
+            waiting=self.queue.waiting,
+            in_flight=self.queue.in_flight,
+            instances=deployment.fleet.running,
+            desired=deployment.fleet.desired,
         )
         deployment.fleet.replace_dead()
         if expired := self.queue.take_expired(now):

@@ -5,16 +5,50 @@ and durations EndpointName and VariantName. What a real process or transfer take
 ResponseUploadLatency) is measured on the wall's clock, every age on AWS's.
 """
 
+from async_endpoint.emulator.assumptions import Assumptions
 from async_endpoint.scaling.clock import Clock
 from async_endpoint.scaling.metrics import MetricKey, MetricStore
 
 _NAMESPACE = "AWS/SageMaker"
 
+_MICROSECONDS = ("ModelLatency", "RequestDownloadLatency", "ResponseUploadLatency")
+_MILLISECONDS = ("TimeInBacklog", "TotalProcessingTime")
+# Every metric by its unit, as CloudWatch shows it. What is not among them is of another service.
+UNITS: dict[str, str] = {
+    **dict.fromkeys(_MICROSECONDS, "Microseconds"),
+    **dict.fromkeys(_MILLISECONDS, "Milliseconds"),
+    "ApproximateAgeOfOldestRequest": "Seconds",
+    **dict.fromkeys(
+        (
+            "ApproximateBacklogSize",
+            "ApproximateBacklogSizePerInstance",
+            "HasBacklogWithoutCapacity",
+            "InvocationsProcessed",
+            "InvocationFailures",
+            "ExpiredRequests",
+            "NotificationFailures",
+            "RequestDownloadFailures",
+            "ResponseUploadFailures",
+            "Invocation4XXErrors",
+            "Invocation5XXErrors",
+        ),
+        "Count",
+    ),
+}
+
 
 class EndpointMetrics:
     """Writes one endpoint's metrics into the region's store."""
 
-    def __init__(self, endpoint_name: str, variant_name: str, store: MetricStore, clock: Clock) -> None:
+    def __init__(
+        self,
+        endpoint_name: str,
+        variant_name: str,
+        store: MetricStore,
+        clock: Clock,
+        assumptions: Assumptions | None = None,
+    ) -> None:
+        self._assumptions = assumptions or Assumptions()
         self._store = store
         self._clock = clock
         self._endpoint = {"EndpointName": endpoint_name}
@@ -32,23 +66,27 @@ class EndpointMetrics:
         """The age of something that began at `moment`, in epoch seconds on AWS's clock."""
         return (self._clock.now() - moment) * 1e3
 
-    def sample(self, *, backlog: int, instances: int, oldest_age: float) -> None:
+    def sample(self, *, waiting: int, in_flight: int, instances: int, oldest_age: float) -> None:
         """Sample the state of the queue.
 
         Args:
-            backlog: Requests waiting or in flight.
+            waiting: Requests that no instance has.
+            in_flight: Requests that instances work on; whether the backlog counts them is open.
             instances: Instances in service.
             oldest_age: Age of the oldest waiting request in seconds on AWS's clock; 0 with none.
         """
         now = self._clock.now()
+        backlog = waiting + (in_flight if self._assumptions.backlog == "in-flight" else 0)
         values = {
             "ApproximateBacklogSize": float(backlog),
             "ApproximateAgeOfOldestRequest": oldest_age,
             "HasBacklogWithoutCapacity": 1.0 if backlog > 0 and instances == 0 else 0.0,
         }
         if instances:
-            # At zero instances the documentation gives the whole backlog, and the field finds the metric missing.
-            # Missing is the harder case: whoever scales from zero by this metric alone then never wakes.
             values["ApproximateBacklogSizePerInstance"] = backlog / instances
+        elif self._assumptions.backlog_per_instance_at_zero == "backlog":
+            # At zero instances the documentation gives the whole backlog, and the field finds the metric missing.
+            # Missing is the default and the harder case: whoever wakes by this metric alone then never does.
+            values["ApproximateBacklogSizePerInstance"] = float(backlog)
         for name, value in values.items():
             self._store.put(MetricKey.of(_NAMESPACE, name, self._endpoint), value, now)

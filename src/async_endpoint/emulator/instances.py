@@ -17,7 +17,7 @@ from async_endpoint.emulator.backends import Backends
 from async_endpoint.emulator.containers.environment import ServingEnvironment
 from async_endpoint.emulator.containers.errors import ContainerDied
 from async_endpoint.emulator.containers.health import Health
-from async_endpoint.emulator.containers.instance import Answer, ContainerInstance
+from async_endpoint.emulator.containers.instance import Answer, ContainerInstance, SizedStream
 from async_endpoint.protocol.locations import S3Location
 
 # The one family of images whose serving stack this machine has; account, region and tag suffix vary.
@@ -158,7 +158,7 @@ class ModelInstance:
 
     def invoke(  # noqa: PLR0913 - the parts of one HTTP request
         self,
-        body: bytes,
+        body: bytes | SizedStream,
         *,
         content_type: str | None,
         accept: str | None,

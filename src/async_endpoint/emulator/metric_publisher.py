@@ -4,20 +4,29 @@ import logging
 import threading
 from collections.abc import Mapping
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from botocore.exceptions import BotoCoreError, ClientError
 
 from async_endpoint.emulator.backends import Backends
+from async_endpoint.emulator.endpoint_metrics import UNITS
 from async_endpoint.scaling.metrics import MINUTE, Datapoint, MetricKey, MetricStore
 
 if TYPE_CHECKING:
+    from mypy_boto3_cloudwatch.literals import StandardUnitType
     from mypy_boto3_cloudwatch.type_defs import MetricDatumTypeDef
 
 _PUBLISHED_NAMESPACES = ("AWS/SageMaker", "AWS/SQS", "/aws/sagemaker/Endpoints")
 _DATA_PER_CALL = 500
 
 logger = logging.getLogger(__name__)
+
+
+def _unit(key: MetricKey) -> "StandardUnitType":
+    """The unit of a metric: SageMaker's by its name, an instance's use of its machine in percent, of queues counts."""
+    if key.namespace.startswith("/aws/sagemaker/"):
+        return "Percent"
+    return cast("StandardUnitType", UNITS.get(key.name, "Count"))
 
 
 class SharedMetricStore(MetricStore):
@@ -77,6 +86,7 @@ class MetricPublisher:
             {
                 "MetricName": key.name,
                 "Dimensions": [{"Name": name, "Value": value} for name, value in sorted(key.dimensions)],
+                "Unit": _unit(key),
                 "Timestamp": datetime.fromtimestamp(minute, UTC),
                 "StatisticValues": {
                     "SampleCount": count,

@@ -3,13 +3,16 @@
 import json
 import logging
 import time
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Literal
 
 from botocore.exceptions import BotoCoreError, ClientError
 
+from async_endpoint.emulator.assumptions import Assumptions
 from async_endpoint.emulator.backends import Backends
 from async_endpoint.emulator.endpoint_metrics import EndpointMetrics
+from async_endpoint.emulator.history import History
 from async_endpoint.emulator.output_config import OutputConfig
 from async_endpoint.emulator.request_queue import QueuedRequest
 from async_endpoint.protocol.locations import LocationError, S3Location
@@ -21,6 +24,17 @@ _MAXIMUM_INCLUDED_BYTES = 128 * 1024
 logger = logging.getLogger(__name__)
 
 
+@dataclass(frozen=True)
+class Worked:
+    """Which instance had a request, and for how many seconds of the wall's clock; None where none had it."""
+
+    instance: str | None = None
+    seconds: float | None = None
+
+
+NOBODY = Worked()
+
+
 class Outcomes:
     """Writes down how requests of one endpoint ended; `completed` and `failed` end exactly one request each.
 
@@ -28,17 +42,28 @@ class Outcomes:
     are AWS's clock's.
     """
 
-    def __init__(self, endpoint_name: str, backends: Backends, metrics: EndpointMetrics, clock: Clock) -> None:
+    def __init__(  # noqa: PLR0913 - all that an outcome reaches
+        self,
+        endpoint_name: str,
+        backends: Backends,
+        metrics: EndpointMetrics,
+        clock: Clock,
+        *,
+        assumptions: Assumptions | None = None,
+        history: History | None = None,
+    ) -> None:
+        self._assumptions = assumptions or Assumptions()
+        self._history = history or History()
         self._endpoint_name = endpoint_name
         self._backends = backends
         self._metrics = metrics
         self._clock = clock
 
-    def completed(self, item: QueuedRequest, body: bytes, content_type: str | None) -> None:
+    def completed(self, item: QueuedRequest, body: bytes, content_type: str | None, *, worked: Worked = NOBODY) -> None:
         """The container answered 2xx: the answer goes to the output location, then the success topic hears of it."""
         if item.output.output_path is not None and not self._upload(item.output_location, body, content_type):
             reason = f"ClientError: Failed to upload the inference response to {item.output_location}."
-            self.failed(item, reason, reason.encode(), "text/plain")
+            self.failed(item, reason, reason.encode(), "text/plain", worked=worked)
             return
         included = "SUCCESS_NOTIFICATION_TOPIC" in item.output.included or item.output.output_path is None
         message = build_success(
@@ -57,8 +82,9 @@ class Outcomes:
         )
         self._publish(item.output.success_topic, message)
         self._end(item, "InvocationsProcessed")
+        self._remember(item, "Completed", body, content_type, worked)
 
-    def failed(
+    def failed(  # noqa: PLR0913 - what is known of a request that failed
         self,
         item: QueuedRequest,
         reason: str,
@@ -66,10 +92,12 @@ class Outcomes:
         content_type: str | None,
         *,
         status: Literal["Failed", "Expired"] = "Failed",
+        worked: Worked = NOBODY,
     ) -> None:
         """The request has no answer: the body goes to the failure location, then the error topic hears the reason."""
         if item.failure_location is not None:
             self._upload(item.failure_location, body, content_type)
+        included = "ERROR_NOTIFICATION_TOPIC" in item.output.included and len(body) <= _MAXIMUM_INCLUDED_BYTES
         message = build_failure(
             inference_id=item.request.inference_id or "",
             endpoint_name=self._endpoint_name,
@@ -79,10 +107,13 @@ class Outcomes:
             event_time=self._now(),
             input_location=item.request.input_location,
             failure_location=item.failure_location,
+            failure_location_in=self._assumptions.failure_location,
+            response_body=body if included else None,
             status=status,
         )
         self._publish(item.output.error_topic, message)
         self._end(item, "ExpiredRequests" if status == "Expired" else "InvocationFailures")
+        self._remember(item, status, body, content_type, worked)
 
     def test_topics(self, output: OutputConfig) -> None:
         """Send the test message that SageMaker sends at every create, update and change of capacity."""
@@ -92,6 +123,23 @@ class Outcomes:
     def _end(self, item: QueuedRequest, metric: str) -> None:
         self._metrics.count(metric)
         self._metrics.count("TotalProcessingTime", self._metrics.milliseconds_since(item.received_at))
+
+    def _remember(
+        self, item: QueuedRequest, status: str, body: bytes, content_type: str | None, worked: Worked
+    ) -> None:
+        self._history.document(
+            inference_id=item.request.inference_id or "",
+            endpoint=self._endpoint_name,
+            instance=worked.instance,
+            status=status,
+            seconds=worked.seconds,
+            input_location=item.request.input_location,
+            output_location=item.output_location if status == "Completed" else None,
+            failure_location=None if status == "Completed" else item.failure_location,
+            answer=body,
+            content_type=content_type,
+            at=self._clock.now(),
+        )
 
     def _upload(self, location: str, body: bytes, content_type: str | None) -> bool:
         began = time.monotonic()

@@ -1,14 +1,22 @@
 """SageMaker's own queue in front of an asynchronous endpoint: it outlives every instance and every update."""
 
+import base64
 import threading
 from collections import deque
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass
+from typing import Any
 
 from async_endpoint.emulator.output_config import OutputConfig
 from async_endpoint.protocol.invocation import InvocationRequest
 
+# "Up to 120,000 requests in flight", facts of the developer guide on asynchronous inference.
+MOST_REQUESTS = 120_000
 
-@dataclass(frozen=True)
+Json = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
 class QueuedRequest:
     """An accepted request and where its outcome goes.
 
@@ -28,6 +36,36 @@ class QueuedRequest:
     output: OutputConfig
     losses: int = 0
 
+    def as_json(self) -> Json:
+        """The request as plain JSON, to be kept while the local AWS does not run."""
+        request = asdict(self.request)
+        if self.request.body is not None:
+            request["body"] = base64.b64encode(self.request.body).decode("ascii")
+        output = asdict(self.output) | {"included": sorted(self.output.included)}
+        return {
+            "request": {name: value for name, value in request.items() if value is not None},
+            "output": output,
+            "output_location": self.output_location,
+            "failure_location": self.failure_location,
+            "received_at": self.received_at,
+            "losses": self.losses,
+        }
+
+    @classmethod
+    def from_json(cls, kept: Json) -> "QueuedRequest":
+        """The request that `as_json` wrote."""
+        request, output = dict(kept["request"]), dict(kept["output"])
+        if "body" in request:
+            request["body"] = base64.b64decode(request["body"])
+        return cls(
+            InvocationRequest(**request),
+            kept["output_location"],
+            kept["failure_location"],
+            kept["received_at"],
+            OutputConfig(**{**output, "included": frozenset(output["included"])}),
+            kept["losses"],
+        )
+
 
 class RequestQueue:
     """First in, first out; thread-safe. A request taken is in flight until `done` or `put_back`."""
@@ -37,6 +75,11 @@ class RequestQueue:
         self._in_flight = 0
         self._closed = False
         self._changed = threading.Condition()
+
+    @property
+    def is_full(self) -> bool:
+        """Whether it holds as many requests as SageMaker takes for one endpoint."""
+        return self.backlog >= MOST_REQUESTS
 
     def put(self, request: QueuedRequest) -> bool:
         """Add a newly accepted request at the end; False, and nothing is added, when the queue is closed."""
@@ -57,6 +100,17 @@ class RequestQueue:
             self._in_flight += 1
             return self._waiting.popleft()
 
+    def restore(self, kept: Iterable[QueuedRequest]) -> None:
+        """Put requests of an earlier life at the head, in their order."""
+        with self._changed:
+            self._waiting.extendleft(reversed(list(kept)))
+            self._changed.notify_all()
+
+    def head(self) -> QueuedRequest | None:
+        """The request that `take` would give next; it stays where it is."""
+        with self._changed:
+            return self._waiting[0] if self._waiting else None
+
     def put_back(self, request: QueuedRequest) -> None:
         """Return a request whose instance was lost to the head of the queue."""
         with self._changed:
@@ -68,6 +122,23 @@ class RequestQueue:
         """One request in flight has its outcome."""
         with self._changed:
             self._in_flight -= 1
+
+    @property
+    def waiting(self) -> int:
+        """Requests that no instance has."""
+        with self._changed:
+            return len(self._waiting)
+
+    @property
+    def in_flight(self) -> int:
+        """Requests that an instance has."""
+        with self._changed:
+            return self._in_flight
+
+    def waiting_requests(self, count: int) -> list[QueuedRequest]:
+        """The first `count` that wait, oldest first."""
+        with self._changed:
+            return [self._waiting[index] for index in range(min(count, len(self._waiting)))]
 
     def close(self) -> list[QueuedRequest]:
         """Accept no more; hands over what waits, for good. To be called when nothing is in flight any more."""

@@ -104,9 +104,7 @@ def build_success(  # noqa: PLR0913  # one keyword for each thing the message sa
         ),
         "responseParameters": _given(contentType=response_content_type, outputLocation=output_location),
     }
-    if response_body is not None:
-        message["responseBody"] = {"content": base64.b64encode(response_body).decode("ascii"), "encoding": "BASE64"}
-    return message
+    return _with_body(message, response_body)
 
 
 def build_failure(  # noqa: PLR0913  # one keyword for each thing the message says
@@ -119,20 +117,24 @@ def build_failure(  # noqa: PLR0913  # one keyword for each thing the message sa
     event_time: datetime,
     input_location: str | None = None,
     failure_location: str | None = None,
+    failure_location_in: Literal["responseParameters", "top-level", "absent"] = "responseParameters",
+    response_body: bytes | None = None,
     status: Literal["Failed", "Expired"] = "Failed",
 ) -> dict[str, Any]:
     """The message of an inference that failed, or that expired in the queue.
 
-    `failure_location`, where given, goes to responseParameters; AWS does not document its place.
+    AWS does not document where `failure_location` stands: `failure_location_in` says so.
     """
     message = {
         **_common(status, inference_id, region, received_time, event_time),
         "failureReason": failure_reason,
         "requestParameters": _given(endpointName=endpoint_name, inputLocation=input_location),
     }
-    if failure_location is not None:
+    if failure_location is not None and failure_location_in == "responseParameters":
         message["responseParameters"] = {"failureLocation": failure_location}
-    return message
+    elif failure_location is not None and failure_location_in == "top-level":
+        message["failureLocation"] = failure_location
+    return _with_body(message, response_body)
 
 
 def parse(message: str | Mapping[str, Any]) -> Notification:
@@ -170,6 +172,12 @@ def _common(
         **_ORIGIN,
         "eventName": "InferenceResult",
     }
+
+
+def _with_body(message: dict[str, Any], body: bytes | None) -> dict[str, Any]:
+    if body is not None:
+        message["responseBody"] = {"content": base64.b64encode(body).decode("ascii"), "encoding": "BASE64"}
+    return message
 
 
 def _given(**parameters: str | None) -> dict[str, str]:

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import IO, Protocol, cast
 
 import urllib3
 
@@ -39,6 +40,17 @@ class Answer:
     status: int
     content_type: str | None
     body: bytes
+
+
+class SizedStream(Protocol):
+    """A body that is read while it is sent, so that it need not fit into memory."""
+
+    @property
+    def size(self) -> int:
+        """How many bytes it has."""
+
+    def read(self, amount: int = -1, /) -> bytes:
+        """The next bytes; none at its end."""
 
 
 class ContainerInstance:
@@ -149,7 +161,7 @@ class ContainerInstance:
 
     def invoke(  # noqa: PLR0913 - one keyword for each header that SageMaker hands on
         self,
-        body: bytes,
+        body: bytes | SizedStream,
         *,
         content_type: str | None = None,
         accept: str | None = None,
@@ -163,7 +175,7 @@ class ContainerInstance:
         done or TorchServe replaces it (SAGEMAKER_MODEL_SERVER_TIMEOUT seconds; the answer is then a 500).
 
         Args:
-            body: The request's body.
+            body: The request's body; a stream is read as it is sent, and what it raises comes through.
             content_type: The header of that name; without it the handler's input_fn sees None.
             accept: The header of that name; without it the toolkit takes application/json.
             custom_attributes: X-Amzn-SageMaker-Custom-Attributes.
@@ -263,7 +275,7 @@ class ContainerInstance:
         method: str,
         path: str,
         *,
-        body: bytes | None = None,
+        body: bytes | SizedStream | None = None,
         headers: Mapping[str, str] | None = None,
         timeout: float,
     ) -> urllib3.BaseHTTPResponse:
@@ -271,4 +283,7 @@ class ContainerInstance:
         if pool is None or self._stopped or not self.alive:
             raise ContainerDied("The container is not running.")
         limits = urllib3.Timeout(connect=min(timeout, _CONNECT_SECONDS), read=timeout)
-        return pool.request(method, path, body=body, headers=headers, timeout=limits)
+        sent = dict(headers or {})
+        if body is not None and not isinstance(body, bytes):
+            sent["Content-Length"] = str(body.size)  # else it would be sent in chunks
+        return pool.request(method, path, body=cast("bytes | IO[bytes] | None", body), headers=sent, timeout=limits)

@@ -1,0 +1,133 @@
+"""The documents of requests, read from S3: small ones ahead of time and into memory, large ones while they are sent."""
+
+import logging
+import threading
+import time
+from collections import OrderedDict
+from dataclasses import dataclass
+
+from botocore.exceptions import BotoCoreError, ClientError
+from botocore.response import StreamingBody
+from urllib3.exceptions import HTTPError
+
+from async_endpoint.emulator.backends import Backends
+from async_endpoint.emulator.containers.instance import SizedStream
+from async_endpoint.emulator.endpoint_metrics import EndpointMetrics
+from async_endpoint.emulator.request_queue import QueuedRequest, RequestQueue
+from async_endpoint.protocol.invocation import InvocationRequest
+from async_endpoint.protocol.locations import S3Location
+
+# Of the developer guide: a payload has up to 1 GB.
+MAXIMUM_PAYLOAD_BYTES = 1 << 30
+
+_IN_MEMORY_BYTES = 4 << 20
+_FETCHED_AHEAD = 4  # documents, so that memory stays bounded whatever is queued
+
+logger = logging.getLogger(__name__)
+
+
+class InputUnavailable(Exception):  # noqa: N818 - reads as what happened
+    """The request's document cannot be read from S3, or is too large; the message says why."""
+
+
+@dataclass(frozen=True)
+class Payload:
+    """A document and its media type, None where nobody gave one."""
+
+    body: bytes | SizedStream
+    content_type: str | None
+
+
+class _Download:
+    """A large document on its way; an error of S3 in the middle of it is told from one of the container."""
+
+    def __init__(self, place: S3Location, body: StreamingBody, size: int) -> None:
+        self.size = size
+        self._place = place
+        self._body = body
+
+    def read(self, amount: int = -1, /) -> bytes:
+        try:
+            return self._body.read(None if amount < 0 else amount)
+        except (BotoCoreError, HTTPError, OSError) as error:
+            raise _unavailable(self._place, error) from error
+
+
+class Inputs:
+    """Reads the documents of one queue; thread-safe.
+
+    A request without ContentType is of the type that its object in S3 has. AWS does not say so, but its own samples
+    and its Python SDK's AsyncPredictor set the object's type alone, for containers that insist on one.
+    """
+
+    def __init__(self, queue: RequestQueue, backends: Backends, metrics: EndpointMetrics) -> None:
+        self._queue = queue
+        self._backends = backends
+        self._metrics = metrics
+        # By the identity of the request, which each entry keeps alive: one that is put back is another object.
+        self._ahead: OrderedDict[int, tuple[QueuedRequest, Payload]] = OrderedDict()
+        self._lock = threading.Lock()
+
+    def payload(self, item: QueuedRequest) -> Payload:
+        """The document of a request that was taken.
+
+        Raises:
+            InputUnavailable: It cannot be read, or has more than 1 GB.
+        """
+        with self._lock:
+            found = self._ahead.pop(id(item), None)
+        return self._fetch(item.request) if found is None else found[1]
+
+    def fetch_ahead(self) -> None:
+        """Read the document of the request that is next, if it is small; it stays in the queue, for whoever takes it.
+
+        Nothing is raised: whoever takes the request meets the same trouble again.
+        """
+        item = self._queue.head()
+        if item is None or item.request.body is not None:
+            return
+        with self._lock:
+            if id(item) in self._ahead:
+                return
+        try:
+            payload = self._fetch(item.request, only_small=True)
+        except (InputUnavailable, _TooLargeToWait):
+            return
+        with self._lock:
+            self._ahead[id(item)] = item, payload
+            while len(self._ahead) > _FETCHED_AHEAD:
+                self._ahead.popitem(last=False)
+
+    def _fetch(self, request: InvocationRequest, *, only_small: bool = False) -> Payload:
+        if request.body is not None:
+            return Payload(request.body, request.content_type)
+        place = S3Location.parse(request.input_location or "")
+        began = time.monotonic()
+        try:
+            found = self._backends.s3.get_object(Bucket=place.bucket, Key=place.key)
+            body, size = found["Body"], found["ContentLength"]
+            if size > MAXIMUM_PAYLOAD_BYTES:
+                body.close()
+                raise InputUnavailable(
+                    f"The request at {place.uri} has {size} bytes, more than the {MAXIMUM_PAYLOAD_BYTES} that a "
+                    "payload may have."
+                )
+            content_type = request.content_type or found["ContentType"]
+            if size > _IN_MEMORY_BYTES:
+                if only_small:
+                    body.close()
+                    raise _TooLargeToWait
+                return Payload(_Download(place, body, size), content_type)
+            read = body.read()
+        except (BotoCoreError, ClientError, HTTPError) as error:
+            raise _unavailable(place, error) from error
+        self._metrics.count("RequestDownloadLatency", (time.monotonic() - began) * 1e6)
+        return Payload(read, content_type)
+
+
+class _TooLargeToWait(Exception):  # noqa: N818 - a reason, not an error
+    """The document is too large to be held in memory while it waits."""
+
+
+def _unavailable(place: S3Location, error: Exception) -> InputUnavailable:
+    return InputUnavailable(f"Failed to download the request from {place.uri}: {error}")
