@@ -65,7 +65,9 @@ def demo(options: Options, console: Console) -> int:
     serving = prepare(options.serving_env, console.print)
     with _step(console, "start the local AWS"):
         # Tied: should this process vanish, the local AWS and all that it started go with it.
-        local = LocalAws.start(serving, state_dir=options.state_dir, speed=options.speed, tied=not options.keep)
+        local = LocalAws.start(
+            serving, state_dir=options.state_dir, speed=options.speed, fresh=True, tied=not options.keep
+        )
     try:
         cdk = Cdk(local, RESULTS / "cdk.log")
         deployment = _deploy(cdk, local, console)

@@ -51,6 +51,8 @@ class FakeInstance:
     """An instance without a process, whose fate a test decides."""
 
     instance_id = "i-0123456789abcdef0"
+    invocations = 0
+    log: Path | None = None
 
     def __init__(self, handler: Handler = lambda _: OK, *, ready: bool = True, failure: str | None = None) -> None:
         self.handler = handler
@@ -85,6 +87,9 @@ class FakeInstance:
                 raise ContainerFailed("The model was not ready.")
         if self.failure is not None:
             raise ContainerFailed(self.failure)
+
+    def kill(self) -> None:
+        self.died.set()
 
     def ping(self) -> bool:
         return self.alive and self.healthy

@@ -16,8 +16,11 @@ from rich.console import Console
 from rich.table import Table
 
 try:
+    from async_endpoint.cli.fault import fault
+    from async_endpoint.emulator.assumptions import AssumptionError, Assumptions
     from async_endpoint.emulator.containers.environment import ServingEnvironment, prepare
     from async_endpoint.emulator.containers.errors import ContainerError
+    from async_endpoint.emulator.instance_times import InstanceTimes
     from async_endpoint.emulator.local import DEFAULT_REGION, DEFAULT_STATE_DIR, LocalAws, LocalAwsError
 except ModuleNotFoundError as missing:  # the extra was not installed
     raise ImportError(
@@ -63,9 +66,21 @@ def _region(command: Command) -> Command:
     )(command)
 
 
+def _seconds(stage: str, until: str) -> Callable[[Command], Command]:
+    return click.option(
+        f"--{stage}-seconds",
+        type=click.FloatRange(0),
+        default=0.0,
+        help=f"Seconds of AWS's clock that an instance takes at least until {until}.",
+    )
+
+
 @click.group()
 def local() -> None:
     """A local AWS: S3, SNS, CloudFormation and the rest, with SageMaker endpoints that really serve."""
+
+
+local.add_command(fault)
 
 
 @local.command("prepare")
@@ -90,13 +105,41 @@ def prepare_command(serving_env: Path) -> None:
 @click.option(
     "--threads", type=click.IntRange(1, 64), default=1, show_default=True, help="Computing threads of each instance."
 )
-def start(state_dir: Path, serving_env: Path, port: int | None, speed: float, threads: int) -> None:
-    """Start a local AWS on 127.0.0.1 and leave it running."""
+@click.option("--fresh", is_flag=True, help="Forget what an earlier one kept in the folder, instead of going on.")
+@click.option(
+    "--assume", multiple=True, metavar="NAME=VALUE", help="Settle a point that AWS leaves open; see docs/local-aws.md."
+)
+@_seconds("provision", "a machine is there")
+@_seconds("pull", "it has the image")
+@_seconds("download", "it has the archive")
+@_seconds("start", "the container answers")
+def start(  # noqa: PLR0913 - one argument for each option
+    state_dir: Path,
+    serving_env: Path,
+    *,
+    port: int | None,
+    speed: float,
+    threads: int,
+    fresh: bool,
+    assume: tuple[str, ...],
+    **seconds: float,
+) -> None:
+    """Start a local AWS on 127.0.0.1 and leave it running. It goes on from where the last one in the folder ended."""
     serving = _prepared(serving_env)
     began = time.monotonic()
+    times = InstanceTimes(**{name.removesuffix("_seconds"): value for name, value in seconds.items()})
     try:
-        running = LocalAws.start(serving, state_dir=state_dir, port=port, speed=speed, threads=threads)
-    except LocalAwsError as error:
+        running = LocalAws.start(
+            serving,
+            state_dir=state_dir,
+            port=port,
+            speed=speed,
+            threads=threads,
+            assumptions=Assumptions.parse(assume),
+            times=times,
+            fresh=fresh,
+        )
+    except (AssumptionError, LocalAwsError) as error:
         raise click.ClickException(str(error)) from error
     click.echo(
         f"The local AWS answers at {running.endpoint_url} after {time.monotonic() - began:.1f} s "
@@ -110,7 +153,7 @@ def start(state_dir: Path, serving_env: Path, port: int | None, speed: float, th
 @local.command()
 @_state_dir
 def stop(state_dir: Path) -> None:
-    """End the local AWS and every process that it started. What it held is gone."""
+    """End the local AWS and every process that it started. What it holds is kept for the next start."""
     running = LocalAws.find(state_dir)
     if running is None:
         click.echo(f"No local AWS runs in {state_dir}.")

@@ -36,6 +36,10 @@ class AlarmStates:
         self._own: dict[str, Settings] = {}  # target tracking's, as they were put into CloudWatch
         self._shown: dict[str, str] = {}  # the state that CloudWatch shows, by name
 
+    def adopt(self) -> None:
+        """Know target tracking's alarms, which an earlier life put into CloudWatch, for what they are."""
+        self._own = {name: {} for name in self._autoscaling.own_alarms()}
+
     def pull(self) -> None:
         """Have the autoscaler watch what CloudWatch holds now."""
         try:

@@ -138,6 +138,22 @@ class ApplicationAutoScaling:
         with self._lock:
             return self._scaler.alarms()
 
+    def own_alarms(self) -> list[str]:
+        """The names of target tracking's own alarms."""
+        with self._lock:
+            return self._scaler.own_alarms()
+
+    def state(self) -> dict[str, Any]:
+        """Everything that is registered, as plain JSON for `restore`."""
+        with self._lock:
+            return {"scaler": self._scaler.state(), "tags": self._tags}
+
+    def restore(self, state: Mapping[str, Any]) -> None:
+        """Go on from what `state` gave."""
+        with self._lock:
+            self._scaler.restore(state["scaler"])
+            self._tags.update({arn: dict(tags) for arn, tags in state["tags"].items()})
+
     def _register(self, **request: Any) -> Mapping[str, Any]:  # noqa: ANN401 - members of the API
         if request.get("Tags") and self._scaler.describe_scalable_targets(**_identity(request))["ScalableTargets"]:
             raise AwsError(

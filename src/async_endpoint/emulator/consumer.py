@@ -4,7 +4,9 @@ import dataclasses
 import logging
 import threading
 import time
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import Literal, Protocol
 
 from async_endpoint.emulator.containers.errors import ContainerDied, ContainerTimeout
@@ -17,6 +19,7 @@ from async_endpoint.emulator.request_queue import QueuedRequest, RequestQueue
 
 _POLL_SECONDS = 0.2  # how soon a consumer sees that it was stopped
 _MAXIMUM_LOSSES = 3  # instances that one request may break down, before it is the one to blame
+_KILLED_AFTER_SECONDS = 0.02  # so that a fault strikes a container that has begun to work
 _HTTP_ERRORS = 400
 _HTTP_SERVER_ERRORS = 500
 
@@ -31,8 +34,19 @@ class ServingContainer(Container, Protocol):
         """Tells it from every other instance that ever was."""
 
     @property
+    def invocations(self) -> int:
+        """How many requests it works on."""
+
+    @property
+    def log(self) -> Path | None:
+        """The file with everything that its container prints, which may not be there yet; None where it prints none."""
+
+    @property
     def processes(self) -> tuple[int, float] | None:
         """The root of its processes and the moment of their launch, monotonic; None where there are none."""
+
+    def kill(self) -> None:
+        """End it at once, as a machine that is lost."""
 
     def ping(self) -> bool:
         """Whether its health check passes."""
@@ -87,6 +101,7 @@ class InstanceConsumer:
         inputs: Where documents are read; shared by all consumers of the queue.
         outcomes: Where results go.
         metrics: Where durations go.
+        kills: Asked at each request whether the container is to be killed while it works on it.
     """
 
     def __init__(  # noqa: PLR0913 - it joins these six
@@ -98,12 +113,14 @@ class InstanceConsumer:
         inputs: Inputs,
         outcomes: Outcomes,
         metrics: EndpointMetrics,
+        kills: Callable[[], bool] = lambda: False,
     ) -> None:
         self._queue = queue
         self._container = container
         self._inputs = inputs
         self._outcomes = outcomes
         self._metrics = metrics
+        self._kills = kills
         self._stopping = threading.Event()
         self._lost = threading.Event()
         self._slots = threading.Semaphore(concurrency)
@@ -176,6 +193,8 @@ class InstanceConsumer:
         request = item.request
         try:
             payload = self._inputs.payload(item)
+            if self._kills():
+                threading.Timer(_KILLED_AFTER_SECONDS, self._container.kill).start()
             began = time.monotonic()
             answer = self._container.invoke(
                 payload.body,

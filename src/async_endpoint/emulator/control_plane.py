@@ -87,6 +87,31 @@ class ControlPlane:
         with self._lock:
             return list(self._endpoints.values())
 
+    def state(self) -> Json:
+        """Every resource, as plain JSON for `restore`; to be called when the endpoints are stopped."""
+        with self._lock:
+            return {
+                "models": self._models.state(),
+                "configs": self._configs.state(),
+                "tags": self._tags.state(),
+                "endpoints": [endpoint.state() for endpoint in self._endpoints.values()],
+            }
+
+    def restore(self, state: Mapping[str, Any]) -> None:
+        """Go on from what `state` gave: endpoints serve again, and what was broken off is taken up.
+
+        A creation and a deletion begin anew; an update is given up, and the old configuration goes on.
+        """
+        self._models.restore(state["models"])
+        self._configs.restore(state["configs"])
+        self._tags.restore(state["tags"])
+        for kept in state["endpoints"]:
+            endpoint = HostedEndpoint(kept["name"], self._site)
+            self._endpoints[endpoint.name] = endpoint
+            endpoint.restore(kept)
+            if endpoint.status == "Deleting":
+                threading.Thread(target=self._delete, args=(endpoint,), daemon=True).start()
+
     def create_model(self, request: Json) -> Json:
         """CreateModel, for models of one container."""
         if "PrimaryContainer" not in request:

@@ -13,6 +13,7 @@ from async_endpoint.emulator.fleet import Fleet
 from async_endpoint.emulator.history import History
 from async_endpoint.emulator.inputs import Inputs
 from async_endpoint.emulator.instance_metrics import InstanceMetrics
+from async_endpoint.emulator.no_instance import NoInstance
 from async_endpoint.emulator.outcomes import Outcomes
 from async_endpoint.emulator.output_config import OutputConfig
 from async_endpoint.emulator.request_queue import RequestQueue
@@ -79,7 +80,13 @@ class Deployment:
         client = config["AsyncInferenceConfig"].get("ClientConfig", {})
         metrics = EndpointMetrics(endpoint_name, variant["VariantName"], site.store, site.clock, site.assumptions)
         outcomes = Outcomes(
-            endpoint_name, site.backends, metrics, site.clock, assumptions=site.assumptions, history=site.history
+            endpoint_name,
+            site.backends,
+            metrics,
+            site.clock,
+            assumptions=site.assumptions,
+            history=site.history,
+            faults=site.faults,
         )
 
         inputs = Inputs(queue, site.backends, metrics)
@@ -92,10 +99,16 @@ class Deployment:
                 inputs=inputs,
                 outcomes=outcomes,
                 metrics=metrics,
+                kills=lambda: site.faults.kills(endpoint_name),
             )
 
+        def launch() -> ServingContainer:
+            refused = site.faults.capacity_error(variant.get("InstanceType", "ml.m5.xlarge"))
+            container = site.launch(endpoint_name, model)
+            return container if refused is None else NoInstance(container, refused)
+
         startup_timeout = float(variant.get("ContainerStartupHealthCheckTimeoutInSeconds", _DEFAULT_STARTUP_SECONDS))
-        fleet = Fleet(lambda: site.launch(endpoint_name, model), consume, startup_timeout=startup_timeout)
+        fleet = Fleet(launch, consume, startup_timeout=startup_timeout)
         use = InstanceMetrics(endpoint_name, variant["VariantName"], site.store, site.clock)
         return cls(config, model, fleet, metrics, use, outcomes, startup_timeout)
 

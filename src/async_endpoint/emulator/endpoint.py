@@ -41,6 +41,9 @@ class HostedEndpoint:
         self._settled.set()
         self._first_config: Mapping[str, Any] | None = None
         self._rolling_out: Deployment | None = None
+        self._ended = False
+        self._desired_at_stop = 0
+        self._left: list[QueuedRequest] = []
 
     @property
     def config(self) -> Mapping[str, Any]:
@@ -48,6 +51,12 @@ class HostedEndpoint:
         if self.deployment is not None:
             return self.deployment.config
         return self._first_config or {}
+
+    @property
+    def deployments(self) -> tuple[Deployment, ...]:
+        """The deployment that serves, if any does, and then the one that is to take over, if it is another."""
+        serving, coming = self.deployment, self._rolling_out
+        return tuple(item for item in (serving, None if coming is serving else coming) if item is not None)
 
     # -- transitions ---------------------------------------------------------------------------------------------
 
@@ -110,10 +119,57 @@ class HostedEndpoint:
         self._settled.set()
 
     def stop(self) -> None:
-        """Stop every instance because the local AWS ends; returns when they are gone."""
-        deployments = {id(item): item for item in (self.deployment, self._rolling_out) if item is not None}
-        for deployment in deployments.values():
+        """Stop every instance because the local AWS ends; returns when they are gone and requests are back.
+
+        From then on every request is refused as one to send again, and `state` says how things stood.
+        """
+        with self._lock:
+            if self._ended:
+                return
+            self._ended = True
+            self._desired_at_stop = 0 if self.deployment is None else self.deployment.fleet.desired
+        for deployment in self.deployments:
             deployment.fleet.stop()
+        self._left = self.queue.close()
+
+    def state(self) -> dict[str, Any]:
+        """The endpoint as plain JSON for `restore`; to be called after `stop`."""
+        deployment = self.deployment or self._rolling_out
+        return {
+            "name": self.name,
+            "created_at": self.created_at,
+            "modified_at": self.modified_at,
+            "status": self.status,
+            "failure_reason": self.failure_reason,
+            "deployment_config": self.deployment_config,
+            "config": None if deployment is None else deployment.config,
+            "model": None if deployment is None else deployment.model,
+            "desired": self._desired_at_stop,
+            "serves": self.deployment is not None,
+            "queue": [item.as_json() for item in self._left],
+        }
+
+    def restore(self, state: Mapping[str, Any]) -> None:
+        """Go on from what `state` gave."""
+        self.created_at, self.modified_at = state["created_at"], state["modified_at"]
+        self.failure_reason, self.deployment_config = state["failure_reason"], state["deployment_config"]
+        self.queue.restore(QueuedRequest.from_json(kept) for kept in state["queue"])
+        config, model, status = state["config"], state["model"], state["status"]
+        if not state["serves"]:
+            if status == "Creating":
+                self.deploy(config, model)
+            else:
+                self._first_config, self.status = config, status
+            return
+        self.deployment = Deployment.prepare(self.name, config, model, self.queue, self._site)
+        if status == "Deleting":
+            self.status = status
+            self._settled.clear()
+            return
+        if status in {"Updating", "RollingBack"}:
+            self.failure_reason = "The local AWS was stopped during the update: the old configuration goes on."
+        self.status = "InService"
+        self.deployment.fleet.resume(state["desired"])
 
     def wait(self, timeout: float) -> bool:
         """Wait until no transition is under way; False if `timeout` seconds were not enough."""
@@ -141,6 +197,8 @@ class HostedEndpoint:
         received_at = self._site.clock.now()
         item = QueuedRequest(request, output_location, failure_location, received_at, deployment.output)
         if not self.queue.put(item):
+            if self._ended:
+                raise AwsError("The local AWS is ending.", "ServiceUnavailable", 503)
             raise self._not_in_service()
         return item
 
@@ -190,7 +248,7 @@ class HostedEndpoint:
         try:
             deployment.settle()
         except LaunchFailed as error:
-            if self.deployment is not None:
+            if self.deployment is not None and not self._ended:
                 self.status = "RollingBack"
             deployment.fleet.stop()
             return (
@@ -241,6 +299,9 @@ class HostedEndpoint:
                 logger.exception("endpoint %s: a transition failed", self.name)
                 reason = "InternalFailure: see the log of the local AWS."
             with self._lock:
+                if self._ended:  # it failed because the instances were stopped: the next life takes it up
+                    self._settled.set()
+                    return
                 self.failure_reason = reason
                 self.modified_at = self._site.clock.now()
                 self.status = "Failed" if self.deployment is None else "InService"

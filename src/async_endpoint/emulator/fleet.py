@@ -4,6 +4,7 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 from typing import Generic, Protocol, TypeVar
 
 # SageMaker's own: it kills a container this long after it asked it to end.
@@ -54,11 +55,27 @@ class LaunchFailed(Exception):  # noqa: N818 - reads as what happened
 C = TypeVar("C", bound=Container)
 
 
+@dataclass(frozen=True)
+class MemberState(Generic[C]):
+    """One instance as it is at a moment.
+
+    Attributes:
+        container: Its container.
+        in_service: Whether its model answers; else it starts.
+        since: Since when that is so, in seconds of the monotonic clock.
+    """
+
+    container: C
+    in_service: bool
+    since: float
+
+
 class _Member(Generic[C]):
     def __init__(self, container: C) -> None:
         self.container = container
         self.consumer: Consumer | None = None
         self.dismissed = False
+        self.since = time.monotonic()
 
 
 class Fleet(Generic[C]):
@@ -111,6 +128,17 @@ class Fleet(Generic[C]):
         with self._changed:
             return tuple(member.container for member in self._members if member.consumer is not None)
 
+    @property
+    def members(self) -> tuple[MemberState[C], ...]:
+        """Every instance that starts or is in service, oldest first."""
+        with self._changed:
+            return tuple(MemberState(each.container, each.consumer is not None, each.since) for each in self._members)
+
+    @property
+    def leaving(self) -> int:
+        """The number of instances that were taken out and are not gone yet."""
+        return self._leaving
+
     def resize(self, count: int) -> None:
         """Ask for `count` instances; returns at once, and does nothing after `stop`.
 
@@ -124,6 +152,11 @@ class Fleet(Generic[C]):
             surplus = self._remove(self._members[count:])  # the newest go first: the oldest have warm caches
             self._fill()
         self._dismiss_in_background(surplus, drain=True)
+
+    def resume(self, count: int) -> None:
+        """Have `count` instances again as an earlier life had them; one that does not come up is tried again."""
+        self._retry = True
+        self.resize(count)
 
     def wait_until_settled(self, timeout: float) -> None:
         """Wait until as many instances run as are desired and those dismissed are gone.
@@ -200,6 +233,7 @@ class Fleet(Generic[C]):
         with self._changed:
             if not member.dismissed:
                 member.consumer = self._consume(member.container)
+                member.since = time.monotonic()
                 self._changed.notify_all()
                 return
         _end(member.container)

@@ -6,7 +6,8 @@ import re
 import secrets
 import shutil
 import threading
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,10 @@ from async_endpoint.emulator.containers.environment import ServingEnvironment
 from async_endpoint.emulator.containers.errors import ContainerDied
 from async_endpoint.emulator.containers.health import Health
 from async_endpoint.emulator.containers.instance import Answer, ContainerInstance, SizedStream
+from async_endpoint.emulator.faults import Faults
+from async_endpoint.emulator.instance_times import InstanceTimes
 from async_endpoint.protocol.locations import S3Location
+from async_endpoint.scaling.clock import SystemClock
 
 # The one family of images whose serving stack this machine has; account, region and tag suffix vary.
 _SERVED_IMAGES = re.compile(
@@ -75,9 +79,24 @@ class InstanceFactory:
         backends: Where archives are read, and the folder in which instances work.
         serving: The Python environment that stands in for the image.
         threads: Computing threads of each instance.
+        clock: AWS's clock, on which instances come up.
+        times: How long they take at least.
+        faults: What is to go wrong.
     """
 
-    def __init__(self, backends: Backends, serving: ServingEnvironment, *, threads: int) -> None:
+    def __init__(  # noqa: PLR0913 - what the instances of a region share
+        self,
+        backends: Backends,
+        serving: ServingEnvironment,
+        *,
+        threads: int,
+        clock: SystemClock | None = None,
+        times: InstanceTimes | None = None,
+        faults: Faults | None = None,
+    ) -> None:
+        self.clock = clock or SystemClock()
+        self.times = times or InstanceTimes()
+        self.faults = faults or Faults()
         self.archives = ArchiveCache(backends)
         self.serving = serving
         self.threads = threads
@@ -87,26 +106,42 @@ class InstanceFactory:
         """A new instance of a model, not yet started."""
         # As on EC2 an id is never used twice: a folder, and the log in it, belongs to one instance alone.
         instance_id = f"i-0{secrets.token_hex(8)}"
-        return ModelInstance(self, instance_id, self._folder / f"{endpoint_name}-{instance_id}", model)
+        folder = self._folder / f"{endpoint_name}-{instance_id}"
+        return ModelInstance(self, endpoint_name, instance_id, folder, model)
 
 
 class ModelInstance:
     """One instance: archive and container; thread-safe."""
 
-    def __init__(self, factory: InstanceFactory, instance_id: str, folder: Path, model: Mapping[str, Any]) -> None:
+    def __init__(
+        self, factory: InstanceFactory, endpoint_name: str, instance_id: str, folder: Path, model: Mapping[str, Any]
+    ) -> None:
+        self._endpoint_name = endpoint_name
         self.instance_id = instance_id
         self._factory = factory
         self._folder = folder
         self._model = model
         self._lock = threading.Lock()
         self._container: ContainerInstance | None = None
-        self._stopped = False
+        self._launched_at = 0.0
+        self._stopping = threading.Event()
 
     @property
     def alive(self) -> bool:
         """Whether the container's process runs."""
         container = self._container
         return container is not None and container.alive
+
+    @property
+    def invocations(self) -> int:
+        """As `ContainerInstance.invocations`."""
+        container = self._container
+        return 0 if container is None else container.invocations
+
+    @property
+    def log(self) -> Path | None:
+        """The file with everything that its container printed, which may not be there yet."""
+        return self._folder / "container.log"
 
     @property
     def processes(self) -> tuple[int, float] | None:
@@ -131,9 +166,16 @@ class ModelInstance:
         url = definition.get("ModelDataUrl")
         if url is None:
             raise ModelUnavailable("The local AWS starts models from a model.tar.gz alone: give a ModelDataUrl.")
-        archive = self._factory.archives.fetch(url)
+        times = self._factory.times
+        with self._at_least(times.provision + self._factory.faults.start_delay(self._endpoint_name)):
+            pass
+        with self._at_least(times.pull):
+            pass
+        with self._at_least(times.download):
+            archive = self._factory.archives.fetch(url)
+        self._launched_at = self._factory.clock.now()
         with self._lock:
-            if self._stopped:
+            if self._stopping.is_set():
                 raise ContainerDied("The instance was stopped before it started.")
             self._folder.mkdir(parents=True, exist_ok=True)
             self._container = ContainerInstance(
@@ -149,6 +191,7 @@ class ModelInstance:
         """Wait until the model answers; raises the container's reason when it never will."""
         container = self._running()
         container.wait_ready(timeout)
+        self._wait_until(self._launched_at + self._factory.times.start)
         logger.info("instance %s answers after %.1f s", self.instance_id, container.startup_seconds or 0.0)
 
     def ping(self) -> bool:
@@ -184,7 +227,7 @@ class ModelInstance:
 
     def stop(self) -> None:
         """End every process of the instance; its log stays, everything else in its folder goes."""
-        self._stopped = True
+        self._stopping.set()
         with self._lock:
             container = self._container
         if container is not None:
@@ -192,6 +235,29 @@ class ModelInstance:
             for folder in self._folder.iterdir():
                 if folder.is_dir():
                     shutil.rmtree(folder, ignore_errors=True)
+
+    def kill(self) -> None:
+        """End its container at once and without a word (SIGKILL), as a machine that is lost."""
+        container = self._container
+        if container is not None:
+            container.kill()
+
+    @contextmanager
+    def _at_least(self, seconds: float) -> Iterator[None]:
+        """Have what is done inside take so many seconds of AWS's clock, if it takes less."""
+        until = self._factory.clock.now() + seconds
+        yield
+        self._wait_until(until)
+
+    def _wait_until(self, moment: float) -> None:
+        """Wait for a moment of AWS's clock.
+
+        Raises:
+            ContainerDied: The instance was stopped meanwhile.
+        """
+        clock = self._factory.clock
+        if self._stopping.wait(max(0.0, clock.wall_seconds(moment - clock.now()))):
+            raise ContainerDied("The instance was stopped before it started.")
 
     def _running(self) -> ContainerInstance:
         container = self._container

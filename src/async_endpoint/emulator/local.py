@@ -10,13 +10,17 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Self
 
 import psutil
 
+from async_endpoint.emulator.assumptions import Assumptions
 from async_endpoint.emulator.containers.environment import ServingEnvironment
+from async_endpoint.emulator.faults_api import FaultClient
+from async_endpoint.emulator.instance_times import InstanceTimes
+from async_endpoint.emulator.state_file import StateFolder, StateRefused
 
 DEFAULT_STATE_DIR = Path(".local-aws")
 DEFAULT_PORT = 4566
@@ -73,6 +77,9 @@ class LocalAws:
         port: int | None = None,
         speed: float = 1.0,
         threads: int = 1,
+        assumptions: Assumptions | None = None,
+        times: InstanceTimes | None = None,
+        fresh: bool = False,
         tied: bool = False,
     ) -> Self:
         """Start one and wait until it answers.
@@ -83,10 +90,14 @@ class LocalAws:
             port: The port to listen on; None takes 4566, or any free one when that is taken.
             speed: How many times faster than the wall AWS's clock runs: metric periods, alarms, cooldowns, queue ages.
             threads: Computing threads of each instance.
+            assumptions: How the points are settled that AWS leaves open.
+            times: How long instances take at least to come up.
+            fresh: Forget what an earlier one kept in that folder, instead of going on from it.
             tied: End with the caller: when its process is gone, however it went, so is the local AWS.
 
         Raises:
-            LocalAwsError: One runs in that folder already, the port is taken, or it did not answer.
+            LocalAwsError: One runs in that folder already, the port is taken, what it kept cannot be read, or it did
+                not answer.
         """
         running = cls.find(state_dir)
         if running is not None:
@@ -97,9 +108,20 @@ class LocalAws:
         chosen = _free_port(port)
         state_dir.mkdir(parents=True, exist_ok=True)
         workdir = state_dir.absolute() / "work"
+        kept = StateFolder(state_dir.absolute() / "kept")
+        if fresh:
+            kept.forget()
+        try:
+            kept.load()
+        except StateRefused as error:
+            raise LocalAwsError(str(error)) from error
         command = [
             sys.executable, "-m", "async_endpoint.emulator.server", "--port", str(chosen), "--workdir", str(workdir),
             "--serving-env", str(serving.path.absolute()), "--speed", str(speed), "--threads", str(threads),
+            "--keep", str(kept.path),
+            *(part for pair in (assumptions or Assumptions()).as_arguments() for part in ("--assume", pair)),
+            *(part for name, seconds in asdict(times or InstanceTimes()).items()
+              for part in (f"--{name}-seconds", str(seconds))),
         ]  # fmt: skip
         if tied:
             command.append("--until-stdin-closes")
@@ -109,7 +131,7 @@ class LocalAws:
                 stdin=subprocess.PIPE if tied else subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
-                env=_server_environment(chosen),
+                env=_server_environment(chosen, kept),
                 start_new_session=True,  # Ctrl-C is the caller's to handle
             )
         began = psutil.Process(process.pid).create_time()
@@ -168,6 +190,11 @@ class LocalAws:
     def client_environment(self, base: Mapping[str, str], region: str = DEFAULT_REGION) -> dict[str, str]:
         """A whole environment for a child process: `base` without any setting of AWS's, and `environment`."""
         return _without_settings(base) | self.environment(region)
+
+    @property
+    def faults(self) -> FaultClient:
+        """What it is to do wrong."""
+        return FaultClient(self.endpoint_url)
 
     def stop(self) -> None:
         """End it and every process that it started; a second call does nothing.
@@ -232,9 +259,13 @@ def _free_port(wanted: int | None) -> int:
     raise LocalAwsError(f"Port {wanted} is taken: leave --port out to have a free one chosen.")
 
 
-def _server_environment(port: int) -> dict[str, str]:
+def _server_environment(port: int, kept: StateFolder) -> dict[str, str]:
     """The environment of the process: ministack's settings as they must be, and none of the user's."""
     return _without_settings(os.environ) | {
+        "PERSIST_STATE": "1",
+        "STATE_DIR": str(kept.services),
+        "S3_PERSIST": "1",
+        "S3_DATA_DIR": str(kept.objects),
         "GATEWAY_PORT": str(port),
         "BIND_HOST": "127.0.0.1",
         "MINISTACK_HOST": "localhost",

@@ -4,7 +4,7 @@ import logging
 import threading
 from collections.abc import Mapping
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Any, cast
 
 from botocore.exceptions import BotoCoreError, ClientError
 
@@ -55,6 +55,11 @@ class SharedMetricStore(MetricStore):
         """As `MetricStore.window`."""
         with self._lock:
             return super().window(key, statistic, period, end, count)
+
+    def state(self) -> list[Any]:
+        """As `MetricStore.state`."""
+        with self._lock:
+            return super().state()
 
     def all_keys(self) -> list[MetricKey]:
         """Every metric that holds data."""

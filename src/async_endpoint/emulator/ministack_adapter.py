@@ -9,7 +9,7 @@ Importing it imports ministack, which reads its settings from the environment at
 import logging
 import re
 from collections.abc import Awaitable, Callable, Mapping
-from typing import Any
+from typing import Any, cast
 
 import ministack.app
 from hypercorn.asyncio import serve as hypercorn_serve
@@ -20,6 +20,7 @@ from ministack.services import cloudwatch
 from ministack.services.cloudformation import provisioners, stacks
 
 from async_endpoint.emulator.cloudformation import ResourceType
+from async_endpoint.emulator.front import App
 from async_endpoint.emulator.region import Region
 from async_endpoint.emulator.sagemaker_api import Response
 
@@ -27,6 +28,7 @@ Handler = Callable[[Region, str, Mapping[str, str], bytes], Response]
 Observe = Callable[[str, str, str, str, Mapping[str, str], float | None, Mapping[str, float]], None]
 
 _SHUTDOWN_SECONDS = 1.0
+_SAVE_SECONDS = 30.0  # for ministack to write down its services
 
 
 def add_paths(name: str, pattern: re.Pattern[str]) -> None:
@@ -156,16 +158,16 @@ def observe_metrics(observe: Observe) -> None:
     cloudwatch.record_metric = record_and_observe
 
 
-async def serve(port: int, stop: Callable[[], Awaitable[object]]) -> None:
-    """Serve the local AWS on 127.0.0.1 until `stop()` returns."""
+async def serve(port: int, front: Callable[[App], App], stop: Callable[[], Awaitable[object]]) -> None:
+    """Serve the local AWS, behind what `front` puts before it, on 127.0.0.1 until `stop()` returns."""
     config = Config()
     config.bind = [f"127.0.0.1:{port}"]
     config.keep_alive_timeout = 75
     config.graceful_timeout = _SHUTDOWN_SECONDS
-    config.shutdown_timeout = _SHUTDOWN_SECONDS
+    config.shutdown_timeout = _SAVE_SECONDS
     config.loglevel = "WARNING"
     logging.getLogger("hypercorn.access").setLevel(logging.WARNING)
-    await hypercorn_serve(ministack.app.app, config, shutdown_trigger=stop)
+    await hypercorn_serve(cast("Any", front(ministack.app.app)), config, shutdown_trigger=stop)
 
 
 def _run_on_worker_thread(resource_type: str) -> None:

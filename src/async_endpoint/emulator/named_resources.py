@@ -32,6 +32,14 @@ class Tags:
         """Drop every tag of what has been deleted."""
         self._tags.pop(arn, None)
 
+    def state(self) -> Json:
+        """Every tag by ARN and key, as plain JSON for `restore`."""
+        return self._tags
+
+    def restore(self, state: Mapping[str, Any]) -> None:
+        """Take in what `state` gave."""
+        self._tags.update(state)
+
     def listed(self, arn: str) -> list[Json]:
         """The tags, as ListTags shows them."""
         return [{"Key": key, "Value": value} for key, value in self._tags.get(arn, {}).items()]
@@ -94,6 +102,14 @@ class NamedResources:
         if name not in self._items:
             raise ValidationException(f'Could not find {self._noun} "{self._arn(name)}".')
         return self._items[name]
+
+    def state(self) -> Json:
+        """Every resource by name, as plain JSON for `restore`."""
+        return self._items
+
+    def restore(self, state: Mapping[str, Any]) -> None:
+        """Take in what `state` gave."""
+        self._items.update(state)
 
     def __contains__(self, arn: str) -> bool:
         """Whether there is a resource of an ARN."""

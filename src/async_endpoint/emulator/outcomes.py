@@ -2,6 +2,7 @@
 
 import json
 import logging
+import threading
 import time
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -12,6 +13,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from async_endpoint.emulator.assumptions import Assumptions
 from async_endpoint.emulator.backends import Backends
 from async_endpoint.emulator.endpoint_metrics import EndpointMetrics
+from async_endpoint.emulator.faults import Faults
 from async_endpoint.emulator.history import History
 from async_endpoint.emulator.output_config import OutputConfig
 from async_endpoint.emulator.request_queue import QueuedRequest
@@ -51,7 +53,9 @@ class Outcomes:
         *,
         assumptions: Assumptions | None = None,
         history: History | None = None,
+        faults: Faults | None = None,
     ) -> None:
+        self._faults = faults or Faults()
         self._assumptions = assumptions or Assumptions()
         self._history = history or History()
         self._endpoint_name = endpoint_name
@@ -118,7 +122,8 @@ class Outcomes:
     def test_topics(self, output: OutputConfig) -> None:
         """Send the test message that SageMaker sends at every create, update and change of capacity."""
         for topic in (output.success_topic, output.error_topic):
-            self._publish(topic, test_notification())
+            if topic is not None:
+                self._send(topic, test_notification())
 
     def _end(self, item: QueuedRequest, metric: str) -> None:
         self._metrics.count(metric)
@@ -158,6 +163,13 @@ class Outcomes:
     def _publish(self, topic: str | None, message: dict[str, Any]) -> None:
         if topic is None:
             return
+        for delay in self._faults.deliveries(self._endpoint_name):
+            if delay:
+                threading.Timer(delay, self._send, (topic, message)).start()
+            else:
+                self._send(topic, message)
+
+    def _send(self, topic: str, message: dict[str, Any]) -> None:
         try:
             self._backends.sns.publish(TopicArn=topic, Message=json.dumps(message))
         except (BotoCoreError, ClientError) as error:

@@ -7,6 +7,7 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 from uuid import uuid4
 
 from async_endpoint.emulator.alarm_states import AlarmStates
@@ -65,15 +66,22 @@ class Region:
     def __init__(self, account: str, name: str, surroundings: Surroundings) -> None:
         self.account = account
         self.name = name
-        self._clock = surroundings.clock
+        self.clock = surroundings.clock
         self._store = SharedMetricStore()
         workdir = surroundings.workdir / name
-        backends = Backends(surroundings.endpoint_url, name, account, workdir)
-        factory = InstanceFactory(backends, surroundings.serving, threads=surroundings.threads)
+        self.backends = backends = Backends(surroundings.endpoint_url, name, account, workdir)
+        factory = InstanceFactory(
+            backends,
+            surroundings.serving,
+            threads=surroundings.threads,
+            clock=self.clock,
+            times=surroundings.times,
+            faults=surroundings.faults,
+        )
 
         self.autoscaling = ApplicationAutoScaling(
             Identity(name, account, lambda: str(uuid4())),
-            self._clock,
+            self.clock,
             self._store,
             VariantCapacities(self._endpoint),
             _log_state,
@@ -83,7 +91,7 @@ class Region:
             backends,
             factory.make,
             self._store,
-            self._clock,
+            self.clock,
             surroundings.assumptions,
             surroundings.faults,
             self.history,
@@ -92,7 +100,23 @@ class Region:
         self._alarms = AlarmStates(backends, self.autoscaling)
         self._queues = QueueMetrics(backends, self._store)
         self._publisher = MetricPublisher(backends, self._store)
-        self._minute = math.floor(self._clock.now() / MINUTE)
+        self._minute = math.floor(self.clock.now() / MINUTE)
+        self._ticking = threading.Lock()
+
+    def state(self) -> dict[str, Any]:
+        """Everything that outlives the process, as plain JSON for `restore`; to be called after `stop`."""
+        return {
+            "sagemaker": self.sagemaker.state(),
+            "autoscaling": self.autoscaling.state(),
+            "metrics": self._store.state(),
+        }
+
+    def restore(self, state: Mapping[str, Any]) -> None:
+        """Go on from what `state` gave; to be called before the first request."""
+        self._store.restore(state["metrics"])
+        self.sagemaker.restore(state["sagemaker"])
+        self.autoscaling.restore(state["autoscaling"])
+        self._alarms.adopt()
 
     def observe(
         self, namespace: str, name: str, dimensions: Mapping[str, str], at: float | None, summary: Mapping[str, float]
@@ -100,14 +124,18 @@ class Region:
         """Take in a datum that a client put into CloudWatch, at a moment of the wall's time (None: now)."""
         if namespace.startswith(_OWN_NAMESPACES):
             return
-        age = 0.0 if at is None else (time.time() - at) * self._clock.speed
-        self._store.put_statistics(MetricKey.of(namespace, name, dict(dimensions)), summary, self._clock.now() - age)
+        age = 0.0 if at is None else (time.time() - at) * self.clock.speed
+        self._store.put_statistics(MetricKey.of(namespace, name, dict(dimensions)), summary, self.clock.now() - age)
 
     def tick(self) -> None:
         """Sample every endpoint; when a minute of AWS's clock has ended, publish it and let alarms and scaling act."""
+        with self._ticking:
+            self._tick()
+
+    def _tick(self) -> None:
         for endpoint in self.sagemaker.endpoints():
             endpoint.sample()
-        minute = math.floor(self._clock.now() / MINUTE)
+        minute = math.floor(self.clock.now() / MINUTE)
         if minute > self._minute:
             ended, self._minute = self._minute, minute
             for endpoint in self.sagemaker.endpoints():
@@ -123,7 +151,9 @@ class Region:
         return self.sagemaker.endpoint(name)
 
     def stop(self) -> None:
-        """End every instance."""
+        """End every instance; a tick that is under way ends first."""
+        with self._ticking:
+            pass
         threads = [threading.Thread(target=endpoint.stop) for endpoint in self.sagemaker.endpoints()]
         for thread in threads:
             thread.start()

@@ -8,12 +8,19 @@ import signal
 import sys
 import threading
 from collections.abc import Callable
+from dataclasses import fields
 from pathlib import Path
+from typing import Any
 
 from async_endpoint.emulator import application_autoscaling, ministack_adapter, sagemaker_api
+from async_endpoint.emulator.assumptions import Assumptions
 from async_endpoint.emulator.cloudformation import RESOURCE_TYPES
 from async_endpoint.emulator.containers.environment import ServingEnvironment
+from async_endpoint.emulator.faults_api import faults_route
+from async_endpoint.emulator.front import App, Front
+from async_endpoint.emulator.instance_times import InstanceTimes
 from async_endpoint.emulator.region import Region, Surroundings
+from async_endpoint.emulator.state_file import StateFolder
 from async_endpoint.scaling.clock import SystemClock
 
 _SAMPLES_PER_MINUTE = 6  # of AWS's clock; the average of a minute is that of its samples
@@ -37,14 +44,26 @@ class Regions:
                 self._regions[account, name] = Region(account, name, self._surroundings)
             return self._regions[account, name]
 
+    def state(self) -> list[Any]:
+        """Every region, as plain JSON for `restore`; to be called when all are stopped."""
+        return [[region.account, region.name, region.state()] for region in self.all()]
+
+    def restore(self, state: list[Any]) -> None:
+        """Go on from what `state` gave. A region that cannot is logged, and begins anew."""
+        for account, name, kept in state:
+            try:
+                self.get(account, name).restore(kept)
+            except Exception:
+                logger.exception("region %s could not go on from its last state", name)
+
     def all(self) -> list[Region]:
         """Every region so far."""
         with self._lock:
             return list(self._regions.values())
 
 
-def run(surroundings: Surroundings, port: int, *, until_stdin_closes: bool) -> None:
-    """Serve until SIGTERM, SIGINT or, if asked for, the end of standard input; then end every instance."""
+def run(surroundings: Surroundings, port: int, folder: StateFolder, *, until_stdin_closes: bool) -> None:
+    """Serve until SIGTERM, SIGINT or, if asked for, the end of standard input; then end every instance and save."""
     regions = Regions(surroundings)
     ministack_adapter.add_service("sagemaker", "SageMaker.", sagemaker_api.handle, regions.get)
     ministack_adapter.add_paths("sagemaker", sagemaker_api.INVOCATION_PATH)
@@ -59,18 +78,40 @@ def run(surroundings: Surroundings, port: int, *, until_stdin_closes: bool) -> N
     ticking = threading.Event()
     ticker = threading.Thread(target=_tick, args=(regions, surroundings.clock, ticking), name="ticker", daemon=True)
 
+    ended = threading.Event()
+
+    def begin() -> None:
+        regions.restore((folder.load() or {}).get("regions", []))
+        ticker.start()
+
     def end() -> None:
+        if ended.is_set():
+            return
+        ended.set()
         ticking.set()
         for region in regions.all():
             region.stop()
+        folder.save({"clock": surroundings.clock.now(), "regions": regions.state()})
+
+    def front(app: App) -> App:
+        made = Front(app, surroundings.faults)
+        made.add_route("faults", faults_route(surroundings.faults))
+        return made
 
     try:
-        asyncio.run(_serve(port, ticker.start, end, until_stdin_closes=until_stdin_closes))
+        asyncio.run(_serve(port, front, begin, end, until_stdin_closes=until_stdin_closes))
     finally:
         end()
 
 
-async def _serve(port: int, ready: Callable[[], None], end: Callable[[], None], *, until_stdin_closes: bool) -> None:
+async def _serve(
+    port: int,
+    front: Callable[[App], App],
+    ready: Callable[[], None],
+    end: Callable[[], None],
+    *,
+    until_stdin_closes: bool,
+) -> None:
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -85,7 +126,7 @@ async def _serve(port: int, ready: Callable[[], None], end: Callable[[], None], 
         await asyncio.to_thread(end)
 
     ready()
-    await ministack_adapter.serve(port, ended)
+    await ministack_adapter.serve(port, front, ended)
 
 
 def _tick(regions: Regions, clock: SystemClock, stopped: threading.Event) -> None:
@@ -107,6 +148,10 @@ def main() -> None:
     parser.add_argument("--serving-env", type=Path, required=True)
     parser.add_argument("--speed", type=float, default=1.0)
     parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--keep", type=Path, required=True, help="the folder of what outlives the process")
+    parser.add_argument("--assume", action="append", default=[], metavar="NAME=VALUE")
+    for stage in fields(InstanceTimes):
+        parser.add_argument(f"--{stage.name}-seconds", type=float, default=0.0)
     parser.add_argument("--until-stdin-closes", action="store_true")
     options = parser.parse_args()
     log_format = "%(asctime)s %(levelname)s %(name)s: %(message)s"
@@ -114,14 +159,17 @@ def main() -> None:
     for noisy in ("botocore", "urllib3", "ministack", "hypercorn"):
         logging.getLogger(noisy).setLevel(logging.WARNING)
     os.umask(0o077)
+    folder = StateFolder(options.keep)
     surroundings = Surroundings(
         endpoint_url=f"http://localhost:{options.port}",
         workdir=options.workdir,
         serving=ServingEnvironment(options.serving_env),
-        clock=SystemClock(options.speed),
+        clock=SystemClock(options.speed, not_before=(folder.load() or {}).get("clock", 0.0)),
         threads=options.threads,
+        assumptions=Assumptions.parse(options.assume),
+        times=InstanceTimes(**{item.name: getattr(options, f"{item.name}_seconds") for item in fields(InstanceTimes)}),
     )
-    run(surroundings, options.port, until_stdin_closes=options.until_stdin_closes)
+    run(surroundings, options.port, folder, until_stdin_closes=options.until_stdin_closes)
 
 
 if __name__ == "__main__":

@@ -3,6 +3,7 @@
 from collections import deque
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from typing import Any
 
 from async_endpoint.scaling.targets import TargetKey
 
@@ -81,6 +82,22 @@ class ActivityLog:
         activity = Activity(self._new_id(), target, capacity, cause, at)
         self._kept.append(activity)
         return activity
+
+    def state(self) -> list[Any]:
+        """Every activity, oldest first, as plain JSON for `restore`."""
+        return [
+            [each.activity_id, each.target.describe(), each.capacity, each.cause, each.started_at, each.ended_at,
+             each.status, each.message]
+            for each in self._kept
+        ]  # fmt: skip
+
+    def restore(self, state: list[Any]) -> None:
+        """Take in what `state` gave. A change that was under way ended with whoever was to carry it out."""
+        for activity_id, target, *parts in state:
+            activity = Activity(activity_id, TargetKey.from_members(target), *parts)
+            if activity.ended_at is None:
+                activity.failed(activity.started_at, "The change was interrupted.")
+            self._kept.append(activity)
 
     def __iter__(self) -> Iterator[Activity]:
         """Go through the activities, newest first."""

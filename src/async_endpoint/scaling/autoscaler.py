@@ -191,6 +191,42 @@ class AutoScaler:
         """Return the alarms, or those of the names given, as DescribeAlarms' MetricAlarms."""
         return [known.describe() for known in self._alarms if names is None or known.alarm.name in names]
 
+    def own_alarms(self) -> list[str]:
+        """Return the names of the alarms that target tracking made for itself."""
+        return [alarm.name for policy in self._registry for alarm in policy.own_alarms()]
+
+    def state(self) -> dict[str, Any]:
+        """Return everything that is registered, watched and remembered, as plain JSON for `restore`."""
+        return {
+            "targets": [target.describe() for target in self._registry.targets],
+            "policies": [policy.describe() | {"AlarmIds": list(policy.alarm_ids)} for policy in self._registry],
+            "scheduled_actions": [action.describe() for action in self._scheduled],
+            "alarms": self._alarms.state(),
+            "activities": self._log.state(),
+            "cooldowns": self._governor.state(),
+        }
+
+    def restore(self, state: dict[str, Any]) -> None:
+        """Go on from what `state` gave; to be called before anything else, on a clock that is not behind.
+
+        The minutes in between are not made up for: no alarm was evaluated in them and no action carried out.
+        """
+        for target in state["targets"]:
+            arn, created = target["ScalableTargetARN"], target["CreationTime"]
+            self._registry.put_target(ScalableTarget.from_members(target, arn, created))
+        for policy in state["policies"]:
+            key = TargetKey.from_members(policy)
+            name, arn, created = policy["PolicyName"], policy["PolicyARN"], policy["CreationTime"]
+            high, low = policy["AlarmIds"]
+            settings = policy_from_members(policy, key)
+            self._registry.put_policy(RegisteredPolicy(key, name, arn, settings, created, (high, low)))
+        for action in state["scheduled_actions"]:
+            arn, created = action["ScheduledActionARN"], action["CreationTime"]
+            self._scheduled.put(ScheduledAction.from_members(action, arn, created))
+        self._alarms.restore(state["alarms"])
+        self._log.restore(state["activities"])
+        self._governor.restore(state["cooldowns"])
+
     def tick(self) -> None:
         """Catch up with the clock: evaluate the alarms at each minute since the last tick, and scale by them."""
         now = self._clock.now()

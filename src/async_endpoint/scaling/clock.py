@@ -15,17 +15,18 @@ class Clock(Protocol):
 class SystemClock:
     """A clock that starts at the wall's time and runs `speed` times as fast from then on.
 
-    It counts on the monotonic clock, so a correction of the wall's time moves nothing.
+    It counts on the monotonic clock, so a correction of the wall's time moves nothing. One that goes on for another,
+    which may have run ahead of the wall, starts at its end: `not_before`, in epoch seconds.
 
     Raises:
         ValueError: `speed` is not above zero.
     """
 
-    def __init__(self, speed: float = 1.0) -> None:
+    def __init__(self, speed: float = 1.0, not_before: float = 0.0) -> None:
         if not speed > 0:
             raise ValueError(f"A clock's speed must be above 0, not {speed}; 1 is real time, 60 a minute each second.")
         self.speed = speed
-        self._started_at = time.time()
+        self._started_at = max(time.time(), not_before)
         self._started_counting = time.monotonic()
 
     def now(self) -> float:

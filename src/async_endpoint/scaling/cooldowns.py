@@ -5,8 +5,10 @@ not say whether they belong to a policy or to its target; here they are the targ
 the same instances twice.
 """
 
+import dataclasses
 import math
 from dataclasses import dataclass
+from typing import Any
 
 from async_endpoint.scaling.targets import TargetKey
 
@@ -48,6 +50,15 @@ class Cooldowns:
             self._by_target[target] = Cooldown(out_until=until, out_from=self.of(target).base(before, at))
         else:
             self._by_target[target] = Cooldown(in_until=until)
+
+    def state(self) -> list[Any]:
+        """Every cooldown, as plain JSON for `restore`."""
+        return [[key.describe(), *dataclasses.astuple(cooldown)] for key, cooldown in self._by_target.items()]
+
+    def restore(self, state: list[Any]) -> None:
+        """Take in what `state` gave."""
+        for key, *parts in state:
+            self._by_target[TargetKey.from_members(key)] = Cooldown(*parts)
 
     def forget(self, target: TargetKey) -> None:
         """Drop a target's cooldowns."""

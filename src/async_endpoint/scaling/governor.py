@@ -1,5 +1,7 @@
 """Scaling by the alarms' states: gathers what fires, and has each decided change carried out."""
 
+from typing import Any
+
 from async_endpoint.scaling.activities import ActivityLog, bound_was_set
 from async_endpoint.scaling.capacity import CapacityChanges, CapacityPort, Change
 from async_endpoint.scaling.cooldowns import Cooldowns
@@ -32,6 +34,15 @@ class Governor:
         """Drop what is known of a target that is no longer registered."""
         self._cooldowns.forget(key)
         self._unchecked.discard(key)
+
+    def state(self) -> list[Any]:
+        """The cooldowns, as plain JSON for `restore`."""
+        return self._cooldowns.state()
+
+    def restore(self, state: list[Any]) -> None:
+        """Take in what `state` gave; every target is held to its bounds again."""
+        self._cooldowns.restore(state)
+        self._unchecked.update(target.key for target in self._registry.targets)
 
     def settle(self, at: float) -> None:
         """Close the changes that are complete, and make up for bounds that had to wait."""

@@ -3,7 +3,7 @@
 import math
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Self
+from typing import Any, Self
 
 MINUTE = 60
 # CloudWatch lets an alarm look back seven days at most; the eighth holds its evaluation range.
@@ -122,6 +122,23 @@ class MetricStore:
         last = math.floor(end / MINUTE) * MINUTE
         starts: Iterable[int] = range(last - count * period, last, period)
         return tuple(Datapoint(at, self._statistic(key, statistic, at, at + period)) for at in starts)
+
+    def state(self) -> list[Any]:
+        """Everything it holds, as plain JSON for `restore`."""
+        return [
+            [key.namespace, key.name, sorted(key.dimensions), [
+                [minute, bucket.count, bucket.total, bucket.lowest, bucket.highest]
+                for minute, bucket in series.buckets.items()
+            ]]
+            for key, series in self._series.items()
+        ]  # fmt: skip
+
+    def restore(self, state: Iterable[Any]) -> None:
+        """Take in what `state` gave."""
+        for namespace, name, dimensions, buckets in state:
+            key = MetricKey.of(namespace, name, dict(dimensions))
+            for minute, *numbers in buckets:
+                self._add(key, minute, _Bucket(*numbers))
 
     @staticmethod
     def _check(statistic: str, period: int) -> None:

@@ -3,6 +3,7 @@
 import dataclasses
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from typing import Any
 
 from async_endpoint.scaling import alarm_reasons
 from async_endpoint.scaling.alarms import MetricAlarm, State
@@ -60,6 +61,20 @@ class WatchedAlarms:
             self._alarms[alarm.name] = WatchedAlarm(alarm, self._arn(alarm.name), now, now)
         else:
             known.alarm, known.configured_at, known.evaluation = alarm, now, None
+
+    def state(self) -> list[Any]:
+        """Every alarm with its state, as plain JSON for `restore`."""
+        return [
+            [known.alarm.describe(), known.configured_at, known.state_changed_at, known.state, known.reason,
+             known.reason_data]
+            for known in self
+        ]  # fmt: skip
+
+    def restore(self, state: list[Any]) -> None:
+        """Take in what `state` gave; each is evaluated anew at the next minute, from the state that it was in."""
+        for settings, *parts in state:
+            alarm = MetricAlarm.from_properties(settings)
+            self._alarms[alarm.name] = WatchedAlarm(alarm, self._arn(alarm.name), *parts)
 
     def delete(self, names: Iterable[str]) -> None:
         """Delete alarms; names that do not exist are passed over."""

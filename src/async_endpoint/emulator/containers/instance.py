@@ -1,5 +1,6 @@
 """One model container as a tree of processes: unpacked archive, own environment, real toolkit, real TorchServe."""
 
+import contextlib
 import threading
 import time
 from collections.abc import Iterator, Mapping
@@ -8,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Protocol, cast
 
+import psutil
 import urllib3
 
 from async_endpoint.emulator.containers import archive as archives
@@ -109,6 +111,11 @@ class ContainerInstance:
     def startup_seconds(self) -> float | None:
         """Seconds from `start` until the model was ready; None before that."""
         return self._startup_seconds
+
+    @property
+    def invocations(self) -> int:
+        """How many requests it works on."""
+        return self._invocations
 
     @property
     def processes(self) -> tuple[int, float] | None:
@@ -222,6 +229,17 @@ class ContainerInstance:
                 self._process.end()
             if self._pool is not None:
                 self._pool.close()
+
+    def kill(self) -> None:
+        """Kill every process of the container (SIGKILL), so that nothing of it can say goodbye."""
+        process = self._process
+        if process is None:
+            return
+        with contextlib.suppress(psutil.NoSuchProcess):
+            root = psutil.Process(process.pid)
+            for each in [*root.children(recursive=True), root]:
+                with contextlib.suppress(psutil.NoSuchProcess):
+                    each.kill()
 
     @property
     def _model_folder(self) -> Path:

@@ -1,0 +1,136 @@
+"""`async-endpoint local fault`: have a running local AWS do something wrong, repeatably."""
+
+from pathlib import Path
+
+import click
+from rich.console import Console
+from rich.table import Table
+
+from async_endpoint.emulator.fault_answers import SERVICES
+from async_endpoint.emulator.faults import DEFAULT_SLOW_SECONDS, FaultError
+from async_endpoint.emulator.faults_api import FaultClient
+from async_endpoint.emulator.local import DEFAULT_STATE_DIR, LocalAws
+
+_RATE = click.FloatRange(0, 1, min_open=True)
+_COUNT = click.IntRange(1)
+
+state_dir_option = click.option(
+    "--state-dir",
+    type=click.Path(file_okay=False, path_type=Path),
+    default=DEFAULT_STATE_DIR,
+    show_default=True,
+    help="The folder of the local AWS.",
+)
+rate_option = click.option("--rate", type=_RATE, default=1.0, show_default=True, help="The chance of each call.")
+count_option = click.option("--count", type=_COUNT, help="End after so many strikes.  [default: never]")
+endpoint_option = click.option("--endpoint", help="Of this endpoint only.  [default: of all]")
+
+
+@click.group()
+def fault() -> None:
+    """Have the local AWS do something wrong. The same seed, switches and calls bring the same faults."""
+
+
+@fault.command()
+@state_dir_option
+@click.argument("service", type=click.Choice(SERVICES))
+@click.option("--operation", help="This operation only, PutObject say.  [default: all]")
+@click.option("--throttle", is_flag=True, help="Refuse as too many calls, and not as broken.")
+@rate_option
+@count_option
+def errors(  # noqa: PLR0913 - one argument for each option
+    state_dir: Path,
+    service: str,
+    operation: str | None,
+    rate: float,
+    count: int | None,
+    *,
+    throttle: bool,
+) -> None:
+    """Refuse calls of SERVICE, those of the local AWS's own endpoints included."""
+    kind = "throttle" if throttle else "error"
+    _add(state_dir, kind, service=service, operation=operation, rate=rate, count=count)
+
+
+@fault.command()
+@state_dir_option
+@endpoint_option
+@rate_option
+@click.option("--count", type=_COUNT, default=1, show_default=True, help="End after so many strikes.")
+def kill(state_dir: Path, endpoint: str | None, rate: float, count: int) -> None:
+    """Kill an instance's container (SIGKILL) while it works on the next request that is handed to it."""
+    _add(state_dir, "kill", endpoint=endpoint, rate=rate, count=count)
+
+
+@fault.command("slow-start")
+@state_dir_option
+@endpoint_option
+@click.option(
+    "--seconds",
+    type=click.FloatRange(0, min_open=True),
+    default=DEFAULT_SLOW_SECONDS,
+    show_default=True,
+    help="By how much, on AWS's clock.",
+)
+@rate_option
+@count_option
+def slow_start(state_dir: Path, endpoint: str | None, seconds: float, rate: float, count: int | None) -> None:
+    """Have instances come up late."""
+    _add(state_dir, "slow-start", endpoint=endpoint, seconds=seconds, rate=rate, count=count)
+
+
+@fault.command("no-capacity")
+@state_dir_option
+@click.option("--instance-type", help="Of this type only, ml.g4dn.xlarge say.  [default: of all]")
+@rate_option
+@count_option
+def no_capacity(state_dir: Path, instance_type: str | None, rate: float, count: int | None) -> None:
+    """Have no instance to give: InsufficientInstanceCapacity."""
+    _add(state_dir, "no-capacity", instance_type=instance_type, rate=rate, count=count)
+
+
+@fault.command()
+@state_dir_option
+@click.argument("how", type=click.Choice(["drop", "double", "reorder"]))
+@endpoint_option
+@rate_option
+@count_option
+def notifications(state_dir: Path, how: str, endpoint: str | None, rate: float, count: int | None) -> None:
+    """Drop, double or reorder SageMaker's notifications."""
+    _add(state_dir, how, endpoint=endpoint, rate=rate, count=count)
+
+
+@fault.command("list")
+@state_dir_option
+def list_command(state_dir: Path) -> None:
+    """Show what is switched on, and how often it has struck."""
+    found = _client(state_dir).describe()
+    table = Table("number", "fault", "struck", title=f"Faults, seed {found['seed']}")
+    for item in found["faults"]:
+        what = ", ".join(f"{name}={value}" for name, value in item.items() if name not in ("number", "struck"))
+        table.add_row(str(item["number"]), what, str(item["struck"]))
+    Console().print(table if found["faults"] else f"Nothing is switched on (seed {found['seed']}).")
+
+
+@fault.command()
+@state_dir_option
+@click.option("--seed", type=int, help="Draw what comes next from this seed.  [default: the same again]")
+def clear(state_dir: Path, seed: int | None) -> None:
+    """Switch everything off."""
+    _client(state_dir).clear(seed)
+    click.echo("Nothing is switched on any more.")
+
+
+def _add(state_dir: Path, kind: str, **members: str | float | None) -> None:
+    try:
+        number = _client(state_dir).add(kind, **members)
+    except FaultError as error:
+        raise click.ClickException(str(error)) from error
+    click.echo(f"Fault {number} is switched on; `async-endpoint local fault clear` switches all off.")
+
+
+def _client(state_dir: Path) -> FaultClient:
+    running = LocalAws.find(state_dir)
+    if running is None:
+        raise click.ClickException(f"No local AWS runs in {state_dir}: start one with `async-endpoint local start`.")
+    return FaultClient(running.endpoint_url)

@@ -1,0 +1,37 @@
+"""How a service says that it is overloaded or broken, in its own protocol, so that clients take it for what it is."""
+
+import json
+
+Refusal = tuple[int, dict[str, str], bytes]
+
+_REQUEST_ID = "00000000-0000-4000-8000-000000000000"
+_MESSAGE = "A fault of the local AWS, switched on by `async-endpoint local fault`."
+# Status and code by service, throttled and broken. Source: each service's common errors and botocore's models.
+_CODES: dict[str, tuple[tuple[int, str], tuple[int, str]]] = {
+    "s3": ((503, "SlowDown"), (500, "InternalError")),
+    "sns": ((429, "Throttled"), (500, "InternalError")),
+    "dynamodb": ((400, "ProvisionedThroughputExceededException"), (500, "InternalServerError")),
+    "sqs": ((400, "RequestThrottled"), (500, "InternalFailure")),
+}
+_JSON_PREFIXES = {"dynamodb": "com.amazonaws.dynamodb.v20120810#", "sqs": "com.amazonaws.sqs#"}
+SERVICES = tuple(_CODES)
+
+
+def refusal(service: str, *, throttled: bool) -> Refusal:
+    """Status, headers and body of an answer that refuses a call."""
+    throttle, failure = _CODES[service]
+    status, code = throttle if throttled else failure
+    if service in _JSON_PREFIXES:
+        body = json.dumps({"__type": f"{_JSON_PREFIXES[service]}{code}", "message": _MESSAGE}).encode()
+        return status, {"content-type": "application/x-amz-json-1.0", "x-amzn-requestid": _REQUEST_ID}, body
+    error = f"<Code>{code}</Code><Message>{_MESSAGE}</Message>"
+    if service == "s3":
+        text = f"<Error>{error}<RequestId>{_REQUEST_ID}</RequestId></Error>"
+    else:
+        side = "Sender" if status < 500 else "Receiver"  # noqa: PLR2004 - HTTP's errors of the server
+        text = (
+            f'<ErrorResponse xmlns="http://sns.amazonaws.com/doc/2010-03-31/"><Error><Type>{side}</Type>{error}</Error>'
+            f"<RequestId>{_REQUEST_ID}</RequestId></ErrorResponse>"
+        )
+    body = f'<?xml version="1.0" encoding="UTF-8"?>{text}'.encode()
+    return status, {"content-type": "text/xml", "x-amz-request-id": _REQUEST_ID}, body

@@ -1,0 +1,199 @@
+"""One snapshot of a region as plain JSON: its endpoints with queue, instances, alarms, activities and documents.
+
+`/_local/overview`, which `async-endpoint local status` shows, and the pages have it from here. Times are in epoch
+seconds on AWS's clock.
+"""
+
+import time
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Protocol
+
+from async_endpoint.emulator.deployment import Deployment
+from async_endpoint.emulator.endpoint import HostedEndpoint
+from async_endpoint.emulator.history import Document, History
+from async_endpoint.emulator.services import Services
+from async_endpoint.scaling.clock import Clock
+from async_endpoint.scaling.targets import NAMESPACE
+
+if TYPE_CHECKING:
+    from async_endpoint.emulator.backends import Backends
+
+WAITING_SHOWN = 20
+_ACTIVITIES_SHOWN = 10
+
+Json = dict[str, Any]
+
+
+class ScaledClock(Clock, Protocol):
+    """AWS's clock, and how it runs."""
+
+    @property
+    def speed(self) -> float:
+        """How many times faster than the wall's."""
+
+
+class View(Services, Protocol):
+    """A region as one looks at it; `region.Region` is one."""
+
+    @property
+    def name(self) -> str:
+        """The region's name."""
+
+    @property
+    def clock(self) -> ScaledClock:
+        """AWS's clock."""
+
+    @property
+    def history(self) -> History:
+        """What was."""
+
+    @property
+    def backends(self) -> "Backends":
+        """Where documents lie."""
+
+
+def overview(region: View) -> Json:
+    """Everything about a region, endpoints by name."""
+    alarms = region.autoscaling.alarms()
+    endpoints = sorted(region.sagemaker.endpoints(), key=lambda endpoint: endpoint.name)
+    claimed = {alarm["AlarmName"] for endpoint in endpoints for alarm in _alarms_of(endpoint.name, alarms)}
+    return {
+        "region": region.name,
+        "account": region.account,
+        "clock": {"now": region.clock.now(), "speed": region.clock.speed},
+        "endpoints": [_endpoint(region, endpoint, alarms) for endpoint in endpoints],
+        "other_alarms": [_alarm(alarm) for alarm in alarms if alarm["AlarmName"] not in claimed],
+    }
+
+
+def empty(region: str, clock: ScaledClock) -> Json:
+    """The overview of a region in which nothing was ever called."""
+    return {
+        "region": region,
+        "account": None,
+        "clock": {"now": clock.now(), "speed": clock.speed},
+        "endpoints": [],
+        "other_alarms": [],
+    }
+
+
+def _endpoint(region: View, endpoint: HostedEndpoint, alarms: Iterable[Mapping[str, Any]]) -> Json:
+    deployment, now = endpoint.deployment, region.clock.now()
+    variant = endpoint.config["ProductionVariants"][0]["VariantName"] if endpoint.config else None
+    resource = f"endpoint/{endpoint.name}/variant/{variant}"
+    return {
+        "name": endpoint.name,
+        "status": endpoint.status,
+        "failure_reason": endpoint.failure_reason,
+        "config": endpoint.config.get("EndpointConfigName"),
+        "variant": variant,
+        "created_at": endpoint.created_at,
+        "running": 0 if deployment is None else deployment.fleet.running,
+        "desired": 0 if deployment is None else deployment.fleet.desired,
+        "leaving": sum(each.fleet.leaving for each in endpoint.deployments),
+        "scaling": _scaling(region, resource),
+        "instances": [item for each in endpoint.deployments for item in _instances(region, each)],
+        "backlog": _backlog(endpoint, now),
+        "alarms": [_alarm(alarm) for alarm in _alarms_of(endpoint.name, alarms)],
+        "activities": _activities(region, resource),
+        "documents": [
+            _document(document) for document in region.history.documents(endpoint.name, since=endpoint.created_at)
+        ],
+    }
+
+
+def _instances(region: View, deployment: Deployment) -> list[Json]:
+    clock, here = region.clock, time.monotonic()
+    return [
+        {
+            "id": member.container.instance_id,
+            "config": deployment.config["EndpointConfigName"],
+            "state": "InService" if member.in_service else "Starting",
+            "since": clock.now() - (here - member.since) * clock.speed,
+            "requests": member.container.invocations,
+        }
+        for member in deployment.fleet.members
+    ]
+
+
+def _backlog(endpoint: HostedEndpoint, now: float) -> Json:
+    queue = endpoint.queue
+    oldest = queue.oldest_received_at()
+    return {
+        "waiting": queue.waiting,
+        "in_flight": queue.in_flight,
+        "oldest_seconds": None if oldest is None else max(0.0, now - oldest),
+        "first": [
+            {
+                "inference_id": item.request.inference_id,
+                "input_location": item.request.input_location,
+                "received_at": item.received_at,
+                "expires_at": item.received_at + item.request.request_ttl_seconds,
+                "losses": item.losses,
+            }
+            for item in queue.waiting_requests(WAITING_SHOWN)
+        ],
+    }
+
+
+def _scaling(region: View, resource: str) -> Json | None:
+    """The bounds of an endpoint's scalable target; None where it is none."""
+    selected = {"ServiceNamespace": NAMESPACE, "ResourceIds": [resource]}
+    targets = region.autoscaling.call("DescribeScalableTargets", selected)["ScalableTargets"]
+    return {"min": targets[0]["MinCapacity"], "max": targets[0]["MaxCapacity"]} if targets else None
+
+
+def _activities(region: View, resource: str) -> list[Json]:
+    selected = {"ServiceNamespace": NAMESPACE, "ResourceId": resource, "MaxResults": _ACTIVITIES_SHOWN}
+    return [
+        {
+            "started_at": activity["StartTime"],
+            "ended_at": activity.get("EndTime"),
+            "status": activity["StatusCode"],
+            "description": activity["Description"],
+            "cause": activity["Cause"],
+            "message": activity["StatusMessage"],
+        }
+        for activity in region.autoscaling.call("DescribeScalingActivities", selected)["ScalingActivities"]
+    ]
+
+
+def _alarms_of(endpoint: str, alarms: Iterable[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+    """The alarms on metrics of one endpoint."""
+    return [alarm for alarm in alarms if any(_is_of(endpoint, each) for each in _dimensions(alarm))]
+
+
+def _dimensions(alarm: Mapping[str, Any]) -> list[Sequence[Mapping[str, str]]]:
+    """The dimensions of each metric that an alarm looks at, by itself or by metric math."""
+    queried = [query["MetricStat"]["Metric"] for query in alarm.get("Metrics", ()) if "MetricStat" in query]
+    return [metric.get("Dimensions", ()) for metric in (alarm, *queried)]
+
+
+def _is_of(endpoint: str, dimensions: Iterable[Mapping[str, str]]) -> bool:
+    return any(each["Name"] == "EndpointName" and each["Value"] == endpoint for each in dimensions)
+
+
+def _alarm(alarm: Mapping[str, Any]) -> Json:
+    return {
+        "name": alarm["AlarmName"],
+        "state": alarm["StateValue"],
+        "reason": alarm["StateReason"],
+        "since": alarm["StateTransitionedTimestamp"],
+    }
+
+
+def _document(document: Document) -> Json:
+    return {
+        "number": document.number,
+        "inference_id": document.inference_id,
+        "instance": document.instance,
+        "status": document.status,
+        "seconds": document.seconds,
+        "input_location": document.input_location,
+        "output_location": document.output_location,
+        "failure_location": document.failure_location,
+        "answer": document.answer.decode("utf-8", "replace"),
+        "answer_bytes": document.answer_size,
+        "content_type": document.content_type,
+        "ended_at": document.at,
+    }
