@@ -9,9 +9,12 @@ import sys
 import urllib.request
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
+import boto3
 import psutil
 import pytest
+from botocore.config import Config
 
 from async_endpoint.emulator.containers.environment import ServingEnvironment
 from async_endpoint.emulator.local import DEFAULT_PORT, LocalAws, LocalAwsError
@@ -175,3 +178,73 @@ def test_its_environment_leads_nowhere_else() -> None:
     assert environment["AWS_SHARED_CREDENTIALS_FILE"] == os.devnull
     assert environment["AWS_EC2_METADATA_DISABLED"] == "true"
     assert environment["CDK_HOME"] == str(Path("state/cdk-home").absolute())
+
+
+def test_what_it_held_is_there_again_after_a_stop(start: Start, tmp_path: Path) -> None:
+    def clients(local: LocalAws) -> tuple[Any, ...]:
+        made = (
+            boto3.client(
+                service,
+                endpoint_url=local.endpoint_url,
+                region_name="us-east-1",
+                aws_access_key_id="local",
+                aws_secret_access_key="local",  # noqa: S106
+                config=Config(proxies={}),
+            )
+            for service in ("s3", "sqs", "sns", "dynamodb", "sagemaker", "cloudwatch")
+        )
+        return tuple(made)
+
+    local = start(tmp_path)
+    s3, sqs, sns, dynamodb, sagemaker, cloudwatch = clients(local)
+    s3.create_bucket(Bucket="kept")
+    s3.put_object(Bucket="kept", Key="a/b", Body=b"an object", ContentType="image/png")
+    queue = sqs.create_queue(QueueName="kept")["QueueUrl"]
+    sqs.send_message(QueueUrl=queue, MessageBody="a message")
+    topic = sns.create_topic(Name="kept")["TopicArn"]
+    dynamodb.create_table(
+        TableName="kept",
+        KeySchema=[{"AttributeName": "id", "KeyType": "HASH"}],
+        AttributeDefinitions=[{"AttributeName": "id", "AttributeType": "S"}],
+        BillingMode="PAY_PER_REQUEST",
+    )
+    dynamodb.put_item(TableName="kept", Item={"id": {"S": "an item"}})
+    definition = {"Image": "image", "ModelDataUrl": "s3://kept/model.tar.gz"}
+    role = "arn:aws:iam::000000000000:role/execution-role"
+    sagemaker.create_model(ModelName="kept", ExecutionRoleArn=role, PrimaryContainer=definition)
+    cloudwatch.put_metric_alarm(
+        AlarmName="kept",
+        Namespace="N",
+        MetricName="M",
+        Statistic="Sum",
+        Period=60,
+        EvaluationPeriods=1,
+        Threshold=1,
+        ComparisonOperator="GreaterThanThreshold",
+    )
+    local.stop()
+
+    local = start(tmp_path, port=local.port)
+    s3, sqs, sns, dynamodb, sagemaker, cloudwatch = clients(local)
+    found = s3.get_object(Bucket="kept", Key="a/b")
+    assert (found["Body"].read(), found["ContentType"]) == (b"an object", "image/png")
+    assert [message["Body"] for message in sqs.receive_message(QueueUrl=queue)["Messages"]] == ["a message"]
+    assert [listed["TopicArn"] for listed in sns.list_topics()["Topics"]] == [topic]
+    assert dynamodb.scan(TableName="kept")["Items"] == [{"id": {"S": "an item"}}]
+    assert sagemaker.describe_model(ModelName="kept")["PrimaryContainer"] == definition
+    assert [alarm["AlarmName"] for alarm in cloudwatch.describe_alarms()["MetricAlarms"]] == ["kept"]
+    local.stop()
+
+    local = LocalAws.start(ServingEnvironment(tmp_path / "none"), state_dir=tmp_path, fresh=True, tied=True)
+    try:
+        assert clients(local)[0].list_buckets()["Buckets"] == []
+        assert clients(local)[4].list_models()["Models"] == []
+    finally:
+        local.stop()
+
+
+def test_a_damaged_state_is_refused_before_anything_starts(start: Start, tmp_path: Path) -> None:
+    (tmp_path / "kept").mkdir()
+    (tmp_path / "kept" / "sagemaker.json").write_text("{", encoding="utf-8")
+    with pytest.raises(LocalAwsError, match=r"is damaged .*: start with --fresh to forget it"):
+        start(tmp_path)

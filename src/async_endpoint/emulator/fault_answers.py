@@ -9,7 +9,7 @@ _MESSAGE = "A fault of the local AWS, switched on by `async-endpoint local fault
 # Status and code by service, throttled and broken. Source: each service's common errors and botocore's models.
 _CODES: dict[str, tuple[tuple[int, str], tuple[int, str]]] = {
     "s3": ((503, "SlowDown"), (500, "InternalError")),
-    "sns": ((429, "Throttled"), (500, "InternalError")),
+    "sns": ((400, "Throttling"), (500, "InternalError")),
     "dynamodb": ((400, "ProvisionedThroughputExceededException"), (500, "InternalServerError")),
     "sqs": ((400, "RequestThrottled"), (500, "InternalFailure")),
 }

@@ -1,0 +1,196 @@
+"""Two thousand requests while containers are killed and the local AWS is stopped and started: each ends once."""
+
+import json
+import subprocess
+import sys
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import boto3
+import pytest
+from botocore.config import Config
+from botocore.exceptions import BotoCoreError, ClientError
+
+from async_endpoint.emulator.containers.environment import ServingEnvironment
+from async_endpoint.emulator.local import LocalAws
+from async_endpoint.protocol import parse
+from samples.deployment import ROOT
+from tests.end_to_end.conftest import wait_for
+
+pytestmark = [pytest.mark.end_to_end, pytest.mark.serving]
+
+REQUESTS = 2_000
+KILLS = 10
+RESTARTS = 2
+ENDPOINT = "chaos"
+REGION = "us-east-1"
+IMAGE = "763104351884.dkr.ecr.us-east-1.amazonaws.com/pytorch-inference:1.11.0-cpu-py38-ubuntu20.04-sagemaker"
+SECONDS = 240.0  # for everything
+
+
+@dataclass
+class Chaos:
+    """An endpoint of two instances in a local AWS that may go and come back."""
+
+    start: Callable[[], LocalAws]
+    local: LocalAws
+    accepted: dict[str, tuple[str, str]] = field(default_factory=dict)
+
+    def client(self, service: str) -> Any:  # noqa: ANN401 - boto3's clients are made at run time
+        return boto3.client(  # type: ignore[call-overload]  # the service's name is no literal here
+            service,
+            endpoint_url=self.local.endpoint_url,
+            region_name=REGION,
+            aws_access_key_id="local",
+            aws_secret_access_key="local",  # noqa: S106
+            config=Config(retries={"total_max_attempts": 1}, proxies={}),
+        )
+
+    def deploy(self) -> None:
+        run = subprocess.run(
+            [sys.executable, "model_artifacts/pack.py", "--folder", "samples/tiny_classifier"],
+            cwd=ROOT, stdout=subprocess.PIPE, text=True, check=True,
+        )  # fmt: skip
+        s3, sns, sqs, sagemaker = (self.client(name) for name in ("s3", "sns", "sqs", "sagemaker"))
+        s3.create_bucket(Bucket="chaos")
+        s3.upload_file(run.stdout.strip(), "chaos", "model.tar.gz")
+        queue = sqs.create_queue(QueueName="heard")["QueueUrl"]
+        arn = sqs.get_queue_attributes(QueueUrl=queue, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
+        topics = [sns.create_topic(Name=name)["TopicArn"] for name in ("success", "error")]
+        for topic in topics:
+            sns.subscribe(TopicArn=topic, Protocol="sqs", Endpoint=arn)
+        sagemaker.create_model(
+            ModelName=ENDPOINT,
+            ExecutionRoleArn="arn:aws:iam::000000000000:role/chaos",
+            PrimaryContainer={
+                "Image": IMAGE,
+                "ModelDataUrl": "s3://chaos/model.tar.gz",
+                "Environment": {"SAGEMAKER_PROGRAM": "inference.py", "SAGEMAKER_MODEL_SERVER_WORKERS": "1"},
+            },
+        )
+        variant = {"VariantName": "AllTraffic", "ModelName": ENDPOINT, "InstanceType": "ml.m5.xlarge"}
+        notified = {"SuccessTopic": topics[0], "ErrorTopic": topics[1]}
+        sagemaker.create_endpoint_config(
+            EndpointConfigName=ENDPOINT,
+            ProductionVariants=[{**variant, "InitialInstanceCount": 2}],
+            AsyncInferenceConfig={
+                "ClientConfig": {"MaxConcurrentInvocationsPerInstance": 4},
+                "OutputConfig": {
+                    "S3OutputPath": "s3://chaos/results",
+                    "S3FailurePath": "s3://chaos/failures",
+                    "NotificationConfig": notified,
+                },
+            },
+        )
+        sagemaker.create_endpoint(EndpointName=ENDPOINT, EndpointConfigName=ENDPOINT)
+        sagemaker.get_waiter("endpoint_in_service").wait(
+            EndpointName=ENDPOINT, WaiterConfig={"Delay": 1, "MaxAttempts": 120}
+        )
+
+    def submit(self, bodies: list[bytes], paused: threading.Event) -> None:
+        """Have every request accepted, whatever goes on: one that no answer came to was not."""
+        runtime, url = self.client("sagemaker-runtime"), self.local.endpoint_url
+        for number in range(REQUESTS):
+            while True:
+                paused.wait()
+                if url != self.local.endpoint_url:
+                    runtime, url = self.client("sagemaker-runtime"), self.local.endpoint_url
+                try:
+                    answer = runtime.invoke_endpoint_async(
+                        EndpointName=ENDPOINT,
+                        Body=bodies[number % len(bodies)],
+                        ContentType="application/json",
+                        InferenceId=f"request-{number}",
+                    )
+                except (BotoCoreError, ClientError):
+                    time.sleep(0.2)
+                    continue
+                self.accepted[f"request-{number}"] = answer["OutputLocation"], answer["FailureLocation"]
+                break
+
+    def restart(self) -> None:
+        self.local.stop()
+        self.local = self.start()
+
+    def outcomes(self) -> dict[str, list[str]]:
+        """The objects under both prefixes."""
+        pages = self.client("s3").get_paginator("list_objects_v2")
+        return {
+            prefix: [
+                f"s3://chaos/{item['Key']}"
+                for page in pages.paginate(Bucket="chaos", Prefix=prefix)
+                for item in page.get("Contents", [])
+            ]
+            for prefix in ("results/", "failures/")
+        }
+
+    def ended(self) -> int:
+        return sum(map(len, self.outcomes().values()))
+
+    def has_struck(self, times: int) -> bool | None:
+        """Whether so many faults have struck since the start."""
+        return sum(fault["struck"] for fault in self.local.faults.describe()["faults"]) >= times or None
+
+    def heard(self) -> Iterator[tuple[str, str]]:
+        """Kind and id of every notification that is in the queue."""
+        sqs = self.client("sqs")
+        url = sqs.get_queue_url(QueueName="heard")["QueueUrl"]
+        while messages := sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=10).get("Messages"):
+            for message in messages:
+                said = parse(message["Body"])
+                if said.kind != "test":
+                    yield said.kind, said.inference_id or ""
+                sqs.delete_message(QueueUrl=url, ReceiptHandle=message["ReceiptHandle"])
+
+
+@contextmanager
+def chaos(serving: ServingEnvironment, folder: Path) -> Iterator[Chaos]:
+    def start() -> LocalAws:
+        return LocalAws.start(serving, state_dir=folder, tied=True)
+
+    running = Chaos(start, start())
+    try:
+        yield running
+    finally:
+        running.local.stop()
+
+
+def test_every_request_has_exactly_one_outcome(serving: ServingEnvironment, tmp_path: Path) -> None:
+    lines = (ROOT / "samples/tiny_classifier/samples.jsonl").read_text(encoding="utf-8").splitlines()
+    bodies = [json.dumps(json.loads(line)["request"]).encode() for line in lines[:20]]
+    with chaos(serving, tmp_path / "local-aws") as running:
+        running.deploy()
+        open_for_requests = threading.Event()
+        open_for_requests.set()
+        client = threading.Thread(target=running.submit, args=(bodies, open_for_requests), daemon=True)
+        client.start()
+        kills = 0
+        for life in range(RESTARTS + 1):
+            share = KILLS * (life + 1) // (RESTARTS + 1) - kills
+            for number in range(share):
+                running.local.faults.add("kill", endpoint=ENDPOINT, count=1)
+                wait_for(partial(running.has_struck, number + 1), SECONDS, "a kill")
+                kills += 1
+            if life < RESTARTS:
+                assert running.ended() < REQUESTS  # else there is nothing to go on with
+                running.restart()
+        client.join(SECONDS)
+        assert len(running.accepted) == REQUESTS
+        wait_for(lambda: running.ended() >= REQUESTS or None, SECONDS, "an outcome of every request")
+        found = running.outcomes()
+        notified = list(running.heard())
+
+    assert kills == KILLS
+    results, failures = (Counter(found[prefix]) for prefix in ("results/", "failures/"))
+    ends = [(results[output], failures[failure]) for output, failure in running.accepted.values()]
+    assert Counter(ends).keys() <= {(1, 0), (0, 1)}
+    assert sum(results.values()) + sum(failures.values()) == REQUESTS
+    assert {inference_id for _, inference_id in notified} == set(running.accepted)
+    assert Counter(ends)[1, 0] > REQUESTS - 3 * KILLS  # a request is to blame only when three containers died with it
