@@ -94,7 +94,7 @@ def documented_commands() -> dict[str, tuple[str, list[str]]]:
     return {
         command: (name, re.findall(r"`(--[a-z-]+)`", cells[-1]))
         for name in COMMAND_DOCS
-        for command, cells in rows_of(name, "async-endpoint [a-z ]+").items()
+        for command, cells in rows_of(name, "async-endpoint [a-z -]+").items()
     }
 
 

@@ -206,6 +206,7 @@ class InstanceConsumer:
             )
         except InputUnavailable as error:
             self._metrics.count("RequestDownloadFailures")
+            self._outcomes.data_trouble(Worked(self._container.instance_id), str(error))
             return _Failure.told(f"ClientError: {error}")
         except ContainerTimeout:
             if not self._container.ping():

@@ -146,8 +146,8 @@ class ControlPlane:
         endpoint = HostedEndpoint(request["EndpointName"], self._site)
         if endpoint.name in self._endpoints:
             raise ValidationException(f'Cannot create already existing endpoint "{endpoint.arn}".')
-        endpoint.deploy(*self._config_and_model(request["EndpointConfigName"]))
-        endpoint.deployment_config = request.get("DeploymentConfig")
+        config, model = self._config_and_model(request["EndpointConfigName"])
+        endpoint.deploy(config, model, deployment_config=request.get("DeploymentConfig"))
         self._endpoints[endpoint.name] = endpoint
         self._tags.add(endpoint.arn, request)
         return {"EndpointArn": endpoint.arn}
@@ -159,9 +159,9 @@ class ControlPlane:
         self._refuse_scaled_change(endpoint, config)
         excluded = {item["VariantPropertyType"] for item in request.get("ExcludeRetainedVariantProperties", ())}
         keep_count = request.get("RetainAllVariantProperties", False) and "DesiredInstanceCount" not in excluded
-        endpoint.deploy(config, model, keep_count=keep_count)
-        if not request.get("RetainDeploymentConfig", False):
-            endpoint.deployment_config = request.get("DeploymentConfig")
+        retained = endpoint.deployment_config if request.get("RetainDeploymentConfig", False) else None
+        deployment_config = request.get("DeploymentConfig", retained)
+        endpoint.deploy(config, model, keep_count=keep_count, deployment_config=deployment_config)
         return {"EndpointArn": endpoint.arn}
 
     def update_capacities(self, request: Json) -> Json:

@@ -12,6 +12,7 @@ from async_endpoint.emulator.faults import Faults
 from async_endpoint.emulator.fleet import Fleet
 from async_endpoint.emulator.history import History
 from async_endpoint.emulator.inputs import Inputs
+from async_endpoint.emulator.instance_logs import DataLog
 from async_endpoint.emulator.instance_metrics import InstanceMetrics
 from async_endpoint.emulator.no_instance import NoInstance
 from async_endpoint.emulator.outcomes import Outcomes
@@ -38,6 +39,7 @@ class Site:
         assumptions: How the points are settled that AWS leaves open.
         faults: What is to go wrong.
         history: Where the page's past is kept.
+        data_log: Where instances report their trouble with S3 and SNS.
     """
 
     backends: Backends
@@ -47,6 +49,7 @@ class Site:
     assumptions: Assumptions = field(default_factory=Assumptions)
     faults: Faults = field(default_factory=Faults)
     history: History = field(default_factory=History)
+    data_log: DataLog = field(default_factory=DataLog)
 
 
 @dataclass(frozen=True)
@@ -87,6 +90,7 @@ class Deployment:
             assumptions=site.assumptions,
             history=site.history,
             faults=site.faults,
+            trouble=site.data_log.of(endpoint_name, variant["VariantName"]),
         )
 
         inputs = Inputs(queue, site.backends, metrics)

@@ -5,9 +5,10 @@ import threading
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
+from async_endpoint.emulator.baking import Baking
 from async_endpoint.emulator.deployment import Deployment, Site
 from async_endpoint.emulator.errors import AwsError, ValidationError, ValidationException
-from async_endpoint.emulator.fleet import LaunchFailed
+from async_endpoint.emulator.fleet import InstanceUnavailable, LaunchFailed
 from async_endpoint.emulator.request_queue import QueuedRequest, RequestQueue
 from async_endpoint.protocol.invocation import InvocationRequest
 from async_endpoint.protocol.locations import LocationError, S3Location
@@ -33,7 +34,7 @@ class HostedEndpoint:
         self.status = "Creating"
         self.failure_reason: str | None = None
         self.deployment: Deployment | None = None
-        self.deployment_config: Mapping[str, Any] | None = None  # DeploymentConfig, shown but not obeyed
+        self.deployment_config: Mapping[str, Any] | None = None
         self.queue = RequestQueue()
         self._site = site
         self._lock = threading.Lock()  # held where status and `_settled` are looked at and changed together
@@ -60,7 +61,14 @@ class HostedEndpoint:
 
     # -- transitions ---------------------------------------------------------------------------------------------
 
-    def deploy(self, config: Mapping[str, Any], model: Mapping[str, Any], *, keep_count: bool = False) -> None:
+    def deploy(
+        self,
+        config: Mapping[str, Any],
+        model: Mapping[str, Any],
+        *,
+        keep_count: bool = False,
+        deployment_config: Mapping[str, Any] | None = None,
+    ) -> None:
         """Bring up the config's instances beside those that serve, then let them take over; returns at once.
 
         When the new instances fail, the old ones go on (or, at the first deployment, the status becomes Failed).
@@ -70,12 +78,14 @@ class HostedEndpoint:
             model: Its variant's model, as CreateModel took it.
             keep_count: Begin with as many instances as are desired now, zero included, and not with the config's
                 InitialInstanceCount.
+            deployment_config: DeploymentConfig, whose alarms send an update back.
 
         Raises:
             ValidationException: A transition is under way, or the endpoint is Failed.
         """
         deployment = Deployment.prepare(self.name, config, model, self.queue, self._site)
         self._begin()
+        self.deployment_config = deployment_config
         self._first_config = self._first_config or config
         self._rolling_out = deployment
         count = deployment.variant["InitialInstanceCount"]
@@ -157,7 +167,7 @@ class HostedEndpoint:
         config, model, status = state["config"], state["model"], state["status"]
         if not state["serves"]:
             if status == "Creating":
-                self.deploy(config, model)
+                self.deploy(config, model, deployment_config=self.deployment_config)
             else:
                 self._first_config, self.status = config, status
             return
@@ -251,12 +261,20 @@ class HostedEndpoint:
             if self.deployment is not None and not self._ended:
                 self.status = "RollingBack"
             deployment.fleet.stop()
+            if isinstance(error.__cause__, InstanceUnavailable):
+                return str(error)
             return (
                 f"The primary container for production variant {deployment.variant['VariantName']} "
                 f"did not pass the ping health check. {error}"
             )
         replaced, self.deployment = self.deployment, deployment
         if replaced is not None:
+            baking = Baking.of(self.deployment_config or {}, self._site)
+            if alarm := baking.alarm_that_goes_off(until_ended=lambda: self._ended):
+                self.status, self.deployment = "RollingBack", replaced
+                deployment.fleet.stop(drain=True)
+                replaced.announce()
+                return f"The following alarms were in ALARM during the deployment: [{alarm}]. It was rolled back."
             replaced.fleet.stop(drain=True)
         deployment.announce()
         return None

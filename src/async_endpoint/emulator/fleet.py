@@ -48,6 +48,10 @@ class Consumer(Protocol):
         """Return when it holds no request any more; called after `stop` and after the container's end."""
 
 
+class InstanceUnavailable(Exception):  # noqa: N818 - reads as what happened
+    """What an instance needs is not to be had: a machine, the image, the archive. The message is the whole reason."""
+
+
 class LaunchFailed(Exception):  # noqa: N818 - reads as what happened
     """An instance did not come up; the message says why."""
 
@@ -106,7 +110,7 @@ class Fleet(Generic[C]):
         self._members: list[_Member[C]] = []
         self._leaving = 0
         self._desired = 0
-        self._failure: str | None = None  # of the last launch since the count was set
+        self._failure: Exception | None = None  # of the last launch since the count was set
         self._retry = False
         self._closed = False
         self._changed = threading.Condition()
@@ -170,7 +174,7 @@ class Fleet(Generic[C]):
                 if self._closed:
                     raise LaunchFailed("The instances were stopped before they were ready.")
                 if self._failure is not None and not self._retry:
-                    raise LaunchFailed(self._failure)
+                    raise LaunchFailed(str(self._failure)) from self._failure
                 if not self._changed.wait(max(0.0, deadline - time.monotonic())) and time.monotonic() >= deadline:
                     why = "" if self._failure is None else f" ({self._failure})"
                     raise LaunchFailed(f"{self._desired} instance(s) were not ready within {timeout:g} s{why}")
@@ -228,7 +232,7 @@ class Fleet(Generic[C]):
             member.container.start()
             member.container.wait_ready(self._startup_timeout)
         except Exception as error:  # noqa: BLE001 - whatever stopped it is the reason that the endpoint reports
-            self._launch_failed(member, str(error) or type(error).__name__)
+            self._launch_failed(member, error)
             return
         with self._changed:
             if not member.dismissed:
@@ -238,13 +242,13 @@ class Fleet(Generic[C]):
                 return
         _end(member.container)
 
-    def _launch_failed(self, member: _Member[C], reason: str) -> None:
+    def _launch_failed(self, member: _Member[C], reason: Exception) -> None:
         _end(member.container)
         with self._changed:
             if member.dismissed:
                 return
             self._members.remove(member)
-            self._failure = reason
+            self._failure = reason if str(reason) else LaunchFailed(type(reason).__name__)
             self._changed.notify_all()
             if not self._retry:
                 return

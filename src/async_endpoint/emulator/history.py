@@ -78,7 +78,7 @@ class History:
 
     def sample(  # noqa: PLR0913 - one keyword for each line of the charts
         self, endpoint: str, at: float, *, waiting: int, in_flight: int, instances: int, desired: int
-    ) -> None:  # noqa: PLR0913 - what is known of an endpoint at a moment
+    ) -> None:
         """Take in what an endpoint is like at a moment, in epoch seconds on AWS's clock; several make one minute."""
         minute = math.floor(at / MINUTE) * MINUTE
         point = Point(minute, waiting, in_flight, instances, desired)

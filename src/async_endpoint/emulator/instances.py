@@ -20,6 +20,7 @@ from async_endpoint.emulator.containers.errors import ContainerDied
 from async_endpoint.emulator.containers.health import Health
 from async_endpoint.emulator.containers.instance import Answer, ContainerInstance, SizedStream
 from async_endpoint.emulator.faults import Faults
+from async_endpoint.emulator.fleet import InstanceUnavailable
 from async_endpoint.emulator.instance_times import InstanceTimes
 from async_endpoint.protocol.locations import S3Location
 from async_endpoint.scaling.clock import SystemClock
@@ -32,11 +33,11 @@ _SERVED_IMAGES = re.compile(
 logger = logging.getLogger(__name__)
 
 
-class ModelUnavailable(Exception):  # noqa: N818 - reads as what happened
+class ModelUnavailable(InstanceUnavailable):
     """The model's archive cannot be fetched; the message says why, in AWS's words where they are known."""
 
 
-class ImageUnavailable(Exception):  # noqa: N818 - reads as what happened
+class ImageUnavailable(InstanceUnavailable):
     """The container's image cannot be pulled; the message says which."""
 
 

@@ -2,9 +2,10 @@
 
 from async_endpoint.emulator.consumer import ServingContainer
 from async_endpoint.emulator.containers.instance import Answer, SizedStream
+from async_endpoint.emulator.fleet import InstanceUnavailable
 
 
-class InsufficientCapacity(Exception):  # noqa: N818 - reads as what happened
+class InsufficientCapacity(InstanceUnavailable):
     """AWS has no machine of the wanted type."""
 
 

@@ -15,6 +15,7 @@ from async_endpoint.emulator.backends import Backends
 from async_endpoint.emulator.endpoint_metrics import EndpointMetrics
 from async_endpoint.emulator.faults import Faults
 from async_endpoint.emulator.history import History
+from async_endpoint.emulator.instance_logs import Trouble
 from async_endpoint.emulator.output_config import OutputConfig
 from async_endpoint.emulator.request_queue import QueuedRequest
 from async_endpoint.protocol.locations import LocationError, S3Location
@@ -54,7 +55,9 @@ class Outcomes:
         assumptions: Assumptions | None = None,
         history: History | None = None,
         faults: Faults | None = None,
+        trouble: Trouble = lambda instance, text: None,  # noqa: ARG005 - what nobody wants to know
     ) -> None:
+        self._trouble = trouble
         self._faults = faults or Faults()
         self._assumptions = assumptions or Assumptions()
         self._history = history or History()
@@ -65,7 +68,7 @@ class Outcomes:
 
     def completed(self, item: QueuedRequest, body: bytes, content_type: str | None, *, worked: Worked = NOBODY) -> None:
         """The container answered 2xx: the answer goes to the output location, then the success topic hears of it."""
-        if item.output.output_path is not None and not self._upload(item.output_location, body, content_type):
+        if item.output.output_path is not None and not self._upload(item.output_location, body, content_type, worked):
             reason = f"ClientError: Failed to upload the inference response to {item.output_location}."
             self.failed(item, reason, reason.encode(), "text/plain", worked=worked)
             return
@@ -84,7 +87,7 @@ class Outcomes:
             response_content_type=content_type,
             response_body=body if included and len(body) <= _MAXIMUM_INCLUDED_BYTES else None,
         )
-        self._publish(item.output.success_topic, message)
+        self._publish(item.output.success_topic, message, worked)
         self._end(item, "InvocationsProcessed")
         self._remember(item, "Completed", body, content_type, worked)
 
@@ -100,7 +103,7 @@ class Outcomes:
     ) -> None:
         """The request has no answer: the body goes to the failure location, then the error topic hears the reason."""
         if item.failure_location is not None:
-            self._upload(item.failure_location, body, content_type)
+            self._upload(item.failure_location, body, content_type, worked)
         included = "ERROR_NOTIFICATION_TOPIC" in item.output.included and len(body) <= _MAXIMUM_INCLUDED_BYTES
         message = build_failure(
             inference_id=item.request.inference_id or "",
@@ -115,7 +118,7 @@ class Outcomes:
             response_body=body if included else None,
             status=status,
         )
-        self._publish(item.output.error_topic, message)
+        self._publish(item.output.error_topic, message, worked)
         self._end(item, "ExpiredRequests" if status == "Expired" else "InvocationFailures")
         self._remember(item, status, body, content_type, worked)
 
@@ -123,7 +126,7 @@ class Outcomes:
         """Send the test message that SageMaker sends at every create, update and change of capacity."""
         for topic in (output.success_topic, output.error_topic):
             if topic is not None:
-                self._send(topic, test_notification())
+                self._send(topic, test_notification(), NOBODY)
 
     def _end(self, item: QueuedRequest, metric: str) -> None:
         self._metrics.count(metric)
@@ -146,7 +149,12 @@ class Outcomes:
             at=self._clock.now(),
         )
 
-    def _upload(self, location: str, body: bytes, content_type: str | None) -> bool:
+    def data_trouble(self, worked: Worked, text: str) -> None:
+        """Tell the instance's data-log what went wrong between it and S3 or SNS, if an instance it was."""
+        if worked.instance is not None:
+            self._trouble(worked.instance, text)
+
+    def _upload(self, location: str, body: bytes, content_type: str | None, worked: Worked) -> bool:
         began = time.monotonic()
         try:
             place = S3Location.parse(location)
@@ -155,25 +163,27 @@ class Outcomes:
             )
         except (BotoCoreError, ClientError, LocationError) as error:
             logger.warning("could not write %s: %s", location, error)
+            self.data_trouble(worked, f"Failed to upload to {location}: {error}")
             self._metrics.count("ResponseUploadFailures")
             return False
         self._metrics.count("ResponseUploadLatency", (time.monotonic() - began) * 1e6)
         return True
 
-    def _publish(self, topic: str | None, message: dict[str, Any]) -> None:
+    def _publish(self, topic: str | None, message: dict[str, Any], worked: Worked) -> None:
         if topic is None:
             return
         for delay in self._faults.deliveries(self._endpoint_name):
             if delay:
-                threading.Timer(delay, self._send, (topic, message)).start()
+                threading.Timer(delay, self._send, (topic, message, worked)).start()
             else:
-                self._send(topic, message)
+                self._send(topic, message, worked)
 
-    def _send(self, topic: str, message: dict[str, Any]) -> None:
+    def _send(self, topic: str, message: dict[str, Any], worked: Worked) -> None:
         try:
             self._backends.sns.publish(TopicArn=topic, Message=json.dumps(message))
         except (BotoCoreError, ClientError) as error:
             logger.warning("could not notify %s: %s", topic, error)
+            self.data_trouble(worked, f"Failed to publish to {topic}: {error}")
             self._metrics.count("NotificationFailures")
 
     def _now(self) -> datetime:

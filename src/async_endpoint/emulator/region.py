@@ -20,6 +20,7 @@ from async_endpoint.emulator.deployment import Site
 from async_endpoint.emulator.endpoint import HostedEndpoint
 from async_endpoint.emulator.faults import Faults
 from async_endpoint.emulator.history import History
+from async_endpoint.emulator.instance_logs import InstanceLogs
 from async_endpoint.emulator.instance_times import InstanceTimes
 from async_endpoint.emulator.instances import InstanceFactory
 from async_endpoint.emulator.metric_publisher import MetricPublisher, SharedMetricStore
@@ -100,6 +101,7 @@ class Region:
         self._alarms = AlarmStates(backends, self.autoscaling)
         self._queues = QueueMetrics(backends, self._store)
         self._publisher = MetricPublisher(backends, self._store)
+        self._logs = InstanceLogs(backends, site.data_log)
         self._minute = math.floor(self.clock.now() / MINUTE)
         self._ticking = threading.Lock()
 
@@ -145,6 +147,10 @@ class Region:
             self._alarms.pull()
             self.autoscaling.tick()
             self._alarms.push()
+
+    def write_logs(self) -> None:
+        """Have CloudWatch Logs show what instances have printed since the last time; to be called every second."""
+        self._logs.write(self.sagemaker.endpoints())
 
     def _endpoint(self, name: str) -> HostedEndpoint | None:
         """As `ControlPlane.endpoint`, which is made after what asks: each of the two services knows the other."""

@@ -19,12 +19,14 @@ from async_endpoint.emulator.containers.environment import ServingEnvironment
 from async_endpoint.emulator.faults_api import faults_route
 from async_endpoint.emulator.front import App, Front
 from async_endpoint.emulator.instance_times import InstanceTimes
+from async_endpoint.emulator.page import Pages
 from async_endpoint.emulator.region import Region, Surroundings
 from async_endpoint.emulator.state_file import StateFolder
 from async_endpoint.scaling.clock import SystemClock
 
 _SAMPLES_PER_MINUTE = 6  # of AWS's clock; the average of a minute is that of its samples
 _SHORTEST_TICK = 0.02
+_LOG_SECONDS = 1.0  # of the wall's clock
 
 logger = logging.getLogger(__name__)
 
@@ -77,12 +79,14 @@ def run(surroundings: Surroundings, port: int, folder: StateFolder, *, until_std
     ministack_adapter.observe_metrics(lambda account, region, *datum: regions.get(account, region).observe(*datum))
     ticking = threading.Event()
     ticker = threading.Thread(target=_tick, args=(regions, surroundings.clock, ticking), name="ticker", daemon=True)
+    log_writer = threading.Thread(target=_write_logs, args=(regions, ticking), name="log-writer", daemon=True)
 
     ended = threading.Event()
 
     def begin() -> None:
         regions.restore((folder.load() or {}).get("regions", []))
         ticker.start()
+        log_writer.start()
 
     def end() -> None:
         if ended.is_set():
@@ -96,6 +100,7 @@ def run(surroundings: Surroundings, port: int, folder: StateFolder, *, until_std
     def front(app: App) -> App:
         made = Front(app, surroundings.faults)
         made.add_route("faults", faults_route(surroundings.faults))
+        Pages.of(regions.all, surroundings.clock).register(made)
         return made
 
     try:
@@ -138,6 +143,16 @@ def _tick(regions: Regions, clock: SystemClock, stopped: threading.Event) -> Non
                 region.tick()
             except Exception:
                 logger.exception("region %s: a tick failed", region.name)
+
+
+def _write_logs(regions: Regions, stopped: threading.Event) -> None:
+    """Have every region's logs written until told to stop; beside the ticks, which they must not hold up."""
+    while not stopped.wait(_LOG_SECONDS):
+        for region in regions.all():
+            try:
+                region.write_logs()
+            except Exception:
+                logger.exception("region %s: its instances' logs could not be written", region.name)
 
 
 def main() -> None:

@@ -1,0 +1,65 @@
+"""The time after an update in which an alarm sends it back.
+
+Source: the developer guide, "Auto-rollback configuration and monitoring": SageMaker watches the alarms while it shifts
+the traffic and until the old instances are gone, TerminationWaitInSeconds later; one in ALARM rolls the update back.
+"""
+
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, Self
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from async_endpoint.emulator.deployment import Site
+
+_POLL_SECONDS = 0.1
+
+
+@dataclass(frozen=True)
+class Baking:
+    """The last part of an update: new instances serve, the old ones are still there.
+
+    Attributes:
+        alarms: Names of the alarms that send it back.
+        seconds: For how long, on AWS's clock.
+        site: Where alarms are read.
+    """
+
+    alarms: tuple[str, ...]
+    seconds: float
+    site: Site
+
+    @classmethod
+    def of(cls, deployment_config: Mapping[str, Any], site: Site) -> Self:
+        """What a DeploymentConfig says of it; without alarms or a wait there is none."""
+        rollback = deployment_config.get("AutoRollbackConfiguration", {})
+        policy = deployment_config.get("BlueGreenUpdatePolicy", {})
+        routing = policy.get("TrafficRoutingConfiguration", {})
+        # The waits between the steps of a canary or a linear shift are watched, too.
+        waits = routing.get("WaitIntervalInSeconds", 0) if routing.get("Type") in ("CANARY", "LINEAR") else 0
+        names = tuple(alarm["AlarmName"] for alarm in rollback.get("Alarms", ()))
+        return cls(names, float(policy.get("TerminationWaitInSeconds", 0) + waits), site)
+
+    def alarm_that_goes_off(self, until_ended: Callable[[], bool]) -> str | None:
+        """Wait for the time to pass; the name of the first alarm in ALARM, None if there is none until then.
+
+        Args:
+            until_ended: Whether to give up waiting, because the local AWS ends.
+        """
+        until = self.site.clock.now() + self.seconds
+        while True:
+            if found := self._in_alarm():
+                return found
+            if self.site.clock.now() >= until or until_ended():
+                return None
+            time.sleep(_POLL_SECONDS)
+
+    def _in_alarm(self) -> str | None:
+        if not self.alarms:
+            return None
+        try:
+            found = self.site.backends.cloudwatch.describe_alarms(AlarmNames=list(self.alarms))["MetricAlarms"]
+        except (BotoCoreError, ClientError):
+            return None
+        return next((alarm["AlarmName"] for alarm in found if alarm["StateValue"] == "ALARM"), None)

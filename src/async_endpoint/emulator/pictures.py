@@ -1,0 +1,77 @@
+"""Documents that a browser can show: which of a region's are pictures, and their bytes."""
+
+import threading
+from typing import TYPE_CHECKING
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from async_endpoint.emulator.history import Document
+from async_endpoint.protocol.locations import LocationError, S3Location
+
+if TYPE_CHECKING:
+    from async_endpoint.emulator.backends import Backends
+
+MOST_BYTES = 16 << 20  # of a picture on a page
+_KEPT = 1_000
+
+# By how the files begin: what a client says of its objects is no ground to hand them to a browser. No SVG: it can hold
+# scripts.
+_SIGNATURES = (
+    (b"\x89PNG\r\n\x1a\n", "image/png"),
+    (b"\xff\xd8\xff", "image/jpeg"),
+    (b"GIF87a", "image/gif"),
+    (b"GIF89a", "image/gif"),
+)
+_RIFF_TYPE = slice(8, 12)
+_SIGNATURE_BYTES = 12
+
+
+def media_type(beginning: bytes) -> str | None:
+    """The media type of a picture that begins so; None of what is none, or one that browsers do not show."""
+    if beginning[:4] == b"RIFF" and beginning[_RIFF_TYPE] == b"WEBP":
+        return "image/webp"
+    return next((name for signature, name in _SIGNATURES if beginning.startswith(signature)), None)
+
+
+class Pictures:
+    """Looks at documents in S3, at each once; thread-safe."""
+
+    def __init__(self) -> None:
+        self._known: dict[tuple[str, str, int], bool] = {}
+        self._lock = threading.Lock()
+
+    def is_picture(self, backends: "Backends", document: Document) -> bool:
+        """Whether a document is a picture that is not too large; what cannot be read now is none for now."""
+        key = (backends.account, backends.region, document.number)
+        with self._lock:
+            known = self._known.get(key)
+        if known is None:
+            beginning = _read(backends, document, _SIGNATURE_BYTES)
+            if beginning is None:
+                return False
+            known = media_type(beginning) is not None
+            with self._lock:
+                self._known[key] = known
+                while len(self._known) > _KEPT:
+                    del self._known[next(iter(self._known))]
+        return known
+
+
+def picture(backends: "Backends", document: Document) -> tuple[str, bytes] | None:
+    """A document's media type and bytes; None if it is no picture, too large, or gone."""
+    body = _read(backends, document, MOST_BYTES)
+    kind = media_type(body or b"")
+    return None if body is None or kind is None else (kind, body)
+
+
+def _read(backends: "Backends", document: Document, count: int) -> bytes | None:
+    """So many bytes of a document, none if there is none or it is too large; None where it cannot be read."""
+    if document.input_location is None:
+        return b""
+    try:
+        place = S3Location.parse(document.input_location)
+        found = backends.s3.get_object(Bucket=place.bucket, Key=place.key)
+        with found["Body"] as stream:
+            return b"" if found["ContentLength"] > MOST_BYTES else stream.read(count)
+    except (LocationError, BotoCoreError, ClientError):
+        return None
