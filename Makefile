@@ -23,7 +23,7 @@ help:  ## list the targets
 demo: setup  ## deploy to a local AWS, read 100 documents from a cold start, destroy (KEEP=1 leaves it up, SPEED=n sets its clock)
 	@$(BIN)/python -m samples.demo $(if $(KEEP),--keep) $(if $(SPEED),--speed $(SPEED))
 
-test: check templates  ## everything that must be green before a change lands
+test: check templates .venv-clients/.done  ## everything that must be green before a change lands
 	@$(BIN)/python -m pytest
 
 check: setup  ## linters, types, workflows and the rules of who may import whom
@@ -103,6 +103,12 @@ requirements:
 	@$(BIN)/uv pip install --quiet --no-deps --python .venv-checkov/bin/python -r requirements-checkov.txt
 	@touch $@
 
+.venv-clients/.done: requirements-clients.txt .venv/.done
+	@echo 'Installing the AWS CLI and the SageMaker SDK into .venv-clients.'
+	@$(BIN)/uv venv --quiet --clear --python $(BIN)/python .venv-clients
+	@$(BIN)/uv pip install --quiet --no-deps --compile-bytecode --python .venv-clients/bin/python -r requirements-clients.txt
+	@touch $@
+
 node_modules/.done: package.json package-lock.json
 	@echo 'Installing the CDK CLI into node_modules.'
 	@npm ci --silent --no-audit --no-fund
@@ -110,4 +116,4 @@ node_modules/.done: package.json package-lock.json
 
 clean:  ## stop the local AWS and remove what the targets above made, but for the serving environment
 	@test ! -x $(BIN)/async-endpoint || $(BIN)/async-endpoint local stop
-	rm -rf .venv .venv-checkov node_modules cdk.out build demo-results .local-aws .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf .venv .venv-checkov .venv-clients node_modules cdk.out build demo-results .local-aws .mypy_cache .ruff_cache .pytest_cache .hypothesis
