@@ -10,13 +10,11 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import boto3
 import click
-from rich.console import Console
-from rich.table import Table
 
 try:
     from async_endpoint.cli.fault import fault
+    from async_endpoint.cli.status import status
     from async_endpoint.emulator.assumptions import AssumptionError, Assumptions
     from async_endpoint.emulator.containers.environment import ServingEnvironment, prepare
     from async_endpoint.emulator.containers.errors import ContainerError
@@ -81,6 +79,7 @@ def local() -> None:
 
 
 local.add_command(fault)
+local.add_command(status)
 
 
 @local.command("prepare")
@@ -145,6 +144,7 @@ def start(  # noqa: PLR0913 - one argument for each option
         f"The local AWS answers at {running.endpoint_url} after {time.monotonic() - began:.1f} s "
         f"(process {running.pid}, log {running.log}).\n"
         'Point a shell at it:   eval "$(async-endpoint local env)"\n'
+        f"Look at its endpoints: {running.endpoint_url}/_local/\n"
         "Run one command in it: async-endpoint local exec -- npx cdk deploy --all\n"
         "End it:                async-endpoint local stop"
     )
@@ -163,32 +163,6 @@ def stop(state_dir: Path) -> None:
     except LocalAwsError as error:
         raise click.ClickException(str(error)) from error
     click.echo(f"The local AWS on port {running.port} has ended.")
-
-
-@local.command()
-@_state_dir
-@_region
-def status(state_dir: Path, region: str) -> None:
-    """Show whether one runs, its endpoints with their instances, and the alarms."""
-    running = _running(state_dir)
-    click.echo(f"{running.endpoint_url}, process {running.pid}, AWS's clock at {running.speed:g} times the wall's")
-    session = boto3.Session(aws_access_key_id="local", aws_secret_access_key="local", region_name=region)  # noqa: S106
-    sagemaker = session.client("sagemaker", endpoint_url=running.endpoint_url)
-    cloudwatch = session.client("cloudwatch", endpoint_url=running.endpoint_url)
-    table = Table("endpoint", "status", "instances", "desired", "config", title=f"Endpoints in {region}")
-    for summary in sagemaker.list_endpoints()["Endpoints"]:
-        endpoint = sagemaker.describe_endpoint(EndpointName=summary["EndpointName"])
-        variant = next(iter(endpoint.get("ProductionVariants", [])), None)
-        counts = ("-", "-") if variant is None else (variant["CurrentInstanceCount"], variant["DesiredInstanceCount"])
-        table.add_row(
-            endpoint["EndpointName"], endpoint["EndpointStatus"], *map(str, counts), endpoint["EndpointConfigName"]
-        )
-    alarms = Table("alarm", "state", "reason", title="Alarms")
-    for alarm in cloudwatch.describe_alarms()["MetricAlarms"]:
-        alarms.add_row(alarm["AlarmName"], alarm["StateValue"], alarm["StateReason"])
-    console = Console()
-    console.print(table)
-    console.print(alarms)
 
 
 @local.command()

@@ -14,6 +14,7 @@ from async_endpoint.emulator.pictures import Pictures
 _SPANS = {"30": "30 min", "120": "2 h", str(HOURS_KEPT * 60): f"{HOURS_KEPT} h"}  # by minutes
 _USUAL_SPAN = "120"
 _DOCUMENTS_SHOWN = 10
+_ACTIVITIES_SHOWN = 5
 _NOTHING = "-"
 
 Query = Mapping[str, str]
@@ -123,9 +124,8 @@ def _alarms(endpoint: Json, now: float) -> Html:
         (_place(alarm["name"]), badge(alarm["state"]), moment(alarm["since"], now), _user(alarm["reason"]))
         for alarm in endpoint["alarms"]
     ]
-    return _card(
-        table("Alarms on its metrics", ("alarm", "state", "since", "reason"), rows, nothing="No alarm watches it.")
-    )
+    heads = ("alarm", "state", "since", "reason")
+    return _card(table("Alarms on its metrics", heads, rows, nothing="No alarm watches it."), "alarms")
 
 
 def _activities(endpoint: Json, now: float) -> Html:
@@ -135,7 +135,7 @@ def _activities(endpoint: Json, now: float) -> Html:
             joined([badge(activity["status"]), " ", _user(_result(activity))]),
             _user(activity["cause"]),
         )
-        for activity in endpoint["activities"]
+        for activity in endpoint["activities"][:_ACTIVITIES_SHOWN]
     ]
     return _card(table("Last scaling activities", ("began", "what", "cause"), rows, nothing="Nothing was scaled."))
 

@@ -66,6 +66,11 @@ def overview(region: View) -> Json:
     }
 
 
+def regions_with_endpoints(regions: Iterable[View]) -> list[str]:
+    """The names of those that have endpoints."""
+    return sorted({region.name for region in regions if region.sagemaker.endpoints()})
+
+
 def empty(region: str, clock: ScaledClock) -> Json:
     """The overview of a region in which nothing was ever called."""
     return {

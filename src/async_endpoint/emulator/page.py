@@ -14,7 +14,7 @@ from urllib.parse import quote, unquote, urlencode
 from async_endpoint.emulator import endpoint_page
 from async_endpoint.emulator.front import PREFIX, Answer, Front
 from async_endpoint.emulator.markup import Html, Part, badge, duration, fill, html, joined, moment, table
-from async_endpoint.emulator.overview import Json, ScaledClock, View, empty, overview
+from async_endpoint.emulator.overview import Json, ScaledClock, View, empty, overview, regions_with_endpoints
 from async_endpoint.emulator.pictures import Pictures, picture
 
 _REFRESH_SECONDS = 2
@@ -79,9 +79,10 @@ class Pages:
         return _answer(200, "text/html; charset=utf-8", page.encode())
 
     def _overview(self, query: Query) -> Json:
-        """A region's, and without one the first's."""
+        """A region's, and without one the first's; and the regions to ask for."""
         region = self._region(query)
-        return empty(query.get("region", ""), self.clock) if region is None else overview(region)
+        shown = empty(query.get("region", ""), self.clock) if region is None else overview(region)
+        return shown | {"regions": regions_with_endpoints(self.regions())}
 
     def _index(self, query: Query) -> Html:
         found = sorted(self.regions(), key=lambda region: (region.name, region.account))
@@ -142,7 +143,7 @@ def _region(region: View, query: Query) -> Html:
         ],
         nothing="None.",
     )
-    return joined([card, fill('<section class="card">$table</section>', table=alarms)])
+    return joined([card, fill('<section class="card alarms">$table</section>', table=alarms)])
 
 
 def _row(region: View, endpoint: Json, query: Query, now: float) -> list[Part]:

@@ -1,0 +1,238 @@
+"""`async-endpoint local status`: a local AWS as it is at the moment, once or again and again."""
+
+from __future__ import annotations
+
+import json
+import time
+import urllib.error
+import urllib.parse
+import urllib.request
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+from rich.console import Console, Group
+from rich.live import Live
+from rich.table import Table
+from rich.text import Text
+
+from async_endpoint.emulator.local import DEFAULT_REGION, DEFAULT_STATE_DIR, LocalAws
+from async_endpoint.emulator.markup import duration
+
+if TYPE_CHECKING:
+    from rich.console import RenderableType
+
+_EVERY_SECONDS = 2.0
+_ANSWER_SECONDS = 10.0
+_ACTIVITIES_SHOWN = 3
+_DOCUMENTS_SHOWN = 5
+_ANSWER_SHOWN = 60
+_STYLES = {
+    "InService": "green", "OK": "green", "Completed": "green", "Successful": "green",
+    "Failed": "red", "ALARM": "red",
+    "Creating": "yellow", "Updating": "yellow", "RollingBack": "yellow", "Deleting": "yellow", "Starting": "yellow",
+    "Expired": "yellow", "InProgress": "yellow",
+}  # fmt: skip
+
+Overview = dict[str, Any]
+
+
+class Gone(Exception):  # noqa: N818 - reads as what happened
+    """The local AWS does not answer."""
+
+
+@click.command()
+@click.option(
+    "--state-dir",
+    type=click.Path(file_okay=False, path_type=Path),
+    default=DEFAULT_STATE_DIR,
+    show_default=True,
+    help="The local AWS's folder.",
+)
+@click.option(
+    "--region",
+    envvar="AWS_REGION",
+    default=DEFAULT_REGION,
+    show_default=True,
+    show_envvar=True,
+    help="The region to look at.",
+)
+@click.option("--watch", is_flag=True, help="Show it anew every two seconds, with queue and documents, until Ctrl-C.")
+@click.option("--json", "as_json", is_flag=True, help="Print everything once, as JSON; times in AWS's epoch seconds.")
+def status(state_dir: Path, region: str, *, watch: bool, as_json: bool) -> None:
+    """Show whether one runs, its endpoints with their instances, and the alarms."""
+    if watch and as_json:
+        raise click.UsageError("--watch and --json exclude each other.")
+    running = LocalAws.find(state_dir)
+    if running is None:
+        raise click.ClickException(f"No local AWS runs in {state_dir}: start one with `async-endpoint local start`.")
+    try:
+        if as_json:
+            click.echo(json.dumps(fetched(running, region), indent=2))
+        elif watch:
+            _watch(running, region)
+        else:
+            Console().print(_head(running), summary(fetched(running, region)))
+    except Gone as error:
+        raise click.ClickException(str(error)) from error
+
+
+def fetched(running: LocalAws, region: str) -> Overview:
+    """The overview of a region.
+
+    Raises:
+        Gone: The local AWS does not answer.
+    """
+    address = f"{running.endpoint_url}/_local/overview?{urllib.parse.urlencode({'region': region})}"
+    # No proxy: the way is this machine's loopback, whatever the user's variables say.
+    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+    try:
+        with opener.open(address, timeout=_ANSWER_SECONDS) as answer:
+            overview: Overview = json.load(answer)
+    except (urllib.error.URLError, OSError) as error:
+        raise Gone(f"The local AWS on port {running.port} does not answer: {error}.") from error
+    return overview
+
+
+def summary(overview: Overview) -> RenderableType:
+    """Endpoints and alarms as tables."""
+    table = Table("endpoint", "status", "instances", "desired", "config", title=f"Endpoints in {overview['region']}")
+    alarms = Table("alarm", "state", "reason", title="Alarms")
+    for endpoint in overview["endpoints"]:
+        table.add_row(
+            endpoint["name"],
+            _state(endpoint["status"]),
+            str(endpoint["running"]),
+            str(endpoint["desired"]),
+            endpoint["config"],
+        )
+    for alarm in _alarms(overview):
+        alarms.add_row(Text(alarm["name"]), _state(alarm["state"]), Text(alarm["reason"]))
+    return Group(table, alarms)
+
+
+def details(overview: Overview) -> RenderableType:
+    """Every endpoint with its queue, instances, alarms, last activities and last documents."""
+    now = overview["clock"]["now"]
+    parts: list[RenderableType] = []
+    for endpoint in overview["endpoints"]:
+        parts += [
+            _title(endpoint),
+            _instances(endpoint, now),
+            _alarm_table(endpoint["alarms"]),
+            _activities(endpoint),
+            _documents(endpoint),
+            Text(),
+        ]
+    if not overview["endpoints"]:
+        others = ", ".join(overview["regions"]) or "none"
+        parts.append(Text(f"No endpoint in {overview['region']}. Regions that have some: {others}."))
+    if overview["other_alarms"]:
+        parts += [Text("Other alarms", style="bold"), _alarm_table(overview["other_alarms"])]
+    return Group(*parts)
+
+
+def _watch(running: LocalAws, region: str) -> None:
+    """Show it until Ctrl-C; where there is no terminal, one below the other."""
+    console = Console()
+
+    def shown() -> RenderableType:
+        overview = fetched(running, region)
+        at = f"{_clock(overview['clock']['now'])} UTC on AWS's clock · {region} · Ctrl-C ends this"
+        return Group(_head(running), Text(at, style="dim"), Text(), details(overview))
+
+    try:
+        if not console.is_terminal:
+            while True:
+                console.print(shown())
+                time.sleep(_EVERY_SECONDS)
+        with Live(shown(), console=console, screen=True, auto_refresh=False) as live:
+            while True:
+                time.sleep(_EVERY_SECONDS)
+                live.update(shown(), refresh=True)
+    except KeyboardInterrupt:
+        return
+
+
+def _head(running: LocalAws) -> Text:
+    return Text(
+        f"{running.endpoint_url}, process {running.pid}, AWS's clock at {running.speed:g} times the wall's\n"
+        f"Its page: {running.endpoint_url}/_local/"
+    )
+
+
+def _title(endpoint: Overview) -> Text:
+    backlog, oldest = endpoint["backlog"], endpoint["backlog"]["oldest_seconds"]
+    age = "" if oldest is None else f" (the oldest for {duration(oldest)})"
+    bounds = endpoint["scaling"]
+    between = "" if bounds is None else f", {bounds['min']} to {bounds['max']}"
+    text = Text.assemble((endpoint["name"], "bold"), "  ", _state(endpoint["status"]), f"  {endpoint['config']}\n")
+    text.append(f"{backlog['waiting']:,} waiting{age}, {backlog['in_flight']:,} in flight")
+    text.append(f" · {endpoint['running']} in service, {endpoint['desired']} desired{between}")
+    if endpoint["failure_reason"] is not None:
+        text.append(f"\n{endpoint['failure_reason']}", style="red")
+    return text
+
+
+def _instances(endpoint: Overview, now: float) -> RenderableType:
+    table = _table("instance", "state", "since", "for", "requests")
+    for item in endpoint["instances"]:
+        table.add_row(
+            item["id"],
+            _state(item["state"]),
+            _clock(item["since"]),
+            duration(now - item["since"]),
+            str(item["requests"]),
+        )
+    if endpoint["leaving"]:
+        table.add_row(f"{endpoint['leaving']} on the way out", "", "", "", "")
+    return table if table.row_count else Text("no instance", style="dim")
+
+
+def _alarm_table(alarms: list[Overview]) -> RenderableType:
+    table = _table("alarm", "state", "since", "reason")
+    for alarm in alarms:
+        table.add_row(Text(alarm["name"]), _state(alarm["state"]), _clock(alarm["since"]), Text(alarm["reason"]))
+    return table if alarms else Text("no alarm", style="dim")
+
+
+def _activities(endpoint: Overview) -> RenderableType:
+    table = _table("scaled", "result", "what", "cause")
+    for item in endpoint["activities"][:_ACTIVITIES_SHOWN]:
+        table.add_row(
+            _clock(item["started_at"]), _state(item["status"]), Text(item["description"]), Text(item["cause"])
+        )
+    return table if table.row_count else Text("nothing was scaled", style="dim")
+
+
+def _documents(endpoint: Overview) -> RenderableType:
+    table = _table("ended", "outcome", "document", "answer")
+    for item in endpoint["documents"][:_DOCUMENTS_SHOWN]:
+        answer = " ".join(item["answer"].split())
+        short = answer if len(answer) <= _ANSWER_SHOWN else answer[: _ANSWER_SHOWN - 1] + "…"
+        place = (item["input_location"] or item["inference_id"]).rpartition("/")[2]
+        table.add_row(_clock(item["ended_at"]), _state(item["status"]), Text(_plain(place)), Text(_plain(short)))
+    return table if table.row_count else Text("no document has ended", style="dim")
+
+
+def _alarms(overview: Overview) -> list[Overview]:
+    own = [alarm for endpoint in overview["endpoints"] for alarm in endpoint["alarms"]]
+    return [*own, *overview["other_alarms"]]
+
+
+def _table(*heads: str) -> Table:
+    return Table(*heads, box=None, pad_edge=False, header_style="dim", padding=(0, 2, 0, 0))
+
+
+def _state(word: str) -> Text:
+    return Text(word, style=_STYLES.get(word, "dim"))
+
+
+def _clock(at: float) -> str:
+    return f"{datetime.fromtimestamp(at, UTC):%H:%M:%S}"
+
+
+def _plain(text: str) -> str:
+    """A text without what a terminal obeys."""
+    return "".join(letter if letter.isprintable() else "\N{REPLACEMENT CHARACTER}" for letter in text)
