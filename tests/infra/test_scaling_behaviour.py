@@ -8,6 +8,8 @@ from typing import Any
 import pytest
 from aws_cdk import Stack
 from aws_cdk.assertions import Template
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from app import build_app
 from async_endpoint.scaling import MetricAlarm, MetricKey
@@ -93,8 +95,8 @@ class Work:
             busy = instance < len(self.running)
             yield MetricKey.of(INSTANCES, "CPUUtilization", OF_VARIANT), self.cpu_at_work if busy else 3
 
-    def run(self, seconds: int) -> list[tuple[float, int]]:
-        self.fleet.run(seconds, self.publish, every=TICK)
+    def run(self, seconds: int, every: int = TICK) -> list[tuple[float, int]]:
+        self.fleet.run(seconds, self.publish, every=every)
         return self.fleet.endpoint.changes
 
 
@@ -144,6 +146,24 @@ def test_no_request_is_cut_off_under_either_reading_of_the_backlog(
     work = Work(fleet, arrivals, TIMEOUT - 1, backlog_counts_running, cpu_at_work)
     work.run(9 * HOUR)
     assert (work.lost, len(work.ended), work.waiting) == (0, count, 0)
+
+
+@settings(max_examples=1_000, derandomize=True, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(
+    bursts=st.lists(st.tuples(st.integers(0, 30 * 60), st.integers(1, 12)), min_size=1, max_size=6),
+    seconds=st.integers(1, TIMEOUT - 1),
+    backlog_counts_running=st.booleans(),
+    cpu_at_work=st.sampled_from([1.0, 90.0]),
+)
+def test_no_request_of_any_traffic_is_cut_off(
+    for_four: Template, *, bursts: list[tuple[int, int]], seconds: int, backlog_counts_running: bool, cpu_at_work: float
+) -> None:
+    """A thousand patterns of bursts, under both readings of the backlog, whether or not work shows in the use."""
+    arrivals = sorted(float(at) for at, count in bursts for _ in range(count))
+    total = len(arrivals)
+    work = Work(scaled(for_four, most=4), arrivals, seconds, backlog_counts_running, cpu_at_work)
+    work.run(75 * 60, every=30)
+    assert (work.lost, len(work.ended) + len(work.running) + work.waiting) == (0, total)
 
 
 @pytest.mark.parametrize("backlog_counts_running", [True, False])

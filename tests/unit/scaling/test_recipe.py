@@ -8,7 +8,7 @@ from botocore.session import get_session
 from botocore.validate import ParamValidator
 
 from async_endpoint.scaling import MetricKey
-from tests.unit.scaling.fleet import LOAD, PER_INSTANCE, TARGET, WAITING, Fleet
+from tests.unit.scaling.fleet import LOAD, PER_INSTANCE, RESOURCE, TARGET, WAITING, Fleet
 
 Publisher = Callable[[float], Iterator[tuple[MetricKey, float]]]
 
@@ -54,6 +54,42 @@ def test_a_burst_wakes_one_instance_and_grows_it_to_four() -> None:
     fleet.run(1_200, sagemaker(fleet, lambda now: 20 if now >= 60 else 0, counts_at_zero=False), every=10)
     # One instance after two minutes of waiting; then three minutes above the target of 5 make ceil(1 x 20 / 5).
     assert fleet.endpoint.changes == [(180, 1), (360, 4)]
+
+
+def test_ten_thousand_requests_on_four_instances_go_the_way_that_paper_says() -> None:
+    """Ten thousand requests at 600 s; an instance takes 240 s to start and a second for each request.
+
+    By hand, from the documentation's rules:
+
+    - 600-720: HasBacklogWithoutCapacity is 1 in two whole minutes, so its alarm goes off at 720: one instance, which
+      serves from 960. The cooldown of 300 s begins there.
+    - 960-1140: about 10,000 requests for each instance in three whole minutes, so AlarmHigh goes off at 1140 and wants
+      ceil(1 x 9,900 / 5), the maximum of 4. The cooldown, which began from zero, lets a larger scale-out pass. The
+      other three serve from 1380.
+    - By 1380 one instance has done 420, the other 9,580 take four of them 2,395 s: the last ends at 3775.
+    - The minute from 3720 still saw 27 requests for each instance on average. So the quarter of an hour below
+      0.9 x 5 begins at 3780, and AlarmLow goes off at 4680: ceil(4 x 0 / 5), no instance.
+    """
+    fleet = Fleet(most=4, busy_for=240)
+    fleet.recipe()
+    left, serving, ended_at = 10_000.0, 0, 0.0
+
+    def publish(now: float) -> Iterator[tuple[MetricKey, float]]:
+        nonlocal left, serving, ended_at
+        endpoint = fleet.endpoint
+        if not endpoint.is_updating(RESOURCE):
+            serving = endpoint.count
+        backlog = left if now >= 600 else 0.0
+        yield WAITING, float(backlog > 0 and serving == 0)
+        if serving:
+            yield PER_INSTANCE, backlog / serving
+        if backlog and serving:
+            left = max(0.0, left - serving)
+            ended_at = now + 1
+
+    fleet.run(5_000, publish)
+    assert fleet.endpoint.changes == [(720, 1), (1_140, 4), (4_680, 0)]
+    assert ended_at == 3_775
 
 
 def test_a_backlog_that_counts_at_zero_lets_target_tracking_join_in() -> None:
