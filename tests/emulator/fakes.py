@@ -15,6 +15,7 @@ from async_endpoint.emulator.containers.instance import Answer, SizedStream
 from async_endpoint.emulator.control_plane import ControlPlane
 from async_endpoint.emulator.deployment import Site
 from async_endpoint.emulator.endpoint import HostedEndpoint
+from async_endpoint.emulator.history import History
 from async_endpoint.emulator.metric_publisher import SharedMetricStore
 from async_endpoint.scaling.arns import Identity
 from async_endpoint.scaling.clock import ManualClock
@@ -137,13 +138,19 @@ class Launches:
         return [instance for instance in self.made if instance.alive]
 
 
+class FakeClock(ManualClock):
+    """A clock that obeys, and says that it keeps the wall's pace."""
+
+    speed = 1.0
+
+
 @dataclass
 class FakeRegion:
     """A region as `region.Region` wires it, with instances that are threads and a clock that obeys."""
 
     launches: Launches
     backends: Backends
-    clock: ManualClock = field(default_factory=lambda: ManualClock(START))
+    clock: FakeClock = field(default_factory=lambda: FakeClock(START))
     store: SharedMetricStore = field(default_factory=SharedMetricStore)
     account: str = ACCOUNT
 
@@ -158,6 +165,14 @@ class FakeRegion:
 
     def _find(self, name: str) -> HostedEndpoint | None:
         return self.sagemaker.endpoint(name)
+
+    @property
+    def name(self) -> str:
+        return self.backends.region
+
+    @property
+    def history(self) -> History:
+        return self.site.history
 
     def endpoint(self, name: str) -> HostedEndpoint:
         endpoint = self.sagemaker.endpoint(name)

@@ -193,7 +193,9 @@ def _instances(endpoint: Overview, now: float) -> RenderableType:
 def _alarm_table(alarms: list[Overview]) -> RenderableType:
     table = _table("alarm", "state", "since", "reason")
     for alarm in alarms:
-        table.add_row(Text(alarm["name"]), _state(alarm["state"]), _clock(alarm["since"]), Text(alarm["reason"]))
+        reason = Text(alarm["reason"], no_wrap=True, overflow="ellipsis")  # a line each, as all has to fit the screen
+        name = Text(alarm["name"], overflow="fold")
+        table.add_row(name, _state(alarm["state"]), _clock(alarm["since"]), reason)
     return table if alarms else Text("no alarm", style="dim")
 
 
@@ -201,7 +203,10 @@ def _activities(endpoint: Overview) -> RenderableType:
     table = _table("scaled", "result", "what", "cause")
     for item in endpoint["activities"][:_ACTIVITIES_SHOWN]:
         table.add_row(
-            _clock(item["started_at"]), _state(item["status"]), Text(item["description"]), Text(item["cause"])
+            _clock(item["started_at"]),
+            _state(item["status"]),
+            Text(item["description"]),
+            Text(item["cause"], overflow="fold"),
         )
     return table if table.row_count else Text("nothing was scaled", style="dim")
 

@@ -7,7 +7,7 @@ from urllib.parse import urlencode
 from async_endpoint.emulator.charts import backlog_chart, instances_chart
 from async_endpoint.emulator.front import PREFIX
 from async_endpoint.emulator.history import ANSWER_BYTES_KEPT, DOCUMENTS_KEPT, HOURS_KEPT
-from async_endpoint.emulator.markup import Html, Part, badge, duration, fill, joined, moment, table
+from async_endpoint.emulator.markup import Html, Part, badge, duration, fill, joined, laid_out, moment, table
 from async_endpoint.emulator.overview import WAITING_SHOWN, Json, View
 from async_endpoint.emulator.pictures import Pictures
 
@@ -194,12 +194,12 @@ def _outcome(item: Json, now: float) -> Html:
 
 
 def pretty(item: Json) -> str:
-    """A document's answer, indented where all of it is known and JSON."""
+    """A document's answer, laid out where all of it is known and JSON."""
     answer: str = item["answer"]
     if item["answer_bytes"] > ANSWER_BYTES_KEPT:
         return answer
     try:
-        return json.dumps(json.loads(answer), indent=2, ensure_ascii=False)
+        return laid_out(json.loads(answer))
     except (ValueError, RecursionError):
         return answer
 

@@ -1,6 +1,7 @@
 """Markup of which no part can be forgotten to be escaped: what is not `Html` is text."""
 
 import html as html_escapes
+import json
 import re
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
@@ -9,6 +10,7 @@ from string import Template
 # Control characters but tab and line feed have no place in HTML, nor have halves of surrogate pairs.
 _NOT_SHOWN = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff]")
 _DAY = 86_400
+_SHORT_LINE = 60
 
 
 class Html(str):
@@ -61,6 +63,22 @@ def table(caption: str, heads: Sequence[str], rows: Iterable[Sequence[Part]], *,
 def _cells(heads: Sequence[str], row: Sequence[Part]) -> Iterable[Html]:
     for head, cell in zip(heads, row, strict=True):
         yield fill('<td role="cell" data-head="$head"><div>$cell</div></td>', head=head, cell=cell)
+
+
+def laid_out(value: object, indent: int = 0) -> str:
+    """JSON over several lines, but what is short on one."""
+    line = json.dumps(value, ensure_ascii=False)
+    if not isinstance(value, dict | list) or len(line) <= _SHORT_LINE - indent:
+        return line
+    inner = indent + 2
+    if isinstance(value, dict):
+        begin, end = "{}"
+        parts = [f"{json.dumps(key, ensure_ascii=False)}: {laid_out(item, inner)}" for key, item in value.items()]
+    else:
+        begin, end = "[]"
+        parts = [laid_out(item, inner) for item in value]
+    between = ",\n" + " " * inner
+    return f"{begin}\n{' ' * inner}{between.join(parts)}\n{' ' * indent}{end}"
 
 
 def badge(word: str) -> Html:

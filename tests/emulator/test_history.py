@@ -1,0 +1,95 @@
+"""What is remembered of the past, and that it stays bounded."""
+
+from typing import Any
+
+from async_endpoint.emulator.history import ANSWER_BYTES_KEPT, DOCUMENTS_KEPT, HOURS_KEPT, History, Point
+from async_endpoint.scaling.metrics import MINUTE
+from tests.emulator.fakes import START
+
+MINUTE_1 = int(START)
+
+
+def ended(history: History, inference_id: str, **members: Any) -> None:  # noqa: ANN401 - members of a document
+    document = {
+        "endpoint": "receipts",
+        "instance": "i-01",
+        "status": "Completed",
+        "seconds": 0.2,
+        "input_location": "s3://inputs/1.jpg",
+        "output_location": "s3://outputs/1.out",
+        "failure_location": None,
+        "answer": b"{}",
+        "content_type": "application/json",
+        "at": START,
+    }
+    history.document(inference_id=inference_id, **{**document, **members})
+
+
+def sampled(history: History, at: float, **numbers: int) -> None:
+    history.sample("receipts", at, **{"waiting": 0, "in_flight": 0, "instances": 0, "desired": 0, **numbers})
+
+
+def test_a_minute_keeps_the_most_requests_and_the_last_instances_of_its_samples() -> None:
+    history = History()
+    sampled(history, START, waiting=7, in_flight=1, instances=2, desired=2)
+    sampled(history, START + 20, waiting=3, in_flight=4, instances=1, desired=1)
+    sampled(history, START + MINUTE, waiting=1)
+    assert history.series("receipts") == [Point(MINUTE_1, 7, 4, 1, 1), Point(MINUTE_1 + MINUTE, 1, 0, 0, 0)]
+    assert history.series("other") == []
+
+
+def test_a_series_begins_with_the_minute_that_is_asked_for() -> None:
+    history = History()
+    for minute in range(4):
+        sampled(history, START + minute * MINUTE)
+    assert [point.minute for point in history.series("receipts", since=START + 1.5 * MINUTE)] == [
+        MINUTE_1 + minute * MINUTE for minute in (1, 2, 3)
+    ]
+
+
+def test_minutes_beyond_the_hours_that_are_kept_go() -> None:
+    history = History()
+    for minute in range(HOURS_KEPT * 60 + 5):
+        sampled(history, START + minute * MINUTE)
+    series = history.series("receipts")
+    assert len(series) == HOURS_KEPT * 60
+    assert series[0].minute == MINUTE_1 + 5 * MINUTE
+
+
+def test_the_last_documents_of_each_endpoint_are_kept_the_newest_first() -> None:
+    history = History()
+    ended(history, "of another", endpoint="other")
+    for number in range(DOCUMENTS_KEPT + 3):
+        ended(history, f"id-{number}")
+    documents = history.documents("receipts")
+    assert [document.inference_id for document in documents] == [
+        f"id-{number}" for number in reversed(range(3, DOCUMENTS_KEPT + 3))
+    ]
+    assert [document.inference_id for document in history.documents("other")] == ["of another"]
+
+
+def test_documents_of_an_endpoint_that_had_the_name_before_are_left_out() -> None:
+    history = History()
+    ended(history, "of the one before", at=START)
+    ended(history, "of this one", at=START + 60)
+    assert [document.inference_id for document in history.documents("receipts", since=START + 30)] == ["of this one"]
+
+
+def test_of_a_long_answer_the_beginning_and_the_size_are_kept() -> None:
+    history = History()
+    ended(history, "long", answer=b"a" * ANSWER_BYTES_KEPT + b"b" * 10)
+    (document,) = history.documents("receipts")
+    assert document.answer == b"a" * ANSWER_BYTES_KEPT
+    assert document.answer_size == ANSWER_BYTES_KEPT + 10
+
+
+def test_a_document_is_found_by_its_number_while_it_is_kept() -> None:
+    history = History()
+    ended(history, "first")
+    number = history.documents("receipts")[0].number
+    found = history.find(number)
+    assert found is not None
+    assert found.inference_id == "first"
+    for later in range(DOCUMENTS_KEPT):
+        ended(history, f"id-{later}")
+    assert history.find(number) is None
