@@ -108,10 +108,14 @@ def browser(profile: Path) -> Iterator[Browser]:
         os.dup2(write, 4)
 
     with (profile.with_suffix(".log")).open("wb") as log:
-        process = subprocess.Popen(  # noqa: PLW1509 - it takes no lock
+        process = subprocess.Popen(
             [CHROMIUM, *OPTIONS, f"--user-data-dir={profile}"],
-            stdin=subprocess.DEVNULL, stdout=log, stderr=log, close_fds=False, preexec_fn=take_pipes,
-        )  # fmt: skip
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+            close_fds=False,
+            preexec_fn=take_pipes,  # noqa: PLW1509 - it takes no lock
+        )
     os.close(its_read)
     os.close(its_write)
     try:

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from async_endpoint.emulator.sagemaker_api import handle
-from tests.emulator.fakes import FakeRegion, fake_region
+from tests.emulator.fakes import LIMIT, FakeRegion, fake_region
 
 PATH = "/endpoints/e/async-invocations"
 LOCATION = {"x-amzn-sagemaker-inputlocation": "s3://documents/a.png"}
@@ -18,7 +18,8 @@ LOCATION = {"x-amzn-sagemaker-inputlocation": "s3://documents/a.png"}
 def region(tmp_path: Path) -> Iterator[FakeRegion]:
     with fake_region(tmp_path) as region:
         region.create("e", output={"S3FailurePath": "s3://answers/failures"})
-        region.endpoint("e").stop()  # requests stay in the queue
+        region.endpoint("e").set_capacity(0)  # requests stay in the queue
+        assert region.endpoint("e").wait(LIMIT)
         yield region
 
 
