@@ -1,6 +1,7 @@
 """Scaling by the queue: 0 … n instances, woken from 0 by an alarm, with two presets and hours of warmth.
 
-`aws` is the recipe of AWS's documentation, `responsive` ours: docs/decisions/0011 gives its reasons.
+`aws` wakes by the recipe of AWS's documentation, `responsive` by ours; both sleep by ours, which never ends an instance
+that may be at work: docs/decisions/0011 gives the reasons.
 
 Metrics: https://docs.aws.amazon.com/sagemaker/latest/dg/async-inference-monitor.html
 Policies: https://docs.aws.amazon.com/sagemaker/latest/dg/async-inference-autoscale.html
@@ -59,9 +60,9 @@ class ScaleToZero(Construct):
         self.backlog_policy = self._backlog_policy()
         if settings.preset == RESPONSIVE:
             self._wake_for_all_that_waits()
-            self._sleep_when_idle(invocation_timeout_seconds, on_gpu=on_gpu)
         else:
             self._wake_one()
+        self._sleep_when_idle(invocation_timeout_seconds, on_gpu=on_gpu)
 
     def _backlog_policy(self) -> scaling.CfnScalingPolicy:
         """Tracks the backlog of each instance; a figure that does not exist at 0 instances, so others wake and end."""
@@ -76,9 +77,9 @@ class ScaleToZero(Construct):
                 target_value=settings.backlog_per_instance,
                 scale_out_cooldown=settings.scale_out_cooldown_seconds,
                 scale_in_cooldown=settings.scale_in_cooldown_seconds,
-                # Whether the backlog counts requests that are worked on is not documented without contradiction: if it
-                # does not, a small backlog ends instances in the middle of their work.
-                disable_scale_in=True if settings.preset == RESPONSIVE else None,
+                # The recipe leaves it on, and then a small backlog ends instances in the middle of their work: all the
+                # sooner if the backlog does not count what is worked on, which is not documented without contradiction.
+                disable_scale_in=True,
                 customized_metric_specification=policy.CustomizedMetricSpecificationProperty(
                     namespace=NAMESPACE,
                     metric_name=names.BACKLOG_PER_INSTANCE,

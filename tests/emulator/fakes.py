@@ -15,6 +15,7 @@ from async_endpoint.emulator.containers.instance import Answer, SizedStream
 from async_endpoint.emulator.control_plane import ControlPlane
 from async_endpoint.emulator.deployment import Site
 from async_endpoint.emulator.endpoint import HostedEndpoint
+from async_endpoint.emulator.execution_roles import AnyRole, Roles
 from async_endpoint.emulator.history import History
 from async_endpoint.emulator.metric_publisher import SharedMetricStore
 from async_endpoint.scaling.arns import Identity
@@ -153,9 +154,10 @@ class FakeRegion:
     clock: FakeClock = field(default_factory=lambda: FakeClock(START))
     store: SharedMetricStore = field(default_factory=SharedMetricStore)
     account: str = ACCOUNT
+    roles: Roles = field(default_factory=AnyRole)
 
     def __post_init__(self) -> None:
-        self.site = Site(self.backends, self.launches, self.store, self.clock)
+        self.site = Site(self.backends, self.launches, self.store, self.clock, roles=self.roles)
         ids = iter(range(1_000_000))
         identity = Identity(self.backends.region, self.account, lambda: f"id-{next(ids)}")
         self.autoscaling = ApplicationAutoScaling(
@@ -195,10 +197,12 @@ class FakeRegion:
 
 
 @contextmanager
-def fake_region(tmp_path: Path, *prepared: FakeInstance, backends: Backends | None = None) -> Iterator[FakeRegion]:
+def fake_region(
+    tmp_path: Path, *prepared: FakeInstance, backends: Backends | None = None, roles: Roles | None = None
+) -> Iterator[FakeRegion]:
     """A region whose endpoints have stopped afterwards; without backends it must not need any."""
     nowhere = Backends("http://localhost:1", REGION, ACCOUNT, tmp_path)
-    region = FakeRegion(Launches(*prepared), backends or nowhere)
+    region = FakeRegion(Launches(*prepared), backends or nowhere, roles=roles or AnyRole())
     try:
         yield region
     finally:

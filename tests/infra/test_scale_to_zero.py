@@ -79,6 +79,7 @@ def test_it_tracks_the_backlog_of_each_instance(by_aws: Template) -> None:
             "TargetValue": 5,
             "ScaleOutCooldown": 300,
             "ScaleInCooldown": 300,
+            "DisableScaleIn": True,
             "CustomizedMetricSpecification": {
                 "Namespace": "AWS/SageMaker",
                 "MetricName": "ApproximateBacklogSizePerInstance",
@@ -123,21 +124,22 @@ def test_waiting_requests_without_an_instance_wake_it(by_aws: Template) -> None:
 
 
 def test_scaling_waits_for_the_endpoint(endpoint: Template, by_aws: Template) -> None:
-    for template, count in ((endpoint, 3), (by_aws, 2)):
+    for template in (endpoint, by_aws):
         endpoint_id, _ = only(template, "AWS::SageMaker::Endpoint")
         target_id, _ = only(template, "AWS::ApplicationAutoScaling::ScalableTarget")
         policies = template.find_resources(POLICY)
         assert endpoint_id in waits_for(template, target_id)
-        assert len(policies) == count
+        assert len(policies) == 3
         assert all(target_id in waits_for(template, each) for each in policies)
 
 
 # -- the responsive preset, which dev has ---------------------------------------------------------------------------
 
 
-def test_growth_never_takes_an_instance_away(endpoint: Template) -> None:
-    policy = by_id_prefix(endpoint, POLICY, "ScalingBacklogPolicy")["Properties"]
-    assert policy["TargetTrackingScalingPolicyConfiguration"]["DisableScaleIn"] is True
+def test_both_presets_track_and_sleep_alike(endpoint: Template, by_aws: Template) -> None:
+    alike = ((POLICY, "ScalingBacklogPolicy"), (POLICY, "ScalingSleepPolicy"), (ALARM, "ScalingSleepAlarm"))
+    for kind, prefix in alike:
+        assert by_id_prefix(by_aws, kind, prefix) == by_id_prefix(endpoint, kind, prefix)
 
 
 def test_waking_sizes_the_fleet_by_what_waits_and_has_no_say_over_one_that_runs(endpoint: Template) -> None:

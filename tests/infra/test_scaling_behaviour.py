@@ -116,6 +116,12 @@ def for_four(artifacts: Path) -> Template:
     return template_of(artifacts, scaling__max_instances=4)
 
 
+@pytest.fixture(scope="module", params=["responsive", "aws"])
+def by_each(artifacts: Path, request: pytest.FixtureRequest) -> Template:
+    """Either preset, with up to four instances."""
+    return template_of(artifacts, scaling__max_instances=4, scaling__preset=request.param)
+
+
 @pytest.mark.parametrize("second", [0, 10, 30, 50])
 @pytest.mark.parametrize(("waiting", "wanted"), [(1, 1), (5, 1), (6, 2), (20, 4), (100, 4)])
 def test_it_wakes_within_two_minutes_with_as_many_as_the_backlog_wants(
@@ -137,10 +143,10 @@ def test_awss_recipe_wakes_one_and_a_minute_later(by_aws: Template) -> None:
 @pytest.mark.parametrize("backlog_counts_running", [True, False])
 @pytest.mark.parametrize("cpu_at_work", [90, 1], ids=["busy processor", "idle processor"])
 def test_no_request_is_cut_off_under_either_reading_of_the_backlog(
-    for_four: Template, *, backlog_counts_running: bool, cpu_at_work: float
+    by_each: Template, *, backlog_counts_running: bool, cpu_at_work: float
 ) -> None:
     """The longest that a request may take, at a time when nothing else ends; even if it does not show in the use."""
-    fleet = scaled(for_four, most=4)
+    fleet = scaled(by_each, most=4)
     arrivals = [float(at) for at in range(0, 6 * HOUR, HOUR // 2) for _ in range(3)]
     count = len(arrivals)
     work = Work(fleet, arrivals, TIMEOUT - 1, backlog_counts_running, cpu_at_work)
@@ -156,12 +162,12 @@ def test_no_request_is_cut_off_under_either_reading_of_the_backlog(
     cpu_at_work=st.sampled_from([1.0, 90.0]),
 )
 def test_no_request_of_any_traffic_is_cut_off(
-    for_four: Template, *, bursts: list[tuple[int, int]], seconds: int, backlog_counts_running: bool, cpu_at_work: float
+    by_each: Template, *, bursts: list[tuple[int, int]], seconds: int, backlog_counts_running: bool, cpu_at_work: float
 ) -> None:
     """A thousand patterns of bursts, under both readings of the backlog, whether or not work shows in the use."""
     arrivals = sorted(float(at) for at, count in bursts for _ in range(count))
     total = len(arrivals)
-    work = Work(scaled(for_four, most=4), arrivals, seconds, backlog_counts_running, cpu_at_work)
+    work = Work(scaled(by_each, most=4), arrivals, seconds, backlog_counts_running, cpu_at_work)
     work.run(75 * 60, every=30)
     assert (work.lost, len(work.ended) + len(work.running) + work.waiting) == (0, total)
 

@@ -1,4 +1,4 @@
-"""The local AWS as the added services use it: S3, SNS, SQS, CloudWatch and its Logs, by boto3 over HTTP.
+"""The local AWS as the added services use it: S3, SNS, SQS, IAM, CloudWatch and its Logs, by boto3 over HTTP.
 
 Public interfaces only, from threads of their own: nothing here may run on the event loop that serves them.
 """
@@ -13,6 +13,7 @@ from botocore.config import Config
 
 if TYPE_CHECKING:
     from mypy_boto3_cloudwatch.client import CloudWatchClient
+    from mypy_boto3_iam.client import IAMClient
     from mypy_boto3_logs.client import CloudWatchLogsClient
     from mypy_boto3_s3.client import S3Client
     from mypy_boto3_sns.client import SNSClient
@@ -53,6 +54,12 @@ class Backends:
     def cloudwatch(self) -> "CloudWatchClient":
         """The region's CloudWatch."""
         client: CloudWatchClient = self._session.client("cloudwatch", **self._options)
+        return client
+
+    @cached_property
+    def iam(self) -> "IAMClient":
+        """The account's IAM."""
+        client: IAMClient = self._session.client("iam", **self._options)
         return client
 
     @cached_property

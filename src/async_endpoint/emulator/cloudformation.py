@@ -44,7 +44,7 @@ class ResourceType:
     Attributes:
         handler: What does the work.
         replacing: Properties of which a change replaces the resource.
-        blocks: Whether the handler waits for processes, so that it needs a thread of its own.
+        blocks: Whether the handler waits for processes or other services, so that it needs a thread of its own.
     """
 
     handler: ResourceHandler
@@ -200,6 +200,7 @@ RESOURCE_TYPES: dict[str, ResourceType] = {
             "EnableNetworkIsolation",
             "InferenceExecutionConfig",
         ),
+        blocks=True,
     ),
     "AWS::SageMaker::EndpointConfig": ResourceType(
         _Named("EndpointConfig"),

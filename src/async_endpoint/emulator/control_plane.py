@@ -67,7 +67,7 @@ class ControlPlane:
         }
 
     def call(self, operation: str, request: Mapping[str, Any]) -> Json:
-        """Answer one operation.
+        """Answer one operation; CreateModel blocks, for as long as IAM takes to answer about the role.
 
         Raises:
             AwsError: The request does not fit, or the state of a resource forbids it.
@@ -75,6 +75,8 @@ class ControlPlane:
         if operation not in self._operations:
             raise UnknownOperation("sagemaker", operation)
         members = validated("sagemaker", operation, request)
+        if operation == "CreateModel" and (refusal := self._site.roles.refuse_model(members)):
+            raise ValidationException(refusal)
         with self._lock:
             return self._operations[operation](members)
 

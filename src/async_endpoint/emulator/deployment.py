@@ -8,6 +8,7 @@ from async_endpoint.emulator.assumptions import Assumptions
 from async_endpoint.emulator.backends import Backends
 from async_endpoint.emulator.consumer import InstanceConsumer, ServingContainer
 from async_endpoint.emulator.endpoint_metrics import EndpointMetrics
+from async_endpoint.emulator.execution_roles import AnyRole, Roles
 from async_endpoint.emulator.faults import Faults
 from async_endpoint.emulator.fleet import Fleet
 from async_endpoint.emulator.history import History
@@ -40,6 +41,7 @@ class Site:
         faults: What is to go wrong.
         history: Where the page's past is kept.
         data_log: Where instances report their trouble with S3 and SNS.
+        roles: What is asked of the roles in whose name endpoints work.
     """
 
     backends: Backends
@@ -50,6 +52,7 @@ class Site:
     faults: Faults = field(default_factory=Faults)
     history: History = field(default_factory=History)
     data_log: DataLog = field(default_factory=DataLog)
+    roles: Roles = field(default_factory=AnyRole)
 
 
 @dataclass(frozen=True)

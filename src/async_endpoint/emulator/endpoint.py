@@ -254,6 +254,8 @@ class HostedEndpoint:
 
     def _roll_out(self, deployment: Deployment, count: int) -> str | None:
         """Let a deployment take over; answers why it could not."""
+        if refusal := self._site.roles.refuse_endpoint(deployment.model, deployment.output):
+            return refusal
         deployment.fleet.resize(count)
         try:
             deployment.settle()

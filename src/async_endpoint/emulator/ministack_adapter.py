@@ -6,9 +6,10 @@ pinned for that reason, and a contract test says which of them a newer release h
 Importing it imports ministack, which reads its settings from the environment at that moment: `local` sets them.
 """
 
+import asyncio
 import logging
 import re
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Collection, Mapping
 from typing import Any, cast
 
 import ministack.app
@@ -47,7 +48,14 @@ def add_paths(name: str, pattern: re.Pattern[str]) -> None:
     ministack.app.detect_service = detect_added
 
 
-def add_service(name: str, target_prefix: str, handler: Handler, regions: Callable[[str, str], Region]) -> None:
+def add_service(
+    name: str,
+    target_prefix: str,
+    handler: Handler,
+    regions: Callable[[str, str], Region],
+    *,
+    blocking: Collection[str] = (),
+) -> None:
     """Answer a service's requests with `handler(region, path, headers, body)`.
 
     Args:
@@ -55,13 +63,17 @@ def add_service(name: str, target_prefix: str, handler: Handler, regions: Callab
         target_prefix: What its X-Amz-Target begins with.
         handler: Answers one request; it must not block.
         regions: The region of an account's number and a region's name.
+        blocking: Operations that may block all the same, because they call other services.
     """
 
     async def handle(
         method: str, path: str, headers: Mapping[str, str], body: bytes, query: Mapping[str, Any]
     ) -> Response:
         del method, query
-        return handler(regions(get_account_id(), get_region()), path, headers, body)
+        region = regions(get_account_id(), get_region())
+        if headers.get("x-amz-target", "").removeprefix(target_prefix) in blocking:
+            return await asyncio.to_thread(handler, region, path, headers, body)
+        return handler(region, path, headers, body)
 
     ministack.app.SERVICE_HANDLERS[name] = handle
     # Without a pattern of its own the first request makes the router load every one of botocore's models (400 MB).

@@ -18,6 +18,7 @@ from async_endpoint.emulator.containers.environment import ServingEnvironment
 from async_endpoint.emulator.control_plane import ControlPlane
 from async_endpoint.emulator.deployment import Site
 from async_endpoint.emulator.endpoint import HostedEndpoint
+from async_endpoint.emulator.execution_roles import ExecutionRoles
 from async_endpoint.emulator.faults import Faults
 from async_endpoint.emulator.history import History
 from async_endpoint.emulator.instance_logs import InstanceLogs
@@ -96,6 +97,7 @@ class Region:
             surroundings.assumptions,
             surroundings.faults,
             self.history,
+            roles=ExecutionRoles(backends),
         )
         self.sagemaker = ControlPlane(site, self.autoscaling)
         self._alarms = AlarmStates(backends, self.autoscaling)

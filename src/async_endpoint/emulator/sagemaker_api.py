@@ -20,11 +20,13 @@ if TYPE_CHECKING:
 
 Response = tuple[int, dict[str, str], bytes]
 
+# They ask other services of the local AWS, which answer on the thread that would wait for them.
+BLOCKING = frozenset({"CreateModel"})
 INVOCATION_PATH = re.compile(r"/endpoints/([^/]+)/(async-invocations|invocations|invocations-response-stream)")
 
 
 def handle(region: "Services", path: str, headers: Mapping[str, str], body: bytes) -> Response:
-    """Answer one HTTP request to SageMaker; header names in lower case. Never blocks for longer than a lock is held."""
+    """Answer one HTTP request to SageMaker; header names in lower case. Only what `BLOCKING` names blocks."""
     try:
         invocation = INVOCATION_PATH.fullmatch(path)
         if invocation is not None:

@@ -67,7 +67,9 @@ class Regions:
 def run(surroundings: Surroundings, port: int, folder: StateFolder, *, until_stdin_closes: bool) -> None:
     """Serve until SIGTERM, SIGINT or, if asked for, the end of standard input; then end every instance and save."""
     regions = Regions(surroundings)
-    ministack_adapter.add_service("sagemaker", "SageMaker.", sagemaker_api.handle, regions.get)
+    ministack_adapter.add_service(
+        "sagemaker", "SageMaker.", sagemaker_api.handle, regions.get, blocking=sagemaker_api.BLOCKING
+    )
     ministack_adapter.add_paths("sagemaker", sagemaker_api.INVOCATION_PATH)
     ministack_adapter.add_service(
         "application-autoscaling", "AnyScaleFrontendService.", application_autoscaling.handle, regions.get

@@ -1,0 +1,234 @@
+"""The check of a model's role, against the policies that the emulated IAM holds."""
+
+import json
+import uuid
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from botocore.exceptions import ClientError
+
+from async_endpoint.emulator.backends import Backends
+from async_endpoint.emulator.errors import ValidationException
+from async_endpoint.emulator.execution_roles import ExecutionRoles
+from async_endpoint.emulator.output_config import OutputConfig
+from tests.emulator.conftest import Running
+from tests.emulator.fakes import ACCOUNT, LIMIT, REGION, endpoint_config, eventually, fake_region, model
+
+MODEL_DATA = "s3://models/receipts/model.tar.gz"
+SUCCESS, ERROR = (f"arn:aws:sns:{REGION}:{ACCOUNT}:{name}" for name in ("success", "error"))
+OUTPUT = OutputConfig("s3://answers/results", "s3://answers/failures/", SUCCESS, ERROR)
+EVERYTHING = {
+    "s3:GetObject": "arn:aws:s3:::models/*",
+    "s3:PutObject": "arn:aws:s3:::answers/*",
+    "s3:ListBucket": "arn:aws:s3:::answers",
+    "sns:Publish": f"arn:aws:sns:{REGION}:{ACCOUNT}:*",
+}
+MakeRole = Callable[..., str]
+
+
+@pytest.fixture
+def make_role(backends: Backends) -> MakeRole:
+    """Makes a role of a policy's statements, as action and resource; answers its ARN."""
+
+    def make(allowed: Any = EVERYTHING, *, principal: Any = None, path: str = "/") -> str:  # noqa: ANN401 - parts of policies
+        name = f"role-{uuid.uuid4().hex}"
+        trust = {"Effect": "Allow", "Principal": principal or {"Service": "sagemaker.amazonaws.com"}}
+        role = backends.iam.create_role(
+            RoleName=name, Path=path, AssumeRolePolicyDocument=policy([{**trust, "Action": "sts:AssumeRole"}])
+        )["Role"]
+        if isinstance(allowed, dict):
+            allowed = [{"Effect": "Allow", "Action": act, "Resource": item} for act, item in allowed.items()]
+        if allowed:
+            backends.iam.put_role_policy(RoleName=name, PolicyName="work", PolicyDocument=policy(allowed))
+        return role["Arn"]
+
+    return make
+
+
+def policy(statements: list[dict[str, Any]]) -> str:
+    return json.dumps({"Version": "2012-10-17", "Statement": statements})
+
+
+def of(role: str) -> dict[str, Any]:
+    return {**model("receipts", MODEL_DATA), "ExecutionRoleArn": role}
+
+
+def without(action: str) -> dict[str, str]:
+    return {name: resource for name, resource in EVERYTHING.items() if name != action}
+
+
+def test_a_role_that_may_do_what_it_must_is_not_refused(backends: Backends, make_role: MakeRole) -> None:
+    roles, role = ExecutionRoles(backends), make_role()
+    assert roles.refuse_model(of(role)) is None
+    assert roles.refuse_endpoint(of(role), OUTPUT) is None
+
+
+@pytest.mark.parametrize(
+    ("action", "asked"),
+    [
+        ("s3:PutObject", '"s3:PutObject" permissions for "s3://answers/results"'),
+        ("s3:ListBucket", '"s3:ListBucket" permissions for bucket "answers"'),
+        ("sns:Publish", f'"sns:Publish" permissions for topic "{SUCCESS}"'),
+    ],
+)
+def test_what_an_endpoints_role_lacks_is_named(
+    backends: Backends, make_role: MakeRole, action: str, asked: str
+) -> None:
+    role = make_role(without(action))
+    assert ExecutionRoles(backends).refuse_endpoint(of(role), OUTPUT) == (
+        f"The provided role '{role}' is invalid. Please ensure the role exists, that its trust relationship policy "
+        f'allows the action "sts:AssumeRole" for the service principal "sagemaker.amazonaws.com", and has {asked}.'
+    )
+
+
+def test_each_of_two_topics_and_two_paths_is_looked_at(backends: Backends, make_role: MakeRole) -> None:
+    roles = ExecutionRoles(backends)
+    narrow = {"s3:ListBucket": "arn:aws:s3:::answers", "sns:Publish": SUCCESS}
+    role = make_role({**narrow, "s3:PutObject": "arn:aws:s3:::answers/results/*"})
+    assert '"s3:PutObject" permissions for "s3://answers/failures/"' in (roles.refuse_endpoint(of(role), OUTPUT) or "")
+    role = make_role({**narrow, "s3:PutObject": "arn:aws:s3:::answers/*"})
+    assert f'"sns:Publish" permissions for topic "{ERROR}"' in (roles.refuse_endpoint(of(role), OUTPUT) or "")
+
+
+def test_nothing_is_asked_for_what_an_endpoint_does_not_use(backends: Backends, make_role: MakeRole) -> None:
+    role = make_role({"s3:GetObject": "arn:aws:s3:::models/*"})
+    assert ExecutionRoles(backends).refuse_endpoint(of(role), OutputConfig(None, None, None, None)) is None
+
+
+def test_a_permission_under_a_condition_on_the_prefix_grants_nothing(backends: Backends, make_role: MakeRole) -> None:
+    listing = {
+        "Effect": "Allow",
+        "Action": "s3:ListBucket",
+        "Resource": "arn:aws:s3:::answers",
+        "Condition": {"StringLike": {"s3:prefix": "results/*"}},
+    }
+    others = [{"Effect": "Allow", "Action": a, "Resource": r} for a, r in without("s3:ListBucket").items()]
+    role = make_role([listing, *others])
+    assert '"s3:ListBucket"' in (ExecutionRoles(backends).refuse_endpoint(of(role), OUTPUT) or "")
+
+
+def test_a_denial_wins(backends: Backends, make_role: MakeRole) -> None:
+    allowed = {"Effect": "Allow", "Action": "*", "Resource": "*"}
+    role = make_role([allowed, {"Effect": "Deny", "Action": "sns:*", "Resource": ERROR}])
+    assert f'topic "{ERROR}"' in (ExecutionRoles(backends).refuse_endpoint(of(role), OUTPUT) or "")
+
+
+def test_the_topics_own_policy_does_not_count(backends: Backends, make_role: MakeRole) -> None:
+    role = make_role(without("sns:Publish"))
+    topic = backends.sns.create_topic(Name=f"open-{uuid.uuid4().hex}")["TopicArn"]
+    opened = {"Effect": "Allow", "Principal": "*", "Action": "sns:Publish", "Resource": topic}
+    backends.sns.set_topic_attributes(TopicArn=topic, AttributeName="Policy", AttributeValue=policy([opened]))
+    output = OutputConfig("s3://answers/results", None, topic, None)
+    assert topic in (ExecutionRoles(backends).refuse_endpoint(of(role), output) or "")
+
+
+def test_a_managed_policy_counts_and_so_does_a_role_with_a_path(backends: Backends, make_role: MakeRole) -> None:
+    role = make_role({}, path="/service-role/")
+    assert ExecutionRoles(backends).refuse_endpoint(of(role), OUTPUT) is not None
+    statements = [{"Effect": "Allow", "Action": a, "Resource": r} for a, r in EVERYTHING.items()]
+    arn = backends.iam.create_policy(PolicyName=f"p-{uuid.uuid4().hex}", PolicyDocument=policy(statements))["Policy"]
+    backends.iam.attach_role_policy(RoleName=role.rpartition("/")[2], PolicyArn=arn["Arn"])
+    assert ExecutionRoles(backends).refuse_endpoint(of(role), OUTPUT) is None
+    assert ExecutionRoles(backends).refuse_model(of(role)) is None
+
+
+def test_a_role_that_may_not_read_the_archive(backends: Backends, make_role: MakeRole) -> None:
+    role = make_role(without("s3:GetObject"))
+    assert ExecutionRoles(backends).refuse_model(of(role)) == (
+        f'Could not access model data at {MODEL_DATA}. Please ensure that the role "{role}" exists and that its trust '
+        'relationship policy allows the action "sts:AssumeRole" for the service principal "sagemaker.amazonaws.com". '
+        f'Also ensure that the role has "s3:GetObject" permissions and that the object is located in {REGION}. If your '
+        'Model uses multiple models or uncompressed models, please ensure that the role has "s3:ListBucket" permission.'
+    )
+
+
+@pytest.mark.parametrize("principal", [{"Service": "lambda.amazonaws.com"}, {"AWS": f"arn:aws:iam::{ACCOUNT}:root"}])
+def test_a_role_that_does_not_trust_sagemaker(backends: Backends, make_role: MakeRole, principal: object) -> None:
+    role = make_role(principal=principal)
+    trust = (
+        'its trust relationship policy allows the action "sts:AssumeRole" for the service principal '
+        '"sagemaker.amazonaws.com"'
+    )
+    roles = ExecutionRoles(backends)
+    assert roles.refuse_model(of(role)) == (
+        f'The execution role ARN "{role}" is invalid. Please ensure that the role exists and that {trust}.'
+    )
+    assert roles.refuse_endpoint(of(role), OUTPUT) == (
+        f"The provided role '{role}' is invalid. Please ensure the role exists, that {trust}."
+    )
+
+
+@pytest.mark.parametrize("services", ["sagemaker.amazonaws.com", ["lambda.amazonaws.com", "sagemaker.amazonaws.com"]])
+def test_a_role_may_trust_others_too(backends: Backends, make_role: MakeRole, services: object) -> None:
+    assert ExecutionRoles(backends).refuse_model(of(make_role(principal={"Service": services}))) is None
+
+
+def test_a_role_that_was_never_made_is_any_role(backends: Backends) -> None:
+    nobody = of(f"arn:aws:iam::{ACCOUNT}:role/never-made")
+    assert ExecutionRoles(backends).refuse_model(nobody) is None
+    assert ExecutionRoles(backends).refuse_endpoint(nobody, OUTPUT) is None
+
+
+def test_an_endpoint_of_a_role_that_may_not_publish_fails_and_an_update_to_it_goes_back(
+    tmp_path: Path, backends: Backends, make_role: MakeRole
+) -> None:
+    topics = {"NotificationConfig": {"SuccessTopic": SUCCESS, "ErrorTopic": ERROR}}
+    with fake_region(tmp_path, backends=backends, roles=ExecutionRoles(backends)) as region:
+        for name, allowed in (("good", EVERYTHING), ("bad", without("sns:Publish"))):
+            region.sagemaker.call("CreateModel", {**of(make_role(allowed)), "ModelName": name})
+            region.sagemaker.call("CreateEndpointConfig", endpoint_config(name, name, output=topics))
+            region.sagemaker.call("CreateEndpoint", {"EndpointName": name, "EndpointConfigName": name})
+            assert region.endpoint(name).wait(LIMIT)
+        described = region.sagemaker.call("DescribeEndpoint", {"EndpointName": "bad"})
+        assert described["EndpointStatus"] == "Failed"
+        assert f'"sns:Publish" permissions for topic "{SUCCESS}"' in described["FailureReason"]
+        assert len(region.launches.made) == 1  # the good one's
+
+        region.sagemaker.call("UpdateEndpoint", {"EndpointName": "good", "EndpointConfigName": "bad"})
+        assert region.endpoint("good").wait(LIMIT)
+        described = region.sagemaker.call("DescribeEndpoint", {"EndpointName": "good"})
+        assert (described["EndpointStatus"], described["EndpointConfigName"]) == ("InService", "good")
+        assert '"sns:Publish"' in described["FailureReason"]
+
+        with pytest.raises(ValidationException, match="Could not access model data"):
+            region.sagemaker.call("CreateModel", of(make_role(without("s3:GetObject"))))
+
+
+def test_a_client_is_refused_by_the_server_that_the_check_asks(running: Running, make_role: MakeRole) -> None:
+    """Over HTTP: the check asks the very server that answers the client."""
+    sagemaker = running.client("sagemaker")
+    with pytest.raises(ClientError, match="Could not access model data at") as refused:
+        sagemaker.create_model(**of(make_role(without("s3:GetObject"))))
+    assert refused.value.response["Error"]["Code"] == "ValidationException"
+
+
+def test_a_stack_whose_role_may_not_read_the_archive_is_not_created(running: Running) -> None:
+    name = f"stack-{uuid.uuid4().hex[:12]}"
+    trust = {"Effect": "Allow", "Principal": {"Service": "sagemaker.amazonaws.com"}, "Action": "sts:AssumeRole"}
+    template = {
+        "Resources": {
+            "Role": {
+                "Type": "AWS::IAM::Role",
+                "Properties": {"AssumeRolePolicyDocument": json.loads(policy([trust]))},
+            },
+            "Model": {
+                "Type": "AWS::SageMaker::Model",
+                "Properties": {
+                    "ExecutionRoleArn": {"Fn::GetAtt": ["Role", "Arn"]},
+                    "PrimaryContainer": of("-")["PrimaryContainer"],
+                },
+            },
+        }
+    }
+    cloudformation = running.client("cloudformation")
+    cloudformation.create_stack(StackName=name, TemplateBody=json.dumps(template), Capabilities=["CAPABILITY_IAM"])
+
+    def ended() -> str | None:
+        status: str = cloudformation.describe_stacks(StackName=name)["Stacks"][0]["StackStatus"]
+        return None if status.endswith("IN_PROGRESS") else status
+
+    assert eventually(ended, "the end of the stack") == "ROLLBACK_COMPLETE"
+    events = cloudformation.describe_stack_events(StackName=name)["StackEvents"]
+    assert any("Could not access model data" in event.get("ResourceStatusReason", "") for event in events)
