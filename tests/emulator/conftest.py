@@ -147,11 +147,14 @@ def make_mailbox(sns: "SNSClient", sqs: "SQSClient") -> Mailbox:
 
 
 @pytest.fixture
-def around(backends: Backends, sns: "SNSClient", sqs: "SQSClient") -> Surroundings:
+def around(backends: Backends, sns: "SNSClient", sqs: "SQSClient") -> Iterator[Surroundings]:
     """Where an endpoint's documents come from and its outcomes go."""
     bucket = f"bucket-{uuid.uuid4().hex[:12]}"
     backends.s3.create_bucket(Bucket=bucket)
-    return Surroundings(bucket, make_mailbox(sns, sqs), make_mailbox(sns, sqs), backends.s3)
+    made = Surroundings(bucket, make_mailbox(sns, sqs), make_mailbox(sns, sqs), backends.s3)
+    yield made
+    for mailbox in (made.success, made.error):
+        sqs.delete_queue(QueueUrl=mailbox.queue)  # the local AWS measures every queue in each of its short minutes
 
 
 @pytest.fixture

@@ -12,6 +12,7 @@ import pytest
 from botocore.config import Config
 from botocore.exceptions import ClientError
 
+from async_endpoint.emulator.backends import Backends
 from async_endpoint.emulator.fault_answers import SERVICES
 from async_endpoint.emulator.faults import Fault, FaultError, Faults
 from async_endpoint.emulator.faults_api import FaultClient
@@ -180,6 +181,17 @@ def test_a_throttle_is_tried_again_by_botocore_and_goes_through(
 ) -> None:
     faults.add("throttle", service=service, count=1)
     assert call(running, service, attempts=3)["ResponseMetadata"]["RetryAttempts"] == 1
+
+
+def test_what_the_local_aws_measures_by_is_struck_by_no_fault(
+    running: Running, faults: FaultClient, backends: Backends
+) -> None:
+    """Its look at the queues, each minute, would else use up what was meant for a client."""
+    faults.add("error", service="sqs", count=1)
+    backends.sqs.list_queues()
+    assert faults.describe()["faults"][0]["struck"] == 0
+    with pytest.raises(ClientError):
+        call(running, "sqs")
 
 
 def test_one_operation_alone_is_refused(running: Running, faults: FaultClient) -> None:

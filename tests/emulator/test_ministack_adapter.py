@@ -7,6 +7,7 @@ import importlib.util
 import inspect
 import re
 import types
+import uuid
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -34,6 +35,8 @@ CONTRACT = {
     "ministack.services.cloudwatch._alarms": "AccountRegionScopedDict",
     "ministack.services.cloudwatch._evaluate_alarm": "(alarm)",
     "ministack.services.cloudwatch._evaluate_all_alarms": "()",
+    "ministack.services.cloudwatch._evict_old_metrics": "()",
+    "ministack.services.cloudwatch._metric_bucket": "(key: tuple) -> list",
     "ministack.services.cloudwatch._put_metric_alarm": "(params, cbor_data, is_cbor, is_json=False)",
     "ministack.services.cloudwatch._store_datum": (
         "(namespace, name, dims, ts, unit, value, values, counts, stat_values)"
@@ -49,6 +52,8 @@ REPLACED = (
     "ministack.services.cloudformation.provisioners._cw_metric_alarm_record",
     "ministack.services.cloudwatch._evaluate_alarm",
     "ministack.services.cloudwatch._evaluate_all_alarms",
+    "ministack.services.cloudwatch._evict_old_metrics",
+    "ministack.services.cloudwatch._metric_bucket",
     "ministack.services.cloudwatch._put_metric_alarm",
     "ministack.services.cloudwatch._store_datum",
 )
@@ -156,3 +161,18 @@ def test_nothing_else_in_the_package_knows(library: str) -> None:
 def test_data_of_every_form_become_statistic_sets(datum: tuple[Any, ...], expected: list[tuple[float, ...]]) -> None:
     sets = ministack_adapter._statistic_sets(*datum)
     assert [(s["SampleCount"], s["Sum"], s["Minimum"], s["Maximum"]) for s in sets] == expected
+
+
+def test_a_metric_holds_the_data_of_its_last_days_and_no_request_looks_for_older_ones(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    cloudwatch = importlib.import_module("ministack.services.cloudwatch")
+    for name in ("_metric_bucket", "_evict_old_metrics"):
+        monkeypatch.setattr(cloudwatch, name, getattr(cloudwatch, name))  # put back afterwards
+    ministack_adapter.bound_metric_data(retention_seconds=100)
+    name = f"metric-{uuid.uuid4().hex}"
+    for moment in (50.0, 0.0, 120.0, 150.0, 151.0):
+        cloudwatch._store_datum("Tests", name, {}, moment, "None", 1.0, None, None, None)
+    cloudwatch._evict_old_metrics()  # which would drop everything of 1970
+    points = cloudwatch._metric_bucket(("Tests", name, ""))
+    assert [point["Timestamp"] for point in points] == [120.0, 150.0, 151.0]

@@ -162,6 +162,6 @@ def test_a_user_sees_the_past_the_queue_and_each_document_beside_its_answer(back
         # It comes anew by itself, and asks nobody else for anything.
         tab.show(page)
         ended(region.history, "newer", input_location=None, answer=b'"NEW"')
-        eventually(lambda: "newer" in (tab.look("document.body.innerText") or ""), "the page has come anew", every=0.2)
+        eventually(lambda: "newer" in (tab.look("document.body?.innerText") or ""), "the page has come anew", every=0.2)
         assert {urlsplit(asked).netloc for asked in tab.requested} == {urlsplit(address).netloc}
         assert tab.complaints == []

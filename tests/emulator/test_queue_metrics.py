@@ -1,6 +1,7 @@
 """The depth of a queue reaches CloudWatch under the name and the dimension that an alarm on dead letters asks for."""
 
 import uuid
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -10,7 +11,7 @@ from tests.emulator.fakes import eventually
 
 
 @pytest.fixture
-def queue(running: Running) -> str:
+def queue(running: Running) -> Iterator[str]:
     """The name of a queue that holds two messages."""
     name = f"queue-{uuid.uuid4().hex[:12]}"
     sqs = running.client("sqs")
@@ -18,7 +19,8 @@ def queue(running: Running) -> str:
     for text in ("first", "second"):
         sqs.send_message(QueueUrl=url, MessageBody=text)
     running.client("sagemaker").list_endpoints()  # time passes in regions whose SageMaker was called
-    return name
+    yield name
+    sqs.delete_queue(QueueUrl=url)
 
 
 def test_waiting_messages_are_counted_each_minute(running: Running, queue: str) -> None:

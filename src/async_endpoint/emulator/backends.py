@@ -19,6 +19,9 @@ if TYPE_CHECKING:
     from mypy_boto3_sns.client import SNSClient
     from mypy_boto3_sqs.client import SQSClient
 
+# What a client calls itself that the local AWS only measures with: no fault strikes it, as measuring is no call on AWS.
+MEASURING = "local-aws-measuring"
+
 _CONNECTIONS = 64
 
 
@@ -70,8 +73,9 @@ class Backends:
 
     @cached_property
     def sqs(self) -> "SQSClient":
-        """The region's SQS."""
-        client: SQSClient = self._session.client("sqs", **self._options)
+        """The region's SQS, to measure its queues."""
+        measuring = self._config.merge(Config(user_agent_extra=MEASURING))
+        client: SQSClient = self._session.client("sqs", **{**self._options, "config": measuring})
         return client
 
     @cached_property
@@ -80,11 +84,14 @@ class Backends:
         return boto3.Session(aws_access_key_id=self.account, aws_secret_access_key="local", region_name=self.region)  # noqa: S106
 
     @property
-    def _options(self) -> dict[str, Any]:
-        config = Config(
+    def _config(self) -> Config:
+        return Config(
             max_pool_connections=_CONNECTIONS,
             retries={"mode": "standard", "total_max_attempts": 3},
             proxies={},  # none: the way is this machine's loopback, whatever the user's variables say
             s3={"addressing_style": "path"},
         )
-        return {"endpoint_url": self.endpoint_url, "config": config}
+
+    @property
+    def _options(self) -> dict[str, Any]:
+        return {"endpoint_url": self.endpoint_url, "config": self._config}

@@ -12,6 +12,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 from urllib.parse import parse_qs
 
+from async_endpoint.emulator.backends import MEASURING
 from async_endpoint.emulator.faults import Faults
 
 Scope = dict[str, Any]
@@ -80,6 +81,8 @@ class Front:
 async def _meant(scope: Scope, receive: Receive, watched: frozenset[str]) -> tuple[str, str, Receive]:
     """The service and the operation that a request means, as far as they are watched; and the request's body anew."""
     headers = dict(scope["headers"])
+    if MEASURING.encode() in headers.get(b"user-agent", b""):
+        return "", "", receive
     target, _, operation = headers.get(b"x-amz-target", b"").decode("latin-1").rpartition(".")
     if target in _TARGETS:
         return (_TARGETS[target] if _TARGETS[target] in watched else ""), operation, receive

@@ -108,6 +108,26 @@ def replace_alarm_evaluation() -> None:
     cloudwatch._evaluate_all_alarms = lambda: None  # noqa: SLF001
 
 
+def bound_metric_data(retention_seconds: int) -> None:
+    """Keep a metric's data for so long, counted back from its newest, and look for old ones where one is added.
+
+    ministack goes through all that it holds at each request to CloudWatch, which in minutes that are seconds long soon
+    takes more time than there is; and it counts from the wall's clock, which AWS's runs ahead of.
+    """
+    bucket = cloudwatch._metric_bucket  # noqa: SLF001
+
+    def bounded(key: tuple[str, str, str]) -> list[dict[str, Any]]:
+        points: list[dict[str, Any]] = bucket(key)
+        if points:
+            horizon = points[-1]["Timestamp"] - retention_seconds
+            # In the order of their making, which is that of time but for late ones.
+            del points[: next(index for index, point in enumerate(points) if point["Timestamp"] >= horizon)]
+        return points
+
+    cloudwatch._metric_bucket = bounded  # noqa: SLF001
+    cloudwatch._evict_old_metrics = lambda: None  # noqa: SLF001
+
+
 def keep_metric_math() -> None:
     """Let alarms have Metrics, by the API and by templates: ministack drops them there and refuses them here.
 

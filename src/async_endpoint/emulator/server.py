@@ -23,6 +23,7 @@ from async_endpoint.emulator.page import Pages
 from async_endpoint.emulator.region import Region, Surroundings
 from async_endpoint.emulator.state_file import StateFolder
 from async_endpoint.scaling.clock import SystemClock
+from async_endpoint.scaling.metrics import RETENTION_SECONDS
 
 _SAMPLES_PER_MINUTE = 6  # of AWS's clock; the average of a minute is that of its samples
 _SHORTEST_TICK = 0.02
@@ -78,6 +79,7 @@ def run(surroundings: Surroundings, port: int, folder: StateFolder, *, until_std
         ministack_adapter.add_resource_type(name, resource, regions.get)
     ministack_adapter.replace_alarm_evaluation()
     ministack_adapter.keep_metric_math()
+    ministack_adapter.bound_metric_data(RETENTION_SECONDS)
     ministack_adapter.observe_metrics(lambda account, region, *datum: regions.get(account, region).observe(*datum))
     ticking = threading.Event()
     ticker = threading.Thread(target=_tick, args=(regions, surroundings.clock, ticking), name="ticker", daemon=True)
