@@ -125,10 +125,15 @@ def test_what_is_not_there(sagemaker: Client, operation: str, members: dict[str,
     ("change", "message"),
     [
         ({"AsyncInferenceConfig": None}, "The local AWS hosts asynchronous endpoints: give an AsyncInferenceConfig."),
-        ({"ProductionVariants": 2}, "An asynchronous endpoint takes exactly one production variant."),
+        ({"ProductionVariants": 2}, "The local AWS hosts endpoints of exactly one production variant."),
+        ({"ShadowProductionVariants": 1}, "Asynchronous endpoints take no shadow variants."),
+        ({"ModelName": None}, "The variant AllTraffic has no ModelName: give one."),
+        ({"InstanceType": None}, "The variant AllTraffic has no InstanceType: give one."),
+        ({"InitialInstanceCount": None}, "The variant AllTraffic has no InitialInstanceCount: give one."),
+        ({"InstanceType": "ml.inf1.xlarge"}, "Asynchronous endpoints do not run on ml.inf1.xlarge"),
         (
-            {"InitialInstanceCount": None},
-            "Value at 'productionVariants.1.member.initialInstanceCount' failed to satisfy",
+            {"ServerlessConfig": {"MemorySizeInMB": 2048, "MaxConcurrency": 1}},
+            "The variant AllTraffic is serverless, which asynchronous endpoints cannot be.",
         ),
         ({"S3OutputPath": "https://results"}, "Invalid S3OutputPath: 'https://results' is not a "),
         (
@@ -142,17 +147,58 @@ def test_what_is_not_there(sagemaker: Client, operation: str, members: dict[str,
 )
 def test_endpoint_configs_that_are_refused(sagemaker: Client, name: str, change: dict[str, Any], message: str) -> None:
     config = endpoint_config(f"{name}-2", name)
-    if "AsyncInferenceConfig" in change:
-        del config["AsyncInferenceConfig"]
-    if "ProductionVariants" in change:
-        config["ProductionVariants"] *= 2
-    if "InitialInstanceCount" in change:
-        del config["ProductionVariants"][0]["InitialInstanceCount"]
-    if "S3OutputPath" in change:
-        config["AsyncInferenceConfig"]["OutputConfig"]["S3OutputPath"] = change["S3OutputPath"]
+    ((member, value),) = change.items()
+    match member:
+        case "AsyncInferenceConfig":
+            del config["AsyncInferenceConfig"]
+        case "ProductionVariants":
+            config["ProductionVariants"] *= 2
+        case "ShadowProductionVariants":
+            config["ShadowProductionVariants"] = config["ProductionVariants"]
+        case "S3OutputPath":
+            config["AsyncInferenceConfig"]["OutputConfig"]["S3OutputPath"] = value
+        case _ if value is None:
+            del config["ProductionVariants"][0][member]
+        case _:
+            config["ProductionVariants"][0][member] = value
     code, text = refusal(sagemaker.create_endpoint_config, **config)
     assert code == "ValidationException"
     assert message in text
+
+
+def test_a_missing_model_is_told_before_what_the_local_aws_lacks(sagemaker: Client) -> None:
+    config = endpoint_config("c", "no-such-model")
+    del config["AsyncInferenceConfig"]
+    assert refusal(sagemaker.create_endpoint_config, **config)[1].startswith("Could not find model ")
+
+
+def test_a_model_of_one_container_may_name_it_either_way(sagemaker: Client) -> None:
+    name = f"contained-{uuid.uuid4().hex[:12]}"
+    request = model(name)
+    container = request.pop("PrimaryContainer")
+    for members, message in (
+        ({"PrimaryContainer": container, "Containers": [container]}, "either a PrimaryContainer or Containers"),
+        ({"Containers": [container, container]}, "serves models of one container, not 2: give a PrimaryContainer."),
+        ({}, "serves models of one container, not 0: give a PrimaryContainer."),
+    ):
+        assert message in refusal(sagemaker.create_model, **request, **members)[1]
+    sagemaker.create_model(**request, Containers=[container])
+    assert sagemaker.describe_model(ModelName=name)["Containers"] == [container]
+    sagemaker.create_endpoint_config(**endpoint_config(name, name))
+    sagemaker.create_endpoint(EndpointName=name, EndpointConfigName=name)
+    eventually(lambda: status(sagemaker, name) == "Failed", "its instance was asked for the archive")
+    assert "s3://models/model.tar.gz" in sagemaker.describe_endpoint(EndpointName=name)["FailureReason"]
+
+
+def test_tags_come_in_pages(sagemaker: Client, name: str) -> None:
+    arn = f"{ARN}:model/{name}"
+    for first in (0, 50, 100):
+        tags = [{"Key": f"key-{number}", "Value": "-"} for number in range(first, first + 50)]
+        sagemaker.add_tags(ResourceArn=arn, Tags=tags)
+    assert len(sagemaker.list_tags(ResourceArn=arn, MaxResults=60)["Tags"]) == 60
+    pages = list(sagemaker.get_paginator("list_tags").paginate(ResourceArn=arn))
+    assert [len(page["Tags"]) for page in pages] == [100, 50]
+    assert len({tag["Key"] for page in pages for tag in page["Tags"]}) == 150
 
 
 def test_an_image_that_cannot_be_pulled_fails_the_endpoint(sagemaker: Client) -> None:

@@ -77,3 +77,16 @@ def test_bodies_that_are_no_request(region: FakeRegion, body: bytes, message: st
     status, _, answered = handle(region, "/", {"x-amz-target": "SageMaker.DescribeEndpoint"}, body)
     assert status == 400
     assert json.loads(answered)["message"].startswith(message)
+
+
+def test_constraints_are_judged_before_the_endpoint_is_looked_up(region: FakeRegion) -> None:
+    headers = {**LOCATION, "x-amzn-sagemaker-requestttlseconds": "1"}
+    _, _, body = handle(region, "/endpoints/x/async-invocations", headers, b"")
+    assert "'requestTTLSeconds' failed to satisfy constraint" in json.loads(body)["message"]
+
+
+def test_null_is_absent_and_what_a_newer_client_says_is_passed_over(region: FakeRegion) -> None:
+    body = b'{"MaxResults": null, "Colour": "green", "NameContains": "e"}'
+    status, _, answer = handle(region, "/", {"x-amz-target": "SageMaker.ListEndpoints"}, body)
+    assert status == 200
+    assert [item["EndpointName"] for item in json.loads(answer)["Endpoints"]] == ["e"]

@@ -3,7 +3,7 @@
 import pytest
 
 from async_endpoint.emulator.errors import UnknownOperation, ValidationException
-from async_endpoint.emulator.service_models import operation, validated
+from async_endpoint.emulator.service_models import operation, received, validated
 from tests.emulator.fakes import endpoint_config
 
 
@@ -62,3 +62,11 @@ def test_an_operation_that_the_service_does_not_have() -> None:
 def test_a_services_model_is_loaded_once_for_all_of_its_operations() -> None:
     first, second = operation("sagemaker", "CreateModel"), operation("sagemaker", "DeleteModel")
     assert first.service_model is second.service_model
+
+
+def test_what_is_unknown_or_null_is_passed_over_also_deep_inside() -> None:
+    request = endpoint_config("c", "m")
+    said = endpoint_config("c", "m")
+    said["Colour"] = said["DataCaptureConfig"] = None
+    said["ProductionVariants"][0] |= {"Colour": "green", "AcceleratorType": None}
+    assert received("sagemaker", "CreateEndpointConfig", said) == request

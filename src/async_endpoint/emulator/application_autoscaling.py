@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from async_endpoint.emulator.endpoint import HostedEndpoint
 from async_endpoint.emulator.errors import AwsError, UnknownOperation
 from async_endpoint.emulator.sagemaker_api import Response, json_answer, json_object
-from async_endpoint.emulator.service_models import validated
+from async_endpoint.emulator.service_models import received, validated
 from async_endpoint.scaling.alarms import MetricAlarm
 from async_endpoint.scaling.arns import Identity
 from async_endpoint.scaling.autoscaler import AutoScaler
@@ -209,6 +209,7 @@ def handle(region: "Services", path: str, headers: Mapping[str, str], body: byte
     del path
     operation = headers.get("x-amz-target", "").rpartition(".")[2]
     try:
-        return json_answer(region.autoscaling.call(operation, json_object(body)))
+        request = received("application-autoscaling", operation, json_object(body))
+        return json_answer(region.autoscaling.call(operation, request))
     except AwsError as error:
         return error.as_json()

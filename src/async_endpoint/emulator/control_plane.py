@@ -8,7 +8,7 @@ from typing import Any, Protocol
 from async_endpoint.emulator.deployment import Site
 from async_endpoint.emulator.endpoint import HostedEndpoint
 from async_endpoint.emulator.errors import UnknownOperation, ValidationException
-from async_endpoint.emulator.named_resources import Json, NamedResources, Tags, page
+from async_endpoint.emulator.named_resources import Json, NamedResources, Tags, cut, page
 from async_endpoint.emulator.service_models import validated
 from async_endpoint.protocol.locations import LocationError, S3Location
 
@@ -62,7 +62,7 @@ class ControlPlane:
             "DeleteEndpoint": self.delete_endpoint,
             "ListEndpoints": self.list_endpoints,
             "AddTags": self.add_tags,
-            "ListTags": lambda request: {"Tags": self._tags.listed(self._tagged(request))},
+            "ListTags": lambda request: cut("Tags", self._tags.listed(self._tagged(request)), request),
             "DeleteTags": self.delete_tags,
         }
 
@@ -116,23 +116,28 @@ class ControlPlane:
 
     def create_model(self, request: Json) -> Json:
         """CreateModel, for models of one container."""
-        if "PrimaryContainer" not in request:
-            raise ValidationException("The local AWS serves models with a PrimaryContainer: give one.")
+        containers = request.get("Containers", [])
+        if "PrimaryContainer" in request and containers:
+            raise ValidationException("A model has either a PrimaryContainer or Containers: give one of the two.")
+        if "PrimaryContainer" not in request and len(containers) != 1:
+            raise ValidationException(
+                f"The local AWS serves models of one container, not {len(containers)}: give a PrimaryContainer."
+            )
         return self._models.create({"EnableNetworkIsolation": False, **request})
 
     def create_endpoint_config(self, request: Json) -> Json:
         """CreateEndpointConfig, for asynchronous endpoints."""
+        for variant in request["ProductionVariants"]:
+            if "ModelName" in variant:
+                self._models.get(variant["ModelName"])
         if "AsyncInferenceConfig" not in request:
             raise ValidationException("The local AWS hosts asynchronous endpoints: give an AsyncInferenceConfig.")
+        if request.get("ShadowProductionVariants"):
+            raise ValidationException("Asynchronous endpoints take no shadow variants.")
         if len(request["ProductionVariants"]) != 1:
-            raise ValidationException("An asynchronous endpoint takes exactly one production variant.")
+            raise ValidationException("The local AWS hosts endpoints of exactly one production variant.")
         variant = request["ProductionVariants"][0]
-        if variant.get("InitialInstanceCount", 0) < 1:
-            raise ValidationException(
-                "1 validation error detected: Value at 'productionVariants.1.member.initialInstanceCount' failed "
-                "to satisfy constraint: Member must have value greater than or equal to 1"
-            )
-        self._models.get(variant.get("ModelName", ""))
+        _check_variant(variant)
         for member in ("S3OutputPath", "S3FailurePath"):
             path = request["AsyncInferenceConfig"]["OutputConfig"].get(member)
             try:
@@ -160,24 +165,33 @@ class ControlPlane:
         config, model = self._config_and_model(request["EndpointConfigName"])
         self._refuse_scaled_change(endpoint, config)
         excluded = {item["VariantPropertyType"] for item in request.get("ExcludeRetainedVariantProperties", ())}
-        keep_count = request.get("RetainAllVariantProperties", False) and "DesiredInstanceCount" not in excluded
+        retains = request.get("RetainAllVariantProperties", False)
         retained = endpoint.deployment_config if request.get("RetainDeploymentConfig", False) else None
         deployment_config = request.get("DeploymentConfig", retained)
-        endpoint.deploy(config, model, keep_count=keep_count, deployment_config=deployment_config)
+        endpoint.deploy(
+            config,
+            model,
+            keep_count=retains and "DesiredInstanceCount" not in excluded,
+            keep_weight=retains and "DesiredWeight" not in excluded,
+            deployment_config=deployment_config,
+        )
         return {"EndpointArn": endpoint.arn}
 
     def update_capacities(self, request: Json) -> Json:
-        """UpdateEndpointWeightsAndCapacities: the count of instances, zero included."""
+        """UpdateEndpointWeightsAndCapacities: the count of instances, zero included, and the weight."""
         endpoint = self._existing(request)
-        for change in request["DesiredWeightsAndCapacities"]:
-            variant = endpoint.describe_variant()
-            if variant is not None and change["VariantName"] != variant["VariantName"]:
+        variant = endpoint.describe_variant()
+        names = [change["VariantName"] for change in request["DesiredWeightsAndCapacities"]]
+        for name in names:
+            if variant is not None and name != variant["VariantName"]:
                 raise ValidationException(
-                    f'The variant name(s) "{change["VariantName"]}" is/are not present within endpoint configuration '
+                    f'The variant name(s) "{name}" is/are not present within endpoint configuration '
                     f'"{endpoint.config["EndpointConfigName"]}".'
                 )
-            if "DesiredInstanceCount" in change:
-                endpoint.set_capacity(change["DesiredInstanceCount"])
+            if names.count(name) > 1:
+                raise ValidationException(f'The variant name "{name}" was non-unique within the request.')
+        change = request["DesiredWeightsAndCapacities"][0]  # of the one variant
+        endpoint.set_capacity(change.get("DesiredInstanceCount"), change.get("DesiredWeight"))
         return {"EndpointArn": endpoint.arn}
 
     def delete_endpoint(self, request: Json) -> Json:
@@ -203,6 +217,8 @@ class ControlPlane:
         }
         if (variant := endpoint.describe_variant()) is not None:
             answer["ProductionVariants"] = [variant]
+        if (pending := endpoint.describe_pending()) is not None:
+            answer["PendingDeploymentSummary"] = pending
         if endpoint.deployment_config is not None:
             answer["LastDeploymentConfig"] = endpoint.deployment_config
         if endpoint.failure_reason is not None:
@@ -272,6 +288,18 @@ class ControlPlane:
         with self._lock:
             del self._endpoints[endpoint.name]
             self._tags.forget(endpoint.arn)
+
+
+def _check_variant(variant: Json) -> None:
+    """Refuse a variant that no asynchronous endpoint can have."""
+    name = variant["VariantName"]
+    if "ServerlessConfig" in variant:
+        raise ValidationException(f"The variant {name} is serverless, which asynchronous endpoints cannot be.")
+    for member in ("ModelName", "InstanceType", "InitialInstanceCount"):
+        if member not in variant:
+            raise ValidationException(f"The variant {name} has no {member}: give one.")
+    if variant["InstanceType"].startswith(("ml.inf1.", "ml.inf2.")):
+        raise ValidationException(f"Asynchronous endpoints do not run on {variant['InstanceType']} (variant {name}).")
 
 
 def _resource_id(endpoint: HostedEndpoint) -> str:

@@ -30,7 +30,7 @@ class HostedEndpoint:
     def __init__(self, name: str, site: Site) -> None:
         self.name = name
         self.arn = f"arn:aws:sagemaker:{site.backends.region}:{site.backends.account}:endpoint/{name}"
-        self.created_at = self.modified_at = site.clock.now()
+        self.created_at = self.modified_at = self._began_at = site.clock.now()
         self.status = "Creating"
         self.failure_reason: str | None = None
         self.deployment: Deployment | None = None
@@ -42,6 +42,7 @@ class HostedEndpoint:
         self._settled.set()
         self._first_config: Mapping[str, Any] | None = None
         self._rolling_out: Deployment | None = None
+        self._weight: float | None = None  # that UpdateEndpointWeightsAndCapacities gave the variant
         self._ended = False
         self._desired_at_stop = 0
         self._left: list[QueuedRequest] = []
@@ -59,6 +60,12 @@ class HostedEndpoint:
         serving, coming = self.deployment, self._rolling_out
         return tuple(item for item in (serving, None if coming is serving else coming) if item is not None)
 
+    @property
+    def pending(self) -> Deployment | None:
+        """The deployment that comes up, while the endpoint is created or updated."""
+        coming = self._rolling_out
+        return coming if self.status in {"Creating", "Updating"} and coming is not self.deployment else None
+
     # -- transitions ---------------------------------------------------------------------------------------------
 
     def deploy(
@@ -67,6 +74,7 @@ class HostedEndpoint:
         model: Mapping[str, Any],
         *,
         keep_count: bool = False,
+        keep_weight: bool = False,
         deployment_config: Mapping[str, Any] | None = None,
     ) -> None:
         """Bring up the config's instances beside those that serve, then let them take over; returns at once.
@@ -78,6 +86,7 @@ class HostedEndpoint:
             model: Its variant's model, as CreateModel took it.
             keep_count: Begin with as many instances as are desired now, zero included, and not with the config's
                 InitialInstanceCount.
+            keep_weight: Likewise, with the weight that the variant has now.
             deployment_config: DeploymentConfig, whose alarms send an update back.
 
         Raises:
@@ -91,10 +100,13 @@ class HostedEndpoint:
         count = deployment.variant["InitialInstanceCount"]
         if keep_count and self.deployment is not None:
             count = self.deployment.fleet.desired
-        self._in_background(lambda: self._roll_out(deployment, count))
+        weight = self._weight if keep_weight else None
+        self._in_background(lambda: self._roll_out(deployment, count, weight))
 
-    def set_capacity(self, count: int) -> None:
-        """Change the number of instances; returns at once. Zero keeps the queue and stops every instance.
+    def set_capacity(self, count: int | None = None, weight: float | None = None) -> None:
+        """Change the number of instances or the variant's weight; None leaves one as it is. Returns at once.
+
+        Zero instances keep the queue.
 
         Raises:
             ValidationException: A transition is under way, or the endpoint is Failed.
@@ -102,7 +114,9 @@ class HostedEndpoint:
         self._begin()
         serving = self.deployment
         assert serving is not None  # noqa: S101 - what is neither in a transition nor Failed does serve
-        serving.fleet.resize(count)
+        self._weight = self._weight if weight is None else weight
+        if count is not None:
+            serving.fleet.resize(count)
         self._in_background(lambda: self._settle(serving))
 
     def begin_delete(self) -> None:
@@ -155,6 +169,7 @@ class HostedEndpoint:
             "config": None if deployment is None else deployment.config,
             "model": None if deployment is None else deployment.model,
             "desired": self._desired_at_stop,
+            "weight": self._weight,
             "serves": self.deployment is not None,
             "queue": [item.as_json() for item in self._left],
         }
@@ -163,6 +178,7 @@ class HostedEndpoint:
         """Go on from what `state` gave."""
         self.created_at, self.modified_at = state["created_at"], state["modified_at"]
         self.failure_reason, self.deployment_config = state["failure_reason"], state["deployment_config"]
+        self._weight = state.get("weight")
         self.queue.restore(QueuedRequest.from_json(kept) for kept in state["queue"])
         config, model, status = state["config"], state["model"], state["status"]
         if not state["serves"]:
@@ -248,12 +264,28 @@ class HostedEndpoint:
     def describe_variant(self) -> dict[str, Any] | None:
         """The variant as DescribeEndpoint shows it; None before the first deployment serves."""
         deployment = self.deployment
-        return None if deployment is None else deployment.describe_variant(self.modified_at)
+        return None if deployment is None else self._described(deployment, self._weight)
+
+    def describe_pending(self) -> dict[str, Any] | None:
+        """What DescribeEndpoint shows as PendingDeploymentSummary; None when nothing comes up."""
+        deployment = self.pending
+        if deployment is None:
+            return None
+        variant = {"InstanceType": deployment.variant["InstanceType"], **self._described(deployment, None)}
+        return {
+            "EndpointConfigName": deployment.config["EndpointConfigName"],
+            "ProductionVariants": [variant],
+            "StartTime": self._began_at,
+        }
+
+    def _described(self, deployment: Deployment, weight: float | None) -> dict[str, Any]:
+        initial = float(deployment.variant.get("InitialVariantWeight", 1.0))
+        return deployment.describe_variant(self.modified_at, initial if weight is None else weight)
 
     # -- inside --------------------------------------------------------------------------------------------------
 
-    def _roll_out(self, deployment: Deployment, count: int) -> str | None:
-        """Let a deployment take over; answers why it could not."""
+    def _roll_out(self, deployment: Deployment, count: int, weight: float | None) -> str | None:
+        """Let a deployment take over under a weight, None for its config's; answers why it could not."""
         if refusal := self._site.roles.refuse_endpoint(deployment.model, deployment.output):
             return refusal
         deployment.fleet.resize(count)
@@ -278,6 +310,7 @@ class HostedEndpoint:
                 replaced.announce()
                 return f"The following alarms were in ALARM during the deployment: [{alarm}]. It was rolled back."
             replaced.fleet.stop(drain=True)
+        self._weight = weight
         deployment.announce()
         return None
 
@@ -303,6 +336,7 @@ class HostedEndpoint:
             if self.status == "Failed":
                 raise ValidationException(f'Endpoint "{self.arn}" is Failed: it can only be deleted.')
             self._settled.clear()
+            self._began_at = self._site.clock.now()
             self.status = "Creating" if self.deployment is None else "Updating"
 
     def _refuse_in_progress(self) -> None:
@@ -323,6 +357,8 @@ class HostedEndpoint:
                     self._settled.set()
                     return
                 self.failure_reason = reason
+                if self.deployment is not None:
+                    self._rolling_out = None
                 self.modified_at = self._site.clock.now()
                 self.status = "Failed" if self.deployment is None else "InService"
                 self._settled.set()

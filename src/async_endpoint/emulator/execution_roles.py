@@ -13,6 +13,7 @@ from typing import Any, Protocol
 from botocore.exceptions import BotoCoreError, ClientError
 
 from async_endpoint.emulator.backends import Backends
+from async_endpoint.emulator.models import only_container
 from async_endpoint.emulator.output_config import OutputConfig
 from async_endpoint.protocol.locations import LocationError, S3Location
 
@@ -70,7 +71,7 @@ class ExecutionRoles:
             return None
         if not _trusts_sagemaker(known["AssumeRolePolicyDocument"]):
             return f'The execution role ARN "{role}" is invalid. Please ensure that the role exists and that {_TRUST}.'
-        url = model.get("PrimaryContainer", {}).get("ModelDataUrl")
+        url = only_container(model).get("ModelDataUrl")
         if url is None or self._lacks(role, [_on_object("s3:GetObject", url)]) is None:
             return None
         return (

@@ -22,6 +22,7 @@ from async_endpoint.emulator.containers.instance import Answer, ContainerInstanc
 from async_endpoint.emulator.faults import Faults
 from async_endpoint.emulator.fleet import InstanceUnavailable
 from async_endpoint.emulator.instance_times import InstanceTimes
+from async_endpoint.emulator.models import only_container
 from async_endpoint.protocol.locations import S3Location
 from async_endpoint.scaling.clock import SystemClock
 
@@ -157,7 +158,7 @@ class ModelInstance:
             ImageUnavailable: The image is none of those whose serving stack this machine has.
             ModelUnavailable: The archive cannot be fetched.
         """
-        definition = self._model["PrimaryContainer"]
+        definition = only_container(self._model)
         image = definition.get("Image", "")
         if not _SERVED_IMAGES.fullmatch(image):
             raise ImageUnavailable(

@@ -21,6 +21,7 @@ from ministack.services import cloudwatch
 from ministack.services.cloudformation import provisioners, stacks
 
 from async_endpoint.emulator.cloudformation import ResourceType
+from async_endpoint.emulator.errors import UnknownOperation
 from async_endpoint.emulator.front import App
 from async_endpoint.emulator.region import Region
 from async_endpoint.emulator.sagemaker_api import Response
@@ -69,7 +70,9 @@ def add_service(
     async def handle(
         method: str, path: str, headers: Mapping[str, str], body: bytes, query: Mapping[str, Any]
     ) -> Response:
-        del method, query
+        del query
+        if method != "POST":  # as every operation of these services
+            return UnknownOperation(name, f"{method} {path}").as_json()
         region = regions(get_account_id(), get_region())
         if headers.get("x-amz-target", "").removeprefix(target_prefix) in blocking:
             return await asyncio.to_thread(handler, region, path, headers, body)

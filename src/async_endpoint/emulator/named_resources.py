@@ -125,9 +125,6 @@ def page(member: str, name_key: str, summaries: list[Json], request: Mapping[str
     Raises:
         ValidationException: The token is none of ours.
     """
-    token = request.get("NextToken", "0")
-    if not token.isdecimal():
-        raise ValidationException("Invalid NextToken.")
     wanted = request.get("NameContains", "").lower()
     sort_key = {"Name": name_key, "Status": "EndpointStatus"}.get(request.get("SortBy", ""), "CreationTime")
     items = sorted(
@@ -135,6 +132,18 @@ def page(member: str, name_key: str, summaries: list[Json], request: Mapping[str
         key=lambda item: item[sort_key],
         reverse=request.get("SortOrder", "Descending") == "Descending",
     )
+    return cut(member, items, request)
+
+
+def cut(member: str, items: list[Json], request: Mapping[str, Any]) -> Json:
+    """The page of a list that a request asks for.
+
+    Raises:
+        ValidationException: The token is none of ours.
+    """
+    token = request.get("NextToken", "0")
+    if not token.isdecimal():
+        raise ValidationException("Invalid NextToken.")
     begin = int(token)
     end = begin + min(request.get("MaxResults", _PAGE_SIZE), _PAGE_SIZE)
     answer: Json = {member: items[begin:end]}

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from uuid import uuid4
 
 from async_endpoint.emulator.errors import AwsError, ValidationError, ValidationException
+from async_endpoint.emulator.service_models import received
 from async_endpoint.protocol.invocation import (
     FAILURE_LOCATION_HEADER,
     OUTPUT_LOCATION_HEADER,
@@ -32,7 +33,7 @@ def handle(region: "Services", path: str, headers: Mapping[str, str], body: byte
         if invocation is not None:
             return _invoke(region, invocation[1], invocation[2], headers, body)
         operation = headers.get("x-amz-target", "").rpartition(".")[2] or path
-        answer = region.sagemaker.call(operation, json_object(body))
+        answer = region.sagemaker.call(operation, received("sagemaker", operation, json_object(body)))
     except AwsError as error:
         return error.as_json()
     return json_answer(answer)
@@ -60,9 +61,10 @@ def json_answer(answer: object) -> Response:
 
 def _invoke(region: "Services", name: str, operation: str, headers: Mapping[str, str], body: bytes) -> Response:
     endpoint = region.sagemaker.endpoint(name)
-    if endpoint is None:
-        raise ValidationError(f"Endpoint {name} of account {region.account} not found.")
+    not_found = ValidationError(f"Endpoint {name} of account {region.account} not found.")
     if operation != "async-invocations":
+        if endpoint is None:
+            raise not_found
         raise ValidationError(
             f"Endpoint {name} of account {region.account} is configured for asynchronous inference: "
             "call it with InvokeEndpointAsync."
@@ -71,6 +73,8 @@ def _invoke(region: "Services", name: str, operation: str, headers: Mapping[str,
         request = InvocationRequest.from_http(name, headers, body)
     except InvocationError as error:
         raise ValidationError(str(error)) from error
+    if endpoint is None:
+        raise not_found
     if request.inference_id is None:
         request = dataclasses.replace(request, inference_id=str(uuid4()))
     item = endpoint.accept(request)

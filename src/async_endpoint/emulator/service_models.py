@@ -38,6 +38,26 @@ def _service(name: str) -> ServiceModel:
     return botocore.session.get_session().get_service_model(name)
 
 
+def received(service: str, name: str, request: Mapping[str, Any]) -> dict[str, Any]:
+    """A request as AWS's JSON services read it off the wire: null is absent, and unknown members are passed over.
+
+    So a client that is newer than the models here may say more than they know.
+    """
+    shape = operation(service, name).input_shape
+    return {} if shape is None else _known(request, shape)
+
+
+def _known(value: Any, shape: Shape) -> Any:  # noqa: ANN401 - JSON in, JSON out
+    if isinstance(shape, StructureShape) and isinstance(value, Mapping):
+        members = shape.members
+        return {key: _known(item, members[key]) for key, item in value.items() if key in members and item is not None}
+    if isinstance(shape, ListShape) and isinstance(value, list):
+        return [_known(item, shape.member) for item in value]
+    if isinstance(shape, MapShape) and isinstance(value, Mapping):
+        return {key: _known(item, shape.value) for key, item in value.items()}
+    return value
+
+
 def validated(service: str, name: str, request: Mapping[str, Any]) -> dict[str, Any]:
     """The request with numbers and booleans as such, if it fits the operation's input.
 
