@@ -43,6 +43,23 @@ class Running:
         )
 
 
+def end_of_stack(running: Running, resources: dict[str, Any]) -> tuple[str, list[str]]:
+    """Create a stack of these resources; the status that it comes to, and the reasons of its events."""
+    name = f"stack-{uuid.uuid4().hex[:12]}"
+    cloudformation = running.client("cloudformation")
+    cloudformation.create_stack(
+        StackName=name, TemplateBody=json.dumps({"Resources": resources}), Capabilities=["CAPABILITY_IAM"]
+    )
+
+    def ended() -> str | None:
+        status: str = cloudformation.describe_stacks(StackName=name)["Stacks"][0]["StackStatus"]
+        return None if status.endswith("IN_PROGRESS") else status
+
+    status = eventually(ended, "the end of the stack")
+    events = cloudformation.describe_stack_events(StackName=name)["StackEvents"]
+    return status, [event.get("ResourceStatusReason", "") for event in events]
+
+
 @pytest.fixture(scope="session")
 def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
     """A local AWS whose minutes are seconds. No instance can start in it: its serving environment is not there."""

@@ -13,8 +13,8 @@ from async_endpoint.emulator.backends import Backends
 from async_endpoint.emulator.errors import ValidationException
 from async_endpoint.emulator.execution_roles import ExecutionRoles
 from async_endpoint.emulator.output_config import OutputConfig
-from tests.emulator.conftest import Running
-from tests.emulator.fakes import ACCOUNT, LIMIT, REGION, endpoint_config, eventually, fake_region, model
+from tests.emulator.conftest import Running, end_of_stack
+from tests.emulator.fakes import ACCOUNT, LIMIT, REGION, endpoint_config, fake_region, model
 
 MODEL_DATA = "s3://models/receipts/model.tar.gz"
 SUCCESS, ERROR = (f"arn:aws:sns:{REGION}:{ACCOUNT}:{name}" for name in ("success", "error"))
@@ -205,30 +205,13 @@ def test_a_client_is_refused_by_the_server_that_the_check_asks(running: Running,
 
 
 def test_a_stack_whose_role_may_not_read_the_archive_is_not_created(running: Running) -> None:
-    name = f"stack-{uuid.uuid4().hex[:12]}"
     trust = {"Effect": "Allow", "Principal": {"Service": "sagemaker.amazonaws.com"}, "Action": "sts:AssumeRole"}
-    template = {
-        "Resources": {
-            "Role": {
-                "Type": "AWS::IAM::Role",
-                "Properties": {"AssumeRolePolicyDocument": json.loads(policy([trust]))},
-            },
-            "Model": {
-                "Type": "AWS::SageMaker::Model",
-                "Properties": {
-                    "ExecutionRoleArn": {"Fn::GetAtt": ["Role", "Arn"]},
-                    "PrimaryContainer": of("-")["PrimaryContainer"],
-                },
-            },
-        }
+    role = {"AssumeRolePolicyDocument": json.loads(policy([trust]))}
+    served = {"ExecutionRoleArn": {"Fn::GetAtt": ["Role", "Arn"]}, "PrimaryContainer": of("-")["PrimaryContainer"]}
+    resources = {
+        "Role": {"Type": "AWS::IAM::Role", "Properties": role},
+        "Model": {"Type": "AWS::SageMaker::Model", "Properties": served},
     }
-    cloudformation = running.client("cloudformation")
-    cloudformation.create_stack(StackName=name, TemplateBody=json.dumps(template), Capabilities=["CAPABILITY_IAM"])
-
-    def ended() -> str | None:
-        status: str = cloudformation.describe_stacks(StackName=name)["Stacks"][0]["StackStatus"]
-        return None if status.endswith("IN_PROGRESS") else status
-
-    assert eventually(ended, "the end of the stack") == "ROLLBACK_COMPLETE"
-    events = cloudformation.describe_stack_events(StackName=name)["StackEvents"]
-    assert any("Could not access model data" in event.get("ResourceStatusReason", "") for event in events)
+    status, reasons = end_of_stack(running, resources)
+    assert status == "ROLLBACK_COMPLETE"
+    assert any("Could not access model data" in reason for reason in reasons)

@@ -33,6 +33,7 @@ CONTRACT = {
     "ministack.services.cloudformation.stacks._runs_on_worker_thread": "(resource_type: str) -> bool",
     "ministack.services.cloudformation.provisioners._cw_metric_alarm_record": "(name, props)",
     "ministack.services.cloudwatch._alarms": "AccountRegionScopedDict",
+    "ministack.services.cloudwatch._error": "(code, message, status, use_json=False, use_cbor=False)",
     "ministack.services.cloudwatch._evaluate_alarm": "(alarm)",
     "ministack.services.cloudwatch._evaluate_all_alarms": "()",
     "ministack.services.cloudwatch._evict_old_metrics": "()",

@@ -19,7 +19,7 @@ from samples.deployment import ROOT, Cdk, Deployment, synthesised_region
 T = TypeVar("T")
 
 SPEED = 60.0  # a minute of AWS's clock each second
-ANSWER_SECONDS = 90.0  # for a request to end, a cold start included
+ANSWER_SECONDS = 150.0  # for a request to end, a cold start included
 
 
 @pytest.fixture(scope="session")
@@ -73,7 +73,7 @@ class Stage:
                     return notification
             return None
 
-        return wait_for(find, 15, f"the notification of {inference_id}")
+        return wait_for(find, 60, f"the notification of {inference_id}")
 
 
 def wait_for(find: Callable[[], T | None], seconds: float, what: str) -> T:

@@ -32,7 +32,7 @@ RESTARTS = 2
 ENDPOINT = "chaos"
 REGION = "us-east-1"
 IMAGE = "763104351884.dkr.ecr.us-east-1.amazonaws.com/pytorch-inference:1.11.0-cpu-py38-ubuntu20.04-sagemaker"
-SECONDS = 240.0  # for everything
+SECONDS = 400.0  # for each thing that is waited for
 
 
 @dataclass
@@ -138,6 +138,16 @@ class Chaos:
         """Whether so many faults have struck since the start."""
         return sum(fault["struck"] for fault in self.local.faults.describe()["faults"]) >= times or None
 
+    def instances(self) -> set[str]:
+        """The instances that the last documents' answers came from, as `async-endpoint local status` tells them."""
+        run = subprocess.run(
+            [str(Path(sys.executable).with_name("async-endpoint")), "local", "status", "--json",
+             "--state-dir", str(self.local.state_dir), "--region", REGION],
+            stdout=subprocess.PIPE, text=True, check=True,
+        )  # fmt: skip
+        (endpoint,) = json.loads(run.stdout)["endpoints"]
+        return {document["instance"] for document in endpoint["documents"]}
+
     def heard(self) -> Iterator[tuple[str, str]]:
         """Kind and id of every notification that is in the queue."""
         sqs = self.client("sqs")
@@ -186,8 +196,10 @@ def test_every_request_has_exactly_one_outcome(serving: ServingEnvironment, tmp_
         wait_for(lambda: running.ended() >= REQUESTS or None, SECONDS, "an outcome of every request")
         found = running.outcomes()
         notified = list(running.heard())
+        instances = running.instances()
 
     assert kills == KILLS
+    assert len(instances) >= 2  # side by side; one that was killed may be among them
     results, failures = (Counter(found[prefix]) for prefix in ("results/", "failures/"))
     ends = [(results[output], failures[failure]) for output, failure in running.accepted.values()]
     assert Counter(ends).keys() <= {(1, 0), (0, 1)}

@@ -73,6 +73,7 @@ def test_the_command_line_has_a_document_read(stage: Stage, receipts: list[tuple
     query = ["--query", "EndpointStatus", "--output", "text"]
     assert aws(stage, "sagemaker", "describe-endpoint", "--endpoint-name", endpoint, *query) == "InService"
     location = stage.put(receipts[0][0], "cli.jpg")
+    stage.outcome(stage.invoke(location))  # an instance runs: the command line's own waiter has a hundred seconds
     answer = json.loads(
         aws(
             stage, "sagemaker-runtime", "invoke-endpoint-async", "--endpoint-name", endpoint,

@@ -5,14 +5,13 @@ import threading
 from collections.abc import Callable, Mapping
 from typing import Any, Protocol
 
-from async_endpoint.emulator.deployment import Site
+from async_endpoint.emulator.deployment import Deployment, Site
+from async_endpoint.emulator.descriptions import description, summary
 from async_endpoint.emulator.endpoint import HostedEndpoint
 from async_endpoint.emulator.errors import UnknownOperation, ValidationException
 from async_endpoint.emulator.named_resources import Json, NamedResources, Tags, cut, page
 from async_endpoint.emulator.service_models import validated
 from async_endpoint.protocol.locations import LocationError, S3Location
-
-_SUMMARY = ("EndpointName", "EndpointArn", "CreationTime", "LastModifiedTime", "EndpointStatus")
 
 logger = logging.getLogger(__name__)
 
@@ -180,10 +179,9 @@ class ControlPlane:
     def update_capacities(self, request: Json) -> Json:
         """UpdateEndpointWeightsAndCapacities: the count of instances, zero included, and the weight."""
         endpoint = self._existing(request)
-        variant = endpoint.describe_variant()
         names = [change["VariantName"] for change in request["DesiredWeightsAndCapacities"]]
         for name in names:
-            if variant is not None and name != variant["VariantName"]:
+            if endpoint.deployment is not None and name != endpoint.deployment.variant["VariantName"]:
                 raise ValidationException(
                     f'The variant name(s) "{name}" is/are not present within endpoint configuration '
                     f'"{endpoint.config["EndpointConfigName"]}".'
@@ -199,39 +197,18 @@ class ControlPlane:
         endpoint = self._existing(request)
         endpoint.begin_delete()
         if endpoint.deployment is not None:
-            self._targets.deregister(_resource_id(endpoint))
+            self._targets.deregister(_resource_id(endpoint.name, endpoint.deployment))
         threading.Thread(target=self._delete, args=(endpoint,), name=f"delete-{endpoint.name}", daemon=True).start()
         return {}
 
     def describe_endpoint(self, request: Json) -> Json:
         """DescribeEndpoint."""
-        endpoint = self._existing(request)
-        answer: Json = {
-            "EndpointName": endpoint.name,
-            "EndpointArn": endpoint.arn,
-            "EndpointConfigName": endpoint.config["EndpointConfigName"],
-            "AsyncInferenceConfig": endpoint.config["AsyncInferenceConfig"],
-            "EndpointStatus": endpoint.status,
-            "CreationTime": endpoint.created_at,
-            "LastModifiedTime": endpoint.modified_at,
-        }
-        if (variant := endpoint.describe_variant()) is not None:
-            answer["ProductionVariants"] = [variant]
-        if (pending := endpoint.describe_pending()) is not None:
-            answer["PendingDeploymentSummary"] = pending
-        if endpoint.deployment_config is not None:
-            answer["LastDeploymentConfig"] = endpoint.deployment_config
-        if endpoint.failure_reason is not None:
-            answer["FailureReason"] = endpoint.failure_reason
-        return answer
+        return description(self._existing(request))
 
     def list_endpoints(self, request: Json) -> Json:
         """ListEndpoints."""
-        described = [self.describe_endpoint({"EndpointName": name}) for name in self._endpoints]
         wanted = request.get("StatusEquals")
-        summaries = [
-            {key: item[key] for key in _SUMMARY} for item in described if wanted in (None, item["EndpointStatus"])
-        ]
+        summaries = [summary(endpoint) for endpoint in self._endpoints.values() if wanted in (None, endpoint.status)]
         return page("Endpoints", "EndpointName", summaries, request)
 
     def add_tags(self, request: Json) -> Json:
@@ -270,7 +247,7 @@ class ControlPlane:
         Source: the developer guide, "Update endpoints that use automatic scaling": deregister it first.
         """
         deployment = endpoint.deployment
-        if deployment is None or not self._targets.is_registered(_resource_id(endpoint)):
+        if deployment is None or not self._targets.is_registered(_resource_id(endpoint.name, deployment)):
             return
         old, new = deployment.variant, config["ProductionVariants"][0]
         for member in ("VariantName", "InstanceType"):
@@ -302,7 +279,6 @@ def _check_variant(variant: Json) -> None:
         raise ValidationException(f"Asynchronous endpoints do not run on {variant['InstanceType']} (variant {name}).")
 
 
-def _resource_id(endpoint: HostedEndpoint) -> str:
-    """What Application Auto Scaling calls an endpoint's variant; the endpoint has a deployment."""
-    variant = endpoint.describe_variant() or {}
-    return f"endpoint/{endpoint.name}/variant/{variant.get('VariantName')}"
+def _resource_id(name: str, deployment: Deployment) -> str:
+    """What Application Auto Scaling calls the variant with which an endpoint of a name serves."""
+    return f"endpoint/{name}/variant/{deployment.variant['VariantName']}"

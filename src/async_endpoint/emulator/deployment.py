@@ -15,7 +15,6 @@ from async_endpoint.emulator.history import History
 from async_endpoint.emulator.inputs import Inputs
 from async_endpoint.emulator.instance_logs import DataLog
 from async_endpoint.emulator.instance_metrics import InstanceMetrics
-from async_endpoint.emulator.models import only_container
 from async_endpoint.emulator.no_instance import NoInstance
 from async_endpoint.emulator.outcomes import Outcomes
 from async_endpoint.emulator.output_config import OutputConfig
@@ -143,20 +142,3 @@ class Deployment:
     def announce(self) -> None:
         """Send the topics the test message of every create, update and change of capacity."""
         self.outcomes.test_topics(self.output)
-
-    def describe_variant(self, resolved_at: float, weight: float) -> dict[str, Any]:
-        """The variant as DescribeEndpoint shows it, under the weight that it has now.
-
-        Args:
-            resolved_at: When its image was looked up, in epoch seconds.
-            weight: Its share of the traffic, which with one variant changes nothing.
-        """
-        image = only_container(self.model)["Image"]
-        return {
-            "VariantName": self.variant["VariantName"],
-            "DeployedImages": [{"SpecifiedImage": image, "ResolvedImage": image, "ResolutionTime": resolved_at}],
-            "CurrentWeight": weight,
-            "DesiredWeight": weight,
-            "CurrentInstanceCount": self.fleet.running,
-            "DesiredInstanceCount": self.fleet.desired,
-        }

@@ -30,9 +30,11 @@ class HostedEndpoint:
     def __init__(self, name: str, site: Site) -> None:
         self.name = name
         self.arn = f"arn:aws:sagemaker:{site.backends.region}:{site.backends.account}:endpoint/{name}"
-        self.created_at = self.modified_at = self._began_at = site.clock.now()
+        # Since when there is it, since when it is as it is, and when its last transition began.
+        self.created_at = self.modified_at = self.began_at = site.clock.now()
         self.status = "Creating"
         self.failure_reason: str | None = None
+        self.weight: float | None = None  # that UpdateEndpointWeightsAndCapacities gave the variant
         self.deployment: Deployment | None = None
         self.deployment_config: Mapping[str, Any] | None = None
         self.queue = RequestQueue()
@@ -42,7 +44,6 @@ class HostedEndpoint:
         self._settled.set()
         self._first_config: Mapping[str, Any] | None = None
         self._rolling_out: Deployment | None = None
-        self._weight: float | None = None  # that UpdateEndpointWeightsAndCapacities gave the variant
         self._ended = False
         self._desired_at_stop = 0
         self._left: list[QueuedRequest] = []
@@ -100,7 +101,7 @@ class HostedEndpoint:
         count = deployment.variant["InitialInstanceCount"]
         if keep_count and self.deployment is not None:
             count = self.deployment.fleet.desired
-        weight = self._weight if keep_weight else None
+        weight = self.weight if keep_weight else None
         self._in_background(lambda: self._roll_out(deployment, count, weight))
 
     def set_capacity(self, count: int | None = None, weight: float | None = None) -> None:
@@ -114,7 +115,7 @@ class HostedEndpoint:
         self._begin()
         serving = self.deployment
         assert serving is not None  # noqa: S101 - what is neither in a transition nor Failed does serve
-        self._weight = self._weight if weight is None else weight
+        self.weight = self.weight if weight is None else weight
         if count is not None:
             serving.fleet.resize(count)
         self._in_background(lambda: self._settle(serving))
@@ -169,7 +170,7 @@ class HostedEndpoint:
             "config": None if deployment is None else deployment.config,
             "model": None if deployment is None else deployment.model,
             "desired": self._desired_at_stop,
-            "weight": self._weight,
+            "weight": self.weight,
             "serves": self.deployment is not None,
             "queue": [item.as_json() for item in self._left],
         }
@@ -178,7 +179,7 @@ class HostedEndpoint:
         """Go on from what `state` gave."""
         self.created_at, self.modified_at = state["created_at"], state["modified_at"]
         self.failure_reason, self.deployment_config = state["failure_reason"], state["deployment_config"]
-        self._weight = state.get("weight")
+        self.weight = state.get("weight")
         self.queue.restore(QueuedRequest.from_json(kept) for kept in state["queue"])
         config, model, status = state["config"], state["model"], state["status"]
         if not state["serves"]:
@@ -261,27 +262,6 @@ class HostedEndpoint:
         if (deployment := self.deployment) is not None:
             deployment.measure()
 
-    def describe_variant(self) -> dict[str, Any] | None:
-        """The variant as DescribeEndpoint shows it; None before the first deployment serves."""
-        deployment = self.deployment
-        return None if deployment is None else self._described(deployment, self._weight)
-
-    def describe_pending(self) -> dict[str, Any] | None:
-        """What DescribeEndpoint shows as PendingDeploymentSummary; None when nothing comes up."""
-        deployment = self.pending
-        if deployment is None:
-            return None
-        variant = {"InstanceType": deployment.variant["InstanceType"], **self._described(deployment, None)}
-        return {
-            "EndpointConfigName": deployment.config["EndpointConfigName"],
-            "ProductionVariants": [variant],
-            "StartTime": self._began_at,
-        }
-
-    def _described(self, deployment: Deployment, weight: float | None) -> dict[str, Any]:
-        initial = float(deployment.variant.get("InitialVariantWeight", 1.0))
-        return deployment.describe_variant(self.modified_at, initial if weight is None else weight)
-
     # -- inside --------------------------------------------------------------------------------------------------
 
     def _roll_out(self, deployment: Deployment, count: int, weight: float | None) -> str | None:
@@ -310,7 +290,7 @@ class HostedEndpoint:
                 replaced.announce()
                 return f"The following alarms were in ALARM during the deployment: [{alarm}]. It was rolled back."
             replaced.fleet.stop(drain=True)
-        self._weight = weight
+        self.weight = weight
         deployment.announce()
         return None
 
@@ -336,7 +316,7 @@ class HostedEndpoint:
             if self.status == "Failed":
                 raise ValidationException(f'Endpoint "{self.arn}" is Failed: it can only be deleted.')
             self._settled.clear()
-            self._began_at = self._site.clock.now()
+            self.began_at = self._site.clock.now()
             self.status = "Creating" if self.deployment is None else "Updating"
 
     def _refuse_in_progress(self) -> None:

@@ -131,14 +131,19 @@ def bound_metric_data(retention_seconds: int) -> None:
     cloudwatch._evict_old_metrics = lambda: None  # noqa: SLF001
 
 
-def keep_metric_math() -> None:
+def keep_metric_math(refusal: Callable[[Mapping[str, Any]], str | None]) -> None:
     """Let alarms have Metrics, by the API and by templates: ministack drops them there and refuses them here.
 
-    The API's older query protocol, which no current SDK speaks, loses them still.
+    The API's older query protocol, which no current SDK speaks, loses them still, and refuses nothing.
+
+    Args:
+        refusal: Why an alarm of these settings is to be refused, which ministack would take; None if it is not.
     """
     put, record = cloudwatch._put_metric_alarm, provisioners._cw_metric_alarm_record  # noqa: SLF001
 
     def put_with_math(params: Any, members: Mapping[str, Any], is_cbor: bool, is_json: bool = False) -> Any:  # noqa: ANN401, FBT001, FBT002 - the signature is ministack's
+        if (is_cbor or is_json) and (message := refusal(members)):
+            return cloudwatch._error("ValidationError", message, 400, use_json=is_json, use_cbor=is_cbor)  # noqa: SLF001
         answer = put(params, members, is_cbor, is_json)
         queries = members.get("Metrics") if is_cbor or is_json else None
         alarm = cloudwatch._alarms.get(members.get("AlarmName", "")) if queries else None  # noqa: SLF001
@@ -148,6 +153,8 @@ def keep_metric_math() -> None:
 
     def record_with_math(name: str, properties: Mapping[str, Any]) -> dict[str, Any]:
         queries = properties.get("Metrics")
+        if message := refusal({**properties, "AlarmName": name}):
+            raise ValueError(message)
         if not queries:
             return dict(record(name, properties))
         plain = {key: value for key, value in properties.items() if key != "Metrics"}

@@ -12,7 +12,7 @@ from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
-from async_endpoint.emulator import application_autoscaling, ministack_adapter, sagemaker_api
+from async_endpoint.emulator import alarm_settings, application_autoscaling, ministack_adapter, sagemaker_api
 from async_endpoint.emulator.assumptions import Assumptions
 from async_endpoint.emulator.cloudformation import RESOURCE_TYPES
 from async_endpoint.emulator.containers.environment import ServingEnvironment
@@ -78,7 +78,7 @@ def run(surroundings: Surroundings, port: int, folder: StateFolder, *, until_std
     for name, resource in RESOURCE_TYPES.items():
         ministack_adapter.add_resource_type(name, resource, regions.get)
     ministack_adapter.replace_alarm_evaluation()
-    ministack_adapter.keep_metric_math()
+    ministack_adapter.keep_metric_math(alarm_settings.refusal)
     ministack_adapter.bound_metric_data(RETENTION_SECONDS)
     ministack_adapter.observe_metrics(lambda account, region, *datum: regions.get(account, region).observe(*datum))
     ticking = threading.Event()

@@ -8,7 +8,14 @@ from async_endpoint.scaling.arns import Identity, counted_ids, is_policy_arn
 from async_endpoint.scaling.autoscaler import AutoScaler
 from async_endpoint.scaling.capacity import CapacityPort
 from async_endpoint.scaling.clock import Clock, ManualClock, SystemClock
-from async_endpoint.scaling.errors import CapacityError, ObjectNotFoundException, ScalingError, ValidationException
+from async_endpoint.scaling.errors import (
+    CapacityError,
+    InvalidNextTokenException,
+    LimitExceededException,
+    ObjectNotFoundException,
+    ScalingError,
+    ValidationException,
+)
 from async_endpoint.scaling.evaluation import Evaluation, evaluate
 from async_endpoint.scaling.metrics import Datapoint, MetricKey, MetricStore
 from async_endpoint.scaling.policies import StepScalingPolicy, TargetTrackingPolicy
@@ -24,6 +31,8 @@ __all__ = [
     "Datapoint",
     "Evaluation",
     "Identity",
+    "InvalidNextTokenException",
+    "LimitExceededException",
     "ManualClock",
     "MetricAlarm",
     "MetricKey",

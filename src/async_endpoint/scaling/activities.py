@@ -21,6 +21,20 @@ def scheduled(action: str) -> str:
     return f"scheduled action name {action} was triggered"
 
 
+def instance_count(capacity: int) -> str:
+    """Return what a change of the instance count sets; AWS ends this description with a full stop."""
+    return f"desired instance count to {capacity}."
+
+
+def bounds(least: int | None, most: int | None) -> str:
+    """Return what a scheduled action sets; AWS ends this description without a full stop.
+
+    Source: Application Auto Scaling user guide, the example output of a schedule's scaling activities.
+    """
+    capacities = {"min": least, "max": most}
+    return " and ".join(f"{bound} capacity to {value}" for bound, value in capacities.items() if value is not None)
+
+
 def bound_was_set(bound: str, capacity: int) -> str:
     """Return the cause of a change that a new bound, "minimum" or "maximum", brought about."""
     return f"{bound} capacity was set to {capacity}"
@@ -28,11 +42,14 @@ def bound_was_set(bound: str, capacity: int) -> str:
 
 @dataclass
 class Activity:
-    """One change of an endpoint variant's instance count; times are in epoch seconds."""
+    """One change of an endpoint variant's instance count, or of its bounds; times are in epoch seconds.
+
+    `what` is what is set to which value, as `instance_count` and `bounds` word it.
+    """
 
     activity_id: str
     target: TargetKey
-    capacity: int
+    what: str
     cause: str
     started_at: float
     ended_at: float | None = None
@@ -41,27 +58,27 @@ class Activity:
 
     def waiting(self) -> None:
         """Record that the change was accepted and is under way."""
-        self.message = f"{self._accepted} Waiting for change to be fulfilled by sagemaker."
+        self.message = f"Successfully set {self.what} Waiting for change to be fulfilled by sagemaker."
 
     def succeeded(self, at: float) -> None:
         """Record that the change is complete."""
         self.status, self.ended_at = "Successful", at
-        self.message = f"{self._accepted} Change successfully fulfilled by sagemaker."
+        self.message = f"Successfully set {self.what} Change successfully fulfilled by sagemaker."
+
+    def carried_out(self) -> None:
+        """Record that bounds were set: there is nothing to wait for, and AWS's example shows no EndTime."""
+        self.status, self.message = "Successful", f"Successfully set {self.what}"
 
     def failed(self, at: float, why: str) -> None:
         """Record that the change was refused or came to nothing."""
         self.status, self.ended_at = "Failed", at
-        self.message = f"Failed to set desired instance count to {self.capacity}. Reason: {why}"
-
-    @property
-    def _accepted(self) -> str:
-        return f"Successfully set desired instance count to {self.capacity}."
+        self.message = f"Failed to set {self.what.removesuffix('.')}. Reason: {why}"
 
     def describe(self) -> dict[str, object]:
         """Return the activity as a ScalingActivity."""
         described = {"ActivityId": self.activity_id} | self.target.describe()
         described |= {
-            "Description": f"Setting desired instance count to {self.capacity}.",
+            "Description": f"Setting {self.what}",
             "Cause": self.cause,
             "StartTime": self.started_at,
             "StatusCode": self.status,
@@ -77,25 +94,27 @@ class ActivityLog:
         self._new_id = new_id
         self._kept: deque[Activity] = deque(maxlen=KEPT)
 
-    def begin(self, target: TargetKey, capacity: int, cause: str, at: float) -> Activity:
+    def begin(self, target: TargetKey, what: str, cause: str, at: float) -> Activity:
         """Record a change that begins."""
-        activity = Activity(self._new_id(), target, capacity, cause, at)
+        activity = Activity(self._new_id(), target, what, cause, at)
         self._kept.append(activity)
         return activity
 
     def state(self) -> list[Any]:
         """Every activity, oldest first, as plain JSON for `restore`."""
         return [
-            [each.activity_id, each.target.describe(), each.capacity, each.cause, each.started_at, each.ended_at,
+            [each.activity_id, each.target.describe(), each.what, each.cause, each.started_at, each.ended_at,
              each.status, each.message]
             for each in self._kept
         ]  # fmt: skip
 
     def restore(self, state: list[Any]) -> None:
         """Take in what `state` gave. A change that was under way ended with whoever was to carry it out."""
-        for activity_id, target, *parts in state:
-            activity = Activity(activity_id, TargetKey.from_members(target), *parts)
-            if activity.ended_at is None:
+        for activity_id, target, what, *parts in state:
+            # A state of before bounds had activities of their own holds the instance count alone.
+            worded = instance_count(what) if isinstance(what, int) else what
+            activity = Activity(activity_id, TargetKey.from_members(target), worded, *parts)
+            if activity.status == "InProgress":
                 activity.failed(activity.started_at, "The change was interrupted.")
             self._kept.append(activity)
 

@@ -1,6 +1,7 @@
 """The sentences of StateReason, and StateReasonData, worded as CloudWatch words them."""
 
 import json
+import sys
 from collections.abc import Sequence
 from datetime import UTC, datetime
 
@@ -59,6 +60,20 @@ def reason_data(alarm: MetricAlarm, now: float, real: Sequence[Datapoint]) -> st
         "evaluatedDatapoints": [{"timestamp": _moment(point.start), "value": point.value} for point in real],
     }
     return json.dumps(data, separators=(",", ":"))
+
+
+def recent_datapoints(data: str | None) -> tuple[float, ...]:
+    """Return the values that a StateReasonData names, oldest first; none where it is of another form."""
+    try:
+        found = json.loads(data or "null")
+    except (ValueError, RecursionError):
+        return ()
+    values = found.get("recentDatapoints") if isinstance(found, dict) else None
+    return tuple(map(float, filter(_is_finite, values))) if isinstance(values, list) else ()
+
+
+def _is_finite(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) <= sys.float_info.max
 
 
 def _missing_data_reason(alarm: MetricAlarm, received: int, missing: int) -> str:

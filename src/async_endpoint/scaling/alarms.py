@@ -130,9 +130,16 @@ class MetricAlarm:
                 f"DatapointsToAlarm ({self.required_datapoints}) must be less than or equal to "
                 f"EvaluationPeriods ({self.evaluation_periods})"
             )
-        limit = DAY if self.query.period < HOUR else 7 * DAY
-        if self.evaluation_periods * self.query.period > limit:
-            raise ValidationException(
-                f"Metrics cannot be checked across more than {'a day' if limit == DAY else 'seven days'} "
-                f"(EvaluationPeriods * Period must be <= {limit})."
-            )
+        if message := longest_check(self.evaluation_periods, self.query.period):
+            raise ValidationException(message)
+
+
+def longest_check(evaluation_periods: int, period: int) -> str | None:
+    """Return why an alarm looks back too far, or None: a day at most, seven with periods of an hour or longer."""
+    limit = DAY if period < HOUR else 7 * DAY
+    if evaluation_periods * period <= limit:
+        return None
+    return (
+        f"Metrics cannot be checked across more than {'a day' if limit == DAY else 'seven days'} "
+        f"(EvaluationPeriods * Period must be <= {limit})."
+    )

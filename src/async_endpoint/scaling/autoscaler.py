@@ -5,20 +5,21 @@ import math
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from async_endpoint.scaling import members
-from async_endpoint.scaling.activities import ActivityLog, scheduled
-from async_endpoint.scaling.alarms import MetricAlarm
+from async_endpoint.scaling import alarm_reasons, members
+from async_endpoint.scaling.activities import ActivityLog, bounds, scheduled
+from async_endpoint.scaling.alarms import MetricAlarm, State
 from async_endpoint.scaling.arns import Identity
 from async_endpoint.scaling.capacity import CapacityPort
 from async_endpoint.scaling.clock import Clock
 from async_endpoint.scaling.errors import CapacityError, ValidationException
+from async_endpoint.scaling.evaluation import Evaluation
 from async_endpoint.scaling.governor import Governor
 from async_endpoint.scaling.metrics import MINUTE, MetricStore
 from async_endpoint.scaling.policies import policy_from_members
 from async_endpoint.scaling.registry import RegisteredPolicy, Registry, matches, page
 from async_endpoint.scaling.scheduled_actions import ScheduledAction, ScheduledActions
 from async_endpoint.scaling.targets import ScalableTarget, TargetKey
-from async_endpoint.scaling.watched_alarms import AlarmListener, WatchedAlarms
+from async_endpoint.scaling.watched_alarms import AlarmListener, WatchedAlarm, WatchedAlarms
 
 
 class AutoScaler:
@@ -94,24 +95,24 @@ class AutoScaler:
         return page("ScalableTargets", found, request)
 
     def put_scaling_policy(self, **request: object) -> dict[str, Any]:
-        """Make a policy or replace one; its ARN, and target tracking's alarms, keep their names.
+        """Make a policy or replace one; its type, its ARN and the names of target tracking's alarms stay.
 
         Raises:
             ObjectNotFoundException: the target is not registered.
-            ValidationException: a member is missing or wrong.
+            ValidationException: a member is missing or wrong, or another policy tracks the same metric.
+            LimitExceededException: the target would have too many policies, or the policy has too many steps.
         """
         key = self._registry.target(TargetKey.from_members(request)).key
         name = members.text(request, "PolicyName")
-        policy = policy_from_members(request, key)
         known = self._registry.find_policy(key, name)
+        policy = policy_from_members(request, key, known.policy if known else None)
         if known is None:
             ids = (self._identity.new_id(), self._identity.new_id())
             arn = self._identity.new_policy(key, name)
             registered = RegisteredPolicy(key, name, arn, policy, self._clock.now(), ids)
         else:
             registered = dataclasses.replace(known, policy=policy)
-            kept = {alarm.name for alarm in registered.own_alarms()}
-            self._alarms.delete(alarm.name for alarm in known.own_alarms() if alarm.name not in kept)
+        self._registry.check_policy(registered)
         self._registry.put_policy(registered)
         for alarm in registered.own_alarms():
             self.put_alarm(alarm)
@@ -135,20 +136,22 @@ class AutoScaler:
             for policy in self._registry
             if matches(policy.target, request) and (not names or policy.name in names)
         ]
-        return page("ScalingPolicies", found, request)
+        return page("ScalingPolicies", found, request, most=10)
 
     def put_scheduled_action(self, **request: object) -> dict[str, Any]:
-        """Make a scheduled action or change one; what an update leaves out stays as it was.
+        """Make a scheduled action or change one; what an update leaves out stays as it was, but for the times.
 
         Raises:
             ObjectNotFoundException: the target is not registered.
             ValidationException: a member is missing or wrong.
+            LimitExceededException: the target would have too many scheduled actions.
         """
         key = self._registry.target(TargetKey.from_members(request)).key
         name = members.text(request, "ScheduledActionName")
         arn = self._identity.new_scheduled_action(key, name)
-        now = self._clock.now()
-        self._scheduled.put(ScheduledAction.from_members(request, arn, now, self._scheduled.find(key, name)))
+        action = ScheduledAction.from_members(request, arn, self._clock.now(), self._scheduled.find(key, name))
+        self._scheduled.check_room(key, name)
+        self._scheduled.put(action)
         return {}
 
     def delete_scheduled_action(self, **request: object) -> dict[str, Any]:
@@ -191,9 +194,44 @@ class AutoScaler:
         """Return the alarms, or those of the names given, as DescribeAlarms' MetricAlarms."""
         return [known.describe() for known in self._alarms if names is None or known.alarm.name in names]
 
+    def set_alarm_state(self, name: str, state: State, reason: str, reason_data: str | None = None) -> None:
+        """Have an alarm show a state until its next evaluation, as SetAlarmState does; unknown names are passed over.
+
+        "When the updated state differs from the previous value, the action configured for the appropriate state is
+        invoked" (API reference): scaling policies here, all others by the listener. The policies' values are the
+        recentDatapoints of `reason_data`, a StateReasonData.
+        """
+        watched = self._alarms.get(name)
+        if watched is not None and self._alarms.set_state(watched, state, reason, reason_data, self._clock.now()):
+            self._invoke(watched, state, alarm_reasons.recent_datapoints(reason_data))
+
+    def invoke(self, alarm_name: str, values: Sequence[float]) -> None:
+        """Carry out, once and now, the scaling actions that an alarm has for ALARM; unknown names are passed over.
+
+        `values` are the metric's, oldest first, as StateReasonData's recentDatapoints has them. Those that breach the
+        threshold count, as at an evaluation; without any, a policy asks for nothing. Cooldowns and bounds apply.
+        """
+        watched = self._alarms.get(alarm_name)
+        if watched is not None:
+            self._invoke(watched, "ALARM", values)
+
     def own_alarms(self) -> list[str]:
-        """Return the names of the alarms that target tracking made for itself."""
-        return [alarm.name for policy in self._registry for alarm in policy.own_alarms()]
+        """Return the names of the alarms that target tracking made for itself and that exist."""
+        made = [alarm.name for policy in self._registry for alarm in policy.own_alarms()]
+        return [name for name in made if self._alarms.get(name) is not None]
+
+    def own_alarm_changed(self, name: str, *, exists: bool, actions_enabled: bool) -> None:
+        """Take in what a client did to one of target tracking's alarms: deleted it, or switched its actions.
+
+        An alarm that was deleted is neither evaluated nor listed with its policy until PutScalingPolicy makes it
+        again, with its actions on. Alarms that are not target tracking's are passed over.
+        """
+        if name not in self.own_alarms():
+            return
+        if exists:
+            self._alarms.switch_actions(name, enabled=actions_enabled)
+        else:
+            self._alarms.delete([name])
 
     def state(self) -> dict[str, Any]:
         """Return everything that is registered, watched and remembered, as plain JSON for `restore`."""
@@ -245,12 +283,20 @@ class AutoScaler:
                 continue
             least = target.min_capacity if action.least is None else action.least
             most = target.max_capacity if action.most is None else action.most
+            asked = bounds(action.least, action.most)
+            activity = self._log.begin(action.target, asked, scheduled(action.name), minute)
             if least > most:
-                activity = self._log.begin(action.target, least, scheduled(action.name), minute)
                 activity.failed(minute, f"Maximum capacity ({most}) cannot be less than minimum capacity ({least})")
                 continue
+            activity.carried_out()
             self._registry.put_target(dataclasses.replace(target, min_capacity=least, max_capacity=most))
             self._governor.hold_to_bounds(action.target, minute)
+
+    def _invoke(self, watched: WatchedAlarm, state: State, values: Sequence[float]) -> None:
+        now = self._clock.now()
+        # A change that has ended since the last tick must not be taken for one under way.
+        self._governor.settle(now)
+        self._governor.invoke(Evaluation.reported(watched.alarm, state, values, now))
 
     def _remove_policy(self, policy: RegisteredPolicy) -> None:
         self._registry.remove_policy(policy)

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Protocol
 
-from async_endpoint.scaling.activities import Activity, ActivityLog
+from async_endpoint.scaling.activities import Activity, ActivityLog, instance_count
 from async_endpoint.scaling.cooldowns import Cooldowns
 from async_endpoint.scaling.errors import CapacityError
 from async_endpoint.scaling.targets import TargetKey
@@ -62,7 +62,7 @@ class CapacityChanges:
 
     def make(self, target: TargetKey, change: Change, at: float) -> None:
         """Carry a change out; a refusal is recorded as a failed activity, which starts no cooldown."""
-        activity = self._log.begin(target, change.after, change.cause, at)
+        activity = self._log.begin(target, instance_count(change.after), change.cause, at)
         try:
             self._port.set_desired(target.resource_id, change.after)
         except CapacityError as error:

@@ -43,12 +43,6 @@ class Firing:
         """Tell whether this is target tracking's scale-in half."""
         return not isinstance(self.policy, StepScalingPolicy) and not self.alarm.breaches_above
 
-    def cooldown(self, *, outwards: bool) -> int:
-        """Return the seconds that the policy wants after a change in a direction."""
-        if isinstance(self.policy, StepScalingPolicy):
-            return self.policy.cooldown
-        return self.policy.scale_out_cooldown if outwards else self.policy.scale_in_cooldown
-
 
 def decide(
     target: ScalableTarget, firings: Sequence[Firing], current: int, cooldown: Cooldown, at: float
@@ -70,7 +64,7 @@ def decide(
         before=current,
         after=after,
         cause=triggered(firing.alarm.name, firing.state, firing.policy_name),
-        cooldown=firing.cooldown(outwards=after > current),
+        cooldown=firing.policy.cooldown_after(outwards=after > current),
     )
 
 

@@ -1,8 +1,10 @@
 """What the autoscaler refuses, under the names AWS gives it.
 
 ScalingError
-├── ValidationException      a member is missing, malformed or contradicts another
-└── ObjectNotFoundException  no such scalable target or scaling policy
+├── ValidationException        a member is missing, malformed or contradicts another
+├── ObjectNotFoundException    no such scalable target or scaling policy
+├── LimitExceededException     a quota is used up
+└── InvalidNextTokenException  a token that no answer gave
 
 CapacityError stands apart: a CapacityPort raises it when the resource is gone or refuses a change.
 """
@@ -24,6 +26,18 @@ class ObjectNotFoundException(ScalingError):  # noqa: N818 - the name that the A
     """A request names a scalable target or a scaling policy that does not exist."""
 
     code = "ObjectNotFoundException"
+
+
+class LimitExceededException(ScalingError):  # noqa: N818 - the name that the API answers
+    """A request asks for more than a quota allows."""
+
+    code = "LimitExceededException"
+
+
+class InvalidNextTokenException(ScalingError):  # noqa: N818 - the name that the API answers
+    """A NextToken is not one that an answer gave."""
+
+    code = "InvalidNextTokenException"
 
 
 class CapacityError(Exception):

@@ -4,8 +4,10 @@ Source of the rules: CloudWatch user guide, "Alarm evaluation" and "Configuring 
 data". A datapoint is seen once its period has ended, so a one-minute metric is seen after its minute.
 """
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Self
 
 from async_endpoint.scaling import alarm_reasons
 from async_endpoint.scaling.alarms import MetricAlarm, State
@@ -20,6 +22,14 @@ class Evaluation:
     state: State
     at: float
     received: tuple[Datapoint, ...]
+
+    @classmethod
+    def reported(cls, alarm: MetricAlarm, state: State, values: Sequence[float], at: float) -> Self:
+        """Return what somebody else found: a state and the datapoints behind it, oldest first, up to now."""
+        period = alarm.query.period
+        starts = range(math.ceil(at) - len(values) * period, math.ceil(at), period)
+        points = tuple(Datapoint(start, float(value)) for start, value in zip(starts, values, strict=True))
+        return cls(alarm, state, at, tuple(reversed(points)))
 
     @property
     def deciding(self) -> tuple[Datapoint, ...]:

@@ -1,11 +1,13 @@
 """Scaling by the alarms' states: gathers what fires, and has each decided change carried out."""
 
+from collections.abc import Collection, Sequence
 from typing import Any
 
 from async_endpoint.scaling.activities import ActivityLog, bound_was_set
 from async_endpoint.scaling.capacity import CapacityChanges, CapacityPort, Change
 from async_endpoint.scaling.cooldowns import Cooldowns
 from async_endpoint.scaling.decision import Firing, decide
+from async_endpoint.scaling.evaluation import Evaluation
 from async_endpoint.scaling.policies import TargetTrackingPolicy
 from async_endpoint.scaling.registry import RegisteredPolicy, Registry
 from async_endpoint.scaling.targets import TargetKey
@@ -51,14 +53,21 @@ class Governor:
 
     def scale(self, minute: int) -> None:
         """Scale every target by the states that the alarms have at a minute's boundary."""
+        self._scale([signal for watched in self._alarms if (signal := watched.signal) is not None], minute)
+
+    def invoke(self, reported: Evaluation) -> None:
+        """Scale once by what one alarm is said to have found, whatever state it is in."""
+        self._scale([reported], reported.at)
+
+    def _scale(self, signals: Sequence[Evaluation], at: float) -> None:
         for target in self._registry.targets:
             current = self._changes.available(target.key)
-            firings = self._firings(target.key)
+            firings = self._firings(target.key, signals)
             if current is None or not firings:
                 continue
-            change = decide(target, firings, current, self._cooldowns.of(target.key), minute)
+            change = decide(target, firings, current, self._cooldowns.of(target.key), at)
             if change is not None:
-                self._changes.make(target.key, change, minute)
+                self._changes.make(target.key, change, at)
 
     def _check_bounds(self, at: float) -> None:
         for key in sorted(self._unchecked, key=lambda key: key.resource_id):
@@ -72,7 +81,7 @@ class Governor:
                 cause = bound_was_set("minimum" if within > current else "maximum", within)
                 self._changes.make(key, Change(current, within, cause), at)
 
-    def _firings(self, key: TargetKey) -> list[Firing]:
+    def _firings(self, key: TargetKey, signals: Sequence[Evaluation]) -> list[Firing]:
         """Return what the alarms invoke on a target: unlike other actions, scaling repeats while a state lasts.
 
         Target tracking is left out while its metric is missing ("it does not interpret insufficient data as low
@@ -81,22 +90,25 @@ class Governor:
         """
         policies = self._registry.policies_of(key)
         firings = [
-            Firing(policy.name, policy.policy, watched.alarm, watched.state, watched.evaluation.values)
+            Firing(policy.name, policy.policy, signal.alarm, signal.state, signal.values)
             for policy in policies
-            for watched in self._alarms
-            if watched.evaluation is not None and policy.arn in watched.alarm.actions_in(watched.state)
-            if watched.evaluation.is_current or not isinstance(policy.policy, TargetTrackingPolicy)
+            for signal in signals
+            if policy.arn in signal.alarm.actions_in(signal.state)
+            if signal.is_current or not isinstance(policy.policy, TargetTrackingPolicy)
         ]
-        agreed = all(self._would_scale_in(policy) for policy in policies)
+        going_off = {watched.alarm.name for watched in self._alarms if watched.state == "ALARM"}
+        going_off |= {signal.alarm.name for signal in signals if signal.state == "ALARM"}
+        agreed = all(_would_scale_in(policy, going_off) for policy in policies)
         return [firing for firing in firings if agreed or not firing.tracks_inwards]
 
-    def _would_scale_in(self, policy: RegisteredPolicy) -> bool:
-        """Tell whether a policy does not stand against target tracking's scale-in.
 
-        Only a target-tracking policy with its scale-in half can; it agrees while its AlarmLow is in ALARM.
-        """
-        if not isinstance(policy.policy, TargetTrackingPolicy) or policy.policy.disable_scale_in:
-            return True
-        _, low = policy.own_alarms()
-        watched = self._alarms.get(low.name)
-        return watched is not None and watched.state == "ALARM"
+def _would_scale_in(policy: RegisteredPolicy, going_off: Collection[str]) -> bool:
+    """Tell whether a policy does not stand against target tracking's scale-in, by the names of alarms in ALARM.
+
+    Only a target-tracking policy with its scale-in half can; it agrees while its AlarmLow is in ALARM. What it does
+    once a client has deleted its AlarmLow AWS does not say; here it does not agree.
+    """
+    if not isinstance(policy.policy, TargetTrackingPolicy) or policy.policy.disable_scale_in:
+        return True
+    _, low = policy.own_alarms()
+    return low.name in going_off

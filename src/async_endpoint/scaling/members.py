@@ -16,8 +16,9 @@ def _path(name: str) -> str:
 
 
 def _broken(value: object, name: str, constraint: str) -> ValidationException:
+    shown = "null" if value is None else f"'{value}'"
     return ValidationException(
-        f"1 validation error detected: Value '{value}' at '{_path(name)}' failed to satisfy constraint: {constraint}"
+        f"1 validation error detected: Value {shown} at '{_path(name)}' failed to satisfy constraint: {constraint}"
     )
 
 
@@ -25,7 +26,7 @@ def required(members: Members, name: str) -> object:
     """Return a member that must be there."""
     value = members.get(name)
     if value is None:
-        raise _broken("null", name, "Member must not be null")
+        raise _broken(value, name, "Member must not be null")
     return value
 
 
@@ -48,9 +49,13 @@ def one_of(members: Members, name: str, allowed: Sequence[str], default: str | N
     if value is None and default is not None:
         return default
     if value not in allowed:
-        listed = "null" if value is None else value
-        raise _broken(listed, name, f"Member must satisfy enum value set: [{', '.join(allowed)}]")
+        raise _broken(value, name, f"Member must satisfy enum value set: [{', '.join(allowed)}]")
     return str(value)
+
+
+def optional_one_of(members: Members, name: str, allowed: Sequence[str]) -> str | None:
+    """Return a text out of the allowed ones, or None where it is absent."""
+    return None if members.get(name) is None else one_of(members, name, allowed)
 
 
 def number(members: Members, name: str) -> float:
@@ -86,10 +91,16 @@ def optional_whole(members: Members, name: str, least: int | None = None) -> int
 
 
 def flag(members: Members, name: str, *, default: bool) -> bool:
-    """Return a boolean, which a template may write as text."""
+    """Return a boolean, which a template may write as text; the default stands for an absent one."""
+    found = optional_flag(members, name)
+    return default if found is None else found
+
+
+def optional_flag(members: Members, name: str) -> bool | None:
+    """Return a boolean, which a template may write as text, or None where it is absent."""
     value = members.get(name)
     if value is None:
-        return default
+        return None
     if isinstance(value, bool):
         return value
     if str(value).lower() in {"true", "false"}:
@@ -134,3 +145,8 @@ def structures(members: Members, name: str) -> tuple[Members, ...]:
 def dimensions(members: Members) -> tuple[tuple[str, str], ...]:
     """Return the Dimensions list, `[{"Name": …, "Value": …}]`, as pairs in its own order."""
     return tuple((text(item, "Name"), text(item, "Value")) for item in structures(members, "Dimensions"))
+
+
+def given(members: Members) -> dict[str, object]:
+    """Return the members that are there, to describe what a request gave and no more."""
+    return {name: value for name, value in members.items() if value is not None}

@@ -15,15 +15,31 @@ _CONFIGURATIONS = {
     StepScalingPolicy.policy_type: "StepScalingPolicyConfiguration",
     TargetTrackingPolicy.policy_type: "TargetTrackingScalingPolicyConfiguration",
 }
+_PREDICTIVE = "PredictiveScaling"
+# In the order in which AWS lists them.
+_TYPES = (_PREDICTIVE, *_CONFIGURATIONS)
 
 
-def policy_from_members(request: Members, target: TargetKey) -> Policy:
-    """Build the policy that PutScalingPolicy's members describe; StepScaling where PolicyType is absent.
+def policy_from_members(request: Members, target: TargetKey, known: Policy | None = None) -> Policy:
+    """Build the policy that PutScalingPolicy's members describe.
+
+    Where PolicyType is absent, it is that of the known policy, which the request changes, or StepScaling.
 
     Raises:
-        ValidationException: the type is unknown, its configuration is missing, or the configuration is wrong.
+        ValidationException: the type is unknown or another than the known policy's, its configuration is missing, or
+            the configuration is wrong.
+        LimitExceededException: a step policy has more steps than it can have.
     """
-    kind = members.one_of(request, "PolicyType", tuple(_CONFIGURATIONS), default=StepScalingPolicy.policy_type)
+    before = None if known is None else known.policy_type
+    kind = members.one_of(request, "PolicyType", _TYPES, default=before or StepScalingPolicy.policy_type)
+    if kind == _PREDICTIVE:
+        raise ValidationException(
+            f"The local AWS does not evaluate {_PREDICTIVE} policies: take {' or '.join(_CONFIGURATIONS)}."
+        )
+    if before not in {None, kind}:
+        raise ValidationException(
+            "You cannot change a TargetTrackingScaling policy to a non TargetTrackingScaling policy, or vice versa."
+        )
     configuration = members.optional_structure(request, _CONFIGURATIONS[kind])
     if configuration is None:
         raise ValidationException(f"{_CONFIGURATIONS[kind]} must be specified for a policy of type {kind}.")

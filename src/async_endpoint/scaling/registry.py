@@ -1,14 +1,22 @@
 """The scalable targets and scaling policies that are registered, and how they are described."""
 
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from async_endpoint.scaling import members
+from async_endpoint.scaling import members, quotas
 from async_endpoint.scaling.alarms import MetricAlarm
-from async_endpoint.scaling.errors import ObjectNotFoundException, ValidationException
+from async_endpoint.scaling.errors import InvalidNextTokenException, ObjectNotFoundException, ValidationException
 from async_endpoint.scaling.members import Members
-from async_endpoint.scaling.policies import Policy, StepScalingPolicy, describe_configuration
+from async_endpoint.scaling.policies import (
+    Policy,
+    StepScalingPolicy,
+    TargetTrackingPolicy,
+    describe_configuration,
+)
 from async_endpoint.scaling.targets import DIMENSION, NAMESPACE, ScalableTarget, TargetKey
+
+_TOKEN = re.compile(r"[0-9]{1,9}")
 
 
 @dataclass(frozen=True)
@@ -86,6 +94,22 @@ class Registry:
             raise ObjectNotFoundException(f"No scaling policy found for {key}, policy name: {name}")
         return self._policies[key, name]
 
+    def check_policy(self, policy: RegisteredPolicy) -> None:
+        """Hold a policy to what its target allows beside the other policies that it has.
+
+        Raises:
+            LimitExceededException: it would be one more than a target can have.
+            ValidationException: another policy tracks the same metric.
+        """
+        others = [known for known in self.policies_of(policy.target) if known.name != policy.name]
+        quotas.check_policies(len(others) + 1)
+        if isinstance(policy.policy, TargetTrackingPolicy) and policy.policy.specification in {
+            known.policy.specification for known in others if isinstance(known.policy, TargetTrackingPolicy)
+        }:
+            raise ValidationException(
+                "Only one TargetTrackingScaling policy for a given metric specification is allowed."
+            )
+
     def put_policy(self, policy: RegisteredPolicy) -> None:
         """Add a policy or replace it."""
         self._policies[policy.target, policy.name] = policy
@@ -116,16 +140,17 @@ def matches(key: TargetKey, request: Members) -> bool:
     return (not wanted or key.resource_id in wanted) and dimension in {None, DIMENSION}
 
 
-def page(name: str, items: Sequence[dict[str, object]], request: Members) -> dict[str, object]:
-    """Return one page of a Describe operation's answer: at most MaxResults (50) items from NextToken on.
+def page(name: str, items: Sequence[dict[str, object]], request: Members, most: int = 50) -> dict[str, object]:
+    """Return one page of a Describe operation's answer: the items from NextToken on, MaxResults but `most` at most.
 
     Raises:
-        ValidationException: MaxResults or NextToken is not what it must be.
+        ValidationException: MaxResults is no number above zero.
+        InvalidNextTokenException: NextToken is none that an answer gave.
     """
-    size = members.optional_whole(request, "MaxResults", least=1) or 50
-    token = members.optional_text(request, "NextToken") or "0"
-    if not token.isdecimal():
-        raise ValidationException("Invalid NextToken")
+    size = min(members.optional_whole(request, "MaxResults", least=1) or most, most)
+    token = request.get("NextToken", "0")
+    if not isinstance(token, str) or not _TOKEN.fullmatch(token):
+        raise InvalidNextTokenException("The NextToken is not one that an earlier answer gave.")
     start = int(token)
     answer: dict[str, object] = {name: list(items[start : start + size])}
     return answer | ({"NextToken": str(start + size)} if start + size < len(items) else {})

@@ -2,9 +2,10 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Self
 
-from async_endpoint.scaling import members
+from async_endpoint.scaling import members, quotas
 from async_endpoint.scaling.errors import ObjectNotFoundException, ValidationException
 from async_endpoint.scaling.members import Members
 from async_endpoint.scaling.schedules import Schedule
@@ -27,7 +28,10 @@ class ScheduledAction:
 
     @classmethod
     def from_members(cls, request: Members, arn: str, now: float, previous: Self | None = None) -> Self:
-        """Build an action from PutScheduledAction's members; what an update leaves out stays as it was.
+        """Build an action from PutScheduledAction's members.
+
+        What an update leaves out stays as it was, but for the times: "If you don't specify start and end times, the
+        old values are deleted" (API reference).
 
         Raises:
             ValidationException: A member is missing or wrong.
@@ -35,28 +39,30 @@ class ScheduledAction:
         action = members.optional_structure(request, "ScalableTargetAction")
         expression = members.optional_text(request, "Schedule")
         zone = members.optional_text(request, "Timezone")
-        if previous is None and (action is None or expression is None):
+        if previous is not None:
+            action = previous.bounds if action is None else action
+            expression = expression or previous.schedule.expression
+            zone = zone or previous.schedule.zone
+        if action is None or expression is None:
             raise ValidationException("Schedule and ScalableTargetAction must be specified for a new scheduled action")
-        least = (
-            previous.least if action is None and previous else members.optional_whole(action or {}, "MinCapacity", 0)
-        )
-        most = previous.most if action is None and previous else members.optional_whole(action or {}, "MaxCapacity", 0)
-        if least is None and most is None:
-            raise ValidationException("ScalableTargetAction must have a MinCapacity or a MaxCapacity")
-        if least is not None and most is not None and least > most:
-            raise ValidationException(f"Maximum capacity ({most}) cannot be less than minimum capacity ({least})")
-        schedule = previous.schedule if expression is None and previous else Schedule.parse(str(expression), zone)
-        return cls(
+        made = cls(
             target=TargetKey.from_members(request),
             name=members.text(request, "ScheduledActionName"),
             arn=previous.arn if previous else arn,
-            schedule=schedule,
+            schedule=Schedule.parse(expression, zone),
             created_at=previous.created_at if previous else now,
-            least=least,
-            most=most,
-            start=_moment(request, "StartTime", previous.start if previous else None),
-            end=_moment(request, "EndTime", previous.end if previous else None),
+            least=members.optional_whole(action, "MinCapacity", least=0),
+            most=members.optional_whole(action, "MaxCapacity", least=0),
+            start=_moment(request, "StartTime"),
+            end=_moment(request, "EndTime"),
         )
+        made._check()
+        return made
+
+    @property
+    def bounds(self) -> dict[str, object]:
+        """Return it as a ScalableTargetAction."""
+        return members.given({"MinCapacity": self.least, "MaxCapacity": self.most})
 
     def is_due(self, minute: int) -> bool:
         """Tell whether it is due in the minute that begins at an epoch second."""
@@ -66,18 +72,28 @@ class ScheduledAction:
 
     def describe(self) -> dict[str, object]:
         """Return it as a ScheduledAction."""
-        bounds = {"MinCapacity": self.least, "MaxCapacity": self.most}
-        times = {"StartTime": self.start, "EndTime": self.end}
         return {
             "ScheduledActionName": self.name,
             "ScheduledActionARN": self.arn,
             "Schedule": self.schedule.expression,
             "Timezone": self.schedule.zone,
-            "ScalableTargetAction": {name: value for name, value in bounds.items() if value is not None},
+            "ScalableTargetAction": self.bounds,
             "CreationTime": self.created_at,
             **self.target.describe(),
-            **{name: value for name, value in times.items() if value is not None},
+            **members.given({"StartTime": self.start, "EndTime": self.end}),
         }
+
+    def _check(self) -> None:
+        if self.least is None and self.most is None:
+            raise ValidationException("ScalableTargetAction must have a MinCapacity or a MaxCapacity")
+        if self.least is not None and self.most is not None and self.least > self.most:
+            raise ValidationException(
+                f"Maximum capacity ({self.most}) cannot be less than minimum capacity ({self.least})"
+            )
+        if self.start is not None and self.end is not None and self.end < self.start:
+            raise ValidationException(
+                f"EndTime ({_readable(self.end)}) must not be before StartTime ({_readable(self.start)})."
+            )
 
 
 class ScheduledActions:
@@ -89,6 +105,15 @@ class ScheduledActions:
     def find(self, key: TargetKey, name: str) -> ScheduledAction | None:
         """Return an action, or None."""
         return self._known.get((key, name))
+
+    def check_room(self, key: TargetKey, name: str) -> None:
+        """Make sure that a target may have an action of a name.
+
+        Raises:
+            LimitExceededException: It would be one more than a target can have.
+        """
+        names = {known for target, known in self._known if target == key}
+        quotas.check_scheduled_actions(len(names | {name}))
 
     def put(self, action: ScheduledAction) -> None:
         """Add an action or replace it."""
@@ -113,10 +138,14 @@ class ScheduledActions:
         return iter(tuple(self._known.values()))
 
 
-def _moment(request: Members, name: str, before: float | None) -> float | None:
+def _moment(request: Members, name: str) -> float | None:
     """A point in time as epoch seconds; as an API call or a template carries it."""
     value = request.get(name)
     if value is None:
-        return before
+        return None
     timestamp = getattr(value, "timestamp", None)
     return float(timestamp()) if timestamp else members.number(request, name)
+
+
+def _readable(at: float) -> str:
+    return datetime.fromtimestamp(at, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

@@ -21,6 +21,8 @@ _FORM = re.compile(r"(cron|rate|at)\((.+)\)")
 _RATE = re.compile(r"([1-9]\d*) (minute|hour|day)s?")
 _SECONDS = {"minute": 60, "hour": 3600, "day": 86_400}
 _FIELDS = 6
+# The last day, the weekday nearest to a day, and the third Friday of a month.
+_NOT_EVALUATED = re.compile(r"L|L-\d+|LW|\d+W|(\d|[A-Z]{3})L|(\d|[A-Z]{3})#\d", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
@@ -100,6 +102,8 @@ def _allowed(text: str, index: int) -> frozenset[int] | None:
     low, high = _RANGES[index]
     found: set[int] = set()
     for part in text.split(","):
+        if _NOT_EVALUATED.fullmatch(part):
+            raise ValueError(f"'{part}' holds L, W or #, which the local AWS does not evaluate")
         span, _, step = part.partition("/")
         if span == "*":
             first, last = low, high
@@ -107,7 +111,7 @@ def _allowed(text: str, index: int) -> frozenset[int] | None:
             start, dash, end = span.partition("-")
             first = _number(start, index)
             last = _number(end, index) if dash else (high if step else first)
-        stride = int(step) if step else 1
+        stride = _whole(step) if step else 1
         if stride < 1:
             raise ValueError(f"'{part}' has no positive step")
         # A range of days may run over the week's end.
@@ -118,7 +122,13 @@ def _allowed(text: str, index: int) -> frozenset[int] | None:
 
 def _number(text: str, index: int) -> int:
     names, (low, high) = _NAMES[index], _RANGES[index]
-    number = names.index(text.upper()) + 1 if text.upper() in names else int(text)
+    number = names.index(text.upper()) + 1 if text.upper() in names else _whole(text)
     if not low <= number <= high:
         raise ValueError(f"{number} is not from {low} to {high}")
     return number
+
+
+def _whole(text: str) -> int:
+    if not text.isdecimal():
+        raise ValueError(f"'{text}' is neither a number nor a name of the field")
+    return int(text)

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Self
 
-from async_endpoint.scaling import members
+from async_endpoint.scaling import members, quotas
 from async_endpoint.scaling.errors import ValidationException
 from async_endpoint.scaling.members import Members
 
@@ -79,16 +79,16 @@ class Breach:
 
 @dataclass(frozen=True)
 class StepScalingPolicy:
-    """A StepScalingPolicyConfiguration.
+    """A StepScalingPolicyConfiguration; what the request left out is None, and its default applies on use.
 
     `cooldown` is in seconds and holds for both directions; `min_adjustment_magnitude` counts for percentages only.
     """
 
     adjustment_type: str
     steps: tuple[Step, ...]
-    cooldown: int = DEFAULT_COOLDOWN
+    cooldown: int | None = None
     min_adjustment_magnitude: int | None = None
-    metric_aggregation_type: str = "Average"
+    metric_aggregation_type: str | None = None
 
     policy_type = "StepScaling"
 
@@ -98,15 +98,14 @@ class StepScalingPolicy:
 
         Raises:
             ValidationException: a member is missing or wrong, or the steps overlap or leave a gap.
+            LimitExceededException: there are more steps than a policy can have.
         """
         policy = cls(
             adjustment_type=members.one_of(configuration, "AdjustmentType", _ADJUSTMENT_TYPES),
             steps=tuple(Step.from_members(item) for item in members.structures(configuration, "StepAdjustments")),
-            cooldown=_given(members.optional_whole(configuration, "Cooldown", least=0), DEFAULT_COOLDOWN),
+            cooldown=members.optional_whole(configuration, "Cooldown", least=0),
             min_adjustment_magnitude=members.optional_whole(configuration, "MinAdjustmentMagnitude", least=1),
-            metric_aggregation_type=members.one_of(
-                configuration, "MetricAggregationType", _AGGREGATION_TYPES, default="Average"
-            ),
+            metric_aggregation_type=members.optional_one_of(configuration, "MetricAggregationType", _AGGREGATION_TYPES),
         )
         policy._check_steps()
         return policy
@@ -126,17 +125,24 @@ class StepScalingPolicy:
                 return self._adjusted(capacity, step.adjustment)
         return None
 
+    def cooldown_after(self, *, outwards: bool) -> int:
+        """Return the seconds of cooldown after a change in a direction."""
+        del outwards  # one cooldown holds for both
+        return DEFAULT_COOLDOWN if self.cooldown is None else self.cooldown
+
     def describe(self) -> dict[str, object]:
-        """Return the policy as a StepScalingPolicyConfiguration."""
+        """Return the policy as a StepScalingPolicyConfiguration, with the members that were given."""
         described: dict[str, object] = {
             "AdjustmentType": self.adjustment_type,
             "StepAdjustments": [step.describe() for step in self.steps],
-            "Cooldown": self.cooldown,
-            "MetricAggregationType": self.metric_aggregation_type,
         }
-        if self.min_adjustment_magnitude is not None:
-            described["MinAdjustmentMagnitude"] = self.min_adjustment_magnitude
-        return described
+        return described | members.given(
+            {
+                "Cooldown": self.cooldown,
+                "MinAdjustmentMagnitude": self.min_adjustment_magnitude,
+                "MetricAggregationType": self.metric_aggregation_type,
+            }
+        )
 
     def _aggregate(self, values: Sequence[float]) -> float:
         if self.metric_aggregation_type == "Minimum":
@@ -166,6 +172,7 @@ class StepScalingPolicy:
     def _check_steps(self) -> None:
         if not self.steps:
             raise ValidationException("At least one step adjustment must be specified.")
+        quotas.check_step_adjustments(len(self.steps))
         if self.adjustment_type == "ExactCapacity" and any(step.adjustment < 0 for step in self.steps):
             raise ValidationException("ScalingAdjustment must not be negative with the ExactCapacity adjustment type.")
         ordered = sorted(self.steps, key=lambda step: step.lower)
@@ -185,7 +192,3 @@ class StepScalingPolicy:
                 "There must be a step adjustment with an unspecified upper bound when one step adjustment "
                 "has a positive upper bound."
             )
-
-
-def _given(value: int | None, default: int) -> int:
-    return default if value is None else value

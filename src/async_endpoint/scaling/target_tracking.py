@@ -29,14 +29,17 @@ _PREDEFINED = "SageMakerVariantInvocationsPerInstance"
 
 @dataclass(frozen=True)
 class TargetTrackingPolicy:
-    """A TargetTrackingScalingPolicyConfiguration; the cooldowns are in seconds."""
+    """A TargetTrackingScalingPolicyConfiguration; the cooldowns are in seconds.
+
+    What the request left out is None, and its default applies on use.
+    """
 
     target: float
     query: StatisticQuery
     predefined_metric: str | None = None
-    scale_out_cooldown: int = DEFAULT_COOLDOWN
-    scale_in_cooldown: int = DEFAULT_COOLDOWN
-    disable_scale_in: bool = False
+    scale_out_cooldown: int | None = None
+    scale_in_cooldown: int | None = None
+    disable_scale_in: bool | None = None
 
     policy_type = "TargetTrackingScaling"
 
@@ -57,16 +60,21 @@ class TargetTrackingPolicy:
                 "Exactly one of CustomizedMetricSpecification and PredefinedMetricSpecification must be specified."
             )
         name = None if predefined is None else members.text(predefined, "PredefinedMetricType")
-        out = members.optional_whole(configuration, "ScaleOutCooldown", least=0)
-        into = members.optional_whole(configuration, "ScaleInCooldown", least=0)
         return cls(
             target=value,
             query=_predefined(name, target) if customized is None else _customized(customized),
             predefined_metric=name,
-            scale_out_cooldown=DEFAULT_COOLDOWN if out is None else out,
-            scale_in_cooldown=DEFAULT_COOLDOWN if into is None else into,
-            disable_scale_in=members.flag(configuration, "DisableScaleIn", default=False),
+            scale_out_cooldown=members.optional_whole(configuration, "ScaleOutCooldown", least=0),
+            scale_in_cooldown=members.optional_whole(configuration, "ScaleInCooldown", least=0),
+            disable_scale_in=members.optional_flag(configuration, "DisableScaleIn"),
         )
+
+    @property
+    def specification(self) -> tuple[object, ...]:
+        """Return what makes two policies' metric specifications the same one."""
+        if self.predefined_metric is not None:
+            return (self.predefined_metric,)
+        return (self.query.key, self.query.statistic)
 
     def alarms(self, target: TargetKey, policy_arn: str, high_id: str, low_id: str) -> tuple[MetricAlarm, MetricAlarm]:
         """Return AlarmHigh and AlarmLow, named as AWS names them, each with this policy as its one action."""
@@ -100,18 +108,27 @@ class TargetTrackingPolicy:
         """
         return math.ceil(round(max(capacity, 1) * metric / self.target, _DECIMALS))
 
+    def cooldown_after(self, *, outwards: bool) -> int:
+        """Return the seconds of cooldown after a change in a direction."""
+        cooldown = self.scale_out_cooldown if outwards else self.scale_in_cooldown
+        return DEFAULT_COOLDOWN if cooldown is None else cooldown
+
     def describe(self) -> dict[str, object]:
-        """Return the policy as a TargetTrackingScalingPolicyConfiguration."""
-        described: dict[str, object] = {
-            "TargetValue": self.target,
-            "ScaleOutCooldown": self.scale_out_cooldown,
-            "ScaleInCooldown": self.scale_in_cooldown,
-            "DisableScaleIn": self.disable_scale_in,
-        }
+        """Return the policy as a TargetTrackingScalingPolicyConfiguration, with the members that were given."""
+        described = members.given(
+            {
+                "TargetValue": self.target,
+                "ScaleOutCooldown": self.scale_out_cooldown,
+                "ScaleInCooldown": self.scale_in_cooldown,
+                "DisableScaleIn": self.disable_scale_in,
+            }
+        )
         if self.predefined_metric is not None:
             return described | {"PredefinedMetricSpecification": {"PredefinedMetricType": self.predefined_metric}}
         specification = self.query.describe()
         del specification["Period"]
+        if not self.query.dimensions:
+            del specification["Dimensions"]
         return described | {"CustomizedMetricSpecification": specification}
 
 

@@ -33,10 +33,14 @@ class TargetKey:
             ValidationException: one is missing, or they name anything but a SageMaker endpoint variant's count.
         """
         namespace = members.text(request, "ServiceNamespace")
-        match = _RESOURCE.fullmatch(members.text(request, "ResourceId"))
+        resource = members.text(request, "ResourceId")
+        match = _RESOURCE.fullmatch(resource)
         dimension = members.text(request, "ScalableDimension")
         if namespace != NAMESPACE or match is None or dimension != DIMENSION:
-            raise ValidationException("Unsupported service namespace, resource type or scalable dimension")
+            raise ValidationException(
+                "The local AWS scales the instance count of SageMaker endpoint variants alone: not "
+                f"{_named(namespace, resource, dimension)}."
+            )
         return cls(match["endpoint"], match["variant"])
 
     def describe(self) -> dict[str, object]:
@@ -44,7 +48,7 @@ class TargetKey:
         return {"ServiceNamespace": NAMESPACE, "ResourceId": self.resource_id, "ScalableDimension": DIMENSION}
 
     def __str__(self) -> str:
-        return f"service namespace: {NAMESPACE}, resource ID: {self.resource_id}, scalable dimension: {DIMENSION}"
+        return _named(NAMESPACE, self.resource_id, DIMENSION)
 
 
 @dataclass(frozen=True)
@@ -81,7 +85,6 @@ class ScalableTarget:
     arn: str
     min_capacity: int
     max_capacity: int
-    role_arn: str
     created_at: float
     suspended: SuspendedState = field(default_factory=SuspendedState)
 
@@ -89,13 +92,14 @@ class ScalableTarget:
     def from_members(cls, request: Members, arn: str, now: float, previous: Self | None = None) -> Self:
         """Build a target from RegisterScalableTarget's members; what an update leaves out stays as it was.
 
+        A RoleARN is not looked at: SageMaker's variants are scaled under the service-linked role (API reference).
+
         Raises:
             ValidationException: a bound is missing for a new target, negative, or min exceeds max.
         """
         key = TargetKey.from_members(request)
         least = members.optional_whole(request, "MinCapacity", least=0)
         most = members.optional_whole(request, "MaxCapacity", least=0)
-        role = members.optional_text(request, "RoleARN")
         suspended = members.optional_structure(request, "SuspendedState")
         if previous is not None:
             least = previous.min_capacity if least is None else least
@@ -109,7 +113,6 @@ class ScalableTarget:
             arn=arn if previous is None else previous.arn,
             min_capacity=least,
             max_capacity=most,
-            role_arn=role or (previous.role_arn if previous else _service_linked_role(arn)),
             created_at=now if previous is None else previous.created_at,
             suspended=_suspended(suspended, previous),
         )
@@ -119,7 +122,7 @@ class ScalableTarget:
         return self.key.describe() | {
             "MinCapacity": self.min_capacity,
             "MaxCapacity": self.max_capacity,
-            "RoleARN": self.role_arn,
+            "RoleARN": _service_linked_role(self.arn),
             "CreationTime": self.created_at,
             "SuspendedState": self.suspended.describe(),
             "ScalableTargetARN": self.arn,
@@ -130,6 +133,10 @@ def _suspended(given: Members | None, previous: ScalableTarget | None) -> Suspen
     if given is not None:
         return SuspendedState.from_members(given)
     return previous.suspended if previous else SuspendedState()
+
+
+def _named(namespace: str, resource: str, dimension: str) -> str:
+    return f"service namespace: {namespace}, resource ID: {resource}, scalable dimension: {dimension}"
 
 
 def _service_linked_role(target_arn: str) -> str:

@@ -32,6 +32,14 @@ class WatchedAlarm:
             return False
         return self.evaluation is None or minute % self.alarm.evaluation_interval == 0
 
+    @property
+    def signal(self) -> Evaluation | None:
+        """Return what repeats its scaling actions each minute: the newest evaluation, while it shows that state.
+
+        A state that a client has set is no evaluation's: its actions are invoked once, when it is set.
+        """
+        return self.evaluation if self.evaluation is not None and self.evaluation.state == self.state else None
+
     def describe(self) -> dict[str, object]:
         """Return the alarm as a MetricAlarm of DescribeAlarms, times in epoch seconds."""
         described = self.alarm.describe() | {
@@ -81,6 +89,19 @@ class WatchedAlarms:
         for name in names:
             self._alarms.pop(name, None)
 
+    def switch_actions(self, name: str, *, enabled: bool) -> None:
+        """Switch the actions of an alarm that exists on or off; it is evaluated all the same."""
+        known = self._alarms[name]
+        known.alarm = dataclasses.replace(known.alarm, actions_enabled=enabled)
+
+    def set_state(self, known: WatchedAlarm, state: State, reason: str, reason_data: str | None, at: float) -> bool:
+        """Show a state until the next evaluation, and tell whether it is another one than before."""
+        if state != known.state:
+            self._enter(known, state, reason, reason_data, at)
+            return True
+        known.reason, known.reason_data = reason, reason_data
+        return False
+
     def get(self, name: str) -> WatchedAlarm | None:
         """Return an alarm, or None."""
         return self._alarms.get(name)
@@ -110,13 +131,15 @@ class WatchedAlarms:
                 continue
             evaluation = evaluate(known.alarm, self._store, minute, known.state)
             known.evaluation = evaluation
-            if evaluation.state == known.state:
-                continue
-            old, known.state = known.state, evaluation.state
-            known.reason, known.reason_data = evaluation.reason, evaluation.reason_data
-            known.state_changed_at = minute
-            if self._listener is not None:
-                self._listener(known.alarm, old, evaluation.state, evaluation.reason)
+            if evaluation.state != known.state:
+                self._enter(known, evaluation.state, evaluation.reason, evaluation.reason_data, minute)
+
+    def _enter(self, known: WatchedAlarm, state: State, reason: str, reason_data: str | None, at: float) -> None:
+        old, known.state = known.state, state
+        known.reason, known.reason_data = reason, reason_data
+        known.state_changed_at = at
+        if self._listener is not None:
+            self._listener(known.alarm, old, state, reason)
 
 
 def _all_actions(alarm: MetricAlarm) -> tuple[str, ...]:

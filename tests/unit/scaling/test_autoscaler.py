@@ -1,9 +1,19 @@
+from functools import partial
+
 import pytest
 
-from async_endpoint.scaling import MetricAlarm, MetricKey, ObjectNotFoundException, ValidationException, is_policy_arn
+from async_endpoint.scaling import (
+    InvalidNextTokenException,
+    MetricAlarm,
+    MetricKey,
+    ObjectNotFoundException,
+    ValidationException,
+    is_policy_arn,
+)
 from tests.unit.scaling.fleet import DIMENSIONS, LOAD, PER_INSTANCE, RESOURCE, START, TARGET, Fleet
 
 OTHER = MetricKey.of("Tests", "Other")
+LOAD_SPECIFICATION = {"Namespace": LOAD.namespace, "MetricName": LOAD.name, "Statistic": "Average"}
 
 
 def test_registering_brings_the_count_within_the_bounds() -> None:
@@ -277,8 +287,73 @@ def test_putting_a_policy_again_keeps_its_arn_and_its_alarms_names() -> None:
     assert fleet.tracking_policy(target=50) == arn
     assert [alarm["AlarmName"] for alarm in fleet.scaler.alarms()] == names
     assert [alarm["Threshold"] for alarm in fleet.scaler.alarms()] == [50.0, 45.0]
-    assert fleet.step_policy("track") == arn
-    assert fleet.scaler.alarms() == []
+
+
+def test_a_policy_that_is_changed_keeps_its_type_where_none_is_given() -> None:
+    fleet = Fleet()
+    fleet.tracking_policy(target=5)
+    configuration = {"TargetValue": 7, "CustomizedMetricSpecification": LOAD_SPECIFICATION}
+    fleet.scaler.put_scaling_policy(
+        **TARGET, PolicyName="track", TargetTrackingScalingPolicyConfiguration=configuration
+    )
+    (policy,) = fleet.scaler.describe_scaling_policies(ServiceNamespace="sagemaker")["ScalingPolicies"]
+    assert policy["PolicyType"] == "TargetTrackingScaling"
+    assert policy["TargetTrackingScalingPolicyConfiguration"]["TargetValue"] == 7
+    assert [alarm["Threshold"] for alarm in fleet.scaler.alarms()] == [7.0, 6.3]
+
+
+def test_a_policy_never_changes_its_type() -> None:
+    fleet = Fleet()
+    fleet.tracking_policy("track")
+    fleet.step_policy("step")
+    for change in (partial(fleet.step_policy, "track"), partial(fleet.tracking_policy, "step")):
+        with pytest.raises(
+            ValidationException,
+            match="You cannot change a TargetTrackingScaling policy to a non TargetTrackingScaling policy, or vice ver",
+        ):
+            change()
+    assert len(fleet.scaler.alarms()) == 2
+
+
+def test_a_target_has_one_tracking_policy_for_a_metric_specification() -> None:
+    fleet = Fleet()
+    key = MetricKey.of("Tests", "Load", {"A": "1", "B": "2"})
+    predefined = {"PredefinedMetricSpecification": {"PredefinedMetricType": "SageMakerVariantInvocationsPerInstance"}}
+    put_predefined = partial(
+        fleet.scaler.put_scaling_policy,
+        **TARGET,
+        PolicyType="TargetTrackingScaling",
+        TargetTrackingScalingPolicyConfiguration={"TargetValue": 5, **predefined},
+    )
+    fleet.tracking_policy("one", key=key)
+    put_predefined(PolicyName="two")
+    turned = [{"Name": "B", "Value": "2"}, {"Name": "A", "Value": "1"}]
+    specification = {"Namespace": "Tests", "MetricName": "Load", "Dimensions": turned, "Statistic": "Average"}
+    for again in (
+        partial(fleet.tracking_policy, "three", 9, CustomizedMetricSpecification=specification),
+        partial(put_predefined, PolicyName="three"),
+    ):
+        with pytest.raises(
+            ValidationException,
+            match="Only one TargetTrackingScaling policy for a given metric specification is allowed",
+        ):
+            again()
+    fleet.tracking_policy("one", 9, key=key)
+    put_predefined(PolicyName="two")
+    fleet.tracking_policy("three", CustomizedMetricSpecification=specification | {"Statistic": "Maximum"})
+    fleet.tracking_policy("four", CustomizedMetricSpecification=specification | {"Dimensions": turned[:1]})
+    fleet.tracking_policy("five", CustomizedMetricSpecification=specification | {"Namespace": "Others"})
+    fleet.tracking_policy("six", CustomizedMetricSpecification=specification | {"MetricName": "Others"})
+
+
+def test_a_target_has_the_service_linked_role_whatever_was_given() -> None:
+    fleet = Fleet()
+    fleet.scaler.register_scalable_target(**TARGET, RoleARN="arn:aws:iam::000000000000:role/mine")
+    (target,) = fleet.scaler.describe_scalable_targets(ServiceNamespace="sagemaker")["ScalableTargets"]
+    assert target["RoleARN"] == (
+        "arn:aws:iam::000000000000:role/aws-service-role/sagemaker.application-autoscaling.amazonaws.com/"
+        "AWSServiceRoleForApplicationAutoScaling_SageMakerEndpoint"
+    )
 
 
 def test_deregistering_takes_policies_and_their_alarms_along() -> None:
@@ -329,11 +404,63 @@ def test_answers_come_in_pages() -> None:
     assert "NextToken" not in rest
 
 
+@pytest.mark.parametrize("members", [{}, {"MaxResults": 10}, {"MaxResults": 51}])
+def test_a_page_holds_ten_policies_at_most(members: dict[str, object]) -> None:
+    fleet = Fleet()
+    for number in range(11):
+        fleet.step_policy(str(number))
+    answer = fleet.scaler.describe_scaling_policies(ServiceNamespace="sagemaker", **members)
+    assert (len(answer["ScalingPolicies"]), answer["NextToken"]) == (10, "10")
+
+
+@pytest.mark.parametrize("members", [{}, {"MaxResults": 50}, {"MaxResults": 51}])
+def test_a_page_holds_fifty_of_anything_else_at_most(members: dict[str, object]) -> None:
+    fleet = Fleet(most=100)
+    for number in range(51):
+        fleet.scaler.put_scheduled_action(
+            **TARGET,
+            ScheduledActionName=str(number),
+            Schedule="rate(1 day)",
+            ScalableTargetAction={"MinCapacity": 0},
+        )
+        fleet.scaler.register_scalable_target(**TARGET, MinCapacity=number + 1)
+    actions = fleet.scaler.describe_scheduled_actions(ServiceNamespace="sagemaker", **members)
+    activities = fleet.scaler.describe_scaling_activities(ServiceNamespace="sagemaker", **members)
+    assert (len(actions["ScheduledActions"]), actions["NextToken"]) == (50, "50")
+    assert (len(activities["ScalingActivities"]), activities["NextToken"]) == (50, "50")
+
+
+@pytest.mark.parametrize("token", ["", "x", "-1", "9" * 5000])
+def test_a_token_that_no_answer_gave_is_refused(token: str) -> None:
+    scaler = Fleet().scaler
+    for describe in (
+        scaler.describe_scalable_targets,
+        scaler.describe_scaling_policies,
+        scaler.describe_scheduled_actions,
+        scaler.describe_scaling_activities,
+    ):
+        with pytest.raises(InvalidNextTokenException, match="NextToken") as refused:
+            describe(ServiceNamespace="sagemaker", NextToken=token)
+        assert refused.value.code == "InvalidNextTokenException"
+
+
 @pytest.mark.parametrize(
     ("changes", "error", "sentence"),
     [
-        ({"ServiceNamespace": "ecs"}, ValidationException, "Unsupported service namespace, resource type or scalable"),
-        ({"ResourceId": "endpoint/reader"}, ValidationException, "Unsupported service namespace"),
+        (
+            {"ServiceNamespace": "ecs"},
+            ValidationException,
+            (
+                "The local AWS scales the instance count of SageMaker endpoint variants alone: not service namespace: "
+                f"ecs, resource ID: {RESOURCE}, scalable dimension: sagemaker:variant:DesiredInstanceCount"
+            ),
+        ),
+        ({"ResourceId": "endpoint/reader"}, ValidationException, "variants alone: .*, resource ID: endpoint/reader, "),
+        (
+            {"ScalableDimension": "sagemaker:variant:DesiredProvisionedConcurrency"},
+            ValidationException,
+            "variants alone: .*, scalable dimension: sagemaker:variant:DesiredProvisionedConcurrency",
+        ),
         ({"ScalableDimension": None}, ValidationException, "'scalableDimension'"),
         ({"ResourceId": "endpoint/x/variant/y"}, ValidationException, "Could not find endpoint"),
         ({"MinCapacity": 6}, ValidationException, r"Maximum capacity \(5\) cannot be less than minimum capacity \(6\)"),
@@ -359,7 +486,16 @@ def test_a_new_target_needs_both_bounds() -> None:
     ("members", "error", "sentence"),
     [
         ({"PolicyName": None}, ValidationException, "'policyName'"),
-        ({"PolicyType": "PredictiveScaling"}, ValidationException, r"\[StepScaling, TargetTrackingScaling\]"),
+        (
+            {"PolicyType": "SimpleScaling"},
+            ValidationException,
+            r"enum value set: \[PredictiveScaling, StepScaling, TargetTrackingScaling\]",
+        ),
+        (
+            {"PolicyType": "PredictiveScaling"},
+            ValidationException,
+            "The local AWS does not evaluate PredictiveScaling policies: take StepScaling or TargetTrackingScaling.",
+        ),
         ({"PolicyType": "TargetTrackingScaling"}, ValidationException, "must be specified for a policy of type"),
         ({"ResourceId": "endpoint/x/variant/y"}, ObjectNotFoundException, "No scalable target registered for service"),
     ],

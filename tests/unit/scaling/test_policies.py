@@ -72,11 +72,24 @@ def test_an_alarm_that_missing_data_decided_asks_for_nothing() -> None:
 
 
 def test_defaults_are_those_of_sagemaker() -> None:
-    policy = policy_of(step(1, 0))
-    assert (policy.cooldown, policy.metric_aggregation_type) == (300, "Average")
-    assert policy_of(step(1, 0), Cooldown=0).cooldown == 0
-    tracking = tracking_of()
-    assert (tracking.scale_out_cooldown, tracking.scale_in_cooldown, tracking.disable_scale_in) == (300, 300, False)
+    for policy in (policy_of(step(1, 0)), tracking_of()):
+        assert [policy.cooldown_after(outwards=outwards) for outwards in (True, False)] == [300, 300]
+    assert policy_of(step(1, 0), Cooldown=0).cooldown_after(outwards=True) == 0
+    own = tracking_of(ScaleOutCooldown=0, ScaleInCooldown="60")
+    assert [own.cooldown_after(outwards=outwards) for outwards in (True, False)] == [0, 60]
+    assert policy_of(step(1, 0, 10), step(2, 10)).desired_capacity(0, above(61, 75, 85)) == 2  # the average
+
+
+def test_a_policy_is_described_with_the_members_that_were_given() -> None:
+    assert policy_of(step(1, 0)).describe() == {
+        "AdjustmentType": "ChangeInCapacity",
+        "StepAdjustments": [{"ScalingAdjustment": 1, "MetricIntervalLowerBound": 0.0}],
+    }
+    stepping: dict[str, object] = {"Cooldown": 300, "MetricAggregationType": "Average", "MinAdjustmentMagnitude": 2}
+    assert policy_of(step(1, 0), kind="ExactCapacity", **stepping).describe().items() >= stepping.items()
+    assert tracking_of().describe() == tracking_members()
+    tracking: dict[str, object] = {"ScaleOutCooldown": 300, "ScaleInCooldown": 0, "DisableScaleIn": False}
+    assert tracking_of(5, **tracking).describe() == tracking_members() | tracking
 
 
 def test_steps_written_as_text_read_alike() -> None:
@@ -107,7 +120,7 @@ def test_steps_that_overlap_or_leave_a_gap_are_refused(steps: list[dict[str, obj
     ("members", "sentence"),
     [
         ({"AdjustmentType": "Double"}, r"enum value set: \[ChangeInCapacity"),
-        ({"AdjustmentType": None}, "Value 'null' at 'adjustmentType'"),
+        ({"AdjustmentType": None}, "Value null at 'adjustmentType'"),
         ({"Cooldown": -1}, "greater than or equal to 0"),
         ({"MetricAggregationType": "Sum"}, r"\[Average, Minimum, Maximum\]"),
         ({"MinAdjustmentMagnitude": 0}, "greater than or equal to 1"),
@@ -143,8 +156,8 @@ def tracking_members(target: float = 5) -> dict[str, object]:
     return {"TargetValue": target, "CustomizedMetricSpecification": specification}
 
 
-def tracking_of(target: float = 5) -> TargetTrackingPolicy:
-    return TargetTrackingPolicy.from_properties(tracking_members(target), KEY)
+def tracking_of(target: float = 5, **members: object) -> TargetTrackingPolicy:
+    return TargetTrackingPolicy.from_properties(tracking_members(target) | members, KEY)
 
 
 @pytest.mark.parametrize(

@@ -2,16 +2,19 @@
 
 from collections.abc import Iterator
 from datetime import UTC, datetime
+from functools import partial
+from typing import Any
 
 import pytest
 
 from async_endpoint.scaling import ObjectNotFoundException, ValidationException
 from async_endpoint.scaling.metrics import MetricKey
 from async_endpoint.scaling.schedules import Schedule
-from tests.unit.scaling.fleet import TARGET, Fleet
+from tests.unit.scaling.fleet import START, TARGET, Fleet
 
 # The fleet's clock starts on Friday, 15 January 2027, 08:00 UTC.
 HOUR = 3600
+CHANGED = ("Schedule", "Timezone", "ScalableTargetAction", "StartTime", "EndTime")
 
 
 def minute(text: str) -> int:
@@ -53,9 +56,17 @@ def test_a_rate_counts_from_its_start(after: int, *, due: bool) -> None:
         ("cron(0 8 * * *)", None, "cron takes 6 fields, not 5"),
         ("cron(0 8 * * * *)", None, r"exactly one of day-of-month and day-of-week must be \?"),
         ("cron(60 8 ? * * *)", None, "60 is not from 0 to 59"),
-        ("cron(0 8 ? * MO *)", None, "cannot be used"),
+        ("cron(0 8 ? * MO *)", None, "cannot be used: 'MO' is neither a number nor a name of the field"),
+        ("cron(0 8/x ? * * *)", None, "cannot be used: 'x' is neither a number nor a name of the field"),
         ("cron(0/0 8 ? * * *)", None, "has no positive step"),
-        ("cron(0 8 L * ? *)", None, "cannot be used"),
+        ("cron(0 8 L * ? *)", None, "cannot be used: 'L' holds L, W or #, which the local AWS does not evaluate"),
+        ("cron(0 8 1,L-3 * ? *)", None, "cannot be used: 'L-3' holds L, W or #"),
+        ("cron(0 8 LW * ? *)", None, "cannot be used: 'LW' holds L, W or #"),
+        ("cron(0 8 15W * ? *)", None, "cannot be used: '15W' holds L, W or #"),
+        ("cron(0 8 ? * 6L *)", None, "cannot be used: '6L' holds L, W or #"),
+        ("cron(0 8 ? * fril *)", None, "cannot be used: 'fril' holds L, W or #"),
+        ("cron(0 8 ? * 6#3 *)", None, "cannot be used: '6#3' holds L, W or #"),
+        ("cron(0 8 ? * FRI#3 *)", None, "cannot be used: 'FRI#3' holds L, W or #"),
         ("rate(0 minutes)", None, "give cron"),
         ("at(tomorrow)", None, "cannot be used"),
         ("daily", None, "give cron"),
@@ -89,7 +100,35 @@ def test_a_window_brings_instances_at_its_start_and_lets_them_go_at_its_end() ->
     assert fleet.endpoint.changes == [(HOUR, 2)]  # a lower minimum ends nothing by itself
     (target,) = fleet.scaler.describe_scalable_targets(ServiceNamespace="sagemaker")["ScalableTargets"]
     assert (target["MinCapacity"], target["MaxCapacity"]) == (0, 5)
-    assert fleet.scaler.activities()[0]["Cause"] == "minimum capacity was set to 2"
+    ended, grown, started = fleet.scaler.activities()
+    assert started["Cause"] == "scheduled action name office-start was triggered"
+    assert grown["Cause"] == "minimum capacity was set to 2"
+    assert ended["Cause"] == "scheduled action name office-end was triggered"
+
+
+@pytest.mark.parametrize(
+    ("bounds", "worded"),
+    [
+        ({"MinCapacity": 3, "MaxCapacity": 10}, "min capacity to 3 and max capacity to 10"),
+        ({"MinCapacity": 0}, "min capacity to 0"),
+        ({"MaxCapacity": 4}, "max capacity to 4"),
+    ],
+)
+def test_an_action_that_is_carried_out_is_an_activity_of_its_own(bounds: dict[str, int], worded: str) -> None:
+    fleet = Fleet(count=3)
+    fleet.scaler.put_scheduled_action(
+        **TARGET, ScheduledActionName="noon", Schedule="cron(30 8 ? * * *)", ScalableTargetAction=bounds
+    )
+    fleet.run(HOUR, nothing, every=60)
+    (activity,) = fleet.scaler.activities()
+    assert activity == TARGET | {
+        "ActivityId": activity["ActivityId"],
+        "Description": f"Setting {worded}",
+        "Cause": "scheduled action name noon was triggered",
+        "StartTime": START + 1800,
+        "StatusCode": "Successful",
+        "StatusMessage": f"Successfully set {worded}",
+    }
 
 
 def test_bounds_hold_for_policies_while_a_window_is_open() -> None:
@@ -130,7 +169,10 @@ def test_bounds_that_cross_are_a_failed_activity() -> None:
     fleet.run(HOUR, nothing, every=60)
     (activity,) = fleet.scaler.activities()
     assert activity["StatusCode"] == "Failed"
-    assert "Maximum capacity (2) cannot be less than minimum capacity (3)" in activity["StatusMessage"]
+    assert activity["Description"] == "Setting min capacity to 3"
+    assert activity["StatusMessage"] == (
+        "Failed to set min capacity to 3. Reason: Maximum capacity (2) cannot be less than minimum capacity (3)"
+    )
     assert activity["Cause"] == "scheduled action name up was triggered"
 
 
@@ -150,6 +192,37 @@ def test_actions_are_changed_described_and_deleted() -> None:
         fleet.scaler.delete_scheduled_action(**TARGET, ScheduledActionName="start")
 
 
+def shown(fleet: Fleet) -> dict[str, Any]:
+    (action,) = fleet.scaler.describe_scheduled_actions(ServiceNamespace="sagemaker")["ScheduledActions"]
+    changed: dict[str, Any] = action
+    return {name: changed.get(name) for name in CHANGED}
+
+
+def test_an_update_changes_what_it_gives_and_deletes_times_that_it_leaves_out() -> None:
+    fleet = Fleet()
+    update = partial(fleet.scaler.put_scheduled_action, **TARGET, ScheduledActionName="start")
+    times = {"StartTime": START, "EndTime": START + HOUR}
+    put(fleet, "start", "cron(0 9 ? * * *)", 1, 5, Timezone="Asia/Tokyo", **times)
+    first = dict(zip(CHANGED, ("cron(0 9 ? * * *)", "Asia/Tokyo", {"MinCapacity": 1, "MaxCapacity": 5}), strict=False))
+    assert shown(fleet) == first | times
+    update(Timezone="Europe/Vienna", EndTime=START)
+    second = first | {"Timezone": "Europe/Vienna", "StartTime": None, "EndTime": START}
+    assert shown(fleet) == second
+    update(Schedule="cron(30 7 ? * * *)", StartTime=START)
+    third = second | {"Schedule": "cron(30 7 ? * * *)", "StartTime": START, "EndTime": None}
+    assert shown(fleet) == third
+    update(ScalableTargetAction={"MaxCapacity": 3})
+    assert shown(fleet) == third | {"ScalableTargetAction": {"MaxCapacity": 3}, "StartTime": None}
+
+
+def test_another_time_zone_moves_the_old_schedule() -> None:
+    fleet = Fleet()
+    put(fleet, "start", "cron(0 18 ? * * *)", 2)
+    fleet.scaler.put_scheduled_action(**TARGET, ScheduledActionName="start", Timezone="Asia/Tokyo")  # 09:00 UTC
+    fleet.run(2 * HOUR, nothing, every=60)
+    assert fleet.endpoint.changes == [(HOUR, 2)]
+
+
 def test_actions_go_with_their_target() -> None:
     fleet = Fleet()
     put(fleet, "start", "cron(0 9 ? * * *)", 1)
@@ -166,6 +239,15 @@ def test_actions_go_with_their_target() -> None:
         (
             {"Schedule": "cron(0 9 ? * * *)", "ScalableTargetAction": {"MinCapacity": 2, "MaxCapacity": 1}},
             r"Maximum capacity \(1\) cannot be less",
+        ),
+        (
+            {
+                "Schedule": "cron(0 9 ? * * *)",
+                "ScalableTargetAction": {"MinCapacity": 2},
+                "StartTime": 1_800_000_060,
+                "EndTime": 1_800_000_000,
+            },
+            r"EndTime \(2027-01-15T08:00:00Z\) must not be before StartTime \(2027-01-15T08:01:00Z\)",
         ),
     ],
 )

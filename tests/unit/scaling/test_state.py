@@ -6,7 +6,8 @@ from collections.abc import Iterator
 import pytest
 
 from async_endpoint.scaling import AutoScaler, MetricKey, MetricStore
-from tests.unit.scaling.fleet import PER_INSTANCE, TARGET, WAITING, Fleet
+from tests.unit.scaling.fleet import LOAD, PER_INSTANCE, TARGET, WAITING, Fleet
+from tests.unit.scaling.test_policies import step
 
 MINUTES = 45
 
@@ -61,3 +62,50 @@ def test_an_interruption_at_any_minute_changes_nothing(undisturbed: list[object]
     assert interrupted[0] == undisturbed[0]
     assert interrupted[2:] == undisturbed[2:]
     assert {name for _, name, *_ in interrupted[1]} == names  # type: ignore[attr-defined]
+
+
+def resumed(fleet: Fleet, **changes: object) -> Fleet:
+    """Another fleet that goes on from this one's state."""
+    other = Fleet()
+    other.scaler = AutoScaler(other.clock, other.metrics, other.endpoint)
+    other.scaler.restore(json.loads(json.dumps(fleet.scaler.state() | changes)))
+    return other
+
+
+def test_policies_and_actions_are_described_alike_afterwards() -> None:
+    fleet = Fleet()
+    fleet.tracking_policy()
+    fleet.tracking_policy("still", key=LOAD, DisableScaleIn=True, ScaleInCooldown=0)
+    steps = {"AdjustmentType": "ChangeInCapacity", "StepAdjustments": [step(1, 0)]}
+    fleet.scaler.put_scaling_policy(**TARGET, PolicyName="plain", StepScalingPolicyConfiguration=steps)
+    fleet.scaler.put_scheduled_action(
+        **TARGET,
+        ScheduledActionName="warm",
+        Schedule="rate(1 day)",
+        ScalableTargetAction={"MinCapacity": 2},
+        EndTime=fleet.clock.now(),
+    )
+    other = resumed(fleet)
+    for described in ("describe_scaling_policies", "describe_scheduled_actions", "describe_scalable_targets"):
+        answers = [getattr(one.scaler, described)(ServiceNamespace="sagemaker") for one in (fleet, other)]
+        assert answers[0] == answers[1]
+
+
+def test_a_scheduled_action_that_was_carried_out_was_not_interrupted() -> None:
+    fleet = Fleet()
+    fleet.scaler.put_scheduled_action(
+        **TARGET, ScheduledActionName="warm", Schedule="rate(1 minute)", ScalableTargetAction={"MinCapacity": 0}
+    )
+    fleet.minutes(None)
+    (activity,) = resumed(fleet).scaler.activities()
+    assert activity["StatusCode"] == "Successful"
+    assert [activity] == fleet.scaler.activities()
+
+
+def test_activities_of_a_state_that_knew_capacities_alone_are_read() -> None:
+    fleet = Fleet()
+    kept = ["an-id", TARGET, 3, "a cause", 1.0]
+    ended, under_way = [*kept, 2.0, "Successful", "Successfully set desired instance count to 3."], [*kept, None]
+    newest, oldest = resumed(fleet, activities=[ended, [*under_way, "InProgress", ""]]).scaler.activities()
+    assert (oldest["Description"], oldest["StatusCode"]) == ("Setting desired instance count to 3.", "Successful")
+    assert newest["StatusMessage"] == ("Failed to set desired instance count to 3. Reason: The change was interrupted.")

@@ -1,0 +1,58 @@
+"""An endpoint as DescribeEndpoint and ListEndpoints show it."""
+
+from typing import Any
+
+from async_endpoint.emulator.deployment import Deployment
+from async_endpoint.emulator.endpoint import HostedEndpoint
+from async_endpoint.emulator.models import only_container
+
+Json = dict[str, Any]
+
+
+def description(endpoint: HostedEndpoint) -> Json:
+    """DescribeEndpoint's answer; times are in epoch seconds on AWS's clock."""
+    answer: Json = {
+        **summary(endpoint),
+        "EndpointConfigName": endpoint.config["EndpointConfigName"],
+        "AsyncInferenceConfig": endpoint.config["AsyncInferenceConfig"],
+    }
+    if (serving := endpoint.deployment) is not None:
+        answer["ProductionVariants"] = [_variant(endpoint, serving, endpoint.weight)]
+    if (pending := endpoint.pending) is not None:
+        answer["PendingDeploymentSummary"] = {
+            "EndpointConfigName": pending.config["EndpointConfigName"],
+            "ProductionVariants": [
+                {"InstanceType": pending.variant["InstanceType"], **_variant(endpoint, pending, None)}
+            ],
+            "StartTime": endpoint.began_at,
+        }
+    if endpoint.deployment_config is not None:
+        answer["LastDeploymentConfig"] = endpoint.deployment_config
+    if endpoint.failure_reason is not None:
+        answer["FailureReason"] = endpoint.failure_reason
+    return answer
+
+
+def summary(endpoint: HostedEndpoint) -> Json:
+    """An EndpointSummary of ListEndpoints."""
+    return {
+        "EndpointName": endpoint.name,
+        "EndpointArn": endpoint.arn,
+        "CreationTime": endpoint.created_at,
+        "LastModifiedTime": endpoint.modified_at,
+        "EndpointStatus": endpoint.status,
+    }
+
+
+def _variant(endpoint: HostedEndpoint, deployment: Deployment, weight: float | None) -> Json:
+    """The variant of a deployment; its weight is the one given, else its config's."""
+    image = only_container(deployment.model).get("Image", "")
+    shown = float(deployment.variant.get("InitialVariantWeight", 1.0)) if weight is None else weight
+    return {
+        "VariantName": deployment.variant["VariantName"],
+        "DeployedImages": [{"SpecifiedImage": image, "ResolvedImage": image, "ResolutionTime": endpoint.modified_at}],
+        "CurrentWeight": shown,
+        "DesiredWeight": shown,
+        "CurrentInstanceCount": deployment.fleet.running,
+        "DesiredInstanceCount": deployment.fleet.desired,
+    }
