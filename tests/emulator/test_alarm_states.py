@@ -2,6 +2,7 @@
 
 import uuid
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -9,12 +10,26 @@ import pytest
 
 from async_endpoint.emulator.alarm_states import AlarmStates
 from async_endpoint.emulator.backends import Backends
+from async_endpoint.emulator.containers.environment import ServingEnvironment
+from async_endpoint.emulator.instances import InstanceFactory
+from async_endpoint.emulator.region import Region, Surroundings
+from async_endpoint.scaling.clock import SystemClock
 from async_endpoint.scaling.metrics import MINUTE, MetricKey
 from tests.emulator.conftest import Mailbox, Running, make_mailbox
-from tests.emulator.fakes import ACCOUNT, FakeRegion, eventually, fake_region
+from tests.emulator.fakes import (
+    ACCOUNT,
+    LIMIT,
+    FakeInstance,
+    FakeRegion,
+    endpoint_config,
+    eventually,
+    fake_region,
+    model,
+)
 
 # Nobody calls the server there but CloudWatch, and without data: it evaluates nothing itself, so that the tests can.
 QUIET_REGION = "eu-central-1"
+OTHER_QUIET_REGION = "eu-north-1"
 TARGET = {
     "ServiceNamespace": "sagemaker",
     "ResourceId": "endpoint/receipts/variant/AllTraffic",
@@ -26,6 +41,8 @@ BACKLOG = {
     "Dimensions": [{"Name": "EndpointName", "Value": "receipts"}],
     "Statistic": "Average",
 }
+STEP = {"MetricIntervalLowerBound": 0.0, "ScalingAdjustment": 1}
+TOPIC = f"arn:aws:sns:{QUIET_REGION}:{ACCOUNT}:topic"
 Client = Any  # boto3 makes its clients at run time
 
 
@@ -265,3 +282,111 @@ def test_an_alarm_deleted_meanwhile_keeps_no_other_from_being_shown(region: Fake
     cloudwatch.delete_alarms(AlarmNames=[gone])
     states.push()
     assert state_of(cloudwatch, kept) == "OK"
+
+
+def test_a_policy_that_is_deleted_leaves_a_clients_alarm_and_other_actions_stay(
+    region: FakeRegion, states: AlarmStates
+) -> None:
+    wake = {"AdjustmentType": "ChangeInCapacity", "StepAdjustments": [STEP]}
+    policy = {**TARGET, "PolicyName": "wake", "PolicyType": "StepScaling", "StepScalingPolicyConfiguration": wake}
+    arn = region.autoscaling.call("PutScalingPolicy", policy)["PolicyARN"]
+    name = put_alarm(region.backends.cloudwatch, "tests", AlarmActions=[TOPIC, arn], OKActions=[arn], Threshold=6.5)
+    pass_minute(region, states)
+    region.autoscaling.call("DeleteScalingPolicy", {**TARGET, "PolicyName": "wake"})
+    pass_minute(region, states)
+    (alarm,) = alarms(region.backends)
+    assert (alarm["AlarmName"], alarm["Threshold"], alarm["EvaluationPeriods"]) == (name, 6.5, 2)
+    assert (alarm["AlarmActions"], alarm["OKActions"]) == ([TOPIC], [])
+
+
+def test_what_a_client_does_to_target_trackings_alarms_counts(region: FakeRegion, states: AlarmStates) -> None:
+    cloudwatch = region.backends.cloudwatch
+    track(region, 5.0)
+    pass_minute(region, states)
+    high, low = sorted(alarm["AlarmName"] for alarm in alarms(region.backends))
+    cloudwatch.delete_alarms(AlarmNames=[low])
+    cloudwatch.disable_alarm_actions(AlarmNames=[high])
+    for _ in range(4):
+        pass_minute(region, states, backlog=50.0)
+    (policy,) = region.autoscaling.call("DescribeScalingPolicies", {"ServiceNamespace": "sagemaker"})["ScalingPolicies"]
+    assert [alarm["AlarmName"] for alarm in policy["Alarms"]] == [high]
+    assert [(alarm["AlarmName"], alarm["StateValue"]) for alarm in alarms(region.backends)] == [(high, "ALARM")]
+    assert len(region.launches.running) == 1  # it went off, and did nothing
+
+    track(region, 6.0)
+    pass_minute(region, states, backlog=50.0)
+    assert sorted(alarm["AlarmName"] for alarm in alarms(region.backends)) == [high, low]
+    for _ in range(3):
+        pass_minute(region, states, backlog=50.0)
+    assert region.endpoint("receipts").wait(20)
+    assert len(region.launches.running) == 4
+
+
+# -- as the server wires it ----------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def whole(running: Running, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Region]:
+    """A region with an endpoint at zero, of instances that are threads; nothing passes its time."""
+    monkeypatch.setattr(InstanceFactory, "make", lambda *_: FakeInstance())
+    surroundings = Surroundings(
+        running.local.endpoint_url, tmp_path, ServingEnvironment(tmp_path), SystemClock(), threads=1
+    )
+    region = Region(ACCOUNT, OTHER_QUIET_REGION, surroundings)
+    region.sagemaker.call("CreateModel", model("receipts"))
+    region.sagemaker.call("CreateEndpointConfig", endpoint_config("receipts", "receipts"))
+    region.sagemaker.call("CreateEndpoint", {"EndpointName": "receipts", "EndpointConfigName": "receipts"})
+    endpoint = region.sagemaker.endpoint("receipts")
+    assert endpoint is not None
+    assert endpoint.wait(LIMIT)
+    endpoint.set_capacity(0)
+    assert endpoint.wait(LIMIT)
+    region.autoscaling.call("RegisterScalableTarget", {**TARGET, "MinCapacity": 0, "MaxCapacity": 4})
+    yield region
+    region.stop()
+    region.backends.cloudwatch.delete_alarms(AlarmNames=[alarm["AlarmName"] for alarm in alarms(region.backends)])
+
+
+def test_target_trackings_alarms_are_there_when_the_policy_is_and_gone_when_it_is(whole: Region) -> None:
+    configuration = {"TargetValue": 5.0, "CustomizedMetricSpecification": BACKLOG}
+    policy = {**TARGET, "PolicyName": "track", "PolicyType": "TargetTrackingScaling"}
+    put = partial(
+        whole.autoscaling.call,
+        "PutScalingPolicy",
+        {**policy, "TargetTrackingScalingPolicyConfiguration": configuration},
+    )
+    named = {alarm["AlarmName"] for alarm in put()["Alarms"]}
+    assert len(named) == 2
+    assert {alarm["AlarmName"] for alarm in alarms(whole.backends)} == named
+    whole.autoscaling.call("DeleteScalingPolicy", {**TARGET, "PolicyName": "track"})
+    assert alarms(whole.backends) == []
+    put()
+    whole.autoscaling.call("DeregisterScalableTarget", TARGET)
+    assert alarms(whole.backends) == []
+
+
+def test_a_state_that_is_set_by_hand_wakes_the_endpoint_at_once(whole: Region) -> None:
+    wake = {"AdjustmentType": "ChangeInCapacity", "StepAdjustments": [STEP]}
+    policy = {**TARGET, "PolicyName": "wake", "PolicyType": "StepScaling", "StepScalingPolicyConfiguration": wake}
+    arn = whole.autoscaling.call("PutScalingPolicy", policy)["PolicyARN"]
+    name = put_alarm(whole.backends.cloudwatch, "tests", AlarmActions=[arn])
+    whole.alarm_was_set(name, "ALARM", "by hand", '{"recentDatapoints": [9.0]}')
+    endpoint = whole.sagemaker.endpoint("receipts")
+    assert endpoint is not None
+    assert endpoint.deployment is not None
+    eventually(lambda: endpoint.deployment.fleet.desired == 1, "an instance is asked for")  # type: ignore[union-attr]  # above
+    assert endpoint.wait(LIMIT)
+    activities = whole.autoscaling.call("DescribeScalingActivities", {"ServiceNamespace": "sagemaker"})
+    (activity,) = activities["ScalingActivities"]
+    assert activity["Cause"] == f"monitor alarm {name} in state ALARM triggered policy wake"
+
+
+def test_the_server_tells_a_region_of_states_that_clients_set(running: Running) -> None:
+    """The alarm is the autoscaler's at once, without a minute's end: a moment later it is evaluated and OK again."""
+    cloudwatch = running.client("cloudwatch")
+    running.client("sagemaker").list_endpoints()
+    name = put_alarm(cloudwatch, "tests", TreatMissingData="notBreaching")
+    cloudwatch.set_alarm_state(AlarmName=name, StateValue="ALARM", StateReason="by hand")
+    told = f"alarm {name} went from INSUFFICIENT_DATA to ALARM: by hand"
+    eventually(lambda: told in running.local.log.read_text(encoding="utf-8"), "the region has heard of it")
+    eventually(lambda: state_of(cloudwatch, name) == "OK", "the next evaluation")

@@ -39,6 +39,7 @@ CONTRACT = {
     "ministack.services.cloudwatch._evict_old_metrics": "()",
     "ministack.services.cloudwatch._metric_bucket": "(key: tuple) -> list",
     "ministack.services.cloudwatch._put_metric_alarm": "(params, cbor_data, is_cbor, is_json=False)",
+    "ministack.services.cloudwatch._set_alarm_state": "(params, cbor_data, is_cbor, is_json=False)",
     "ministack.services.cloudwatch._store_datum": (
         "(namespace, name, dims, ts, unit, value, values, counts, stat_values)"
     ),
@@ -56,6 +57,7 @@ REPLACED = (
     "ministack.services.cloudwatch._evict_old_metrics",
     "ministack.services.cloudwatch._metric_bucket",
     "ministack.services.cloudwatch._put_metric_alarm",
+    "ministack.services.cloudwatch._set_alarm_state",
     "ministack.services.cloudwatch._store_datum",
 )
 

@@ -1,7 +1,8 @@
 """Keeps the alarms of the emulated CloudWatch and those that the autoscaler watches the same.
 
 CloudWatch holds what clients and templates put there; the autoscaler evaluates it. Target tracking's own alarms go the
-other way. States go back by SetAlarmState, which carries out every action but scaling, once a change.
+other way, and what clients do to those comes back. States go by SetAlarmState, which carries out every action but
+scaling, once a change.
 """
 
 import logging
@@ -20,6 +21,7 @@ _NOT_SETTINGS = frozenset({"StateValue", "StateReason", "StateReasonData", "Stat
                            "StateTransitionedTimestamp", "EvaluationState", "AlarmArn"})  # fmt: skip
 _NOT_PUT = _NOT_SETTINGS | {"AlarmConfigurationUpdatedTimestamp"}
 _NEW_ALARM = "INSUFFICIENT_DATA"
+_ACTIONS = ("AlarmActions", "OKActions", "InsufficientDataActions")
 
 logger = logging.getLogger(__name__)
 
@@ -35,10 +37,15 @@ class AlarmStates:
         self._pulled: dict[str, Settings] = {}  # the clients' alarms
         self._own: dict[str, Settings] = {}  # target tracking's, as they were put into CloudWatch
         self._shown: dict[str, str] = {}  # the state that CloudWatch shows, by name
+        self._showing: tuple[str, str] | None = None  # name and state of the alarm that is shown now
 
     def adopt(self) -> None:
         """Know target tracking's alarms, which an earlier life put into CloudWatch, for what they are."""
         self._own = {name: {} for name in self._autoscaling.own_alarms()}
+
+    def is_showing(self, name: str, state: str) -> bool:
+        """Whether it is this object that sets an alarm's state now, and not a client; may be asked by any thread."""
+        return self._showing == (name, state)
 
     def pull(self) -> None:
         """Have the autoscaler watch what CloudWatch holds now."""
@@ -49,6 +56,7 @@ class AlarmStates:
             logger.exception("could not read the alarms")
             return
         self._shown = {alarm["AlarmName"]: alarm["StateValue"] for alarm in alarms}
+        self._pull_own({alarm["AlarmName"]: alarm["ActionsEnabled"] for alarm in alarms})
         found: dict[str, Settings] = {
             alarm["AlarmName"]: _without(alarm, _NOT_SETTINGS)
             for alarm in alarms
@@ -76,13 +84,42 @@ class AlarmStates:
             for name in self._own.keys() - own.keys():
                 cloudwatch.delete_alarms(AlarmNames=[name])
                 del self._own[name]
+            for name, pulled in self._pulled.items():
+                self._show_actions(pulled, alarms.get(name, pulled))
         except (BotoCoreError, ClientError):
             logger.exception("could not write target tracking's alarms")
         for name, alarm in alarms.items():
             if alarm["StateValue"] != self._shown.get(name, _NEW_ALARM):
                 self._show_state(name, alarm)
 
+    def _pull_own(self, found: Mapping[str, bool]) -> None:
+        """Tell the autoscaler what clients did to target tracking's alarms; `found` says of each whether it acts.
+
+        Only what has changed since it was written or read: a policy that was put anew has its alarms act again.
+        """
+        for name, settings in tuple(self._own.items()):
+            acts = found.get(name)
+            if acts is None:
+                del self._own[name]
+            elif acts == settings.get("ActionsEnabled", True):
+                continue
+            else:
+                self._own[name] = {**settings, "ActionsEnabled": acts}
+            self._autoscaling.own_alarm_changed(name, exists=acts is not None, actions_enabled=bool(acts))
+
+    def _show_actions(self, settings: Settings, alarm: Settings) -> None:
+        """Take out of a client's alarm the policies that were deleted, as the autoscaler has done with its own."""
+        changed = {
+            member: list(alarm.get(member, ()))
+            for member in _ACTIONS
+            if list(settings.get(member, ())) != list(alarm.get(member, ()))
+        }
+        if changed:
+            put = {key: value for key, value in settings.items() if key not in _NOT_PUT and value is not None}
+            self._backends.cloudwatch.put_metric_alarm(**{**put, **changed})
+
     def _show_state(self, name: str, alarm: Settings) -> None:
+        self._showing = name, alarm["StateValue"]
         try:
             self._backends.cloudwatch.set_alarm_state(
                 AlarmName=name,
@@ -92,6 +129,8 @@ class AlarmStates:
             )
         except (BotoCoreError, ClientError) as error:  # a client may have deleted it meanwhile
             logger.warning("could not write the state of alarm %s: %s", name, error)
+        finally:
+            self._showing = None
 
     def _watch(self, name: str, settings: Settings) -> None:
         try:

@@ -10,7 +10,7 @@ from async_endpoint.emulator.endpoint import HostedEndpoint
 from async_endpoint.emulator.errors import AwsError, UnknownOperation
 from async_endpoint.emulator.sagemaker_api import Response, json_answer, json_object
 from async_endpoint.emulator.service_models import received, validated
-from async_endpoint.scaling.alarms import MetricAlarm
+from async_endpoint.scaling.alarms import MetricAlarm, State
 from async_endpoint.scaling.arns import Identity
 from async_endpoint.scaling.autoscaler import AutoScaler
 from async_endpoint.scaling.clock import Clock
@@ -22,6 +22,8 @@ from async_endpoint.scaling.watched_alarms import AlarmListener
 if TYPE_CHECKING:
     from async_endpoint.emulator.services import Services
 
+# They show what became of alarms in CloudWatch, which answers on the thread that would wait for it.
+BLOCKING = frozenset({"PutScalingPolicy", "DeleteScalingPolicy", "DeregisterScalableTarget"})
 _RESOURCE_ID = re.compile(r"endpoint/([^/]+)/variant/([^/]+)")
 
 
@@ -64,16 +66,28 @@ class VariantCapacities:
 
 
 class ApplicationAutoScaling:
-    """One region's scalable targets, policies and alarms; thread-safe."""
+    """One region's scalable targets, policies and alarms; thread-safe.
 
-    def __init__(
+    Args:
+        identity: Account, region and ids of the ARNs.
+        clock: AWS's clock.
+        store: Where alarms read.
+        capacities: The endpoints' variants.
+        on_alarm_state: Told of each alarm that changes its state.
+        on_policies: Called when an operation of `BLOCKING` may have changed which alarms there are; it may block.
+    """
+
+    def __init__(  # noqa: PLR0913 - it joins these six
         self,
         identity: Identity,
         clock: Clock,
         store: MetricStore,
         capacities: VariantCapacities,
         on_alarm_state: AlarmListener,
+        *,
+        on_policies: Callable[[], None] = lambda: None,
     ) -> None:
+        self._on_policies = on_policies
         self._scaler = AutoScaler(clock, store, capacities, on_alarm_state, identity)
         self._tags: dict[str, dict[str, str]] = {}  # of scalable targets, by ARN
         self._lock = threading.RLock()
@@ -94,7 +108,7 @@ class ApplicationAutoScaling:
         }
 
     def call(self, operation: str, request: Mapping[str, Any]) -> Mapping[str, Any]:
-        """Answer one operation.
+        """Answer one operation; one of `BLOCKING` blocks until CloudWatch shows what became of the alarms.
 
         Raises:
             AwsError: The request does not fit, or names what is not there.
@@ -104,9 +118,12 @@ class ApplicationAutoScaling:
         members = validated("application-autoscaling", operation, request)
         with self._lock:
             try:
-                return self._operations[operation](**members)
+                answer = self._operations[operation](**members)
             except ScalingError as error:
                 raise AwsError(str(error), error.code, 400) from error
+        if operation in BLOCKING:
+            self._on_policies()
+        return answer
 
     def is_registered(self, resource_id: str) -> bool:
         """Whether a variant, by its resource id, has a scalable target."""
@@ -137,6 +154,16 @@ class ApplicationAutoScaling:
         """Every alarm watched, as DescribeAlarms shows it: the clients' and target tracking's own."""
         with self._lock:
             return self._scaler.alarms()
+
+    def set_alarm_state(self, name: str, state: State, reason: str, reason_data: str | None) -> None:
+        """Have an alarm show a state until its next evaluation, and scale by it once, as a client has asked for."""
+        with self._lock:
+            self._scaler.set_alarm_state(name, state, reason, reason_data)
+
+    def own_alarm_changed(self, name: str, *, exists: bool, actions_enabled: bool) -> None:
+        """Take in whether one of target tracking's own alarms is still there, and still acts."""
+        with self._lock:
+            self._scaler.own_alarm_changed(name, exists=exists, actions_enabled=actions_enabled)
 
     def own_alarms(self) -> list[str]:
         """The names of target tracking's own alarms."""

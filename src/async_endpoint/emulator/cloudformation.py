@@ -219,10 +219,12 @@ RESOURCE_TYPES: dict[str, ResourceType] = {
     ),
     "AWS::SageMaker::Endpoint": ResourceType(_Endpoint(), ("EndpointName",), blocks=True),
     "AWS::ApplicationAutoScaling::ScalableTarget": ResourceType(
-        _ScalableTarget(), ("ResourceId", "ScalableDimension", "ServiceNamespace")
+        _ScalableTarget(), ("ResourceId", "ScalableDimension", "ServiceNamespace"), blocks=True
     ),
     "AWS::ApplicationAutoScaling::ScalingPolicy": ResourceType(
-        _ScalingPolicy(), ("PolicyName", "ResourceId", "ScalableDimension", "ScalingTargetId", "ServiceNamespace")
+        _ScalingPolicy(),
+        ("PolicyName", "ResourceId", "ScalableDimension", "ScalingTargetId", "ServiceNamespace"),
+        blocks=True,
     ),
 }
 

@@ -29,6 +29,9 @@ from async_endpoint.emulator.sagemaker_api import Response
 Handler = Callable[[Region, str, Mapping[str, str], bytes], Response]
 Observe = Callable[[str, str, str, str, Mapping[str, str], float | None, Mapping[str, float]], None]
 
+ObserveState = Callable[..., None]
+
+_OK = 200
 _SHUTDOWN_SECONDS = 1.0
 _SAVE_SECONDS = 30.0  # for ministack to write down its services
 
@@ -162,6 +165,25 @@ def keep_metric_math(refusal: Callable[[Mapping[str, Any]], str | None]) -> None
 
     cloudwatch._put_metric_alarm = put_with_math  # noqa: SLF001
     provisioners._cw_metric_alarm_record = record_with_math  # noqa: SLF001
+
+
+def observe_alarm_states(observe: ObserveState) -> None:
+    """Report every state that SetAlarmState gives to an alarm that there is.
+
+    Args:
+        observe: Called with account, region, name, state, StateReason and StateReasonData; it must not block.
+    """
+    set_state = cloudwatch._set_alarm_state  # noqa: SLF001
+
+    def set_and_observe(params: Any, members: Mapping[str, Any], is_cbor: bool, is_json: bool = False) -> Any:  # noqa: ANN401, FBT001, FBT002 - the signature is ministack's
+        answer = set_state(params, members, is_cbor, is_json)
+        given = members if is_cbor or is_json else {name: values[0] for name, values in params.items()}
+        if answer[0] == _OK:
+            said = (given.get(name) for name in ("AlarmName", "StateValue", "StateReason", "StateReasonData"))
+            observe(get_account_id(), get_region(), *said)
+        return answer
+
+    cloudwatch._set_alarm_state = set_and_observe  # noqa: SLF001
 
 
 def observe_metrics(observe: Observe) -> None:

@@ -87,6 +87,7 @@ class Region:
             self._store,
             VariantCapacities(self._endpoint),
             _log_state,
+            on_policies=self._show_alarms,
         )
         self.history = History()
         site = Site(
@@ -130,6 +131,23 @@ class Region:
             return
         age = 0.0 if at is None else (time.time() - at) * self.clock.speed
         self._store.put_statistics(MetricKey.of(namespace, name, dict(dimensions)), summary, self.clock.now() - age)
+
+    def alarm_was_set(self, name: str, state: State, reason: str, reason_data: str | None) -> None:
+        """Scale by a state that somebody has just set in CloudWatch, unless that was this region itself."""
+        if not self._alarms.is_showing(name, state):
+            arguments = (name, state, reason, reason_data)
+            threading.Thread(target=self._set_alarm, args=arguments, name=f"alarm-{name}", daemon=True).start()
+
+    def _set_alarm(self, name: str, state: State, reason: str, reason_data: str | None) -> None:
+        with self._ticking:
+            self._alarms.pull()  # it may have been put a moment ago
+            self.autoscaling.set_alarm_state(name, state, reason, reason_data)
+
+    def _show_alarms(self) -> None:
+        """Have CloudWatch and the autoscaler know of the same alarms now, and not only at the end of the minute."""
+        with self._ticking:
+            self._alarms.pull()
+            self._alarms.push()
 
     def tick(self) -> None:
         """Sample every endpoint; when a minute of AWS's clock has ended, publish it and let alarms and scaling act."""

@@ -47,6 +47,13 @@ class Regions:
                 self._regions[account, name] = Region(account, name, self._surroundings)
             return self._regions[account, name]
 
+    def alarm_was_set(self, account: str, name: str, *said: Any) -> None:  # noqa: ANN401 - as `Region.alarm_was_set`
+        """Tell a region of it, if it has been called before: in no other is there anything to scale."""
+        with self._lock:
+            region = self._regions.get((account, name))
+        if region is not None:
+            region.alarm_was_set(*said)
+
     def state(self) -> list[Any]:
         """Every region, as plain JSON for `restore`; to be called when all are stopped."""
         return [[region.account, region.name, region.state()] for region in self.all()]
@@ -73,13 +80,18 @@ def run(surroundings: Surroundings, port: int, folder: StateFolder, *, until_std
     )
     ministack_adapter.add_paths("sagemaker", sagemaker_api.INVOCATION_PATH)
     ministack_adapter.add_service(
-        "application-autoscaling", "AnyScaleFrontendService.", application_autoscaling.handle, regions.get
+        "application-autoscaling",
+        "AnyScaleFrontendService.",
+        application_autoscaling.handle,
+        regions.get,
+        blocking=application_autoscaling.BLOCKING,
     )
     for name, resource in RESOURCE_TYPES.items():
         ministack_adapter.add_resource_type(name, resource, regions.get)
     ministack_adapter.replace_alarm_evaluation()
     ministack_adapter.keep_metric_math(alarm_settings.refusal)
     ministack_adapter.bound_metric_data(RETENTION_SECONDS)
+    ministack_adapter.observe_alarm_states(regions.alarm_was_set)
     ministack_adapter.observe_metrics(lambda account, region, *datum: regions.get(account, region).observe(*datum))
     ticking = threading.Event()
     ticker = threading.Thread(target=_tick, args=(regions, surroundings.clock, ticking), name="ticker", daemon=True)
