@@ -49,6 +49,13 @@ def test_a_sample_at_zero_instances_has_no_backlog_per_instance(
     }
 
 
+def test_a_request_that_ends_with_the_last_instance_asks_for_no_other(
+    metrics: EndpointMetrics, store: SharedMetricStore
+) -> None:
+    metrics.sample(waiting=0, in_flight=1, instances=0, oldest_age=0.0)
+    assert values(store)[MetricKey("AWS/SageMaker", "HasBacklogWithoutCapacity", ENDPOINT)] == 0.0
+
+
 def test_the_open_points_of_the_backlog_are_switches(store: SharedMetricStore) -> None:
     assumed = Assumptions(backlog="queued", backlog_per_instance_at_zero="backlog")
     metrics = EndpointMetrics("receipts", "AllTraffic", store, ManualClock(START), assumed)

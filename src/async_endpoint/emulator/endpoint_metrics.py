@@ -80,7 +80,8 @@ class EndpointMetrics:
         values = {
             "ApproximateBacklogSize": float(backlog),
             "ApproximateAgeOfOldestRequest": oldest_age,
-            "HasBacklogWithoutCapacity": 1.0 if backlog > 0 and instances == 0 else 0.0,
+            # What an instance still works on that is being taken away needs no other one.
+            "HasBacklogWithoutCapacity": 1.0 if waiting > 0 and instances == 0 else 0.0,
         }
         if instances:
             values["ApproximateBacklogSizePerInstance"] = backlog / instances
