@@ -54,7 +54,7 @@ class Desk:
         self.queue.put(item)
         return item
 
-    def man(self, instance: FakeInstance, concurrency: int = 1) -> InstanceConsumer:
+    def man(self, instance: FakeInstance, concurrency: int = 1, ping_seconds: float = 5.0) -> InstanceConsumer:
         self.clock.advance(START + WAITED - self.clock.now())
         instance.start()
         metrics = EndpointMetrics("receipts", "AllTraffic", self.store, self.clock)
@@ -65,6 +65,7 @@ class Desk:
             inputs=Inputs(self.queue, self.backends, metrics),
             outcomes=Outcomes("receipts", self.backends, metrics, self.clock),
             metrics=metrics,
+            ping_seconds=ping_seconds,
         )
         self.consumers.append((consumer, instance))
         return consumer
@@ -351,6 +352,37 @@ def test_a_consumer_gives_up_an_instance_that_answers_no_more(desk: Desk) -> Non
     desk.man(FakeInstance())
     told = {message["inferenceId"] for message in desk.around.success.take(3)}
     assert told == {item.request.inference_id for item in items}
+
+
+def test_a_busy_instance_that_answers_no_health_check_is_given_up_and_its_request_counts_a_loss(desk: Desk) -> None:
+    stuck = FakeInstance()
+    stuck.handler = stuck.hang
+    desk.put()
+    consumer = desk.man(stuck, ping_seconds=0.01)
+    eventually(lambda: stuck.requests, "a running request")
+    assert not consumer.lost  # busy is well
+    stuck.healthy = False
+    eventually(lambda: consumer.lost, "the instance is given up")
+    consumer.stop()  # as a fleet ends what is lost
+    stuck.stop()
+    desk.join(consumer)
+    back = desk.queue.take(0)
+    assert back is not None
+    assert back.losses == 1
+
+
+def test_an_instance_that_misses_a_health_check_now_and_then_is_kept(desk: Desk) -> None:
+    class Moody(FakeInstance):
+        asked = 0
+
+        def ping(self) -> bool:
+            self.asked += 1
+            return self.asked % 3 == 0
+
+    moody = Moody()
+    consumer = desk.man(moody, ping_seconds=0.001)
+    eventually(lambda: moody.asked > 30, "many health checks")
+    assert not consumer.lost
 
 
 @pytest.mark.parametrize(

@@ -20,6 +20,10 @@ from async_endpoint.emulator.request_queue import QueuedRequest, RequestQueue
 _POLL_SECONDS = 0.2  # how soon a consumer sees that it was stopped
 _MAXIMUM_LOSSES = 3  # instances that one request may break down, before it is the one to blame
 _KILLED_AFTER_SECONDS = 0.02  # so that a fault strikes a container that has begun to work
+# SageMaker asks /ping all the time, of a busy container too, and restarts one that does not answer 200 within 2 s. How
+# often it asks, and how often it must get no answer, is not published.
+_PING_SECONDS = 5.0
+_FAILED_PINGS = 3
 _HTTP_ERRORS = 400
 _HTTP_SERVER_ERRORS = 500
 
@@ -102,9 +106,10 @@ class InstanceConsumer:
         outcomes: Where results go.
         metrics: Where durations go.
         kills: Asked at each request whether the container is to be killed while it works on it.
+        ping_seconds: Pause between two health checks.
     """
 
-    def __init__(  # noqa: PLR0913 - it joins these six
+    def __init__(  # noqa: PLR0913 - it joins these
         self,
         queue: RequestQueue,
         container: ServingContainer,
@@ -114,6 +119,7 @@ class InstanceConsumer:
         outcomes: Outcomes,
         metrics: EndpointMetrics,
         kills: Callable[[], bool] = lambda: False,
+        ping_seconds: float = _PING_SECONDS,
     ) -> None:
         self._queue = queue
         self._container = container
@@ -129,10 +135,11 @@ class InstanceConsumer:
         self._ahead = ThreadPoolExecutor(1, thread_name_prefix="input")
         self._feeder = threading.Thread(target=self._feed, name="consumer", daemon=True)
         self._feeder.start()
+        threading.Thread(target=self._watch, args=(ping_seconds,), name="health", daemon=True).start()
 
     @property
     def lost(self) -> bool:
-        """Whether its container broke a request off or failed one, and passes no health check since."""
+        """Whether its container passes no health check any more: asked every few seconds, and when a request failed."""
         return self._lost.is_set()
 
     def stop(self) -> None:
@@ -163,6 +170,14 @@ class InstanceConsumer:
             self._slots.release()
         self._pool.shutdown(wait=False)
         self._ahead.shutdown(wait=False)
+
+    def _watch(self, every: float) -> None:
+        failed = 0
+        while not self._stopping.wait(every) and not self._lost.is_set() and self._container.alive:
+            failed = 0 if self._container.ping() else failed + 1
+            if failed == _FAILED_PINGS:
+                logger.warning("instance %s did not answer %d health checks", self._container.instance_id, failed)
+                self._lost.set()
 
     def _process(self, item: QueuedRequest) -> None:
         result: Answer | _Failure | None
@@ -221,7 +236,8 @@ class InstanceConsumer:
     def _after_loss(self, item: QueuedRequest, error: ContainerDied) -> _Failure | None:
         """Give a request back whose container went away; None unless it is to blame for that."""
         losses = item.losses
-        if not self._stopping.is_set():  # else the instance was taken out, which says nothing of the request
+        # Else the instance was taken out while it was well, which says nothing of the request.
+        if self._lost.is_set() or not self._stopping.is_set():
             logger.warning("request %s lost its instance: %s", item.request.inference_id, error)
             losses += 1
             if not self._container.ping():
