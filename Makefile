@@ -114,6 +114,8 @@ node_modules/.done: package.json package-lock.json
 	@npm ci --silent --no-audit --no-fund
 	@touch $@
 
-clean:  ## stop the local AWS and remove what the targets above made, but for the serving environment
-	@test ! -x $(BIN)/async-endpoint || $(BIN)/async-endpoint local stop
-	rm -rf .venv .venv-checkov .venv-clients node_modules cdk.out build demo-results .local-aws .mypy_cache .ruff_cache .pytest_cache .hypothesis
+# What a user keeps in .local-aws is none of the targets' making.
+clean:  ## stop the local AWSs and remove what the targets above made, but for the serving environment
+	@test ! -x $(BIN)/async-endpoint || for folder in .local-aws .local-aws-demo; do \
+		$(BIN)/async-endpoint local stop --state-dir $$folder || exit; done
+	rm -rf .venv .venv-checkov .venv-clients node_modules cdk.out build demo-results .local-aws-demo .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -6,6 +6,7 @@ Run by `make demo`. What is deployed is the app as it stands, by `cdk deploy --a
 import argparse
 import json
 import os
+import shlex
 import sys
 import time
 from collections.abc import Iterator, Mapping
@@ -22,11 +23,12 @@ from async_endpoint.cli.progress import Bars, Lines
 from async_endpoint.client import AsyncEndpointError
 from async_endpoint.emulator.containers.environment import prepare
 from async_endpoint.emulator.containers.errors import ContainerError
-from async_endpoint.emulator.local import LocalAws, LocalAwsError
+from async_endpoint.emulator.local import LocalAws, LocalAwsError, state_dir_arguments
 from samples.deployment import ROOT, Cdk, Deployment, DeploymentError, synthesised_region
 from samples.reading import RECEIPTS, Reading, read_samples
 
 RESULTS = ROOT / "demo-results"
+STATE_DIR = ROOT / ".local-aws-demo"  # its own: a demo begins by forgetting what the folder holds
 SHOWN = 10  # documents of the table
 
 
@@ -146,19 +148,25 @@ def _in_words(fields: Mapping[str, Any]) -> str:
 
 
 def _say_how_to_look_around(console: Console, local: LocalAws) -> None:
-    bin_dir = Path(sys.prefix).relative_to(ROOT) / "bin"
+    command = shlex.quote(str(_from_root(Path(sys.prefix) / "bin" / "async-endpoint")))
+    where = state_dir_arguments(_from_root(local.state_dir))
     region = os.environ["AWS_REGION"]
     console.print(
         f"Everything is still up at {local.endpoint_url}. Look around:\n"
-        f"  {bin_dir}/async-endpoint local status --region {region}\n"
-        f'  eval "$({bin_dir}/async-endpoint local env --region {region})"\n'
-        f"  {bin_dir}/async-endpoint run samples/receipts --stack async-endpoint-dev-endpoint\n"
-        f"  {bin_dir}/async-endpoint jobs --stack async-endpoint-dev-workflow\n"
+        f"  {command} local status{where} --region {region}\n"
+        f'  eval "$({command} local env{where} --region {region})"\n'
+        f"  {command} run samples/receipts --stack async-endpoint-dev-endpoint\n"
+        f"  {command} jobs --stack async-endpoint-dev-workflow\n"
         f"  npx cdk diff\n"
         f"and end it:\n"
-        f"  {bin_dir}/async-endpoint local stop",
+        f"  {command} local stop{where}",
         soft_wrap=True,
     )
+
+
+def _from_root(path: Path) -> Path:
+    """A path as one types it in the repository's folder, from where the demo is run."""
+    return path.relative_to(ROOT) if path.is_relative_to(ROOT) else path
 
 
 @contextmanager
@@ -176,7 +184,7 @@ def _options() -> Options:
     parser.add_argument("--speed", type=float, default=20.0, help="how much faster AWS's clock runs [%(default)g]")
     parser.add_argument("--deadline", type=float, default=240.0, help="seconds to wait for all answers [%(default)g]")
     parser.add_argument("--serving-env", type=Path, default=ROOT / ".venv-serving", help="the serving environment")
-    parser.add_argument("--state-dir", type=Path, default=ROOT / ".local-aws", help="the local AWS's folder")
+    parser.add_argument("--state-dir", type=Path, default=STATE_DIR, help="the local AWS's folder, forgotten first")
     return Options(**vars(parser.parse_args()))
 
 

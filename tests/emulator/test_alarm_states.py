@@ -365,6 +365,19 @@ def test_target_trackings_alarms_are_there_when_the_policy_is_and_gone_when_it_i
     assert alarms(whole.backends) == []
 
 
+def test_a_policy_that_is_put_anew_has_its_alarms_again_whatever_was_done_to_them_a_moment_ago(whole: Region) -> None:
+    configuration = {"TargetValue": 5.0, "CustomizedMetricSpecification": BACKLOG}
+    policy = {**TARGET, "PolicyName": "track", "PolicyType": "TargetTrackingScaling"}
+    put = {**policy, "TargetTrackingScalingPolicyConfiguration": configuration}
+    whole.autoscaling.call("PutScalingPolicy", put)
+    high, low = sorted(alarm["AlarmName"] for alarm in alarms(whole.backends))
+    whole.backends.cloudwatch.delete_alarms(AlarmNames=[low])
+    whole.backends.cloudwatch.disable_alarm_actions(AlarmNames=[high])
+    answer = whole.autoscaling.call("PutScalingPolicy", put)
+    assert sorted(alarm["AlarmName"] for alarm in answer["Alarms"]) == [high, low]
+    assert {alarm["AlarmName"]: alarm["ActionsEnabled"] for alarm in alarms(whole.backends)} == {high: True, low: True}
+
+
 def test_a_state_that_is_set_by_hand_wakes_the_endpoint_at_once(whole: Region) -> None:
     wake = {"AdjustmentType": "ChangeInCapacity", "StepAdjustments": [STEP]}
     policy = {**TARGET, "PolicyName": "wake", "PolicyType": "StepScaling", "StepScalingPolicyConfiguration": wake}

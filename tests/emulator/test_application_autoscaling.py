@@ -9,12 +9,13 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
+from async_endpoint.emulator.alarm_settings import refusal
 from async_endpoint.emulator.application_autoscaling import VariantCapacities, handle
 from async_endpoint.emulator.errors import AwsError
 from async_endpoint.scaling.errors import CapacityError
 from async_endpoint.scaling.metrics import MINUTE
 from tests.emulator.conftest import Running
-from tests.emulator.fakes import LIMIT, FakeInstance, FakeRegion, fake_region
+from tests.emulator.fakes import LIMIT, FakeInstance, FakeRegion, eventually, fake_region
 
 RESOURCE = "endpoint/receipts/variant/AllTraffic"
 TARGET = {
@@ -95,6 +96,77 @@ def test_capacities_are_changed_one_at_a_time(region: FakeRegion) -> None:
     assert capacities.desired(RESOURCE) == 2
     with pytest.raises(CapacityError, match="Cannot update in-progress endpoint"):
         capacities.set_desired(RESOURCE, 3)
+
+
+def test_a_scale_out_that_comes_to_nothing_is_a_failed_activity(region: FakeRegion) -> None:
+    region.launches.default = lambda: FakeInstance(failure="The model was not ready.")
+    register(region, 2, 5)
+    endpoint = region.endpoint("receipts")
+    assert endpoint.wait(LIMIT)
+    capacities = VariantCapacities(region.sagemaker.endpoint)
+    assert (capacities.desired(RESOURCE), capacities.running(RESOURCE)) == (1, 1)
+    assert capacities.failure(RESOURCE) == endpoint.failure_reason
+    region.autoscaling.tick()
+    (activity,) = activities(region)
+    assert activity["StatusCode"] == "Failed"
+    assert activity["StatusMessage"] == (
+        f"Failed to set desired instance count to 2. Reason: {endpoint.failure_reason}"
+    )
+    assert "The model was not ready." in activity["StatusMessage"]
+
+
+def test_a_change_that_came_about_has_no_failure(region: FakeRegion) -> None:
+    capacities = VariantCapacities(region.sagemaker.endpoint)
+    capacities.set_desired(RESOURCE, 2)
+    assert region.endpoint("receipts").wait(LIMIT)
+    assert (capacities.running(RESOURCE), capacities.failure(RESOURCE)) == (2, None)
+
+
+def test_a_variant_that_is_not_there_runs_nothing() -> None:
+    capacities = VariantCapacities(lambda _: None)
+    for ask in (capacities.running, capacities.failure):
+        with pytest.raises(CapacityError, match=f"SageMaker resource {RESOURCE} does not exist."):
+            ask(RESOURCE)
+
+
+def test_a_scale_out_goes_on_in_the_next_life(region: FakeRegion, tmp_path: Path) -> None:
+    region.launches.prepared = [FakeInstance(ready=False)]
+    register(region, 2, 5)
+    region.endpoint("receipts").stop()
+    sagemaker, scaling = json.loads(json.dumps([region.sagemaker.state(), region.autoscaling.state()]))
+    slow = FakeInstance(ready=False)
+    with fake_region(tmp_path, FakeInstance(), slow) as after:
+        after.sagemaker.restore(sagemaker)
+        after.autoscaling.restore(scaling)
+        after.sagemaker.resume()
+        capacities = VariantCapacities(after.sagemaker.endpoint)
+        eventually(lambda: capacities.running(RESOURCE) == 1, "the first instance")
+        after.autoscaling.tick()
+        assert not capacities.is_updating(RESOURCE)
+        assert [activity["StatusCode"] for activity in activities(after)] == ["InProgress"]
+        slow.ready.set()
+        eventually(lambda: capacities.running(RESOURCE) == 2, "the second instance")
+        after.autoscaling.tick()
+        assert [activity["StatusCode"] for activity in activities(after)] == ["Successful"]
+
+
+def test_a_policy_may_track_metric_math(region: FakeRegion) -> None:
+    register(region, 0, 5)
+    dimensions = [{"Name": "EndpointName", "Value": "receipts"}]
+    metric = {"Namespace": "AWS/SageMaker", "MetricName": "ApproximateBacklogSize", "Dimensions": dimensions}
+    queries = [
+        {"Id": "half", "Expression": "backlog / 2", "Label": "half of it", "ReturnData": True},
+        {"Id": "backlog", "MetricStat": {"Metric": metric, "Stat": "Average", "Unit": "Count"}, "ReturnData": False},
+    ]
+    configuration = {"TargetValue": 5.0, "CustomizedMetricSpecification": {"Metrics": queries}}
+    policy = {"PolicyName": "track", "PolicyType": "TargetTrackingScaling"}
+    configured = {"TargetTrackingScalingPolicyConfiguration": configuration}
+    region.autoscaling.call("PutScalingPolicy", {**TARGET, **policy, **configured})
+    answer = region.autoscaling.call("DescribeScalingPolicies", {"ServiceNamespace": "sagemaker"})
+    assert answer["ScalingPolicies"][0]["TargetTrackingScalingPolicyConfiguration"] == configuration
+    alarms = region.autoscaling.alarms()
+    assert [refusal(alarm) for alarm in alarms] == [None, None]
+    assert [alarm["Metrics"][1]["MetricStat"]["Period"] for alarm in alarms] == [60, 60]
 
 
 def test_tags_of_a_scalable_target(region: FakeRegion) -> None:

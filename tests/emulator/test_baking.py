@@ -8,11 +8,14 @@ import pytest
 
 from async_endpoint.emulator.backends import Backends
 from async_endpoint.emulator.baking import Baking
+from async_endpoint.scaling.metrics import MetricKey
+from tests.emulator.conftest import Running
 from tests.emulator.fakes import LIMIT, FakeRegion, eventually, fake_region
 
 
 @pytest.fixture
-def region(tmp_path: Path, backends: Backends) -> Iterator[FakeRegion]:
+def region(tmp_path: Path, backends: Backends, running: Running) -> Iterator[FakeRegion]:
+    running.client("sagemaker").list_endpoints()  # alarms are evaluated in regions whose SageMaker was called
     with fake_region(tmp_path, backends=backends) as region:
         yield region
 
@@ -76,12 +79,21 @@ def test_an_alarm_sends_an_update_back(region: FakeRegion, backends: Backends) -
 def test_without_an_alarm_the_old_instances_go_when_the_wait_is_over(region: FakeRegion, backends: Backends) -> None:
     update(region, alarm(backends, "notBreaching", "OK"), wait=60)
     endpoint = region.endpoint("receipts")
-    eventually(lambda: endpoint.config["EndpointConfigName"] == "other", "the new config")
+    eventually(lambda: [each.fleet.running for each in endpoint.deployments] == [1, 1], "both are in service")
     old, new = region.launches.made
     assert (endpoint.status, old.alive, new.alive) == ("Updating", True, True)
+    assert endpoint.config["EndpointConfigName"] == "receipts-config"
+    assert endpoint.pending is not None
+    endpoint.sample()
+    per_instance = MetricKey.of("AWS/SageMaker", "ApproximateBacklogSizePerInstance", {"EndpointName": "receipts"})
+    assert per_instance in region.store.all_keys()
+    new.kill()
+    endpoint.sample()
+    eventually(lambda: len(region.launches.made) == 3, "what died while it was watched is replaced")
     region.clock.advance(61)
     assert endpoint.wait(LIMIT)
     assert (endpoint.status, endpoint.failure_reason, old.alive) == ("InService", None, False)
+    assert endpoint.config["EndpointConfigName"] == "other"
 
 
 @pytest.mark.parametrize(

@@ -42,6 +42,7 @@ def hand_over(first: FakeRegion, second: FakeRegion) -> None:
     second.sagemaker.restore(kept[0])
     second.autoscaling.restore(kept[1])
     second.store.restore(kept[2])
+    second.sagemaker.resume()
 
 
 def request(name: str) -> InvocationRequest:
@@ -110,6 +111,36 @@ def test_a_creation_begins_anew_and_an_update_is_given_up(first: FakeRegion, sec
     assert (young.status, young.config["EndpointConfigName"]) == ("InService", "other")
     assert (receipts.status, receipts.config["EndpointConfigName"]) == ("InService", "receipts-config")
     assert "stopped during the update" in (receipts.failure_reason or "")
+
+
+def test_a_failed_endpoint_is_described_alike_however_often_it_went_on(
+    first: FakeRegion, second: FakeRegion, tmp_path: Path, backends: Backends
+) -> None:
+    first.launches.prepared.append(FakeInstance(failure="no weights"))
+    first.create("receipts")
+    said = described(first, "receipts")
+    assert said[0]["EndpointStatus"] == "Failed"
+    hand_over(first, second)
+    assert described(second, "receipts") == said
+    with fake_region(tmp_path, backends=backends) as third:
+        hand_over(second, third)
+        assert described(third, "receipts") == said
+
+
+def test_nothing_starts_before_the_local_aws_answers(first: FakeRegion, second: FakeRegion) -> None:
+    first.create("receipts")
+    first.launches.prepared.append(FakeInstance(ready=False))
+    first.create_config("other")
+    first.sagemaker.call("CreateEndpoint", {"EndpointName": "young", "EndpointConfigName": "other"})
+    for endpoint in first.sagemaker.endpoints():
+        endpoint.stop()
+    second.sagemaker.restore(json.loads(json.dumps(first.sagemaker.state())))
+    assert second.launches.made == []
+    assert [second.endpoint(name).status for name in ("receipts", "young")] == ["InService", "Creating"]
+    second.endpoint("receipts").accept(request("early"))
+    second.sagemaker.resume()
+    assert second.endpoint("young").wait(LIMIT)
+    eventually(lambda: len(second.launches.running) == 2, "an instance of each")
 
 
 def test_while_it_ends_requests_are_refused_as_ones_to_send_again(first: FakeRegion) -> None:

@@ -10,6 +10,7 @@ import pytest
 from async_endpoint.emulator.backends import Backends
 from async_endpoint.emulator.endpoint import HostedEndpoint
 from async_endpoint.emulator.errors import AwsError, ValidationError, ValidationException
+from async_endpoint.emulator.faults import Fault
 from async_endpoint.protocol.invocation import InvocationRequest
 from async_endpoint.scaling.metrics import MINUTE, MetricKey
 from tests.emulator.conftest import Surroundings
@@ -207,6 +208,41 @@ def test_a_variant_that_the_endpoint_does_not_have(region: FakeRegion) -> None:
         set_capacity(region, 2, "Other")
     assert refused.value.message == (
         'The variant name(s) "Other" is/are not present within endpoint configuration "e-config".'
+    )
+
+
+def test_a_change_of_capacity_stays_at_what_there_is_capacity_for(region: FakeRegion) -> None:
+    endpoint = region.create("e")
+    assert endpoint.deployment is not None
+    fleet = endpoint.deployment.fleet
+    slow = FakeInstance(ready=False)
+    region.launches.prepared = [slow]
+    region.site.faults.add(Fault("no-capacity", count=1))
+    set_capacity(region, 4)  # the first of three is refused
+    eventually(lambda: len(region.launches.running) == 3, "the two others start")
+    assert endpoint.status == "Updating"
+    region.site.faults.add(Fault("no-capacity"))
+    slow.ready.set()
+    assert endpoint.wait(LIMIT)
+    assert (endpoint.status, fleet.running, fleet.desired) == ("InService", 3, 3)
+    assert "InsufficientInstanceCapacity" in (endpoint.failure_reason or "")
+    region.site.faults.clear()
+    set_capacity(region, 4)
+    assert endpoint.wait(LIMIT)
+    assert (endpoint.failure_reason, fleet.running) == (None, 4)
+
+
+def test_what_is_in_use_can_be_deleted_and_the_endpoint_serves_on(region: FakeRegion) -> None:
+    endpoint = region.create("e")
+    region.sagemaker.call("DeleteEndpointConfig", {"EndpointConfigName": "e-config"})
+    region.sagemaker.call("DeleteModel", {"ModelName": "e-config-model"})
+    assert call(region, "DescribeEndpoint")["EndpointConfigName"] == "e-config"
+    set_capacity(region, 2)
+    assert endpoint.wait(LIMIT)
+    assert len(region.launches.running) == 2
+    gone = f"arn:aws:sagemaker:{REGION}:{ACCOUNT}:endpoint-config/e-config"
+    assert refusal(region, "UpdateEndpoint", EndpointConfigName="e-config") == (
+        f'Could not find endpoint configuration "{gone}".'
     )
 
 

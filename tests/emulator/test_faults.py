@@ -1,11 +1,14 @@
 """Faults: what strikes, how often, repeatably; and what real clients see of them."""
 
+import http.client
 import json
 import urllib.error
 import urllib.request
 import uuid
 from collections.abc import Iterator
-from typing import Any
+from dataclasses import dataclass, field
+from typing import Any, Literal
+from urllib.parse import urlsplit
 
 import boto3
 import pytest
@@ -43,6 +46,52 @@ def test_a_seed_repeats_the_decisions_and_another_makes_others() -> None:
 
 def test_one_fault_does_not_disturb_the_chances_of_another() -> None:
     assert decisions(1, before=3) == decisions(1)
+
+
+def refusals(first: Fault) -> list[int | None]:
+    """The status that each of many calls is refused with, when a fault of the same kind is switched on as the second.
+
+    The one that is looked at throttles, which is 503; the first says 500.
+    """
+    faults = Faults(1)
+    faults.add(first)
+    faults.add(Fault("throttle", rate=0.3, service="s3"))
+    found = [faults.before("s3", "PutObject") for _ in range(CALLS)]
+    return [None if refused is None else refused[0] for refused in found]
+
+
+@pytest.mark.parametrize("rate", [0.01, 0.5, 0.9])
+def test_one_fault_does_not_disturb_the_chances_of_another_of_its_kind(rate: float) -> None:
+    alone = refusals(Fault("error", rate=rate, service="s3", operation="GetObject"))
+    both = refusals(Fault("error", rate=rate, service="s3"))
+    assert 500 in both
+    assert [mine for mine, other in zip(alone, both, strict=True) if other != 500] == [
+        status for status in both if status != 500
+    ]
+
+
+def test_a_notification_that_is_dropped_disturbs_no_chance_and_is_neither_doubled_nor_reordered() -> None:
+    def delivered(first: Fault) -> tuple[list[tuple[float, ...]], list[int]]:
+        faults = Faults(1)
+        for fault in (first, Fault("double", rate=0.3), Fault("reorder", rate=0.3)):
+            faults.add(fault)
+        deliveries = [faults.deliveries("receipts") for _ in range(CALLS)]
+        return deliveries, [fault["struck"] for fault in faults.describe()["faults"]]
+
+    alone, _ = delivered(Fault("drop", endpoint="another"))
+    some, struck = delivered(Fault("drop", rate=0.5))
+    assert [mine for mine, dropped in zip(alone, some, strict=True) if dropped] == [each for each in some if each]
+    late = [(2.0,), (2.0, 2.0)]
+    assert struck == [some.count(()), sum(len(each) == 2 for each in some), sum(each in late for each in some)]
+
+
+def test_of_two_faults_that_would_strike_a_call_the_one_switched_on_first_does_and_it_alone_counts() -> None:
+    faults = Faults()
+    faults.add(Fault("error", service="s3", count=2))
+    faults.add(Fault("throttle", service="s3", count=1))
+    refused = [faults.before("s3", "PutObject") for _ in range(4)]
+    assert [each and each[0] for each in refused] == [500, 500, 503, None]
+    assert [fault["struck"] for fault in faults.describe()["faults"]] == [2, 1]
 
 
 def test_clearing_with_a_seed_begins_anew() -> None:
@@ -188,7 +237,7 @@ def test_what_the_local_aws_measures_by_is_struck_by_no_fault(
 ) -> None:
     """Its look at the queues, each minute, would else use up what was meant for a client."""
     faults.add("error", service="sqs", count=1)
-    backends.sqs.list_queues()
+    backends.measuring.sqs.list_queues()
     assert faults.describe()["faults"][0]["struck"] == 0
     with pytest.raises(ClientError):
         call(running, "sqs")
@@ -201,6 +250,98 @@ def test_one_operation_alone_is_refused(running: Running, faults: FaultClient) -
     with pytest.raises(ClientError, match="InternalError"):
         s3.get_object(Bucket="faulty", Key="document")
     assert faults.describe()["faults"][0]["struck"] == 1
+
+
+@dataclass(frozen=True)
+class Request:
+    """One request to S3, signed or not."""
+
+    method: str
+    url: str
+    headers: dict[str, str] = field(default_factory=dict)
+
+
+def sent(running: Running, request: Request) -> int:
+    """The status of the answer to a request, whatever host it names: no resolver need know it."""
+    parts = urlsplit(request.url)
+    body = b"x" if request.method == "PUT" else None
+    connection = http.client.HTTPConnection("localhost", running.local.port, timeout=10)
+    try:
+        headers = {"Host": parts.netloc, **request.headers}
+        connection.request(request.method, f"{parts.path}?{parts.query}", body, headers)
+        return connection.getresponse().status
+    finally:
+        connection.close()
+
+
+def presigned(running: Running, operation: str, style: Literal["path", "virtual"], signature: str) -> Request:
+    """A request that a client signed in its query, for whoever has no credentials."""
+    signer = boto3.client(
+        "s3",
+        endpoint_url=running.local.endpoint_url,
+        region_name=REGION,
+        aws_access_key_id="test",  # ministack verifies these signatures, by this key
+        aws_secret_access_key="test",  # noqa: S106
+        config=Config(s3={"addressing_style": style}, signature_version=signature),
+    )
+    url = signer.generate_presigned_url(operation, Params={"Bucket": "faulty", "Key": "a/b"})
+    return Request("PUT" if operation == "put_object" else "GET", url)
+
+
+def signed(running: Running, method: str, host: str, path: str) -> Request:
+    """A request with a signature in its header, of which nobody looks at more than what it is for."""
+    signature = f"AWS4-HMAC-SHA256 Credential=local/20270115/{REGION}/s3/aws4_request, SignedHeaders=host, Signature=0"
+    return Request(method, f"http://{host}:{running.local.port}{path}", {"Authorization": signature})
+
+
+@pytest.mark.parametrize("signature", ["s3v4", "s3"])
+@pytest.mark.parametrize("style", ["path", "virtual"])
+def test_a_presigned_request_is_refused_as_its_operation(
+    running: Running, faults: FaultClient, style: Literal["path", "virtual"], signature: str
+) -> None:
+    put, get = (presigned(running, operation, style, signature) for operation in ("put_object", "get_object"))
+    assert (sent(running, put), sent(running, get)) == (200, 200)
+    faults.add("error", service="s3", operation="PutObject")
+    assert (sent(running, put), sent(running, get)) == (500, 200)
+    faults.add("throttle", service="s3", operation="GetObject")
+    assert sent(running, get) == 503
+
+
+@pytest.mark.parametrize("host", ["faulty.localhost", "faulty.s3.localhost", "faulty.s3.us-east-1.localhost"])
+def test_a_request_to_the_host_of_a_bucket_is_refused_as_its_operation(
+    running: Running, faults: FaultClient, host: str
+) -> None:
+    assert sent(running, signed(running, "PUT", host, "/document")) == 200
+    faults.add("error", service="s3", operation="GetObject")
+    assert sent(running, signed(running, "GET", host, "/")) == 200  # lists
+    assert sent(running, signed(running, "GET", host, "/document")) == 500
+    assert sent(running, signed(running, "PUT", host, "/document")) == 200
+
+
+@pytest.mark.parametrize("host", ["localhost", "127.0.0.1", "s3.localhost", "s3.us-east-1.localhost"])
+def test_the_host_of_all_buckets_is_none_of_them(running: Running, faults: FaultClient, host: str) -> None:
+    faults.add("error", service="s3", operation="GetObject")
+    assert sent(running, signed(running, "GET", host, "/faulty")) == 200  # lists
+    assert sent(running, signed(running, "GET", host, "/faulty/document")) == 500
+
+
+def test_a_signature_of_version_2_in_the_header_is_one_for_s3(running: Running, faults: FaultClient) -> None:
+    faults.add("error", service="s3", operation="GetObject")
+    url = f"{running.local.endpoint_url}/faulty/document"
+    assert sent(running, Request("GET", url, {"Authorization": "AWS local:c2lnbmVk"})) == 500
+
+
+def test_a_query_signed_in_its_address_is_refused_as_its_action(running: Running, faults: FaultClient) -> None:
+    faults.add("error", service="sns", operation="ListTopics")
+    address = f"{running.local.endpoint_url}/?X-Amz-Credential=local%2F20270115%2F{REGION}%2Fsns%2Faws4_request&Action="
+    assert sent(running, Request("GET", f"{address}ListTopics")) == 500
+    assert sent(running, Request("GET", f"{address}ListSubscriptions")) == 200
+
+
+def test_a_request_that_nobody_signed_is_struck_by_no_fault(running: Running, faults: FaultClient) -> None:
+    client(running, "s3").put_object(Bucket="faulty", Key="unsigned", Body=b"x")
+    faults.add("error", service="s3")
+    assert sent(running, Request("GET", f"{running.local.endpoint_url}/faulty/unsigned")) == 200
 
 
 def test_a_query_is_answered_with_its_body_untouched(running: Running, faults: FaultClient) -> None:

@@ -93,3 +93,25 @@ def test_a_document_is_found_by_its_number_while_it_is_kept() -> None:
     for later in range(DOCUMENTS_KEPT):
         ended(history, f"id-{later}")
     assert history.find(number) is None
+
+
+def test_a_forgotten_endpoint_leaves_nothing_and_others_stay() -> None:
+    history = History()
+    ended(history, "gone")
+    ended(history, "stays", endpoint="other")
+    sampled(history, START, waiting=1)
+    gone, stays = history.documents("receipts")[0].number, history.documents("other")[0].number
+    history.forget("receipts")
+    history.forget("receipts")
+    assert (history.series("receipts"), history.documents("receipts"), history.find(gone)) == ([], [], None)
+    assert history.find(stays) is not None
+
+
+def test_a_number_is_never_given_twice() -> None:
+    """It is part of an address that browsers remember."""
+    history = History()
+    ended(history, "before")
+    before = history.documents("receipts")[0].number
+    history.forget("receipts")
+    ended(history, "after")
+    assert history.documents("receipts")[0].number > before

@@ -1,4 +1,4 @@
-"""A document of a gigabyte goes from S3 to the container through a process that stays small."""
+"""Documents on their way from S3: a large one passes through a process that stays small, and each is timed once."""
 
 import json
 import subprocess
@@ -7,9 +7,24 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import pytest
+
+from async_endpoint.emulator.backends import Backends
+from async_endpoint.emulator.endpoint_metrics import EndpointMetrics
+from async_endpoint.emulator.inputs import Inputs, InputUnavailable
+from async_endpoint.emulator.output_config import OutputConfig
+from async_endpoint.emulator.request_queue import QueuedRequest, RequestQueue
+from async_endpoint.protocol.invocation import InvocationRequest
+from async_endpoint.scaling.clock import ManualClock
+from async_endpoint.scaling.metrics import MINUTE, MetricKey, MetricStore
+from tests.emulator.fakes import ACCOUNT, LIMIT, REGION, START, within_limit
 
 SIZE = 1_000_000_000
-BLOCK = b"\0" * (1 << 20)
+SIZES = {"small": 10, "streamed": 5_000_000, "large": SIZE}  # by key
+BLOCK_SIZE = 1 << 20
+BLOCK = b"\0" * BLOCK_SIZE
 
 PROGRAM = """
 import json, resource, sys
@@ -59,7 +74,7 @@ class S3AndContainer(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
 
     def do_GET(self) -> None:
-        left = SIZE if self.path.endswith("large") else 10
+        left = SIZES[self.path.rpartition("/")[2]]
         self.send_response(200)
         self.send_header("Content-Length", str(left))
         self.send_header("Content-Type", "application/octet-stream")
@@ -82,8 +97,8 @@ class S3AndContainer(BaseHTTPRequestHandler):
 
 
 @contextmanager
-def served() -> Iterator[int]:
-    server = ThreadingHTTPServer(("127.0.0.1", 0), S3AndContainer)
+def served(handler: type[BaseHTTPRequestHandler] = S3AndContainer) -> Iterator[int]:
+    server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
     thread = threading.Thread(target=server.serve_forever)
     thread.start()
     try:
@@ -103,3 +118,93 @@ def test_a_gigabyte_costs_less_than_a_hundred_megabytes() -> None:
     found = json.loads(run.stdout)
     assert (found["small"], found["large"]) == (10, SIZE)
     assert found["grown_mb"] < 100
+
+
+class Desk:
+    """The documents of one queue, and how often a download was timed."""
+
+    def __init__(self, port: int) -> None:
+        self.queue = RequestQueue()
+        self.store = MetricStore()
+        backends = Backends(f"http://localhost:{port}", REGION, ACCOUNT, Path("/nowhere"))
+        self.inputs = Inputs(self.queue, backends, EndpointMetrics("e", "v", self.store, ManualClock(START)))
+
+    def put(self, key: str) -> QueuedRequest:
+        request = InvocationRequest(endpoint_name="e", input_location=f"s3://documents/{key}")
+        item = QueuedRequest(request, "", None, START, OutputConfig(None, None, None, None))
+        self.queue.put(item)
+        return item
+
+    @property
+    def timed(self) -> float:
+        key = MetricKey.of("AWS/SageMaker", "RequestDownloadLatency", {"EndpointName": "e", "VariantName": "v"})
+        return sum(self.store.periods(key, "SampleCount", MINUTE, START, START + MINUTE).values())
+
+
+def test_a_document_in_memory_is_timed_when_it_is_read() -> None:
+    with served() as port:
+        desk = Desk(port)
+        desk.inputs.payload(desk.put("small"))
+        assert desk.timed == 1
+
+
+def test_a_streamed_document_is_timed_once_when_its_last_byte_has_come() -> None:
+    with served() as port:
+        desk = Desk(port)
+        body = desk.inputs.payload(desk.put("streamed")).body
+        assert not isinstance(body, bytes)
+        body.read(SIZES["streamed"] - 1)
+        assert desk.timed == 0
+        assert [len(body.read(BLOCK_SIZE)) for _ in range(3)] == [1, 0, 0]
+        assert desk.timed == 1
+
+
+def test_a_stream_that_breaks_off_is_not_timed() -> None:
+    class Broken(S3AndContainer):
+        def do_GET(self) -> None:
+            self.send_response(200)
+            self.send_header("Content-Length", str(SIZES["streamed"]))
+            self.send_header("Content-Type", "application/octet-stream")
+            self.end_headers()
+            self.wfile.write(BLOCK)
+            self.close_connection = True
+
+    with served(Broken) as port:
+        desk = Desk(port)
+        body = desk.inputs.payload(desk.put("streamed")).body
+        assert not isinstance(body, bytes)
+        with pytest.raises(InputUnavailable):
+            body.read()
+        assert desk.timed == 0
+
+
+def test_a_document_that_was_fetched_ahead_is_timed_when_it_is_taken() -> None:
+    with served() as port:
+        desk = Desk(port)
+        item = desk.put("small")
+        desk.inputs.fetch_ahead()
+        assert desk.timed == 0
+        desk.inputs.payload(item)
+        assert desk.timed == 1
+
+
+def test_a_document_whose_request_is_taken_before_it_is_there_is_timed_once() -> None:
+    asked, release = threading.Event(), threading.Event()
+
+    class FirstIsLate(S3AndContainer):
+        def do_GET(self) -> None:
+            if not asked.is_set():
+                asked.set()
+                assert release.wait(LIMIT)
+            super().do_GET()
+
+    with served(FirstIsLate) as port:
+        desk = Desk(port)
+        item = desk.put("small")
+        ahead = threading.Thread(target=desk.inputs.fetch_ahead)
+        ahead.start()
+        assert asked.wait(LIMIT)
+        desk.inputs.payload(item)
+        release.set()
+        within_limit(ahead.join, "the end of the fetch that came too late")
+        assert desk.timed == 1

@@ -45,7 +45,7 @@ def answers(local: LocalAws) -> bool:
 
 def test_it_answers_soon_after_its_start(running: Running) -> None:
     assert answers(running.local)
-    assert running.started_within < 10
+    assert running.started_within < 30  # and not minutes; a busy machine takes its time
 
 
 def test_it_listens_on_loopback_alone(running: Running) -> None:
@@ -148,9 +148,9 @@ time.sleep(600)
 
 
 def test_one_that_cannot_start_says_where_to_look(serving_environment: ServingEnvironment, tmp_path: Path) -> None:
-    with pytest.raises(LocalAwsError, match=rf"ended at once \(exit code \d+\): see {tmp_path}/local-aws.log"):
+    said = rf"ended at once \(exit code \d+\): .*speed must be above 0.* \(log: {tmp_path}/local-aws.log\)"
+    with pytest.raises(LocalAwsError, match=said):
         LocalAws.start(serving_environment, state_dir=tmp_path, speed=-1.0)
-    assert "speed must be above 0" in (tmp_path / "local-aws.log").read_text(encoding="utf-8")
 
 
 def test_its_environment_leads_nowhere_else() -> None:

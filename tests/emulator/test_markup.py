@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from async_endpoint.emulator.markup import Html, badge, duration, fill, html, joined, laid_out, moment, table
+from async_endpoint.emulator.pages.markup import Html, badge, fill, html, joined, laid_out, moment, table
 
 HOSTILE = """<script>alert("1")</script> & 'q' $name"""
 ESCAPED = "&lt;script&gt;alert(&quot;1&quot;)&lt;/script&gt; &amp; &#x27;q&#x27; $name"
@@ -46,14 +46,6 @@ def test_a_moment_has_its_date_only_on_another_day() -> None:
     at = 1_800_000_000.0  # 2027-01-15 08:00:00 UTC
     assert moment(at, at + 60) == '<time datetime="2027-01-15T08:00:00Z">08:00:00</time>'
     assert ">15 Jan 08:00:00<" in moment(at, at + 86_400)
-
-
-@pytest.mark.parametrize(
-    ("seconds", "words"),
-    [(0, "0 s"), (59.6, "1 min"), (200, "3 min 20 s"), (7_500, "2 h 5 min"), (3_600, "1 h"), (273_600, "3 d 4 h")],
-)
-def test_durations_are_short_words(seconds: float, words: str) -> None:
-    assert duration(seconds) == words
 
 
 def test_short_json_stays_on_a_line_and_long_json_is_indented() -> None:

@@ -4,7 +4,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from async_endpoint.emulator.overview import WAITING_SHOWN, empty, overview, regions_with_endpoints
+from async_endpoint.emulator.pages.overview import WAITING_SHOWN, empty, overview, regions_with_endpoints
 from async_endpoint.protocol.invocation import InvocationRequest
 from async_endpoint.scaling.alarms import MetricAlarm
 from async_endpoint.scaling.metrics import MINUTE

@@ -15,7 +15,7 @@ from PIL import Image
 
 from async_endpoint.emulator.backends import Backends
 from async_endpoint.emulator.history import ANSWER_BYTES_KEPT, DOCUMENTS_KEPT
-from async_endpoint.emulator.page import Pages
+from async_endpoint.emulator.pages.routes import Pages
 from tests.emulator.conftest import Running
 from tests.emulator.fakes import (
     REGION,
@@ -284,9 +284,22 @@ def test_what_is_no_picture_is_not_handed_out(documents: Documents, body: bytes,
 def test_a_picture_that_is_gone_or_never_was_is_not_there(documents: Documents) -> None:
     ended(documents.region.history, "gone", input_location=f"s3://{documents.bucket}/gone.png")
     ended(documents.region.history, "inline", input_location=None)
-    for number in ("1", "2", "3", "x", ""):
+    for number in ("1", "2", "3", "x", "", "9" * 5_000):
         assert pages(documents.region).handle("GET", f"/_local/documents/{number}", {}, b"")[0] == 404
     assert page(documents.region).all("img") == []
+
+
+def test_an_open_page_uses_up_no_fault_that_is_meant_for_clients(documents: Documents, running: Running) -> None:
+    body = picture_bytes("PNG")
+    documents.put("1", body, "image/png")
+    faults = running.local.faults
+    faults.add("error", service="s3", count=1)
+    try:
+        assert len(page(documents.region).all("img")) == 1
+        assert pages(documents.region).handle("GET", "/_local/documents/1", {}, b"")[2] == body
+        assert faults.describe()["faults"][0]["struck"] == 0
+    finally:
+        faults.clear(seed=0)
 
 
 def test_the_running_local_aws_answers_with_its_endpoints(running: Running) -> None:

@@ -16,7 +16,7 @@ import pytest
 from PIL import Image
 
 from async_endpoint.emulator.backends import Backends
-from async_endpoint.emulator.page import Pages
+from async_endpoint.emulator.pages.routes import Pages
 from tests.emulator.browser import CHROMIUM, Browser, browser
 from tests.emulator.fakes import START, FakeRegion, eventually, fake_region
 from tests.emulator.test_history import ended, sampled

@@ -65,6 +65,8 @@ def test_requests_expire_when_older_than_their_ttl_and_only_while_they_wait() ->
     assert queue.take(0) is working
     assert queue.take_expired(60.0) == []
     assert queue.take_expired(60.5) == [old]
+    assert (queue.waiting, queue.in_flight) == (2, 2)  # in flight until its outcome is written
+    queue.done()
     assert queue.backlog == 3
     assert [queue.take(0), queue.take(0)] == [patient, young]
 

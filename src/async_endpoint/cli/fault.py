@@ -1,26 +1,23 @@
 """`async-endpoint local fault`: have a running local AWS do something wrong, repeatably."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import click
 from rich.console import Console
 from rich.table import Table
 
+from async_endpoint.cli.state_dir import running_in, state_dir_option
 from async_endpoint.emulator.fault_answers import SERVICES
 from async_endpoint.emulator.faults import DEFAULT_SLOW_SECONDS, FaultError
 from async_endpoint.emulator.faults_api import FaultClient
-from async_endpoint.emulator.local import DEFAULT_STATE_DIR, LocalAws
+from async_endpoint.emulator.local import state_dir_arguments
+from async_endpoint.emulator.loopback import NoAnswer
 
 _RATE = click.FloatRange(0, 1, min_open=True)
 _COUNT = click.IntRange(1)
 
-state_dir_option = click.option(
-    "--state-dir",
-    type=click.Path(file_okay=False, path_type=Path),
-    default=DEFAULT_STATE_DIR,
-    show_default=True,
-    help="The folder of the local AWS.",
-)
 rate_option = click.option("--rate", type=_RATE, default=1.0, show_default=True, help="The chance of each call.")
 count_option = click.option("--count", type=_COUNT, help="End after so many strikes.  [default: never]")
 endpoint_option = click.option("--endpoint", help="Of this endpoint only.  [default: of all]")
@@ -104,7 +101,8 @@ def notifications(state_dir: Path, how: str, endpoint: str | None, rate: float, 
 @state_dir_option
 def list_command(state_dir: Path) -> None:
     """Show what is switched on, and how often it has struck."""
-    found = _client(state_dir).describe()
+    with _faults(state_dir) as faults:
+        found = faults.describe()
     table = Table("number", "fault", "struck", title=f"Faults, seed {found['seed']}")
     for item in found["faults"]:
         what = ", ".join(f"{name}={value}" for name, value in item.items() if name not in ("number", "struck"))
@@ -117,20 +115,22 @@ def list_command(state_dir: Path) -> None:
 @click.option("--seed", type=int, help="Draw what comes next from this seed.  [default: the same again]")
 def clear(state_dir: Path, seed: int | None) -> None:
     """Switch everything off."""
-    _client(state_dir).clear(seed)
+    with _faults(state_dir) as faults:
+        faults.clear(seed)
     click.echo("Nothing is switched on any more.")
 
 
 def _add(state_dir: Path, kind: str, **members: str | float | None) -> None:
+    with _faults(state_dir) as faults:
+        number = faults.add(kind, **members)
+    clear = f"async-endpoint local fault clear{state_dir_arguments(state_dir)}"
+    click.echo(f"Fault {number} is switched on; `{clear}` switches all off.")
+
+
+@contextmanager
+def _faults(state_dir: Path) -> Iterator[FaultClient]:
+    """The faults of the local AWS in a folder; what goes wrong with them is said in a sentence."""
     try:
-        number = _client(state_dir).add(kind, **members)
-    except FaultError as error:
+        yield running_in(state_dir).faults
+    except (FaultError, NoAnswer) as error:
         raise click.ClickException(str(error)) from error
-    click.echo(f"Fault {number} is switched on; `async-endpoint local fault clear` switches all off.")
-
-
-def _client(state_dir: Path) -> FaultClient:
-    running = LocalAws.find(state_dir)
-    if running is None:
-        raise click.ClickException(f"No local AWS runs in {state_dir}: start one with `async-endpoint local start`.")
-    return FaultClient(running.endpoint_url)

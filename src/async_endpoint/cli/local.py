@@ -14,12 +14,13 @@ import click
 
 try:
     from async_endpoint.cli.fault import fault
+    from async_endpoint.cli.state_dir import nothing_runs, running_in, state_dir_option
     from async_endpoint.cli.status import status
     from async_endpoint.emulator.assumptions import AssumptionError, Assumptions
     from async_endpoint.emulator.containers.environment import ServingEnvironment, prepare
     from async_endpoint.emulator.containers.errors import ContainerError
     from async_endpoint.emulator.instance_times import InstanceTimes
-    from async_endpoint.emulator.local import DEFAULT_REGION, DEFAULT_STATE_DIR, LocalAws, LocalAwsError
+    from async_endpoint.emulator.local import DEFAULT_REGION, LocalAws, LocalAwsError, state_dir_arguments
 except ModuleNotFoundError as missing:  # the extra was not installed
     raise ImportError(
         f"The local AWS needs {missing.name}: install it with `pip install 'async-endpoint[local]'`."
@@ -29,16 +30,6 @@ SERVING_ENVIRONMENT_VARIABLE = "ASYNC_ENDPOINT_SERVING_ENV"
 DEFAULT_SERVING_ENVIRONMENT = Path(".venv-serving")
 
 Command = Callable[..., Any]
-
-
-def _state_dir(command: Command) -> Command:
-    return click.option(
-        "--state-dir",
-        type=click.Path(file_okay=False, path_type=Path),
-        default=DEFAULT_STATE_DIR,
-        show_default=True,
-        help="The local AWS's folder.",
-    )(command)
 
 
 def _serving_env(command: Command) -> Command:
@@ -91,7 +82,7 @@ def prepare_command(serving_env: Path) -> None:
 
 
 @local.command()
-@_state_dir
+@state_dir_option
 @_serving_env
 @click.option("--port", type=click.IntRange(1, 65535), help="Port to listen on.  [default: 4566, or a free one]")
 @click.option(
@@ -140,23 +131,24 @@ def start(  # noqa: PLR0913 - one argument for each option
         )
     except (AssumptionError, LocalAwsError) as error:
         raise click.ClickException(str(error)) from error
+    where = state_dir_arguments(state_dir)
     click.echo(
         f"The local AWS answers at {running.endpoint_url} after {time.monotonic() - began:.1f} s "
         f"(process {running.pid}, log {running.log}).\n"
-        'Point a shell at it:   eval "$(async-endpoint local env)"\n'
+        f'Point a shell at it:   eval "$(async-endpoint local env{where})"\n'
         f"Look at its endpoints: {running.endpoint_url}/_local/\n"
-        "Run one command in it: async-endpoint local exec -- npx cdk deploy --all\n"
-        "End it:                async-endpoint local stop"
+        f"Run one command in it: async-endpoint local exec{where} -- npx cdk deploy --all\n"
+        f"End it:                async-endpoint local stop{where}"
     )
 
 
 @local.command()
-@_state_dir
+@state_dir_option
 def stop(state_dir: Path) -> None:
     """End the local AWS and every process that it started. What it holds is kept for the next start."""
     running = LocalAws.find(state_dir)
     if running is None:
-        click.echo(f"No local AWS runs in {state_dir}.")
+        click.echo(f"{nothing_runs(state_dir)}.")
         return
     try:
         running.stop()
@@ -166,22 +158,22 @@ def stop(state_dir: Path) -> None:
 
 
 @local.command()
-@_state_dir
+@state_dir_option
 @_region
 def env(state_dir: Path, region: str) -> None:
     """Print the variables that point AWS tools here, for `eval`."""
-    for name, value in _running(state_dir).environment(region).items():
+    for name, value in running_in(state_dir).environment(region).items():
         click.echo(f"export {name}={shlex.quote(value)}")
 
 
 @local.command("exec", context_settings={"ignore_unknown_options": True})
-@_state_dir
+@state_dir_option
 @_region
 @click.argument("command", nargs=-1, required=True, type=click.UNPROCESSED)
 @click.pass_context
 def exec_command(context: click.Context, state_dir: Path, region: str, command: tuple[str, ...]) -> None:
     """Run COMMAND with every AWS tool in it pointed here, and exit with its status."""
-    environment = _running(state_dir).client_environment(os.environ, region)
+    environment = running_in(state_dir).client_environment(os.environ, region)
     try:
         finished = subprocess.run(command, env=environment, check=False)  # noqa: S603 - the user's own command
     except OSError as error:
@@ -194,10 +186,3 @@ def _prepared(path: Path) -> ServingEnvironment:
         return prepare(path, click.echo)
     except ContainerError as error:
         raise click.ClickException(str(error)) from error
-
-
-def _running(state_dir: Path) -> LocalAws:
-    running = LocalAws.find(state_dir)
-    if running is None:
-        raise click.ClickException(f"No local AWS runs in {state_dir}: start one with `async-endpoint local start`.")
-    return running

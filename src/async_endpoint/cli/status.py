@@ -4,11 +4,8 @@ from __future__ import annotations
 
 import json
 import time
-import urllib.error
 import urllib.parse
-import urllib.request
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -17,14 +14,17 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
-from async_endpoint.emulator.local import DEFAULT_REGION, DEFAULT_STATE_DIR, LocalAws
-from async_endpoint.emulator.markup import duration
+from async_endpoint.cli.state_dir import running_in, state_dir_option
+from async_endpoint.emulator.durations import duration
+from async_endpoint.emulator.local import DEFAULT_REGION, LocalAws
+from async_endpoint.emulator.loopback import NoAnswer, ask_json
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from rich.console import RenderableType
 
 _EVERY_SECONDS = 2.0
-_ANSWER_SECONDS = 10.0
 _ACTIVITIES_SHOWN = 3
 _DOCUMENTS_SHOWN = 5
 _ANSWER_SHOWN = 60
@@ -38,18 +38,8 @@ _STYLES = {
 Overview = dict[str, Any]
 
 
-class Gone(Exception):  # noqa: N818 - reads as what happened
-    """The local AWS does not answer."""
-
-
 @click.command()
-@click.option(
-    "--state-dir",
-    type=click.Path(file_okay=False, path_type=Path),
-    default=DEFAULT_STATE_DIR,
-    show_default=True,
-    help="The local AWS's folder.",
-)
+@state_dir_option
 @click.option(
     "--region",
     envvar="AWS_REGION",
@@ -64,9 +54,7 @@ def status(state_dir: Path, region: str, *, watch: bool, as_json: bool) -> None:
     """Show whether one runs, its endpoints with their instances, and the alarms."""
     if watch and as_json:
         raise click.UsageError("--watch and --json exclude each other.")
-    running = LocalAws.find(state_dir)
-    if running is None:
-        raise click.ClickException(f"No local AWS runs in {state_dir}: start one with `async-endpoint local start`.")
+    running = running_in(state_dir)
     try:
         if as_json:
             click.echo(json.dumps(fetched(running, region), indent=2))
@@ -74,7 +62,7 @@ def status(state_dir: Path, region: str, *, watch: bool, as_json: bool) -> None:
             _watch(running, region)
         else:
             Console().print(_head(running), summary(fetched(running, region)))
-    except Gone as error:
+    except NoAnswer as error:
         raise click.ClickException(str(error)) from error
 
 
@@ -82,17 +70,9 @@ def fetched(running: LocalAws, region: str) -> Overview:
     """The overview of a region.
 
     Raises:
-        Gone: The local AWS does not answer.
+        NoAnswer: The local AWS does not answer.
     """
-    address = f"{running.endpoint_url}/_local/overview?{urllib.parse.urlencode({'region': region})}"
-    # No proxy: the way is this machine's loopback, whatever the user's variables say.
-    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
-    try:
-        with opener.open(address, timeout=_ANSWER_SECONDS) as answer:
-            overview: Overview = json.load(answer)
-    except (urllib.error.URLError, OSError) as error:
-        raise Gone(f"The local AWS on port {running.port} does not answer: {error}.") from error
-    return overview
+    return ask_json(f"{running.endpoint_url}/_local/overview?{urllib.parse.urlencode({'region': region})}")
 
 
 def summary(overview: Overview) -> RenderableType:

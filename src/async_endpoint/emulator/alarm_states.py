@@ -29,7 +29,7 @@ Settings = Mapping[str, Any]
 
 
 class AlarmStates:
-    """Joins CloudWatch and the autoscaler of one region; used by one thread."""
+    """Joins CloudWatch and the autoscaler of one region; used by one thread at a time, but for `is_showing`."""
 
     def __init__(self, backends: Backends, autoscaling: ApplicationAutoScaling) -> None:
         self._backends = backends
@@ -74,7 +74,7 @@ class AlarmStates:
         A state that a client has set by SetAlarmState lasts until then, as on AWS until the next evaluation.
         """
         alarms = {alarm["AlarmName"]: alarm for alarm in self._autoscaling.alarms()}
-        own = {name: _without(alarm, _NOT_PUT) for name, alarm in alarms.items() if name not in self._pulled}
+        own = {name: _without(alarms[name], _NOT_PUT) for name in self._autoscaling.own_alarms() if name in alarms}
         cloudwatch = self._backends.cloudwatch
         try:
             for name, settings in own.items():

@@ -1,11 +1,12 @@
 """Application Auto Scaling of one region: the autoscaler of `scaling` behind its API, acting on hosted endpoints."""
 
-import contextlib
 import re
 import threading
 from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager, nullcontext, suppress
 from typing import TYPE_CHECKING, Any
 
+from async_endpoint.emulator.deployment import Deployment
 from async_endpoint.emulator.endpoint import HostedEndpoint
 from async_endpoint.emulator.errors import AwsError, UnknownOperation
 from async_endpoint.emulator.sagemaker_api import Response, json_answer, json_object
@@ -39,12 +40,7 @@ class VariantCapacities:
 
     def desired(self, resource_id: str) -> int:
         """The instance count asked for."""
-        deployment = self._endpoint(resource_id).deployment
-        if deployment is None:
-            raise CapacityError(f"{resource_id} is not in service.")
-        if not resource_id.endswith(f"/variant/{deployment.variant['VariantName']}"):
-            raise CapacityError(f"SageMaker resource {resource_id} does not exist.")
-        return deployment.fleet.desired
+        return self._deployment(resource_id).fleet.desired
 
     def set_desired(self, resource_id: str, capacity: int) -> None:
         """Ask for an instance count."""
@@ -56,6 +52,22 @@ class VariantCapacities:
     def is_updating(self, resource_id: str) -> bool:
         """Whether the endpoint is in a transition of any kind."""
         return self._endpoint(resource_id).status != "InService"
+
+    def running(self, resource_id: str) -> int:
+        """The number of instances whose model answers."""
+        return self._deployment(resource_id).fleet.running
+
+    def failure(self, resource_id: str) -> str | None:
+        """Why the endpoint's last transition came to nothing, None when it went well; the fleet may go on trying."""
+        return self._endpoint(resource_id).failure_reason
+
+    def _deployment(self, resource_id: str) -> Deployment:
+        deployment = self._endpoint(resource_id).deployment
+        if deployment is None:
+            raise CapacityError(f"{resource_id} is not in service.")
+        if not resource_id.endswith(f"/variant/{deployment.variant['VariantName']}"):
+            raise CapacityError(f"SageMaker resource {resource_id} does not exist.")
+        return deployment
 
     def _endpoint(self, resource_id: str) -> HostedEndpoint:
         parts = _RESOURCE_ID.fullmatch(resource_id)
@@ -74,7 +86,8 @@ class ApplicationAutoScaling:
         store: Where alarms read.
         capacities: The endpoints' variants.
         on_alarm_state: Told of each alarm that changes its state.
-        on_policies: Called when an operation of `BLOCKING` may have changed which alarms there are; it may block.
+        in_step: What an operation of `BLOCKING`, which may change which alarms there are, is carried out in: before it
+            begins, the autoscaler knows what CloudWatch holds, and when it ends the other way round. It may block.
     """
 
     def __init__(  # noqa: PLR0913 - it joins these six
@@ -85,9 +98,9 @@ class ApplicationAutoScaling:
         capacities: VariantCapacities,
         on_alarm_state: AlarmListener,
         *,
-        on_policies: Callable[[], None] = lambda: None,
+        in_step: Callable[[], AbstractContextManager[None]] = nullcontext,
     ) -> None:
-        self._on_policies = on_policies
+        self._in_step = in_step
         self._scaler = AutoScaler(clock, store, capacities, on_alarm_state, identity)
         self._tags: dict[str, dict[str, str]] = {}  # of scalable targets, by ARN
         self._lock = threading.RLock()
@@ -116,14 +129,12 @@ class ApplicationAutoScaling:
         if operation not in self._operations:
             raise UnknownOperation("application-autoscaling", operation)
         members = validated("application-autoscaling", operation, request)
-        with self._lock:
+        around = self._in_step if operation in BLOCKING else nullcontext
+        with around(), self._lock:
             try:
-                answer = self._operations[operation](**members)
+                return self._operations[operation](**members)
             except ScalingError as error:
                 raise AwsError(str(error), error.code, 400) from error
-        if operation in BLOCKING:
-            self._on_policies()
-        return answer
 
     def is_registered(self, resource_id: str) -> bool:
         """Whether a variant, by its resource id, has a scalable target."""
@@ -132,7 +143,7 @@ class ApplicationAutoScaling:
 
     def deregister(self, resource_id: str) -> None:
         """Take a variant's scalable target out, if it has one."""
-        with self._lock, contextlib.suppress(ObjectNotFoundException):
+        with self._lock, suppress(ObjectNotFoundException):
             self._deregister(**_target(resource_id))
 
     def tick(self) -> None:

@@ -3,10 +3,10 @@
 Public interfaces only, from threads of their own: nothing here may run on the event loop that serves them.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 import boto3
 from botocore.config import Config
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from mypy_boto3_sns.client import SNSClient
     from mypy_boto3_sqs.client import SQSClient
 
-# What a client calls itself that the local AWS only measures with: no fault strikes it, as measuring is no call on AWS.
+# What a client calls itself that the local AWS only looks with: no fault strikes it, as looking is no call on AWS.
 MEASURING = "local-aws-measuring"
 
 _CONNECTIONS = 64
@@ -34,12 +34,19 @@ class Backends:
         region: The region of the clients.
         account: The account in whose name they call.
         workdir: A folder for what instances need: archives, container file systems, logs.
+        agent: What the clients say that they are, besides boto3.
     """
 
     endpoint_url: str
     region: str
     account: str
     workdir: Path
+    agent: str | None = None
+
+    @cached_property
+    def measuring(self) -> Self:
+        """The same for what only looks at services, to measure or to show them: no fault strikes these clients."""
+        return replace(self, agent=MEASURING)
 
     @cached_property
     def s3(self) -> "S3Client":
@@ -73,9 +80,8 @@ class Backends:
 
     @cached_property
     def sqs(self) -> "SQSClient":
-        """The region's SQS, to measure its queues."""
-        measuring = self._config.merge(Config(user_agent_extra=MEASURING))
-        client: SQSClient = self._session.client("sqs", **{**self._options, "config": measuring})
+        """The region's SQS."""
+        client: SQSClient = self._session.client("sqs", **self._options)
         return client
 
     @cached_property
@@ -90,6 +96,7 @@ class Backends:
             retries={"mode": "standard", "total_max_attempts": 3},
             proxies={},  # none: the way is this machine's loopback, whatever the user's variables say
             s3={"addressing_style": "path"},
+            user_agent_extra=self.agent,
         )
 
     @property

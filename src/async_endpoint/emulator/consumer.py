@@ -24,6 +24,7 @@ _KILLED_AFTER_SECONDS = 0.02  # so that a fault strikes a container that has beg
 # often it asks, and how often it must get no answer, is not published.
 _PING_SECONDS = 5.0
 _FAILED_PINGS = 3
+_DOUBT_SECONDS = 0.2  # between the health checks of a container that has just failed a request
 _HTTP_ERRORS = 400
 _HTTP_SERVER_ERRORS = 500
 
@@ -179,6 +180,16 @@ class InstanceConsumer:
                 logger.warning("instance %s did not answer %d health checks", self._container.instance_id, failed)
                 self._lost.set()
 
+    def _is_down(self) -> bool:
+        """Whether a container that has just failed a request passes no health check; a busy one may miss one."""
+        for _ in range(_FAILED_PINGS):
+            if self._container.ping():
+                return False
+            if not self._container.alive:
+                return True
+            time.sleep(_DOUBT_SECONDS)
+        return True
+
     def _process(self, item: QueuedRequest) -> None:
         result: Answer | _Failure | None
         waited = self._metrics.milliseconds_since(item.received_at)
@@ -224,12 +235,12 @@ class InstanceConsumer:
             self._outcomes.data_trouble(Worked(self._container.instance_id), str(error))
             return _Failure.told(f"ClientError: {error}")
         except ContainerTimeout:
-            if not self._container.ping():
+            if self._is_down():
                 self._lost.set()
             seconds = request.invocation_timeout_seconds
             return _Failure.told(f"ClientError: The model did not answer within {seconds} seconds.", "Expired")
         self._metrics.count("ModelLatency", (time.monotonic() - began) * 1e6)
-        if answer.status >= _HTTP_SERVER_ERRORS and not self._container.ping():
+        if answer.status >= _HTTP_SERVER_ERRORS and self._is_down():
             self._lost.set()  # its workers ended and cannot load the model again: the next requests are another's
         return answer
 
@@ -240,7 +251,7 @@ class InstanceConsumer:
         if self._lost.is_set() or not self._stopping.is_set():
             logger.warning("request %s lost its instance: %s", item.request.inference_id, error)
             losses += 1
-            if not self._container.ping():
+            if self._is_down():
                 self._lost.set()
         if losses >= _MAXIMUM_LOSSES:
             return _Failure.told(f"InternalServerError: {losses} instances broke down while they had the request.")

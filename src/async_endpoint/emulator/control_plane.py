@@ -99,10 +99,7 @@ class ControlPlane:
             }
 
     def restore(self, state: Mapping[str, Any]) -> None:
-        """Go on from what `state` gave: endpoints serve again, and what was broken off is taken up.
-
-        A creation and a deletion begin anew; an update is given up, and the old configuration goes on.
-        """
+        """Take in what `state` gave; nothing starts until `resume`."""
         self._models.restore(state["models"])
         self._configs.restore(state["configs"])
         self._tags.restore(state["tags"])
@@ -110,6 +107,14 @@ class ControlPlane:
             endpoint = HostedEndpoint(kept["name"], self._site)
             self._endpoints[endpoint.name] = endpoint
             endpoint.restore(kept)
+
+    def resume(self) -> None:
+        """Have restored endpoints serve again, and take up what was broken off; when the local AWS answers.
+
+        A creation and a deletion begin anew; an update is given up, and the old configuration goes on.
+        """
+        for endpoint in self.endpoints():
+            endpoint.resume()
             if endpoint.status == "Deleting":
                 threading.Thread(target=self._delete, args=(endpoint,), daemon=True).start()
 
@@ -259,12 +264,14 @@ class ControlPlane:
 
     def _delete(self, endpoint: HostedEndpoint) -> None:
         try:
-            endpoint.delete()
+            if not endpoint.delete():
+                return  # the next life goes on with it
         except Exception:
             logger.exception("endpoint %s: its deletion left something behind", endpoint.name)
         with self._lock:
             del self._endpoints[endpoint.name]
             self._tags.forget(endpoint.arn)
+            self._site.history.forget(endpoint.name)
 
 
 def _check_variant(variant: Json) -> None:

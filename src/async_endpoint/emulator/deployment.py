@@ -132,7 +132,7 @@ class Deployment:
 
     def settle(self) -> None:
         """Wait until the instances asked for are there, and none that is not; raises as `Fleet.wait_until_settled`."""
-        self.fleet.wait_until_settled(self.startup_timeout)
+        self.fleet.wait_until_settled()
 
     def measure(self) -> None:
         """Publish what each instance uses of its machine, once a minute."""

@@ -2,7 +2,7 @@
 
 import logging
 import threading
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from async_endpoint.emulator.baking import Baking
@@ -10,8 +10,11 @@ from async_endpoint.emulator.deployment import Deployment, Site
 from async_endpoint.emulator.errors import AwsError, ValidationError, ValidationException
 from async_endpoint.emulator.fleet import InstanceUnavailable, LaunchFailed
 from async_endpoint.emulator.request_queue import QueuedRequest, RequestQueue
+from async_endpoint.emulator.write_offs import WriteOffs
 from async_endpoint.protocol.invocation import InvocationRequest
 from async_endpoint.protocol.locations import LocationError, S3Location
+
+_END_SECONDS = 40.0  # for a transition to see that the local AWS ends: it may wait for requests for 30 s
 
 logger = logging.getLogger(__name__)
 
@@ -42,8 +45,10 @@ class HostedEndpoint:
         self._lock = threading.Lock()  # held where status and `_settled` are looked at and changed together
         self._settled = threading.Event()
         self._settled.set()
-        self._first_config: Mapping[str, Any] | None = None
+        self._first: tuple[Mapping[str, Any], Mapping[str, Any]] | None = None  # config and model of the creation
         self._rolling_out: Deployment | None = None
+        self._leaving: Deployment | None = None
+        self._write_offs = WriteOffs(self.queue)
         self._ended = False
         self._desired_at_stop = 0
         self._left: list[QueuedRequest] = []
@@ -53,13 +58,16 @@ class HostedEndpoint:
         """The endpoint config that serves; during the first deployment the one on its way."""
         if self.deployment is not None:
             return self.deployment.config
-        return self._first_config or {}
+        return {} if self._first is None else self._first[0]
 
     @property
     def deployments(self) -> tuple[Deployment, ...]:
-        """The deployment that serves, if any does, and then the one that is to take over, if it is another."""
-        serving, coming = self.deployment, self._rolling_out
-        return tuple(item for item in (serving, None if coming is serving else coming) if item is not None)
+        """Every deployment that may have instances: the one that serves, then one that comes up or goes."""
+        found: list[Deployment] = []
+        for each in (self.deployment, self._rolling_out, self._leaving):
+            if each is not None and each not in found:
+                found.append(each)
+        return tuple(found)
 
     @property
     def pending(self) -> Deployment | None:
@@ -96,7 +104,7 @@ class HostedEndpoint:
         deployment = Deployment.prepare(self.name, config, model, self.queue, self._site)
         self._begin()
         self.deployment_config = deployment_config
-        self._first_config = self._first_config or config
+        self._first = self._first or (config, model)
         self._rolling_out = deployment
         count = deployment.variant["InitialInstanceCount"]
         if keep_count and self.deployment is not None:
@@ -131,17 +139,16 @@ class HostedEndpoint:
             self._settled.clear()
             self.status = "Deleting"
 
-    def delete(self) -> None:
-        """Stop every instance; returns when they are gone.
+    def delete(self) -> bool:
+        """Stop every instance; returns when they are gone, False if the local AWS ended first.
 
         Requests that are left fail, so that each has its outcome. What AWS does with them is not documented.
         """
         if self.deployment is not None:
             self.deployment.fleet.stop()
-            for item in self.queue.close():
-                reason = "ClientError: The endpoint was deleted before the request was processed."
-                self.deployment.outcomes.failed(item, reason, reason.encode(), "text/plain")
+            self._left += self._write_offs.fail(self.queue.close(), self.deployment.outcomes)
         self._settled.set()
+        return not self._ended
 
     def stop(self) -> None:
         """Stop every instance because the local AWS ends; returns when they are gone and requests are back.
@@ -153,13 +160,18 @@ class HostedEndpoint:
                 return
             self._ended = True
             self._desired_at_stop = 0 if self.deployment is None else self.deployment.fleet.desired
-        for deployment in self.deployments:
+            deployments = self.deployments
+        for deployment in deployments:
             deployment.fleet.stop()
-        self._left = self.queue.close()
+        self._write_offs.end()
+        self._settled.wait(_END_SECONDS)
+        for deployment in deployments:
+            deployment.outcomes.wait()
+        self._left += self.queue.close()
 
     def state(self) -> dict[str, Any]:
         """The endpoint as plain JSON for `restore`; to be called after `stop`."""
-        deployment = self.deployment or self._rolling_out
+        first_model = None if self._first is None else self._first[1]
         return {
             "name": self.name,
             "created_at": self.created_at,
@@ -167,8 +179,9 @@ class HostedEndpoint:
             "status": self.status,
             "failure_reason": self.failure_reason,
             "deployment_config": self.deployment_config,
-            "config": None if deployment is None else deployment.config,
-            "model": None if deployment is None else deployment.model,
+            "config": self.config,
+            "model": first_model if self.deployment is None else self.deployment.model,
+            "update_given_up": self.deployment is not None and self.pending is not None,
             "desired": self._desired_at_stop,
             "weight": self.weight,
             "serves": self.deployment is not None,
@@ -176,27 +189,33 @@ class HostedEndpoint:
         }
 
     def restore(self, state: Mapping[str, Any]) -> None:
-        """Go on from what `state` gave."""
+        """Take in what `state` gave; nothing starts until `resume`."""
         self.created_at, self.modified_at = state["created_at"], state["modified_at"]
         self.failure_reason, self.deployment_config = state["failure_reason"], state["deployment_config"]
         self.weight = state.get("weight")
         self.queue.restore(QueuedRequest.from_json(kept) for kept in state["queue"])
         config, model, status = state["config"], state["model"], state["status"]
+        self._first = (config, model)
+        self.status = status
         if not state["serves"]:
-            if status == "Creating":
-                self.deploy(config, model, deployment_config=self.deployment_config)
-            else:
-                self._first_config, self.status = config, status
             return
         self.deployment = Deployment.prepare(self.name, config, model, self.queue, self._site)
+        self._desired_at_stop = state["desired"]
         if status == "Deleting":
-            self.status = status
             self._settled.clear()
             return
-        if status in {"Updating", "RollingBack"}:
+        if state["update_given_up"]:
             self.failure_reason = "The local AWS was stopped during the update: the old configuration goes on."
         self.status = "InService"
-        self.deployment.fleet.resume(state["desired"])
+
+    def resume(self) -> None:
+        """Start what `restore` took in, but for a deletion; to be called when the local AWS answers."""
+        if self.deployment is None:
+            if self.status == "Creating" and self._first is not None:
+                config, model = self._first
+                self.deploy(config, model, deployment_config=self.deployment_config)
+        elif self.status == "InService":
+            self.deployment.fleet.resume(self._desired_at_stop)
 
     def wait(self, timeout: float) -> bool:
         """Wait until no transition is under way; False if `timeout` seconds were not enough."""
@@ -237,11 +256,12 @@ class HostedEndpoint:
         if deployment is None:
             return
         now = self._site.clock.now()
+        running = sum(each.fleet.running for each in self.deployments)
         oldest = self.queue.oldest_received_at()
         deployment.metrics.sample(
             waiting=self.queue.waiting,
             in_flight=self.queue.in_flight,
-            instances=deployment.fleet.running,
+            instances=running,
             oldest_age=0.0 if oldest is None else now - oldest,
         )
         self._site.history.sample(
@@ -249,17 +269,16 @@ class HostedEndpoint:
             now,
             waiting=self.queue.waiting,
             in_flight=self.queue.in_flight,
-            instances=deployment.fleet.running,
+            instances=running,
             desired=deployment.fleet.desired,
         )
-        deployment.fleet.replace_dead()
-        if expired := self.queue.take_expired(now):
-            # In a thread of its own: a long queue that expires must not hold up the region's clock.
-            threading.Thread(target=self._expire, args=(deployment, expired), name="expiry", daemon=True).start()
+        for each in self.deployments:
+            each.fleet.replace_dead()
+        self._write_offs.expire(now, deployment.outcomes)
 
     def measure(self) -> None:
         """Publish what the instances use of their machines; for each minute of AWS's clock."""
-        if (deployment := self.deployment) is not None:
+        for deployment in self.deployments:
             deployment.measure()
 
     # -- inside --------------------------------------------------------------------------------------------------
@@ -281,33 +300,35 @@ class HostedEndpoint:
                 f"The primary container for production variant {deployment.variant['VariantName']} "
                 f"did not pass the ping health check. {error}"
             )
-        replaced, self.deployment = self.deployment, deployment
+        replaced = self.deployment
         if replaced is not None:
             baking = Baking.of(self.deployment_config or {}, self._site)
             if alarm := baking.alarm_that_goes_off(until_ended=lambda: self._ended):
-                self.status, self.deployment = "RollingBack", replaced
+                self.status = "RollingBack"
                 deployment.fleet.stop(drain=True)
                 replaced.announce()
                 return f"The following alarms were in ALARM during the deployment: [{alarm}]. It was rolled back."
+        with self._lock:
+            if self._ended:
+                return None  # the next life goes on with the old one, and gives this one up
+            self.deployment, self.weight, self._leaving = deployment, weight, replaced
+        if replaced is not None:
             replaced.fleet.stop(drain=True)
-        self.weight = weight
+            self._leaving = None
         deployment.announce()
         return None
 
     def _settle(self, deployment: Deployment) -> str | None:
-        """Wait for a change of capacity; answers why it is not complete."""
+        """Wait for a change of capacity; answers why it is not complete. It then stays at what has come up."""
         reason = None
         try:
             deployment.settle()
         except LaunchFailed as error:
             reason = str(error)
+            if not self._ended:
+                deployment.fleet.resize(deployment.fleet.running)
         deployment.announce()
         return reason
-
-    def _expire(self, deployment: Deployment, expired: Iterable[QueuedRequest]) -> None:
-        for item in expired:
-            reason = f"ClientError: The request expired after {item.request.request_ttl_seconds} seconds in the queue."
-            deployment.outcomes.failed(item, reason, reason.encode(), "text/plain", status="Expired")
 
     def _begin(self) -> None:
         """Start a transition."""

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from botocore.exceptions import BotoCoreError, ClientError
+from botocore.exceptions import ClientError
 
 from async_endpoint.emulator.backends import Backends
 from async_endpoint.emulator.models import only_container
@@ -19,6 +19,7 @@ from async_endpoint.protocol.locations import LocationError, S3Location
 
 _PRINCIPAL = "sagemaker.amazonaws.com"
 _TRUST = f'its trust relationship policy allows the action "sts:AssumeRole" for the service principal "{_PRINCIPAL}"'
+_NOT_THERE = "NoSuchEntity"
 # Stands for the names that SageMaker gives to the objects it writes.
 _ANY_OBJECT = "00000000-0000-0000-0000-000000000000.out"
 
@@ -101,7 +102,9 @@ class ExecutionRoles:
             role = iam.get_role(RoleName=name)["Role"]
             for policy in iam.list_attached_role_policies(RoleName=name)["AttachedPolicies"]:
                 iam.get_policy(PolicyArn=policy["PolicyArn"])
-        except (BotoCoreError, ClientError) as error:
+        except ClientError as error:
+            if error.response["Error"]["Code"] != _NOT_THERE:
+                raise
             logger.info("role %s is not checked: %s", arn, error)
             return None
         return role

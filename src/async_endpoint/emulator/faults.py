@@ -1,7 +1,8 @@
 """Faults on demand: what a local AWS is to do wrong, and how often; a fixed seed repeats it.
 
-Each fault draws its chances from a generator of its own, made of the seed and of the fault's number: the decisions
-depend on these and on the order of the calls that it looks at, and on no other fault.
+Each fault draws its chances from a generator of its own, made of the seed and of the fault's number: which calls it
+would strike depends on these and on the order of the calls that it looks at, and on no other fault. Where several would
+strike the same call, the one that was switched on first does.
 """
 
 import itertools
@@ -42,7 +43,8 @@ class Fault:
             them; `kill` ends an instance's container while it has a request; `drop`, `double` and `reorder` are of
             notifications.
         rate: The chance of each call, above 0 and up to 1.
-        count: After how many strikes it ends; None for never.
+        count: After how many strikes it ends; None for never. A call that another fault struck in its stead
+            uses none of them up: when it ends, and that alone, may depend on others.
         service: The service whose calls are refused.
         operation: The one operation of it; None for all.
         instance_type: The type that is not to be had; None for all.
@@ -97,13 +99,10 @@ class _Active:
         self.struck = 0
         self._chances = random.Random(f"{seed}/{number}")  # noqa: S311 - to be repeatable is the point
 
-    def strikes(self) -> bool:
-        """Whether it strikes now; its chance is drawn once for each call that it could strike."""
+    def would_strike(self) -> bool:
+        """Whether it strikes this call unless another fault does; to be asked once for each call that concerns it."""
         ended = self.fault.count is not None and self.struck >= self.fault.count
-        if ended or self._chances.random() >= self.fault.rate:
-            return False
-        self.struck += 1
-        return True
+        return self._chances.random() < self.fault.rate and not ended
 
 
 class Faults:
@@ -174,18 +173,26 @@ class Faults:
 
     def deliveries(self, endpoint: str) -> tuple[float, ...]:
         """After how many seconds of the wall's clock a notification is published: once at once, if nothing is wrong."""
-        delays = [0.0]
-        if self._strike(lambda fault: fault.kind == "drop" and fault.endpoint in (None, endpoint)):
-            return ()
-        if self._strike(lambda fault: fault.kind == "double" and fault.endpoint in (None, endpoint)):
-            delays.append(0.0)
-        if self._strike(lambda fault: fault.kind == "reorder" and fault.endpoint in (None, endpoint)):
-            delays = [delay + _REORDERED_SECONDS for delay in delays]
-        return tuple(delays)
 
-    def _strike(self, concerns: Callable[[Fault], bool]) -> Fault | None:
-        """The first fault that a call concerns and that strikes it."""
+        def is_struck(kind: Kind, *, spared: bool = False) -> bool:
+            found = self._strike(lambda fault: fault.kind == kind and fault.endpoint in (None, endpoint), spared=spared)
+            return found is not None
+
+        dropped = is_struck("drop")
+        count = 2 if is_struck("double", spared=dropped) else 1
+        delay = _REORDERED_SECONDS if is_struck("reorder", spared=dropped) else 0.0
+        return () if dropped else (delay,) * count
+
+    def _strike(self, concerns: Callable[[Fault], bool], *, spared: bool = False) -> Fault | None:
+        """The first fault that a call concerns and that strikes it; every other one draws its chance all the same.
+
+        A call that is spared is struck by none, and chances are drawn of it, too.
+        """
         if not self._active:
             return None
         with self._lock:
-            return next((each.fault for each in self._active if concerns(each.fault) and each.strikes()), None)
+            striking = [each for each in self._active if concerns(each.fault) and each.would_strike()]
+            if spared or not striking:
+                return None
+            striking[0].struck += 1
+            return striking[0].fault

@@ -1,7 +1,6 @@
 """Switching faults on and off over HTTP at `/_local/faults`: the route, and a client of it for tests and commands."""
 
 import json
-import urllib.error
 import urllib.request
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -9,9 +8,9 @@ from typing import Any
 
 from async_endpoint.emulator.faults import Fault, FaultError, Faults
 from async_endpoint.emulator.front import Answer, Route
+from async_endpoint.emulator.loopback import Refused, ask_json
 
 _HEADERS = {"content-type": "application/json"}
-_SECONDS = 10.0
 
 
 def faults_route(faults: Faults) -> Route:
@@ -42,7 +41,7 @@ def faults_route(faults: Faults) -> Route:
 
 @dataclass(frozen=True)
 class FaultClient:
-    """The faults of a running local AWS.
+    """The faults of a running local AWS; each method raises `NoAnswer` when it does not answer.
 
     Attributes:
         endpoint_url: Where it answers.
@@ -73,8 +72,6 @@ class FaultClient:
             f"{self.endpoint_url}/_local/faults", body, dict(_HEADERS), method=method
         )
         try:
-            with urllib.request.urlopen(request, timeout=_SECONDS) as answer:  # noqa: S310 - as above
-                found: dict[str, Any] = json.load(answer)
-                return found
-        except urllib.error.HTTPError as error:
-            raise FaultError(json.load(error)["message"]) from error
+            return ask_json(request)
+        except Refused as error:
+            raise FaultError(str(error)) from error

@@ -1,6 +1,7 @@
 """The instances of one deployed variant: as many as asked for, each a container that consumes the request queue."""
 
 import logging
+import math
 import threading
 import time
 from collections.abc import Callable, Iterable
@@ -162,22 +163,25 @@ class Fleet(Generic[C]):
         self._retry = True
         self.resize(count)
 
-    def wait_until_settled(self, timeout: float) -> None:
+    def wait_until_settled(self, timeout: float = math.inf) -> None:
         """Wait until as many instances run as are desired and those dismissed are gone.
 
+        Each launch ends by itself, one way or the other, so that this does, too.
+
         Raises:
-            LaunchFailed: An instance failed to start, the fleet was stopped, or `timeout` seconds were not enough.
+            LaunchFailed: An instance failed to start since the count was set, and the others, but for the first ones,
+                have come up; or the fleet was stopped, or `timeout` seconds were not enough.
         """
         deadline = time.monotonic() + timeout
         with self._changed:
             while not self._is_settled():
                 if self._closed:
                     raise LaunchFailed("The instances were stopped before they were ready.")
-                if self._failure is not None and not self._retry:
+                if self._failure is not None and (not self._retry or self._is_in_service()):
                     raise LaunchFailed(str(self._failure)) from self._failure
-                if not self._changed.wait(max(0.0, deadline - time.monotonic())) and time.monotonic() >= deadline:
-                    why = "" if self._failure is None else f" ({self._failure})"
-                    raise LaunchFailed(f"{self._desired} instance(s) were not ready within {timeout:g} s{why}")
+                left = deadline - time.monotonic()
+                if not self._changed.wait(None if math.isinf(left) else max(0.0, left)) and left <= 0:
+                    raise LaunchFailed(f"{self._desired} instance(s) were not ready within {timeout:g} s")
             self._retry = True
 
     def replace_dead(self) -> int:
@@ -207,8 +211,11 @@ class Fleet(Generic[C]):
 
     def _is_settled(self) -> bool:
         """Whether nothing is on its way up or down; the caller holds the lock."""
-        started = all(member.consumer is not None for member in self._members)
-        return not self._closed and len(self._members) == self._desired and started and not self._leaving
+        return not self._closed and len(self._members) == self._desired and self._is_in_service() and not self._leaving
+
+    def _is_in_service(self) -> bool:
+        """Whether every instance that there is has come up; the caller holds the lock."""
+        return all(member.consumer is not None for member in self._members)
 
     def _remove(self, members: Iterable[_Member[C]]) -> list[_Member[C]]:
         """Take members out, to be dismissed; the caller holds the lock."""

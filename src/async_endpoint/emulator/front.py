@@ -10,7 +10,7 @@ import json
 import re
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
-from urllib.parse import parse_qs
+from urllib.parse import parse_qs, unquote_to_bytes
 
 from async_endpoint.emulator.backends import MEASURING
 from async_endpoint.emulator.faults import Faults
@@ -26,6 +26,11 @@ PREFIX = "/_local/"
 
 _LOOPBACK = re.compile(r"(localhost|127\.0\.0\.1|\[::1\])(:\d+)?")
 _SIGNED_FOR = re.compile(rb"Credential=[^/]+/[^/]+/[^/]+/([a-z0-9-]+)/aws4_request")
+_SIGNED_BEFORE = re.compile(rb"(?:^|&)AWSAccessKeyId=")
+# A bucket's own host, as ministack reads it: BUCKET.localhost, BUCKET.s3.localhost, BUCKET.s3.REGION.amazonaws.com.
+_BUCKET_HOST = re.compile(
+    rb"[a-z0-9][a-z0-9-]{1,61}[a-z0-9]\.(?:(?:.+\.)?localhost|s3(?:express)?[.-].+)(?::\d+)?", re.IGNORECASE
+)
 _ACTION = re.compile(rb"(?:^|&)Action=([A-Za-z]+)")
 _MOST_BYTES = 64 * 1024  # of a request to /_local/
 _TARGETS = {"DynamoDB_20120810": "dynamodb", "AmazonSQS": "sqs"}
@@ -86,16 +91,31 @@ async def _meant(scope: Scope, receive: Receive, watched: frozenset[str]) -> tup
     target, _, operation = headers.get(b"x-amz-target", b"").decode("latin-1").rpartition(".")
     if target in _TARGETS:
         return (_TARGETS[target] if _TARGETS[target] in watched else ""), operation, receive
-    signed = _SIGNED_FOR.search(headers.get(b"authorization", b""))
-    service = "" if signed is None else signed[1].decode()
+    query = scope.get("query_string", b"")
+    service = _signed_for(headers.get(b"authorization", b""), query)
     if service not in watched:
         return "", "", receive
     if service == "s3":
-        _, _, key = scope["path"].lstrip("/").partition("/")
+        key = _key(headers.get(b"host", b""), scope["path"])
         return service, _OBJECT_OPERATIONS.get(scope["method"], "") if key else "", receive
     body, again = await _read(receive, None)
-    action = _ACTION.search(body or b"")
+    action = _ACTION.search(body or b"") or _ACTION.search(query)
     return service, "" if action is None else action[1].decode(), again
+
+
+def _signed_for(authorization: bytes, query: bytes) -> str:
+    """The service that a request is signed for, by its header or, presigned, by its query; empty where it is not."""
+    signed = _SIGNED_FOR.search(authorization) or _SIGNED_FOR.search(unquote_to_bytes(query))
+    if signed is not None:
+        return signed[1].decode()
+    # Signatures of version 2 name no service; where no Action is asked for, they are S3's.
+    presigned = _SIGNED_BEFORE.search(query) is not None and _ACTION.search(query) is None
+    return "s3" if presigned or authorization.startswith(b"AWS ") else ""
+
+
+def _key(host: bytes, path: str) -> str:
+    """The key that a request to S3 names, whether the bucket is in the host or in the path; empty for none."""
+    return path[1:] if _BUCKET_HOST.fullmatch(host) else path.lstrip("/").partition("/")[2]
 
 
 async def _read(receive: Receive, most: int | None) -> tuple[bytes | None, Receive]:

@@ -127,6 +127,12 @@ class History:
                 )
             )
 
+    def forget(self, endpoint: str) -> None:
+        """Drop everything about an endpoint that is gone; numbers of documents are not given again."""
+        with self._lock:
+            self._series.pop(endpoint, None)
+            self._documents.pop(endpoint, None)
+
     def series(self, endpoint: str, since: float = 0.0) -> list[Point]:
         """An endpoint's minutes, oldest first, from the one that `since` is in."""
         with self._lock:

@@ -4,6 +4,7 @@ import logging
 import threading
 import time
 from collections import OrderedDict
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from botocore.exceptions import BotoCoreError, ClientError
@@ -39,18 +40,47 @@ class Payload:
 
 
 class _Download:
-    """A large document on its way; an error of S3 in the middle of it is told from one of the container."""
+    """A large document on its way; an error of S3 in the middle of it is told from one of the container.
 
-    def __init__(self, place: S3Location, body: StreamingBody, size: int) -> None:
+    Args:
+        place: Where it lies.
+        body: The rest of S3's answer.
+        size: How many bytes it has.
+        seconds: What S3 took to begin its answer.
+        on_end: Told once, when the last byte has come, how many seconds S3 took: those in which the container took what
+            it was sent are not among them.
+    """
+
+    def __init__(
+        self, place: S3Location, body: StreamingBody, size: int, seconds: float, on_end: Callable[[float], None]
+    ) -> None:
         self.size = size
         self._place = place
         self._body = body
+        self._left = size
+        self._seconds = seconds
+        self._on_end = on_end
 
     def read(self, amount: int = -1, /) -> bytes:
+        began = time.monotonic()
         try:
-            return self._body.read(None if amount < 0 else amount)
+            block = self._body.read(None if amount < 0 else amount)
         except (BotoCoreError, HTTPError, OSError) as error:
             raise _unavailable(self._place, error) from error
+        self._seconds += time.monotonic() - began
+        if block:
+            self._left -= len(block)
+            if not self._left:
+                self._on_end(self._seconds)
+        return block
+
+
+@dataclass(frozen=True)
+class _Fetched:
+    """A payload, and how many seconds S3 took for it; None where it is not known yet, or S3 had no part in it."""
+
+    payload: Payload
+    seconds: float | None = None
 
 
 class Inputs:
@@ -58,6 +88,9 @@ class Inputs:
 
     A request without ContentType is of the type that its object in S3 has. AWS does not say so, but its own samples
     and its Python SDK's AsyncPredictor set the object's type alone, for containers that insist on one.
+
+    RequestDownloadLatency is counted once for each document that somebody takes: of one that was fetched for nobody, as
+    its request was taken meanwhile, never.
     """
 
     def __init__(self, queue: RequestQueue, backends: Backends, metrics: EndpointMetrics) -> None:
@@ -65,7 +98,7 @@ class Inputs:
         self._backends = backends
         self._metrics = metrics
         # By the identity of the request, which each entry keeps alive: one that is put back is another object.
-        self._ahead: OrderedDict[int, tuple[QueuedRequest, Payload]] = OrderedDict()
+        self._ahead: OrderedDict[int, tuple[QueuedRequest, _Fetched]] = OrderedDict()
         self._lock = threading.Lock()
 
     def payload(self, item: QueuedRequest) -> Payload:
@@ -76,7 +109,10 @@ class Inputs:
         """
         with self._lock:
             found = self._ahead.pop(id(item), None)
-        return self._fetch(item.request) if found is None else found[1]
+        fetched = self._fetch(item.request) if found is None else found[1]
+        if fetched.seconds is not None:
+            self._count(fetched.seconds)
+        return fetched.payload
 
     def fetch_ahead(self) -> None:
         """Read the document of the request that is next, if it is small; it stays in the queue, for whoever takes it.
@@ -90,17 +126,20 @@ class Inputs:
             if id(item) in self._ahead:
                 return
         try:
-            payload = self._fetch(item.request, only_small=True)
+            fetched = self._fetch(item.request, only_small=True)
         except (InputUnavailable, _TooLargeToWait):
             return
         with self._lock:
-            self._ahead[id(item)] = item, payload
+            self._ahead[id(item)] = item, fetched
             while len(self._ahead) > _FETCHED_AHEAD:
                 self._ahead.popitem(last=False)
 
-    def _fetch(self, request: InvocationRequest, *, only_small: bool = False) -> Payload:
+    def _count(self, seconds: float) -> None:
+        self._metrics.count("RequestDownloadLatency", seconds * 1e6)
+
+    def _fetch(self, request: InvocationRequest, *, only_small: bool = False) -> _Fetched:
         if request.body is not None:
-            return Payload(request.body, request.content_type)
+            return _Fetched(Payload(request.body, request.content_type))
         place = S3Location.parse(request.input_location or "")
         began = time.monotonic()
         try:
@@ -117,12 +156,12 @@ class Inputs:
                 if only_small:
                     body.close()
                     raise _TooLargeToWait
-                return Payload(_Download(place, body, size), content_type)
+                seconds = time.monotonic() - began
+                return _Fetched(Payload(_Download(place, body, size, seconds, self._count), content_type))
             read = body.read()
         except (BotoCoreError, ClientError, HTTPError) as error:
             raise _unavailable(place, error) from error
-        self._metrics.count("RequestDownloadLatency", (time.monotonic() - began) * 1e6)
-        return Payload(read, content_type)
+        return _Fetched(Payload(read, content_type), time.monotonic() - began)
 
 
 class _TooLargeToWait(Exception):  # noqa: N818 - a reason, not an error

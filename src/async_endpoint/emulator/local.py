@@ -2,13 +2,12 @@
 
 import json
 import os
+import shlex
 import signal
 import socket
 import subprocess
 import sys
 import time
-import urllib.error
-import urllib.request
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -20,6 +19,7 @@ from async_endpoint.emulator.assumptions import Assumptions
 from async_endpoint.emulator.containers.environment import ServingEnvironment
 from async_endpoint.emulator.faults_api import FaultClient
 from async_endpoint.emulator.instance_times import InstanceTimes
+from async_endpoint.emulator.loopback import NoAnswer, ask
 from async_endpoint.emulator.state_file import StateFolder, StateRefused
 
 DEFAULT_STATE_DIR = Path(".local-aws")
@@ -43,6 +43,11 @@ _NOT_INHERITED = (
     "LAMBDA_",
     "LOCALSTACK_",
 )
+
+
+def state_dir_arguments(state_dir: Path) -> str:
+    """What leads commands to the local AWS of a folder, with a blank before it; nothing for the usual folder."""
+    return "" if state_dir == DEFAULT_STATE_DIR else f" --state-dir {shlex.quote(str(state_dir))}"
 
 
 class LocalAwsError(Exception):
@@ -103,7 +108,7 @@ class LocalAws:
         if running is not None:
             raise LocalAwsError(
                 f"A local AWS runs already on port {running.port} (process {running.pid}, folder {state_dir}): "
-                "stop it with `async-endpoint local stop`, or use another --state-dir."
+                f"stop it with `async-endpoint local stop{state_dir_arguments(state_dir)}`, or use another --state-dir."
             )
         chosen = _free_port(port)
         state_dir.mkdir(parents=True, exist_ok=True)
@@ -200,9 +205,11 @@ class LocalAws:
         """End it and every process that it started; a second call does nothing.
 
         Raises:
-            LocalAwsError: It did not end in time.
+            LocalAwsError: It did not end in time, or could not write down what it held.
         """
-        if self.running:
+        kept, was_running = StateFolder(self.state_dir.absolute() / "kept"), self.running
+        before = kept.written_at
+        if was_running:
             os.kill(self.pid, signal.SIGTERM)
         deadline = time.monotonic() + _STOP_SECONDS
         while self.running:
@@ -216,12 +223,23 @@ class LocalAws:
             if self._process.stdin is not None:
                 self._process.stdin.close()
         (self.state_dir / "local-aws.json").unlink(missing_ok=True)
+        if was_running and kept.written_at == before:
+            raise LocalAwsError(
+                f"The local AWS has ended and could not write down what it held; {kept.path} is from before (log: "
+                f"{self.log})."
+            )
+
+    def _last_line(self) -> str:
+        """What the process said last."""
+        lines = self.log.read_text(encoding="utf-8", errors="replace").strip().splitlines()
+        return lines[-1] if lines else "it said nothing"
 
     def _await_answer(self, process: subprocess.Popen[bytes]) -> None:
         deadline = time.monotonic() + _START_SECONDS
         while not _answers(self.endpoint_url):
             if process.poll() is not None:
-                raise LocalAwsError(f"The local AWS ended at once (exit code {process.returncode}): see {self.log}.")
+                ended = f"The local AWS ended at once (exit code {process.returncode})"
+                raise LocalAwsError(f"{ended}: {self._last_line()} (log: {self.log})")
             if time.monotonic() > deadline:
                 self.stop()
                 raise LocalAwsError(f"The local AWS did not answer within {_START_SECONDS:g} s: see {self.log}.")
@@ -236,9 +254,8 @@ def _without_settings(environment: Mapping[str, str]) -> dict[str, str]:
 
 def _answers(endpoint_url: str) -> bool:
     try:
-        with urllib.request.urlopen(f"{endpoint_url}/_ministack/health", timeout=1) as answer:  # noqa: S310 - localhost
-            return bool(answer.status == _HTTP_OK)
-    except (urllib.error.URLError, OSError):
+        return ask(f"{endpoint_url}/_ministack/health", seconds=1)[0] == _HTTP_OK
+    except NoAnswer:
         return False
 
 
@@ -273,5 +290,8 @@ def _server_environment(port: int, kept: StateFolder) -> dict[str, str]:
         "SFTP_ENABLED": "0",
         "LOG_LEVEL": "WARNING",
         "AWS_EC2_METADATA_DISABLED": "true",
+        # What `environment` gives to clients: URLs that they sign with it are held against it.
+        "AWS_ACCESS_KEY_ID": "local",
+        "AWS_SECRET_ACCESS_KEY": "local",
         "PYTHONUNBUFFERED": "1",
     }

@@ -65,6 +65,8 @@ class Outcomes:
         self._backends = backends
         self._metrics = metrics
         self._clock = clock
+        self._late: list[threading.Timer] = []  # notifications that a fault holds back
+        self._late_lock = threading.Lock()
 
     def completed(self, item: QueuedRequest, body: bytes, content_type: str | None, *, worked: Worked = NOBODY) -> None:
         """The container answered 2xx: the answer goes to the output location, then the success topic hears of it."""
@@ -128,6 +130,13 @@ class Outcomes:
             if topic is not None:
                 self._send(topic, test_notification(), NOBODY)
 
+    def wait(self) -> None:
+        """Return when notifications that a fault holds back are sent."""
+        with self._late_lock:
+            late = list(self._late)
+        for timer in late:
+            timer.join()
+
     def _end(self, item: QueuedRequest, metric: str) -> None:
         self._metrics.count(metric)
         self._metrics.count("TotalProcessingTime", self._metrics.milliseconds_since(item.received_at))
@@ -174,7 +183,10 @@ class Outcomes:
             return
         for delay in self._faults.deliveries(self._endpoint_name):
             if delay:
-                threading.Timer(delay, self._send, (topic, message, worked)).start()
+                late = threading.Timer(delay, self._send, (topic, message, worked))
+                late.start()
+                with self._late_lock:
+                    self._late = [*(timer for timer in self._late if timer.is_alive()), late]
             else:
                 self._send(topic, message, worked)
 

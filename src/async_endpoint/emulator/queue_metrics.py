@@ -29,7 +29,7 @@ class QueueMetrics:
 
     def sample(self, at: float) -> None:
         """Record each queue's depths at the epoch second `at` on AWS's clock; a queue that is gone is passed over."""
-        sqs = self._backends.sqs
+        sqs = self._backends.measuring.sqs
         try:
             urls = [url for page in sqs.get_paginator("list_queues").paginate() for url in page.get("QueueUrls", [])]
         except (BotoCoreError, ClientError):

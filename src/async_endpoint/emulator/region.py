@@ -4,7 +4,8 @@ import logging
 import math
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -87,7 +88,7 @@ class Region:
             self._store,
             VariantCapacities(self._endpoint),
             _log_state,
-            on_policies=self._show_alarms,
+            in_step=self._alarms_in_step,
         )
         self.history = History()
         site = Site(
@@ -117,11 +118,15 @@ class Region:
         }
 
     def restore(self, state: Mapping[str, Any]) -> None:
-        """Go on from what `state` gave; to be called before the first request."""
+        """Take in what `state` gave; to be called before the first request. Nothing starts until `resume`."""
         self._store.restore(state["metrics"])
         self.sagemaker.restore(state["sagemaker"])
         self.autoscaling.restore(state["autoscaling"])
         self._alarms.adopt()
+
+    def resume(self) -> None:
+        """Start what `restore` took in; to be called when the local AWS answers, as instances ask it for everything."""
+        self.sagemaker.resume()
 
     def observe(
         self, namespace: str, name: str, dimensions: Mapping[str, str], at: float | None, summary: Mapping[str, float]
@@ -143,10 +148,13 @@ class Region:
             self._alarms.pull()  # it may have been put a moment ago
             self.autoscaling.set_alarm_state(name, state, reason, reason_data)
 
-    def _show_alarms(self) -> None:
+    @contextmanager
+    def _alarms_in_step(self) -> Iterator[None]:
         """Have CloudWatch and the autoscaler know of the same alarms now, and not only at the end of the minute."""
         with self._ticking:
             self._alarms.pull()
+        yield
+        with self._ticking:
             self._alarms.push()
 
     def tick(self) -> None:

@@ -149,15 +149,17 @@ class RequestQueue:
             return left
 
     def take_expired(self, now: float) -> list[QueuedRequest]:
-        """Remove every waiting request that is older than its RequestTTLSeconds; `now` in epoch seconds on AWS's clock.
+        """Take every waiting request that is older than its RequestTTLSeconds; `now` in epoch seconds on AWS's clock.
 
-        They expire with no instance running, too; hence this and not only a check when one is taken.
+        Each is in flight until `done` or `put_back`. They expire with no instance running, too; hence this and not only
+        a check when one is taken.
         """
         with self._changed:
             expired = [item for item in self._waiting if now - item.received_at > item.request.request_ttl_seconds]
             if expired:
                 gone = set(map(id, expired))
                 self._waiting = deque(item for item in self._waiting if id(item) not in gone)
+                self._in_flight += len(expired)
             return expired
 
     @property

@@ -2,11 +2,13 @@
 
 import argparse
 import asyncio
+import http.client
 import logging
 import os
 import signal
 import sys
 import threading
+import time
 from collections.abc import Callable
 from dataclasses import fields
 from pathlib import Path
@@ -19,15 +21,16 @@ from async_endpoint.emulator.containers.environment import ServingEnvironment
 from async_endpoint.emulator.faults_api import faults_route
 from async_endpoint.emulator.front import App, Front
 from async_endpoint.emulator.instance_times import InstanceTimes
-from async_endpoint.emulator.page import Pages
+from async_endpoint.emulator.pages.routes import Pages
 from async_endpoint.emulator.region import Region, Surroundings
-from async_endpoint.emulator.state_file import StateFolder
+from async_endpoint.emulator.state_file import StateFolder, StateRefused
 from async_endpoint.scaling.clock import SystemClock
 from async_endpoint.scaling.metrics import RETENTION_SECONDS
 
 _SAMPLES_PER_MINUTE = 6  # of AWS's clock; the average of a minute is that of its samples
 _SHORTEST_TICK = 0.02
 _LOG_SECONDS = 1.0  # of the wall's clock
+_BEGIN_POLL_SECONDS = 0.02
 
 logger = logging.getLogger(__name__)
 
@@ -59,12 +62,20 @@ class Regions:
         return [[region.account, region.name, region.state()] for region in self.all()]
 
     def restore(self, state: list[Any]) -> None:
-        """Go on from what `state` gave. A region that cannot is logged, and begins anew."""
+        """Take in what `state` gave; nothing starts until each region's `resume`.
+
+        Raises:
+            StateRefused: It cannot be gone on from.
+        """
         for account, name, kept in state:
             try:
                 self.get(account, name).restore(kept)
-            except Exception:
+            except Exception as error:
                 logger.exception("region %s could not go on from its last state", name)
+                raise StateRefused(
+                    f"What region {name} kept cannot be gone on from ({type(error).__name__}: {error}): start with "
+                    "--fresh to forget it."
+                ) from error
 
     def all(self) -> list[Region]:
         """Every region so far."""
@@ -73,8 +84,13 @@ class Regions:
 
 
 def run(surroundings: Surroundings, port: int, folder: StateFolder, *, until_stdin_closes: bool) -> None:
-    """Serve until SIGTERM, SIGINT or, if asked for, the end of standard input; then end every instance and save."""
+    """Serve until SIGTERM, SIGINT or, if asked for, the end of standard input; then end every instance and save.
+
+    Raises:
+        StateRefused: What an earlier one kept cannot be gone on from; it stays as it is.
+    """
     regions = Regions(surroundings)
+    regions.restore((folder.load() or {}).get("regions", []))
     ministack_adapter.add_service(
         "sagemaker", "SageMaker.", sagemaker_api.handle, regions.get, blocking=sagemaker_api.BLOCKING
     )
@@ -100,7 +116,10 @@ def run(surroundings: Surroundings, port: int, folder: StateFolder, *, until_std
     ended = threading.Event()
 
     def begin() -> None:
-        regions.restore((folder.load() or {}).get("regions", []))
+        if ended.is_set():
+            return
+        for region in regions.all():
+            region.resume()
         ticker.start()
         log_writer.start()
 
@@ -111,7 +130,10 @@ def run(surroundings: Surroundings, port: int, folder: StateFolder, *, until_std
         ticking.set()
         for region in regions.all():
             region.stop()
-        folder.save({"clock": surroundings.clock.now(), "regions": regions.state()})
+        try:
+            folder.save({"clock": surroundings.clock.now(), "regions": regions.state()})
+        except Exception:  # whoever has asked it to end sees that nothing was written
+            logger.exception("what it held could not be written down")
 
     def front(app: App) -> App:
         made = Front(app, surroundings.faults)
@@ -146,8 +168,24 @@ async def _serve(
         # Before the server ends: a stack in the making waits for its instances, and the server for the stack.
         await asyncio.to_thread(end)
 
-    ready()
+    threading.Thread(target=_once_it_answers, args=(port, stop, ready), name="begin", daemon=True).start()
     await ministack_adapter.serve(port, front, ended)
+
+
+def _once_it_answers(port: int, stop: asyncio.Event, act: Callable[[], None]) -> None:
+    """Act when the server answers: before that, whoever asks it would be refused."""
+    while not stop.is_set():
+        try:
+            connection = http.client.HTTPConnection("127.0.0.1", port, timeout=1)
+            connection.request("GET", "/_ministack/health")
+            connection.getresponse().read()
+        except OSError:
+            time.sleep(_BEGIN_POLL_SECONDS)
+        else:
+            act()
+            return
+        finally:
+            connection.close()
 
 
 def _tick(regions: Regions, clock: SystemClock, stopped: threading.Event) -> None:
@@ -200,7 +238,10 @@ def main() -> None:
         assumptions=Assumptions.parse(options.assume),
         times=InstanceTimes(**{item.name: getattr(options, f"{item.name}_seconds") for item in fields(InstanceTimes)}),
     )
-    run(surroundings, options.port, folder, until_stdin_closes=options.until_stdin_closes)
+    try:
+        run(surroundings, options.port, folder, until_stdin_closes=options.until_stdin_closes)
+    except StateRefused as refused:
+        sys.exit(str(refused))
 
 
 if __name__ == "__main__":

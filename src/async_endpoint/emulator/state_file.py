@@ -41,6 +41,14 @@ class StateFolder:
         """Where the rest is: SageMaker, Application Auto Scaling, metrics and AWS's clock."""
         return self.path / "sagemaker.json"
 
+    @property
+    def written_at(self) -> int | None:
+        """When the state was last written, in nanoseconds since the epoch; None where it never was."""
+        try:
+            return self.file.stat().st_mtime_ns
+        except FileNotFoundError:
+            return None
+
     def load(self) -> dict[str, Any] | None:
         """What `save` wrote; None where nothing was saved.
 

@@ -1,7 +1,7 @@
 """Scaling activities: what was changed, why, and how it went, worded as Application Auto Scaling words them."""
 
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -9,6 +9,8 @@ from async_endpoint.scaling.targets import TargetKey
 
 # AWS keeps six weeks; this many is more than an endpoint makes in that time.
 KEPT = 1_000
+# Why a change failed that was under way when whoever was to carry it out ended. AWS has no such case, nor words for it.
+INTERRUPTED = "The change was interrupted."
 
 
 def triggered(alarm: str, state: str, policy: str) -> str:
@@ -100,6 +102,10 @@ class ActivityLog:
         self._kept.append(activity)
         return activity
 
+    def find(self, activity_id: str) -> Activity | None:
+        """Return an activity, or None where it is not kept any more."""
+        return next((activity for activity in self if activity.activity_id == activity_id), None)
+
     def state(self) -> list[Any]:
         """Every activity, oldest first, as plain JSON for `restore`."""
         return [
@@ -108,14 +114,17 @@ class ActivityLog:
             for each in self._kept
         ]  # fmt: skip
 
-    def restore(self, state: list[Any]) -> None:
-        """Take in what `state` gave. A change that was under way ended with whoever was to carry it out."""
+    def restore(self, state: list[Any], taken_up: Collection[str] = ()) -> None:
+        """Take in what `state` gave.
+
+        A change that was under way ended with whoever was to carry it out, unless its id is among those taken up.
+        """
         for activity_id, target, what, *parts in state:
             # A state of before bounds had activities of their own holds the instance count alone.
             worded = instance_count(what) if isinstance(what, int) else what
             activity = Activity(activity_id, TargetKey.from_members(target), worded, *parts)
-            if activity.status == "InProgress":
-                activity.failed(activity.started_at, "The change was interrupted.")
+            if activity.status == "InProgress" and activity_id not in taken_up:
+                activity.failed(activity.started_at, INTERRUPTED)
             self._kept.append(activity)
 
     def __iter__(self) -> Iterator[Activity]:

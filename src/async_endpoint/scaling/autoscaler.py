@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from async_endpoint.scaling import alarm_reasons, members
-from async_endpoint.scaling.activities import ActivityLog, bounds, scheduled
+from async_endpoint.scaling.activities import ActivityLog
 from async_endpoint.scaling.alarms import MetricAlarm, State
 from async_endpoint.scaling.arns import Identity
 from async_endpoint.scaling.capacity import CapacityPort
@@ -17,7 +17,7 @@ from async_endpoint.scaling.governor import Governor
 from async_endpoint.scaling.metrics import MINUTE, MetricStore
 from async_endpoint.scaling.policies import policy_from_members
 from async_endpoint.scaling.registry import RegisteredPolicy, Registry, matches, page
-from async_endpoint.scaling.scheduled_actions import ScheduledAction, ScheduledActions
+from async_endpoint.scaling.scheduled_scaling import ScheduledScaling
 from async_endpoint.scaling.targets import ScalableTarget, TargetKey
 from async_endpoint.scaling.watched_alarms import AlarmListener, WatchedAlarm, WatchedAlarms
 
@@ -50,10 +50,10 @@ class AutoScaler:
         self._capacity = capacity
         self._identity = identity or Identity()
         self._registry = Registry()
-        self._scheduled = ScheduledActions()
         self._alarms = WatchedAlarms(metrics, self._identity.alarm, on_alarm_state)
         self._log = ActivityLog(self._identity.new_id)
         self._governor = Governor(self._registry, self._alarms, capacity, self._log)
+        self._scheduled = ScheduledScaling(self._registry, self._governor, self._log, self._identity)
         self._minute = math.floor(clock.now() / MINUTE) * MINUTE
 
     def register_scalable_target(self, **request: object) -> dict[str, Any]:
@@ -71,6 +71,8 @@ class AutoScaler:
             self._capacity.desired(target.key.resource_id)
         except CapacityError as error:
             raise ValidationException(str(error)) from error
+        # A change that has ended since the last tick must not keep the new bounds waiting.
+        self._governor.settle(self._clock.now())
         self._registry.put_target(target)
         self._governor.hold_to_bounds(target.key, self._clock.now())
         return {"ScalableTargetARN": target.arn}
@@ -146,12 +148,7 @@ class AutoScaler:
             ValidationException: a member is missing or wrong.
             LimitExceededException: the target would have too many scheduled actions.
         """
-        key = self._registry.target(TargetKey.from_members(request)).key
-        name = members.text(request, "ScheduledActionName")
-        arn = self._identity.new_scheduled_action(key, name)
-        action = ScheduledAction.from_members(request, arn, self._clock.now(), self._scheduled.find(key, name))
-        self._scheduled.check_room(key, name)
-        self._scheduled.put(action)
+        self._scheduled.put(request, self._clock.now())
         return {}
 
     def delete_scheduled_action(self, **request: object) -> dict[str, Any]:
@@ -160,18 +157,12 @@ class AutoScaler:
         Raises:
             ObjectNotFoundException: it does not exist.
         """
-        self._scheduled.remove(TargetKey.from_members(request), members.text(request, "ScheduledActionName"))
+        self._scheduled.delete(request)
         return {}
 
     def describe_scheduled_actions(self, **request: object) -> dict[str, Any]:
         """Describe the scheduled actions that ServiceNamespace, ResourceId and ScheduledActionNames select."""
-        names = members.texts(request, "ScheduledActionNames")
-        found = [
-            action.describe()
-            for action in self._scheduled
-            if matches(action.target, request) and (not names or action.name in names)
-        ]
-        return page("ScheduledActions", found, request)
+        return self._scheduled.describe(request)
 
     def describe_scaling_activities(self, **request: object) -> dict[str, Any]:
         """Describe the activities that ServiceNamespace, ResourceId and ScalableDimension select, newest first."""
@@ -238,10 +229,10 @@ class AutoScaler:
         return {
             "targets": [target.describe() for target in self._registry.targets],
             "policies": [policy.describe() | {"AlarmIds": list(policy.alarm_ids)} for policy in self._registry],
-            "scheduled_actions": [action.describe() for action in self._scheduled],
+            "scheduled_actions": self._scheduled.state(),
             "alarms": self._alarms.state(),
             "activities": self._log.state(),
-            "cooldowns": self._governor.state(),
+            **self._governor.state(),
         }
 
     def restore(self, state: dict[str, Any]) -> None:
@@ -258,12 +249,10 @@ class AutoScaler:
             high, low = policy["AlarmIds"]
             settings = policy_from_members(policy, key)
             self._registry.put_policy(RegisteredPolicy(key, name, arn, settings, created, (high, low)))
-        for action in state["scheduled_actions"]:
-            arn, created = action["ScheduledActionARN"], action["CreationTime"]
-            self._scheduled.put(ScheduledAction.from_members(action, arn, created))
+        self._scheduled.restore(state["scheduled_actions"])
         self._alarms.restore(state["alarms"])
-        self._log.restore(state["activities"])
-        self._governor.restore(state["cooldowns"])
+        self._log.restore(state["activities"], taken_up=[activity for activity, *_ in state.get("under_way", [])])
+        self._governor.restore(state, self._clock.now())
 
     def tick(self) -> None:
         """Catch up with the clock: evaluate the alarms at each minute since the last tick, and scale by them."""
@@ -271,26 +260,9 @@ class AutoScaler:
         self._governor.settle(now)
         while self._minute + MINUTE <= now:
             self._minute += MINUTE
-            self._carry_out_scheduled(self._minute)
+            self._scheduled.carry_out(self._minute)
             self._alarms.evaluate(self._minute)
             self._governor.scale(self._minute)
-
-    def _carry_out_scheduled(self, minute: int) -> None:
-        """Give targets the bounds that are due in a minute; cooldowns do not count here."""
-        for action in self._scheduled:
-            target = self._registry.target(action.target)
-            if target.suspended.scheduled or not action.is_due(minute):
-                continue
-            least = target.min_capacity if action.least is None else action.least
-            most = target.max_capacity if action.most is None else action.most
-            asked = bounds(action.least, action.most)
-            activity = self._log.begin(action.target, asked, scheduled(action.name), minute)
-            if least > most:
-                activity.failed(minute, f"Maximum capacity ({most}) cannot be less than minimum capacity ({least})")
-                continue
-            activity.carried_out()
-            self._registry.put_target(dataclasses.replace(target, min_capacity=least, max_capacity=most))
-            self._governor.hold_to_bounds(action.target, minute)
 
     def _invoke(self, watched: WatchedAlarm, state: State, values: Sequence[float]) -> None:
         now = self._clock.now()

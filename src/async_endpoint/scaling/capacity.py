@@ -1,12 +1,16 @@
 """Changing an endpoint variant's instance count, and following each change to its end."""
 
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
-from async_endpoint.scaling.activities import Activity, ActivityLog, instance_count
+from async_endpoint.scaling.activities import INTERRUPTED, Activity, ActivityLog, instance_count
 from async_endpoint.scaling.cooldowns import Cooldowns
 from async_endpoint.scaling.errors import CapacityError
 from async_endpoint.scaling.targets import TargetKey
+
+# How long instances that come back may take, in seconds: the most that SageMaker allows a container to start,
+# ContainerStartupHealthCheckTimeoutInSeconds (API reference, ProductionVariant).
+_COMING_BACK = 3_600
 
 
 class CapacityPort(Protocol):
@@ -31,6 +35,14 @@ class CapacityPort(Protocol):
         """Tell whether a change of any kind is under way, which blocks scaling."""
         ...
 
+    def running(self, resource_id: str) -> int:
+        """Return the number of instances in service."""
+        ...
+
+    def failure(self, resource_id: str) -> str | None:
+        """Return why the last change of any kind came to nothing, one sentence; None when it came about."""
+        ...
+
 
 @dataclass(frozen=True)
 class Change:
@@ -42,17 +54,35 @@ class Change:
     cooldown: int | None = None
 
 
+@dataclass(frozen=True)
+class _UnderWay:
+    """A change that was accepted; `until`, in epoch seconds, bounds one that was taken up from a saved state."""
+
+    activity: Activity
+    change: Change
+    until: float | None = None
+
+
 class CapacityChanges:
-    """Carries changes out through the port, records each as an activity, and starts its cooldown at its end."""
+    """Carries changes out through the port, records each as an activity, and starts its cooldown at its end.
+
+    `out_of_bounds` are the targets that a change was to bring within their bounds and did not.
+    """
 
     def __init__(self, port: CapacityPort, log: ActivityLog, cooldowns: Cooldowns) -> None:
+        self.out_of_bounds: set[TargetKey] = set()
         self._port = port
         self._log = log
         self._cooldowns = cooldowns
-        self._under_way: dict[TargetKey, tuple[Activity, Change]] = {}
+        self._under_way: dict[TargetKey, _UnderWay] = {}
 
     def available(self, target: TargetKey) -> int | None:
-        """Return a target's instance count, or None while it must not be changed: it is updating, or it is gone."""
+        """Return a target's instance count, or None while it must not be changed: it is updating, or it is gone.
+
+        A change counts as under way until `settle` has seen its end: its cooldown must be known before the next one.
+        """
+        if target in self._under_way:
+            return None
         try:
             if self._port.is_updating(target.resource_id):
                 return None
@@ -66,26 +96,69 @@ class CapacityChanges:
         try:
             self._port.set_desired(target.resource_id, change.after)
         except CapacityError as error:
-            activity.failed(at, str(error))
+            self._came_to_nothing(target, change, activity, at, str(error))
             return
         activity.waiting()
-        self._under_way[target] = (activity, change)
+        self._under_way[target] = _UnderWay(activity, change)
         self._settle_one(target, at)
 
     def settle(self, at: float) -> None:
-        """Close the activities whose changes are complete."""
+        """Close the activities whose changes are complete, or came to nothing; those start no cooldown."""
         for target in tuple(self._under_way):
             self._settle_one(target, at)
 
+    def state(self) -> list[Any]:
+        """Every change under way, the id of its activity first, as plain JSON for `restore`."""
+        return [
+            [known.activity.activity_id, known.change.before, known.change.after, known.change.cooldown]
+            for known in self._under_way.values()
+        ]
+
+    def restore(self, state: list[Any], at: float) -> None:
+        """Take up what `state` gave; the log holds the activities already.
+
+        The endpoint is in no transition any more while the instances come back: such a change ends when as many run as
+        it asked for. It has failed when another count is desired by then, or after an hour.
+        """
+        for activity_id, before, after, cooldown in state:
+            activity = self._log.find(activity_id)
+            if activity is not None:
+                change = Change(before, after, activity.cause, cooldown)
+                self._under_way[activity.target] = _UnderWay(activity, change, at + _COMING_BACK)
+
     def _settle_one(self, target: TargetKey, at: float) -> None:
-        activity, change = self._under_way[target]
+        known = self._under_way[target]
+        change = known.change
         try:
-            if self._port.is_updating(target.resource_id):
+            if self._port.is_updating(target.resource_id) or self._comes_back(target, known, at):
                 return
+            failure = self._failure(target, known)
         except CapacityError as error:
-            activity.failed(at, str(error))
-        else:
-            activity.succeeded(at)
-            if change.cooldown is not None:
-                self._cooldowns.begin(target, change.before, change.after, at, at + change.cooldown)
+            failure = str(error)
         del self._under_way[target]
+        if failure is not None:
+            self._came_to_nothing(target, change, known.activity, at, failure)
+            return
+        known.activity.succeeded(at)
+        if change.cooldown is not None:
+            self._cooldowns.begin(target, change.before, change.after, at, at + change.cooldown)
+
+    def _came_to_nothing(self, target: TargetKey, change: Change, activity: Activity, at: float, why: str) -> None:
+        activity.failed(at, why)
+        if change.cooldown is None:  # an alarm's policy asks again by itself
+            self.out_of_bounds.add(target)
+
+    def _comes_back(self, target: TargetKey, known: _UnderWay, at: float) -> bool:
+        """Tell whether a change that was taken up still has time to come about."""
+        if known.until is None or at >= known.until:
+            return False
+        return self._port.running(target.resource_id) != known.change.after == self._port.desired(target.resource_id)
+
+    def _failure(self, target: TargetKey, known: _UnderWay) -> str | None:
+        """Return why a change that has ended came to nothing, or None.
+
+        The instances count, too: an endpoint goes on trying, so that they may be there after all.
+        """
+        if self._port.running(target.resource_id) == known.change.after:
+            return None
+        return INTERRUPTED if known.until is not None else self._port.failure(target.resource_id)

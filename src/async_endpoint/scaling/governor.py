@@ -1,6 +1,6 @@
 """Scaling by the alarms' states: gathers what fires, and has each decided change carried out."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any
 
 from async_endpoint.scaling.activities import ActivityLog, bound_was_set
@@ -27,7 +27,8 @@ class Governor:
     def hold_to_bounds(self, key: TargetKey, at: float) -> None:
         """Bring a newly registered target within its bounds, now or when its update ends.
 
-        Later manual changes are left alone: bounds are enforced when they are set, and by each scaling after that.
+        Later manual changes are left alone: bounds are enforced when they are set, and by each scaling after that. What
+        comes to nothing is tried again each minute.
         """
         self._unchecked.add(key)
         self._check_bounds(at)
@@ -36,15 +37,21 @@ class Governor:
         """Drop what is known of a target that is no longer registered."""
         self._cooldowns.forget(key)
         self._unchecked.discard(key)
+        self._changes.out_of_bounds.discard(key)
 
-    def state(self) -> list[Any]:
-        """The cooldowns, as plain JSON for `restore`."""
-        return self._cooldowns.state()
+    def state(self) -> dict[str, Any]:
+        """The cooldowns, the changes under way and the targets whose bounds have to wait, as plain JSON."""
+        return {
+            "cooldowns": self._cooldowns.state(),
+            "under_way": self._changes.state(),
+            "unchecked": [key.describe() for key in _in_order(self._unchecked | self._changes.out_of_bounds)],
+        }
 
-    def restore(self, state: list[Any]) -> None:
-        """Take in what `state` gave; every target is held to its bounds again."""
-        self._cooldowns.restore(state)
-        self._unchecked.update(target.key for target in self._registry.targets)
+    def restore(self, state: Mapping[str, Any], at: float) -> None:
+        """Take in what `state` gave, when the registry and the log have; an older one gave the cooldowns alone."""
+        self._cooldowns.restore(state["cooldowns"])
+        self._changes.restore(state.get("under_way", []), at)
+        self._unchecked.update(TargetKey.from_members(key) for key in state.get("unchecked", []))
 
     def settle(self, at: float) -> None:
         """Close the changes that are complete, and make up for bounds that had to wait."""
@@ -53,6 +60,9 @@ class Governor:
 
     def scale(self, minute: int) -> None:
         """Scale every target by the states that the alarms have at a minute's boundary."""
+        again, self._changes.out_of_bounds = self._changes.out_of_bounds, set()
+        self._unchecked |= again
+        self._check_bounds(minute)
         self._scale([signal for watched in self._alarms if (signal := watched.signal) is not None], minute)
 
     def invoke(self, reported: Evaluation) -> None:
@@ -70,7 +80,7 @@ class Governor:
                 self._changes.make(target.key, change, at)
 
     def _check_bounds(self, at: float) -> None:
-        for key in sorted(self._unchecked, key=lambda key: key.resource_id):
+        for key in _in_order(self._unchecked):
             current = self._changes.available(key)
             if current is None:
                 continue
@@ -100,6 +110,10 @@ class Governor:
         going_off |= {signal.alarm.name for signal in signals if signal.state == "ALARM"}
         agreed = all(_would_scale_in(policy, going_off) for policy in policies)
         return [firing for firing in firings if agreed or not firing.tracks_inwards]
+
+
+def _in_order(keys: Iterable[TargetKey]) -> list[TargetKey]:
+    return sorted(keys, key=lambda key: key.resource_id)
 
 
 def _would_scale_in(policy: RegisteredPolicy, going_off: Collection[str]) -> bool:

@@ -1,4 +1,4 @@
-"""Where an alarm's datapoints come from.
+"""Where an alarm's datapoints come from, and those of target tracking, which makes alarms of its own.
 
 An alarm sees only the `MetricQuery` protocol: a further kind of query is a new class here and one branch in
 `query_from_properties`; neither the evaluation nor the autoscaler changes.
@@ -52,6 +52,11 @@ class StatisticQuery:
         """Return the identity of the metric that is read."""
         return MetricKey(self.namespace, self.metric_name, frozenset(self.dimensions))
 
+    @property
+    def identity(self) -> tuple[object, ...]:
+        """Return what two queries of the same statistic of the same metric share."""
+        return (self.key, self.statistic)
+
     def datapoints(self, store: MetricStore, end: float, count: int) -> tuple[Datapoint, ...]:
         """Return the last `count` datapoints whose periods have ended at `end`, oldest first, missing ones included."""
         return store.window(self.key, self.statistic, self.period, end, count)
@@ -70,7 +75,7 @@ class StatisticQuery:
 
 @dataclass(frozen=True)
 class MathQuery:
-    """Metric math: the one query of an alarm's Metrics that returns data, and those that it refers to.
+    """Metric math: the one query of an alarm's or a policy's Metrics that returns data, and those that it refers to.
 
     `given` are the members as they came, for DescribeAlarms; `result` is the id of the query that returns data.
     """
@@ -82,11 +87,11 @@ class MathQuery:
 
     @classmethod
     def from_members(cls, given: tuple[Members, ...]) -> Self:
-        """Read an alarm's Metrics.
+        """Read an alarm's Metrics, or those of a policy with the periods that its alarms have.
 
         Raises:
-            ValidationException: An id is missing, doubled or unknown, an expression refers to itself, queries have
-                different periods, or not exactly one returns data.
+            ValidationException: An id is missing, doubled or unknown, an expression refers to itself or stands beside
+                a MetricStat, queries have different periods, or not exactly one returns data.
         """
         statistics: dict[str, StatisticQuery] = {}
         expressions: dict[str, Expression] = {}
@@ -98,6 +103,10 @@ class MathQuery:
             expression = members.optional_text(query, "Expression")
             if expression is None:
                 statistics[name] = _statistic_of(query, name)
+            elif query.get("MetricStat"):
+                raise ValidationException(
+                    f"The query '{name}' has both an Expression and a MetricStat: give one of the two."
+                )
             else:
                 expressions[name] = Expression.parse(expression)
             if members.flag(query, "ReturnData", default=True):
@@ -112,6 +121,12 @@ class MathQuery:
     def period(self) -> int:
         """Return the seconds that one datapoint covers: those of every query in it."""
         return next((query.period for query in self.statistics.values()), MINUTE)
+
+    @property
+    def identity(self) -> tuple[object, ...]:
+        """Return what two queries that are alike share: ids, metrics and expressions, but not the order of them."""
+        statistics = frozenset((name, query.identity) for name, query in self.statistics.items())
+        return (self.result, statistics, frozenset((name, each.text) for name, each in self.expressions.items()))
 
     def datapoints(self, store: MetricStore, end: float, count: int) -> tuple[Datapoint, ...]:
         """Return the last `count` datapoints whose periods have ended at `end`, oldest first, missing ones included."""

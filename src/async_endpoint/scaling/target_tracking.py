@@ -12,7 +12,7 @@ from async_endpoint.scaling.alarms import MetricAlarm
 from async_endpoint.scaling.errors import ValidationException
 from async_endpoint.scaling.members import Members
 from async_endpoint.scaling.metrics import MINUTE, STATISTICS
-from async_endpoint.scaling.queries import StatisticQuery
+from async_endpoint.scaling.queries import MathQuery, StatisticQuery
 from async_endpoint.scaling.targets import TargetKey
 
 # The default for SageMaker's endpoint variants.
@@ -25,6 +25,8 @@ LOW_SHARE = 0.9
 _DECIMALS = 9
 
 _PREDEFINED = "SageMakerVariantInvocationsPerInstance"
+# What names one metric in a CustomizedMetricSpecification, where Metrics does not.
+_ONE_METRIC = ("Namespace", "MetricName", "Dimensions", "Statistic", "Unit")
 
 
 @dataclass(frozen=True)
@@ -35,7 +37,7 @@ class TargetTrackingPolicy:
     """
 
     target: float
-    query: StatisticQuery
+    query: StatisticQuery | MathQuery
     predefined_metric: str | None = None
     scale_out_cooldown: int | None = None
     scale_in_cooldown: int | None = None
@@ -74,7 +76,7 @@ class TargetTrackingPolicy:
         """Return what makes two policies' metric specifications the same one."""
         if self.predefined_metric is not None:
             return (self.predefined_metric,)
-        return (self.query.key, self.query.statistic)
+        return self.query.identity
 
     def alarms(self, target: TargetKey, policy_arn: str, high_id: str, low_id: str) -> tuple[MetricAlarm, MetricAlarm]:
         """Return AlarmHigh and AlarmLow, named as AWS names them, each with this policy as its one action."""
@@ -125,19 +127,18 @@ class TargetTrackingPolicy:
         )
         if self.predefined_metric is not None:
             return described | {"PredefinedMetricSpecification": {"PredefinedMetricType": self.predefined_metric}}
-        specification = self.query.describe()
-        del specification["Period"]
-        if not self.query.dimensions:
-            del specification["Dimensions"]
-        return described | {"CustomizedMetricSpecification": specification}
+        return described | {"CustomizedMetricSpecification": _described(self.query)}
 
 
-def _customized(specification: Members) -> StatisticQuery:
-    if specification.get("Metrics"):
-        raise ValidationException(
-            "The policy's Metrics cannot be used: metric math is not evaluated here: name one metric by Namespace, "
-            "MetricName and Statistic."
-        )
+def _customized(specification: Members) -> StatisticQuery | MathQuery:
+    queries = members.structures(specification, "Metrics")
+    if queries:
+        for name in _ONE_METRIC:
+            if specification.get(name):
+                raise ValidationException(
+                    f"{name} and Metrics cannot stand in one CustomizedMetricSpecification: give one of the two."
+                )
+        return MathQuery.from_members(tuple(_by_the_minute(query) for query in queries))
     return StatisticQuery(
         namespace=members.text(specification, "Namespace"),
         metric_name=members.text(specification, "MetricName"),
@@ -146,6 +147,34 @@ def _customized(specification: Members) -> StatisticQuery:
         period=MINUTE,
         unit=members.optional_text(specification, "Unit"),
     )
+
+
+def _by_the_minute(query: Members) -> Members:
+    """Return a policy's query, which has no period, as one of its alarms, which need it."""
+    stat = members.optional_structure(query, "MetricStat")
+    read = {
+        "MetricStat": None if stat is None else {**stat, "Period": MINUTE},
+        "ReturnData": members.optional_flag(query, "ReturnData"),
+    }
+    return {**query, **members.given(read)}
+
+
+def _described(query: StatisticQuery | MathQuery) -> dict[str, object]:
+    """Return a query as a CustomizedMetricSpecification, which knows no period."""
+    if isinstance(query, MathQuery):
+        return {"Metrics": [_without_period(each) for each in query.given]}
+    specification = query.describe()
+    del specification["Period"]
+    if not query.dimensions:
+        del specification["Dimensions"]
+    return specification
+
+
+def _without_period(query: Members) -> Members:
+    stat = members.optional_structure(query, "MetricStat")
+    if stat is None:
+        return dict(query)
+    return {**query, "MetricStat": {name: value for name, value in stat.items() if name != "Period"}}
 
 
 def _predefined(name: str | None, target: TargetKey) -> StatisticQuery:

@@ -20,32 +20,56 @@ LOAD = MetricKey.of("Tests", "Load")
 
 
 class Endpoint:
-    """A CapacityPort of one variant; `busy_for` seconds pass after each change before it is complete."""
+    """A CapacityPort of one variant; `busy_for` seconds pass after each change before it is complete.
+
+    While `trouble` is set, changes come to nothing for that reason: what ran before goes on. `in_service`, where it is
+    set, are the instances that run whatever was asked for.
+    """
 
     def __init__(self, clock: ManualClock, count: int, busy_for: float = 0.0) -> None:
         self._clock = clock
+        self._before = count
+        self._came_back = False
         self.count = count
         self.busy_for = busy_for
         self.busy_until = clock.now()
         self.changes: list[tuple[float, int]] = []
         self.refusal: str | None = None
+        self.trouble: str | None = None
+        self.in_service: int | None = None
         self.exists = True
 
     def desired(self, resource_id: str) -> int:
         self._check(resource_id)
+        if self.trouble and self.in_service is None and not self.is_updating(resource_id):
+            return self.running(resource_id)  # no more is wanted than what has come up
         return self.count
 
     def set_desired(self, resource_id: str, capacity: int) -> None:
         self._check(resource_id)
         if self.refusal:
             raise CapacityError(self.refusal)
-        self.count = capacity
+        self._before, self.count, self._came_back = self.running(resource_id), capacity, False
         self.busy_until = self._clock.now() + self.busy_for
         self.changes.append((self._clock.now() - START, capacity))
 
     def is_updating(self, resource_id: str) -> bool:
         self._check(resource_id)
-        return self._clock.now() < self.busy_until
+        return self._clock.now() < self.busy_until and not self._came_back
+
+    def running(self, resource_id: str) -> int:
+        self._check(resource_id)
+        if self.in_service is not None:
+            return self.in_service
+        return self._before if self.trouble or self._clock.now() < self.busy_until else self.count
+
+    def failure(self, resource_id: str) -> str | None:
+        self._check(resource_id)
+        return self.trouble
+
+    def come_back(self) -> None:
+        """Be in no transition from now on, while instances go on starting, as after a restart of the local AWS."""
+        self._came_back = True
 
     def _check(self, resource_id: str) -> None:
         if not self.exists or resource_id != RESOURCE:

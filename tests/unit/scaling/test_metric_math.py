@@ -148,6 +148,7 @@ def test_an_alarm_shows_its_queries_as_they_were_put() -> None:
         ([stat("a", "A"), {"Id": "r", "Expression": "a + r"}], "The expression of 'r' refers to itself"),
         ([{"Id": "r", "Expression": "1"}], "at least one metric beside its expressions"),
         ([{"Id": "r"}], "neither an Expression nor a MetricStat"),
+        ([stat("r", "A", Expression="1", ReturnData=True)], "The query 'r' has both an Expression and a MetricStat"),
         ([{"Expression": "1"}], "Value null at 'id'"),
         (
             [

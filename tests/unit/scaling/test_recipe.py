@@ -150,6 +150,12 @@ def test_every_answer_fits_awss_own_model() -> None:
         AdjustmentType="PercentChangeInCapacity",
         MinAdjustmentMagnitude=1,
     )
+    load = {"Metric": {"Namespace": "Tests", "MetricName": "Load"}, "Stat": "Sum", "Unit": "Count"}
+    queries = [
+        {"Id": "half", "Expression": "load / 2", "Label": "a half"},
+        {"Id": "load", "MetricStat": load, "ReturnData": False},
+    ]
+    fleet.tracking_policy("half", CustomizedMetricSpecification={"Metrics": queries})
     fleet.alarm("plain", LOAD, AlarmDescription="says little", Unit="Count")
     fleet.minutes(1, None, 1)
     service, scaler = "application-autoscaling", fleet.scaler
@@ -179,4 +185,4 @@ def test_every_answer_fits_awss_own_model() -> None:
     )
     validated(service, "RegisterScalableTargetResponse", scaler.register_scalable_target(**TARGET))
     validated("cloudwatch", "DescribeAlarmsOutput", {"MetricAlarms": scaler.alarms()})
-    assert len(scaler.alarms()) == 6
+    assert len(scaler.alarms()) == 8

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 import pytest
 
 from async_endpoint.scaling import AutoScaler, MetricKey, MetricStore
-from tests.unit.scaling.fleet import LOAD, PER_INSTANCE, TARGET, WAITING, Fleet
+from tests.unit.scaling.fleet import LOAD, PER_INSTANCE, START, TARGET, WAITING, Fleet
 from tests.unit.scaling.test_policies import step
 
 MINUTES = 45
@@ -31,6 +31,7 @@ def day(fleet: Fleet, *, interrupted_at: int | None = None) -> list[object]:
 
     for minute in range(MINUTES):
         if minute == interrupted_at:
+            fleet.endpoint.come_back()
             kept = json.loads(json.dumps([fleet.scaler.state(), fleet.metrics.state()]))
             fleet.metrics = MetricStore()
             fleet.scaler = AutoScaler(fleet.clock, fleet.metrics, fleet.endpoint, fleet._note)
@@ -64,12 +65,121 @@ def test_an_interruption_at_any_minute_changes_nothing(undisturbed: list[object]
     assert {name for _, name, *_ in interrupted[1]} == names  # type: ignore[attr-defined]
 
 
+@pytest.mark.parametrize("minute", range(1, MINUTES))
+def test_nor_does_one_while_instances_come_up(minute: int) -> None:
+    slowly = [day(Fleet(most=4, busy_for=150), interrupted_at=at) for at in (None, minute)]
+    assert [count for _, count in slowly[0][0]][:2] == [1, 4]  # type: ignore[attr-defined]
+    assert slowly[1][0] == slowly[0][0]
+    assert slowly[1][2:] == slowly[0][2:]
+
+
 def resumed(fleet: Fleet, **changes: object) -> Fleet:
     """Another fleet that goes on from this one's state."""
     other = Fleet()
     other.scaler = AutoScaler(other.clock, other.metrics, other.endpoint)
     other.scaler.restore(json.loads(json.dumps(fleet.scaler.state() | changes)))
     return other
+
+
+def restart(fleet: Fleet, *forgotten: str) -> None:
+    """Have the same endpoint scaled by another that goes on from the state, or from what is left of it."""
+    fleet.endpoint.come_back()
+    kept = {name: part for name, part in fleet.scaler.state().items() if name not in forgotten}
+    fleet.scaler = AutoScaler(fleet.clock, fleet.metrics, fleet.endpoint)
+    fleet.scaler.restore(json.loads(json.dumps(kept)))
+
+
+def growing() -> Fleet:
+    """A fleet that has been growing from one instance to two for a minute, of four that it takes."""
+    fleet = Fleet(count=1, busy_for=230)
+    fleet.alarm("busy", LOAD, fleet.step_policy())
+    fleet.minutes(1, 0)
+    return fleet
+
+
+def newest(fleet: Fleet) -> tuple[str, str, float | None]:
+    activity = fleet.scaler.activities()[0]
+    return activity["StatusCode"], activity["StatusMessage"], activity.get("EndTime")
+
+
+def test_a_manual_change_out_of_the_bounds_is_left_alone_afterwards() -> None:
+    fleet = Fleet(count=1, least=1)
+    fleet.endpoint.count = 0
+    restart(fleet)
+    fleet.minutes(None, None)
+    assert fleet.endpoint.changes == []
+
+
+def test_bounds_that_had_to_wait_are_made_up_for_afterwards() -> None:
+    fleet = Fleet(count=1)
+    fleet.endpoint.busy_until = START + 90
+    fleet.scaler.register_scalable_target(**TARGET, MinCapacity=3)
+    restart(fleet)
+    fleet.minutes(None, None)
+    assert [count for _, count in fleet.endpoint.changes] == [3]
+
+
+def test_a_change_under_way_ends_afterwards_and_its_cooldown_begins_then() -> None:
+    fleet = growing()
+    restart(fleet)
+    (activity,) = fleet.scaler.activities()
+    assert activity["StatusCode"] == "InProgress"
+    fleet.minutes(1, 1, 1)
+    fulfilled = "Successfully set desired instance count to 2. Change successfully fulfilled by sagemaker."
+    assert newest(fleet) == ("Successful", fulfilled, START + 300)
+    assert fleet.endpoint.changes == [(60, 2)]
+    fleet.minutes(*[1.0] * 5)
+    assert fleet.endpoint.changes == [(60, 2), (600, 3)]
+
+
+@pytest.mark.parametrize("trouble", [None, "left over from an earlier change"])
+def test_instances_that_come_back_have_an_hour(trouble: str | None) -> None:
+    fleet = growing()
+    restart(fleet)
+    fleet.endpoint.trouble = trouble
+    fleet.endpoint.in_service = 1
+    fleet.minutes(*[1.0] * 59)
+    assert (newest(fleet)[0], len(fleet.endpoint.changes)) == ("InProgress", 1)
+    fleet.minutes(0)
+    interrupted = "Failed to set desired instance count to 2. Reason: The change was interrupted."
+    assert newest(fleet) == ("Failed", interrupted, START + 120 + 3600)
+    fleet.minutes(1)
+    assert fleet.endpoint.changes == [(60, 2), (120 + 3660, 3)]
+
+
+def test_a_change_under_way_that_another_has_replaced_was_interrupted() -> None:
+    fleet = growing()
+    restart(fleet)
+    fleet.endpoint.count = 5
+    fleet.minutes(0)
+    assert newest(fleet)[:2] == (
+        "Failed",
+        "Failed to set desired instance count to 2. Reason: The change was interrupted.",
+    )
+
+
+def test_a_change_under_way_on_an_endpoint_that_is_gone_has_failed() -> None:
+    fleet = growing()
+    restart(fleet)
+    fleet.endpoint.exists = False
+    fleet.minutes(0)
+    assert newest(fleet)[1].endswith("Reason: Could not find endpoint of endpoint/reader/variant/main.")
+
+
+def test_a_second_restart_takes_a_change_up_again() -> None:
+    fleet = growing()
+    restart(fleet)
+    restart(fleet)
+    fleet.minutes(0, 0, 0)
+    assert newest(fleet)[0] == "Successful"
+
+
+def test_a_state_that_knew_of_no_changes_under_way_is_read() -> None:
+    fleet = growing()
+    restart(fleet, "unchecked", "under_way")
+    assert newest(fleet)[1].endswith("Reason: The change was interrupted.")
+    fleet.minutes(1)
+    assert fleet.endpoint.changes == [(60, 2), (180, 3)]
 
 
 def test_policies_and_actions_are_described_alike_afterwards() -> None:
@@ -106,6 +216,13 @@ def test_activities_of_a_state_that_knew_capacities_alone_are_read() -> None:
     fleet = Fleet()
     kept = ["an-id", TARGET, 3, "a cause", 1.0]
     ended, under_way = [*kept, 2.0, "Successful", "Successfully set desired instance count to 3."], [*kept, None]
-    newest, oldest = resumed(fleet, activities=[ended, [*under_way, "InProgress", ""]]).scaler.activities()
-    assert (oldest["Description"], oldest["StatusCode"]) == ("Setting desired instance count to 3.", "Successful")
-    assert newest["StatusMessage"] == ("Failed to set desired instance count to 3. Reason: The change was interrupted.")
+    second, first = resumed(fleet, activities=[ended, [*under_way, "InProgress", ""]]).scaler.activities()
+    assert (first["Description"], first["StatusCode"]) == ("Setting desired instance count to 3.", "Successful")
+    assert second["StatusMessage"] == ("Failed to set desired instance count to 3. Reason: The change was interrupted.")
+
+
+def test_a_change_whose_activity_is_kept_no_more_is_forgotten() -> None:
+    fleet = growing()
+    other = resumed(fleet, activities=[])
+    other.minutes(None)
+    assert other.scaler.activities() == []

@@ -1,4 +1,7 @@
-"""Documents that a browser can show: which of a region's are pictures, and their bytes."""
+"""Documents that a browser can show: which of a region's are pictures, and their bytes.
+
+They are read as what is measured is: an open page disturbs no fault.
+"""
 
 import threading
 from typing import TYPE_CHECKING
@@ -70,7 +73,7 @@ def _read(backends: "Backends", document: Document, count: int) -> bytes | None:
         return b""
     try:
         place = S3Location.parse(document.input_location)
-        found = backends.s3.get_object(Bucket=place.bucket, Key=place.key)
+        found = backends.measuring.s3.get_object(Bucket=place.bucket, Key=place.key)
         with found["Body"] as stream:
             return b"" if found["ContentLength"] > MOST_BYTES else stream.read(count)
     except (LocationError, BotoCoreError, ClientError):

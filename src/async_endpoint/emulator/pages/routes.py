@@ -11,13 +11,15 @@ from functools import cache
 from importlib import resources
 from urllib.parse import quote, unquote, urlencode
 
-from async_endpoint.emulator import endpoint_page
+from async_endpoint.emulator.durations import duration
 from async_endpoint.emulator.front import PREFIX, Answer, Front
-from async_endpoint.emulator.markup import Html, Part, badge, duration, fill, html, joined, moment, table
-from async_endpoint.emulator.overview import Json, ScaledClock, View, empty, overview, regions_with_endpoints
-from async_endpoint.emulator.pictures import Pictures, picture
+from async_endpoint.emulator.pages.endpoint import endpoint_page
+from async_endpoint.emulator.pages.markup import Html, Part, badge, fill, html, joined, moment, table
+from async_endpoint.emulator.pages.overview import Json, ScaledClock, View, empty, overview, regions_with_endpoints
+from async_endpoint.emulator.pages.pictures import Pictures, picture
 
 _REFRESH_SECONDS = 2
+_MOST_DIGITS = 18  # of a document's number: int() refuses thousands of them
 _STATIC = {"style.css": "text/css; charset=utf-8", "icon.svg": "image/svg+xml"}
 _POLICY = (
     "default-src 'none'; img-src 'self'; style-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
@@ -99,13 +101,14 @@ class Pages:
             shown = next((each for each in overview(region)["endpoints"] if each["name"] == name), None)
             if shown is None:
                 continue
-            main = endpoint_page.render(region, shown, query, self._pictures)
+            main = endpoint_page(region, shown, query, self._pictures)
             return _layout(f"{name} · Local AWS", main, query, self.clock, here=name)
         raise NotHere(f"There is no endpoint {name} in {query.get('region', 'any region')}.")
 
     def _picture(self, number: str, query: Query) -> Answer:
         region = self._region(query)
-        document = region.history.find(int(number)) if region is not None and number.isdecimal() else None
+        is_number = number.isdecimal() and len(number) <= _MOST_DIGITS
+        document = region.history.find(int(number)) if region is not None and is_number else None
         found = None if region is None or document is None else picture(region.backends, document)
         if found is None:
             raise NotHere("There is no such picture.")
@@ -187,7 +190,7 @@ def _layout(title: str, main: Html, query: Query, clock: ScaledClock, *, here: s
 
 @cache
 def _static(name: str) -> str:
-    return resources.files("async_endpoint.emulator").joinpath("pages", name).read_text(encoding="utf-8")
+    return resources.files("async_endpoint.emulator.pages").joinpath(name).read_text(encoding="utf-8")
 
 
 def _answer(status: int, content_type: str, body: bytes) -> Answer:

@@ -4,12 +4,13 @@ import json
 from collections.abc import Iterable, Mapping
 from urllib.parse import urlencode
 
-from async_endpoint.emulator.charts import backlog_chart, instances_chart
+from async_endpoint.emulator.durations import duration
 from async_endpoint.emulator.front import PREFIX
 from async_endpoint.emulator.history import ANSWER_BYTES_KEPT, DOCUMENTS_KEPT, HOURS_KEPT
-from async_endpoint.emulator.markup import Html, Part, badge, duration, fill, joined, laid_out, moment, table
-from async_endpoint.emulator.overview import WAITING_SHOWN, Json, View
-from async_endpoint.emulator.pictures import Pictures
+from async_endpoint.emulator.pages.charts import backlog_chart, instances_chart
+from async_endpoint.emulator.pages.markup import Html, Part, badge, fill, joined, laid_out, moment, table
+from async_endpoint.emulator.pages.overview import WAITING_SHOWN, Json, View
+from async_endpoint.emulator.pages.pictures import Pictures
 
 _SPANS = {"30": "30 min", "120": "2 h", str(HOURS_KEPT * 60): f"{HOURS_KEPT} h"}  # by minutes
 _USUAL_SPAN = "120"
@@ -20,7 +21,7 @@ _NOTHING = "-"
 Query = Mapping[str, str]
 
 
-def render(region: View, endpoint: Json, query: Query, pictures: Pictures) -> Html:
+def endpoint_page(region: View, endpoint: Json, query: Query, pictures: Pictures) -> Html:
     """What is between the page's head and its end, of one endpoint of `overview`."""
     now = region.clock.now()
     cards = [

@@ -9,7 +9,6 @@ from string import Template
 
 # Control characters but tab and line feed have no place in HTML, nor have halves of surrogate pairs.
 _NOT_SHOWN = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff]")
-_DAY = 86_400
 _SHORT_LINE = 60
 
 
@@ -91,13 +90,3 @@ def moment(at: float, now: float) -> Html:
     there, here = datetime.fromtimestamp(at, UTC), datetime.fromtimestamp(now, UTC)
     shown = f"{there:%H:%M:%S}" if there.date() == here.date() else f"{there:%-d %b %H:%M:%S}"
     return fill('<time datetime="$exact">$shown</time>', exact=f"{there:%Y-%m-%dT%H:%M:%SZ}", shown=shown)
-
-
-def duration(seconds: float) -> str:
-    """Seconds in words that are short: `4 s`, `3 min 20 s`, `2 h 5 min`, `3 d 4 h`."""
-    whole = round(seconds)
-    for unit, size, below, below_size in (("d", _DAY, "h", 3600), ("h", 3600, "min", 60), ("min", 60, "s", 1)):
-        if whole >= size:
-            rest = whole % size // below_size
-            return f"{whole // size} {unit}" + (f" {rest} {below}" if rest else "")
-    return f"{whole} s"

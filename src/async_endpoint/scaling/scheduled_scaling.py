@@ -1,0 +1,78 @@
+"""Scaling by schedule: the operations on scheduled actions, and what those do when they are due."""
+
+import dataclasses
+from typing import Any
+
+from async_endpoint.scaling import members
+from async_endpoint.scaling.activities import ActivityLog, bounds, scheduled
+from async_endpoint.scaling.arns import Identity
+from async_endpoint.scaling.governor import Governor
+from async_endpoint.scaling.members import Members
+from async_endpoint.scaling.registry import Registry, matches, page
+from async_endpoint.scaling.scheduled_actions import ScheduledAction, ScheduledActions
+from async_endpoint.scaling.targets import TargetKey
+
+
+class ScheduledScaling:
+    """The scheduled actions of registered targets; the operations' contracts are those of `AutoScaler`'s."""
+
+    def __init__(self, registry: Registry, governor: Governor, log: ActivityLog, identity: Identity) -> None:
+        self._registry = registry
+        self._governor = governor
+        self._log = log
+        self._identity = identity
+        self._actions = ScheduledActions()
+
+    def put(self, request: Members, at: float) -> None:
+        """Make a scheduled action or change one, at an epoch second."""
+        key = self._registry.target(TargetKey.from_members(request)).key
+        name = members.text(request, "ScheduledActionName")
+        arn = self._identity.new_scheduled_action(key, name)
+        action = ScheduledAction.from_members(request, arn, at, self._actions.find(key, name))
+        self._actions.check_room(key, name)
+        self._actions.put(action)
+
+    def delete(self, request: Members) -> None:
+        """Delete a scheduled action."""
+        self._actions.remove(TargetKey.from_members(request), members.text(request, "ScheduledActionName"))
+
+    def describe(self, request: Members) -> dict[str, Any]:
+        """Describe the scheduled actions that a request selects."""
+        names = members.texts(request, "ScheduledActionNames")
+        found = [
+            action.describe()
+            for action in self._actions
+            if matches(action.target, request) and (not names or action.name in names)
+        ]
+        return page("ScheduledActions", found, request)
+
+    def forget(self, key: TargetKey) -> None:
+        """Drop the actions of a target that is no longer registered."""
+        self._actions.forget(key)
+
+    def state(self) -> list[Any]:
+        """Every action, as plain JSON for `restore`."""
+        return [action.describe() for action in self._actions]
+
+    def restore(self, state: list[Any]) -> None:
+        """Take in what `state` gave."""
+        for action in state:
+            arn, created = action["ScheduledActionARN"], action["CreationTime"]
+            self._actions.put(ScheduledAction.from_members(action, arn, created))
+
+    def carry_out(self, minute: int) -> None:
+        """Give targets the bounds that are due in a minute; cooldowns do not count here."""
+        for action in self._actions:
+            target = self._registry.target(action.target)
+            if target.suspended.scheduled or not action.is_due(minute):
+                continue
+            least = target.min_capacity if action.least is None else action.least
+            most = target.max_capacity if action.most is None else action.most
+            asked = bounds(action.least, action.most)
+            activity = self._log.begin(action.target, asked, scheduled(action.name), minute)
+            if least > most:
+                activity.failed(minute, f"Maximum capacity ({most}) cannot be less than minimum capacity ({least})")
+                continue
+            activity.carried_out()
+            self._registry.put_target(dataclasses.replace(target, min_capacity=least, max_capacity=most))
+            self._governor.hold_to_bounds(action.target, minute)

@@ -1,0 +1,78 @@
+"""`async-endpoint local`: what its commands say when there is no local AWS, or none that answers."""
+
+import json
+import os
+import socket
+from collections.abc import Iterator
+from pathlib import Path
+
+import click
+import psutil
+import pytest
+from click.testing import CliRunner
+
+from async_endpoint.cli import main
+from async_endpoint.cli.local import local
+
+ASKING = [["status"], ["fault", "list"], ["fault", "clear"], ["fault", "kill"], ["fault", "errors", "s3"]]
+USING = [*ASKING, ["env"], ["exec", "true"]]
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+@pytest.fixture
+def silent(folder: Path) -> Iterator[int]:
+    """The port of a local AWS in `silent` whose process is there and which does not answer."""
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))  # and does not listen
+        port = int(taken.getsockname()[1])
+        state = {"pid": os.getpid(), "port": port, "speed": 1.0, "began": psutil.Process().create_time()}
+        (folder / "silent").mkdir()
+        (folder / "silent" / "local-aws.json").write_text(json.dumps(state), encoding="utf-8")
+        yield port
+
+
+def said(*arguments: str) -> tuple[int, str]:
+    """Exit status and output of a command that does not break."""
+    result = CliRunner().invoke(main, ["local", *arguments])
+    assert result.exception is None or isinstance(result.exception, SystemExit), result.exception
+    return result.exit_code, result.output
+
+
+@pytest.mark.parametrize("command", ASKING, ids=" ".join)
+def test_a_local_aws_that_does_not_answer_is_a_sentence(silent: int, command: list[str]) -> None:
+    assert said(*command, "--state-dir", "silent") == (
+        1,
+        f"Error: The local AWS at localhost:{silent} does not answer: Connection refused.\n",
+    )
+
+
+@pytest.mark.usefixtures("folder")
+@pytest.mark.parametrize("command", USING, ids=" ".join)
+def test_where_none_runs_it_says_how_to_start_one_there(command: list[str]) -> None:
+    name, *rest = command
+    options = ["--state-dir", "a folder"]
+    arguments = [name, *options, *rest] if name == "exec" else [*command, *options]
+    sentence = "Error: No local AWS runs in {}: start one with `async-endpoint local start{}`.\n"
+    assert said(*command) == (1, sentence.format(".local-aws", ""))
+    assert said(*arguments) == (1, sentence.format("a folder", " --state-dir 'a folder'"))
+
+
+@pytest.mark.usefixtures("folder")
+def test_to_stop_none_is_no_error() -> None:
+    assert said("stop") == (0, "No local AWS runs in .local-aws.\n")
+
+
+def test_every_command_says_the_same_of_the_state_dir() -> None:
+    def options(group: click.Group) -> Iterator[click.Option]:
+        for command in group.commands.values():
+            if isinstance(command, click.Group):
+                yield from options(command)
+            yield from (each for each in command.params if isinstance(each, click.Option))
+
+    helps = {each.help for each in options(local) if each.name == "state_dir"}
+    assert len(helps) == 1

@@ -1,0 +1,96 @@
+"""How a change of the instance count ends: as asked for, or not."""
+
+import json
+
+import pytest
+
+from async_endpoint.scaling import AutoScaler
+from tests.unit.scaling.fleet import LOAD, START, TARGET, Fleet
+
+CAUSE = "minimum capacity was set to 2"
+TROUBLE = "Unable to provision requested ML compute capacity."
+
+
+def busy_fleet(cooldown: int = 300) -> Fleet:
+    """A fleet of one instance whose alarm adds one, which takes two minutes."""
+    fleet = Fleet(count=1, busy_for=110)
+    fleet.alarm("busy", LOAD, fleet.step_policy(Cooldown=cooldown))
+    return fleet
+
+
+def test_a_change_that_comes_to_nothing_is_a_failed_activity() -> None:
+    fleet = busy_fleet()
+    fleet.endpoint.trouble = TROUBLE
+    fleet.minutes(1)
+    (activity,) = fleet.scaler.activities()
+    assert activity["StatusCode"] == "InProgress"
+    fleet.minutes(0, 0)
+    (activity,) = fleet.scaler.activities()
+    assert (activity["StatusCode"], activity["EndTime"]) == ("Failed", START + 180)
+    assert activity["StatusMessage"] == f"Failed to set desired instance count to 2. Reason: {TROUBLE}"
+
+
+def test_a_change_that_comes_to_nothing_starts_no_cooldown() -> None:
+    fleet = busy_fleet()
+    fleet.endpoint.trouble = TROUBLE
+    fleet.minutes(1, 1, 1)
+    assert fleet.endpoint.changes == [(60, 2), (180, 2)]
+
+
+def test_a_bound_that_comes_to_nothing_is_tried_again_each_minute_also_after_a_restart() -> None:
+    fleet = Fleet(count=1, least=1)
+    fleet.endpoint.trouble = TROUBLE
+    fleet.scaler.register_scalable_target(**TARGET, MinCapacity=2)
+    fleet.minutes(None, None)
+    assert fleet.endpoint.changes == [(0, 2), (60, 2), (120, 2)]
+    kept = json.loads(json.dumps(fleet.scaler.state()))
+    fleet.endpoint.trouble = None
+    fleet.endpoint.count = 1
+    fleet.scaler = AutoScaler(fleet.clock, fleet.metrics, fleet.endpoint)
+    fleet.scaler.restore(kept)
+    fleet.minutes(None, None, None)
+    assert fleet.endpoint.changes[3:] == [(180, 2)]
+    told = [(activity["StatusCode"], activity["Cause"]) for activity in fleet.scaler.activities()]
+    assert told == [("Successful", CAUSE), *[("Failed", CAUSE)] * 3]
+
+
+@pytest.mark.parametrize("late", [True, False])
+def test_a_change_whose_instances_are_there_when_it_is_looked_at_is_successful(late: bool) -> None:  # noqa: FBT001 - a parameter of the test
+    fleet = busy_fleet()
+    fleet.endpoint.trouble = TROUBLE if late else None
+    fleet.minutes(1)
+    fleet.endpoint.in_service = 2
+    fleet.minutes(1, 1, 1)
+    assert fleet.endpoint.changes == [(60, 2)]
+    assert fleet.scaler.activities()[0]["StatusCode"] == "Successful"
+
+
+def test_an_instance_that_is_lost_after_a_change_makes_no_failure_of_it() -> None:
+    fleet = busy_fleet()
+    fleet.minutes(1)
+    fleet.endpoint.in_service = 1
+    fleet.minutes(0, 0)
+    assert fleet.scaler.activities()[0]["StatusCode"] == "Successful"
+
+
+def test_a_change_blocks_others_until_its_end_has_been_seen(monkeypatch: pytest.MonkeyPatch) -> None:
+    fleet = busy_fleet(cooldown=0)
+    fleet.clock.advance(10)
+    fleet.scaler.invoke("busy", [1])
+    # Its instances come up between two looks of one tick.
+    updates = iter([True, False, False])
+    with monkeypatch.context() as patched:
+        patched.setattr(fleet.endpoint, "is_updating", lambda _: next(updates))
+        fleet.minutes(1)
+    fleet.minutes(0, 0)
+    assert fleet.endpoint.changes == [(10, 2)]
+    assert [activity["StatusCode"] for activity in fleet.scaler.activities()] == ["Successful"]
+
+
+def test_bounds_that_are_set_after_a_change_do_not_wait_for_a_tick() -> None:
+    fleet = busy_fleet()
+    fleet.scaler.invoke("busy", [1])
+    fleet.clock.advance(110)
+    fleet.scaler.register_scalable_target(**TARGET, MinCapacity=4)
+    assert fleet.endpoint.changes == [(0, 2), (110, 4)]
+    assert fleet.scaler.activities()[1]["StatusCode"] == "Successful"
