@@ -216,7 +216,7 @@ def test_a_change_of_capacity_stays_at_what_there_is_capacity_for(region: FakeRe
     assert endpoint.deployment is not None
     fleet = endpoint.deployment.fleet
     slow = FakeInstance(ready=False)
-    region.launches.prepared = [slow]
+    region.launches.prepared = [FakeInstance(), slow]
     region.site.faults.add(Fault("no-capacity", count=1))
     set_capacity(region, 4)  # the first of three is refused
     eventually(lambda: len(region.launches.running) == 3, "the two others start")
@@ -230,6 +230,25 @@ def test_a_change_of_capacity_stays_at_what_there_is_capacity_for(region: FakeRe
     set_capacity(region, 4)
     assert endpoint.wait(LIMIT)
     assert (endpoint.failure_reason, fleet.running) == (None, 4)
+
+
+def test_an_instance_that_died_meanwhile_is_the_fleets_to_replace(region: FakeRegion) -> None:
+    endpoint = region.create("e")
+    assert endpoint.deployment is not None
+    fleet = endpoint.deployment.fleet
+    fleet._relaunch_seconds = LIMIT  # as good as never
+    region.launches.default = lambda: FakeInstance(failure="out of memory")
+    region.launches.made[0].kill()
+    endpoint.sample()
+    eventually(lambda: fleet.failure, "nothing comes in its stead")
+    request = [{"VariantName": "AllTraffic", "DesiredWeight": 2.0}]
+    call(region, "UpdateEndpointWeightsAndCapacities", DesiredWeightsAndCapacities=request)
+    assert endpoint.wait(LIMIT)
+    assert (endpoint.status, endpoint.failure_reason, fleet.desired) == ("InService", None, 1)
+    set_capacity(region, 2)
+    assert endpoint.wait(LIMIT)
+    assert (fleet.running, fleet.desired) == (0, 1)
+    assert endpoint.failure_reason == "out of memory"
 
 
 def test_what_is_in_use_can_be_deleted_and_the_endpoint_serves_on(region: FakeRegion) -> None:

@@ -1,14 +1,17 @@
 """Whatever is under way when the local AWS ends: every request has its outcome, or is kept for the next one."""
 
+import json
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from async_endpoint.emulator.backends import Backends
+from async_endpoint.emulator.cloudformation import RESOURCE_TYPES
 from async_endpoint.emulator.endpoint import HostedEndpoint
+from async_endpoint.emulator.errors import AwsError
 from async_endpoint.emulator.faults import Fault
 from async_endpoint.emulator.outcomes import Outcomes
 from async_endpoint.protocol.invocation import InvocationRequest
@@ -95,34 +98,41 @@ def test_when_the_update_has_taken_over_the_new_configuration_and_the_old_ones_r
     assert (state["config"]["EndpointConfigName"], state["update_given_up"]) == ("other", False)
 
 
+class Halfway:
+    """Lets two failures be written, and holds the third back until it is told to go on."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.reached, self.go_on = threading.Event(), threading.Event()
+        failed, numbers = Outcomes.failed, iter(range(1_000))
+
+        def held(*given: Any, **members: Any) -> None:  # noqa: ANN401 - of `failed`
+            if next(numbers) == 2:
+                self.reached.set()
+                assert self.go_on.wait(LIMIT)
+            failed(*given, **members)
+
+        monkeypatch.setattr(Outcomes, "failed", held)
+
+
 @pytest.fixture
-def halfway(monkeypatch: pytest.MonkeyPatch) -> Callable[[], None]:
-    """Holds every failure back but the first two; answers what lets them go on."""
-    failed, go_on, begun = Outcomes.failed, threading.Event(), iter(range(1_000))
-
-    def held(*arguments: Any, **members: Any) -> None:  # noqa: ANN401 - of `failed`
-        if next(begun) >= 2:
-            assert go_on.wait(LIMIT)
-        failed(*arguments, **members)
-
-    monkeypatch.setattr(Outcomes, "failed", held)
-    return go_on.set
+def halfway(monkeypatch: pytest.MonkeyPatch) -> Halfway:
+    return Halfway(monkeypatch)
 
 
-def end_in_between(endpoint: HostedEndpoint, around: Surroundings, go_on: Callable[[], None]) -> set[str]:
-    """Stop an endpoint in the middle of its failures; the ids of those that were written."""
-    eventually(lambda: len(around.keys("failures/")) == 2, "the first failures")
+def end_in_between(endpoint: HostedEndpoint, around: Surroundings, halfway: Halfway) -> set[str]:
+    """Stop an endpoint in the middle of its third failure; the ids of those that were written."""
+    assert halfway.reached.wait(LIMIT)
     stopping = threading.Thread(target=endpoint.stop)
     stopping.start()
     eventually(lambda: endpoint._write_offs._ended, "it ends")
-    go_on()
+    halfway.go_on.set()
     stopping.join(LIMIT)
     assert not stopping.is_alive()
     return {str(message["inferenceId"]) for message in around.error.pending() if "inferenceId" in message}
 
 
 def test_requests_that_expire_meanwhile_are_written_or_kept(
-    region: FakeRegion, around: Surroundings, halfway: Callable[[], None]
+    region: FakeRegion, around: Surroundings, halfway: Halfway
 ) -> None:
     endpoint = region.create("receipts", output=around.output)
     endpoint.set_capacity(0)
@@ -137,7 +147,7 @@ def test_requests_that_expire_meanwhile_are_written_or_kept(
 
 
 def test_requests_of_an_endpoint_that_is_deleted_meanwhile_are_written_or_kept(
-    region: FakeRegion, around: Surroundings, halfway: Callable[[], None]
+    region: FakeRegion, around: Surroundings, halfway: Halfway
 ) -> None:
     endpoint = region.create("receipts", output=around.output)
     endpoint.set_capacity(0)
@@ -159,3 +169,103 @@ def test_notifications_that_a_fault_holds_back_are_sent(region: FakeRegion, arou
     endpoint.stop()
     heard = [message.get("inferenceId") for message in around.success.pending()]
     assert name in heard
+
+
+def test_one_failure_that_cannot_be_written_leaves_the_others_their_outcomes(
+    region: FakeRegion, around: Surroundings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    endpoint = region.create("receipts", output=around.output)
+    endpoint.set_capacity(0)
+    assert endpoint.wait(LIMIT)
+    names = accept(endpoint, 3, request_ttl_seconds=60)
+    failed, numbers = Outcomes.failed, iter(range(3))
+
+    def broken(*given: Any, **members: Any) -> None:  # noqa: ANN401 - of `failed`
+        if next(numbers) == 1:
+            raise RuntimeError("a defect")
+        failed(*given, **members)
+
+    monkeypatch.setattr(Outcomes, "failed", broken)
+    region.clock.advance(61)
+    endpoint.sample()
+    eventually(lambda: endpoint.queue.backlog == 0, "nothing is in flight for ever")
+    heard = {message.get("inferenceId") for message in around.error.pending()}
+    assert heard - {None} == {names[0], names[2]}
+
+
+def test_a_roll_back_that_a_stop_interrupts_has_told_its_reason(region: FakeRegion) -> None:
+    stuck = threading.Event()
+
+    class Lingering(FakeInstance):
+        def stop(self) -> None:
+            super().stop()
+            assert stuck.wait(LIMIT)
+
+    endpoint = region.create("receipts")
+    region.launches.prepared = [FakeInstance(failure="no weights"), Lingering()]
+    region.create_config("other", count=2)
+    region.sagemaker.call("UpdateEndpoint", {"EndpointName": "receipts", "EndpointConfigName": "other"})
+    eventually(lambda: endpoint.status == "RollingBack", "the new instance has failed")
+    stopping = threading.Thread(target=endpoint.stop)
+    stopping.start()
+    eventually(lambda: endpoint._ended, "it ends")
+    stuck.set()
+    stopping.join(LIMIT)
+    state = endpoint.state()
+    assert (state["status"], state["config"]["EndpointConfigName"]) == ("RollingBack", "receipts-config")
+    assert "no weights" in state["failure_reason"]
+
+
+def test_changes_are_refused_as_ones_to_send_again_while_it_ends_and_before_it_goes_on(region: FakeRegion) -> None:
+    endpoint = region.create("receipts")
+    endpoint.stop()
+    region.sagemaker.end()
+    names = {"EndpointName": "receipts", "EndpointConfigName": "receipts-config"}
+    capacity = {"VariantName": "AllTraffic", "DesiredInstanceCount": 2}
+    for operation, members in (
+        ("UpdateEndpoint", names),
+        ("UpdateEndpointWeightsAndCapacities", {"EndpointName": "receipts", "DesiredWeightsAndCapacities": [capacity]}),
+        ("DeleteEndpoint", {"EndpointName": "receipts"}),
+        ("CreateEndpoint", names),
+    ):
+        with pytest.raises(AwsError) as refused:
+            region.sagemaker.call(operation, members)
+        assert (refused.value.code, refused.value.status) == ("ServiceUnavailable", 503)
+    assert endpoint.state()["status"] == "InService"
+
+    again = HostedEndpoint("receipts", region.site)
+    again.restore(json.loads(json.dumps(endpoint.state())))
+    assert again.is_changing
+    with pytest.raises(AwsError, match="The local AWS starts or ends"):
+        again.set_capacity(3)
+    again.resume()
+    eventually(lambda: not again.is_changing, "its instance is back")
+    again.set_capacity(2)
+    assert again.wait(LIMIT)
+    within_limit(again.stop, "the end")
+
+
+def test_a_stack_that_is_being_deleted_ends_with_the_local_aws(region: FakeRegion) -> None:
+    """CloudFormation asks again and again until the endpoint is gone, which then it never is."""
+    endpoint = region.create("receipts")
+    endpoint.stop()
+    handler = RESOURCE_TYPES["AWS::SageMaker::Endpoint"].handler
+    with pytest.raises(AwsError, match="The local AWS starts or ends"):
+        handler.delete(region, endpoint.arn, {})
+
+
+def test_instances_that_come_back_are_a_change_until_they_have_or_one_cannot(region: FakeRegion) -> None:
+    endpoint = region.create("receipts")
+    endpoint.stop()
+    slow = FakeInstance(ready=False)
+    region.launches.prepared = [slow, FakeInstance(failure="no capacity")]
+    for ends, running in ((slow.ready.set, 1), (lambda: None, 0)):
+        again = HostedEndpoint("receipts", region.site)
+        again.restore(json.loads(json.dumps(endpoint.state())))
+        again.resume()
+        assert again.deployment is not None
+        again.deployment.fleet._relaunch_seconds = LIMIT
+        ends()
+        eventually(lambda again=again: not again.is_changing, "it has come back, or cannot")  # type: ignore[misc]  # bound
+        assert again.deployment.fleet.running == running
+        within_limit(again.stop, "the end")

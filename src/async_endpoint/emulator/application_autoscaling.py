@@ -50,16 +50,16 @@ class VariantCapacities:
             raise CapacityError(error.message) from error
 
     def is_updating(self, resource_id: str) -> bool:
-        """Whether the endpoint is in a transition of any kind."""
-        return self._endpoint(resource_id).status != "InService"
+        """Whether the endpoint is in a transition of any kind, or its instances come back after a stop."""
+        return self._endpoint(resource_id).is_changing
 
     def running(self, resource_id: str) -> int:
         """The number of instances whose model answers."""
         return self._deployment(resource_id).fleet.running
 
     def failure(self, resource_id: str) -> str | None:
-        """Why the endpoint's last transition came to nothing, None when it went well; the fleet may go on trying."""
-        return self._endpoint(resource_id).failure_reason
+        """Why the endpoint's last transition came to nothing, or an instance to it; None when all went well."""
+        return self._endpoint(resource_id).failure_reason or self._deployment(resource_id).fleet.failure
 
     def _deployment(self, resource_id: str) -> Deployment:
         deployment = self._endpoint(resource_id).deployment

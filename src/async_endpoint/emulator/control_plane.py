@@ -8,7 +8,7 @@ from typing import Any, Protocol
 from async_endpoint.emulator.deployment import Deployment, Site
 from async_endpoint.emulator.descriptions import description, summary
 from async_endpoint.emulator.endpoint import HostedEndpoint
-from async_endpoint.emulator.errors import UnknownOperation, ValidationException
+from async_endpoint.emulator.errors import AwsError, UnknownOperation, ValidationException
 from async_endpoint.emulator.named_resources import Json, NamedResources, Tags, cut, page
 from async_endpoint.emulator.service_models import validated
 from async_endpoint.protocol.locations import LocationError, S3Location
@@ -44,6 +44,7 @@ class ControlPlane:
             "EndpointConfig", "endpoint configuration", "endpoint-config", prefix, self._tags, site.clock
         )
         self._endpoints: dict[str, HostedEndpoint] = {}
+        self._ending = False
         self._lock = threading.RLock()
         self._operations: dict[str, Callable[[Json], Json]] = {
             "CreateModel": self.create_model,
@@ -114,9 +115,18 @@ class ControlPlane:
         A creation and a deletion begin anew; an update is given up, and the old configuration goes on.
         """
         for endpoint in self.endpoints():
-            endpoint.resume()
+            try:
+                endpoint.resume()
+            except Exception:  # the others do go on
+                logger.exception("endpoint %s could not go on", endpoint.name)
             if endpoint.status == "Deleting":
                 threading.Thread(target=self._delete, args=(endpoint,), daemon=True).start()
+
+    def end(self) -> list[HostedEndpoint]:
+        """Make no endpoint any more, because the local AWS ends; answers those that there are, to be stopped."""
+        with self._lock:
+            self._ending = True
+            return list(self._endpoints.values())
 
     def create_model(self, request: Json) -> Json:
         """CreateModel, for models of one container."""
@@ -155,6 +165,8 @@ class ControlPlane:
     def create_endpoint(self, request: Json) -> Json:
         """CreateEndpoint: answers at once; the status goes from Creating to InService or Failed."""
         endpoint = HostedEndpoint(request["EndpointName"], self._site)
+        if self._ending:
+            raise AwsError("The local AWS is ending.", "ServiceUnavailable", 503)
         if endpoint.name in self._endpoints:
             raise ValidationException(f'Cannot create already existing endpoint "{endpoint.arn}".')
         config, model = self._config_and_model(request["EndpointConfigName"])

@@ -49,6 +49,7 @@ class HostedEndpoint:
         self._rolling_out: Deployment | None = None
         self._leaving: Deployment | None = None
         self._write_offs = WriteOffs(self.queue)
+        self._is_open = True  # for changes: neither waiting for `resume` nor ended
         self._ended = False
         self._desired_at_stop = 0
         self._left: list[QueuedRequest] = []
@@ -68,6 +69,12 @@ class HostedEndpoint:
             if each is not None and each not in found:
                 found.append(each)
         return tuple(found)
+
+    @property
+    def is_changing(self) -> bool:
+        """Whether anything about its instances is under way, their return after a stop included."""
+        serving = self.deployment
+        return self.status != "InService" or not self._is_open or (serving is not None and serving.fleet.is_coming_back)
 
     @property
     def pending(self) -> Deployment | None:
@@ -100,12 +107,12 @@ class HostedEndpoint:
 
         Raises:
             ValidationException: A transition is under way, or the endpoint is Failed.
+            AwsError: The local AWS starts or ends; ServiceUnavailable.
         """
         deployment = Deployment.prepare(self.name, config, model, self.queue, self._site)
-        self._begin()
+        self._begin(deployment)
         self.deployment_config = deployment_config
         self._first = self._first or (config, model)
-        self._rolling_out = deployment
         count = deployment.variant["InitialInstanceCount"]
         if keep_count and self.deployment is not None:
             count = self.deployment.fleet.desired
@@ -119,20 +126,23 @@ class HostedEndpoint:
 
         Raises:
             ValidationException: A transition is under way, or the endpoint is Failed.
+            AwsError: The local AWS starts or ends; ServiceUnavailable.
         """
         self._begin()
         serving = self.deployment
         assert serving is not None  # noqa: S101 - what is neither in a transition nor Failed does serve
         self.weight = self.weight if weight is None else weight
+        before = serving.fleet.desired
         if count is not None:
             serving.fleet.resize(count)
-        self._in_background(lambda: self._settle(serving))
+        self._in_background(lambda: self._settle(serving, before, count))
 
     def begin_delete(self) -> None:
         """Set the status to Deleting.
 
         Raises:
             ValidationException: A transition is under way, a deletion included; AWS refuses all the same.
+            AwsError: The local AWS starts or ends; ServiceUnavailable.
         """
         with self._lock:
             self._refuse_in_progress()
@@ -144,21 +154,25 @@ class HostedEndpoint:
 
         Requests that are left fail, so that each has its outcome. What AWS does with them is not documented.
         """
-        if self.deployment is not None:
-            self.deployment.fleet.stop()
-            self._left += self._write_offs.fail(self.queue.close(), self.deployment.outcomes)
-        self._settled.set()
+        try:
+            if self.deployment is not None:
+                self.deployment.fleet.stop()
+                self._write_offs.wait()
+                self._left += self._write_offs.fail(self.queue.close(), self.deployment.outcomes)
+                self.deployment.outcomes.wait()
+        finally:
+            self._settled.set()
         return not self._ended
 
     def stop(self) -> None:
         """Stop every instance because the local AWS ends; returns when they are gone and requests are back.
 
-        From then on every request is refused as one to send again, and `state` says how things stood.
+        From then on changes and requests are refused as ones to send again, and `state` says how things stood.
         """
         with self._lock:
             if self._ended:
                 return
-            self._ended = True
+            self._ended, self._is_open = True, False
             self._desired_at_stop = 0 if self.deployment is None else self.deployment.fleet.desired
             deployments = self.deployments
         for deployment in deployments:
@@ -181,7 +195,7 @@ class HostedEndpoint:
             "deployment_config": self.deployment_config,
             "config": self.config,
             "model": first_model if self.deployment is None else self.deployment.model,
-            "update_given_up": self.deployment is not None and self.pending is not None,
+            "update_given_up": self.deployment is not None and self._rolling_out not in (None, self.deployment),
             "desired": self._desired_at_stop,
             "weight": self.weight,
             "serves": self.deployment is not None,
@@ -189,7 +203,8 @@ class HostedEndpoint:
         }
 
     def restore(self, state: Mapping[str, Any]) -> None:
-        """Take in what `state` gave; nothing starts until `resume`."""
+        """Take in what `state` gave; nothing starts, and nothing can be changed, until `resume`."""
+        self._is_open = False
         self.created_at, self.modified_at = state["created_at"], state["modified_at"]
         self.failure_reason, self.deployment_config = state["failure_reason"], state["deployment_config"]
         self.weight = state.get("weight")
@@ -202,14 +217,19 @@ class HostedEndpoint:
         self.deployment = Deployment.prepare(self.name, config, model, self.queue, self._site)
         self._desired_at_stop = state["desired"]
         if status == "Deleting":
-            self._settled.clear()
             return
-        if state["update_given_up"]:
+        if state["update_given_up"] and status != "RollingBack":  # which has told its reason
             self.failure_reason = "The local AWS was stopped during the update: the old configuration goes on."
         self.status = "InService"
 
     def resume(self) -> None:
         """Start what `restore` took in, but for a deletion; to be called when the local AWS answers."""
+        with self._lock:
+            if self._ended:
+                return
+            self._is_open = True
+            if self.status == "Deleting":
+                self._settled.clear()
         if self.deployment is None:
             if self.status == "Creating" and self._first is not None:
                 config, model = self._first
@@ -291,56 +311,72 @@ class HostedEndpoint:
         try:
             deployment.settle()
         except LaunchFailed as error:
-            if self.deployment is not None and not self._ended:
-                self.status = "RollingBack"
+            reason = str(error)
+            if not isinstance(error.__cause__, InstanceUnavailable):
+                reason = (
+                    f"The primary container for production variant {deployment.variant['VariantName']} "
+                    f"did not pass the ping health check. {error}"
+                )
+            self._roll_back(reason)
             deployment.fleet.stop()
-            if isinstance(error.__cause__, InstanceUnavailable):
-                return str(error)
-            return (
-                f"The primary container for production variant {deployment.variant['VariantName']} "
-                f"did not pass the ping health check. {error}"
-            )
+            return reason
         replaced = self.deployment
         if replaced is not None:
             baking = Baking.of(self.deployment_config or {}, self._site)
             if alarm := baking.alarm_that_goes_off(until_ended=lambda: self._ended):
-                self.status = "RollingBack"
+                reason = f"The following alarms were in ALARM during the deployment: [{alarm}]. It was rolled back."
+                self._roll_back(reason)
                 deployment.fleet.stop(drain=True)
                 replaced.announce()
-                return f"The following alarms were in ALARM during the deployment: [{alarm}]. It was rolled back."
+                return reason
         with self._lock:
             if self._ended:
                 return None  # the next life goes on with the old one, and gives this one up
             self.deployment, self.weight, self._leaving = deployment, weight, replaced
+            self.failure_reason = None
         if replaced is not None:
             replaced.fleet.stop(drain=True)
             self._leaving = None
         deployment.announce()
         return None
 
-    def _settle(self, deployment: Deployment) -> str | None:
-        """Wait for a change of capacity; answers why it is not complete. It then stays at what has come up."""
+    def _roll_back(self, reason: str) -> None:
+        """Show that the old configuration goes on, where there is one."""
+        with self._lock:
+            if self.deployment is not None and not self._ended:
+                self.status, self.failure_reason = "RollingBack", reason
+
+    def _settle(self, deployment: Deployment, before: int, wanted: int | None) -> str | None:
+        """Wait for a change of capacity; answers why it is not complete.
+
+        It then stays at what has come up, but not below what was there: an instance that died meanwhile is the fleet's
+        to replace.
+        """
         reason = None
         try:
-            deployment.settle()
+            if wanted is not None:
+                deployment.settle()
         except LaunchFailed as error:
             reason = str(error)
             if not self._ended:
-                deployment.fleet.resize(deployment.fleet.running)
+                deployment.fleet.resize(max(deployment.fleet.running, min(before, wanted or 0)))
         deployment.announce()
         return reason
 
-    def _begin(self) -> None:
-        """Start a transition."""
+    def _begin(self, coming: Deployment | None = None) -> None:
+        """Start a transition, towards another deployment if one is given."""
         with self._lock:
             self._refuse_in_progress()
             if self.status == "Failed":
                 raise ValidationException(f'Endpoint "{self.arn}" is Failed: it can only be deleted.')
             self._settled.clear()
+            self._rolling_out = coming
             self.began_at = self._site.clock.now()
             self.status = "Creating" if self.deployment is None else "Updating"
 
     def _refuse_in_progress(self) -> None:
+        if not self._is_open:
+            raise AwsError("The local AWS starts or ends: try again.", "ServiceUnavailable", 503)
         if not self._settled.is_set() or self.status == "Deleting":
             raise ValidationException(f'Cannot update in-progress endpoint "{self.arn}".')
 

@@ -113,6 +113,7 @@ class Fleet(Generic[C]):
         self._desired = 0
         self._failure: Exception | None = None  # of the last launch since the count was set
         self._retry = False
+        self._coming_back = False
         self._closed = False
         self._changed = threading.Condition()
 
@@ -160,8 +161,21 @@ class Fleet(Generic[C]):
 
     def resume(self, count: int) -> None:
         """Have `count` instances again as an earlier life had them; one that does not come up is tried again."""
-        self._retry = True
+        self._retry = self._coming_back = True
         self.resize(count)
+
+    @property
+    def is_coming_back(self) -> bool:
+        """Whether the instances of an earlier life are still on their way, and none has failed to start."""
+        with self._changed:
+            self._coming_back = self._coming_back and self._failure is None and not self._is_settled()
+            return self._coming_back
+
+    @property
+    def failure(self) -> str | None:
+        """Why the last launch that failed since the count was set did; None if none did."""
+        with self._changed:
+            return None if self._failure is None else str(self._failure)
 
     def wait_until_settled(self, timeout: float = math.inf) -> None:
         """Wait until as many instances run as are desired and those dismissed are gone.
@@ -238,15 +252,15 @@ class Fleet(Generic[C]):
         try:
             member.container.start()
             member.container.wait_ready(self._startup_timeout)
+            with self._changed:
+                if not member.dismissed:
+                    member.consumer = self._consume(member.container)
+                    member.since = time.monotonic()
+                    self._changed.notify_all()
+                    return
         except Exception as error:  # noqa: BLE001 - whatever stopped it is the reason that the endpoint reports
             self._launch_failed(member, error)
             return
-        with self._changed:
-            if not member.dismissed:
-                member.consumer = self._consume(member.container)
-                member.since = time.monotonic()
-                self._changed.notify_all()
-                return
         _end(member.container)
 
     def _launch_failed(self, member: _Member[C], reason: Exception) -> None:

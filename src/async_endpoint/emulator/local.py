@@ -207,8 +207,7 @@ class LocalAws:
         Raises:
             LocalAwsError: It did not end in time, or could not write down what it held.
         """
-        kept, was_running = StateFolder(self.state_dir.absolute() / "kept"), self.running
-        before = kept.written_at
+        kept, was_running, began = StateFolder(self.state_dir.absolute() / "kept"), self.running, time.time()
         if was_running:
             os.kill(self.pid, signal.SIGTERM)
         deadline = time.monotonic() + _STOP_SECONDS
@@ -223,7 +222,8 @@ class LocalAws:
             if self._process.stdin is not None:
                 self._process.stdin.close()
         (self.state_dir / "local-aws.json").unlink(missing_ok=True)
-        if was_running and kept.written_at == before:
+        # It may have been told to end before this, and have written meanwhile.
+        if was_running and kept.written_at < began - _STOP_SECONDS:
             raise LocalAwsError(
                 f"The local AWS has ended and could not write down what it held; {kept.path} is from before (log: "
                 f"{self.log})."
@@ -254,7 +254,7 @@ def _without_settings(environment: Mapping[str, str]) -> dict[str, str]:
 
 def _answers(endpoint_url: str) -> bool:
     try:
-        return ask(f"{endpoint_url}/_ministack/health", seconds=1)[0] == _HTTP_OK
+        return ask(f"{endpoint_url}/_local/ready", seconds=1)[0] == _HTTP_OK
     except NoAnswer:
         return False
 

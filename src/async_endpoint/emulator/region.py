@@ -188,7 +188,7 @@ class Region:
         """End every instance; a tick that is under way ends first."""
         with self._ticking:
             pass
-        threads = [threading.Thread(target=endpoint.stop) for endpoint in self.sagemaker.endpoints()]
+        threads = [threading.Thread(target=endpoint.stop) for endpoint in self.sagemaker.end()]
         for thread in threads:
             thread.start()
         for thread in threads:

@@ -113,7 +113,7 @@ def run(surroundings: Surroundings, port: int, folder: StateFolder, *, until_std
     ticker = threading.Thread(target=_tick, args=(regions, surroundings.clock, ticking), name="ticker", daemon=True)
     log_writer = threading.Thread(target=_write_logs, args=(regions, ticking), name="log-writer", daemon=True)
 
-    ended = threading.Event()
+    begun, ended = threading.Event(), threading.Event()
 
     def begin() -> None:
         if ended.is_set():
@@ -122,15 +122,16 @@ def run(surroundings: Surroundings, port: int, folder: StateFolder, *, until_std
             region.resume()
         ticker.start()
         log_writer.start()
+        begun.set()
 
     def end() -> None:
         if ended.is_set():
             return
         ended.set()
         ticking.set()
-        for region in regions.all():
-            region.stop()
         try:
+            for region in regions.all():
+                region.stop()
             folder.save({"clock": surroundings.clock.now(), "regions": regions.state()})
         except Exception:  # whoever has asked it to end sees that nothing was written
             logger.exception("what it held could not be written down")
@@ -138,6 +139,7 @@ def run(surroundings: Surroundings, port: int, folder: StateFolder, *, until_std
     def front(app: App) -> App:
         made = Front(app, surroundings.faults)
         made.add_route("faults", faults_route(surroundings.faults))
+        made.add_route("ready", lambda *_: (200 if begun.is_set() else 503, {}, b""))
         Pages.of(regions.all, surroundings.clock).register(made)
         return made
 

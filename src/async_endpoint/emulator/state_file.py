@@ -4,6 +4,7 @@ The services of ministack keep theirs beside it, each in a file of its own, at t
 """
 
 import json
+import math
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
@@ -42,12 +43,12 @@ class StateFolder:
         return self.path / "sagemaker.json"
 
     @property
-    def written_at(self) -> int | None:
-        """When the state was last written, in nanoseconds since the epoch; None where it never was."""
+    def written_at(self) -> float:
+        """When the state was last written, in epoch seconds; minus infinity where it never was."""
         try:
-            return self.file.stat().st_mtime_ns
+            return self.file.stat().st_mtime
         except FileNotFoundError:
-            return None
+            return -math.inf
 
     def load(self) -> dict[str, Any] | None:
         """What `save` wrote; None where nothing was saved.

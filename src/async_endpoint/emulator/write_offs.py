@@ -4,11 +4,15 @@ Each gets its outcome like any other, in a thread of its own: a long queue must 
 the local AWS end first, what has no outcome yet is handed back, to be kept.
 """
 
+import logging
 import threading
 from collections.abc import Sequence
+from typing import Literal
 
 from async_endpoint.emulator.outcomes import Outcomes
 from async_endpoint.emulator.request_queue import QueuedRequest, RequestQueue
+
+logger = logging.getLogger(__name__)
 
 _DELETED = "ClientError: The endpoint was deleted before the request was processed."
 
@@ -40,16 +44,21 @@ class WriteOffs:
         for index, item in enumerate(left):
             if self._ended:
                 return list(left[index:])
-            outcomes.failed(item, _DELETED, _DELETED.encode(), "text/plain")
+            _fail(outcomes, item, _DELETED)
         return []
+
+    def wait(self) -> None:
+        """Return when what expired until now has its outcome."""
+        with self._lock:
+            threads = list(self._threads)
+        for thread in threads:
+            thread.join()
 
     def end(self) -> None:
         """Begin nothing more, and return when what expired has its outcome or is back in the queue."""
         with self._lock:
             self._ended = True
-            threads = list(self._threads)
-        for thread in threads:
-            thread.join()
+        self.wait()
 
     def _expire(self, expired: Sequence[QueuedRequest], outcomes: Outcomes) -> None:
         for index, item in enumerate(expired):
@@ -58,7 +67,15 @@ class WriteOffs:
                     self._queue.put_back(waiting)
                 return
             reason = f"ClientError: The request expired after {item.request.request_ttl_seconds} seconds in the queue."
-            try:
-                outcomes.failed(item, reason, reason.encode(), "text/plain", status="Expired")
-            finally:
-                self._queue.done()
+            _fail(outcomes, item, reason, status="Expired")
+            self._queue.done()
+
+
+def _fail(
+    outcomes: Outcomes, item: QueuedRequest, reason: str, *, status: Literal["Failed", "Expired"] = "Failed"
+) -> None:
+    """Write one failure; that it cannot be written is worth a line in the log, and no reason to leave the others."""
+    try:
+        outcomes.failed(item, reason, reason.encode(), "text/plain", status=status)
+    except Exception:
+        logger.exception("the outcome of request %s could not be recorded", item.request.inference_id)

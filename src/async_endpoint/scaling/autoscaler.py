@@ -252,7 +252,7 @@ class AutoScaler:
         self._scheduled.restore(state["scheduled_actions"])
         self._alarms.restore(state["alarms"])
         self._log.restore(state["activities"], taken_up=[activity for activity, *_ in state.get("under_way", [])])
-        self._governor.restore(state, self._clock.now())
+        self._governor.restore(state)
 
     def tick(self) -> None:
         """Catch up with the clock: evaluate the alarms at each minute since the last tick, and scale by them."""

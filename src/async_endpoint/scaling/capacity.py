@@ -1,5 +1,6 @@
 """Changing an endpoint variant's instance count, and following each change to its end."""
 
+import dataclasses
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -7,10 +8,6 @@ from async_endpoint.scaling.activities import INTERRUPTED, Activity, ActivityLog
 from async_endpoint.scaling.cooldowns import Cooldowns
 from async_endpoint.scaling.errors import CapacityError
 from async_endpoint.scaling.targets import TargetKey
-
-# How long instances that come back may take, in seconds: the most that SageMaker allows a container to start,
-# ContainerStartupHealthCheckTimeoutInSeconds (API reference, ProductionVariant).
-_COMING_BACK = 3_600
 
 
 class CapacityPort(Protocol):
@@ -32,7 +29,10 @@ class CapacityPort(Protocol):
         ...
 
     def is_updating(self, resource_id: str) -> bool:
-        """Tell whether a change of any kind is under way, which blocks scaling."""
+        """Tell whether a change of any kind is under way, which blocks scaling.
+
+        The return of instances after whoever runs them was stopped is one.
+        """
         ...
 
     def running(self, resource_id: str) -> int:
@@ -56,11 +56,11 @@ class Change:
 
 @dataclass(frozen=True)
 class _UnderWay:
-    """A change that was accepted; `until`, in epoch seconds, bounds one that was taken up from a saved state."""
+    """A change that was accepted; of a target that is no longer registered nothing but its activity is of interest."""
 
     activity: Activity
     change: Change
-    until: float | None = None
+    is_forgotten: bool = False
 
 
 class CapacityChanges:
@@ -114,23 +114,25 @@ class CapacityChanges:
             for known in self._under_way.values()
         ]
 
-    def restore(self, state: list[Any], at: float) -> None:
-        """Take up what `state` gave; the log holds the activities already.
+    def forget(self, target: TargetKey) -> None:
+        """Drop what is known of a target that is no longer registered; a change that is under way still ends."""
+        if target in self._under_way:
+            self._under_way[target] = dataclasses.replace(self._under_way[target], is_forgotten=True)
+        self.out_of_bounds.discard(target)
 
-        The endpoint is in no transition any more while the instances come back: such a change ends when as many run as
-        it asked for. It has failed when another count is desired by then, or after an hour.
-        """
+    def restore(self, state: list[Any]) -> None:
+        """Take up what `state` gave, to end when the instances are back; the log holds the activities already."""
         for activity_id, before, after, cooldown in state:
             activity = self._log.find(activity_id)
             if activity is not None:
                 change = Change(before, after, activity.cause, cooldown)
-                self._under_way[activity.target] = _UnderWay(activity, change, at + _COMING_BACK)
+                self._under_way[activity.target] = _UnderWay(activity, change)
 
     def _settle_one(self, target: TargetKey, at: float) -> None:
         known = self._under_way[target]
         change = known.change
         try:
-            if self._port.is_updating(target.resource_id) or self._comes_back(target, known, at):
+            if self._port.is_updating(target.resource_id):
                 return
             failure = self._failure(target, known)
         except CapacityError as error:
@@ -138,9 +140,11 @@ class CapacityChanges:
         del self._under_way[target]
         if failure is not None:
             self._came_to_nothing(target, change, known.activity, at, failure)
+            if known.is_forgotten:
+                self.out_of_bounds.discard(target)
             return
         known.activity.succeeded(at)
-        if change.cooldown is not None:
+        if change.cooldown is not None and not known.is_forgotten:
             self._cooldowns.begin(target, change.before, change.after, at, at + change.cooldown)
 
     def _came_to_nothing(self, target: TargetKey, change: Change, activity: Activity, at: float, why: str) -> None:
@@ -148,17 +152,15 @@ class CapacityChanges:
         if change.cooldown is None:  # an alarm's policy asks again by itself
             self.out_of_bounds.add(target)
 
-    def _comes_back(self, target: TargetKey, known: _UnderWay, at: float) -> bool:
-        """Tell whether a change that was taken up still has time to come about."""
-        if known.until is None or at >= known.until:
-            return False
-        return self._port.running(target.resource_id) != known.change.after == self._port.desired(target.resource_id)
-
     def _failure(self, target: TargetKey, known: _UnderWay) -> str | None:
         """Return why a change that has ended came to nothing, or None.
 
-        The instances count, too: an endpoint goes on trying, so that they may be there after all.
+        The instances count, too: they may be there after all. Without a reason, somebody else has asked for another
+        count meanwhile.
         """
         if self._port.running(target.resource_id) == known.change.after:
             return None
-        return INTERRUPTED if known.until is not None else self._port.failure(target.resource_id)
+        failure = self._port.failure(target.resource_id)
+        if failure is None and self._port.desired(target.resource_id) != known.change.after:
+            return INTERRUPTED
+        return failure

@@ -37,7 +37,7 @@ class Governor:
         """Drop what is known of a target that is no longer registered."""
         self._cooldowns.forget(key)
         self._unchecked.discard(key)
-        self._changes.out_of_bounds.discard(key)
+        self._changes.forget(key)
 
     def state(self) -> dict[str, Any]:
         """The cooldowns, the changes under way and the targets whose bounds have to wait, as plain JSON."""
@@ -47,10 +47,10 @@ class Governor:
             "unchecked": [key.describe() for key in _in_order(self._unchecked | self._changes.out_of_bounds)],
         }
 
-    def restore(self, state: Mapping[str, Any], at: float) -> None:
+    def restore(self, state: Mapping[str, Any]) -> None:
         """Take in what `state` gave, when the registry and the log have; an older one gave the cooldowns alone."""
         self._cooldowns.restore(state["cooldowns"])
-        self._changes.restore(state.get("under_way", []), at)
+        self._changes.restore(state.get("under_way", []))
         self._unchecked.update(TargetKey.from_members(key) for key in state.get("unchecked", []))
 
     def settle(self, at: float) -> None:
@@ -85,7 +85,9 @@ class Governor:
             if current is None:
                 continue
             self._unchecked.discard(key)
-            target = self._registry.target(key)
+            target = self._registry.find_target(key)
+            if target is None:
+                continue
             within = max(target.min_capacity, min(current, target.max_capacity))
             if within != current:
                 cause = bound_was_set("minimum" if within > current else "maximum", within)

@@ -29,7 +29,6 @@ class Endpoint:
     def __init__(self, clock: ManualClock, count: int, busy_for: float = 0.0) -> None:
         self._clock = clock
         self._before = count
-        self._came_back = False
         self.count = count
         self.busy_for = busy_for
         self.busy_until = clock.now()
@@ -49,13 +48,13 @@ class Endpoint:
         self._check(resource_id)
         if self.refusal:
             raise CapacityError(self.refusal)
-        self._before, self.count, self._came_back = self.running(resource_id), capacity, False
+        self._before, self.count = self.running(resource_id), capacity
         self.busy_until = self._clock.now() + self.busy_for
         self.changes.append((self._clock.now() - START, capacity))
 
     def is_updating(self, resource_id: str) -> bool:
         self._check(resource_id)
-        return self._clock.now() < self.busy_until and not self._came_back
+        return self._clock.now() < self.busy_until
 
     def running(self, resource_id: str) -> int:
         self._check(resource_id)
@@ -66,10 +65,6 @@ class Endpoint:
     def failure(self, resource_id: str) -> str | None:
         self._check(resource_id)
         return self.trouble
-
-    def come_back(self) -> None:
-        """Be in no transition from now on, while instances go on starting, as after a restart of the local AWS."""
-        self._came_back = True
 
     def _check(self, resource_id: str) -> None:
         if not self.exists or resource_id != RESOURCE:

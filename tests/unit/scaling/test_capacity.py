@@ -94,3 +94,24 @@ def test_bounds_that_are_set_after_a_change_do_not_wait_for_a_tick() -> None:
     fleet.scaler.register_scalable_target(**TARGET, MinCapacity=4)
     assert fleet.endpoint.changes == [(0, 2), (110, 4)]
     assert fleet.scaler.activities()[1]["StatusCode"] == "Successful"
+
+
+def test_a_target_that_is_deregistered_during_a_change_is_no_trouble_to_others() -> None:
+    fleet = Fleet(count=1, least=1, busy_for=110)
+    fleet.endpoint.trouble = TROUBLE
+    fleet.scaler.register_scalable_target(**TARGET, MinCapacity=2)
+    fleet.scaler.deregister_scalable_target(**TARGET)
+    fleet.minutes(None, None, None)
+    (activity,) = fleet.scaler.activities()
+    assert activity["StatusCode"] == "Failed"
+    assert fleet.scaler.state()["unchecked"] == []
+
+
+def test_a_change_of_a_former_registration_begins_no_cooldown() -> None:
+    fleet = busy_fleet()
+    fleet.minutes(1)
+    fleet.scaler.deregister_scalable_target(**TARGET)
+    fleet.scaler.register_scalable_target(**TARGET, MinCapacity=0, MaxCapacity=4)
+    fleet.minutes(0, 0)
+    assert fleet.scaler.activities()[0]["StatusCode"] == "Successful"
+    assert fleet.scaler.state()["cooldowns"] == []

@@ -31,7 +31,6 @@ def day(fleet: Fleet, *, interrupted_at: int | None = None) -> list[object]:
 
     for minute in range(MINUTES):
         if minute == interrupted_at:
-            fleet.endpoint.come_back()
             kept = json.loads(json.dumps([fleet.scaler.state(), fleet.metrics.state()]))
             fleet.metrics = MetricStore()
             fleet.scaler = AutoScaler(fleet.clock, fleet.metrics, fleet.endpoint, fleet._note)
@@ -83,7 +82,6 @@ def resumed(fleet: Fleet, **changes: object) -> Fleet:
 
 def restart(fleet: Fleet, *forgotten: str) -> None:
     """Have the same endpoint scaled by another that goes on from the state, or from what is left of it."""
-    fleet.endpoint.come_back()
     kept = {name: part for name, part in fleet.scaler.state().items() if name not in forgotten}
     fleet.scaler = AutoScaler(fleet.clock, fleet.metrics, fleet.endpoint)
     fleet.scaler.restore(json.loads(json.dumps(kept)))
@@ -132,26 +130,22 @@ def test_a_change_under_way_ends_afterwards_and_its_cooldown_begins_then() -> No
     assert fleet.endpoint.changes == [(60, 2), (600, 3)]
 
 
-@pytest.mark.parametrize("trouble", [None, "left over from an earlier change"])
-def test_instances_that_come_back_have_an_hour(trouble: str | None) -> None:
+def test_instances_that_do_not_come_back_make_a_failure_of_it() -> None:
     fleet = growing()
     restart(fleet)
-    fleet.endpoint.trouble = trouble
-    fleet.endpoint.in_service = 1
-    fleet.minutes(*[1.0] * 59)
-    assert (newest(fleet)[0], len(fleet.endpoint.changes)) == ("InProgress", 1)
-    fleet.minutes(0)
-    interrupted = "Failed to set desired instance count to 2. Reason: The change was interrupted."
-    assert newest(fleet) == ("Failed", interrupted, START + 120 + 3600)
+    fleet.endpoint.trouble = "no capacity"
+    fleet.minutes(0, 0, 0)
+    failed = "Failed to set desired instance count to 2. Reason: no capacity"
+    assert newest(fleet) == ("Failed", failed, START + 300)
     fleet.minutes(1)
-    assert fleet.endpoint.changes == [(60, 2), (120 + 3660, 3)]
+    assert fleet.endpoint.changes == [(60, 2), (360, 2)]  # without a cooldown
 
 
 def test_a_change_under_way_that_another_has_replaced_was_interrupted() -> None:
     fleet = growing()
     restart(fleet)
     fleet.endpoint.count = 5
-    fleet.minutes(0)
+    fleet.minutes(0, 0, 0)
     assert newest(fleet)[:2] == (
         "Failed",
         "Failed to set desired instance count to 2. Reason: The change was interrupted.",
@@ -178,8 +172,8 @@ def test_a_state_that_knew_of_no_changes_under_way_is_read() -> None:
     fleet = growing()
     restart(fleet, "unchecked", "under_way")
     assert newest(fleet)[1].endswith("Reason: The change was interrupted.")
-    fleet.minutes(1)
-    assert fleet.endpoint.changes == [(60, 2), (180, 3)]
+    fleet.minutes(1, 1, 1)
+    assert fleet.endpoint.changes == [(60, 2), (300, 3)]
 
 
 def test_policies_and_actions_are_described_alike_afterwards() -> None:
