@@ -280,8 +280,8 @@ def presigned(running: Running, operation: str, style: Literal["path", "virtual"
         "s3",
         endpoint_url=running.local.endpoint_url,
         region_name=REGION,
-        aws_access_key_id="test",  # ministack verifies these signatures, by this key
-        aws_secret_access_key="test",  # noqa: S106
+        aws_access_key_id="local",
+        aws_secret_access_key="local",  # noqa: S106 - what `local env` gives, by which these signatures are verified
         config=Config(s3={"addressing_style": style}, signature_version=signature),
     )
     url = signer.generate_presigned_url(operation, Params={"Bucket": "faulty", "Key": "a/b"})
