@@ -66,7 +66,6 @@ class Deployment:
         metrics: The endpoint's, under this variant's name.
         use: What the instances use of their machine.
         outcomes: Where this variant's results go.
-        startup_timeout: Seconds that an instance may take until it answers; the wall's clock, as real processes start.
     """
 
     config: Mapping[str, Any]
@@ -75,7 +74,6 @@ class Deployment:
     metrics: EndpointMetrics
     use: InstanceMetrics
     outcomes: Outcomes
-    startup_timeout: float
 
     @classmethod
     def prepare(
@@ -117,7 +115,7 @@ class Deployment:
         startup_timeout = float(variant.get("ContainerStartupHealthCheckTimeoutInSeconds", _DEFAULT_STARTUP_SECONDS))
         fleet = Fleet(launch, consume, startup_timeout=startup_timeout)
         use = InstanceMetrics(endpoint_name, variant["VariantName"], site.store, site.clock)
-        return cls(config, model, fleet, metrics, use, outcomes, startup_timeout)
+        return cls(config, model, fleet, metrics, use, outcomes)
 
     @property
     def variant(self) -> Mapping[str, Any]:

@@ -23,7 +23,7 @@ class HostedEndpoint:
     """An asynchronous endpoint; thread-safe.
 
     Its queue outlives instances and updates. Every transition runs in a thread of its own, one at a time: `wait` joins
-    it. An update replaces all instances at once; what they were working on goes back into the queue.
+    it. An update brings its instances up beside those that serve; all of them take requests from the one queue.
 
     Args:
         name: The endpoint's name.
@@ -207,7 +207,7 @@ class HostedEndpoint:
         self._is_open = False
         self.created_at, self.modified_at = state["created_at"], state["modified_at"]
         self.failure_reason, self.deployment_config = state["failure_reason"], state["deployment_config"]
-        self.weight = state.get("weight")
+        self.weight = state["weight"]
         self.queue.restore(QueuedRequest.from_json(kept) for kept in state["queue"])
         config, model, status = state["config"], state["model"], state["status"]
         self._first = (config, model)

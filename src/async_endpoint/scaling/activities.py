@@ -119,10 +119,8 @@ class ActivityLog:
 
         A change that was under way ended with whoever was to carry it out, unless its id is among those taken up.
         """
-        for activity_id, target, what, *parts in state:
-            # A state of before bounds had activities of their own holds the instance count alone.
-            worded = instance_count(what) if isinstance(what, int) else what
-            activity = Activity(activity_id, TargetKey.from_members(target), worded, *parts)
+        for activity_id, target, *parts in state:
+            activity = Activity(activity_id, TargetKey.from_members(target), *parts)
             if activity.status == "InProgress" and activity_id not in taken_up:
                 activity.failed(activity.started_at, INTERRUPTED)
             self._kept.append(activity)

@@ -19,7 +19,7 @@ from async_endpoint.scaling.policies import policy_from_members
 from async_endpoint.scaling.registry import RegisteredPolicy, Registry, matches, page
 from async_endpoint.scaling.scheduled_scaling import ScheduledScaling
 from async_endpoint.scaling.targets import ScalableTarget, TargetKey
-from async_endpoint.scaling.watched_alarms import AlarmListener, WatchedAlarm, WatchedAlarms
+from async_endpoint.scaling.watched_alarms import AlarmListener, WatchedAlarms
 
 
 class AutoScaler:
@@ -192,19 +192,13 @@ class AutoScaler:
         invoked" (API reference): scaling policies here, all others by the listener. The policies' values are the
         recentDatapoints of `reason_data`, a StateReasonData.
         """
-        watched = self._alarms.get(name)
-        if watched is not None and self._alarms.set_state(watched, state, reason, reason_data, self._clock.now()):
-            self._invoke(watched, state, alarm_reasons.recent_datapoints(reason_data))
-
-    def invoke(self, alarm_name: str, values: Sequence[float]) -> None:
-        """Carry out, once and now, the scaling actions that an alarm has for ALARM; unknown names are passed over.
-
-        `values` are the metric's, oldest first, as StateReasonData's recentDatapoints has them. Those that breach the
-        threshold count, as at an evaluation; without any, a policy asks for nothing. Cooldowns and bounds apply.
-        """
-        watched = self._alarms.get(alarm_name)
-        if watched is not None:
-            self._invoke(watched, "ALARM", values)
+        now, watched = self._clock.now(), self._alarms.get(name)
+        if watched is None or not self._alarms.set_state(watched, state, reason, reason_data, now):
+            return
+        # A change that has ended since the last tick must not be taken for one under way.
+        self._governor.settle(now)
+        values = alarm_reasons.recent_datapoints(reason_data)
+        self._governor.invoke(Evaluation.reported(watched.alarm, state, values, now))
 
     def own_alarms(self) -> list[str]:
         """Return the names of the alarms that target tracking made for itself and that exist."""
@@ -251,7 +245,7 @@ class AutoScaler:
             self._registry.put_policy(RegisteredPolicy(key, name, arn, settings, created, (high, low)))
         self._scheduled.restore(state["scheduled_actions"])
         self._alarms.restore(state["alarms"])
-        self._log.restore(state["activities"], taken_up=[activity for activity, *_ in state.get("under_way", [])])
+        self._log.restore(state["activities"], taken_up=[activity for activity, *_ in state["under_way"]])
         self._governor.restore(state)
 
     def tick(self) -> None:
@@ -263,12 +257,6 @@ class AutoScaler:
             self._scheduled.carry_out(self._minute)
             self._alarms.evaluate(self._minute)
             self._governor.scale(self._minute)
-
-    def _invoke(self, watched: WatchedAlarm, state: State, values: Sequence[float]) -> None:
-        now = self._clock.now()
-        # A change that has ended since the last tick must not be taken for one under way.
-        self._governor.settle(now)
-        self._governor.invoke(Evaluation.reported(watched.alarm, state, values, now))
 
     def _remove_policy(self, policy: RegisteredPolicy) -> None:
         self._registry.remove_policy(policy)

@@ -112,6 +112,7 @@ class CapacityChanges:
         return [
             [known.activity.activity_id, known.change.before, known.change.after, known.change.cooldown]
             for known in self._under_way.values()
+            if not known.is_forgotten
         ]
 
     def forget(self, target: TargetKey) -> None:

@@ -48,10 +48,10 @@ class Governor:
         }
 
     def restore(self, state: Mapping[str, Any]) -> None:
-        """Take in what `state` gave, when the registry and the log have; an older one gave the cooldowns alone."""
+        """Take in what `state` gave, when the registry and the log have."""
         self._cooldowns.restore(state["cooldowns"])
-        self._changes.restore(state.get("under_way", []))
-        self._unchecked.update(TargetKey.from_members(key) for key in state.get("unchecked", []))
+        self._changes.restore(state["under_way"])
+        self._unchecked.update(TargetKey.from_members(key) for key in state["unchecked"])
 
     def settle(self, at: float) -> None:
         """Close the changes that are complete, and make up for bounds that had to wait."""

@@ -1,6 +1,7 @@
 """A fleet of one endpoint variant on a clock that moves by hand, and the members of the documented recipe."""
 
-from collections.abc import Callable, Iterator
+import json
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 from async_endpoint.scaling import AutoScaler, CapacityError, ManualClock, MetricAlarm, MetricKey, MetricStore
@@ -141,6 +142,12 @@ class Fleet:
             "AlarmActions": [action] if action else [],
         }
         self.scaler.put_alarm(MetricAlarm.from_properties(properties | members))
+
+    def set_off(self, alarm: str, values: Sequence[float]) -> None:
+        """Set an alarm to ALARM, by values and whatever it was before, as a client does."""
+        self.scaler.set_alarm_state(alarm, "OK", "before")
+        data = json.dumps({"recentDatapoints": list(values)})
+        self.scaler.set_alarm_state(alarm, "ALARM", "by hand", data)
 
     def recipe(self) -> None:
         """Put what the documentation recommends for an endpoint that sleeps at zero."""

@@ -122,14 +122,14 @@ def test_an_alarm_that_comes_back_by_itself_is_not_watched() -> None:
 )
 def test_an_invoked_alarm_scales_by_the_values_given(values: list[float], changes: list[tuple[int, int]]) -> None:
     fleet = stepping()
-    fleet.scaler.invoke("busy", values)
+    fleet.set_off("busy", values)
     assert fleet.endpoint.changes == changes
 
 
 def test_an_invoked_alarm_scales_at_once_and_once() -> None:
     fleet = stepping(Cooldown=0)
     fleet.clock.advance(17)
-    fleet.scaler.invoke("busy", [1])
+    fleet.set_off("busy", [1])
     fleet.minutes(0, 0)
     assert fleet.endpoint.changes == [(17, 2)]
     (activity,) = fleet.scaler.activities()
@@ -139,22 +139,22 @@ def test_an_invoked_alarm_scales_at_once_and_once() -> None:
 
 def test_cooldowns_and_bounds_hold_for_an_invoked_alarm() -> None:
     fleet = stepping()
-    fleet.scaler.invoke("busy", [1])
-    fleet.scaler.invoke("busy", [1])
+    fleet.set_off("busy", [1])
+    fleet.set_off("busy", [1])
     assert fleet.endpoint.changes == [(0, 2)]
     fleet.clock.advance(300)
     fleet.scaler.register_scalable_target(**TARGET, MaxCapacity=3)
-    fleet.scaler.invoke("busy", [50])
+    fleet.set_off("busy", [50])
     assert fleet.endpoint.changes == [(0, 2), (300, 3)]
 
 
 def test_a_change_that_has_just_ended_is_closed_before_another_begins() -> None:
     fleet = stepping(Cooldown=0)
     fleet.endpoint.busy_for = 30
-    fleet.scaler.invoke("busy", [1])
-    fleet.scaler.invoke("busy", [1])  # the endpoint is updating
+    fleet.set_off("busy", [1])
+    fleet.set_off("busy", [1])  # the endpoint is updating
     fleet.clock.advance(30)
-    fleet.scaler.invoke("busy", [1])
+    fleet.set_off("busy", [1])
     assert fleet.endpoint.changes == [(0, 2), (30, 3)]
     newest, oldest = fleet.scaler.activities()
     assert (newest["StatusCode"], oldest["StatusCode"]) == ("InProgress", "Successful")
@@ -165,24 +165,24 @@ def test_an_invoked_alarm_without_actions_does_nothing() -> None:
     fleet.alarm("off", LOAD, fleet.step_policy("off"), ActionsEnabled=False)
     fleet.alarm("calm", LOAD, None, OKActions=[fleet.step_policy("calm")])
     for name in ("off", "calm", "nobody"):
-        fleet.scaler.invoke(name, [1])
+        fleet.set_off(name, [1])
     assert fleet.endpoint.changes == []
 
 
 def test_invoked_target_tracking_takes_the_newest_value() -> None:
     fleet = Fleet(count=2, most=9)
     fleet.tracking_policy(target=5, key=LOAD)
-    fleet.scaler.invoke(own(fleet, "High"), [100.0, 6.0, 15.0])
+    fleet.set_off(own(fleet, "High"), [100.0, 6.0, 15.0])
     assert fleet.endpoint.changes == [(0, 6)]
 
 
 def test_an_invoked_alarm_low_needs_the_others_to_agree() -> None:
     fleet = Fleet(count=4)
     fleet.tracking_policy("one", key=LOAD)
-    fleet.scaler.invoke(own(fleet, "Low", "one"), [2.5])
+    fleet.set_off(own(fleet, "Low", "one"), [2.5])
     fleet.tracking_policy("two", key=OTHER)
     fleet.clock.advance(300)
-    fleet.scaler.invoke(own(fleet, "Low", "one"), [0.0])
+    fleet.set_off(own(fleet, "Low", "one"), [0.0])
     assert fleet.endpoint.changes == [(0, 2)]
 
 

@@ -76,7 +76,7 @@ def test_an_instance_that_is_lost_after_a_change_makes_no_failure_of_it() -> Non
 def test_a_change_blocks_others_until_its_end_has_been_seen(monkeypatch: pytest.MonkeyPatch) -> None:
     fleet = busy_fleet(cooldown=0)
     fleet.clock.advance(10)
-    fleet.scaler.invoke("busy", [1])
+    fleet.set_off("busy", [1])
     # Its instances come up between two looks of one tick.
     updates = iter([True, False, False])
     with monkeypatch.context() as patched:
@@ -89,7 +89,7 @@ def test_a_change_blocks_others_until_its_end_has_been_seen(monkeypatch: pytest.
 
 def test_bounds_that_are_set_after_a_change_do_not_wait_for_a_tick() -> None:
     fleet = busy_fleet()
-    fleet.scaler.invoke("busy", [1])
+    fleet.set_off("busy", [1])
     fleet.clock.advance(110)
     fleet.scaler.register_scalable_target(**TARGET, MinCapacity=4)
     assert fleet.endpoint.changes == [(0, 2), (110, 4)]
@@ -101,6 +101,7 @@ def test_a_target_that_is_deregistered_during_a_change_is_no_trouble_to_others()
     fleet.endpoint.trouble = TROUBLE
     fleet.scaler.register_scalable_target(**TARGET, MinCapacity=2)
     fleet.scaler.deregister_scalable_target(**TARGET)
+    assert fleet.scaler.state()["under_way"] == []  # after a restart there would be nothing to end
     fleet.minutes(None, None, None)
     (activity,) = fleet.scaler.activities()
     assert activity["StatusCode"] == "Failed"

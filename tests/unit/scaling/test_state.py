@@ -80,9 +80,9 @@ def resumed(fleet: Fleet, **changes: object) -> Fleet:
     return other
 
 
-def restart(fleet: Fleet, *forgotten: str) -> None:
-    """Have the same endpoint scaled by another that goes on from the state, or from what is left of it."""
-    kept = {name: part for name, part in fleet.scaler.state().items() if name not in forgotten}
+def restart(fleet: Fleet) -> None:
+    """Have the same endpoint scaled by another that goes on from the state."""
+    kept = fleet.scaler.state()
     fleet.scaler = AutoScaler(fleet.clock, fleet.metrics, fleet.endpoint)
     fleet.scaler.restore(json.loads(json.dumps(kept)))
 
@@ -168,14 +168,6 @@ def test_a_second_restart_takes_a_change_up_again() -> None:
     assert newest(fleet)[0] == "Successful"
 
 
-def test_a_state_that_knew_of_no_changes_under_way_is_read() -> None:
-    fleet = growing()
-    restart(fleet, "unchecked", "under_way")
-    assert newest(fleet)[1].endswith("Reason: The change was interrupted.")
-    fleet.minutes(1, 1, 1)
-    assert fleet.endpoint.changes == [(60, 2), (300, 3)]
-
-
 def test_policies_and_actions_are_described_alike_afterwards() -> None:
     fleet = Fleet()
     fleet.tracking_policy()
@@ -204,15 +196,6 @@ def test_a_scheduled_action_that_was_carried_out_was_not_interrupted() -> None:
     (activity,) = resumed(fleet).scaler.activities()
     assert activity["StatusCode"] == "Successful"
     assert [activity] == fleet.scaler.activities()
-
-
-def test_activities_of_a_state_that_knew_capacities_alone_are_read() -> None:
-    fleet = Fleet()
-    kept = ["an-id", TARGET, 3, "a cause", 1.0]
-    ended, under_way = [*kept, 2.0, "Successful", "Successfully set desired instance count to 3."], [*kept, None]
-    second, first = resumed(fleet, activities=[ended, [*under_way, "InProgress", ""]]).scaler.activities()
-    assert (first["Description"], first["StatusCode"]) == ("Setting desired instance count to 3.", "Successful")
-    assert second["StatusMessage"] == ("Failed to set desired instance count to 3. Reason: The change was interrupted.")
 
 
 def test_a_change_whose_activity_is_kept_no_more_is_forgotten() -> None:
