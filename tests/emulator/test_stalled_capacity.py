@@ -1,4 +1,4 @@
-"""Instances that are awaited for half an hour and never come: what SageMaker and Application Auto Scaling show of it."""
+"""Instances that are awaited for half an hour and never come: what SageMaker and its scaling show of it."""
 
 import json
 import threading
@@ -13,9 +13,18 @@ from async_endpoint.emulator.faults import Fault, Shortage
 from async_endpoint.emulator.no_instance import CapacityNeverCame, NoInstance
 from async_endpoint.protocol.invocation import InvocationRequest
 from async_endpoint.scaling.alarms import MetricAlarm
-from async_endpoint.scaling.metrics import MINUTE, MetricKey
+from async_endpoint.scaling.metrics import MINUTE
 from tests.emulator.conftest import Surroundings
-from tests.emulator.fakes import LIMIT, START, FakeClock, FakeInstance, FakeRegion, eventually, fake_region, within_limit
+from tests.emulator.fakes import (
+    LIMIT,
+    START,
+    FakeClock,
+    FakeInstance,
+    FakeRegion,
+    eventually,
+    fake_region,
+    within_limit,
+)
 
 NAME = "receipts"
 TARGET = {
@@ -185,7 +194,7 @@ def test_an_instance_that_is_stopped_is_awaited_no_longer() -> None:
     ended = threading.Event()
 
     def start() -> None:
-        with pytest.raises(CapacityNeverCame, match="There is none."):
+        with pytest.raises(CapacityNeverCame, match=r"^There is none\.$"):
             instance.start()
         ended.set()
 

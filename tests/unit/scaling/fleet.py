@@ -23,9 +23,8 @@ LOAD = MetricKey.of("Tests", "Load")
 class Endpoint:
     """A CapacityPort of one variant; `busy_for` seconds pass after each change before it is complete.
 
-    While `trouble` is set, changes come to nothing for that reason: what ran before goes on. While it `is_short` of
-    instances they come to nothing without any reason. `in_service`, where it is set, are the instances that run whatever
-    was asked for.
+    While `trouble` is set, changes come to nothing for that reason: what ran before goes on; while it `is_short` of
+    instances, without any reason. `in_service`, where it is set, are the instances that run whatever was asked for.
     """
 
     def __init__(self, clock: ManualClock, count: int, busy_for: float = 0.0) -> None:
