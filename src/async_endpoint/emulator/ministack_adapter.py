@@ -11,6 +11,7 @@ import logging
 import re
 import threading
 from collections.abc import Awaitable, Callable, Collection, Mapping
+from dataclasses import dataclass
 from typing import Any, cast
 
 import ministack.app
@@ -184,8 +185,7 @@ def keep_alarm_history(moment: Moment) -> None:
     def recorded(change: Callable[..., Any]) -> Callable[..., Any]:
         def change_and_record(*arguments: Any, **members: Any) -> Any:  # noqa: ANN401 - the signature is ministack's
             with lock:
-                before: dict[str, tuple[object, Mapping[str, Any] | None]]
-                before = {name: (alarm, dict(alarm)) for name, alarm in cloudwatch._alarms.items()}  # noqa: SLF001
+                before = {name: _Known(alarm, dict(alarm)) for name, alarm in cloudwatch._alarms.items()}  # noqa: SLF001
                 answer = change(*arguments, **members)
                 _record_changes(before, moment)
                 return answer
@@ -296,17 +296,26 @@ def _statistic_sets(
     ]
 
 
-def _record_changes(before: Mapping[str, tuple[object, Mapping[str, Any] | None]], moment: Moment) -> None:
+@dataclass(frozen=True)
+class _Known:
+    """An alarm before a change: the object that ministack holds, and a copy of its members."""
+
+    alarm: Mapping[str, Any]
+    members: Mapping[str, Any]
+
+
+def _record_changes(before: Mapping[str, _Known], moment: Moment) -> None:
     """Date and record what has become of the alarms of the caller's region; `before` holds each, and as it was."""
     alarms, history = cloudwatch._alarms, cloudwatch._history_entries()  # noqa: SLF001
-    absent: tuple[object, Mapping[str, Any] | None] = (None, None)
     for name in [*before, *(name for name in alarms if name not in before)]:
-        known, was = before.get(name, absent)
-        alarm = alarms.get(name)
-        if alarm is known and was == alarm:
+        known, alarm = before.get(name), alarms.get(name)
+        was = None if known is None else known.members
+        if known is not None and known.alarm is alarm and was == alarm:
             continue
         is_put = alarm is not None and (
-            alarm is not known or was is None or was.get("ActionsEnabled") != alarm.get("ActionsEnabled")
+            known is None
+            or known.alarm is not alarm
+            or known.members.get("ActionsEnabled") != alarm.get("ActionsEnabled")
         )
         state = "" if alarm is None else alarm["StateValue"]
         at = moment(get_account_id(), get_region(), name, state)
