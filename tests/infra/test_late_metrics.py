@@ -4,10 +4,15 @@ The sweep is every combination of the lists below; the suite runs an even share 
 ASYNC_ENDPOINT_SWEEP=full.
 """
 
+import copy
+import dataclasses
 import itertools
+import json
 import os
 import random
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 from aws_cdk.assertions import Template
@@ -16,7 +21,8 @@ from async_endpoint.scaling import EvaluationRules
 from tests.infra.late_metrics import Case, findings, simulate
 from tests.infra.test_scaling_behaviour import template_of
 
-PATTERNS = ("burst", "long", "every-7-minutes", "again-when-asleep", "200-at-once")
+PATTERNS = ("burst", "long", "every-7-minutes", "again-when-asleep", "200-at-once", "more-while-waking",
+            "just-before-sleep")  # fmt: skip
 PRESETS = ("responsive", "aws")
 DELAYS = (0, 60, 120, 180, 240)
 # How far queue, variant and instance metrics are apart.
@@ -28,7 +34,7 @@ RULES = tuple(
     for fill in ("missing", "value")
     for scalar in ("missing", "zero")
     for extra in (0, 2, 10)
-    for recovery in (0, 8)
+    for recovery in (0, 4)
 )
 BACKLOGS = ("in-flight", "queued")
 SHARE = 120
@@ -60,3 +66,54 @@ def test_both_presets_keep_their_promises_however_late_metrics_are(templates: di
         if (found := findings(simulate(case, templates[preset])))
     ]
     assert not broken, "\n".join([f"{len(broken)} of {len(swept)} cases:", *broken[:20]])
+
+
+LATE = Case("burst", delay=120)
+
+
+def changed(template: Template, change: Callable[[dict[str, Any]], None]) -> Template:
+    """A template with a change in its resources."""
+    made = copy.deepcopy(dict(template.to_json()))
+    change(made["Resources"])
+    return Template.from_string(json.dumps(made))
+
+
+def of_scaling(resources: dict[str, Any], prefix: str, kind: str) -> dict[str, Any]:
+    """The properties of the one alarm or policy whose logical id begins so."""
+    (found,) = (
+        each for name, each in resources.items() if name.startswith(f"Scaling{prefix}") and each["Type"].endswith(kind)
+    )
+    return dict(found["Properties"])
+
+
+def with_filled_metrics(resources: dict[str, Any]) -> None:
+    """As the first version of the sleep alarm had it."""
+    (query,) = (each for each in of_scaling(resources, "SleepAlarm", "Alarm")["Metrics"] if "Expression" in each)
+    query["Expression"] = (
+        "IF(FILL(backlog, 0) == 0 AND FILL(processed, 0) == 0 AND FILL(failed, 0) == 0 AND FILL(cpu, 1000) < 80, 1, 0)"
+    )
+
+
+def with_one_datapoint_to_wake(resources: dict[str, Any]) -> None:
+    (name,) = (name for name in resources if name.startswith("ScalingWakeAlarm"))
+    resources[name]["Properties"]["EvaluationPeriods"] = 1
+
+
+def with_late_minutes_as_work(resources: dict[str, Any]) -> None:
+    (name,) = (name for name in resources if name.startswith("ScalingSleepAlarm"))
+    resources[name]["Properties"]["TreatMissingData"] = "notBreaching"
+
+
+@pytest.mark.parametrize(
+    ("change", "case", "promise"),
+    [
+        (with_filled_metrics, LATE, "slept after never"),
+        (with_one_datapoint_to_wake, dataclasses.replace(LATE, delay=240), "woke after never"),
+        (with_late_minutes_as_work, dataclasses.replace(LATE, delay=240), "slept after never"),
+    ],
+)
+def test_the_sweep_finds_alarms_that_rest_on_an_arrival(
+    templates: dict[str, Template], change: Callable[[dict[str, Any]], None], case: Case, promise: str
+) -> None:
+    assert not findings(simulate(case, templates["responsive"]))
+    assert promise in "; ".join(findings(simulate(case, changed(templates["responsive"], change))))
