@@ -15,7 +15,7 @@ from async_endpoint.scaling.targets import TargetKey
 
 @dataclass(frozen=True)
 class Cooldown:
-    """One target's cooldowns and last growth; moments in epoch seconds, `out_from` the capacity before the scale-out."""
+    """One target's cooldowns and last growth in epoch seconds; `out_from` is the capacity before the scale-out."""
 
     out_until: float = -math.inf
     out_from: int = 0

@@ -142,7 +142,7 @@ def test_a_late_alarm_low_does_not_take_away_the_instance_that_has_just_woken() 
     fleet = Fleet(count=1, delivery=late(180), busy_for=120)
     fleet.recipe()
 
-    def publish(now: float) -> Iterator[tuple[MetricKey, float]]:
+    def publish(_: float) -> Iterator[tuple[MetricKey, float]]:
         if fleet.endpoint.running(RESOURCE):
             yield PER_INSTANCE, 5.0 if len(fleet.endpoint.changes) > 1 else 0.0
         # A request comes right after the endpoint went to sleep.
