@@ -30,7 +30,7 @@ OFFSETS = ((0, 0, 0), (120, 0, 0), (-120, 0, 0), (0, 120, 0), (0, -120, 0), (0, 
            (-120, 0, 120))  # fmt: skip
 UNSTEADY = ((0, 0.0), (45, 0.0), (0, 0.03), (45, 0.03))  # seconds of jitter, share of datapoints that never arrive
 RULES = tuple(
-    EvaluationRules(fill, scalar, extra, recovery)  # type: ignore[arg-type]
+    EvaluationRules(fill, scalar, extra, recovery)
     for fill in ("missing", "value")
     for scalar in ("missing", "zero")
     for extra in (0, 2, 10)
