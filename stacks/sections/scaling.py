@@ -77,6 +77,8 @@ class ScalingSettings(Section):
     scale_in_cooldown_seconds: Annotated[int, WholeNumber(0, 86_400)] = 300
     wake_cooldown_seconds: Annotated[int, WholeNumber(0, 86_400)] = 300
     idle_utilization_percent: Annotated[int, WholeNumber(1, 100, "of one core or GPU; below it, nothing is done")] = 20
+    # Off unless asked for: a request that a client sent directly shows nowhere until it has ended.
+    hard_stop: Annotated[bool, YES_OR_NO] = False
     warm_windows: Annotated[tuple[WarmWindow, ...], TablesOf(WarmWindow, most=10)] = ()
 
     @property
