@@ -125,8 +125,8 @@ def test_the_notification_says_what_happened_what_is_done_and_what_to_do() -> No
     assert message == (
         "1 instance runs for endpoint receipts (the minimum is 0), and for 95 minutes the watchdog has seen no work: "
         "no job is open, none has ended, and the queues are empty. Instances cost money. The watchdog sets the "
-        "instance count to 0, and tries again every few minutes until that succeeds or it sees work. See why scaling has not "
-        "ended them. Runbook: docs/operations.md#instances-run-without-work"
+        "instance count to 0, and tries again every few minutes until that succeeds or it sees work. See why scaling "
+        "has not ended them. Runbook: docs/operations.md#instances-run-without-work"
     )
 
 
