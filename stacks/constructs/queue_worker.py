@@ -67,6 +67,8 @@ class QueueWorker(StagedFunction):
             environment=environment,
             permissions=permissions,
             reasons=AcceptedReasons(not_reserved=_NOTHING_RESERVED, no_dead_letters=_KEPT_BY_THE_QUEUE),
+            timeout_seconds=settings.timeout_seconds,
+            memory_mb=settings.memory_mb,
             settings=settings,
             key=key,
         )

@@ -57,12 +57,16 @@ class StagedFunction(Construct):
         environment: Mapping[str, str],
         permissions: Sequence[iam.PolicyStatement],
         reasons: AcceptedReasons,
+        timeout_seconds: int,
+        memory_mb: int,
         settings: WorkflowSettings,
         key: kms.IKey | None,
     ) -> None:
         super().__init__(scope, construct_id)
         self._settings = settings
         self._key = key
+        self._timeout_seconds = timeout_seconds
+        self._memory_mb = memory_mb
         self.log_group = self._log_group()
         self.role = iam.Role(
             self,
@@ -115,8 +119,8 @@ class StagedFunction(Construct):
                 layers=[lambda_.LayerVersion.from_layer_version_arn(self, "Powertools", layer)],
                 environment_encryption=self._key,
                 environment={"POWERTOOLS_SERVICE_NAME": name, "POWERTOOLS_LOG_LEVEL": "INFO", **environment},
-                timeout=Duration.seconds(self._settings.timeout_seconds),
-                memory_size=self._settings.memory_mb,
+                timeout=Duration.seconds(self._timeout_seconds),
+                memory_size=self._memory_mb,
                 role=self.role,
                 log_group=self.log_group,
             )

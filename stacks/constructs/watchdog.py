@@ -29,6 +29,8 @@ from stacks.settings import StageSettings
 _FUNCTION = "watchdog"
 # The function takes a gap of three of these for work that it has not seen.
 _EVERY = Duration.minutes(5)
+_TIMEOUT_SECONDS = 60
+_LEAST_MEMORY_MB = 256
 _ONE_EVENT = "One event every five minutes invokes it; reserving would take concurrency from the rest of the account."
 _NEXT_RUN = "An event says only that it is time to look. The next run looks at the same things, five minutes later."
 _NO_RESOURCE = "DescribeScalableTargets knows no resource: IAM takes nothing but * for it. It only reads."
@@ -89,6 +91,9 @@ class Watchdog(StagedFunction):
                 *([to_use(key)] if key else []),
             ],
             reasons=AcceptedReasons(not_reserved=_ONE_EVENT, no_dead_letters=_NEXT_RUN),
+            # A run ends long before the next; SageMaker's client alone takes seconds and 100 MB to load.
+            timeout_seconds=_TIMEOUT_SECONDS,
+            memory_mb=max(_LEAST_MEMORY_MB, settings.workflow.memory_mb),
             settings=settings.workflow,
             key=key,
         )

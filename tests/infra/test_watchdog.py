@@ -68,6 +68,11 @@ def test_a_run_that_failed_is_not_repeated_as_the_next_one_comes(workflow: Templ
     assert (config["MaximumRetryAttempts"], config["MaximumEventAgeInSeconds"]) == (0, 300)
 
 
+def test_it_has_time_and_memory_whatever_the_workers_have(build: Build) -> None:
+    function = by_id_prefix(build(workflow__timeout_seconds=3, workflow__memory_mb=128), FUNCTION, "Watchdog")
+    assert (function["Properties"]["Timeout"], function["Properties"]["MemorySize"]) == (60, 256)
+
+
 def test_it_is_told_all_it_has_to_know(workflow: Template) -> None:
     assert variables(workflow) == {
         "POWERTOOLS_SERVICE_NAME": "watchdog",

@@ -205,10 +205,9 @@ def test_each_sign_of_work_begins_the_idle_time_anew(sign: Work, said: str) -> N
 def test_a_job_that_the_table_has_forgotten_is_no_work() -> None:
     world = watched(settings={"HARD_STOP": "false"})
     world.watch(200)
-    world.traces = Work()
-    world.watch(200)
-    world.traces = IDLE
-    world.watch(200)
+    for left in (Work(), Work(outcomes={"COMPLETED": "2027-01-14T07:30:00.000Z"}), IDLE):
+        world.traces = left
+        world.watch(200)
 
     assert [minute for minute, _, _ in world.notices] == [95]
 
