@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 import boto3
 from boto3.dynamodb.conditions import Key
@@ -25,7 +25,6 @@ from watchdog.ports import Fleet, LookedMeanwhile, Memory, StopRefused, Work
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from mypy_boto3_application_autoscaling.client import ApplicationAutoScalingClient
     from mypy_boto3_dynamodb.service_resource import Table
     from mypy_boto3_sagemaker.client import SageMakerClient
     from mypy_boto3_sns.client import SNSClient
@@ -46,12 +45,17 @@ _MESSAGES: tuple[QueueAttributeNameType, ...] = (
 )
 
 
+class ScalableTargets(Protocol):
+    """What is used of boto3's client of Application Auto Scaling."""
+
+    def describe_scalable_targets(self, **members: Any) -> Any:  # noqa: ANN401  # boto3's own signature is generated
+        """DescribeScalableTargets."""
+
+
 class SageMakerEndpoint:
     """An endpoint of SageMaker, with the scalable target of its variant."""
 
-    def __init__(
-        self, sagemaker: SageMakerClient, scaling: ApplicationAutoScalingClient, *, name: str, variant: str
-    ) -> None:
+    def __init__(self, sagemaker: SageMakerClient, scaling: ScalableTargets, *, name: str, variant: str) -> None:
         self._sagemaker = sagemaker
         self._scaling = scaling
         self._name = name

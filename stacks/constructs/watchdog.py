@@ -91,7 +91,7 @@ class Watchdog(StagedFunction):
                 *([to_use(key)] if key else []),
             ],
             reasons=AcceptedReasons(not_reserved=_ONE_EVENT, no_dead_letters=_NEXT_RUN),
-            # A run ends long before the next; SageMaker's client alone takes seconds and 100 MB to load.
+            # A run ends long before the next. It takes 65 MB, but less memory is less of a processor, too.
             timeout_seconds=_TIMEOUT_SECONDS,
             memory_mb=max(_LEAST_MEMORY_MB, settings.workflow.memory_mb),
             settings=settings.workflow,

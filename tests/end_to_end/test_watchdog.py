@@ -18,6 +18,7 @@ STOP_SECONDS = 90.0
 
 
 def function_name() -> str:
+    found: str
     (found,) = (
         each["FunctionName"] for each in boto3.client("lambda").list_functions()["Functions"]
         if "WatchdogFunction" in each["FunctionName"]

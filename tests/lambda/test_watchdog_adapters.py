@@ -89,7 +89,7 @@ def record(table: Table, job_id: str, state: JobState, ago: float) -> str:
     """Put a job that reached its state so many seconds ago; returns the time as the table has it."""
     moment = utc_timestamp(datetime.fromtimestamp(NOW - ago, UTC))
     name = {JobState.RECEIVED: "received_at", JobState.SUBMITTED: "submitted_at"}.get(state, "ended_at")
-    JobTable(table).merge(replace(JobRecord(job_id=job_id, state=state), **{name: moment}))
+    JobTable(table).merge(JobRecord.from_item({"job_id": job_id, "state": state, name: moment}))
     return moment
 
 
