@@ -8,6 +8,7 @@ import copy
 import dataclasses
 import itertools
 import json
+import math
 import os
 import random
 from collections.abc import Callable
@@ -17,9 +18,20 @@ from typing import Any
 import pytest
 from aws_cdk.assertions import Template
 
-from async_endpoint.scaling import EvaluationRules
-from tests.infra.late_metrics import Case, findings, simulate
-from tests.infra.test_scaling_behaviour import template_of
+from async_endpoint.scaling import EvaluationRules, MetricAlarm, MetricStore, State, evaluate
+from tests.infra.late_metrics import (
+    BACKLOG,
+    CPU,
+    IDLE_CPU,
+    MINUTE,
+    OF_VARIANT,
+    PROCESSED,
+    Case,
+    findings,
+    simulate,
+)
+from tests.infra.test_scaling_behaviour import resolved, template_of
+from tests.unit.scaling.fleet import START
 
 PATTERNS = ("burst", "long", "every-7-minutes", "again-when-asleep", "200-at-once", "more-while-waking",
             "just-before-sleep")  # fmt: skip
@@ -66,6 +78,49 @@ def test_both_presets_keep_their_promises_however_late_metrics_are(templates: di
         if (found := findings(simulate(case, templates[preset])))
     ]
     assert not broken, "\n".join([f"{len(broken)} of {len(swept)} cases:", *broken[:20]])
+
+
+def idle_alarm(template: Template) -> MetricAlarm:
+    (found,) = (
+        each["Properties"]
+        for name, each in template.find_resources("AWS::CloudWatch::Alarm").items()
+        if name.startswith("AlarmsIdleInstances")
+    )
+    properties = resolved(found, {})
+    for query in properties["Metrics"]:
+        for dimension in query.get("MetricStat", {}).get("Metric", {}).get("Dimensions", []):
+            dimension["Value"] = OF_VARIANT[dimension["Name"]]
+    return MetricAlarm.from_properties({**properties, "AlarmName": "idle", "AlarmActions": []})
+
+
+def alarm_minutes(alarm: MetricAlarm, case: Case, *, awake: range, work: set[int], minutes: int) -> list[int]:
+    """The minutes in which the alarm is in ALARM, of an instance that runs in some and works in some of them."""
+    store, found = MetricStore(delivery=case.delivery), []
+    state: State = "INSUFFICIENT_DATA"
+    for minute in range(minutes):
+        at = START + MINUTE * minute
+        store.put(BACKLOG, 0, at)
+        if minute in awake:
+            store.put(CPU, IDLE_CPU, at)
+        if minute in work:
+            store.put(PROCESSED, 1, at)
+        state = evaluate(alarm, store, at + MINUTE, state, case.rules).state
+        if state == "ALARM":
+            found.append(minute + 1)
+    return found
+
+
+@pytest.mark.parametrize("extra", [0, 2, 10])
+@pytest.mark.parametrize(("delay", "gaps"), [(0, 0.0), (60, 0.03), (150, 0.03), (240, 0.03)])
+def test_the_alarm_on_idle_instances_is_late_at_most_by_the_delay_and_two_periods(
+    templates: dict[str, Template], delay: int, gaps: float, extra: int
+) -> None:
+    case = Case("burst", delay, jitter=45 if delay else 0, gaps=gaps, rules=EvaluationRules(extra_datapoints=extra))
+    alarm = idle_alarm(templates["responsive"])
+    rung = alarm_minutes(alarm, case, awake=range(200), work={0, 1}, minutes=160)
+    assert 90 <= rung[0] <= 90 + 12 + math.ceil(case.worst / MINUTE)
+    assert not alarm_minutes(alarm, case, awake=range(20), work={0}, minutes=160)
+    assert not alarm_minutes(alarm, case, awake=range(400), work=set(range(0, 400, 17)), minutes=400)
 
 
 LATE = Case("burst", delay=120)

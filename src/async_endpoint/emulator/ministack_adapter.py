@@ -19,7 +19,7 @@ from hypercorn.asyncio import serve as hypercorn_serve
 from hypercorn.config import Config
 from ministack.core import router
 from ministack.core.responses import get_account_id, get_region
-from ministack.services import cloudwatch, sns
+from ministack.services import cloudwatch, eventbridge, sns
 from ministack.services.cloudformation import provisioners, stacks
 
 from async_endpoint.emulator import alarm_history
@@ -261,6 +261,29 @@ def observe_metrics(observe: Observe) -> None:
 
     cloudwatch._store_datum = store_and_observe  # noqa: SLF001
     cloudwatch.record_metric = record_and_observe
+
+
+def run_schedules_by(now: Callable[[], float], sweep_seconds: float) -> None:
+    """Let EventBridge's scheduled rules follow a clock, in epoch seconds, and look so often what is due.
+
+    ministack looks every ten seconds of the wall's time. A rate is counted from the first sweep that sees its rule, and
+    from its last event; a rule that is due several times between two sweeps has one event.
+    """
+    sweep, wall = eventbridge._tick_scheduled_rules, eventbridge._now_ts  # noqa: SLF001
+    sweeping = threading.local()  # what else ministack dates, on other threads, keeps to the wall's time
+
+    def sweep_by_clock() -> None:
+        sweeping.at = now()
+        try:
+            for rule in list(eventbridge._rules._data):  # noqa: SLF001
+                eventbridge._rule_last_fired.setdefault(rule, sweeping.at)  # noqa: SLF001
+            sweep()
+        finally:
+            del sweeping.at
+
+    eventbridge._tick_scheduled_rules = sweep_by_clock  # noqa: SLF001
+    eventbridge._now_ts = lambda: getattr(sweeping, "at", None) or wall()  # noqa: SLF001
+    eventbridge._SCHEDULER_TICK_INTERVAL = sweep_seconds  # noqa: SLF001
 
 
 async def serve(port: int, front: Callable[[App], App], stop: Callable[[], Awaitable[object]]) -> None:

@@ -29,6 +29,8 @@ from async_endpoint.scaling.metrics import RETENTION_SECONDS
 
 _SAMPLES_PER_MINUTE = 6  # of AWS's clock; the average of a minute is that of its samples
 _SHORTEST_TICK = 0.02
+_SWEEP_SECONDS = 10.0  # of AWS's clock; between two looks for scheduled rules that are due
+_SHORTEST_SWEEP = 0.5  # of the wall's: each of their events may start a function
 _LOG_SECONDS = 1.0  # of the wall's clock
 _BEGIN_POLL_SECONDS = 0.02
 
@@ -115,6 +117,8 @@ def run(surroundings: Surroundings, port: int, folder: StateFolder, *, until_std
     ministack_adapter.keep_metric_math(alarm_settings.refusal)
     ministack_adapter.keep_alarm_history(regions.alarm_moment)
     ministack_adapter.bound_metric_data(RETENTION_SECONDS)
+    clock = surroundings.clock
+    ministack_adapter.run_schedules_by(clock.now, max(_SHORTEST_SWEEP, clock.wall_seconds(_SWEEP_SECONDS)))
     ministack_adapter.observe_alarm_states(regions.alarm_was_set)
     ministack_adapter.observe_metrics(lambda account, region, *datum: regions.get(account, region).observe(*datum))
     ticking = threading.Event()
