@@ -43,6 +43,8 @@ CONTRACT = {
     "ministack.services.cloudwatch._store_datum": (
         "(namespace, name, dims, ts, unit, value, values, counts, stat_values)"
     ),
+    "ministack.services.lambda_svc._layer_access_denied": "(layer_arn: str)",
+    "ministack.services.lambda_svc._resolve_cross_account_layer": "(layer_arn: str, spec, name_and_version)",
     "ministack.services.cloudwatch.record_metric": (
         "(namespace: str, metric_name: str, value: float, unit: str = 'None', dimensions: dict | None = None) -> None"
     ),
@@ -59,6 +61,7 @@ REPLACED = (
     "ministack.services.cloudwatch._put_metric_alarm",
     "ministack.services.cloudwatch._set_alarm_state",
     "ministack.services.cloudwatch._store_datum",
+    "ministack.services.lambda_svc._resolve_cross_account_layer",
 )
 
 
