@@ -13,7 +13,7 @@ import click
 from botocore.exceptions import BotoCoreError
 
 from async_endpoint.operations.preflight import Assembly, AssemblyError, Status, SynthesisError, run, synthesised
-from async_endpoint.operations.preflight.identity import broken_configuration
+from async_endpoint.operations.preflight.identity import broken
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -51,7 +51,7 @@ def preflight(stage: str | None, app: Path | None, *, as_json: bool) -> None:
     try:
         checks = run(assembly, boto3.Session())
     except BotoCoreError as error:  # such as a profile that does not exist
-        checks = [broken_configuration(error)]
+        checks = [broken(error)]
     click.echo(_json(checks) if as_json else "\n".join(_lines(checks)))
     if any(check.status is Status.ERROR for check in checks):
         raise SystemExit(1)

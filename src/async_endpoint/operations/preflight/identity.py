@@ -5,6 +5,9 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING
 
+from botocore.exceptions import ConnectionError as NoConnection
+from botocore.exceptions import HTTPClientError
+
 from async_endpoint.operations.preflight.check import AWS_ERRORS, Check, Status, code_of, guarded
 
 if TYPE_CHECKING:
@@ -30,7 +33,7 @@ def check_credentials(clients: Clients, account: str | None) -> tuple[Check, str
     try:
         caller = clients.sts.get_caller_identity()
     except AWS_ERRORS as error:
-        return Check(CREDENTIALS, Status.ERROR, _refusal(error), _LOG_IN), None
+        return broken(error), None
     found = caller["Account"]
     if account is not None and found != account:
         message = f"The stage is of account {account}, and these credentials are of {found} ({caller['Arn']})."
@@ -40,16 +43,14 @@ def check_credentials(clients: Clients, account: str | None) -> tuple[Check, str
     return Check(CREDENTIALS, Status.OK, f"Account {found}, as {caller['Arn']}."), found
 
 
-def broken_configuration(error: Exception) -> Check:
-    """The check of credentials whose configuration the SDK cannot even read."""
-    return Check(CREDENTIALS, Status.ERROR, _refusal(error), _LOG_IN)
-
-
-def _refusal(error: Exception) -> str:
+def broken(error: Exception) -> Check:
+    """The check of credentials that the SDK cannot find or that AWS does not take, or where AWS is out of reach."""
     said = " ".join(str(error).split()).rstrip(".")
-    if code_of(error) in _EXPIRED:
-        return f"The credentials have expired: {said}."
-    return f"The credentials cannot be used: {said}."
+    if isinstance(error, NoConnection | HTTPClientError):
+        fix = "Look at the network, the proxy and AWS_ENDPOINT_URL."
+        return Check(CREDENTIALS, Status.ERROR, f"AWS cannot be reached: {said}.", fix)
+    what = "have expired" if code_of(error) in _EXPIRED else "cannot be used"
+    return Check(CREDENTIALS, Status.ERROR, f"The credentials {what}: {said}.", _LOG_IN)
 
 
 def check_region(clients: Clients, region: str, environment: Mapping[str, str] = os.environ) -> Check:

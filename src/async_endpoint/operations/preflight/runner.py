@@ -45,8 +45,7 @@ def run(assembly: Assembly, session: boto3.Session) -> list[Check]:
     try:
         clients = Clients.of_session(session, region)
     except BotoCoreError as error:
-        broken = identity.broken_configuration(error)
-        return [broken, *_skipped((identity.REGION, *_NAMES), identity.CREDENTIALS)]
+        return [identity.broken(error), *_skipped((identity.REGION, *_NAMES), identity.CREDENTIALS)]
     credentials, account = identity.check_credentials(clients, assembly.account)
     if account is None:
         return [credentials, *_skipped((identity.REGION, *_NAMES), identity.CREDENTIALS)]
