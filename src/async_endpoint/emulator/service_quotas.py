@@ -79,7 +79,7 @@ class InstanceQuotas:
             return error.as_json()
 
     def _call(self, region: "Services", name: str, request: Json) -> Json:
-        if request.get("ServiceCode") != SERVICE_CODE:
+        if request.get("ServiceCode", SERVICE_CODE) != SERVICE_CODE:
             raise AwsError("The request failed because the specified service does not exist.", _NONE_SUCH, 400)
         is_default = "Default" in name
         match name:

@@ -54,7 +54,9 @@ def judge_archive(archive: Archive, found: Bucket, *, account: str, region: str)
     """Decide by what was found of the bucket."""
     name = archive.bucket
     if found.region is None:
-        fix = f"npx cdk bootstrap aws://{account}/{region}" if archive.is_published else f"aws s3 ls s3://{name}"
+        # A bootstrap whose stack is there already does not make a bucket anew that was deleted beside it.
+        bootstrap = f"npx cdk bootstrap aws://{account}/{region}   # delete the stack CDKToolkit first if it is there"
+        fix = bootstrap if archive.is_published else f"aws s3 ls s3://{name}   # set model.location to where it is"
         return Check(ARCHIVE, Status.ERROR, f"There is no bucket {name}, where the model's archive belongs.", fix)
     if found.region != region:
         message = (

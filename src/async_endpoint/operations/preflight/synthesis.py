@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import tempfile
 from contextlib import contextmanager
@@ -13,6 +14,11 @@ if TYPE_CHECKING:
 
 _SECONDS = 300
 _LINES_SHOWN = 5
+# jsii warns at length about Node 20, on which it works.
+_QUIET = {
+    "JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION": "1",
+    "JSII_SILENCE_WARNING_DEPRECATED_NODE_VERSION": "1",
+}
 
 
 class SynthesisError(Exception):
@@ -31,6 +37,7 @@ def synthesised(stage: str) -> Iterator[Path]:
         try:
             finished = subprocess.run(  # noqa: S603 - this project's own tool
                 command,
+                env=os.environ | _QUIET,
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.STDOUT,
