@@ -18,7 +18,7 @@ Answer = tuple[int, dict[str, str], bytes]
 _REPOSITORY = "pytorch-inference"
 # Those of https://github.com/aws/deep-learning-containers; an image may have more tags than are listed.
 _TAGS = ("1.11.0-gpu-py38-cu113-ubuntu20.04-sagemaker", "1.11.0-cpu-py38-ubuntu20.04-sagemaker")
-# AWS numbers the versions alike for all Pythons and processors: https://docs.aws.amazon.com/powertools/python/.
+# Its versions are numbered alike for all Pythons and processors; public projects pair the 36th with release 3.31.1.
 _POWERTOOLS = re.compile(r"arn:aws:lambda:[a-z0-9-]+:017000801446:layer:AWSLambdaPowertoolsPythonV3-[a-z0-9_-]+:(\d+)")
 _NEWEST_POWERTOOLS = 36
 

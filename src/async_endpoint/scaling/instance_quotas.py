@@ -1,8 +1,8 @@
 """The service quotas on the instances of endpoints: their names, and the codes of those that public sources give.
 
-A code is the same in every account and region. Sources: aws-samples' dmaa (`ServiceQuotaCode`), which pairs these codes
-with "ml.X for endpoint usage", and audits of accounts that people have published, which agree. Of an asynchronous
-endpoint the instances count in the same quota; there is none of its own.
+Preflight believes a code only where Service Quotas gives it this name. Source of the codes: the public repository
+aws-samples/easy-model-deployer, `src/emd/models/utils/constants.py`. Whether they are the same in every region is said
+nowhere; people use them so. Instances of an asynchronous endpoint count in the same quota.
 """
 
 SERVICE_CODE = "sagemaker"

@@ -54,7 +54,7 @@ class Image:
 def check_image(clients: Clients, uri: str, region: str) -> Check:
     """Ask ECR for an image.
 
-    The repositories of the Deep Learning Containers let every account ask; which right is missing elsewhere, ECR says.
+    Public projects ask so about the Deep Learning Containers from accounts of their own; AWS documents no such right.
     """
     image = Image.of_uri(uri)
     if image is None or image.region != region:

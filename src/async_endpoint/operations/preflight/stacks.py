@@ -1,7 +1,7 @@
 """Whether each stack is in a state that a deploy can start from.
 
 States: https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/view-stack-events.html. What the CDK CLI does
-with each was read from its release 2.1148.0: it deletes a stack whose creation failed, waits for one that is in
+with each was read from its release 2.1148.1: it deletes a stack whose creation failed, waits for one that is in
 progress, and starts from no other that has failed.
 """
 
