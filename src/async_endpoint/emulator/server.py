@@ -14,7 +14,14 @@ from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
-from async_endpoint.emulator import alarm_settings, application_autoscaling, ministack_adapter, sagemaker_api
+from async_endpoint.emulator import (
+    alarm_settings,
+    application_autoscaling,
+    ministack_adapter,
+    public_registry,
+    sagemaker_api,
+    service_quotas,
+)
 from async_endpoint.emulator.assumptions import Assumptions
 from async_endpoint.emulator.cloudformation import RESOURCE_TYPES
 from async_endpoint.emulator.containers.environment import ServingEnvironment
@@ -111,6 +118,10 @@ def run(surroundings: Surroundings, port: int, folder: StateFolder, *, until_std
         regions.get,
         blocking=application_autoscaling.BLOCKING,
     )
+    quotas = service_quotas.InstanceQuotas()
+    ministack_adapter.add_service("servicequotas", service_quotas.TARGET_PREFIX, quotas.handle, regions.get)
+    ministack_adapter.add_public_images(public_registry.describe_images)
+    ministack_adapter.bound_public_layers(public_registry.has_layer_version)
     for name, resource in RESOURCE_TYPES.items():
         ministack_adapter.add_resource_type(name, resource, regions.get)
     ministack_adapter.replace_alarm_evaluation()
@@ -151,6 +162,7 @@ def run(surroundings: Surroundings, port: int, folder: StateFolder, *, until_std
     def front(app: App) -> App:
         made = Front(app, surroundings.faults)
         made.add_route("faults", faults_route(surroundings.faults))
+        made.add_route("quotas", service_quotas.quotas_route(quotas))
         made.add_route("ready", lambda *_: (200 if begun.is_set() else 503, {}, b""))
         Pages.of(regions.all, surroundings.clock).register(made)
         return made
