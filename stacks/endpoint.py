@@ -45,15 +45,14 @@ class EndpointStack(Stack):
         self._outcomes = Outcomes.from_settings(
             self,
             settings.output,
-            buckets=foundation.buckets,
-            topics=foundation.topics,
+            foundation=foundation,
             included=settings.notifications.include_response,
         )
         metrics = EndpointMetrics(settings.endpoint.name, AsyncEndpoint.variant_name)
         rollback = RollbackAlarms(
             self, "RollbackAlarms", metrics=metrics, settings=settings.updates, topic=foundation.alarms.topic
         )
-        role, model = self._model(settings, foundation, artifacts)
+        role, model = self._model(settings, foundation, artifacts, rollback)
         self.endpoint = AsyncEndpoint(
             self,
             "Endpoint",
@@ -88,7 +87,7 @@ class EndpointStack(Stack):
         self._say_where_things_are(settings, foundation, self._caller(settings, foundation))
 
     def _model(
-        self, settings: StageSettings, foundation: FoundationStack, artifacts: Path
+        self, settings: StageSettings, foundation: FoundationStack, artifacts: Path, rollback: RollbackAlarms
     ) -> tuple[ExecutionRole, ServingModel]:
         archive = ModelArchive(self, "Archive", folder=artifacts, settings=settings.model)
         role = ExecutionRole(
@@ -104,6 +103,7 @@ class EndpointStack(Stack):
             key=foundation.key,
             repository_arn=settings.image.repository_arn,
             log_group_name=log_group_name(settings.endpoint.name),
+            rollback_alarms=rollback.alarms,
             in_vpc=bool(settings.network.subnet_ids),
         )
         model = ServingModel(

@@ -1,11 +1,13 @@
 """WorkflowStack: from an upload to the record of what became of it."""
 
 from pathlib import Path
+from typing import cast
 
 from aws_cdk import CfnOutput, Environment, Stack
 from aws_cdk import aws_events as events
 from aws_cdk import aws_events_targets as targets
 from aws_cdk import aws_iam as iam
+from aws_cdk import aws_sns as sns
 from aws_cdk import aws_sns_subscriptions as subscriptions
 from constructs import Construct
 
@@ -13,6 +15,7 @@ from stacks.constructs.async_endpoint import AsyncEndpoint, log_group_name
 from stacks.constructs.dashboard import Dashboard
 from stacks.constructs.encryption_key import to_use
 from stacks.constructs.endpoint_metrics import EndpointMetrics
+from stacks.constructs.published_values import ERROR_TOPIC, SUCCESS_TOPIC
 from stacks.constructs.queue_worker import QueueWorker
 from stacks.constructs.watchdog import Watchdog
 from stacks.foundation import FoundationStack
@@ -145,8 +148,14 @@ class WorkflowStack(Stack):
             key=self._foundation.key,
             topic=self._foundation.alarms.topic,
         )
+        published = {topics.success: SUCCESS_TOPIC, topics.error: ERROR_TOPIC}
         for topic in topics.all:
-            topic.add_subscription(subscriptions.SqsSubscription(worker.queue, dead_letter_queue=worker.dead_letters))
+            subscription = topic.add_subscription(
+                subscriptions.SqsSubscription(worker.queue, dead_letter_queue=worker.dead_letters)
+            )
+            # A create-only property.
+            resource = cast("sns.CfnSubscription", subscription.node.default_child)
+            resource.topic_arn = self._foundation.published.read(self, published[topic])
         return worker
 
     def _endpoint_arn(self, name: str) -> str:

@@ -15,9 +15,10 @@ from constructs import Construct
 from stacks.constructs.document_buckets import DocumentBuckets
 from stacks.constructs.encryption_key import to_use
 from stacks.constructs.execution_role import ExecutionRole
-from stacks.constructs.notification_topics import NotificationTopics
+from stacks.constructs.published_values import ERROR_TOPIC, KEY, OUTPUT_BUCKET, SUCCESS_TOPIC
 from stacks.constructs.s3_locations import S3Location
 from stacks.constructs.serving_model import ServingModel
+from stacks.foundation import FoundationStack
 from stacks.instance_types import has_instance_storage
 from stacks.rules import accept
 from stacks.sections.endpoint import NONE, OWN, SUCCESS, EndpointSettings, OutputSettings
@@ -34,11 +35,19 @@ def log_group_name(endpoint_name: str) -> str:
 
 @dataclass(frozen=True)
 class Outcomes:
-    """Where answers and failures are written, None for nowhere; whose topics tell of them, with the answer inside."""
+    """Where results and failures are written, None for nowhere; which topics are notified, with the response inside.
+
+    The configuration's own copies (`result_url`, `failure_url`, `success_topic`, `error_topic`, `key_arn`) are of
+    published values: all of its properties are create-only.
+    """
 
     answers: S3Location | None
     failures: S3Location | None
-    topics: NotificationTopics
+    result_url: str | None
+    failure_url: str | None
+    success_topic: str | None
+    error_topic: str | None
+    key_arn: str | None
     included: tuple[str, ...]
 
     @classmethod
@@ -47,20 +56,36 @@ class Outcomes:
         scope: Construct,
         settings: OutputSettings,
         *,
-        buckets: DocumentBuckets,
-        topics: NotificationTopics,
+        foundation: FoundationStack,
         included: tuple[str, ...],
     ) -> Self:
         """Resolves `own`, `none` and locations in S3."""
         own = {"path": ANSWERS, "failure_path": FAILURES}
         found = {
-            name: S3Location.of_bucket(buckets.output, prefix)
+            name: S3Location.of_bucket(foundation.buckets.output, prefix)
             if (path := getattr(settings, name)) == OWN
             else S3Location.of_url(scope, path)
             for name, prefix in own.items()
             if getattr(settings, name) != NONE
         }
-        return cls(answers=found.get("path"), failures=found.get("failure_path"), topics=topics, included=included)
+        published = foundation.published
+        urls = {
+            name: f"s3://{published.read(scope, OUTPUT_BUCKET)}/{place.key}"
+            if getattr(settings, name) == OWN
+            else place.url
+            for name, place in found.items()
+        }
+        topics = foundation.topics
+        return cls(
+            answers=found.get("path"),
+            failures=found.get("failure_path"),
+            result_url=urls.get("path"),
+            failure_url=urls.get("failure_path"),
+            success_topic=published.read(scope, SUCCESS_TOPIC) if topics.success else None,
+            error_topic=published.read(scope, ERROR_TOPIC) if topics.error else None,
+            key_arn=published.read(scope, KEY) if foundation.key else None,
+            included=included,
+        )
 
     @property
     def written(self) -> tuple[S3Location, ...]:
@@ -192,7 +217,7 @@ class AsyncEndpoint(Construct):
                 output_config=self._output_config(),
             ),
             # The volume's key. NVMe storage is encrypted by its own hardware, and a key for it is refused.
-            kms_key_id=self._key.key_arn if self._key and not _all_with_nvme(settings) else None,
+            kms_key_id=None if _all_with_nvme(settings) else self._outcomes.key_arn,
         )
         if not resource.kms_key_id:
             reason = (
@@ -234,21 +259,20 @@ class AsyncEndpoint(Construct):
 
     def _output_config(self) -> sagemaker.CfnEndpointConfig.AsyncInferenceOutputConfigProperty:
         config, outcomes = sagemaker.CfnEndpointConfig, self._outcomes
-        topics = outcomes.topics
         return config.AsyncInferenceOutputConfigProperty(
-            s3_output_path=outcomes.answers.url if outcomes.answers else None,
-            s3_failure_path=outcomes.failures.url if outcomes.failures else None,
-            kms_key_id=self._key.key_arn if self._key else None,
+            s3_output_path=outcomes.result_url,
+            s3_failure_path=outcomes.failure_url,
+            kms_key_id=outcomes.key_arn,
             notification_config=config.AsyncInferenceNotificationConfigProperty(
-                success_topic=topics.success.topic_arn if topics.success else None,
-                error_topic=topics.error.topic_arn if topics.error else None,
+                success_topic=outcomes.success_topic,
+                error_topic=outcomes.error_topic,
                 include_inference_response_in=[
                     "SUCCESS_NOTIFICATION_TOPIC" if topic == SUCCESS else "ERROR_NOTIFICATION_TOPIC"
                     for topic in outcomes.included
                 ]
                 or None,
             )
-            if topics.all
+            if outcomes.success_topic or outcomes.error_topic
             else None,
         )
 

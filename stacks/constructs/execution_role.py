@@ -6,6 +6,7 @@ Permissions: https://docs.aws.amazon.com/sagemaker/latest/dg/async-inference-cre
 from collections.abc import Sequence
 
 from aws_cdk import ArnFormat, Stack
+from aws_cdk import aws_cloudwatch as cloudwatch
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_kms as kms
 from aws_cdk import aws_sns as sns
@@ -34,7 +35,8 @@ class ExecutionRole(Construct):
     """A role with an explicit policy, so that whatever SageMaker checks at its creation can wait for the policy.
 
     It reads documents under `read`, writes answers and failures under `written`, and publishes to `topics`; with a
-    `key` it may use that; with `in_vpc` it may put network interfaces into the account's subnets.
+    `key` it may use that; with `in_vpc` it may put network interfaces into the account's subnets. It may read the state
+    of `rollback_alarms`.
     """
 
     def __init__(  # noqa: PLR0913 - what it is wired to, each by its keyword
@@ -49,6 +51,7 @@ class ExecutionRole(Construct):
         key: kms.IKey | None,
         repository_arn: str,
         log_group_name: str,
+        rollback_alarms: Sequence[cloudwatch.IAlarm],
         in_vpc: bool,
     ) -> None:
         super().__init__(scope, construct_id)
@@ -70,6 +73,7 @@ class ExecutionRole(Construct):
                 *([to_use(key)] if key else []),
                 *_image(repository_arn),
                 *_observability(group),
+                *_rollback(rollback_alarms),
                 *(_network() if in_vpc else []),
             ],
         )
@@ -131,6 +135,20 @@ def _image(repository_arn: str) -> list[iam.PolicyStatement]:
             resources=[repository_arn],
         ),
         iam.PolicyStatement(sid="SignInToRegistry", actions=["ecr:GetAuthorizationToken"], resources=["*"]),
+    ]
+
+
+def _rollback(alarms: Sequence[cloudwatch.IAlarm]) -> list[iam.PolicyStatement]:
+    # SageMaker reads them as this role:
+    # https://docs.aws.amazon.com/sagemaker/latest/dg/deployment-guardrails-configuration.html
+    if not alarms:
+        return []
+    return [
+        iam.PolicyStatement(
+            sid="WatchRollbackAlarms",
+            actions=["cloudwatch:DescribeAlarms"],
+            resources=[alarm.alarm_arn for alarm in alarms],
+        )
     ]
 
 

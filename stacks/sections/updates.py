@@ -14,6 +14,8 @@ CANARY = "canary"
 LINEAR = "linear"
 ROLLING = "rolling"
 _LEAST_LINEAR_STEP = 10
+# A failure is in a one-minute metric, which reaches its alarm one to three minutes later: docs/evidence.md.
+_LEAST_BAKING_SECONDS = 300
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -34,13 +36,27 @@ class UpdateSettings(Section):
     retain_capacity: Annotated[bool, YES_OR_NO] = False
 
     def __post_init__(self) -> None:
-        """Checks the fields, and that a linear update's step is one that SageMaker takes."""
+        """Checks the fields, that a linear step is one that SageMaker takes, and that alarms have time to go off."""
         super().__post_init__()
         if self.strategy == LINEAR and self.step_percent < _LEAST_LINEAR_STEP:
             raise SettingsError(
                 f'updates.step_percent is {self.step_percent} and updates.strategy "{LINEAR}"; a linear step is from '
                 f"{_LEAST_LINEAR_STEP} to 50 percent: raise it."
             )
+        if self.rollback_on_alarms and self.baking_seconds < _LEAST_BAKING_SECONDS:
+            waits = "wait_seconds" if self.strategy == ROLLING else "termination_wait_seconds"
+            raise SettingsError(
+                f"updates.rollback_on_alarms is true and updates.{waits} {getattr(self, waits)}; failures reach the "
+                f"alarms minutes later, so new instances must be watched for {_LEAST_BAKING_SECONDS} seconds and would "
+                f"be for {self.baking_seconds}: raise {waits}, or set rollback_on_alarms = false."
+            )
+
+    @property
+    def baking_seconds(self) -> int:
+        """How long the rollback alarms watch new instances while old ones are still there."""
+        if self.strategy == ROLLING:
+            return self.wait_seconds
+        return self.termination_wait_seconds + (self.wait_seconds if self.in_steps else 0)
 
     @property
     def in_steps(self) -> bool:

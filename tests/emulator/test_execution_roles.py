@@ -196,6 +196,48 @@ def test_an_endpoint_of_a_role_that_may_not_publish_fails_and_an_update_to_it_go
             region.sagemaker.call("CreateModel", of(make_role(without("s3:GetObject"))))
 
 
+WATCHED = f"arn:aws:cloudwatch:{REGION}:{ACCOUNT}:alarm:errors"
+
+
+def test_a_role_reads_the_alarms_that_roll_a_deployment_back(backends: Backends, make_role: MakeRole) -> None:
+    role = make_role({**EVERYTHING, "cloudwatch:DescribeAlarms": WATCHED})
+    roles = ExecutionRoles(backends)
+    assert roles.refuse_endpoint(of(role), OUTPUT, ["errors"]) is None
+    asked = '"cloudwatch:DescribeAlarms" permissions for alarm "latency"'
+    assert asked in (roles.refuse_endpoint(of(role), OUTPUT, ["errors", "latency"]) or "")
+    assert asked.replace("latency", "errors") in (roles.refuse_endpoint(of(make_role()), OUTPUT, ["errors"]) or "")
+
+
+def test_an_update_with_rollback_alarms_that_the_role_may_not_read_is_rejected(
+    tmp_path: Path, backends: Backends, make_role: MakeRole
+) -> None:
+    guard = {
+        "BlueGreenUpdatePolicy": {
+            "TrafficRoutingConfiguration": {"Type": "ALL_AT_ONCE", "WaitIntervalInSeconds": 0},
+            "TerminationWaitInSeconds": 0,
+        },
+        "AutoRollbackConfiguration": {"Alarms": [{"AlarmName": "errors"}]},
+    }
+    with fake_region(tmp_path, backends=backends, roles=ExecutionRoles(backends)) as region:
+        for name, allowed in (("plain", EVERYTHING), ("reads", {**EVERYTHING, "cloudwatch:DescribeAlarms": WATCHED})):
+            region.sagemaker.call("CreateModel", {**of(make_role(allowed)), "ModelName": name})
+            region.sagemaker.call("CreateEndpointConfig", endpoint_config(name, name))
+        region.sagemaker.call("CreateEndpoint", {"EndpointName": "e", "EndpointConfigName": "plain"})
+        assert region.endpoint("e").wait(LIMIT)
+
+        def update(config: str) -> dict[str, Any]:
+            request = {"EndpointName": "e", "EndpointConfigName": config, "DeploymentConfig": guard}
+            region.sagemaker.call("UpdateEndpoint", request)
+            assert region.endpoint("e").wait(LIMIT)
+            return dict(region.sagemaker.call("DescribeEndpoint", {"EndpointName": "e"}))
+
+        region.sagemaker.call("CreateEndpointConfig", endpoint_config("again", "plain"))
+        refused = update("again")
+        assert (refused["EndpointStatus"], refused["EndpointConfigName"]) == ("InService", "plain")
+        assert '"cloudwatch:DescribeAlarms" permissions for alarm "errors"' in refused["FailureReason"]
+        assert update("reads")["EndpointConfigName"] == "reads"
+
+
 def test_a_client_is_refused_by_the_server_that_the_check_asks(running: Running, make_role: MakeRole) -> None:
     """Over HTTP: the check asks the very server that answers the client."""
     sagemaker = running.client("sagemaker")

@@ -34,6 +34,17 @@ def of_foundation(output: str) -> JsonObject:
     }
 
 
+def published(template: Template, name: str, stage: str = "dev") -> JsonObject:
+    """A published value of the foundation as another stack's template reads it."""
+    (found,) = (
+        parameter_id
+        for parameter_id, parameter in template.find_parameters("*").items()
+        if parameter["Type"] == "AWS::SSM::Parameter::Value<String>"
+        and parameter.get("Default") == f"/async-endpoint/{stage}/{name}"
+    )
+    return {"Ref": found}
+
+
 INPUT = of_foundation("FnGetAttDocumentsInput5105A6EAArnEE455B18")
 OUTPUT = of_foundation("FnGetAttDocumentsOutput5AB822FAArn7B2F6DBD")
 JOBS = of_foundation("FnGetAttJobsTable10C8EDF6Arn82E7C013")

@@ -7,9 +7,7 @@ from aws_cdk.assertions import Template
 
 from app import build_app
 from stacks.endpoint import EndpointStack
-from tests.infra.templates import INPUT, OUTPUT, below, by_id_prefix, id_of, of_foundation, only, properties, waits_for
-
-OUTPUT_NAME = of_foundation("RefDocumentsOutput5AB822FAB4384313")
+from tests.infra.templates import INPUT, OUTPUT, below, by_id_prefix, id_of, only, properties, published, waits_for
 
 
 def test_one_variant_starts_with_one_instance(endpoint: Template) -> None:
@@ -31,11 +29,11 @@ def test_answers_and_failures_go_to_the_output_bucket_and_the_topics(endpoint: T
     assert properties(endpoint, "AWS::SageMaker::EndpointConfig")["AsyncInferenceConfig"] == {
         "ClientConfig": {"MaxConcurrentInvocationsPerInstance": 16},
         "OutputConfig": {
-            "S3OutputPath": {"Fn::Join": ["", ["s3://", OUTPUT_NAME, "/results"]]},
-            "S3FailurePath": {"Fn::Join": ["", ["s3://", OUTPUT_NAME, "/failures"]]},
+            "S3OutputPath": {"Fn::Join": ["", ["s3://", published(endpoint, "output-bucket"), "/results"]]},
+            "S3FailurePath": {"Fn::Join": ["", ["s3://", published(endpoint, "output-bucket"), "/failures"]]},
             "NotificationConfig": {
-                "SuccessTopic": of_foundation("RefNotificationsSuccess81EF3C9290887B78"),
-                "ErrorTopic": of_foundation("RefNotificationsErrorBEDE5C0840EAD0EF"),
+                "SuccessTopic": published(endpoint, "success-topic"),
+                "ErrorTopic": published(endpoint, "error-topic"),
             },
         },
     }
@@ -55,7 +53,7 @@ def test_the_endpoint_has_its_name_from_the_settings_and_its_config_by_name(endp
             },
             "BlueGreenUpdatePolicy": {
                 "TrafficRoutingConfiguration": {"Type": "ALL_AT_ONCE", "WaitIntervalInSeconds": 0},
-                "TerminationWaitInSeconds": 0,
+                "TerminationWaitInSeconds": 300,
                 "MaximumExecutionTimeoutInSeconds": 3600,
             },
         },

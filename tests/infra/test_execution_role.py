@@ -1,12 +1,17 @@
+from pathlib import Path
+
 import pytest
+from aws_cdk import Stack
 from aws_cdk.assertions import Template
 
+from app import build_app
 from tests.infra.templates import (
     INPUT,
     OUTPUT,
     JsonObject,
     below,
     by_id_prefix,
+    dev,
     id_of,
     of_foundation,
     only,
@@ -40,6 +45,7 @@ def test_it_has_this_policy_and_no_other(endpoint: Template, statements: dict[st
         "SignInToRegistry",
         "WriteLogs",
         "PutMetrics",
+        "WatchRollbackAlarms",
     }
     assert {each["Effect"] for each in statements.values()} == {"Allow"}
 
@@ -77,6 +83,20 @@ def test_it_publishes_to_the_two_topics(statements: dict[str, JsonObject]) -> No
         of_foundation("RefNotificationsErrorBEDE5C0840EAD0EF"),
         of_foundation("RefNotificationsSuccess81EF3C9290887B78"),
     ]
+
+
+def test_it_reads_the_alarms_that_roll_an_update_back(
+    endpoint: Template, statements: dict[str, JsonObject], artifacts: Path
+) -> None:
+    watched = properties(endpoint, "AWS::SageMaker::Endpoint")["DeploymentConfig"]["AutoRollbackConfiguration"][
+        "Alarms"
+    ]
+    assert statements["WatchRollbackAlarms"]["Action"] == "cloudwatch:DescribeAlarms"
+    arns = [{"Fn::GetAtt": [each["AlarmName"]["Ref"], "Arn"]} for each in watched]
+    assert sorted(map(str, statements["WatchRollbackAlarms"]["Resource"])) == sorted(map(str, arns))
+    without = build_app(dev(updates__rollback_on_alarms=False), artifacts=artifacts).node.find_child("Endpoint")
+    assert isinstance(without, Stack)
+    assert "DescribeAlarms" not in str(Template.from_stack(without).to_json())
 
 
 def test_it_pulls_from_one_repository(statements: dict[str, JsonObject]) -> None:

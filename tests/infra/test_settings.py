@@ -199,6 +199,19 @@ def test_a_value_out_of_range_is_named_with_its_field_and_what_is_allowed(
             'queues names "error" and notifications.error is false',
         ),
         (
+            {"updates__termination_wait_seconds": 299},
+            "termination_wait_seconds 299; .* watched for 300 seconds and would be for 299: raise termination_wait",
+        ),
+        (
+            {
+                "updates__strategy": "rolling",
+                "updates__wait_seconds": 60,
+                "endpoint__initial_instance_count": 2,
+                "scaling__min_instances": 2,
+            },
+            "updates.wait_seconds 60; .* watched for 300 seconds and would be for 60: raise wait_seconds",
+        ),
+        (
             {"updates__strategy": "rolling"},
             'strategy is "rolling", with endpoint.initial_instance_count 1 and scaling.min_instances 0; .* at least 2',
         ),

@@ -10,7 +10,7 @@ from aws_cdk.assertions import Match, Template
 
 from app import build_app
 from stacks.fields import SettingsError
-from tests.infra.templates import JsonObject, by_id_prefix, dev, properties, write_artifacts
+from tests.infra.templates import JsonObject, by_id_prefix, dev, properties, published, write_artifacts
 
 CONFIG = "AWS::SageMaker::EndpointConfig"
 MODEL = "AWS::SageMaker::Model"
@@ -218,7 +218,6 @@ ENCRYPTED: dict[str, Callable[[JsonObject], Any]] = {
     "AWS::DynamoDB::Table": lambda made: made["SSESpecification"]["KMSMasterKeyId"],
     "AWS::Logs::LogGroup": lambda made: made["KmsKeyId"],
     "AWS::Lambda::Function": lambda made: made["KmsKeyArn"],
-    CONFIG: lambda made: made["AsyncInferenceConfig"]["OutputConfig"]["KmsKeyId"],
 }
 
 
@@ -234,6 +233,12 @@ def test_everything_that_is_kept_is_under_the_stages_key(
     assert found
     for each in found:
         assert "EncryptionKey" in json.dumps(ENCRYPTED[resource_type](each))
+
+
+def test_results_are_under_the_stages_key(stacks_of: Callable[[str], dict[str, Template]]) -> None:
+    endpoint = stacks_of("prod")["Endpoint"]
+    key = published(endpoint, "key", stage="prod")
+    assert properties(endpoint, CONFIG)["AsyncInferenceConfig"]["OutputConfig"]["KmsKeyId"] == key
 
 
 def test_documents_are_under_the_stages_key_and_access_logs_under_s3s(

@@ -10,6 +10,7 @@ from syrupy.assertion import SnapshotAssertion
 from syrupy.extensions.single_file import SingleFileSnapshotExtension, WriteMode
 
 from app import build_app
+from async_endpoint.cli.diff import _create_only
 from tests.infra.templates import ROOT, without_hashes
 
 OUTPUTS = {
@@ -54,6 +55,38 @@ def test_the_logical_ids_of_what_holds_data_stay(stacks_of: Callable[[str], dict
     }
     assert set(foundation.find_resources("AWS::KMS::Key")) == {"EncryptionKey3A692D6E"}
     assert set(foundation.find_resources("AWS::DynamoDB::Table")) == {"JobsTable10C8EDF6"}
+
+
+@pytest.mark.parametrize("stage", ["dev", "prod"])
+def test_no_create_only_property_waits_for_the_change_sets_execution(
+    stacks_of: Callable[[str], dict[str, Template]], stage: str
+) -> None:
+    """aws/aws-cdk#38829: CloudFormation plans a replacement where such a property holds Fn::GetStackOutput."""
+    create_only = _create_only()
+    seen = 0
+    for template in stacks_of(stage).values():
+        for name, resource in template.to_json()["Resources"].items():
+            for property_name in create_only(resource["Type"]):
+                value = json.dumps(resource.get("Properties", {}).get(property_name))
+                seen += value != "null"
+                assert "Fn::GetStackOutput" not in value, (name, property_name)
+    assert seen > 20
+
+
+@pytest.mark.parametrize("stage", ["dev", "prod"])
+def test_what_is_published_is_read_by_the_same_name(
+    stacks_of: Callable[[str], dict[str, Template]], stage: str
+) -> None:
+    stacks = stacks_of(stage)
+    made = {each["Properties"]["Name"] for each in stacks["Foundation"].find_resources("AWS::SSM::Parameter").values()}
+    read = {
+        parameter["Default"]
+        for name in ("Endpoint", "Workflow")
+        for parameter in stacks[name].find_parameters("*").values()
+        if "bootstrap" not in str(parameter.get("Default"))
+    }
+    assert made == read
+    assert len(made) == (3 if stage == "dev" else 4)
 
 
 @pytest.mark.parametrize("stage", ["dev", "prod"])

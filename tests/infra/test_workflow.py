@@ -15,6 +15,7 @@ from tests.infra.templates import (
     id_of,
     of_foundation,
     only,
+    published,
     waits_for,
 )
 
@@ -103,7 +104,7 @@ def test_both_topics_tell_the_results_queue_in_their_envelope(workflow: Template
             "Endpoint": arn(workflow, QUEUE, "ResultsQueue"),
             "RedrivePolicy": {"deadLetterTargetArn": arn(workflow, QUEUE, "ResultsDeadLetters")},
         }
-        for topic in (SUCCESS, ERROR)
+        for topic in (published(workflow, "success-topic"), published(workflow, "error-topic"))
     ]
 
 

@@ -16,6 +16,12 @@ from async_endpoint.emulator.deployment import Site
 _POLL_SECONDS = 0.1
 
 
+def rollback_alarms(deployment_config: Mapping[str, Any]) -> tuple[str, ...]:
+    """The names of the alarms that send a deployment back."""
+    rollback = deployment_config.get("AutoRollbackConfiguration", {})
+    return tuple(alarm["AlarmName"] for alarm in rollback.get("Alarms", ()))
+
+
 @dataclass(frozen=True)
 class Baking:
     """The last part of an update: new instances serve, the old ones are still there.
@@ -33,13 +39,11 @@ class Baking:
     @classmethod
     def of(cls, deployment_config: Mapping[str, Any], site: Site) -> Self:
         """What a DeploymentConfig says of it; without alarms or a wait there is none."""
-        rollback = deployment_config.get("AutoRollbackConfiguration", {})
         policy = deployment_config.get("BlueGreenUpdatePolicy", {})
         routing = policy.get("TrafficRoutingConfiguration", {})
         # The waits between the steps of a canary or a linear shift are watched, too.
         waits = routing.get("WaitIntervalInSeconds", 0) if routing.get("Type") in ("CANARY", "LINEAR") else 0
-        names = tuple(alarm["AlarmName"] for alarm in rollback.get("Alarms", ()))
-        return cls(names, float(policy.get("TerminationWaitInSeconds", 0) + waits), site)
+        return cls(rollback_alarms(deployment_config), float(policy.get("TerminationWaitInSeconds", 0) + waits), site)
 
     def alarm_that_goes_off(self, until_ended: Callable[[], bool]) -> str | None:
         """Wait for the time to pass; the name of the first alarm in ALARM, None if there is none until then.

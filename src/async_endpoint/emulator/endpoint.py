@@ -5,7 +5,7 @@ import threading
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from async_endpoint.emulator.baking import Baking
+from async_endpoint.emulator.baking import Baking, rollback_alarms
 from async_endpoint.emulator.deployment import Deployment, Site
 from async_endpoint.emulator.errors import AwsError, ValidationError, ValidationException
 from async_endpoint.emulator.fleet import InstanceUnavailable, LaunchFailed
@@ -306,7 +306,8 @@ class HostedEndpoint:
 
     def _roll_out(self, deployment: Deployment, count: int, weight: float | None) -> str | None:
         """Let a deployment take over under a weight, None for its config's; answers why it could not."""
-        if refusal := self._site.roles.refuse_endpoint(deployment.model, deployment.output):
+        alarms = rollback_alarms(self.deployment_config or {})
+        if refusal := self._site.roles.refuse_endpoint(deployment.model, deployment.output, alarms):
             return refusal
         deployment.fleet.resize(count)
         try:

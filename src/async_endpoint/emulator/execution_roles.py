@@ -6,7 +6,7 @@ a statement under a condition on what the request carries (`s3:prefix`) grants n
 """
 
 import logging
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -32,8 +32,11 @@ class Roles(Protocol):
     def refuse_model(self, model: Mapping[str, Any]) -> str | None:
         """Why CreateModel must refuse a model's role, in AWS's words; None if it need not. It may block."""
 
-    def refuse_endpoint(self, model: Mapping[str, Any], output: OutputConfig) -> str | None:
-        """Why an endpoint cannot come up with a model's role, in AWS's words; None if it can. It may block."""
+    def refuse_endpoint(self, model: Mapping[str, Any], output: OutputConfig, alarms: Sequence[str] = ()) -> str | None:
+        """Why an endpoint cannot come up with a model's role, in AWS's words; None if it can. It may block.
+
+        `alarms` are the names of those that roll its deployment back.
+        """
 
 
 class AnyRole:
@@ -42,7 +45,7 @@ class AnyRole:
     def refuse_model(self, model: Mapping[str, Any]) -> None:
         """Every role will do."""
 
-    def refuse_endpoint(self, model: Mapping[str, Any], output: OutputConfig) -> None:
+    def refuse_endpoint(self, model: Mapping[str, Any], output: OutputConfig, alarms: Sequence[str] = ()) -> None:
         """Every role will do."""
 
 
@@ -82,18 +85,26 @@ class ExecutionRoles:
             'the role has "s3:ListBucket" permission.'
         )
 
-    def refuse_endpoint(self, model: Mapping[str, Any], output: OutputConfig) -> str | None:
-        """As `Roles.refuse_endpoint`: the role may write answers and failures, and publish to both topics."""
+    def refuse_endpoint(self, model: Mapping[str, Any], output: OutputConfig, alarms: Sequence[str] = ()) -> str | None:
+        """As `Roles.refuse_endpoint`: the role may write results and failures, publish to both topics, read alarms.
+
+        Alarms: the developer guide, "Auto-rollback configuration and monitoring", wants cloudwatch:DescribeAlarms on
+        each. In which words SageMaker says so is not known, nor whether it also does at a creation; here it does.
+        """
         role = model.get("ExecutionRoleArn")
         if role is None or (known := self._role(role)) is None:
             return None
         missing = None
         if _trusts_sagemaker(known["AssumeRolePolicyDocument"]):
-            missing = self._lacks(role, list(_needs(output)))
+            missing = self._lacks(role, [*_needs(output), *map(self._on_alarm, alarms)])
             if missing is None:
                 return None
         asked = "" if missing is None else f', and has "{missing.action}" permissions for {missing.shown}'
         return f"The provided role '{role}' is invalid. Please ensure the role exists, that {_TRUST}{asked}."
+
+    def _on_alarm(self, name: str) -> _Need:
+        arn = f"arn:aws:cloudwatch:{self._backends.region}:{self._backends.account}:alarm:{name}"
+        return _Need("cloudwatch:DescribeAlarms", arn, f'alarm "{name}"')
 
     def _role(self, arn: str) -> Mapping[str, Any] | None:
         """The role as IAM describes it; None where IAM does not know it, or not what all of its policies say."""
