@@ -12,7 +12,7 @@ import pytest
 from async_endpoint.client import AsyncEndpoint, JobState
 from tests.aws.conftest import ROOT, Account, Ledger
 
-pytestmark = pytest.mark.aws
+pytestmark = [pytest.mark.aws, pytest.mark.usefixtures("recorder")]
 
 T = TypeVar("T")
 RECEIPTS = ROOT / "samples" / "receipts"

@@ -60,10 +60,11 @@ class Recording:
     """Everything a file says; see the module for the units.
 
     `policies` are PutScalingPolicy's members without those of the target, `alarms` PutMetricAlarm's, whose AlarmActions
-    name policies by their PolicyName. `initial_states` are the alarms' states at the start. `desired` is each change of
-    the wanted instance count, `alarm_states` each change of an alarm's state, `activities` DescribeScalingActivities'
-    members with times in seconds, `endpoint` each EndpointStatus. `tolerance_seconds` is how far a replay may be off:
-    when within a minute CloudWatch evaluates an alarm is not published.
+    name policies by their PolicyName. `initial_states` are the alarms' states at the start, when points of earlier
+    minutes had been shown. `desired` is each change of the wanted instance count, `running` of those in service,
+    `alarm_states` of an alarm's state, `endpoint` of EndpointStatus; `activities` are DescribeScalingActivities'
+    members. `tolerance_seconds` is how far a replay may be off: when within a minute CloudWatch evaluates an alarm is
+    not published.
     """
 
     title: str
@@ -79,6 +80,7 @@ class Recording:
     initial_states: dict[str, str] = field(default_factory=dict)
     metrics: list[Series] = field(default_factory=list)
     desired: list[list[float]] = field(default_factory=list)
+    running: list[list[float]] = field(default_factory=list)
     alarm_states: list[list[Any]] = field(default_factory=list)
     activities: list[dict[str, Any]] = field(default_factory=list)
     endpoint: list[list[Any]] = field(default_factory=list)
