@@ -16,7 +16,7 @@ from stacks.constructs.s3_locations import S3Location
 from stacks.constructs.scale_to_zero import ScaleToZero
 from stacks.constructs.serving_model import ServingModel
 from stacks.foundation import FoundationStack
-from stacks.instance_types import Device
+from stacks.instance_types import Device, vcpus_of
 from stacks.rules import accept_wildcards
 from stacks.settings import StageSettings
 
@@ -75,6 +75,7 @@ class EndpointStack(Stack):
                 settings=settings.scaling,
                 invocation_timeout_seconds=settings.limits.invocation_timeout_seconds,
                 on_gpu=settings.endpoint.device == Device.GPU,
+                vcpus=min(map(vcpus_of, settings.endpoint.instance_types)),
             )
         EndpointAlarms(
             self,

@@ -71,3 +71,20 @@ def has_instance_storage(instance_type: str) -> bool:
         return False
     first = _ALWAYS_WITH_STORAGE.get(parts["letters"])
     return "d" in parts["attributes"] or (first is not None and int(parts["generation"]) >= first)
+
+
+_LARGE = {"nano": 1, "micro": 1, "small": 1, "medium": 1, "large": 2, "xlarge": 4}
+_VCPUS_OF_XLARGE = 4
+
+
+def vcpus_of(instance_type: str) -> int:
+    """How many virtual CPUs a type has, of which each counts 100 percent in CPUUtilization.
+
+    An xlarge has 4 and an n-xlarge 4 times n, in every family that SageMaker hosts on; where a type has more (c4.8xlarge:
+    36), less is the safer answer. Source: https://aws.amazon.com/sagemaker/ai/pricing/, the instance details.
+    """
+    size = instance_type.rpartition(".")[2]
+    if size in _LARGE:
+        return _LARGE[size]
+    times = re.fullmatch(r"(\d+)xlarge", size)
+    return _VCPUS_OF_XLARGE * int(times[1]) if times else 1

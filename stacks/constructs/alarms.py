@@ -1,4 +1,6 @@
-"""What every alarm that people get has in common."""
+"""What every alarm has in common: it may rest on no datapoint arriving on time; and what those have that notify."""
+
+import math
 
 from aws_cdk import aws_cloudwatch as cloudwatch
 from aws_cdk import aws_cloudwatch_actions as actions
@@ -6,12 +8,22 @@ from aws_cdk import aws_sns as sns
 from constructs import Construct
 
 _RUNBOOKS = "docs/operations.md"
+# SageMaker's one-minute metrics have been seen one to three minutes late, and each publisher has a pace of its own.
+# Alarms allow for twice that, and a minute on either side: docs/evidence.md.
+_LATE_SECONDS = 480
+
+
+def late_periods(period_seconds: int) -> int:
+    """How many of the newest periods may be without their datapoint yet: an alarm looks back further by as many."""
+    return math.ceil(_LATE_SECONDS / period_seconds)
 
 
 class TellingAlarm(cloudwatch.Alarm):
-    """An alarm at `threshold` or above that tells the topic, and says what happened, what to do and where that stands.
+    """An alarm that notifies the topic, and says what happened, what to do and which runbook has the details.
 
-    Without data there is nothing wrong: most of these metrics are measured only while there is work.
+    It goes off when `periods` of the newest periods are at `threshold` or above. It looks back further than that, so
+    that datapoints may be late. Without data there is nothing wrong: most of these metrics are measured only while
+    there is work.
     """
 
     def __init__(  # noqa: PLR0913 - an alarm's own, each by its keyword
@@ -19,10 +31,9 @@ class TellingAlarm(cloudwatch.Alarm):
         scope: Construct,
         construct_id: str,
         *,
-        metric: cloudwatch.IMetric,
+        metric: cloudwatch.Metric | cloudwatch.MathExpression,
         threshold: float,
         periods: int = 1,
-        datapoints: int | None = None,
         told: str,
         runbook: str,
         topic: sns.ITopic,
@@ -34,8 +45,8 @@ class TellingAlarm(cloudwatch.Alarm):
             metric=metric,
             comparison_operator=cloudwatch.ComparisonOperator.GREATER_THAN_OR_EQUAL_TO_THRESHOLD,
             threshold=threshold,
-            evaluation_periods=periods,
-            datapoints_to_alarm=datapoints or periods,
+            evaluation_periods=periods + late_periods(int(metric.period.to_seconds())),
+            datapoints_to_alarm=periods,
             treat_missing_data=cloudwatch.TreatMissingData.NOT_BREACHING,
         )
         self.add_alarm_action(actions.SnsAction(topic))

@@ -1,5 +1,7 @@
 """The alarms of an endpoint that people get."""
 
+import math
+
 from aws_cdk import Duration
 from aws_cdk import aws_cloudwatch as cloudwatch
 from aws_cdk import aws_sns as sns
@@ -81,26 +83,28 @@ class EndpointAlarms(Construct):
             )
 
     def _idle(self, metrics: EndpointMetrics, kept_warm: int, settings: AlarmSettings) -> None:
+        """In periods of five minutes: a late or missing minute then leaves the rest of its period.
+
+        Without an instance there is no datapoint of one, and the comparison is not met.
+        """
         beyond = f"More than {kept_warm} instances" if kept_warm else "Instances"
+        # One sample a minute from each instance that may be idle, and two to spare.
+        samples = kept_warm * _FIVE_MINUTES // names.MINUTE
         self._alarm(
             "IdleInstances",
             cloudwatch.MathExpression(
-                # Nothing that finished need have been published for a while: missing is none.
-                expression=(
-                    f"IF(running > {kept_warm} AND FILL(backlog, 0) == 0 "
-                    "AND FILL(processed, 0) + FILL(failed, 0) == 0, 1, 0)"
-                ),
+                expression=f"(running > {samples + 2 if samples else 0}) AND ((backlog + processed + failed) == 0)",
                 label="Instances without work",
-                period=Duration.minutes(1),
+                period=Duration.seconds(_FIVE_MINUTES),
                 using_metrics={
-                    "running": metrics.running(),
-                    "backlog": metrics.queue(names.BACKLOG, "Maximum"),
-                    "processed": metrics.variant(names.PROCESSED, "Sum"),
-                    "failed": metrics.variant(names.FAILED, "Sum"),
+                    "running": metrics.running(period_seconds=_FIVE_MINUTES),
+                    "backlog": metrics.queue(names.BACKLOG, "Maximum", period_seconds=_FIVE_MINUTES),
+                    "processed": metrics.variant(names.PROCESSED, "Sum", period_seconds=_FIVE_MINUTES),
+                    "failed": metrics.variant(names.FAILED, "Sum", period_seconds=_FIVE_MINUTES),
                 },
             ),
             threshold=1,
-            periods=settings.idle_minutes,
+            periods=math.ceil(settings.idle_minutes * names.MINUTE / _FIVE_MINUTES),
             told=f"{beyond} have run for {settings.idle_minutes} minutes without work, and cost money. See why scaling "
             "has not ended them.",
             runbook="instances-run-without-work",
@@ -109,7 +113,7 @@ class EndpointAlarms(Construct):
     def _alarm(  # noqa: PLR0913 - handed on
         self,
         construct_id: str,
-        metric: cloudwatch.IMetric,
+        metric: cloudwatch.Metric | cloudwatch.MathExpression,
         *,
         threshold: float,
         told: str,

@@ -29,6 +29,7 @@ ERRORS_4XX = "Invocation4XXErrors"
 ERRORS_5XX = "Invocation5XXErrors"
 TIME_IN_BACKLOG = "TimeInBacklog"
 PROCESSING_TIME = "TotalProcessingTime"
+DOWNLOAD_TIME = "RequestDownloadLatency"
 MODEL_LATENCY = "ModelLatency"
 
 # These are the variant's instances'. They are measured only while instances run.
@@ -61,9 +62,9 @@ class EndpointMetrics:
         """A metric of the variant's instances, one sample a minute from each."""
         return self._metric(INSTANCES_NAMESPACE, name, self.of_variant, statistic, period_seconds, label)
 
-    def running(self) -> cloudwatch.Metric:
+    def running(self, *, period_seconds: int = MINUTE) -> cloudwatch.Metric:
         """How many instances run, which has no metric of its own: each sends one sample a minute."""
-        return self.instances(CPU, "SampleCount", label="Instances")
+        return self.instances(CPU, "SampleCount", period_seconds=period_seconds, label="Instances")
 
     @property
     def of_variant(self) -> dict[str, str]:

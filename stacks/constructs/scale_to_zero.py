@@ -1,7 +1,8 @@
 """Scaling by the queue: 0 … n instances, woken from 0 by an alarm, with two presets and hours of warmth.
 
-`aws` wakes by the recipe of AWS's documentation, `responsive` by ours; both sleep by ours, which never ends an instance
-that may be at work: docs/decisions/0011 gives the reasons.
+`aws` adds one instance, as the recipe of AWS's documentation does, `responsive` as many as wait for; both sleep by the
+same alarm. None of the alarms rests on a metric arriving on time, in order, or at all: docs/decisions/0011 gives the
+reasons, docs/evidence.md the sources.
 
 Metrics: https://docs.aws.amazon.com/sagemaker/latest/dg/async-inference-monitor.html
 Policies: https://docs.aws.amazon.com/sagemaker/latest/dg/async-inference-autoscale.html
@@ -18,19 +19,24 @@ from aws_cdk import aws_cloudwatch as cloudwatch
 from constructs import Construct
 
 from stacks.constructs import endpoint_metrics as names
+from stacks.constructs.alarms import late_periods
 from stacks.constructs.async_endpoint import AsyncEndpoint
 from stacks.constructs.endpoint_metrics import INSTANCES_NAMESPACE, MINUTE, NAMESPACE
 from stacks.sections.scaling import RESPONSIVE, ScalingSettings, WarmWindow
 
 _MOST_STEPS = 20  # https://docs.aws.amazon.com/autoscaling/application/userguide/application-auto-scaling-quotas.html
-_NEVER_IDLE = 1000  # percent; more than ten cores at work
+
+# Ids in the alarms' metric math. `..._known` is the number of samples in a minute: 0 only where there is no datapoint,
+# in whichever way CloudWatch counts a missing value.
+_QUEUE_KNOWN = "backlog_known"
+_INSTANCES_KNOWN = "cpu_known"
 
 
 class ScaleToZero(Construct):
     """A scalable target, the policies and alarms of the settings' preset, and the windows in which it is kept warm.
 
-    `invocation_timeout_seconds` is how long a single request may be worked on, and `on_gpu` whether on a GPU: an
-    instance may be ended only when it cannot be at work.
+    `invocation_timeout_seconds` is how long a single request may be processed, `on_gpu` whether on a GPU, and `vcpus`
+    how many virtual CPUs an instance has: an instance may be ended only when it cannot be at work.
     """
 
     def __init__(  # noqa: PLR0913 - what it is wired to, each by its keyword
@@ -42,6 +48,7 @@ class ScaleToZero(Construct):
         settings: ScalingSettings,
         invocation_timeout_seconds: int,
         on_gpu: bool,
+        vcpus: int,
     ) -> None:
         super().__init__(scope, construct_id)
         self._endpoint = endpoint
@@ -62,7 +69,7 @@ class ScaleToZero(Construct):
             self._wake_for_all_that_waits()
         else:
             self._wake_one()
-        self._sleep_when_idle(invocation_timeout_seconds, on_gpu=on_gpu)
+        self._sleep_when_idle(invocation_timeout_seconds, on_gpu=on_gpu, vcpus=vcpus)
 
     def _backlog_policy(self) -> scaling.CfnScalingPolicy:
         """Tracks the backlog of each instance; a figure that does not exist at 0 instances, so others wake and end."""
@@ -94,93 +101,111 @@ class ScaleToZero(Construct):
 
     def _wake_one(self) -> None:
         policy = scaling.CfnScalingPolicy
-        wake = self._step_policy(
-            "WakePolicy",
-            "wake-from-zero",
-            adjustment_type="ChangeInCapacity",
-            aggregation="Average",
-            cooldown=self._settings.wake_cooldown_seconds,
-            # Counted from the alarm's threshold; no upper bound.
-            steps=[policy.StepAdjustmentProperty(metric_interval_lower_bound=0, scaling_adjustment=1)],
-        )
-        cloudwatch.CfnAlarm(
-            self,
-            "WakeAlarm",
-            alarm_description="Requests wait and no instance runs: start one",
-            namespace=NAMESPACE,
-            metric_name=names.WITHOUT_CAPACITY,
-            dimensions=_dimensions(self._of_queue),
-            statistic="Average",
-            comparison_operator="GreaterThanOrEqualToThreshold",
-            threshold=1,
-            period=MINUTE,
-            evaluation_periods=2,
-            datapoints_to_alarm=2,
-            treat_missing_data="missing",
-            alarm_actions=[wake.ref],
-        )
+        # Counted from the alarm's threshold; no upper bound.
+        steps = [policy.StepAdjustmentProperty(metric_interval_lower_bound=0, scaling_adjustment=1)]
+        alarm = self._wake_alarm(self._wake_policy("Average", steps))
+        alarm.namespace, alarm.metric_name, alarm.statistic = NAMESPACE, names.WITHOUT_CAPACITY, "Average"
+        alarm.dimensions, alarm.period = _dimensions(self._of_queue), MINUTE
+        # In the minute in which the request came, the average is below 1.
+        alarm.comparison_operator, alarm.threshold = "GreaterThanThreshold", 0
 
     def _wake_for_all_that_waits(self) -> None:
-        """From 0, as many instances as the backlog wants, after one datapoint; of no effect once one runs."""
-        wake = self._step_policy(
-            "WakePolicy",
-            "wake-from-zero",
-            adjustment_type="ExactCapacity",
-            aggregation="Maximum",
-            cooldown=self._settings.wake_cooldown_seconds,
-            steps=_fleet_sizes(self._settings),
-        )
-        self._alarm_on(
-            "WakeAlarm",
-            "Requests wait and no instance runs: start as many as they want",
-            # Without the condition, each minute in ALARM would set a running fleet to the size of what is left.
-            "IF(nocap > 0, backlog, 0)",
+        """From 0, as many instances as the backlog wants; of no effect once one runs."""
+        alarm = self._wake_alarm(self._wake_policy("Maximum", _fleet_sizes(self._settings)))
+        # The backlog may come later than the other metric: until then it is taken for 1.
+        alarm.metrics = self._queries(
+            "Requests wait and no instance runs",
+            "IF(nocap > 0, MAX([nocap, backlog]), 0)",
             {
                 "nocap": (NAMESPACE, names.WITHOUT_CAPACITY, self._of_queue, "Maximum"),
                 "backlog": (NAMESPACE, names.BACKLOG, self._of_queue, "Maximum"),
             },
-            periods=1,
-            action=wake.ref,
         )
 
-    def _sleep_when_idle(self, invocation_timeout_seconds: int, *, on_gpu: bool) -> None:
-        """To 0 when, for longer than a request may take, none waits, none has ended and nothing is computed."""
+    def _wake_policy(
+        self, aggregation: str, steps: Sequence[scaling.CfnScalingPolicy.StepAdjustmentProperty]
+    ) -> scaling.CfnScalingPolicy:
+        """Adds instances, and can therefore never shrink a fleet, however long its alarm lasts.
+
+        The alarm is late to end, and invokes its policy each minute until then. The cooldown makes the repetitions
+        count from the capacity before the first, so that they add nothing to it.
+        """
+        return self._step_policy(
+            "WakePolicy",
+            "wake-from-zero",
+            adjustment_type="ChangeInCapacity",
+            aggregation=aggregation,
+            cooldown=self._settings.wake_cooldown_seconds,
+            steps=steps,
+        )
+
+    def _wake_alarm(self, policy: scaling.CfnScalingPolicy) -> cloudwatch.CfnAlarm:
+        """An alarm that one datapoint sets off, however late it comes; what it watches is the caller's to set."""
+        return cloudwatch.CfnAlarm(
+            self,
+            "WakeAlarm",
+            alarm_description="Requests wait and no instance runs: start what they need",
+            comparison_operator="GreaterThanOrEqualToThreshold",
+            threshold=1,
+            evaluation_periods=1 + late_periods(MINUTE),
+            datapoints_to_alarm=1,
+            treat_missing_data="notBreaching",
+            alarm_actions=[policy.ref],
+        )
+
+    def _sleep_when_idle(self, invocation_timeout_seconds: int, *, on_gpu: bool, vcpus: int) -> None:
+        """To 0 when, for longer than a request may take, no datapoint shows work, and what would show it is known.
+
+        A minute with any sign of work counts as busy, whatever else is known of it. A minute without one counts as idle
+        only if the queue's and the instances' metrics have both arrived; otherwise it is left out, because it has not
+        been reported yet, or no instance runs.
+        """
         policy = scaling.CfnScalingPolicy
         sleep = self._step_policy(
             "SleepPolicy",
             "sleep-when-idle",
             adjustment_type="ExactCapacity",
-            aggregation="Maximum",
+            # Each of the alarm's datapoints must be an idle minute.
+            aggregation="Minimum",
             cooldown=self._settings.scale_in_cooldown_seconds,
             # The target's minimum holds here too: within a warm window the window's instances stay.
             steps=[policy.StepAdjustmentProperty(metric_interval_lower_bound=0, scaling_adjustment=0)],
         )
         of_variant = names.EndpointMetrics(self._endpoint.endpoint_name, self._endpoint.variant_name).of_variant
-        idle = self._settings.idle_utilization_percent
+        percent = self._settings.idle_utilization_percent
         metrics = {
             "backlog": (NAMESPACE, names.BACKLOG, self._of_queue, "Maximum"),
+            "nocap": (NAMESPACE, names.WITHOUT_CAPACITY, self._of_queue, "Maximum"),
+            # An instance fetches a request's document before it processes it.
+            "started": (NAMESPACE, names.DOWNLOAD_TIME, of_variant, "SampleCount"),
             "processed": (NAMESPACE, names.PROCESSED, of_variant, "Sum"),
             "failed": (NAMESPACE, names.FAILED, of_variant, "Sum"),
             "cpu": (INSTANCES_NAMESPACE, names.CPU, of_variant, "Maximum"),
+            _QUEUE_KNOWN: (NAMESPACE, names.BACKLOG, self._of_queue, "SampleCount"),
+            _INSTANCES_KNOWN: (INSTANCES_NAMESPACE, names.CPU, of_variant, "SampleCount"),
         }
-        conditions = [
-            "FILL(backlog, 0) == 0",
-            "FILL(processed, 0) == 0",
-            "FILL(failed, 0) == 0",
-            # With no instance it is missing: taken for high, so that the alarm ends when the instances have.
-            f"FILL(cpu, {_NEVER_IDLE}) < {idle}",
-        ]
+        # 100 percent for each virtual CPU, so that four of them at work are 400.
+        work = ["backlog", "nocap", "started", "processed", "failed", f"(cpu >= {percent * vcpus})"]
         if on_gpu:
             metrics["gpu"] = (INSTANCES_NAMESPACE, names.GPU, of_variant, "Maximum")
-            conditions.append(f"FILL(gpu, 0) < {idle}")
-        self._alarm_on(
+            work.append(f"(gpu >= {percent})")
+        signs = " + ".join(work)
+        # One minute more than a request may take, because a datapoint covers the minute before.
+        periods = math.ceil(invocation_timeout_seconds / MINUTE) + 1
+        cloudwatch.CfnAlarm(
+            self,
             "SleepAlarm",
-            "Nothing waits, ends or is computed: end all instances",
-            f"IF({' AND '.join(conditions)}, 1, 0)",
-            metrics,
-            # One minute more, because a datapoint covers the minute before.
-            periods=math.ceil(invocation_timeout_seconds / MINUTE) + 1,
-            action=sleep.ref,
+            alarm_description="No work for longer than a request may take: end all instances",
+            metrics=self._queries(
+                "Idle", f"IF({signs} + {_QUEUE_KNOWN} * {_INSTANCES_KNOWN}, ({signs}) == 0)", metrics
+            ),
+            comparison_operator="GreaterThanOrEqualToThreshold",
+            threshold=1,
+            evaluation_periods=periods,
+            datapoints_to_alarm=periods,
+            # What has not arrived yet says nothing; "notBreaching" would take it for work, and no endpoint would sleep.
+            treat_missing_data="missing",
+            alarm_actions=[sleep.ref],
         )
 
     def _step_policy(  # noqa: PLR0913 - a policy's own, each by its keyword
@@ -208,46 +233,29 @@ class ScaleToZero(Construct):
             ),
         )
 
-    def _alarm_on(  # noqa: PLR0913 - an alarm's own
-        self,
-        construct_id: str,
-        description: str,
-        expression: str,
-        metrics: Mapping[str, tuple[str, str, Mapping[str, str], str]],
-        *,
-        periods: int,
-        action: str,
-    ) -> None:
-        """An alarm on metric math over one-minute metrics (id → namespace, name, dimensions, statistic), at 1."""
+    @staticmethod
+    def _queries(
+        label: str, expression: str, metrics: Mapping[str, tuple[str, str, Mapping[str, str], str]]
+    ) -> list[cloudwatch.CfnAlarm.MetricDataQueryProperty]:
+        """Metric math over one-minute metrics (id → namespace, name, dimensions, statistic)."""
         alarm = cloudwatch.CfnAlarm
-        alarm(
-            self,
-            construct_id,
-            alarm_description=description,
-            metrics=[
-                alarm.MetricDataQueryProperty(id="result", expression=expression, label=description, return_data=True),
-                *(
-                    alarm.MetricDataQueryProperty(
-                        id=query_id,
-                        metric_stat=alarm.MetricStatProperty(
-                            metric=alarm.MetricProperty(
-                                namespace=namespace, metric_name=name, dimensions=_dimensions(dimensions)
-                            ),
-                            period=MINUTE,
-                            stat=statistic,
+        return [
+            alarm.MetricDataQueryProperty(id="result", expression=expression, label=label, return_data=True),
+            *(
+                alarm.MetricDataQueryProperty(
+                    id=query_id,
+                    metric_stat=alarm.MetricStatProperty(
+                        metric=alarm.MetricProperty(
+                            namespace=namespace, metric_name=name, dimensions=_dimensions(dimensions)
                         ),
-                        return_data=False,
-                    )
-                    for query_id, (namespace, name, dimensions, statistic) in metrics.items()
-                ),
-            ],
-            comparison_operator="GreaterThanOrEqualToThreshold",
-            threshold=1,
-            evaluation_periods=periods,
-            datapoints_to_alarm=periods,
-            treat_missing_data="notBreaching",
-            alarm_actions=[action],
-        )
+                        period=MINUTE,
+                        stat=statistic,
+                    ),
+                    return_data=False,
+                )
+                for query_id, (namespace, name, dimensions, statistic) in metrics.items()
+            ),
+        ]
 
     @property
     def _of_queue(self) -> Mapping[str, str]:

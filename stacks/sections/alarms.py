@@ -15,9 +15,9 @@ class AlarmSettings(Section):
 
     email: Annotated[str, Text(r"[^@\s]+@[^@\s]+\.[^@\s.]+", "an e-mail address, as team@example.com")] | None = None
     stuck_minutes: Annotated[
-        int, WholeNumber(3, 1440, "requests wait and no instance comes; longer than a cold start takes")
+        int, WholeNumber(3, 1400, "requests wait and no instance comes; longer than a cold start takes")
     ] = 20
     oldest_request_seconds: Annotated[int, WholeNumber(60, 21_600, "age of the request that waits longest")] = 3600
     failures: Annotated[int, WholeNumber(1, 100_000, "failed requests in five minutes")] = 5
-    idle_minutes: Annotated[int, WholeNumber(5, 1440, "instances run, beyond those kept warm, and have no work")] = 90
+    idle_minutes: Annotated[int, WholeNumber(5, 1400, "instances run, beyond those kept warm, and have no work")] = 90
     queue_age_seconds: Annotated[int, WholeNumber(60, 604_800, "age of the oldest message that no function took")] = 900

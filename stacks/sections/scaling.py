@@ -75,8 +75,12 @@ class ScalingSettings(Section):
     backlog_per_instance: Annotated[int, WholeNumber(1, 100_000, "waiting requests that one instance is to have")] = 5
     scale_out_cooldown_seconds: Annotated[int, WholeNumber(0, 86_400)] = 300
     scale_in_cooldown_seconds: Annotated[int, WholeNumber(0, 86_400)] = 300
-    wake_cooldown_seconds: Annotated[int, WholeNumber(0, 86_400)] = 300
-    idle_utilization_percent: Annotated[int, WholeNumber(1, 100, "of one core or GPU; below it, nothing is done")] = 20
+    wake_cooldown_seconds: Annotated[
+        int, WholeNumber(0, 86_400, "for less than 900 the alarm, late to end, may start further instances")
+    ] = 900
+    idle_utilization_percent: Annotated[
+        int, WholeNumber(1, 100, "of all virtual CPUs together, or of a GPU; below it, nothing is computed")
+    ] = 20
     warm_windows: Annotated[tuple[WarmWindow, ...], TablesOf(WarmWindow, most=10)] = ()
 
     @property

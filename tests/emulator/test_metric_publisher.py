@@ -7,12 +7,15 @@ import pytest
 
 from async_endpoint.emulator.backends import Backends
 from async_endpoint.emulator.metric_publisher import MetricPublisher, SharedMetricStore
+from async_endpoint.scaling import Delayed, DelayRange, Publisher
 from async_endpoint.scaling.metrics import MINUTE, MetricKey
 from tests.emulator.conftest import Running
 from tests.emulator.fakes import ACCOUNT, START
 
 MINUTE_1 = int(START)
 DIMENSIONS = {"EndpointName": "receipts", "VariantName": "AllTraffic"}
+LATE = {"EndpointName": "late", "VariantName": "AllTraffic"}
+RESTARTED = {"EndpointName": "restarted", "VariantName": "AllTraffic"}
 
 
 @pytest.fixture
@@ -27,7 +30,7 @@ def test_each_minute_is_one_statistic_set_under_the_exact_dimensions(far: Backen
     for value, at in ((10.0, 0), (30.0, 59), (5.0, MINUTE), (99.0, 2 * MINUTE)):
         store.put(key, value, MINUTE_1 + at)
     store.put(MetricKey.of("tests", "Errors", {}), 1.0, MINUTE_1)
-    MetricPublisher(far, store).publish(MINUTE_1, MINUTE_1 + 2 * MINUTE)
+    MetricPublisher(far, store, MINUTE_1).publish(MINUTE_1 + 2 * MINUTE)
     (listed,) = far.cloudwatch.list_metrics()["Metrics"]
     assert (listed["Namespace"], listed["MetricName"]) == ("AWS/SageMaker", "ModelLatency")
     points = far.cloudwatch.get_metric_statistics(
@@ -46,10 +49,50 @@ def test_each_minute_is_one_statistic_set_under_the_exact_dimensions(far: Backen
 def test_a_cloudwatch_that_does_not_answer_is_logged(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     store = SharedMetricStore()
     store.put(MetricKey.of("AWS/SageMaker", "ModelLatency", DIMENSIONS), 1.0, MINUTE_1)
-    MetricPublisher(Backends("http://localhost:1", "us-east-1", ACCOUNT, tmp_path), store).publish(
-        MINUTE_1, MINUTE_1 + MINUTE
-    )
+    nowhere = Backends("http://localhost:1", "us-east-1", ACCOUNT, tmp_path)
+    MetricPublisher(nowhere, store, MINUTE_1).publish(MINUTE_1 + MINUTE)
     assert "could not publish 1 data of AWS/SageMaker" in caplog.text
+
+
+def test_a_datapoint_is_seen_by_clients_when_it_arrives_and_keeps_its_timestamp(far: Backends) -> None:
+    late = Delayed({Publisher.VARIANT: DelayRange(90, 90)})
+    store = SharedMetricStore(late)
+    store.put(MetricKey.of("AWS/SageMaker", "ModelLatency", LATE), 7.0, MINUTE_1)
+    publisher = MetricPublisher(far, store, MINUTE_1)
+
+    def seen() -> list[dict[str, list[float]]]:
+        metric = {"Namespace": "AWS/SageMaker", "MetricName": "ModelLatency",
+                  "Dimensions": [{"Name": name, "Value": value} for name, value in LATE.items()]}  # fmt: skip
+        found = far.cloudwatch.get_metric_data(
+            MetricDataQueries=[{"Id": "m", "MetricStat": {"Metric": metric, "Period": MINUTE, "Stat": "Sum"}}],  # type: ignore[typeddict-item]
+            StartTime=datetime.fromtimestamp(MINUTE_1, UTC),
+            EndTime=datetime.fromtimestamp(MINUTE_1 + 10 * MINUTE, UTC),
+        )["MetricDataResults"]
+        return [{at.timestamp(): value for at, value in zip(r["Timestamps"], r["Values"], strict=True)} for r in found]  # type: ignore[misc]
+
+    publisher.publish(MINUTE_1 + MINUTE + 89)
+    assert seen() in ([], [{}])
+    publisher.publish(MINUTE_1 + MINUTE + 90)
+    assert seen() == [{MINUTE_1: 7.0}]
+
+
+def test_what_had_arrived_before_a_restart_is_not_published_again_and_what_had_not_is(far: Backends) -> None:
+    store = SharedMetricStore(Delayed({Publisher.VARIANT: DelayRange(120, 120)}))
+    key = MetricKey.of("AWS/SageMaker", "ModelLatency", RESTARTED)
+    for minute in range(4):
+        store.put(key, float(minute), MINUTE_1 + minute * MINUTE)
+    restarted = MetricPublisher(far, store, MINUTE_1 + 4 * MINUTE)  # minutes 0 and 1 had arrived
+    restarted.publish(MINUTE_1 + 10 * MINUTE)
+    points = far.cloudwatch.get_metric_statistics(
+        Namespace="AWS/SageMaker",
+        MetricName="ModelLatency",
+        Dimensions=[{"Name": name, "Value": value} for name, value in RESTARTED.items()],
+        StartTime=datetime.fromtimestamp(MINUTE_1, UTC),
+        EndTime=datetime.fromtimestamp(MINUTE_1 + 9 * MINUTE, UTC),
+        Period=MINUTE,
+        Statistics=["Sum"],
+    )["Datapoints"]
+    assert sorted(point["Sum"] for point in points) == [2.0, 3.0]
 
 
 @pytest.mark.parametrize(
@@ -66,7 +109,7 @@ def test_a_cloudwatch_that_does_not_answer_is_logged(tmp_path: Path, caplog: pyt
 def test_each_metric_has_its_unit(far: Backends, namespace: str, name: str, unit: str) -> None:
     store = SharedMetricStore()
     store.put(MetricKey.of(namespace, name, DIMENSIONS), 1.0, MINUTE_1)
-    MetricPublisher(far, store).publish(MINUTE_1, MINUTE_1 + MINUTE)
+    MetricPublisher(far, store, MINUTE_1).publish(MINUTE_1 + MINUTE)
     points = far.cloudwatch.get_metric_statistics(
         Namespace=namespace,
         MetricName=name,

@@ -12,7 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from app import build_app
-from async_endpoint.scaling import MetricAlarm, MetricKey
+from async_endpoint.scaling import Delivery, EvaluationRules, MetricAlarm, MetricKey
 from tests.infra.templates import dev
 from tests.unit.scaling.fleet import ENDPOINT, TARGET, Fleet
 
@@ -24,9 +24,11 @@ TIMEOUT = dev().limits.invocation_timeout_seconds  # that dev allows one request
 HOUR = 3600
 
 
-def scaled(template: Template, most: int = 2) -> Fleet:
+def scaled(
+    template: Template, most: int = 2, delivery: Delivery | None = None, rules: EvaluationRules | None = None
+) -> Fleet:
     """A fleet with a template's policies and alarms; what they refer to is put in their place."""
-    fleet = Fleet(most=most)
+    fleet = Fleet(most=most, delivery=delivery, rules=rules)
     arns: dict[str, str] = {}
     for logical_id, policy in template.find_resources("AWS::ApplicationAutoScaling::ScalingPolicy").items():
         members = resolved(policy["Properties"], arns)
@@ -84,6 +86,7 @@ class Work:
         while self.waiting and len(self.running) < count:
             self.waiting -= 1
             self.running.append(now + self.seconds)
+            yield MetricKey.of("AWS/SageMaker", "RequestDownloadLatency", OF_VARIANT), 40_000.0
         backlog = self.waiting + (len(self.running) if self.backlog_counts_running else 0)
         yield MetricKey.of("AWS/SageMaker", "ApproximateBacklogSize", OF_QUEUE), backlog
         yield MetricKey.of("AWS/SageMaker", "HasBacklogWithoutCapacity", OF_QUEUE), float(backlog > 0 and count == 0)

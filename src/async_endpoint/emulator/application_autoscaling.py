@@ -16,6 +16,7 @@ from async_endpoint.scaling.arns import Identity
 from async_endpoint.scaling.autoscaler import AutoScaler
 from async_endpoint.scaling.clock import Clock
 from async_endpoint.scaling.errors import CapacityError, ObjectNotFoundException, ScalingError
+from async_endpoint.scaling.evaluation_rules import EvaluationRules
 from async_endpoint.scaling.metrics import MetricStore
 from async_endpoint.scaling.targets import DIMENSION, NAMESPACE, TargetKey
 from async_endpoint.scaling.watched_alarms import AlarmListener
@@ -88,9 +89,10 @@ class ApplicationAutoScaling:
         on_alarm_state: Told of each alarm that changes its state.
         in_step: What an operation of `BLOCKING`, which may change which alarms there are, is carried out in: before it
             begins, the autoscaler knows what CloudWatch holds, and when it ends the other way round. It may block.
+        rules: How the points of alarms are settled that CloudWatch's guide leaves open.
     """
 
-    def __init__(  # noqa: PLR0913 - it joins these six
+    def __init__(  # noqa: PLR0913 - it joins these
         self,
         identity: Identity,
         clock: Clock,
@@ -99,9 +101,10 @@ class ApplicationAutoScaling:
         on_alarm_state: AlarmListener,
         *,
         in_step: Callable[[], AbstractContextManager[None]] = nullcontext,
+        rules: EvaluationRules | None = None,
     ) -> None:
         self._in_step = in_step
-        self._scaler = AutoScaler(clock, store, capacities, on_alarm_state, identity)
+        self._scaler = AutoScaler(clock, store, capacities, on_alarm_state, identity, rules)
         self._tags: dict[str, dict[str, str]] = {}  # of scalable targets, by ARN
         self._lock = threading.RLock()
         self._operations: dict[str, Callable[..., Mapping[str, Any]]] = {

@@ -1,6 +1,9 @@
-"""The region's metrics: kept for alarms, and put into the emulated CloudWatch once a minute."""
+"""The region's metrics: kept for alarms, and put into the emulated CloudWatch as their datapoints arrive there."""
 
+import heapq
+import itertools
 import logging
+import math
 import threading
 from collections.abc import Mapping
 from datetime import UTC, datetime
@@ -10,6 +13,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from async_endpoint.emulator.backends import Backends
 from async_endpoint.emulator.endpoint_metrics import UNITS
+from async_endpoint.scaling.delivery import LONGEST_DELAY, Delivery
 from async_endpoint.scaling.metrics import MINUTE, Datapoint, MetricKey, MetricStore
 
 if TYPE_CHECKING:
@@ -32,8 +36,8 @@ def _unit(key: MetricKey) -> "StandardUnitType":
 class SharedMetricStore(MetricStore):
     """A metric store that instances write to from threads of their own."""
 
-    def __init__(self) -> None:
-        super().__init__()
+    def __init__(self, delivery: Delivery | None = None) -> None:
+        super().__init__(delivery=delivery)
         self._lock = threading.Lock()
 
     def put(self, key: MetricKey, value: float, at: float) -> None:
@@ -46,10 +50,23 @@ class SharedMetricStore(MetricStore):
         with self._lock:
             super().put_statistics(key, statistics, at)
 
-    def periods(self, key: MetricKey, statistic: str, period: int, start: float, end: float) -> dict[int, float]:
+    def arrival(self, key: MetricKey, minute: int) -> float | None:
+        """As `MetricStore.arrival`."""
+        with self._lock:
+            return super().arrival(key, minute)
+
+    def periods(  # noqa: PLR0913, PLR0917 - as `MetricStore.periods`
+        self,
+        key: MetricKey,
+        statistic: str,
+        period: int,
+        start: float,
+        end: float,
+        seen_at: float | None = None,
+    ) -> dict[int, float]:
         """As `MetricStore.periods`."""
         with self._lock:
-            return super().periods(key, statistic, period, start, end)
+            return super().periods(key, statistic, period, start, end, seen_at)
 
     def window(self, key: MetricKey, statistic: str, period: int, end: float, count: int) -> tuple[Datapoint, ...]:
         """As `MetricStore.window`."""
@@ -68,40 +85,62 @@ class SharedMetricStore(MetricStore):
 
 
 class MetricPublisher:
-    """Puts what SageMaker measured into the emulated CloudWatch, as the statistic set of each minute."""
+    """Puts what SageMaker measured into the emulated CloudWatch, each minute's statistic set when it arrives there.
 
-    def __init__(self, backends: Backends, store: SharedMetricStore) -> None:
+    Clients then see the metrics as the alarms do: late, out of step, with gaps.
+
+    Args:
+        backends: The emulated services.
+        store: What was measured.
+        now: Where it begins, in epoch seconds on AWS's clock. What arrived before is there already.
+    """
+
+    def __init__(self, backends: Backends, store: SharedMetricStore, now: float) -> None:
         self._backends = backends
         self._store = store
+        self._began = now
+        self._collected = math.floor((now - LONGEST_DELAY) / MINUTE) * MINUTE
+        self._under_way: list[tuple[float, int, int, MetricKey]] = []  # a heap: arrival, a number, minute, metric
+        self._count = itertools.count()
 
-    def publish(self, start: int, end: int) -> None:
-        """Publish the minutes from `start` to before `end`, in epoch seconds on AWS's clock."""
+    def publish(self, now: float) -> None:
+        """Publish what has arrived by now, in epoch seconds on AWS's clock."""
+        while self._collected + MINUTE <= now:
+            self._collect(self._collected)
+            self._collected += MINUTE
+        arrived: dict[str, list[MetricDatumTypeDef]] = {}
+        while self._under_way and self._under_way[0][0] <= now:
+            _, _, minute, key = heapq.heappop(self._under_way)
+            arrived.setdefault(key.namespace, []).append(self._datum(key, minute))
+        for namespace, data in arrived.items():
+            for first in range(0, len(data), _DATA_PER_CALL):
+                self._put(namespace, data[first : first + _DATA_PER_CALL])
+
+    def _collect(self, minute: int) -> None:
+        """Take in an ended minute's datapoints, which then are under way."""
         for key in self._store.all_keys():
             if key.namespace in _PUBLISHED_NAMESPACES:
-                data = self._data(key, start, end)
-                for first in range(0, len(data), _DATA_PER_CALL):
-                    self._put(key.namespace, data[first : first + _DATA_PER_CALL])
+                arrival = self._store.arrival(key, minute)
+                if arrival is not None and arrival > self._began:
+                    heapq.heappush(self._under_way, (arrival, next(self._count), minute, key))
 
-    def _data(self, key: MetricKey, start: int, end: int) -> "list[MetricDatumTypeDef]":
-        counts = self._store.periods(key, "SampleCount", MINUTE, start, end)
-        statistics = {
-            name: self._store.periods(key, name, MINUTE, start, end) for name in ("Sum", "Minimum", "Maximum")
+    def _datum(self, key: MetricKey, minute: int) -> "MetricDatumTypeDef":
+        values = {
+            name: self._store.periods(key, name, MINUTE, minute, minute + MINUTE)[minute]
+            for name in ("SampleCount", "Sum", "Minimum", "Maximum")
         }
-        return [
-            {
-                "MetricName": key.name,
-                "Dimensions": [{"Name": name, "Value": value} for name, value in sorted(key.dimensions)],
-                "Unit": _unit(key),
-                "Timestamp": datetime.fromtimestamp(minute, UTC),
-                "StatisticValues": {
-                    "SampleCount": count,
-                    "Sum": statistics["Sum"][minute],
-                    "Minimum": statistics["Minimum"][minute],
-                    "Maximum": statistics["Maximum"][minute],
-                },
-            }
-            for minute, count in counts.items()
-        ]
+        return {
+            "MetricName": key.name,
+            "Dimensions": [{"Name": name, "Value": value} for name, value in sorted(key.dimensions)],
+            "Unit": _unit(key),
+            "Timestamp": datetime.fromtimestamp(minute, UTC),
+            "StatisticValues": {
+                "SampleCount": values["SampleCount"],
+                "Sum": values["Sum"],
+                "Minimum": values["Minimum"],
+                "Maximum": values["Maximum"],
+            },
+        }
 
     def _put(self, namespace: str, data: "list[MetricDatumTypeDef]") -> None:
         try:

@@ -70,7 +70,7 @@ class Region:
         self.account = account
         self.name = name
         self.clock = surroundings.clock
-        self._store = SharedMetricStore()
+        self._store = SharedMetricStore(surroundings.assumptions.delivery())
         workdir = surroundings.workdir / name
         self.backends = backends = Backends(surroundings.endpoint_url, name, account, workdir)
         factory = InstanceFactory(
@@ -89,6 +89,7 @@ class Region:
             VariantCapacities(self._endpoint),
             _log_state,
             in_step=self._alarms_in_step,
+            rules=surroundings.assumptions.rules,
         )
         self.history = History()
         site = Site(
@@ -104,7 +105,7 @@ class Region:
         self.sagemaker = ControlPlane(site, self.autoscaling)
         self._alarms = AlarmStates(backends, self.autoscaling)
         self._queues = QueueMetrics(backends, self._store)
-        self._publisher = MetricPublisher(backends, self._store)
+        self._publisher = MetricPublisher(backends, self._store, self.clock.now())
         self._logs = InstanceLogs(backends, site.data_log)
         self._minute = math.floor(self.clock.now() / MINUTE)
         self._ticking = threading.Lock()
@@ -165,13 +166,16 @@ class Region:
     def _tick(self) -> None:
         for endpoint in self.sagemaker.endpoints():
             endpoint.sample()
-        minute = math.floor(self.clock.now() / MINUTE)
-        if minute > self._minute:
-            ended, self._minute = self._minute, minute
+        now = self.clock.now()
+        minute = math.floor(now / MINUTE)
+        ended = minute > self._minute
+        if ended:
+            self._minute = minute
             for endpoint in self.sagemaker.endpoints():
                 endpoint.measure()
             self._queues.sample(minute * MINUTE - 1)
-            self._publisher.publish(ended * MINUTE, minute * MINUTE)
+        self._publisher.publish(now)
+        if ended:
             self._alarms.pull()
             self.autoscaling.tick()
             self._alarms.push()

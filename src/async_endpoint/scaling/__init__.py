@@ -8,6 +8,7 @@ from async_endpoint.scaling.arns import Identity, counted_ids, is_policy_arn
 from async_endpoint.scaling.autoscaler import AutoScaler
 from async_endpoint.scaling.capacity import CapacityPort
 from async_endpoint.scaling.clock import Clock, ManualClock, SystemClock
+from async_endpoint.scaling.delivery import Delayed, DelayRange, Delivery, Publisher, Punctual
 from async_endpoint.scaling.errors import (
     CapacityError,
     InvalidNextTokenException,
@@ -17,6 +18,7 @@ from async_endpoint.scaling.errors import (
     ValidationException,
 )
 from async_endpoint.scaling.evaluation import Evaluation, evaluate
+from async_endpoint.scaling.evaluation_rules import EvaluationRules
 from async_endpoint.scaling.metrics import Datapoint, MetricKey, MetricStore
 from async_endpoint.scaling.policies import StepScalingPolicy, TargetTrackingPolicy
 from async_endpoint.scaling.queries import MetricQuery, StatisticQuery
@@ -29,7 +31,11 @@ __all__ = [
     "CapacityPort",
     "Clock",
     "Datapoint",
+    "DelayRange",
+    "Delayed",
+    "Delivery",
     "Evaluation",
+    "EvaluationRules",
     "Identity",
     "InvalidNextTokenException",
     "LimitExceededException",
@@ -39,6 +45,8 @@ __all__ = [
     "MetricQuery",
     "MetricStore",
     "ObjectNotFoundException",
+    "Publisher",
+    "Punctual",
     "ScalingError",
     "State",
     "StatisticQuery",

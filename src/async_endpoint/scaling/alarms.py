@@ -22,9 +22,6 @@ _COMPARISONS: dict[str, Callable[[float, float], bool]] = {
     "LessThanOrEqualToThreshold": operator.le,
 }
 _MISSING_DATA = ("breaching", "notBreaching", "ignore", "missing")
-# CloudWatch reads more datapoints than it evaluates, in case some are missing. How many more is unpublished; the
-# documentation's example reads 5 for 3, and so does this.
-_EXTRA_DATAPOINTS = 2
 
 
 @dataclass(frozen=True)
@@ -74,11 +71,6 @@ class MetricAlarm:
     def required_datapoints(self) -> int:
         """Return how many of the evaluated datapoints must breach: the M of "M out of N"."""
         return self.datapoints_to_alarm or self.evaluation_periods
-
-    @property
-    def evaluation_range(self) -> int:
-        """Return how many datapoints are read, so that missing ones can be made up for by older ones."""
-        return self.evaluation_periods + _EXTRA_DATAPOINTS
 
     @property
     def evaluation_interval(self) -> int:

@@ -13,6 +13,7 @@ from async_endpoint.scaling.capacity import CapacityPort
 from async_endpoint.scaling.clock import Clock
 from async_endpoint.scaling.errors import CapacityError, ValidationException
 from async_endpoint.scaling.evaluation import Evaluation
+from async_endpoint.scaling.evaluation_rules import EvaluationRules
 from async_endpoint.scaling.governor import Governor
 from async_endpoint.scaling.metrics import MINUTE, MetricStore
 from async_endpoint.scaling.policies import policy_from_members
@@ -36,21 +37,23 @@ class AutoScaler:
         on_alarm_state: called with each alarm whose state changes, the old state, the new one and the reason. Actions
             that are scaling policies are carried out here; all others are the callback's to carry out, once a change.
         identity: account, region and ids for the ARNs.
+        rules: how the points of alarms are settled that CloudWatch's guide leaves open.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913, PLR0917 - what it is wired to
         self,
         clock: Clock,
         metrics: MetricStore,
         capacity: CapacityPort,
         on_alarm_state: AlarmListener | None = None,
         identity: Identity | None = None,
+        rules: EvaluationRules | None = None,
     ) -> None:
         self._clock = clock
         self._capacity = capacity
         self._identity = identity or Identity()
         self._registry = Registry()
-        self._alarms = WatchedAlarms(metrics, self._identity.alarm, on_alarm_state)
+        self._alarms = WatchedAlarms(metrics, self._identity.alarm, on_alarm_state, rules)
         self._log = ActivityLog(self._identity.new_id)
         self._governor = Governor(self._registry, self._alarms, capacity, self._log)
         self._scheduled = ScheduledScaling(self._registry, self._governor, self._log, self._identity)

@@ -1,7 +1,7 @@
 """The state of an alarm at one moment, by CloudWatch's documented rules.
 
 Source of the rules: CloudWatch user guide, "Alarm evaluation" and "Configuring how CloudWatch alarms treat missing
-data". A datapoint is seen once its period has ended, so a one-minute metric is seen after its minute.
+data". Datapoints are seen as they have arrived: each evaluation reads the whole range anew.
 """
 
 import math
@@ -11,7 +11,10 @@ from typing import Self
 
 from async_endpoint.scaling import alarm_reasons
 from async_endpoint.scaling.alarms import MetricAlarm, State
+from async_endpoint.scaling.evaluation_rules import EvaluationRules
 from async_endpoint.scaling.metrics import Datapoint, MetricStore
+
+_DEFAULT_RULES = EvaluationRules()
 
 
 @dataclass(frozen=True)
@@ -59,9 +62,18 @@ class Evaluation:
         return alarm_reasons.reason_data(self.alarm, self.at, self.received)
 
 
-def evaluate(alarm: MetricAlarm, store: MetricStore, now: float, state: State = "INSUFFICIENT_DATA") -> Evaluation:
-    """Evaluate an alarm at the epoch second `now`; `state` is the one it is in, which `ignore` may retain."""
-    window = alarm.query.datapoints(store, now, alarm.evaluation_range)
+def evaluate(
+    alarm: MetricAlarm,
+    store: MetricStore,
+    now: float,
+    state: State = "INSUFFICIENT_DATA",
+    rules: EvaluationRules = _DEFAULT_RULES,
+) -> Evaluation:
+    """Evaluate an alarm at the epoch second `now`; `state` is the one it is in, which `ignore` may retain.
+
+    More datapoints are read than the alarm has evaluation periods, in case some are missing.
+    """
+    window = alarm.query.datapoints(store, now, alarm.evaluation_periods + rules.extra_datapoints, rules)
     received = tuple(point for point in reversed(window) if point.value is not None)[: alarm.evaluation_periods]
     breaching = sum(_breaches(alarm, point) for point in received)
     return Evaluation(alarm, _state(alarm, window, breaching, len(received) - breaching, state), now, received)

@@ -1,52 +1,206 @@
-"""Metric math: the part of CloudWatch's expression language that alarms are made of.
+"""Metric math: the part of CloudWatch's expression language that alarms are made of, with its rules for missing values.
 
-Numbers, ids of other queries, `+ - * / ^`, comparisons, `AND` and `OR` (also `&&` and `||`), brackets, and the
-functions IF, FILL, ABS, CEIL and FLOOR. A period for which an operand has no datapoint has none in the result, as in
-CloudWatch; FILL gives it one. Source: CloudWatch user guide, "Using metric math".
+Source: CloudWatch user guide, "Using metric math" (basic arithmetic, comparison and logical operators, IF). What the
+guide leaves open is a switch of `EvaluationRules`. The parser is in `metric_math_parser`.
 """
 
 import math
-import operator
-import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Protocol
 
-from async_endpoint.scaling.errors import ValidationException
+from async_endpoint.scaling.evaluation_rules import EvaluationRules
 
 # A period's value, None where there is no datapoint.
 Value = float | None
 Series = tuple[Value, ...]
+# What a part of an expression is worth: one number for all periods, or a value for each.
+Result = float | Series
+Operation = Callable[[float, float], float]
 
-_TOKEN = re.compile(
-    r"\s*(?:(?P<number>\d+(?:\.\d+)?)|(?P<word>[A-Za-z][A-Za-z0-9_]*)|(?P<sign>&&|\|\||==|!=|<=|>=|[-+*/^<>(),]))"
-)
-_POSITIONAL: dict[str, Callable[[float, float], float]] = {
-    "+": operator.add,
-    "-": operator.sub,
-    "*": operator.mul,
-    "==": lambda left, right: float(left == right),
-    "!=": lambda left, right: float(left != right),
-    "<": lambda left, right: float(left < right),
-    "<=": lambda left, right: float(left <= right),
-    ">": lambda left, right: float(left > right),
-    ">=": lambda left, right: float(left >= right),
-    "AND": lambda left, right: float(bool(left) and bool(right)),
-    "OR": lambda left, right: float(bool(left) or bool(right)),
-}
-_SPELLINGS = {"&&": "AND", "||": "OR"}
-# Loosest first; within a level from left to right.
-_LEVELS = (("OR",), ("AND",), ("==", "!=", "<", "<=", ">", ">="), ("+", "-"), ("*", "/"), ("^",))
-_ROUNDING: dict[str, Callable[[float], float]] = {"ABS": abs, "CEIL": math.ceil, "FLOOR": math.floor}
-_IF_ARGUMENTS = 3
-_FILL_ARGUMENTS = 2
+
+@dataclass(frozen=True)
+class Evaluated:
+    """What an expression is evaluated on: the series of the ids, each of `count` periods, and the open rules."""
+
+    known: Mapping[str, Series]
+    count: int
+    rules: EvaluationRules
 
 
 class Node(Protocol):
     """A part of an expression."""
 
-    def values(self, known: Mapping[str, Series], count: int) -> Series:
-        """The part's value in each of `count` periods, from the series of the ids that it names."""
+    @property
+    def is_scalar(self) -> bool:
+        """Whether it is worth one number, and not a series."""
+
+    def result(self, on: Evaluated) -> Result:
+        """What it is worth."""
+
+
+@dataclass(frozen=True)
+class Number:
+    """A number."""
+
+    value: float
+    is_scalar = True
+
+    def result(self, on: Evaluated) -> Result:
+        """As `Node.result`."""
+        del on
+        return self.value
+
+
+@dataclass(frozen=True)
+class Name:
+    """The id of a metric or of another expression."""
+
+    name: str
+    is_scalar = False
+
+    def result(self, on: Evaluated) -> Result:
+        """As `Node.result`."""
+        return on.known[self.name]
+
+
+@dataclass(frozen=True)
+class Function:
+    """ABS, CEIL, FLOOR and the sign: of each value; a missing one stays missing."""
+
+    function: Callable[[float], float]
+    argument: Node
+
+    @property
+    def is_scalar(self) -> bool:
+        """As `Node.is_scalar`."""
+        return self.argument.is_scalar
+
+    def result(self, on: Evaluated) -> Result:
+        """As `Node.result`."""
+        found = self.argument.result(on)
+        if isinstance(found, tuple):
+            return tuple(None if value is None else float(self.function(value)) for value in found)
+        return float(self.function(found))
+
+
+@dataclass(frozen=True)
+class Binary:
+    """An operator between two parts.
+
+    Between two series, a value that only one has is met by 0 in the other; where neither has one, neither has the
+    result. Whether a number also meets a 0 where a series has no value is open. An impossible result, such as a
+    division by zero, is dropped.
+    """
+
+    operation: Operation
+    left: Node
+    right: Node
+
+    @property
+    def is_scalar(self) -> bool:
+        """As `Node.is_scalar`."""
+        return self.left.is_scalar and self.right.is_scalar
+
+    def result(self, on: Evaluated) -> Result:
+        """As `Node.result`."""
+        left, right = self.left.result(on), self.right.result(on)
+        if not isinstance(left, tuple) and not isinstance(right, tuple):
+            value = self._one(left, right)
+            return (None,) * on.count if value is None else value
+        if isinstance(left, tuple) and isinstance(right, tuple):
+            pairs = zip(left, right, strict=True)
+            return tuple(None if a is None and b is None else self._one(a or 0.0, b or 0.0) for a, b in pairs)
+        fills = on.rules.scalar_meets_missing == "zero"
+        pairs = zip(_column(left, on.count), _column(right, on.count), strict=True)
+        return tuple(self._one(a or 0.0, b or 0.0) if fills or None not in {a, b} else None for a, b in pairs)
+
+    def _one(self, left: float, right: float) -> Value:
+        try:
+            found = self.operation(left, right)
+        except (ArithmeticError, ValueError):
+            return None
+        return float(found) if isinstance(found, float | int) and math.isfinite(found) else None
+
+
+@dataclass(frozen=True)
+class If:
+    """The second part where the first is not 0, else the third.
+
+    Dropped where the condition has no value, and where it is 0 and the third has none or is left out. Where it is not 0
+    and the second has no value, the result is 0.
+    """
+
+    condition: Node
+    then: Node
+    other: Node | None
+
+    @property
+    def is_scalar(self) -> bool:
+        """As `Node.is_scalar`."""
+        parts = (self.condition, self.then, self.other)
+        return all(part is not None and part.is_scalar for part in parts)
+
+    def result(self, on: Evaluated) -> Result:
+        """As `Node.result`."""
+        nothing: Series = (None,) * on.count
+        condition, then = self.condition.result(on), self.then.result(on)
+        other: Result = nothing if self.other is None else self.other.result(on)
+        if not isinstance(condition, tuple):
+            return then if condition else other
+        rows = zip(condition, _column(then, on.count), _column(other, on.count), strict=True)
+        return tuple(None if asked is None else ((yes or 0.0) if asked else no) for asked, yes, no in rows)
+
+
+@dataclass(frozen=True)
+class Fill:
+    """A series with a value in place of every missing datapoint; REPEAT is the last one before it.
+
+    Whether a metric without one datapoint in the range is filled is open.
+    """
+
+    series: Node
+    filler: Node | None  # None repeats
+    is_scalar = False
+
+    def result(self, on: Evaluated) -> Result:
+        """As `Node.result`."""
+        series = _column(self.series.result(on), on.count)
+        if on.rules.fill_of_nothing == "missing" and all(value is None for value in series):
+            return series
+        if self.filler is not None:
+            filler = _column(self.filler.result(on), on.count)
+            return tuple(fill if value is None else value for value, fill in zip(series, filler, strict=True))
+        filled: list[Value] = []
+        for value in series:
+            filled.append(filled[-1] if value is None and filled else value)
+        return tuple(filled)
+
+
+@dataclass(frozen=True)
+class OfSeveral:
+    """AVG, MAX, MIN or SUM of an array of series: of each period's values, dropped where none has one.
+
+    AVG counts a missing value as 0 (the guide's table); for the others the guide says nothing, and what is missing is
+    left out.
+    """
+
+    function: Callable[[Sequence[float]], float]
+    items: tuple[Node, ...]
+    missing_is_zero: bool = False
+    is_scalar = False
+
+    def result(self, on: Evaluated) -> Result:
+        """As `Node.result`."""
+        columns = [_column(item.result(on), on.count) for item in self.items]
+        return tuple(self._one(row) for row in zip(*columns, strict=True))
+
+    def _one(self, row: Sequence[Value]) -> Value:
+        present = [value for value in row if value is not None]
+        if not present:
+            return None
+        missing = len(row) - len(present) if self.missing_is_zero else 0
+        return float(self.function(present + [0.0] * missing))
 
 
 @dataclass(frozen=True)
@@ -57,192 +211,10 @@ class Expression:
     root: Node
     names: frozenset[str]
 
-    @classmethod
-    def parse(cls, text: str) -> "Expression":
-        """Read an expression.
-
-        Raises:
-            ValidationException: It is none, or uses what is not evaluated here; the message says what and where.
-        """
-        parser = _Parser(text)
-        root = parser.read()
-        return cls(text, root, frozenset(parser.names))
-
-    def values(self, known: Mapping[str, Series], count: int) -> Series:
+    def values(self, known: Mapping[str, Series], count: int, rules: EvaluationRules | None = None) -> Series:
         """The expression's value in each period, oldest first; `known` holds a series of `count` for each name."""
-        return self.root.values(known, count)
+        return _column(self.root.result(Evaluated(known, count, rules or EvaluationRules())), count)
 
 
-@dataclass(frozen=True)
-class _Number:
-    value: float
-
-    def values(self, known: Mapping[str, Series], count: int) -> Series:
-        del known
-        return (self.value,) * count
-
-
-@dataclass(frozen=True)
-class _Name:
-    name: str
-
-    def values(self, known: Mapping[str, Series], count: int) -> Series:
-        del count
-        return known[self.name]
-
-
-@dataclass(frozen=True)
-class _Each:
-    """A function of values of the same period; without one of them there is no result, nor with an impossible one."""
-
-    function: Callable[..., float]
-    arguments: tuple[Node, ...]
-
-    def values(self, known: Mapping[str, Series], count: int) -> Series:
-        columns = [argument.values(known, count) for argument in self.arguments]
-        return tuple(self._one(row) for row in zip(*columns, strict=True))
-
-    def _one(self, row: Sequence[Value]) -> Value:
-        if any(value is None for value in row):
-            return None
-        try:
-            result = self.function(*row)
-        except (ArithmeticError, ValueError):
-            return None
-        return float(result) if isinstance(result, float | int) and math.isfinite(result) else None
-
-
-@dataclass(frozen=True)
-class _If:
-    """The second where the first is not 0, else the third; only the one that is taken needs a datapoint."""
-
-    condition: Node
-    then: Node
-    other: Node
-
-    def values(self, known: Mapping[str, Series], count: int) -> Series:
-        rows = zip(*(part.values(known, count) for part in (self.condition, self.then, self.other)), strict=True)
-        return tuple(None if asked is None else (then if asked else other) for asked, then, other in rows)
-
-
-@dataclass(frozen=True)
-class _Fill:
-    """A series with a value in place of every missing datapoint; REPEAT is the last one before it."""
-
-    series: Node
-    filler: Node | None  # None repeats
-
-    def values(self, known: Mapping[str, Series], count: int) -> Series:
-        series = self.series.values(known, count)
-        if self.filler is not None:
-            return tuple(
-                fill if value is None else value
-                for value, fill in zip(series, self.filler.values(known, count), strict=True)
-            )
-        filled: list[Value] = []
-        for value in series:
-            filled.append(filled[-1] if value is None and filled else value)
-        return tuple(filled)
-
-
-@dataclass
-class _Parser:
-    """Reads an expression from left to right, a level of precedence at a time."""
-
-    text: str
-    names: set[str] = field(default_factory=set)
-
-    def __post_init__(self) -> None:
-        self._tokens: list[str] = []
-        at = 0
-        while self.text[at:].strip():
-            match = _TOKEN.match(self.text, at)
-            if match is None:
-                raise self._wrong(f"'{self.text[at:].strip()[0]}' cannot be read")
-            found = match.group().strip()
-            self._tokens.append(_SPELLINGS.get(found, found))
-            at = match.end()
-        self._at = 0
-
-    def read(self) -> Node:
-        root = self._level(0)
-        if self._next is not None:
-            raise self._wrong(f"'{self._next}' is not expected there")
-        return root
-
-    @property
-    def _next(self) -> str | None:
-        return self._tokens[self._at] if self._at < len(self._tokens) else None
-
-    def _take(self, wanted: str | None = None) -> str:
-        token = self._next
-        if token is None or (wanted is not None and token != wanted):
-            raise self._wrong(
-                f"'{wanted or 'a value'}' is missing {'at the end' if token is None else f'before {token}'}"
-            )
-        self._at += 1
-        return token
-
-    def _level(self, depth: int) -> Node:
-        if depth == len(_LEVELS):
-            return self._value()
-        left = self._level(depth + 1)
-        while self._next in _LEVELS[depth]:
-            sign = self._take()
-            left = _Each(_function_of(sign), (left, self._level(depth + 1)))
-        return left
-
-    def _value(self) -> Node:
-        token = self._take()
-        if token == "-":  # noqa: S105 - a sign
-            return _Each(operator.neg, (self._value(),))
-        if token == "(":  # noqa: S105 - a bracket
-            inner = self._level(0)
-            self._take(")")
-            return inner
-        if token[0].isdigit():
-            return _Number(float(token))
-        if self._next == "(":
-            return self._call(token)
-        if not token[0].islower():
-            raise self._wrong(f"'{token}' is not expected there")
-        self.names.add(token)
-        return _Name(token)
-
-    def _call(self, name: str) -> Node:
-        self._take("(")
-        if name == "FILL":
-            return self._fill()
-        arguments = [self._level(0)]
-        while self._next == ",":
-            self._take()
-            arguments.append(self._level(0))
-        self._take(")")
-        if name == "IF" and len(arguments) == _IF_ARGUMENTS:
-            return _If(*arguments)
-        if name in _ROUNDING and len(arguments) == 1:
-            return _Each(_ROUNDING[name], tuple(arguments))
-        raise self._wrong(
-            f"{name} with {len(arguments)} argument(s) is not evaluated here; IF takes three, FILL two, "
-            f"{', '.join(_ROUNDING)} one"
-        )
-
-    def _fill(self) -> Node:
-        series = self._level(0)
-        self._take(",")
-        if self._next == "REPEAT":
-            self._take()
-            filler = None
-        else:
-            filler = self._level(0)
-        self._take(")")
-        return _Fill(series, filler)
-
-    def _wrong(self, why: str) -> ValidationException:
-        return ValidationException(f"The expression '{self.text}' cannot be evaluated: {why}.")
-
-
-def _function_of(sign: str) -> Callable[[float, float], float]:
-    if sign == "/":
-        return operator.truediv
-    return math.pow if sign == "^" else _POSITIONAL[sign]
+def _column(result: Result, count: int) -> Series:
+    return result if isinstance(result, tuple) else (result,) * count

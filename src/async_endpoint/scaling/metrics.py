@@ -5,6 +5,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Self
 
+from async_endpoint.scaling.delivery import Delivery, Punctual
+
 MINUTE = 60
 # CloudWatch lets an alarm look back seven days at most; the eighth holds its evaluation range.
 RETENTION_SECONDS = 8 * 24 * 60 * MINUTE
@@ -76,10 +78,14 @@ class MetricStore:
 
     Memory is bounded by the number of metrics times the minutes kept: each minute holds four numbers however many
     samples fell into it. Data older than the retention, measured from the metric's newest minute, is dropped.
+
+    What was put is not yet what is seen: `delivery` decides when each minute's datapoint arrives. Readers name the
+    moment at which they look; without one they see everything that was put.
     """
 
-    def __init__(self, retention_seconds: int = RETENTION_SECONDS) -> None:
+    def __init__(self, retention_seconds: int = RETENTION_SECONDS, delivery: Delivery | None = None) -> None:
         self._retention = retention_seconds
+        self._delivery = delivery or Punctual()
         self._series: dict[MetricKey, _Series] = {}
 
     def put(self, key: MetricKey, value: float, at: float) -> None:
@@ -96,24 +102,41 @@ class MetricStore:
         """Yield every metric that holds data."""
         yield from self._series
 
-    def periods(self, key: MetricKey, statistic: str, period: int, start: float, end: float) -> dict[int, float]:
+    def arrival(self, key: MetricKey, minute: int) -> float | None:
+        """Return the moment from which a minute's datapoint is visible; None if it has none, or it never is."""
+        series = self._series.get(key)
+        return self._delivery.arrival(key, minute) if series is not None and minute in series.buckets else None
+
+    def periods(  # noqa: PLR0913, PLR0917 - a range of a metric, and the moment of looking at it
+        self,
+        key: MetricKey,
+        statistic: str,
+        period: int,
+        start: float,
+        end: float,
+        seen_at: float | None = None,
+    ) -> dict[int, float]:
         """Return the statistic of each period that holds data, by the period's start, oldest first.
 
         Periods of `period` seconds are aligned to the epoch; the first is the one that contains `start`, the last
-        begins before `end`. Minutes from `end` on are left out.
+        begins before `end`. Minutes from `end` on are left out, and those that are not visible yet at `seen_at`.
 
         Raises:
             ValueError: `period` is not a positive multiple of 60, or the statistic is unknown.
         """
         self._check(statistic, period)
         first, last = math.floor(start / period) * period, math.ceil(end)
-        found = {at: self._statistic(key, statistic, at, min(at + period, last)) for at in range(first, last, period)}
+        found = {
+            at: self._statistic(key, statistic, at, min(at + period, last), seen_at)
+            for at in range(first, last, period)
+        }
         return {at: value for at, value in found.items() if value is not None}
 
     def window(self, key: MetricKey, statistic: str, period: int, end: float, count: int) -> tuple[Datapoint, ...]:
-        """Return the last `count` periods before the minute of `end`, oldest first, missing ones with no value.
+        """Return the last `count` periods before the minute of `end`, oldest first, as they are seen at `end`.
 
-        The window slides by the minute: five-minute periods seen at minute 6 cover minutes 1 to 6, as an alarm's do.
+        Missing ones, and those that have not arrived yet, have no value. The window slides by the minute: five-minute
+        periods seen at minute 6 cover minutes 1 to 6, as an alarm's do.
 
         Raises:
             ValueError: `period` is not a positive multiple of 60, or the statistic is unknown.
@@ -121,7 +144,7 @@ class MetricStore:
         self._check(statistic, period)
         last = math.floor(end / MINUTE) * MINUTE
         starts: Iterable[int] = range(last - count * period, last, period)
-        return tuple(Datapoint(at, self._statistic(key, statistic, at, at + period)) for at in starts)
+        return tuple(Datapoint(at, self._statistic(key, statistic, at, at + period, end)) for at in starts)
 
     def state(self) -> list[Any]:
         """Everything it holds, as plain JSON for `restore`."""
@@ -147,16 +170,20 @@ class MetricStore:
         if period <= 0 or period % MINUTE:
             raise ValueError(f"One-minute data has no periods of {period} seconds; take a multiple of 60.")
 
-    def _statistic(self, key: MetricKey, statistic: str, start: int, end: int) -> float | None:
+    def _statistic(self, key: MetricKey, statistic: str, start: int, end: int, seen_at: float | None) -> float | None:
         series = self._series.get(key)
         if series is None:
             return None
         merged = _Bucket()
         for minute in range(start, end, MINUTE):
             bucket = series.buckets.get(minute)
-            if bucket is not None:
+            if bucket is not None and (seen_at is None or self._is_visible(key, minute, seen_at)):
                 merged.absorb(bucket)
         return merged.statistic(statistic)
+
+    def _is_visible(self, key: MetricKey, minute: int, seen_at: float) -> bool:
+        arrival = self._delivery.arrival(key, minute)
+        return arrival is not None and arrival <= seen_at
 
     def _add(self, key: MetricKey, at: float, samples: _Bucket) -> None:
         series = self._series.setdefault(key, _Series())

@@ -11,8 +11,10 @@ from typing import Protocol, Self
 
 from async_endpoint.scaling import members
 from async_endpoint.scaling.errors import ValidationException
+from async_endpoint.scaling.evaluation_rules import EvaluationRules
 from async_endpoint.scaling.members import Members
 from async_endpoint.scaling.metric_math import Expression, Series
+from async_endpoint.scaling.metric_math_parser import parse
 from async_endpoint.scaling.metrics import MINUTE, STATISTICS, Datapoint, MetricKey, MetricStore
 
 
@@ -24,8 +26,11 @@ class MetricQuery(Protocol):
         """Return the seconds that one datapoint covers, a multiple of 60."""
         ...
 
-    def datapoints(self, store: MetricStore, end: float, count: int) -> tuple[Datapoint, ...]:
-        """Return the last `count` datapoints whose periods have ended at `end`, oldest first, missing ones included."""
+    def datapoints(self, store: MetricStore, end: float, count: int, rules: EvaluationRules) -> tuple[Datapoint, ...]:
+        """Return the last `count` datapoints whose periods have ended at `end`, oldest first, as they are seen then.
+
+        Missing ones are included; `rules` settle what CloudWatch's guide leaves open.
+        """
         ...
 
     def describe(self) -> dict[str, object]:
@@ -57,8 +62,9 @@ class StatisticQuery:
         """Return what two queries of the same statistic of the same metric share."""
         return (self.key, self.statistic)
 
-    def datapoints(self, store: MetricStore, end: float, count: int) -> tuple[Datapoint, ...]:
-        """Return the last `count` datapoints whose periods have ended at `end`, oldest first, missing ones included."""
+    def datapoints(self, store: MetricStore, end: float, count: int, rules: EvaluationRules) -> tuple[Datapoint, ...]:
+        """As `MetricQuery.datapoints`."""
+        del rules
         return store.window(self.key, self.statistic, self.period, end, count)
 
     def describe(self) -> dict[str, object]:
@@ -108,7 +114,7 @@ class MathQuery:
                     f"The query '{name}' has both an Expression and a MetricStat: give one of the two."
                 )
             else:
-                expressions[name] = Expression.parse(expression)
+                expressions[name] = parse(expression)
             if members.flag(query, "ReturnData", default=True):
                 returning.append(name)
         if len(returning) != 1:
@@ -128,11 +134,11 @@ class MathQuery:
         statistics = frozenset((name, query.identity) for name, query in self.statistics.items())
         return (self.result, statistics, frozenset((name, each.text) for name, each in self.expressions.items()))
 
-    def datapoints(self, store: MetricStore, end: float, count: int) -> tuple[Datapoint, ...]:
-        """Return the last `count` datapoints whose periods have ended at `end`, oldest first, missing ones included."""
-        windows = {name: query.datapoints(store, end, count) for name, query in self.statistics.items()}
+    def datapoints(self, store: MetricStore, end: float, count: int, rules: EvaluationRules) -> tuple[Datapoint, ...]:
+        """As `MetricQuery.datapoints`."""
+        windows = {name: query.datapoints(store, end, count, rules) for name, query in self.statistics.items()}
         known: dict[str, Series] = {name: tuple(point.value for point in window) for name, window in windows.items()}
-        values = self._values(self.result, known, count)
+        values = self._values(self.result, known, count, rules)
         starts = [point.start for point in next(iter(windows.values()))]
         return tuple(Datapoint(start, value) for start, value in zip(starts, values, strict=True))
 
@@ -140,12 +146,12 @@ class MathQuery:
         """Return the query as members of DescribeAlarms."""
         return {"Metrics": [dict(query) for query in self.given]}
 
-    def _values(self, name: str, known: dict[str, Series], count: int) -> Series:
+    def _values(self, name: str, known: dict[str, Series], count: int, rules: EvaluationRules) -> Series:
         if name not in known:
             expression = self.expressions[name]
             for needed in expression.names:
-                self._values(needed, known, count)
-            known[name] = expression.values(known, count)
+                self._values(needed, known, count, rules)
+            known[name] = expression.values(known, count, rules)
         return known[name]
 
     def _check(self) -> None:
@@ -155,6 +161,8 @@ class MathQuery:
             raise ValidationException("The metrics of the list have different periods, which is not evaluated here.")
         for name in self.expressions:
             self._check_references(name, ())
+        if self.result in self.expressions and self.expressions[self.result].root.is_scalar:
+            raise ValidationException(f"The expression of '{self.result}' is one number, and must be a time series.")
 
     def _check_references(self, name: str, above: tuple[str, ...]) -> None:
         if name in above:

@@ -8,14 +8,19 @@ from typing import Any
 from async_endpoint.scaling import alarm_reasons
 from async_endpoint.scaling.alarms import MetricAlarm, State
 from async_endpoint.scaling.evaluation import Evaluation, evaluate
-from async_endpoint.scaling.metrics import MetricStore
+from async_endpoint.scaling.evaluation_rules import EvaluationRules
+from async_endpoint.scaling.metrics import MINUTE, MetricStore
 
 AlarmListener = Callable[[MetricAlarm, State, State, str], None]
 
 
 @dataclass
 class WatchedAlarm:
-    """One alarm and its state; times are in epoch seconds. `evaluation` is the newest, None before the first."""
+    """One alarm and its state; times are in epoch seconds.
+
+    `evaluation` is what the state rests on, None before the first; `recovering_since` the moment from which the
+    datapoints of an alarm in ALARM have said something else.
+    """
 
     alarm: MetricAlarm
     arn: str
@@ -25,6 +30,7 @@ class WatchedAlarm:
     reason: str = alarm_reasons.INITIAL
     reason_data: str | None = None
     evaluation: Evaluation | None = None
+    recovering_since: float | None = None
 
     def is_due(self, minute: int) -> bool:
         """Tell whether the alarm is evaluated at a minute's boundary: once it is set up, at its interval."""
@@ -56,7 +62,14 @@ class WatchedAlarm:
 class WatchedAlarms:
     """Every alarm by name, in the order of their making."""
 
-    def __init__(self, store: MetricStore, arn: Callable[[str], str], listener: AlarmListener | None = None) -> None:
+    def __init__(
+        self,
+        store: MetricStore,
+        arn: Callable[[str], str],
+        listener: AlarmListener | None = None,
+        rules: EvaluationRules | None = None,
+    ) -> None:
+        self._rules = rules or EvaluationRules()
         self._store = store
         self._arn = arn
         self._listener = listener
@@ -68,7 +81,7 @@ class WatchedAlarms:
         if known is None:
             self._alarms[alarm.name] = WatchedAlarm(alarm, self._arn(alarm.name), now, now)
         else:
-            known.alarm, known.configured_at, known.evaluation = alarm, now, None
+            known.alarm, known.configured_at, known.evaluation, known.recovering_since = alarm, now, None, None
 
     def state(self) -> list[Any]:
         """Every alarm with its state, as plain JSON for `restore`."""
@@ -129,10 +142,20 @@ class WatchedAlarms:
         for known in self:
             if not known.is_due(minute):
                 continue
-            evaluation = evaluate(known.alarm, self._store, minute, known.state)
-            known.evaluation = evaluation
+            evaluation = evaluate(known.alarm, self._store, minute, known.state, self._rules)
+            if self._is_late_to_recover(known, evaluation, minute):
+                continue
+            known.evaluation, known.recovering_since = evaluation, None
             if evaluation.state != known.state:
                 self._enter(known, evaluation.state, evaluation.reason, evaluation.reason_data, minute)
+
+    def _is_late_to_recover(self, known: WatchedAlarm, evaluation: Evaluation, minute: int) -> bool:
+        """Tell whether an alarm keeps its ALARM, and what that rested on, for longer than its datapoints do."""
+        if evaluation.state == "ALARM" or known.signal is None or known.signal.state != "ALARM":
+            return False
+        if known.recovering_since is None:
+            known.recovering_since = minute
+        return minute < known.recovering_since + self._rules.recovery_minutes * MINUTE
 
     def _enter(self, known: WatchedAlarm, state: State, reason: str, reason_data: str | None, at: float) -> None:
         old, known.state = known.state, state

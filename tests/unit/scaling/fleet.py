@@ -4,7 +4,16 @@ import json
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
-from async_endpoint.scaling import AutoScaler, CapacityError, ManualClock, MetricAlarm, MetricKey, MetricStore
+from async_endpoint.scaling import (
+    AutoScaler,
+    CapacityError,
+    Delivery,
+    EvaluationRules,
+    ManualClock,
+    MetricAlarm,
+    MetricKey,
+    MetricStore,
+)
 
 START = 1_800_000_000.0  # a full minute: 15 January 2027, 08:00 UTC
 ENDPOINT, VARIANT = "reader", "main"
@@ -75,13 +84,21 @@ class Endpoint:
 class Fleet:
     """Everything that is needed to watch one target being scaled."""
 
-    def __init__(self, count: int = 0, least: int = 0, most: int = 5, busy_for: float = 0.0) -> None:
+    def __init__(
+        self,
+        count: int = 0,
+        least: int = 0,
+        most: int = 5,
+        busy_for: float = 0.0,
+        delivery: Delivery | None = None,
+        rules: EvaluationRules | None = None,
+    ) -> None:
         self.clock = ManualClock(START)
-        self.metrics = MetricStore()
+        self.metrics = MetricStore(delivery=delivery)
         self.endpoint = Endpoint(self.clock, count, busy_for)
         self.transitions: list[tuple[float, str, str, str]] = []
         self.reasons: list[str] = []
-        self.scaler = AutoScaler(self.clock, self.metrics, self.endpoint, self._note)
+        self.scaler = AutoScaler(self.clock, self.metrics, self.endpoint, self._note, rules=rules)
         self.scaler.register_scalable_target(**TARGET, MinCapacity=least, MaxCapacity=most)
 
     def _note(self, alarm: MetricAlarm, old: str, new: str, reason: str) -> None:

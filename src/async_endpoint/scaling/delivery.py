@@ -1,0 +1,121 @@
+"""When a metric's datapoints reach CloudWatch: later than their time, each publisher at its own pace, some never.
+
+A datapoint keeps its timestamp; a reader sees it from its arrival on. Field reports put SageMaker's one-minute metrics
+one to three minutes behind; how late each of a region's publishers is, AWS does not publish. docs/evidence.md lists
+the sources.
+"""
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from async_endpoint.scaling.metrics import MetricKey
+
+_MINUTE = 60
+LONGEST_DELAY = 3600  # seconds; readers look no further back for what may still arrive
+_KEPT_DRAWS = 100_000
+
+
+class Publisher(StrEnum):
+    """Who publishes a metric; the datapoints of one publisher's minute arrive together."""
+
+    QUEUE = "queue"  # the endpoint's backlog
+    VARIANT = "variant"  # what the variant has processed
+    INSTANCES = "instances"  # what instances use of their machine
+    SQS = "sqs"
+
+
+def publisher_of(key: "MetricKey") -> Publisher | None:
+    """Return a metric's publisher; None for metrics that clients put, which arrive at once."""
+    if key.namespace == "AWS/SQS":
+        return Publisher.SQS
+    if key.namespace.startswith("/aws/sagemaker/"):
+        return Publisher.INSTANCES
+    if key.namespace == "AWS/SageMaker":
+        of_variant = any(name == "VariantName" for name, _ in key.dimensions)
+        return Publisher.VARIANT if of_variant else Publisher.QUEUE
+    return None
+
+
+class Delivery(Protocol):
+    """When the datapoint of a metric's minute becomes visible."""
+
+    def arrival(self, key: "MetricKey", minute: int) -> float | None:
+        """Return the epoch second from which the datapoint of the minute that begins at `minute` is seen.
+
+        None: it never is.
+        """
+
+
+class Punctual:
+    """Every datapoint is there when its minute has ended."""
+
+    def arrival(self, key: "MetricKey", minute: int) -> float | None:
+        """As `Delivery.arrival`."""
+        del key
+        return minute + _MINUTE
+
+
+@dataclass(frozen=True)
+class DelayRange:
+    """Seconds from a minute's end to the arrival of its datapoint, anew for each minute, both ends included."""
+
+    shortest: float
+    longest: float
+
+    def __post_init__(self) -> None:
+        """Check that the range is one.
+
+        Raises:
+            ValueError: It begins before 0, ends before it begins, or goes beyond an hour.
+        """
+        if not 0 <= self.shortest <= self.longest <= LONGEST_DELAY:
+            raise ValueError(
+                f"A delay is from 0 to {LONGEST_DELAY} seconds, and a range of delays does not end before it begins: "
+                f"{self.shortest:g} to {self.longest:g} cannot be used."
+            )
+
+
+@dataclass(frozen=True)
+class Delayed:
+    """Delays and gaps that follow from a seed: the same seed, the same arrivals.
+
+    Args:
+        delays: The delay of each publisher; one that is left out is punctual.
+        gaps: The share of datapoints that never arrive, 0 to 1; each metric's minute by itself.
+        seed: What delays and gaps are drawn from.
+    """
+
+    delays: Mapping[Publisher, DelayRange]
+    gaps: float = 0.0
+    seed: int = 0
+    _drawn: dict[tuple[object, int], float] = field(default_factory=dict, repr=False, compare=False)
+
+    def arrival(self, key: "MetricKey", minute: int) -> float | None:
+        """As `Delivery.arrival`."""
+        publisher = publisher_of(key)
+        if publisher is None:
+            return minute + _MINUTE
+        if self.gaps and self._draw(key, minute) < self.gaps:
+            return None
+        delay = self.delays.get(publisher)
+        if delay is None:
+            return minute + _MINUTE
+        spread = delay.longest - delay.shortest
+        late = delay.shortest + (spread * self._draw(publisher, minute) if spread else 0.0)
+        return minute + _MINUTE + late
+
+    def _draw(self, of: "MetricKey | Publisher", minute: int) -> float:
+        """Return a number from 0 to below 1 that only the seed, what it is of and the minute decide."""
+        known = self._drawn.get((of, minute))
+        if known is None:
+            name = of if isinstance(of, Publisher) else (of.namespace, of.name, sorted(of.dimensions))
+            digest = hashlib.blake2b(repr((self.seed, name, minute)).encode(), digest_size=8).digest()
+            known = int.from_bytes(digest, "big") / 2**64
+            if len(self._drawn) > _KEPT_DRAWS:
+                self._drawn.clear()
+            self._drawn[of, minute] = known
+        return known
