@@ -4,7 +4,15 @@ import heapq
 from dataclasses import dataclass, field
 from typing import Any
 
-from async_endpoint.scaling import AutoScaler, CapacityError, ManualClock, MetricAlarm, MetricKey, MetricStore
+from async_endpoint.scaling import (
+    AutoScaler,
+    CapacityError,
+    EvaluationRules,
+    ManualClock,
+    MetricAlarm,
+    MetricKey,
+    MetricStore,
+)
 from tests.conformance.recording import Point, Recording
 
 START = 1_800_000_000.0  # a full minute: 15 January 2027, 08:00 UTC
@@ -74,15 +82,15 @@ class Outcome:
         return [(at, state) for at, name, state in self.states if name == alarm]
 
 
-def replay(recording: Recording, late: float = 0.0) -> Outcome:
-    """Play a recording; `late` seconds more pass before each point is shown."""
+def replay(recording: Recording, late: float = 0.0, rules: EvaluationRules | None = None) -> Outcome:
+    """Play a recording; `late` seconds more pass before each point is shown, and `rules` settle what is open."""
     clock, store, outcome = ManualClock(START), MetricStore(), Outcome()
     variant = Variant(clock, recording.instances_at_start, _durations(recording))
 
     def note(alarm: MetricAlarm, _old: str, new: str, _reason: str) -> None:
         outcome.states.append((clock.now() - START, alarm.name, new))
 
-    scaler = AutoScaler(clock, store, variant, note)
+    scaler = AutoScaler(clock, store, variant, note, rules=rules)
     _set_up(scaler, recording)
     outcome.states.clear()
     shown = [
