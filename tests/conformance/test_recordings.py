@@ -33,7 +33,9 @@ def test_each_minute_that_the_metric_is_late_is_a_minute_more_asleep(late: float
 
 
 @pytest.mark.parametrize(("delay", "fits"), [(0, False), (30, True), (120, True), (150, False)])
-def test_a_cold_run_fits_metrics_that_are_up_to_two_minutes_late_and_no_punctual_ones(delay: float, fits: bool) -> None:
+def test_a_cold_run_fits_metrics_that_are_up_to_two_minutes_late_and_no_punctual_ones(
+    delay: float, *, fits: bool
+) -> None:
     """The queue's minutes shown that long after their end.
 
     The second whole minute after the request ended at 180 s, and the wish for an instance came at 257 s: 77 s, of which
