@@ -103,7 +103,7 @@ def _price(settings: StageSettings) -> str:
     minutes = settings.limits.invocation_timeout_seconds // 60
     return (
         f"This deploys stage {settings.stage} to {settings.region} and destroys it again. It runs up to "
-        f"{settings.scaling.max_instances} {settings.endpoint.instance_type} for about {45 + 2 * minutes} minutes, "
+        f"{settings.scaling.max_instances} {settings.endpoint.instance_type} for about {50 + 2 * minutes} minutes, "
         "under 2 USD for ml.g4dn.xlarge (0.7364 USD an hour in us-east-1), and cents for the rest; an interrupted run "
         "may leave an instance running: `make destroy` ends it. Set ASYNC_ENDPOINT_SPEND=yes to go on."
     )

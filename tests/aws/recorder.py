@@ -243,7 +243,7 @@ class Recorder:
             AlarmName=name, HistoryItemType="StateUpdate"
         )  # fmt: skip
         items = [item for page in pages for item in page["AlarmHistoryItems"]]
-        changes = [
+        changes: list[list[Any]] = [
             [self._since(self._on_clock(item["Timestamp"].timestamp())), name, _new_state(item["HistorySummary"])]
             for item in items
         ]
