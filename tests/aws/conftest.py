@@ -18,6 +18,7 @@ import pytest
 from stacks.settings import StageSettings, load_settings
 from tests.aws.aws_clock import AwsClock
 from tests.aws.recorder import Recorder
+from tests.conformance.recording import LOCAL_AWS
 
 ROOT = Path(__file__).resolve().parents[2]
 _COMMAND_SECONDS = 3 * 3600
@@ -92,7 +93,7 @@ def recorder(account: Account) -> Iterator[Recorder]:
         AwsClock.of(account.settings.region),
         endpoint=found["EndpointName"],
         variant=found["ProductionVariants"][0]["VariantName"],
-        recorded_from="the local AWS" if local else f"AWS, {account.settings.region}",
+        recorded_from=LOCAL_AWS if local else f"AWS, {account.settings.region}",
     )
     recorder.start()
     yield recorder

@@ -9,11 +9,12 @@ import pytest
 from tests.aws.conftest import ROOT, Account, Ledger
 from tests.aws.recorder import Recorder
 from tests.conformance.findings import findings
-from tests.conformance.recording import Recording
+from tests.conformance.recording import LOCAL_AWS, Recording
 
 pytestmark = pytest.mark.aws
 
 FOLDER = ROOT / "tests" / "conformance" / "recordings"
+LOCAL = ROOT / "build"  # what the local AWS does is evidence of nothing
 # The last datapoints of a metric are some minutes late.
 LATE_SECONDS = 300.0
 
@@ -24,7 +25,9 @@ def test_the_cycle_is_recorded(account: Account, recorder: Recorder, ledger: Led
     recorder.end()
     recording = recorder.recording()
     name = time.strftime("aws-%Y-%m-%d-%H%M.json", time.gmtime())
-    path = Path(os.environ.get("ASYNC_ENDPOINT_RECORDING") or FOLDER / name)
+    folder = FOLDER if recording.recorded_from != LOCAL_AWS else LOCAL
+    path = Path(os.environ.get("ASYNC_ENDPOINT_RECORDING") or folder / name)
+    path.parent.mkdir(exist_ok=True)
     recording.save(path)
     ledger.note("recording", str(path))
     for row, told in findings(recording):

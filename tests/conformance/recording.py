@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, Self
 
 FORMAT = 1
+LOCAL_AWS = "the local AWS"
 CERTAINTIES = ("documented", "recorded", "reported", "open")
 STATES = ("OK", "ALARM", "INSUFFICIENT_DATA")
 _SHORT, _LONG = 3, 6

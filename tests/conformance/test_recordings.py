@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from async_endpoint.scaling import EvaluationRules
-from tests.conformance.recording import Point, Recording, RecordingError, Series
+from tests.conformance.recording import LOCAL_AWS, Point, Recording, RecordingError, Series
 from tests.conformance.replay import disagreements, replay
 
 RECORDINGS = Path(__file__).parent / "recordings"
@@ -90,6 +90,14 @@ def test_a_replay_that_decides_something_else_is_told_apart() -> None:
     assert disagreements(recording, outcome)[0].startswith("the wanted count was [(120, 1)] and is [(180.0, 1), (190")
     recording.alarm_states.append([120, "has-backlog", "OK"])
     assert len(disagreements(recording, outcome)) == 2
+
+
+@pytest.mark.parametrize("path", sorted(RECORDINGS.glob("*.json")), ids=lambda path: path.stem)
+def test_evidence_is_of_aws_and_says_where_it_is_from(path: Path) -> None:
+    recording = Recording.load(path)
+    assert recording.recorded_from != LOCAL_AWS
+    assert recording.sources
+    assert recording.notes
 
 
 def test_a_recording_is_read_as_it_was_written(tmp_path: Path) -> None:
