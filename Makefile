@@ -20,8 +20,8 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-demo: setup  ## deploy to a local AWS, read 100 documents from a cold start, destroy (KEEP=1 leaves it up, SPEED=n sets its clock)
-	@$(BIN)/python -m samples.demo $(if $(KEEP),--keep) $(if $(SPEED),--speed $(SPEED))
+demo: setup  ## deploy to a local AWS, process 100 documents from a cold start, fall asleep, destroy (KEEP=1 leaves it up, QUICK=1 waits for no sleep, SPEED=n sets its clock)
+	@$(BIN)/python -m samples.demo $(if $(KEEP),--keep) $(if $(QUICK),--no-sleep) $(if $(SPEED),--speed $(SPEED))
 
 test: check templates .venv-clients/.done  ## everything that must be green before a change lands
 	@$(BIN)/python -m pytest

@@ -1,4 +1,4 @@
-"""The main job on a local AWS: deploy with the real CDK CLI, sleep at zero, wake, read the sample receipts, destroy.
+"""The main job on a local AWS: deploy with the real CDK CLI, wake, process the sample receipts, sleep, destroy.
 
 Run by `make demo`. What is deployed is the app as it stands, by `cdk deploy --all`; nothing here knows how it scales.
 """
@@ -30,6 +30,7 @@ from samples.reading import RECEIPTS, Reading, read_samples
 RESULTS = ROOT / "demo-results"
 STATE_DIR = ROOT / ".local-aws-demo"  # its own: a demo begins by forgetting what the folder holds
 SHOWN = 10  # documents of the table
+_SLEEP_SECONDS = 45 * 60  # of AWS's clock; half of it is usual
 
 
 @dataclass(frozen=True)
@@ -37,7 +38,8 @@ class Options:
     """What the command line says.
 
     Attributes:
-        keep: Leave everything up at the end.
+        keep: Leave everything up at the end, awake.
+        sleep: Wait until the endpoint falls asleep by itself.
         speed: How many times faster than the wall AWS's clock runs.
         deadline: Seconds to wait for all answers.
         serving_env: The serving environment's folder.
@@ -45,6 +47,7 @@ class Options:
     """
 
     keep: bool
+    sleep: bool
     speed: float
     deadline: float
     serving_env: Path
@@ -62,7 +65,7 @@ def main() -> None:
 
 
 def demo(options: Options, console: Console) -> int:
-    """Start, deploy, sleep, wake, read, destroy; returns the exit status."""
+    """Start, deploy, wake, process, fall asleep, destroy; returns the exit status."""
     RESULTS.mkdir(exist_ok=True)
     serving = prepare(options.serving_env, console.print)
     with _step(console, "start the local AWS"):
@@ -77,6 +80,10 @@ def demo(options: Options, console: Console) -> int:
             deployment.sleep_at_zero(local)
         progress = Bars(console) if console.is_terminal else Lines(console)
         reading = read_samples(deployment, RESULTS / "results.jsonl", deadline=options.deadline, progress=progress)
+        slept = None
+        if options.sleep and not options.keep:
+            with _step(console, "wait until the endpoint falls asleep by itself, some 22 minutes on AWS's clock"):
+                slept = deployment.wait_until_asleep(_SLEEP_SECONDS / options.speed)
         if not options.keep:
             with _step(console, "cdk destroy"):
                 deployment.empty_buckets()
@@ -92,7 +99,8 @@ def demo(options: Options, console: Console) -> int:
     documents, completed, woke = reading.documents, reading.completed, reading.woke
     console.print(
         f"{documents} documents, {completed} completed, {documents - completed} failed, {exact} exact, "
-        f"{reading.seconds:.1f} s, woke from zero in {woke:.1f} s ({woke * options.speed:.0f} s on AWS's clock)",
+        f"{reading.seconds:.1f} s, woke from zero in {woke:.1f} s ({woke * options.speed:.0f} s on AWS's clock)"
+        + (f", asleep again after {slept:.1f} s ({slept * options.speed:.0f} s)" if slept is not None else ""),
         soft_wrap=True,
     )
     return 0 if completed == documents else 1
@@ -181,6 +189,9 @@ def _step(console: Console, what: str) -> Iterator[None]:
 def _options() -> Options:
     parser = argparse.ArgumentParser(prog="python -m samples.demo", description=__doc__.splitlines()[0])
     parser.add_argument("--keep", action="store_true", help="leave everything up and say how to look around")
+    parser.add_argument(
+        "--no-sleep", dest="sleep", action="store_false", help="do not wait until the endpoint falls asleep by itself"
+    )
     parser.add_argument("--speed", type=float, default=20.0, help="how much faster AWS's clock runs [%(default)g]")
     parser.add_argument("--deadline", type=float, default=240.0, help="seconds to wait for all answers [%(default)g]")
     parser.add_argument("--serving-env", type=Path, default=ROOT / ".venv-serving", help="the serving environment")

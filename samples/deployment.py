@@ -158,6 +158,26 @@ class Deployment:
             raise
         return True
 
+    def wait_until_asleep(self, seconds: float) -> float:
+        """Wait until scaling has ended every instance by itself; returns the seconds that it took.
+
+        Raises:
+            DeploymentError: It did not within `seconds`; says what the endpoint does.
+        """
+        began = time.monotonic()
+        while True:
+            described = self.describe()
+            status, count = described["EndpointStatus"], described["ProductionVariants"][0]["CurrentInstanceCount"]
+            took = time.monotonic() - began
+            if (status, count) == ("InService", 0):
+                return took
+            if took > seconds:
+                raise DeploymentError(
+                    f"Endpoint {self.endpoint} did not fall asleep within {seconds:.0f} s: it is {status} with {count} "
+                    "instances. Look at the sleep alarm and the scaling activities."
+                )
+            time.sleep(_POLL_SECONDS)
+
     def empty_buckets(self) -> None:
         """Delete every version of every object: AWS deletes no bucket that holds one."""
         s3 = boto3.resource("s3")

@@ -80,8 +80,9 @@ _VCPUS_OF_XLARGE = 4
 def vcpus_of(instance_type: str) -> int:
     """How many virtual CPUs a type has, of which each counts 100 percent in CPUUtilization.
 
-    An xlarge has 4 and an n-xlarge 4 times n, in every family that SageMaker hosts on; where a type has more (c4.8xlarge:
-    36), less is the safer answer. Source: https://aws.amazon.com/sagemaker/ai/pricing/, the instance details.
+    An xlarge has 4, and an n-xlarge n times as many, in every family that SageMaker hosts on. Where a type has more
+    (c4.8xlarge: 36), fewer is the safer answer: its instances then stay awake sooner.
+    Source: https://aws.amazon.com/sagemaker/ai/pricing/, the instance details.
     """
     size = instance_type.rpartition(".")[2]
     if size in _LARGE:

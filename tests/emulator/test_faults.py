@@ -17,7 +17,7 @@ from botocore.exceptions import ClientError
 
 from async_endpoint.emulator.backends import Backends
 from async_endpoint.emulator.fault_answers import SERVICES
-from async_endpoint.emulator.faults import Fault, FaultError, Faults
+from async_endpoint.emulator.faults import Fault, FaultError, Faults, Shortage
 from async_endpoint.emulator.faults_api import FaultClient
 from tests.emulator.conftest import Running
 from tests.emulator.fakes import REGION, FakeInstance, fake_region
@@ -131,8 +131,35 @@ def test_a_slow_start_has_its_seconds_or_five_minutes() -> None:
 def test_capacity_is_refused_for_the_type_alone() -> None:
     faults = Faults()
     faults.add(Fault("no-capacity", instance_type="ml.g4dn.xlarge"))
-    assert faults.capacity_error("ml.m5.xlarge") is None
-    assert "InsufficientInstanceCapacity error for ml.g4dn.xlarge" in (faults.capacity_error("ml.g4dn.xlarge") or "")
+    assert faults.shortage("ml.m5.xlarge") is None
+    refused = faults.shortage("ml.g4dn.xlarge")
+    assert refused is not None
+    assert "InsufficientInstanceCapacity error for ml.g4dn.xlarge" in refused.reason
+    assert refused.awaited == 0
+
+
+def test_stalled_capacity_is_awaited_for_its_seconds_or_half_an_hour() -> None:
+    faults = Faults()
+    faults.add(Fault("stalled-capacity", instance_type="ml.g4dn.xlarge", seconds=60.0))
+    faults.add(Fault("stalled-capacity"))
+    assert faults.shortage("ml.g4dn.xlarge") == Shortage(_insufficient("ml.g4dn.xlarge"), 60.0)
+    assert faults.shortage("ml.g5.xlarge") == Shortage(_insufficient("ml.g5.xlarge"), 1800.0)
+
+
+def test_of_two_shortages_the_one_switched_on_first_strikes() -> None:
+    faults = Faults()
+    faults.add(Fault("stalled-capacity", count=1))
+    faults.add(Fault("no-capacity", count=1))
+    awaited = [None if found is None else found.awaited for found in (faults.shortage("ml.m5.xlarge") for _ in "123")]
+    assert awaited == [1800.0, 0.0, None]
+
+
+def _insufficient(instance_type: str) -> str:
+    return (
+        "InsufficientInstanceCapacity: Unable to provision requested ML compute capacity due to "
+        f"InsufficientInstanceCapacity error for {instance_type}. Please retry using a different ML instance type or "
+        "after some time."
+    )
 
 
 @pytest.mark.parametrize(
@@ -145,6 +172,9 @@ def test_capacity_is_refused_for_the_type_alone() -> None:
         ({"kind": "kill", "count": 0}, "A count is a whole number from 1 on, not 0"),
         ({"kind": "kill", "service": "s3"}, "The fault kill has no service"),
         ({"kind": "error", "service": "ec2"}, "'ec2' is no service that can fail: choose one of s3, "),
+        ({"kind": "no-capacity", "seconds": 60}, "The fault no-capacity has no seconds"),
+        ({"kind": "stalled-capacity", "endpoint": "e"}, "The fault stalled-capacity has no endpoint"),
+        ({"kind": "stalled-capacity", "seconds": 0}, "A delay is a number of seconds above 0, not 0"),
         ({"kind": "slow-start", "seconds": -1}, "A delay is a number of seconds above 0, not -1"),
     ],
 )

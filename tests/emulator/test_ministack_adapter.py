@@ -33,6 +33,18 @@ CONTRACT = {
     "ministack.services.cloudformation.stacks._runs_on_worker_thread": "(resource_type: str) -> bool",
     "ministack.services.cloudformation.provisioners._cw_metric_alarm_record": "(name, props)",
     "ministack.services.cloudwatch._alarms": "AccountRegionScopedDict",
+    "ministack.services.cloudwatch._delete_alarms": "(params, cbor_data, is_cbor, is_json=False)",
+    "ministack.services.cloudwatch._disable_alarm_actions": "(params, cbor_data, is_cbor, is_json=False)",
+    "ministack.services.cloudwatch._enable_alarm_actions": "(params, cbor_data, is_cbor, is_json=False)",
+    "ministack.services.cloudwatch._history_entries": "() -> list",
+    "ministack.services.cloudwatch._record_history": (
+        "(alarm_name, old_state, new_state, reason, alarm_type='MetricAlarm', reason_data=None)"
+    ),
+    "ministack.services.cloudwatch.cloudformation_delete_metric_alarm": (
+        "(name: str, refuse_dependents: bool = False) -> None"
+    ),
+    "ministack.services.cloudwatch.cloudformation_put_metric_alarm": "(alarm: dict) -> None",
+    "ministack.services.sns._topic_by_arn_any_scope": "(topic_arn: str) -> dict | None",
     "ministack.services.cloudwatch._error": "(code, message, status, use_json=False, use_cbor=False)",
     "ministack.services.cloudwatch._evaluate_alarm": "(alarm)",
     "ministack.services.cloudwatch._evaluate_all_alarms": "()",
@@ -52,6 +64,10 @@ REPLACED = (
     "ministack.app.detect_service",
     "ministack.services.cloudformation.stacks._runs_on_worker_thread",
     "ministack.services.cloudformation.provisioners._cw_metric_alarm_record",
+    "ministack.services.cloudwatch._delete_alarms",
+    "ministack.services.cloudwatch._disable_alarm_actions",
+    "ministack.services.cloudwatch._enable_alarm_actions",
+    "ministack.services.cloudwatch._record_history",
     "ministack.services.cloudwatch._evaluate_alarm",
     "ministack.services.cloudwatch._evaluate_all_alarms",
     "ministack.services.cloudwatch._evict_old_metrics",

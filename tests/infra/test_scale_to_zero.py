@@ -8,6 +8,7 @@ import pytest
 from aws_cdk.assertions import Template
 
 from app import build_app
+from async_endpoint.scaling import MetricAlarm
 from tests.infra.templates import JsonObject, by_id_prefix, dev, id_of, only, properties, waits_for
 
 POLICY = "AWS::ApplicationAutoScaling::ScalingPolicy"
@@ -98,7 +99,7 @@ def test_waking_adds_one_instance(by_aws: Template) -> None:
         "StepScalingPolicyConfiguration": {
             "AdjustmentType": "ChangeInCapacity",
             "MetricAggregationType": "Average",
-            "Cooldown": 300,
+            "Cooldown": 900,
             "StepAdjustments": [{"MetricIntervalLowerBound": 0, "ScalingAdjustment": 1}],
         },
     }
@@ -113,12 +114,12 @@ def test_waiting_requests_without_an_instance_wake_it(by_aws: Template) -> None:
         "MetricName": "HasBacklogWithoutCapacity",
         "Dimensions": [{"Name": "EndpointName", "Value": endpoint_name(by_aws)}],
         "Statistic": "Average",
-        "ComparisonOperator": "GreaterThanOrEqualToThreshold",
-        "Threshold": 1,
+        "ComparisonOperator": "GreaterThanThreshold",
+        "Threshold": 0,
         "Period": 60,
-        "EvaluationPeriods": 2,
-        "DatapointsToAlarm": 2,
-        "TreatMissingData": "missing",
+        "EvaluationPeriods": 9,
+        "DatapointsToAlarm": 1,
+        "TreatMissingData": "notBreaching",
         "AlarmActions": [{"Ref": wake_policy}],
     }
 
@@ -142,17 +143,18 @@ def test_both_presets_track_and_sleep_alike(endpoint: Template, by_aws: Template
         assert by_id_prefix(by_aws, kind, prefix) == by_id_prefix(endpoint, kind, prefix)
 
 
-def test_waking_sizes_the_fleet_by_what_waits_and_has_no_say_over_one_that_runs(endpoint: Template) -> None:
+def test_waking_adds_what_waits_wants_and_can_shrink_no_fleet(endpoint: Template) -> None:
     alarm = by_id_prefix(endpoint, ALARM, "ScalingWakeAlarm")["Properties"]
-    assert expression_of(alarm) == "IF(nocap > 0, backlog, 0)"
+    assert expression_of(alarm) == "IF(nocap > 0, MAX([nocap, backlog]), 0)"
     assert metrics_of(alarm) == {
         "nocap": ("AWS/SageMaker", "HasBacklogWithoutCapacity", ["EndpointName"], "Maximum"),
         "backlog": ("AWS/SageMaker", "ApproximateBacklogSize", ["EndpointName"], "Maximum"),
     }
-    assert (alarm["Threshold"], alarm["EvaluationPeriods"], alarm["TreatMissingData"]) == (1, 1, "notBreaching")
+    assert (alarm["Threshold"], alarm["EvaluationPeriods"], alarm["DatapointsToAlarm"]) == (1, 9, 1)
+    assert alarm["TreatMissingData"] == "notBreaching"
     assert alarm["AlarmActions"] == [{"Ref": id_of(endpoint, POLICY, "ScalingWakePolicy")}]
     policy = by_id_prefix(endpoint, POLICY, "ScalingWakePolicy")["Properties"]["StepScalingPolicyConfiguration"]
-    assert (policy["AdjustmentType"], policy["MetricAggregationType"]) == ("ExactCapacity", "Maximum")
+    assert (policy["AdjustmentType"], policy["MetricAggregationType"]) == ("ChangeInCapacity", "Maximum")
     assert policy["StepAdjustments"] == [
         {"MetricIntervalLowerBound": 0, "MetricIntervalUpperBound": 5, "ScalingAdjustment": 1},  # a backlog of 1 to 5
         {"MetricIntervalLowerBound": 5, "ScalingAdjustment": 2},
@@ -193,26 +195,76 @@ def test_sleeping_needs_idle_minutes_longer_than_a_request_may_take(
     assert (alarm["EvaluationPeriods"], alarm["DatapointsToAlarm"]) == (minutes, minutes)
 
 
-def test_sleeping_goes_by_queue_ends_and_use(endpoint: Template) -> None:
+SIGNS = "backlog + nocap + started + processed + failed + (cpu >= 80)"
+
+
+def test_sleeping_counts_minutes_that_are_known_and_show_no_work(endpoint: Template) -> None:
     alarm = by_id_prefix(endpoint, ALARM, "ScalingSleepAlarm")["Properties"]
-    assert expression_of(alarm) == (
-        "IF(FILL(backlog, 0) == 0 AND FILL(processed, 0) == 0 AND FILL(failed, 0) == 0 AND FILL(cpu, 1000) < 20 "
-        "AND FILL(gpu, 0) < 20, 1, 0)"
-    )
+    signs = f"{SIGNS} + (gpu >= 20)"
+    assert expression_of(alarm) == f"IF({signs} + backlog_known * cpu_known, ({signs}) == 0)"
     of_variant, instances = ["EndpointName", "VariantName"], "/aws/sagemaker/Endpoints"
     assert metrics_of(alarm) == {
         "backlog": ("AWS/SageMaker", "ApproximateBacklogSize", ["EndpointName"], "Maximum"),
+        "nocap": ("AWS/SageMaker", "HasBacklogWithoutCapacity", ["EndpointName"], "Maximum"),
+        "started": ("AWS/SageMaker", "RequestDownloadLatency", of_variant, "SampleCount"),
         "processed": ("AWS/SageMaker", "InvocationsProcessed", of_variant, "Sum"),
         "failed": ("AWS/SageMaker", "InvocationFailures", of_variant, "Sum"),
         "cpu": (instances, "CPUUtilization", of_variant, "Maximum"),
         "gpu": (instances, "GPUUtilization", of_variant, "Maximum"),
+        "backlog_known": ("AWS/SageMaker", "ApproximateBacklogSize", ["EndpointName"], "SampleCount"),
+        "cpu_known": (instances, "CPUUtilization", of_variant, "SampleCount"),
     }
+    assert alarm["TreatMissingData"] == "missing"
     assert alarm["AlarmActions"] == [{"Ref": id_of(endpoint, POLICY, "ScalingSleepPolicy")}]
     policy = by_id_prefix(endpoint, POLICY, "ScalingSleepPolicy")["Properties"]["StepScalingPolicyConfiguration"]
-    assert (policy["AdjustmentType"], policy["StepAdjustments"]) == (
-        "ExactCapacity",
-        [{"MetricIntervalLowerBound": 0, "ScalingAdjustment": 0}],
+    assert (policy["AdjustmentType"], policy["MetricAggregationType"]) == ("ExactCapacity", "Minimum")
+    assert policy["StepAdjustments"] == [{"MetricIntervalLowerBound": 0, "ScalingAdjustment": 0}]
+
+
+def test_an_alarm_of_scaling_has_no_more_metrics_than_cloudwatch_takes(endpoint: Template) -> None:
+    """CloudWatch user guide: a math expression of an alarm includes as many as 10 metrics."""
+    for alarm in endpoint.find_resources(ALARM).values():
+        assert len([query for query in alarm["Properties"].get("Metrics", []) if "MetricStat" in query]) <= 10
+
+
+def test_no_alarm_fills_what_has_not_arrived_or_reduces_a_series_to_a_number(
+    endpoint: Template, by_aws: Template
+) -> None:
+    """CloudWatch user guide, "Using metric math": a late metric would always end with the filler."""
+    for template in (endpoint, by_aws):
+        for alarm in template.find_resources(ALARM).values():
+            parsed = MetricAlarm.from_properties({"AlarmName": "a", **_plain(alarm["Properties"])})
+            assert "FILL" not in str(parsed.query.describe())
+
+
+def _plain(value: Any) -> Any:  # noqa: ANN401 - any part of a template
+    match value:
+        case {"Ref": _} | {"Fn::GetAtt": _} | {"Fn::Join": _} | {"Fn::GetStackOutput": _}:
+            return "resolved"
+        case dict():
+            return {key: _plain(inner) for key, inner in value.items()}
+        case list():
+            return [_plain(inner) for inner in value]
+    return value
+
+
+@pytest.mark.parametrize(
+    ("instance_type", "limit"),
+    [("ml.g4dn.xlarge", 80), ("ml.g4dn.12xlarge", 960), ("ml.g5.2xlarge", 160), ("ml.p3.2xlarge", 160)],
+)
+def test_the_idle_limit_is_a_share_of_all_virtual_cpus(artifacts: Path, instance_type: str, limit: int) -> None:
+    """CPUUtilization is 100 percent for each: a developer guide's instance of four has 0 to 400 percent."""
+    template = with_scaling(artifacts, endpoint__instance_type=instance_type)
+    alarm = by_id_prefix(template, ALARM, "ScalingSleepAlarm")["Properties"]
+    assert f"(cpu >= {limit})" in expression_of(alarm)
+    assert "(gpu >= 20)" in expression_of(alarm)
+
+
+def test_the_idle_limit_holds_on_the_smallest_type_that_may_come(artifacts: Path) -> None:
+    template = with_scaling(
+        artifacts, endpoint__instance_type="ml.g5.4xlarge", endpoint__fallback_instance_types=("ml.g4dn.xlarge",)
     )
+    assert "(cpu >= 80)" in expression_of(by_id_prefix(template, ALARM, "ScalingSleepAlarm")["Properties"])
 
 
 def test_without_a_gpu_none_is_looked_at(artifacts: Path) -> None:

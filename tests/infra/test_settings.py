@@ -117,9 +117,9 @@ def test_only_the_endpoint_and_the_stage_need_to_be_named() -> None:
         ("updates__maximum_execution_seconds", 599, "a whole number from 600 to 28800"),
         ("updates__rollback_failures", 0, "a whole number from 1 to 100000"),
         ("alarms__email", "team", "an e-mail address"),
-        ("alarms__stuck_minutes", 2, "a whole number from 3 to 1440"),
+        ("alarms__stuck_minutes", 2, "a whole number from 3 to 1400"),
         ("alarms__oldest_request_seconds", 59, "a whole number from 60 to 21600"),
-        ("alarms__idle_minutes", 4, "a whole number from 5 to 1440"),
+        ("alarms__idle_minutes", 4, "a whole number from 5 to 1400"),
         ("alarms__queue_age_seconds", 1, "a whole number from 60 to 604800"),
     ],
 )

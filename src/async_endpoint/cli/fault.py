@@ -10,7 +10,7 @@ from rich.table import Table
 
 from async_endpoint.cli.state_dir import running_in, state_dir_option
 from async_endpoint.emulator.fault_answers import SERVICES
-from async_endpoint.emulator.faults import DEFAULT_SLOW_SECONDS, FaultError
+from async_endpoint.emulator.faults import DEFAULT_SLOW_SECONDS, DEFAULT_STALLED_SECONDS, FaultError
 from async_endpoint.emulator.faults_api import FaultClient
 from async_endpoint.emulator.local import state_dir_arguments
 from async_endpoint.emulator.loopback import NoAnswer
@@ -20,6 +20,7 @@ _COUNT = click.IntRange(1)
 
 rate_option = click.option("--rate", type=_RATE, default=1.0, show_default=True, help="The chance of each call.")
 count_option = click.option("--count", type=_COUNT, help="End after so many strikes.  [default: never]")
+instance_type_option = click.option("--instance-type", help="Of this type only, ml.g4dn.xlarge say.  [default: of all]")
 endpoint_option = click.option("--endpoint", help="Of this endpoint only.  [default: of all]")
 
 
@@ -78,12 +79,35 @@ def slow_start(state_dir: Path, endpoint: str | None, seconds: float, rate: floa
 
 @fault.command("no-capacity")
 @state_dir_option
-@click.option("--instance-type", help="Of this type only, ml.g4dn.xlarge say.  [default: of all]")
+@instance_type_option
 @rate_option
 @count_option
 def no_capacity(state_dir: Path, instance_type: str | None, rate: float, count: int | None) -> None:
-    """Have no instance to give: InsufficientInstanceCapacity."""
+    """Refuse instances at once: InsufficientInstanceCapacity."""
     _add(state_dir, "no-capacity", instance_type=instance_type, rate=rate, count=count)
+
+
+@fault.command("stalled-capacity")
+@state_dir_option
+@instance_type_option
+@click.option(
+    "--seconds",
+    type=click.FloatRange(0, min_open=True),
+    default=DEFAULT_STALLED_SECONDS,
+    show_default=True,
+    help="How long each instance is awaited, on AWS's clock.",
+)
+@rate_option
+@count_option
+def stalled_capacity(
+    state_dir: Path, instance_type: str | None, seconds: float, rate: float, count: int | None
+) -> None:
+    """Have instances awaited that never come.
+
+    A change of capacity stays in progress all that time; then the endpoint is InService at the old count, without a
+    reason. A creation or an update fails then, for InsufficientInstanceCapacity.
+    """
+    _add(state_dir, "stalled-capacity", instance_type=instance_type, seconds=seconds, rate=rate, count=count)
 
 
 @fault.command()

@@ -37,7 +37,8 @@ class AlarmStates:
         self._pulled: dict[str, Settings] = {}  # the clients' alarms
         self._own: dict[str, Settings] = {}  # target tracking's, as they were put into CloudWatch
         self._shown: dict[str, str] = {}  # the state that CloudWatch shows, by name
-        self._showing: tuple[str, str] | None = None  # name and state of the alarm that is shown now
+        # Name and state of the alarm that is shown now, and since when it is in it.
+        self._showing: tuple[str, str, float] | None = None
 
     def adopt(self) -> None:
         """Know target tracking's alarms, which an earlier life put into CloudWatch, for what they are."""
@@ -45,7 +46,12 @@ class AlarmStates:
 
     def is_showing(self, name: str, state: str) -> bool:
         """Whether it is this object that sets an alarm's state now, and not a client; may be asked by any thread."""
-        return self._showing == (name, state)
+        return self.shown_since(name, state) is not None
+
+    def shown_since(self, name: str, state: str) -> float | None:
+        """Since when an alarm is in the state that this object sets now; None if it sets none. From any thread."""
+        showing = self._showing
+        return showing[2] if showing is not None and showing[:2] == (name, state) else None
 
     def pull(self) -> None:
         """Have the autoscaler watch what CloudWatch holds now."""
@@ -119,7 +125,7 @@ class AlarmStates:
             self._backends.cloudwatch.put_metric_alarm(**{**put, **changed})
 
     def _show_state(self, name: str, alarm: Settings) -> None:
-        self._showing = name, alarm["StateValue"]
+        self._showing = name, alarm["StateValue"], alarm["StateUpdatedTimestamp"]
         try:
             self._backends.cloudwatch.set_alarm_state(
                 AlarmName=name,

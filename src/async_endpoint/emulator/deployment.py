@@ -108,9 +108,9 @@ class Deployment:
             )
 
         def launch() -> ServingContainer:
-            refused = site.faults.capacity_error(variant.get("InstanceType", "ml.m5.xlarge"))
+            shortage = site.faults.shortage(variant.get("InstanceType", "ml.m5.xlarge"))
             container = site.launch(endpoint_name, model)
-            return container if refused is None else NoInstance(container, refused)
+            return container if shortage is None else NoInstance(container, shortage, site.clock)
 
         startup_timeout = float(variant.get("ContainerStartupHealthCheckTimeoutInSeconds", _DEFAULT_STARTUP_SECONDS))
         fleet = Fleet(launch, consume, startup_timeout=startup_timeout)

@@ -9,6 +9,7 @@ from async_endpoint.emulator.baking import Baking
 from async_endpoint.emulator.deployment import Deployment, Site
 from async_endpoint.emulator.errors import AwsError, ValidationError, ValidationException
 from async_endpoint.emulator.fleet import InstanceUnavailable, LaunchFailed
+from async_endpoint.emulator.no_instance import CapacityNeverCame
 from async_endpoint.emulator.request_queue import QueuedRequest, RequestQueue
 from async_endpoint.emulator.write_offs import WriteOffs
 from async_endpoint.protocol.invocation import InvocationRequest
@@ -350,14 +351,14 @@ class HostedEndpoint:
         """Wait for a change of capacity; answers why it is not complete.
 
         It then stays at what has come up, but not below what was there: an instance that died meanwhile is the fleet's
-        to replace.
+        to replace. No reason is given for instances that were awaited in vain, as users of AWS report.
         """
         reason = None
         try:
             if wanted is not None:
                 deployment.settle()
         except LaunchFailed as error:
-            reason = str(error)
+            reason = None if isinstance(error.__cause__, CapacityNeverCame) else str(error)
             if not self._ended:
                 deployment.fleet.resize(max(deployment.fleet.running, min(before, wanted or 0)))
         deployment.announce()

@@ -14,19 +14,24 @@ from typing import Any, Literal, Self, get_args
 
 from async_endpoint.emulator.fault_answers import SERVICES, Refusal, refusal
 
-Kind = Literal["error", "throttle", "no-capacity", "slow-start", "kill", "drop", "double", "reorder"]
+Kind = Literal[
+    "error", "throttle", "no-capacity", "stalled-capacity", "slow-start", "kill", "drop", "double", "reorder"
+]
 KINDS: tuple[Kind, ...] = get_args(Kind)
 DEFAULT_SEED = 0
 DEFAULT_SLOW_SECONDS = 300.0
+# Half an hour is for how long SageMaker was seen to hold an endpoint in Updating that never got its instances.
+DEFAULT_STALLED_SECONDS = 1800.0
 
 _REFUSING: tuple[Kind, ...] = ("error", "throttle")
+_WITHHOLDING: tuple[Kind, ...] = ("no-capacity", "stalled-capacity")
 _REORDERED_SECONDS = 2.0  # of the wall's clock, by which a notification falls behind the next ones
 _MEMBERS: Mapping[str, tuple[Kind, ...]] = {
     "service": _REFUSING,
     "operation": _REFUSING,
-    "instance_type": ("no-capacity",),
+    "instance_type": _WITHHOLDING,
     "endpoint": ("slow-start", "kill", "drop", "double", "reorder"),
-    "seconds": ("slow-start",),
+    "seconds": ("slow-start", "stalled-capacity"),
 }
 
 
@@ -39,9 +44,9 @@ class Fault:
     """One thing to go wrong.
 
     Attributes:
-        kind: `error` and `throttle` refuse calls of a service; `no-capacity` refuses instances; `slow-start` delays
-            them; `kill` ends an instance's container while it has a request; `drop`, `double` and `reorder` are of
-            notifications.
+        kind: `error` and `throttle` refuse calls of a service; `no-capacity` refuses instances at once,
+            `stalled-capacity` has them awaited and never come; `slow-start` delays them; `kill` ends an instance's
+            container while it has a request; `drop`, `double` and `reorder` are of notifications.
         rate: The chance of each call, above 0 and up to 1.
         count: After how many strikes it ends; None for never. A call that another fault struck in its stead
             uses none of them up: when it ends, and that alone, may depend on others.
@@ -49,7 +54,7 @@ class Fault:
         operation: The one operation of it; None for all.
         instance_type: The type that is not to be had; None for all.
         endpoint: The one endpoint; None for all.
-        seconds: By how much a start is delayed, on AWS's clock.
+        seconds: By how much a start is delayed, or for how long an instance is awaited, on AWS's clock.
     """
 
     kind: Kind
@@ -88,6 +93,19 @@ class Fault:
             raise FaultError(f"{self.service!r} is no service that can fail: choose one of {', '.join(SERVICES)}.")
         if self.seconds is not None and not (isinstance(self.seconds, int | float) and self.seconds > 0):
             raise FaultError(f"A delay is a number of seconds above 0, not {self.seconds!r}.")
+
+
+@dataclass(frozen=True)
+class Shortage:
+    """An instance that cannot be provisioned.
+
+    Attributes:
+        reason: Why, in AWS's words.
+        awaited: For how many seconds of AWS's clock it is awaited all the same; 0 if it is refused at once.
+    """
+
+    reason: str
+    awaited: float
 
 
 class _Active:
@@ -151,16 +169,17 @@ class Faults:
         )
         return None if found is None else refusal(service, throttled=found.kind == "throttle")
 
-    def capacity_error(self, instance_type: str) -> str | None:
-        """Why no instance of a type is to be had, in AWS's words; None where there is one."""
-        found = self._strike(lambda f: f.kind == "no-capacity" and f.instance_type in (None, instance_type))
+    def shortage(self, instance_type: str) -> Shortage | None:
+        """How an instance of a type cannot be provisioned; None where it can."""
+        found = self._strike(lambda f: f.kind in _WITHHOLDING and f.instance_type in (None, instance_type))
         if found is None:
             return None
-        return (
+        reason = (
             "InsufficientInstanceCapacity: Unable to provision requested ML compute capacity due to "
             f"InsufficientInstanceCapacity error for {instance_type}. Please retry using a different ML instance type "
             "or after some time."
         )
+        return Shortage(reason, (found.seconds or DEFAULT_STALLED_SECONDS) if found.kind == "stalled-capacity" else 0.0)
 
     def start_delay(self, endpoint: str) -> float:
         """By how many seconds of AWS's clock an instance of an endpoint comes up late."""

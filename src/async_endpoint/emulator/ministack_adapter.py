@@ -9,7 +9,9 @@ Importing it imports ministack, which reads its settings from the environment at
 import asyncio
 import logging
 import re
+import threading
 from collections.abc import Awaitable, Callable, Collection, Mapping
+from dataclasses import dataclass
 from typing import Any, cast
 
 import ministack.app
@@ -17,9 +19,10 @@ from hypercorn.asyncio import serve as hypercorn_serve
 from hypercorn.config import Config
 from ministack.core import router
 from ministack.core.responses import get_account_id, get_region
-from ministack.services import cloudwatch
+from ministack.services import cloudwatch, sns
 from ministack.services.cloudformation import provisioners, stacks
 
+from async_endpoint.emulator import alarm_history
 from async_endpoint.emulator.cloudformation import ResourceType
 from async_endpoint.emulator.errors import UnknownOperation
 from async_endpoint.emulator.front import App
@@ -30,6 +33,7 @@ Handler = Callable[[Region, str, Mapping[str, str], bytes], Response]
 Observe = Callable[[str, str, str, str, Mapping[str, str], float | None, Mapping[str, float]], None]
 
 ObserveState = Callable[..., None]
+Moment = Callable[[str, str, str, str], float]
 
 _OK = 200
 _SHUTDOWN_SECONDS = 1.0
@@ -167,6 +171,43 @@ def keep_metric_math(refusal: Callable[[Mapping[str, Any]], str | None]) -> None
     provisioners._cw_metric_alarm_record = record_with_math  # noqa: SLF001
 
 
+def keep_alarm_history(moment: Moment) -> None:
+    """Have metric alarms, and DescribeAlarmHistory of them, tell what happened to them and when on AWS's clock.
+
+    ministack tells of changes of state alone, at the wall's time. To be called after `keep_metric_math`.
+
+    Args:
+        moment: The moment of AWS's clock at which an alarm has come to a state, by account, region, name and state; the
+            present one for anything else that happens to it. It must not block.
+    """
+    lock = threading.RLock()  # templates put alarms from threads of their own
+
+    def recorded(change: Callable[..., Any]) -> Callable[..., Any]:
+        def change_and_record(*arguments: Any, **members: Any) -> Any:  # noqa: ANN401 - the signature is ministack's
+            with lock:
+                before = {name: _Known(alarm, dict(alarm)) for name, alarm in cloudwatch._alarms.items()}  # noqa: SLF001
+                answer = change(*arguments, **members)
+                _record_changes(before, moment)
+                return answer
+
+        return change_and_record
+
+    record = cloudwatch._record_history  # noqa: SLF001
+
+    def record_others(*arguments: Any, **members: Any) -> None:  # noqa: ANN401 - the signature is ministack's
+        if arguments[0] not in cloudwatch._alarms:  # noqa: SLF001 - of a composite alarm
+            record(*arguments, **members)
+
+    cloudwatch._record_history = record_others  # noqa: SLF001
+    cloudwatch._put_metric_alarm = recorded(cloudwatch._put_metric_alarm)  # noqa: SLF001
+    cloudwatch._set_alarm_state = recorded(cloudwatch._set_alarm_state)  # noqa: SLF001
+    cloudwatch._delete_alarms = recorded(cloudwatch._delete_alarms)  # noqa: SLF001
+    cloudwatch._enable_alarm_actions = recorded(cloudwatch._enable_alarm_actions)  # noqa: SLF001
+    cloudwatch._disable_alarm_actions = recorded(cloudwatch._disable_alarm_actions)  # noqa: SLF001
+    cloudwatch.cloudformation_put_metric_alarm = recorded(cloudwatch.cloudformation_put_metric_alarm)
+    cloudwatch.cloudformation_delete_metric_alarm = recorded(cloudwatch.cloudformation_delete_metric_alarm)
+
+
 def observe_alarm_states(observe: ObserveState) -> None:
     """Report every state that SetAlarmState gives to an alarm that there is.
 
@@ -253,6 +294,44 @@ def _statistic_sets(
     return [
         {"SampleCount": count, "Sum": number * count, "Minimum": number, "Maximum": number} for number, count in pairs
     ]
+
+
+@dataclass(frozen=True)
+class _Known:
+    """An alarm before a change: the object that ministack holds, and a copy of its members."""
+
+    alarm: Mapping[str, Any]
+    members: Mapping[str, Any]
+
+
+def _record_changes(before: Mapping[str, _Known], moment: Moment) -> None:
+    """Date and record what has become of the alarms of the caller's region; `before` holds each, and as it was."""
+    alarms, history = cloudwatch._alarms, cloudwatch._history_entries()  # noqa: SLF001
+    for name in [*before, *(name for name in alarms if name not in before)]:
+        known, alarm = before.get(name), alarms.get(name)
+        was = None if known is None else known.members
+        if known is not None and known.alarm is alarm and was == alarm:
+            continue
+        is_put = alarm is not None and (
+            known is None
+            or known.alarm is not alarm
+            or known.members.get("ActionsEnabled") != alarm.get("ActionsEnabled")
+        )
+        state = "" if alarm is None else alarm["StateValue"]
+        at = moment(get_account_id(), get_region(), name, state)
+        if alarm is not None:
+            alarm_history.date(was, alarm, at, is_put=is_put)
+        history.extend(alarm_history.items(was, alarm, at, is_put=is_put, error=_action_error))
+        alarm_history.forget(history, at)
+
+
+def _action_error(arn: str) -> str | None:
+    """Why an alarm's action fails, as `alarm_history.items` asks for it: topics and scaling policies are acted upon."""
+    if ":scalingPolicy:" in arn:
+        return None
+    if not arn.startswith("arn:aws:sns:"):
+        return ""
+    return None if sns._topic_by_arn_any_scope(arn) else "Topic does not exist"  # noqa: SLF001
 
 
 def _give_metrics(alarm: dict[str, Any], queries: Any) -> dict[str, Any]:  # noqa: ANN401 - CloudWatch's own JSON

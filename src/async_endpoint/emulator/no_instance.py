@@ -1,12 +1,22 @@
-"""An instance that is not to be had: its launch fails, in AWS's words."""
+"""An instance that cannot be provisioned: its launch fails, at once or after it was awaited for long."""
+
+import threading
 
 from async_endpoint.emulator.consumer import ServingContainer
 from async_endpoint.emulator.containers.instance import Answer, SizedStream
+from async_endpoint.emulator.faults import Shortage
 from async_endpoint.emulator.fleet import InstanceUnavailable
+from async_endpoint.scaling.clock import Clock
+
+_LOOK_SECONDS = 0.05  # of the wall's clock, between two looks at AWS's
 
 
 class InsufficientCapacity(InstanceUnavailable):
     """AWS has no machine of the wanted type."""
+
+
+class CapacityNeverCame(InsufficientCapacity):
+    """AWS has had no machine of the wanted type for all the time that it tried."""
 
 
 class NoInstance:
@@ -14,7 +24,8 @@ class NoInstance:
 
     Args:
         wanted: The instance as it would have been.
-        reason: Why it is not to be had.
+        shortage: Why it cannot be provisioned, and for how long it is awaited.
+        clock: AWS's clock.
     """
 
     alive = False
@@ -22,17 +33,26 @@ class NoInstance:
     log = None
     processes = None
 
-    def __init__(self, wanted: ServingContainer, reason: str) -> None:
+    def __init__(self, wanted: ServingContainer, shortage: Shortage, clock: Clock) -> None:
         self.instance_id = wanted.instance_id
-        self._reason = reason
+        self._reason = shortage.reason
+        self._awaited = shortage.awaited
+        self._clock = clock
+        self._until = clock.now() + shortage.awaited
+        self._stopped = threading.Event()
 
     def start(self) -> None:
-        """Refuse.
+        """Refuse, when it has been awaited or stopped.
 
         Raises:
-            InsufficientCapacity: Always.
+            InsufficientCapacity: Always; CapacityNeverCame if it was awaited.
         """
-        raise InsufficientCapacity(self._reason)
+        if not self._awaited:
+            raise InsufficientCapacity(self._reason)
+        # Looked at and not computed: a clock that is moved by hand does not say when it will be so late.
+        while self._clock.now() < self._until and not self._stopped.wait(_LOOK_SECONDS):
+            pass
+        raise CapacityNeverCame(self._reason)
 
     def wait_ready(self, timeout: float) -> None:
         """Nothing to wait for: it never started."""
@@ -66,4 +86,5 @@ class NoInstance:
         """It has no request."""
 
     def stop(self) -> None:
-        """Nothing to end."""
+        """Await it no longer."""
+        self._stopped.set()

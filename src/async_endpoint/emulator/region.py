@@ -144,6 +144,10 @@ class Region:
             arguments = (name, state, reason, reason_data)
             threading.Thread(target=self._set_alarm, args=arguments, name=f"alarm-{name}", daemon=True).start()
 
+    def alarm_moment(self, name: str, state: State | str) -> float | None:
+        """When on AWS's clock an alarm came to the state that CloudWatch is being told by this region; else None."""
+        return self._alarms.shown_since(name, state)
+
     def _set_alarm(self, name: str, state: State, reason: str, reason_data: str | None) -> None:
         with self._ticking:
             self._alarms.pull()  # it may have been put a moment ago

@@ -57,6 +57,13 @@ class Regions:
         if region is not None:
             region.alarm_was_set(*said)
 
+    def alarm_moment(self, account: str, region_name: str, name: str, state: str) -> float:
+        """When on AWS's clock an alarm has come to a state, or else now; makes no region."""
+        with self._lock:
+            region = self._regions.get((account, region_name))
+        found = None if region is None else region.alarm_moment(name, state)
+        return self._surroundings.clock.now() if found is None else found
+
     def state(self) -> list[Any]:
         """Every region, as plain JSON for `restore`; to be called when all are stopped."""
         return [[region.account, region.name, region.state()] for region in self.all()]
@@ -106,6 +113,7 @@ def run(surroundings: Surroundings, port: int, folder: StateFolder, *, until_std
         ministack_adapter.add_resource_type(name, resource, regions.get)
     ministack_adapter.replace_alarm_evaluation()
     ministack_adapter.keep_metric_math(alarm_settings.refusal)
+    ministack_adapter.keep_alarm_history(regions.alarm_moment)
     ministack_adapter.bound_metric_data(RETENTION_SECONDS)
     ministack_adapter.observe_alarm_states(regions.alarm_was_set)
     ministack_adapter.observe_metrics(lambda account, region, *datum: regions.get(account, region).observe(*datum))

@@ -3,7 +3,7 @@
 from collections import deque
 from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 from async_endpoint.scaling.targets import TargetKey
 
@@ -75,6 +75,13 @@ class Activity:
         """Record that the change was refused or came to nothing."""
         self.status, self.ended_at = "Failed", at
         self.message = f"Failed to set {self.what.removesuffix('.')}. Reason: {why}"
+
+    def ended(self, at: float, status: Literal["Unfulfilled", "Overridden"]) -> None:
+        """Record that an accepted change ended otherwise than asked for, and nobody says why.
+
+        Its message stays: no recording shows other words.
+        """
+        self.status, self.ended_at = status, at
 
     def describe(self) -> dict[str, object]:
         """Return the activity as a ScalingActivity."""

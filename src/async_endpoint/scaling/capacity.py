@@ -4,7 +4,7 @@ import dataclasses
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from async_endpoint.scaling.activities import INTERRUPTED, Activity, ActivityLog, instance_count
+from async_endpoint.scaling.activities import Activity, ActivityLog, instance_count
 from async_endpoint.scaling.cooldowns import Cooldowns
 from async_endpoint.scaling.errors import CapacityError
 from async_endpoint.scaling.targets import TargetKey
@@ -96,7 +96,8 @@ class CapacityChanges:
         try:
             self._port.set_desired(target.resource_id, change.after)
         except CapacityError as error:
-            self._came_to_nothing(target, change, activity, at, str(error))
+            activity.failed(at, str(error))
+            self._came_to_nothing(target, change)
             return
         activity.waiting()
         self._under_way[target] = _UnderWay(activity, change)
@@ -135,33 +136,39 @@ class CapacityChanges:
         try:
             if self._port.is_updating(target.resource_id):
                 return
-            failure = self._failure(target, known)
+            came_about = self._close(target.resource_id, known, at)
         except CapacityError as error:
-            failure = str(error)
+            known.activity.failed(at, str(error))
+            came_about = False
         del self._under_way[target]
-        if failure is not None:
-            self._came_to_nothing(target, change, known.activity, at, failure)
-            if known.is_forgotten:
-                self.out_of_bounds.discard(target)
+        if known.is_forgotten:
             return
-        known.activity.succeeded(at)
-        if change.cooldown is not None and not known.is_forgotten:
+        if not came_about:
+            self._came_to_nothing(target, change)
+        elif change.cooldown is not None:
             self._cooldowns.begin(target, change.before, change.after, at, at + change.cooldown)
 
-    def _came_to_nothing(self, target: TargetKey, change: Change, activity: Activity, at: float, why: str) -> None:
-        activity.failed(at, why)
+    def _came_to_nothing(self, target: TargetKey, change: Change) -> None:
         if change.cooldown is None:  # an alarm's policy asks again by itself
             self.out_of_bounds.add(target)
 
-    def _failure(self, target: TargetKey, known: _UnderWay) -> str | None:
-        """Return why a change that has ended came to nothing, or None.
+    def _close(self, resource_id: str, known: _UnderWay, at: float) -> bool:
+        """Record how a change that has ended ended; tells whether it came about.
 
-        The instances count, too: they may be there after all. Without a reason, somebody else has asked for another
-        count meanwhile.
+        The instances count, too: they may be there after all. Where another count is desired than was asked for, and
+        nobody says why, SageMaker has given the change up if that is what there was or on the way from there; else
+        somebody has asked for another count meanwhile, and AWS is reported to show the activity as Overridden. How it
+        shows one that was given up is open: Unfulfilled is the one status that its API has for it.
         """
-        if self._port.running(target.resource_id) == known.change.after:
-            return None
-        failure = self._port.failure(target.resource_id)
-        if failure is None and self._port.desired(target.resource_id) != known.change.after:
-            return INTERRUPTED
-        return failure
+        activity, before, after = known.activity, known.change.before, known.change.after
+        if self._port.running(resource_id) != after:
+            failure, desired = self._port.failure(resource_id), self._port.desired(resource_id)
+            if failure is not None:
+                activity.failed(at, failure)
+                return False
+            if desired != after:
+                is_given_up = min(before, after) <= desired <= max(before, after)
+                activity.ended(at, "Unfulfilled" if is_given_up else "Overridden")
+                return False
+        activity.succeeded(at)
+        return True

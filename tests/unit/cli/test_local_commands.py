@@ -14,7 +14,8 @@ from click.testing import CliRunner
 from async_endpoint.cli import main
 from async_endpoint.cli.local import local
 
-ASKING = [["status"], ["fault", "list"], ["fault", "clear"], ["fault", "kill"], ["fault", "errors", "s3"]]
+ASKING = [["status"], ["fault", "list"], ["fault", "clear"], ["fault", "kill"], ["fault", "errors", "s3"],
+          ["fault", "no-capacity"], ["fault", "stalled-capacity", "--seconds", "60"]]  # fmt: skip
 USING = [*ASKING, ["env"], ["exec", "true"]]
 
 
@@ -60,6 +61,27 @@ def test_where_none_runs_it_says_how_to_start_one_there(command: list[str]) -> N
     sentence = "Error: No local AWS runs in {}: start one with `async-endpoint local start{}`.\n"
     assert said(*command) == (1, sentence.format(".local-aws", ""))
     assert said(*arguments) == (1, sentence.format("a folder", " --state-dir 'a folder'"))
+
+
+@pytest.mark.usefixtures("folder")
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (["flood"], "Error: No such command 'flood'."),
+        (["stalled-capacity", "--seconds", "0"], "Invalid value for '--seconds': 0.0 is not in the range x>0."),
+        (
+            ["stalled-capacity", "--seconds", "soon"],
+            "Invalid value for '--seconds': 'soon' is not a valid float range.",
+        ),
+        (["stalled-capacity", "--rate", "2"], "Invalid value for '--rate': 2.0 is not in the range 0<x<=1."),
+        (["stalled-capacity", "--count", "0"], "Invalid value for '--count': 0 is not in the range x>=1."),
+        (["no-capacity", "--seconds", "60"], "Error: No such option '--seconds'"),
+    ],
+)
+def test_a_fault_that_there_is_not_ends_with_2_and_a_sentence(arguments: list[str], sentence: str) -> None:
+    status, output = said("fault", *arguments)
+    assert status == 2
+    assert sentence in output
 
 
 @pytest.mark.usefixtures("folder")

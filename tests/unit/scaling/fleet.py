@@ -32,8 +32,8 @@ LOAD = MetricKey.of("Tests", "Load")
 class Endpoint:
     """A CapacityPort of one variant; `busy_for` seconds pass after each change before it is complete.
 
-    While `trouble` is set, changes come to nothing for that reason: what ran before goes on. `in_service`, where it is
-    set, are the instances that run whatever was asked for.
+    While `trouble` is set, changes come to nothing for that reason: what ran before goes on; while it `is_short` of
+    instances, without any reason. `in_service`, where it is set, are the instances that run whatever was asked for.
     """
 
     def __init__(self, clock: ManualClock, count: int, busy_for: float = 0.0) -> None:
@@ -45,12 +45,13 @@ class Endpoint:
         self.changes: list[tuple[float, int]] = []
         self.refusal: str | None = None
         self.trouble: str | None = None
+        self.is_short = False
         self.in_service: int | None = None
         self.exists = True
 
     def desired(self, resource_id: str) -> int:
         self._check(resource_id)
-        if self.trouble and self.in_service is None and not self.is_updating(resource_id):
+        if self._gives_up and self.in_service is None and not self.is_updating(resource_id):
             return self.running(resource_id)  # no more is wanted than what has come up
         return self.count
 
@@ -70,11 +71,15 @@ class Endpoint:
         self._check(resource_id)
         if self.in_service is not None:
             return self.in_service
-        return self._before if self.trouble or self._clock.now() < self.busy_until else self.count
+        return self._before if self._gives_up or self._clock.now() < self.busy_until else self.count
 
     def failure(self, resource_id: str) -> str | None:
         self._check(resource_id)
         return self.trouble
+
+    @property
+    def _gives_up(self) -> bool:
+        return self.is_short or self.trouble is not None
 
     def _check(self, resource_id: str) -> None:
         if not self.exists or resource_id != RESOURCE:

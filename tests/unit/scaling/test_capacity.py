@@ -5,7 +5,7 @@ import json
 import pytest
 
 from async_endpoint.scaling import AutoScaler
-from tests.unit.scaling.fleet import LOAD, START, TARGET, Fleet
+from tests.unit.scaling.fleet import LOAD, RESOURCE, START, TARGET, Fleet
 
 CAUSE = "minimum capacity was set to 2"
 TROUBLE = "Unable to provision requested ML compute capacity."
@@ -35,6 +35,57 @@ def test_a_change_that_comes_to_nothing_starts_no_cooldown() -> None:
     fleet.endpoint.trouble = TROUBLE
     fleet.minutes(1, 1, 1)
     assert fleet.endpoint.changes == [(60, 2), (180, 2)]
+
+
+def short_fleet(**settings: int) -> Fleet:
+    """A fleet of none whose alarm wakes one, for which SageMaker tries for half an hour in vain."""
+    fleet = Fleet(count=0, busy_for=30 * 60 - 10, **settings)
+    fleet.endpoint.is_short = True
+    fleet.alarm("waiting", LOAD, fleet.step_policy(AdjustmentType="ExactCapacity"))
+    return fleet
+
+
+def test_a_change_that_is_given_up_without_a_reason_is_unfulfilled_and_keeps_its_message() -> None:
+    fleet = short_fleet()
+    waiting = "Successfully set desired instance count to 1. Waiting for change to be fulfilled by sagemaker."
+    fleet.minutes(1)
+    for _ in range(29):
+        fleet.minutes(1)
+        (activity,) = fleet.scaler.activities()
+        assert (activity["StatusCode"], activity["StatusMessage"]) == ("InProgress", waiting)
+        assert "EndTime" not in activity
+    fleet.minutes(0)
+    (activity,) = fleet.scaler.activities()
+    assert (activity["StatusCode"], activity["StatusMessage"]) == ("Unfulfilled", waiting)
+    assert (activity["StartTime"], activity["EndTime"]) == (START + 60, START + 31 * 60)
+
+
+def test_scaling_asks_again_in_the_next_minute_and_wakes_once_there_is_capacity() -> None:
+    fleet = short_fleet()
+    fleet.minutes(*[1.0] * 31)
+    assert fleet.endpoint.changes == [(60, 1), (31 * 60, 1)]  # the first change began no cooldown
+    fleet.endpoint.is_short = False
+    fleet.minutes(*[1.0] * 30)
+    assert fleet.endpoint.changes == [(60, 1), (31 * 60, 1)]
+    assert [activity["StatusCode"] for activity in fleet.scaler.activities()] == ["Successful", "Unfulfilled"]
+    assert fleet.endpoint.running(RESOURCE) == 1
+
+
+def test_a_change_that_part_of_the_instances_came_of_is_unfulfilled_too() -> None:
+    fleet = Fleet(count=0, busy_for=110)
+    fleet.alarm("busy", LOAD, fleet.step_policy(steps=[{"MetricIntervalLowerBound": 0, "ScalingAdjustment": 3}]))
+    fleet.minutes(1)
+    fleet.endpoint.count = 2
+    fleet.minutes(0, 0)
+    assert [activity["StatusCode"] for activity in fleet.scaler.activities()] == ["Unfulfilled"]
+
+
+def test_a_bound_that_is_given_up_without_a_reason_is_tried_again() -> None:
+    fleet = Fleet(count=1, least=1, busy_for=50)
+    fleet.endpoint.is_short = True
+    fleet.scaler.register_scalable_target(**TARGET, MinCapacity=2)
+    fleet.minutes(None, None)
+    assert fleet.endpoint.changes == [(0, 2), (60, 2), (120, 2)]
 
 
 def test_a_bound_that_comes_to_nothing_is_tried_again_each_minute_also_after_a_restart() -> None:

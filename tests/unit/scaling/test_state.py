@@ -141,15 +141,24 @@ def test_instances_that_do_not_come_back_make_a_failure_of_it() -> None:
     assert fleet.endpoint.changes == [(60, 2), (360, 2)]  # without a cooldown
 
 
-def test_a_change_under_way_that_another_has_replaced_was_interrupted() -> None:
+def test_a_change_under_way_that_another_has_replaced_was_overridden() -> None:
     fleet = growing()
     restart(fleet)
     fleet.endpoint.count = 5
     fleet.minutes(0, 0, 0)
-    assert newest(fleet)[:2] == (
-        "Failed",
-        "Failed to set desired instance count to 2. Reason: The change was interrupted.",
-    )
+    waiting = "Successfully set desired instance count to 2. Waiting for change to be fulfilled by sagemaker."
+    assert newest(fleet) == ("Overridden", waiting, START + 300)
+
+
+def test_a_change_that_waits_for_capacity_waits_on_after_a_restart_and_ends_unfulfilled() -> None:
+    fleet = growing()
+    fleet.endpoint.is_short = True
+    restart(fleet)
+    fleet.minutes(0)
+    assert newest(fleet)[0] == "InProgress"
+    fleet.minutes(0, 0)
+    assert (newest(fleet)[0], newest(fleet)[2]) == ("Unfulfilled", START + 300)
+    assert fleet.scaler.state()["cooldowns"] == []
 
 
 def test_a_change_under_way_on_an_endpoint_that_is_gone_has_failed() -> None:
