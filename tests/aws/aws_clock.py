@@ -15,7 +15,6 @@ class AwsClock:
 
     started_at: float = field(default_factory=time.time)
     speed: float = 1.0
-    wall: float = field(default_factory=time.time)
     counting: float = field(default_factory=time.monotonic)
 
     @classmethod
@@ -30,10 +29,6 @@ class AwsClock:
     def now(self) -> float:
         """Seconds since the epoch."""
         return self.started_at + (time.monotonic() - self.counting) * self.speed
-
-    def of_wall(self, moment: float) -> float:
-        """What this clock showed at a moment of the wall's, by which the local AWS dates its alarms' history."""
-        return self.started_at + (moment - self.wall) * self.speed
 
     def sleep(self, seconds: float) -> None:
         """Let so many of its seconds pass."""

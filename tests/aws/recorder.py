@@ -35,7 +35,6 @@ class Clock(Protocol):
     """What a recorder needs of AWS's clock."""
 
     def now(self) -> float: ...
-    def of_wall(self, moment: float) -> float: ...
     def sleep(self, seconds: float) -> None: ...
 
 
@@ -244,14 +243,9 @@ class Recorder:
         )  # fmt: skip
         items = [item for page in pages for item in page["AlarmHistoryItems"]]
         changes: list[list[Any]] = [
-            [self._since(self._on_clock(item["Timestamp"].timestamp())), name, _new_state(item["HistorySummary"])]
-            for item in items
+            [self._since(item["Timestamp"].timestamp()), name, _new_state(item["HistorySummary"])] for item in items
         ]
-        return [change for change in changes if 0 <= change[0] <= self._since(self.clock.now()) and change[2]]
-
-    def _on_clock(self, dated: float) -> float:
-        """The moment of an alarm's change; what lies outside of the recording is dated by the wall's clock."""
-        return dated if self.started_at <= dated <= self.clock.now() else self.clock.of_wall(dated)
+        return [change for change in changes if change[0] >= 0 and change[2]]
 
     def _activities(self) -> list[dict[str, Any]]:
         """The scaling activities since the start, oldest first, with their times in seconds since then."""

@@ -111,7 +111,7 @@ FINDERS: dict[str, Callable[[Recording], Iterator[str]]] = {
     "metrics.use-at-zero": _use_at_zero,
     "metrics.idle-counts": _idle_counts,
     "metrics.failure-counts": _failure_counts,
-    "alarms.range": _lingering,
+    "alarms.late-recovery": _lingering,
     "scaling.activity-duration": _activities,
     "scaling.start-up": _start_up,
     "scaling.replay": _replayed,

@@ -50,9 +50,6 @@ class Account:
     def now(self) -> float:
         return BEGAN + self.passed
 
-    def of_wall(self, moment: float) -> float:
-        return moment
-
     def sleep(self, seconds: float) -> None:
         self.passed += seconds
 
@@ -215,5 +212,5 @@ def test_each_row_that_it_says_something_about_is_told() -> None:
     assert told["metrics.per-instance-at-zero"].startswith("a value in 0 of 6 minutes")
     assert "shown 75 to 75 s after their end" in told["metrics.delay"]
     assert told["scaling.start-up"] == "from the wish for 1 to their service in 270 s"
-    assert told["alarms.range"] == "has-backlog: in ALARM for 340 s, from 130 s on"
+    assert told["alarms.late-recovery"] == "has-backlog: in ALARM for 340 s, from 130 s on"
     assert told["scaling.activity-duration"] == "Setting desired instance count to 1. Successful, took 270 s"
