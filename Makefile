@@ -68,10 +68,15 @@ diff: .venv/.done node_modules/.done
 endif
 
 # The CDK CLI asks before it widens permissions, and takes no answer where there is no terminal: YES=1 is the answer.
-deploy: .venv/.done node_modules/.done  ## deploy a stage, prove that what was deployed serves, and have a sample read (STAGE=dev, YES=1 does not ask)
+# What preflight has looked at is what is deployed: the app is synthesised once.
+deploy: .venv/.done node_modules/.done  ## check the account, deploy a stage, prove that it serves (STAGE=dev, YES=1 does not ask, SKIP_PREFLIGHT=1 does not check)
 	@test -f 'config/$(STAGE).toml' || { echo 'There is no stage $(STAGE): config/$(STAGE).toml is missing.' >&2; exit 1; }
-	@$(BIN)/async-endpoint deploy --stack async-endpoint-$(STAGE)-endpoint --sample samples/receipts/receipt-000.jpg --region "$(REGION)" \
-		-- npx cdk deploy --all -c stage=$(STAGE) $(if $(YES),--require-approval never)
+	@work=$$(mktemp -d) && trap 'rm -rf "$$work"' EXIT && \
+	{ npx cdk synth --quiet --output "$$work/app" -c stage=$(STAGE) > "$$work/log" 2>&1 || { cat "$$work/log" >&2; exit 1; }; } && \
+	$(if $(SKIP_PREFLIGHT),,{ $(BIN)/async-endpoint preflight --app "$$work/app" || { \
+		echo 'Nothing was deployed: mend the errors above, or deploy all the same with SKIP_PREFLIGHT=1.' >&2; exit 1; }; } &&) \
+	$(BIN)/async-endpoint deploy --stack async-endpoint-$(STAGE)-endpoint --sample samples/receipts/receipt-000.jpg --region "$(REGION)" \
+		-- npx cdk deploy --all --app "$$work/app" $(if $(YES),--require-approval never)
 
 # Last deployed, first destroyed. YES reaches the command through its environment.
 destroy: .venv/.done  ## delete the stacks of a stage and all that they hold, after asking (STAGE=dev, YES=1 does not ask)

@@ -37,6 +37,8 @@ from stacks.serving_limits import DECIDED_BY, ServingLimits
 AWS_MANAGED = "aws-managed"
 CUSTOMER_MANAGED = "customer-managed"
 _STEPS_NEED = 2
+# Two looks of the watchdog, which are five minutes apart: a request is over, and its outcome is recorded, before that.
+_IDLE_MARGIN_SECONDS = 600
 
 SECTIONS: tuple[type[Section], ...] = (
     DataSettings, ModelSettings, EndpointSettings, ServingSettings, OutputSettings, NotificationSettings,
@@ -81,6 +83,7 @@ class StageSettings(Section):
         self._check_variables()
         self._check_instances()
         self._check_outcomes()
+        self._check_idle_minutes()
         if self.network.isolation and self.model.dependencies != INCLUDED:
             raise SettingsError(
                 f'network.isolation is true and model.dependencies "{self.model.dependencies}"; an isolated container '
@@ -129,6 +132,15 @@ class StageSettings(Section):
                     f"notifications.{topic} is false and workflow.enabled true; the record of a job's end is made from "
                     f"the notification: set {topic} = true, or workflow.enabled = false."
                 )
+
+    def _check_idle_minutes(self) -> None:
+        longest = self.limits.invocation_timeout_seconds + _IDLE_MARGIN_SECONDS
+        if 60 * self.alarms.idle_minutes <= longest:
+            raise SettingsError(
+                f"alarms.idle_minutes is {self.alarms.idle_minutes}, and [serving] lets a single request take "
+                f"{self.limits.invocation_timeout_seconds} seconds, of which nothing shows before its end: set "
+                f"idle_minutes to {longest // 60 + 1} or more, or lower serving.timeout_seconds."
+            )
 
     @property
     def kept_warm(self) -> int:

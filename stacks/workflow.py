@@ -14,6 +14,7 @@ from stacks.constructs.dashboard import Dashboard
 from stacks.constructs.encryption_key import to_use
 from stacks.constructs.endpoint_metrics import EndpointMetrics
 from stacks.constructs.queue_worker import QueueWorker
+from stacks.constructs.watchdog import Watchdog
 from stacks.foundation import FoundationStack
 from stacks.rules import accept_wildcards
 from stacks.settings import StageSettings
@@ -22,7 +23,7 @@ INBOX = "inbox/"
 
 
 class WorkflowStack(Stack):
-    """Two workers: `intake` has each new document read, `results` records each end.
+    """Two workers: `intake` has each new document read, `results` records each end. And a watchdog of idle instances.
 
     The endpoint is known here by its name in the settings, not by its resource: this stack changes in seconds, never
     waits for an endpoint's update, and stays when the endpoint is destroyed. Until there is one again, its messages
@@ -51,6 +52,17 @@ class WorkflowStack(Stack):
         self.intake = self._intake(settings, sources)
         self._send_uploads_to(self.intake)
         self.results = self._results(settings, sources)
+        Watchdog(
+            self,
+            "Watchdog",
+            settings=settings,
+            jobs=foundation.jobs,
+            intake=self.intake.queue,
+            results=self.results.queue,
+            sources=sources,
+            key=foundation.key,
+            topic=foundation.alarms.topic,
+        )
         Dashboard(
             self,
             "Dashboard",

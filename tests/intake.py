@@ -23,6 +23,20 @@ SUBMIT_ENVIRONMENT = {
     "JOB_RETENTION_DAYS": "30",
     "CLAIM_SECONDS": "120",
 }
+WATCHDOG_ENVIRONMENT = {
+    "ENDPOINT_NAME": "receipts",
+    "VARIANT_NAME": "AllTraffic",
+    "JOBS_TABLE": "jobs",
+    "MEMORY_KEY": "k" * 65,
+    "INTAKE_QUEUE_URL": "https://sqs/intake",
+    "RESULTS_QUEUE_URL": "https://sqs/results",
+    "ALARM_TOPIC_ARN": "arn:aws:sns:eu-central-1:111122223333:alarms",
+    "IDLE_MINUTES": "90",
+    "REQUEST_TTL_SECONDS": "21600",
+    "INVOCATION_TIMEOUT_SECONDS": "841",
+    "HARD_STOP": "true",
+    "UNSCALED_INSTANCES": "0",
+}
 
 
 def object_created(key: str, *, bucket: str = "inputs", version_id: str | None = "v1", size: int = 9) -> dict[str, Any]:

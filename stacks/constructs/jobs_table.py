@@ -19,7 +19,7 @@ EXPIRES_AT = "expires_at"
 
 
 class JobsTable(Construct):
-    """One item for each job, found by its id, or by its state in the order of the last change.
+    """One item for each job, found by its id, or by its state in the order of the last change; one of the watchdog's.
 
     On demand, restorable to any second of the last 35 days, encrypted under the given key or one
     that DynamoDB owns. Items go by
@@ -74,11 +74,30 @@ class JobsTable(Construct):
         """What somebody needs who asks for one job by its id, or for all jobs in one state."""
         return [
             iam.PolicyStatement(sid="GetJob", actions=["dynamodb:GetItem"], resources=[self.table.table_arn]),
+            self._to_list(),
+            *self._to_use_key(),
+        ]
+
+    def to_watch(self, item: str) -> list[iam.PolicyStatement]:
+        """What a function needs that asks for the newest jobs in each state and keeps one item of its own, by its key.
+
+        https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/specifying-conditions.html
+        """
+        return [
+            self._to_list(),
             iam.PolicyStatement(
-                sid="ListJobs", actions=["dynamodb:Query"], resources=[f"{self.table.table_arn}/index/{BY_STATE}"]
+                sid="RememberLook",
+                actions=["dynamodb:GetItem", "dynamodb:UpdateItem"],
+                resources=[self.table.table_arn],
+                conditions={"ForAllValues:StringEquals": {"dynamodb:LeadingKeys": [item]}},
             ),
             *self._to_use_key(),
         ]
+
+    def _to_list(self) -> iam.PolicyStatement:
+        return iam.PolicyStatement(
+            sid="ListJobs", actions=["dynamodb:Query"], resources=[f"{self.table.table_arn}/index/{BY_STATE}"]
+        )
 
     def _to_use_key(self) -> list[iam.PolicyStatement]:
         return [to_use_for_table(self._key, Stack.of(self).region)] if self._key else []

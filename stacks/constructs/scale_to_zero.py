@@ -105,7 +105,7 @@ class ScaleToZero(Construct):
         steps = [policy.StepAdjustmentProperty(metric_interval_lower_bound=0, scaling_adjustment=1)]
         alarm = self._wake_alarm(self._wake_policy("Average", steps))
         alarm.namespace, alarm.metric_name, alarm.statistic = NAMESPACE, names.WITHOUT_CAPACITY, "Average"
-        alarm.dimensions, alarm.period = _dimensions(self._of_queue), MINUTE
+        alarm.dimensions, alarm.period = [*_dimensions(self._of_queue)], MINUTE
         # In the minute in which the request came, the average is below 1.
         alarm.comparison_operator, alarm.threshold = "GreaterThanThreshold", 0
 
@@ -113,14 +113,16 @@ class ScaleToZero(Construct):
         """From 0, as many instances as the backlog wants; of no effect once one runs."""
         alarm = self._wake_alarm(self._wake_policy("Maximum", _fleet_sizes(self._settings)))
         # The backlog may come later than the other metric: until then it is taken for 1.
-        alarm.metrics = self._queries(
-            "Requests wait and no instance runs",
-            "IF(nocap > 0, MAX([nocap, backlog]), 0)",
-            {
-                "nocap": (NAMESPACE, names.WITHOUT_CAPACITY, self._of_queue, "Maximum"),
-                "backlog": (NAMESPACE, names.BACKLOG, self._of_queue, "Maximum"),
-            },
-        )
+        alarm.metrics = [
+            *self._queries(
+                "Requests wait and no instance runs",
+                "IF(nocap > 0, MAX([nocap, backlog]), 0)",
+                {
+                    "nocap": (NAMESPACE, names.WITHOUT_CAPACITY, self._of_queue, "Maximum"),
+                    "backlog": (NAMESPACE, names.BACKLOG, self._of_queue, "Maximum"),
+                },
+            )
+        ]
 
     def _wake_policy(
         self, aggregation: str, steps: Sequence[scaling.CfnScalingPolicy.StepAdjustmentProperty]

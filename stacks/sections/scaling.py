@@ -81,6 +81,8 @@ class ScalingSettings(Section):
     idle_utilization_percent: Annotated[
         int, WholeNumber(1, 100, "of all virtual CPUs together, or of a GPU; below it, nothing is computed")
     ] = 20
+    # Off unless asked for: a request that a client sent directly shows nowhere until it has ended.
+    hard_stop: Annotated[bool, YES_OR_NO] = False
     warm_windows: Annotated[tuple[WarmWindow, ...], TablesOf(WarmWindow, most=10)] = ()
 
     @property

@@ -55,6 +55,13 @@ CONTRACT = {
     "ministack.services.cloudwatch._store_datum": (
         "(namespace, name, dims, ts, unit, value, values, counts, stat_values)"
     ),
+    "ministack.services.eventbridge._SCHEDULER_TICK_INTERVAL": "int",
+    "ministack.services.eventbridge._now_ts": "() -> float",
+    "ministack.services.eventbridge._rule_last_fired": "dict",
+    "ministack.services.eventbridge._rules": "AccountRegionScopedDict",
+    "ministack.services.eventbridge._tick_scheduled_rules": "()",
+    "ministack.services.lambda_svc._layer_access_denied": "(layer_arn: str)",
+    "ministack.services.lambda_svc._resolve_cross_account_layer": "(layer_arn: str, spec, name_and_version)",
     "ministack.services.cloudwatch.record_metric": (
         "(namespace: str, metric_name: str, value: float, unit: str = 'None', dimensions: dict | None = None) -> None"
     ),
@@ -75,6 +82,9 @@ REPLACED = (
     "ministack.services.cloudwatch._put_metric_alarm",
     "ministack.services.cloudwatch._set_alarm_state",
     "ministack.services.cloudwatch._store_datum",
+    "ministack.services.eventbridge._now_ts",
+    "ministack.services.eventbridge._tick_scheduled_rules",
+    "ministack.services.lambda_svc._resolve_cross_account_layer",
 )
 
 
@@ -195,3 +205,32 @@ def test_a_metric_holds_the_data_of_its_last_days_and_no_request_looks_for_older
     cloudwatch._evict_old_metrics()  # which would drop everything of 1970
     points = cloudwatch._metric_bucket(("Tests", name, ""))
     assert [point["Timestamp"] for point in points] == [120.0, 150.0, 151.0]
+
+
+def test_scheduled_rules_follow_the_clock_that_is_handed_in(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Five minutes of that clock are five minutes, whatever the wall's shows; so is the time of the event."""
+    eventbridge = importlib.import_module("ministack.services.eventbridge")
+    for name in ("_now_ts", "_tick_scheduled_rules", "_SCHEDULER_TICK_INTERVAL", "_rule_last_fired"):
+        monkeypatch.setattr(eventbridge, name, getattr(eventbridge, name))  # put back afterwards
+    events: list[dict[str, Any]] = []
+    monkeypatch.setattr(eventbridge, "_invoke_target", lambda _, event, *__: events.append(event))
+    moment = 4_000_000_000.0  # far ahead of the wall's
+    ministack_adapter.run_schedules_by(lambda: moment, sweep_seconds=0.25)
+    name = uuid.uuid4().hex
+    eventbridge._ensure_default_bus()
+    eventbridge._put_rule({"Name": name, "ScheduleExpression": "rate(5 minutes)"})
+    eventbridge._put_targets({"Rule": name, "Targets": [{"Id": "it", "Arn": "arn:aws:lambda:us-east-1:0:function:f"}]})
+    try:
+        fired = []
+        for seconds in (0, 299, 300, 301, 599, 600, 1800, 1801):
+            moment = 4_000_000_000.0 + seconds
+            before = len(events)
+            eventbridge._tick_scheduled_rules()
+            fired += [seconds] * (len(events) - before)
+    finally:
+        eventbridge._delete_rule({"Name": name})
+
+    assert fired == [300, 600, 1800]
+    assert [event["Time"] for event in events] == [4_000_000_300.0, 4_000_000_600.0, 4_000_001_800.0]
+    assert eventbridge._SCHEDULER_TICK_INTERVAL == 0.25
+    assert eventbridge._now_ts() < 4_000_000_000.0  # all else keeps to the wall's time

@@ -38,7 +38,9 @@ BUSY_CPU = 380.0  # of four cores
 START_SECONDS = 240.0
 PROTECTED_SECONDS = 300
 
-Pattern = Literal["burst", "long", "every-7-minutes", "again-when-asleep", "200-at-once"]
+Pattern = Literal[
+    "burst", "long", "every-7-minutes", "again-when-asleep", "200-at-once", "more-while-waking", "just-before-sleep"
+]
 Reading = Literal["in-flight", "queued"]
 
 
@@ -144,20 +146,21 @@ class Course:
     left: int = 0
 
 
-def traffic(pattern: Pattern) -> list[Request]:
+def traffic(pattern: Pattern, seed: int) -> list[Request]:
     """The requests of a pattern, which come from the first minute on; those of a second act come later."""
-    first = START + 90.0
-    match pattern:
-        case "burst":
-            return [Request(first, 30)] * 0 + [Request(first, 30) for _ in range(20)]
-        case "long":
-            return [Request(first, 14 * MINUTE)]
-        case "every-7-minutes":
-            return [Request(first + 7 * MINUTE * number, 30) for number in range(9)]
-        case "again-when-asleep":
-            return [Request(first, 30)]
-        case "200-at-once":
-            return [Request(first, 20) for _ in range(200)]
+    first, burst = START + 90.0, range(20)
+    patterns: dict[Pattern, list[Request]] = {
+        "burst": [Request(first, 30) for _ in burst],
+        "long": [Request(first, 14 * MINUTE)],
+        "every-7-minutes": [Request(first + 7 * MINUTE * number, 30) for number in range(9)],
+        "again-when-asleep": [Request(first, 30)],
+        "200-at-once": [Request(first, 20) for _ in range(200)],
+        # The fleet grows beyond what woke it, while the wake alarm still lasts.
+        "more-while-waking": [Request(first, 300), *(Request(first + 330 + MINUTE * (seed % 5), 300) for _ in burst)],
+        # The alarm has almost all of its idle minutes; what has not arrived yet decides.
+        "just-before-sleep": [Request(first, 30), Request(first + 20 * MINUTE + seed % (6 * MINUTE), 600)],
+    }
+    return patterns[pattern]
 
 
 def simulate(case: Case, template: Template, *, hours: float = 3.0) -> Course:
@@ -183,7 +186,7 @@ class _Run:
 
     def run(self, hours: float) -> Course:
         course = Course(self.case, self.metrics, self.variant.changes)
-        pending = traffic(self.case.pattern)
+        pending = traffic(self.case.pattern, self.case.seed)
         again = self.case.pattern == "again-when-asleep"
         end = START + hours * 3600
         while self.clock.now() < end:

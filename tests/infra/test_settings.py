@@ -110,6 +110,7 @@ def test_only_the_endpoint_and_the_stage_need_to_be_named() -> None:
         ("scaling__enabled", "on", "one of true, false"),
         ("scaling__preset", "fast", 'one of "responsive", "aws"'),
         ("scaling__idle_utilization_percent", 0, "a whole number from 1 to 100"),
+        ("scaling__hard_stop", "dev", "one of true, false"),
         ("updates__strategy", "big-bang", 'one of "all-at-once", "canary", "linear", "rolling"'),
         ("updates__step_percent", 51, "a whole number from 5 to 50"),
         ("updates__wait_seconds", 3601, "a whole number from 0 to 3600"),
@@ -167,6 +168,10 @@ def test_a_value_out_of_range_is_named_with_its_field_and_what_is_allowed(
         ({"acount": "123456789012"}, "acount is no setting; the nearest name is account"),
         ({"scaling__zzz": 1}, "scaling.zzz is no setting; the settings here are enabled, preset, min_instances, "),
         ({"serving__timeout_seconds": 1700}, "timeout_seconds is 1700 .* SageMaker waits for at most 3600: lower"),
+        (
+            {"alarms__idle_minutes": 24},
+            r"idle_minutes is 24, and \[serving\] lets a single request take 841 seconds, .*: set idle_minutes to 25",
+        ),
         ({"serving": 3}, r"serving is 3; it must be a table: \[serving\]"),
         ({"endpoint__fallback_instance_types": ["ml.g4dn.xlarge"]}, "which is endpoint.instance_type: take it out"),
         (

@@ -261,8 +261,10 @@ def test_the_key_is_rotated_and_stays_with_the_data(stacks_of: Callable[[str], d
 def test_whoever_works_with_encrypted_things_may_use_the_key_and_only_that(
     stacks_of: Callable[[str], dict[str, Template]],
 ) -> None:
-    for stack, policies in (("Endpoint", ("ExecutionPermissions", "Caller")),
-                            ("Workflow", ("IntakePermissions", "ResultsPermissions", "JobReader"))):  # fmt: skip
+    for stack, policies in (
+        ("Endpoint", ("ExecutionPermissions", "Caller")),
+        ("Workflow", ("IntakePermissions", "ResultsPermissions", "WatchdogPermissions", "JobReader")),
+    ):
         for policy in policies:
             made = by_id_prefix(stacks_of("prod")[stack], "AWS::IAM::ManagedPolicy", policy)["Properties"]
             using = [each for each in made["PolicyDocument"]["Statement"] if "kms:" in json.dumps(each["Action"])]
@@ -280,7 +282,11 @@ def test_services_that_feed_and_tell_may_use_the_key(stacks_of: Callable[[str], 
 
 # -- who may do what to what -----------------------------------------------------------------------------------------
 
-NO_RESOURCE_TO_NAME = {"SignInToRegistry": "ecr:GetAuthorizationToken", "PutMetrics": "cloudwatch:PutMetricData"}
+NO_RESOURCE_TO_NAME = {
+    "SignInToRegistry": "ecr:GetAuthorizationToken",
+    "PutMetrics": "cloudwatch:PutMetricData",
+    "ReadMinimum": "application-autoscaling:DescribeScalableTargets",
+}
 
 
 @pytest.mark.parametrize("stage", ["dev", "prod"])
@@ -322,18 +328,21 @@ def test_every_alarm_that_people_get_tells_the_topic_and_names_its_runbook(
         "AlarmsStuckAtZero", "AlarmsOldestRequest", "AlarmsFailures", "AlarmsExpired",
         "AlarmsNotificationFailures", "AlarmsUploadFailures", "AlarmsIdleInstances",
         "IntakeAlarm", "IntakeWaiting", "IntakeErrors", "ResultsAlarm", "ResultsWaiting", "ResultsErrors",
+        "WatchdogErrors", "WatchdogNotInvoked",
     }  # fmt: skip
 
 
 def test_instances_beyond_those_kept_warm_must_have_work(build: Build) -> None:
     window = {"name": "office", "start": "08:00", "end": "19:00"}
-    for changes, kept in (({}, 0), ({"scaling__warm_windows": [window]}, 1), ({"scaling__enabled": False}, 1)):
+    for changes, samples in (({}, 0), ({"scaling__warm_windows": [window]}, 7), ({"scaling__enabled": False}, 7)):
         alarm = by_id_prefix(build(**changes)["Endpoint"], "AWS::CloudWatch::Alarm", "AlarmsIdleInstances")[
             "Properties"
         ]
         (result,) = (each["Expression"] for each in alarm["Metrics"] if "Expression" in each)
-        assert result.startswith(f"IF(running > {kept} AND FILL(backlog, 0) == 0 AND ")
+        assert result == f"(running > {samples}) AND ((backlog + processed + failed) == 0)"
+        assert (alarm["DatapointsToAlarm"], alarm["EvaluationPeriods"]) == (18, 20)
         (running,) = (each["MetricStat"] for each in alarm["Metrics"] if each["Id"] == "running")
+        assert running["Period"] == 300
         assert (running["Metric"]["MetricName"], running["Stat"]) == ("CPUUtilization", "SampleCount")
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from stacks.lambda_code import staged
-from tests.intake import SUBMIT_ENVIRONMENT
+from tests.intake import SUBMIT_ENVIRONMENT, WATCHDOG_ENVIRONMENT
 
 ROOT = Path(__file__).parents[2]
 # boto3 and Powertools with what they need, and nothing else that happens to be installed here.
@@ -26,15 +26,28 @@ PROVIDED = (
 )
 PROGRAM = """
 import json, sys
-sys.path[:0] = sys.argv[2:]
+sys.path[:0] = sys.argv[3:]
 from importlib import import_module
 from types import SimpleNamespace
 context = SimpleNamespace(function_name="f", memory_limit_in_mb=1, invoked_function_arn="a", aws_request_id="r")
 handler = import_module(sys.argv[1] + ".handler").handler
-answer = handler({"Records": [{"messageId": "poison", "body": "no JSON", "eventSource": "aws:sqs"}]}, context)
+try:
+    answer = handler(json.loads(sys.argv[2]), context)
+except ValueError as error:
+    answer = str(error)
 import async_endpoint
 print(json.dumps({"answer": answer, "package": async_endpoint.__file__}))
 """
+
+
+# What each function cannot work on, what it answers, and how the line of its log begins and how grave it is.
+POISON = {"Records": [{"messageId": "poison", "body": "no JSON", "eventSource": "aws:sqs"}]}
+KEPT = {"batchItemFailures": [{"itemIdentifier": "poison"}]}
+CASES = {
+    "record": (POISON, KEPT, "WARNING", "is not JSON"),
+    "submit": (POISON, KEPT, "WARNING", "is not JSON"),
+    "watchdog": ({"time": "later"}, "Invalid isoformat string: 'later'", "ERROR", "The look failed"),
+}
 
 
 @pytest.fixture
@@ -52,11 +65,17 @@ def provided(tmp_path: Path) -> Path:
 
 @pytest.mark.parametrize("name", sorted(handler.parent.name for handler in (ROOT / "lambda").glob("*/handler.py")))
 def test_a_staged_function_works_by_itself(name: str, provided: Path) -> None:
-    environment = {**SUBMIT_ENVIRONMENT, "AWS_DEFAULT_REGION": "eu-central-1", "POWERTOOLS_SERVICE_NAME": name}
+    environment = {
+        **SUBMIT_ENVIRONMENT,
+        **WATCHDOG_ENVIRONMENT,
+        "AWS_DEFAULT_REGION": "eu-central-1",
+        "POWERTOOLS_SERVICE_NAME": name,
+    }
+    event, answer, level, said = CASES[name]
 
     with staged(name, sources=ROOT) as code:
         run = subprocess.run(
-            [sys.executable, "-I", "-S", "-c", PROGRAM, name, str(code), str(provided)],
+            [sys.executable, "-I", "-S", "-c", PROGRAM, name, json.dumps(event), str(code), str(provided)],
             env=environment,
             capture_output=True,
             text=True,
@@ -64,9 +83,9 @@ def test_a_staged_function_works_by_itself(name: str, provided: Path) -> None:
             check=False,
         )
         assert run.returncode == 0, run.stderr
-        log, said = (json.loads(line) for line in run.stdout.splitlines())
-        assert said["package"] == str(code / "async_endpoint" / "__init__.py")
+        log, found = (json.loads(line) for line in run.stdout.splitlines())
+        assert found["package"] == str(code / "async_endpoint" / "__init__.py")
 
-    assert said["answer"] == {"batchItemFailures": [{"itemIdentifier": "poison"}]}
-    assert (log["level"], log["service"]) == ("WARNING", name)
-    assert "is not JSON" in log["message"]
+    assert found["answer"] == answer
+    assert (log["level"], log["service"]) == (level, name)
+    assert said in log["message"]

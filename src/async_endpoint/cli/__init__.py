@@ -9,6 +9,7 @@ from async_endpoint.cli.deploy import deploy
 from async_endpoint.cli.destroy import destroy
 from async_endpoint.cli.diff import diff
 from async_endpoint.cli.jobs import jobs, status
+from async_endpoint.cli.preflight import preflight
 from async_endpoint.cli.run import run
 
 __all__ = ["FolderError", "RunInterrupted", "RunSummary", "main", "run_folder"]
@@ -41,6 +42,7 @@ def _with_extra(module: str, name: str, what: str) -> click.Command:
 main.add_command(run)
 main.add_command(status)
 main.add_command(jobs)
+main.add_command(preflight)
 main.add_command(deploy)
 main.add_command(destroy)
 main.add_command(diff)

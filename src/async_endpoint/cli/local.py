@@ -21,6 +21,8 @@ try:
     from async_endpoint.emulator.containers.errors import ContainerError
     from async_endpoint.emulator.instance_times import InstanceTimes
     from async_endpoint.emulator.local import DEFAULT_REGION, LocalAws, LocalAwsError, state_dir_arguments
+    from async_endpoint.emulator.loopback import NoAnswer
+    from async_endpoint.emulator.service_quotas import QuotaError, set_quota
 except ModuleNotFoundError as missing:  # the extra was not installed
     raise ImportError(
         f"The local AWS needs {missing.name}: install it with `pip install 'async-endpoint[local]'`."
@@ -164,6 +166,19 @@ def env(state_dir: Path, region: str) -> None:
     """Print the variables that point AWS tools here, for `eval`."""
     for name, value in running_in(state_dir).environment(region).items():
         click.echo(f"export {name}={shlex.quote(value)}")
+
+
+@local.command()
+@state_dir_option
+@click.argument("instance_type", metavar="TYPE")
+@click.argument("value", type=click.IntRange(0))
+def quota(state_dir: Path, instance_type: str, value: int) -> None:
+    """Set how many instances of TYPE Service Quotas says that endpoints may have, in every region."""
+    try:
+        set_quota(running_in(state_dir).endpoint_url, instance_type, value)
+    except (QuotaError, NoAnswer) as error:
+        raise click.ClickException(str(error)) from error
+    click.echo(f"{instance_type} for endpoint usage: {value}.")
 
 
 @local.command("exec", context_settings={"ignore_unknown_options": True})

@@ -34,6 +34,11 @@ _SERVED_IMAGES = re.compile(
 logger = logging.getLogger(__name__)
 
 
+def is_served(image: str) -> bool:
+    """Whether this machine can start instances of an image, by its URI."""
+    return _SERVED_IMAGES.fullmatch(image) is not None
+
+
 class ModelUnavailable(InstanceUnavailable):
     """The model's archive cannot be fetched; the message says why, in AWS's words where they are known."""
 
@@ -160,7 +165,7 @@ class ModelInstance:
         """
         definition = only_container(self._model)
         image = definition.get("Image", "")
-        if not _SERVED_IMAGES.fullmatch(image):
+        if not is_served(image):
             raise ImageUnavailable(
                 f"The image '{image}' could not be pulled. Please ensure that it exists and that the role can pull it. "
                 "(The local AWS has the PyTorch 1.11 images: pytorch-inference:1.11.0-…-py38-….)"

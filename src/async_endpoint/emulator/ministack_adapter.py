@@ -7,6 +7,7 @@ Importing it imports ministack, which reads its settings from the environment at
 """
 
 import asyncio
+import json
 import logging
 import re
 import threading
@@ -19,13 +20,14 @@ from hypercorn.asyncio import serve as hypercorn_serve
 from hypercorn.config import Config
 from ministack.core import router
 from ministack.core.responses import get_account_id, get_region
-from ministack.services import cloudwatch, sns
+from ministack.services import cloudwatch, eventbridge, lambda_svc, sns
 from ministack.services.cloudformation import provisioners, stacks
 
 from async_endpoint.emulator import alarm_history
 from async_endpoint.emulator.cloudformation import ResourceType
 from async_endpoint.emulator.errors import UnknownOperation
 from async_endpoint.emulator.front import App
+from async_endpoint.emulator.public_registry import Describe
 from async_endpoint.emulator.region import Region
 from async_endpoint.emulator.sagemaker_api import Response
 
@@ -88,6 +90,37 @@ def add_service(
     ministack.app.SERVICE_HANDLERS[name] = handle
     # Without a pattern of its own the first request makes the router load every one of botocore's models (400 MB).
     router.SERVICE_PATTERNS[name] = {"target_prefixes": [target_prefix], "credential_scope": name}
+
+
+def add_public_images(describe: Describe) -> None:
+    """Have ECR's DescribeImages answered by `describe(account, region, request)` where that gives an answer.
+
+    ministack takes every registry for the caller's own.
+    """
+    own = ministack.app.SERVICE_HANDLERS["ecr"]
+
+    async def handle(
+        method: str, path: str, headers: Mapping[str, str], body: bytes, query: Mapping[str, Any]
+    ) -> Response:
+        if headers.get("x-amz-target", "").endswith(".DescribeImages"):
+            answer = describe(get_account_id(), get_region(), json.loads(body or b"{}"))
+            if answer is not None:
+                return answer
+        return cast("Response", await own(method, path, headers, body, query))
+
+    ministack.app.SERVICE_HANDLERS["ecr"] = handle
+
+
+def bound_public_layers(has_version: Callable[[str], bool]) -> None:
+    """Refuse other accounts' layer versions that `has_version(arn)` denies: ministack takes every number."""
+    resolve = lambda_svc._resolve_cross_account_layer  # noqa: SLF001
+
+    def resolve_known(layer_arn: str, spec: Any, name_and_version: Any) -> Any:  # noqa: ANN401 - the signature is ministack's
+        if not has_version(layer_arn):
+            return lambda_svc._layer_access_denied(layer_arn)  # noqa: SLF001
+        return resolve(layer_arn, spec, name_and_version)
+
+    lambda_svc._resolve_cross_account_layer = resolve_known  # noqa: SLF001
 
 
 def add_resource_type(name: str, resource: ResourceType, regions: Callable[[str, str], Region]) -> None:
@@ -261,6 +294,29 @@ def observe_metrics(observe: Observe) -> None:
 
     cloudwatch._store_datum = store_and_observe  # noqa: SLF001
     cloudwatch.record_metric = record_and_observe
+
+
+def run_schedules_by(now: Callable[[], float], sweep_seconds: float) -> None:
+    """Let EventBridge's scheduled rules follow a clock, in epoch seconds, and look so often what is due.
+
+    ministack looks every ten seconds of the wall's time. A rate is counted from the first sweep that sees its rule, and
+    from its last event; a rule that is due several times between two sweeps has one event.
+    """
+    sweep, wall = eventbridge._tick_scheduled_rules, eventbridge._now_ts  # noqa: SLF001
+    sweeping = threading.local()  # what else ministack dates, on other threads, keeps to the wall's time
+
+    def sweep_by_clock() -> None:
+        sweeping.at = now()
+        try:
+            for rule in list(eventbridge._rules._data):  # noqa: SLF001
+                eventbridge._rule_last_fired.setdefault(rule, sweeping.at)  # noqa: SLF001
+            sweep()
+        finally:
+            del sweeping.at
+
+    eventbridge._tick_scheduled_rules = sweep_by_clock  # noqa: SLF001
+    eventbridge._now_ts = lambda: getattr(sweeping, "at", None) or wall()  # noqa: SLF001
+    eventbridge._SCHEDULER_TICK_INTERVAL = sweep_seconds  # noqa: SLF001
 
 
 async def serve(port: int, front: Callable[[App], App], stop: Callable[[], Awaitable[object]]) -> None:

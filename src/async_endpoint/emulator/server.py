@@ -14,7 +14,14 @@ from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
-from async_endpoint.emulator import alarm_settings, application_autoscaling, ministack_adapter, sagemaker_api
+from async_endpoint.emulator import (
+    alarm_settings,
+    application_autoscaling,
+    ministack_adapter,
+    public_registry,
+    sagemaker_api,
+    service_quotas,
+)
 from async_endpoint.emulator.assumptions import Assumptions
 from async_endpoint.emulator.cloudformation import RESOURCE_TYPES
 from async_endpoint.emulator.containers.environment import ServingEnvironment
@@ -29,6 +36,8 @@ from async_endpoint.scaling.metrics import RETENTION_SECONDS
 
 _SAMPLES_PER_MINUTE = 6  # of AWS's clock; the average of a minute is that of its samples
 _SHORTEST_TICK = 0.02
+_SWEEP_SECONDS = 10.0  # of AWS's clock; between two looks for scheduled rules that are due
+_SHORTEST_SWEEP = 0.5  # of the wall's: each of their events may start a function
 _LOG_SECONDS = 1.0  # of the wall's clock
 _BEGIN_POLL_SECONDS = 0.02
 
@@ -109,12 +118,18 @@ def run(surroundings: Surroundings, port: int, folder: StateFolder, *, until_std
         regions.get,
         blocking=application_autoscaling.BLOCKING,
     )
+    quotas = service_quotas.InstanceQuotas()
+    ministack_adapter.add_service("servicequotas", service_quotas.TARGET_PREFIX, quotas.handle, regions.get)
+    ministack_adapter.add_public_images(public_registry.describe_images)
+    ministack_adapter.bound_public_layers(public_registry.has_layer_version)
     for name, resource in RESOURCE_TYPES.items():
         ministack_adapter.add_resource_type(name, resource, regions.get)
     ministack_adapter.replace_alarm_evaluation()
     ministack_adapter.keep_metric_math(alarm_settings.refusal)
     ministack_adapter.keep_alarm_history(regions.alarm_moment)
     ministack_adapter.bound_metric_data(RETENTION_SECONDS)
+    clock = surroundings.clock
+    ministack_adapter.run_schedules_by(clock.now, max(_SHORTEST_SWEEP, clock.wall_seconds(_SWEEP_SECONDS)))
     ministack_adapter.observe_alarm_states(regions.alarm_was_set)
     ministack_adapter.observe_metrics(lambda account, region, *datum: regions.get(account, region).observe(*datum))
     ticking = threading.Event()
@@ -147,6 +162,7 @@ def run(surroundings: Surroundings, port: int, folder: StateFolder, *, until_std
     def front(app: App) -> App:
         made = Front(app, surroundings.faults)
         made.add_route("faults", faults_route(surroundings.faults))
+        made.add_route("quotas", service_quotas.quotas_route(quotas))
         made.add_route("ready", lambda *_: (200 if begun.is_set() else 503, {}, b""))
         Pages.of(regions.all, surroundings.clock).register(made)
         return made

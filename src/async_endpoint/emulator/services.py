@@ -15,6 +15,10 @@ class Services(Protocol):
         """The account's number."""
 
     @property
+    def name(self) -> str:
+        """The region's name."""
+
+    @property
     def sagemaker(self) -> "ControlPlane":
         """SageMaker."""
 

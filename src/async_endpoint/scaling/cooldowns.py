@@ -15,11 +15,12 @@ from async_endpoint.scaling.targets import TargetKey
 
 @dataclass(frozen=True)
 class Cooldown:
-    """One target's cooldowns; ends are in epoch seconds, `out_from` is the capacity before the scale-out."""
+    """One target's cooldowns and last growth in epoch seconds; `out_from` is the capacity before the scale-out."""
 
     out_until: float = -math.inf
     out_from: int = 0
     in_until: float = -math.inf
+    grown_at: float = -math.inf
 
     def base(self, current: int, at: float) -> int:
         """Return the capacity from which a scale-out counts.
@@ -47,9 +48,10 @@ class Cooldowns:
     def begin(self, target: TargetKey, before: int, after: int, at: float, until: float) -> None:
         """Start the cooldown of a change that is complete at the epoch second `at`."""
         if after > before:
-            self._by_target[target] = Cooldown(out_until=until, out_from=self.of(target).base(before, at))
+            base = self.of(target).base(before, at)
+            self._by_target[target] = Cooldown(out_until=until, out_from=base, grown_at=at)
         else:
-            self._by_target[target] = Cooldown(in_until=until)
+            self._by_target[target] = Cooldown(in_until=until, grown_at=self.of(target).grown_at)
 
     def state(self) -> list[Any]:
         """Every cooldown, as plain JSON for `restore`."""

@@ -47,9 +47,9 @@ class Evaluation:
         return tuple(point.value for point in self.deciding if point.value is not None)
 
     @property
-    def is_current(self) -> bool:
-        """Tell whether the newest period that has ended holds a datapoint, so that the state is not one of the past."""
-        return bool(self.received) and self.received[0].start + self.alarm.query.period >= self.at
+    def seen_until(self) -> float:
+        """Return the end of the newest datapoint's period, in epoch seconds; minus infinity without one."""
+        return self.received[0].start + self.alarm.query.period if self.received else -math.inf
 
     @property
     def reason(self) -> str:

@@ -96,17 +96,20 @@ class Governor:
     def _firings(self, key: TargetKey, signals: Sequence[Evaluation]) -> list[Firing]:
         """Return what the alarms invoke on a target: unlike other actions, scaling repeats while a state lasts.
 
-        Target tracking is left out while its metric is missing ("it does not interpret insufficient data as low
-        utilization", user guide): an AlarmLow that still rests on datapoints from before must not take away an
+        Target tracking's scale-in is left out while its datapoints are from before the last growth ("it does not
+        interpret insufficient data as low utilization", user guide): an AlarmLow that lasts must not take away an
         instance that has only just started.
         """
         policies = self._registry.policies_of(key)
+        grown_at = self._cooldowns.of(key).grown_at
         firings = [
             Firing(policy.name, policy.policy, signal.alarm, signal.state, signal.values)
             for policy in policies
             for signal in signals
             if policy.arn in signal.alarm.actions_in(signal.state)
-            if signal.is_current or not isinstance(policy.policy, TargetTrackingPolicy)
+            if signal.alarm.breaches_above
+            or signal.seen_until > grown_at
+            or not isinstance(policy.policy, TargetTrackingPolicy)
         ]
         going_off = {watched.alarm.name for watched in self._alarms if watched.state == "ALARM"}
         going_off |= {signal.alarm.name for signal in signals if signal.state == "ALARM"}

@@ -37,9 +37,9 @@ def test_a_change_that_comes_to_nothing_starts_no_cooldown() -> None:
     assert fleet.endpoint.changes == [(60, 2), (180, 2)]
 
 
-def short_fleet(**settings: int) -> Fleet:
+def short_fleet() -> Fleet:
     """A fleet of none whose alarm wakes one, for which SageMaker tries for half an hour in vain."""
-    fleet = Fleet(count=0, busy_for=30 * 60 - 10, **settings)
+    fleet = Fleet(count=0, busy_for=30 * 60 - 10)
     fleet.endpoint.is_short = True
     fleet.alarm("waiting", LOAD, fleet.step_policy(AdjustmentType="ExactCapacity"))
     return fleet

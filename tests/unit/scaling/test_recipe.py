@@ -7,13 +7,13 @@ import pytest
 from botocore.session import get_session
 from botocore.validate import ParamValidator
 
-from async_endpoint.scaling import MetricKey
+from async_endpoint.scaling import Delayed, DelayRange, MetricKey, Publisher
 from tests.unit.scaling.fleet import LOAD, PER_INSTANCE, RESOURCE, TARGET, WAITING, Fleet
 
-Publisher = Callable[[float], Iterator[tuple[MetricKey, float]]]
+Publish = Callable[[float], Iterator[tuple[MetricKey, float]]]
 
 
-def sagemaker(fleet: Fleet, backlog: Callable[[float], int], *, counts_at_zero: bool = True) -> Publisher:
+def sagemaker(fleet: Fleet, backlog: Callable[[float], int], *, counts_at_zero: bool = True) -> Publish:
     """Publish what an endpoint publishes; whether the backlog has a value per instance at zero is an open question."""
 
     def publish(now: float) -> Iterator[tuple[MetricKey, float]]:
@@ -124,6 +124,33 @@ def test_an_old_alarm_low_does_not_take_away_the_instance_that_has_just_woken() 
     fleet.run(600, publish)
     assert any(new == "ALARM" for _, name, _, new in fleet.transitions if "AlarmLow" in name)
     assert [count for _, count in fleet.endpoint.changes] == [1]
+
+
+def late(seconds: float) -> Delayed:
+    return Delayed(dict.fromkeys(Publisher, DelayRange(seconds, seconds)))
+
+
+@pytest.mark.parametrize("seconds", [0, 60, 180])
+def test_target_tracking_grows_and_shrinks_by_datapoints_that_are_late(seconds: float) -> None:
+    fleet = Fleet(count=1, delivery=late(seconds))
+    fleet.recipe()
+    fleet.run(3_600, sagemaker(fleet, lambda now: 20 if 60 <= now < 600 else 0), every=10)
+    assert [count for _, count in fleet.endpoint.changes] == [4, 0]
+
+
+def test_a_late_alarm_low_does_not_take_away_the_instance_that_has_just_woken() -> None:
+    fleet = Fleet(count=1, delivery=late(180), busy_for=120)
+    fleet.recipe()
+
+    def publish(_: float) -> Iterator[tuple[MetricKey, float]]:
+        if fleet.endpoint.running(RESOURCE):
+            yield PER_INSTANCE, 5.0 if len(fleet.endpoint.changes) > 1 else 0.0
+        # A request comes right after the endpoint went to sleep.
+        yield WAITING, float(fleet.endpoint.running(RESOURCE) == 0 and len(fleet.endpoint.changes) == 1)
+
+    fleet.run(1_900, publish, every=10)
+    assert [count for _, count in fleet.endpoint.changes] == [0, 1]
+    assert any(new == "ALARM" for _, name, _, new in fleet.transitions if "AlarmLow" in name)
 
 
 def test_a_day_of_work_and_sleep_ends_at_zero_within_the_bounds() -> None:

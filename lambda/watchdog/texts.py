@@ -1,0 +1,45 @@
+"""What people are told."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from datetime import timedelta
+
+    from watchdog.ports import Fleet
+    from watchdog.settings import Settings
+
+_RUNBOOK = "docs/operations.md#instances-run-without-work"
+
+
+def minutes(time: timedelta) -> str:
+    """A length of time, in whole minutes."""
+    return f"{time.total_seconds() // 60:g} minutes"
+
+
+def running(instances: int) -> str:
+    """How many instances run, as the beginning of a sentence."""
+    return f"{instances} instance{' runs' if instances == 1 else 's run'}"
+
+
+def notification(fleet: Fleet, idle: timedelta, refusal: str | None, settings: Settings) -> tuple[str, str]:
+    """Subject (SNS takes up to 100 characters of ASCII) and text.
+
+    Args:
+        fleet: What runs.
+        idle: How long no work was seen.
+        refusal: Why the instances are not stopped; None if they are.
+        settings: The function's.
+    """
+    subject = f"{settings.endpoint_name}: {running(fleet.instances)} without work"
+    least = "the variant has no scalable target" if fleet.minimum is None else f"the minimum is {fleet.minimum}"
+    action = refusal or (
+        f"The watchdog sets the instance count to {fleet.minimum}, and tries again every few minutes until that "
+        "succeeds or it sees work."
+    )
+    return subject, (
+        f"{running(fleet.instances)} for endpoint {settings.endpoint_name} ({least}), and for {minutes(idle)} the "
+        f"watchdog has seen no work: no job is open, none has ended, and the queues are empty. Instances cost money. "
+        f"{action} See why scaling has not ended them. Runbook: {_RUNBOOK}"
+    )

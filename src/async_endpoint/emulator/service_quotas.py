@@ -1,0 +1,176 @@
+"""Service Quotas: the quotas on the instances of endpoints, generous unless `async-endpoint local quota` says else.
+
+They are shown and not enforced. A request for an increase is granted at once. What was set or granted ends with the
+local AWS.
+"""
+
+import hashlib
+import json
+import threading
+import urllib.request
+from collections.abc import Mapping
+from functools import cache
+from typing import TYPE_CHECKING, Any
+from uuid import uuid4
+
+from async_endpoint.emulator.errors import AwsError
+from async_endpoint.emulator.front import Answer, Route
+from async_endpoint.emulator.loopback import Refused, ask_json
+from async_endpoint.emulator.named_resources import cut
+from async_endpoint.emulator.sagemaker_api import Response, json_answer, json_object
+from async_endpoint.emulator.service_models import operation, received, validated
+from async_endpoint.scaling.instance_quotas import CODES, SERVICE_CODE, quota_name
+
+if TYPE_CHECKING:
+    from async_endpoint.emulator.services import Services
+
+TARGET_PREFIX = "ServiceQuotasV20190624."
+GENEROUS = 100
+
+_SERVICE = "service-quotas"
+_HEADERS = {"content-type": "application/json"}
+Json = dict[str, Any]
+
+
+class QuotaError(ValueError):
+    """A quota that cannot be set; the message is one sentence."""
+
+
+class InstanceQuotas:
+    """The quotas of one local AWS; thread-safe."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._set: dict[str, int] = {}
+        self._granted: dict[tuple[str, str], int] = {}
+
+    def set(self, instance_type: str, value: int) -> None:
+        """Set a type's quota in every region; what was granted before is forgotten.
+
+        Raises:
+            QuotaError: SageMaker has no such type, or the value is none.
+        """
+        if instance_type not in _types().values():
+            raise QuotaError(f"{instance_type!r} is no instance type of endpoints: name one as ml.g4dn.xlarge.")
+        if isinstance(value, bool) or not isinstance(value, int) or value < 0:
+            raise QuotaError(f"A quota is a whole number from 0 on, not {value!r}.")
+        with self._lock:
+            self._set[instance_type] = value
+            self._granted = {key: held for key, held in self._granted.items() if key[1] != instance_type}
+
+    def grant(self, region: str, instance_type: str, value: int) -> None:
+        """Raise a type's quota in a region."""
+        with self._lock:
+            self._granted[region, instance_type] = value
+
+    def value(self, region: str, instance_type: str) -> int:
+        """A type's quota in a region."""
+        with self._lock:
+            return self._granted.get((region, instance_type), self._set.get(instance_type, GENEROUS))
+
+    def handle(self, region: "Services", path: str, headers: Mapping[str, str], body: bytes) -> Response:
+        """Answer one HTTP request to Service Quotas; header names in lower case."""
+        del path
+        name = headers.get("x-amz-target", "").rpartition(".")[2]
+        try:
+            request = validated(_SERVICE, name, received(_SERVICE, name, json_object(body)))
+            return json_answer(self._call(region, name, request))
+        except AwsError as error:
+            return error.as_json()
+
+    def _call(self, region: "Services", name: str, request: Json) -> Json:
+        if request.get("ServiceCode", SERVICE_CODE) != SERVICE_CODE:
+            raise AwsError("The request failed because the specified service does not exist.", _NONE_SUCH, 400)
+        is_default = "Default" in name
+        match name:
+            case "ListServiceQuotas" | "ListAWSDefaultServiceQuotas":
+                items = [self._described(region, kind, is_default=is_default) for kind in _types().values()]
+                return cut("Quotas", items, request)
+            case "GetServiceQuota" | "GetAWSDefaultServiceQuota":
+                return {"Quota": self._described(region, _type_of(request), is_default=is_default)}
+            case "RequestServiceQuotaIncrease":
+                return {"RequestedQuota": self._increase(region, request)}
+            case _:
+                raise AwsError(f"The local AWS does not implement {_SERVICE}:{name}.", "UnknownOperationException", 400)
+
+    def _increase(self, region: "Services", request: Json) -> Json:
+        kind, wanted = _type_of(request), request["DesiredValue"]
+        if wanted <= self.value(region.name, kind):
+            raise AwsError(
+                "You must provide a quota value greater than the current quota value.", "IllegalArgumentException", 400
+            )
+        self.grant(region.name, kind, int(wanted))
+        described = self._described(region, kind, is_default=False)
+        kept = ("ServiceCode", "ServiceName", "QuotaCode", "QuotaName", "QuotaArn", "Unit", "GlobalQuota")
+        return {"Id": uuid4().hex, "DesiredValue": wanted, "Status": "APPROVED"} | {key: described[key] for key in kept}
+
+    def _described(self, region: "Services", instance_type: str, *, is_default: bool) -> Json:
+        code = _code(instance_type)
+        return {
+            "ServiceCode": SERVICE_CODE,
+            "ServiceName": "Amazon SageMaker",
+            "QuotaArn": f"arn:aws:servicequotas:{region.name}:{region.account}:{SERVICE_CODE}/{code}",
+            "QuotaCode": code,
+            "QuotaName": quota_name(instance_type),
+            "Value": float(GENEROUS if is_default else self.value(region.name, instance_type)),
+            "Unit": "None",
+            "Adjustable": True,
+            "GlobalQuota": False,
+        }
+
+
+_NONE_SUCH = "NoSuchResourceException"
+
+
+def quotas_route(quotas: InstanceQuotas) -> Route:
+    """POST sets one: `{"instance_type": "ml.g4dn.xlarge", "value": 0}`."""
+
+    def answer(method: str, path: str, query: Mapping[str, str], body: bytes) -> Answer:
+        del path, query
+        try:
+            members = json.loads(body or b"{}")
+            if method != "POST" or not isinstance(members, dict):
+                raise QuotaError("A quota is set by POST, with a JSON object.")
+            quotas.set(members.get("instance_type", ""), members.get("value", -1))
+        except ValueError as error:  # what is no JSON is one, too
+            return 400, dict(_HEADERS), json.dumps({"message": str(error)}).encode()
+        return 200, dict(_HEADERS), b"{}"
+
+    return answer
+
+
+def set_quota(endpoint_url: str, instance_type: str, value: int) -> None:
+    """Set a quota of a running local AWS.
+
+    Raises:
+        QuotaError: There is no such quota.
+        NoAnswer: The local AWS does not answer.
+    """
+    body = json.dumps({"instance_type": instance_type, "value": value}).encode()
+    request = urllib.request.Request(  # noqa: S310 - a local AWS's own address
+        f"{endpoint_url}/_local/quotas", body, dict(_HEADERS), method="POST"
+    )
+    try:
+        ask_json(request)
+    except Refused as error:
+        raise QuotaError(str(error)) from error
+
+
+@cache
+def _types() -> dict[str, str]:
+    """Every instance type that endpoints take, by the code of its quota."""
+    shape: Any = operation("sagemaker", "CreateEndpointConfig").input_shape
+    types = shape.members["ProductionVariants"].member.members["InstanceType"].enum
+    return {_code(instance_type): instance_type for instance_type in types}
+
+
+def _code(instance_type: str) -> str:
+    """A quota's code; of a type whose code no public source gives, one of the local AWS's own making."""
+    made_up = f"L-{hashlib.sha256(instance_type.encode()).hexdigest()[:8].upper()}"
+    return CODES.get(instance_type, made_up)
+
+
+def _type_of(request: Json) -> str:
+    if request["QuotaCode"] not in _types():
+        raise AwsError("The request failed because the specified quota does not exist.", _NONE_SUCH, 400)
+    return _types()[request["QuotaCode"]]

@@ -1,0 +1,182 @@
+"""What a stage needs of its account, read from its cloud assembly: manifest, templates and list of assets."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Self
+
+from async_endpoint.operations.preflight.fleets import Fleet, fleets
+from async_endpoint.operations.preflight.intrinsics import Pseudo, text_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+    from pathlib import Path
+
+Json = dict[str, Any]
+
+_STACK = "aws:cloudformation:stack"
+_UNKNOWN = ("unknown-account", "unknown-region")
+
+
+class AssemblyError(ValueError):
+    """A folder that is not the cloud assembly of a stage; the message is one sentence."""
+
+
+@dataclass(frozen=True)
+class Stack:
+    """A stack as it would be deployed."""
+
+    name: str
+    template: Json
+
+    def resources(self, kind: str) -> Iterator[tuple[str, Json]]:
+        """Logical id and properties of each resource of a type."""
+        for logical_id, resource in self.template.get("Resources", {}).items():
+            if resource["Type"] == kind:
+                yield logical_id, resource.get("Properties", {})
+
+
+@dataclass(frozen=True)
+class Named:
+    """A physical name that the template fixes, and the stack that has it."""
+
+    stack: str
+    name: str
+
+
+@dataclass(frozen=True)
+class Archive:
+    """Where a model's files are: `key` of an object, or a prefix; `is_published` if the deploy itself puts it there."""
+
+    bucket: str
+    key: str
+    is_prefix: bool
+    is_published: bool
+
+
+@dataclass(frozen=True)
+class Bootstrap:
+    """The bootstrap that the stacks ask for: the parameter that holds its version, and the least version."""
+
+    parameter: str
+    version: int
+
+
+@dataclass(frozen=True)
+class Assembly:
+    """A stage's cloud assembly.
+
+    Attributes:
+        region: The stage's region; None for stacks that name none.
+        account: The account that the stacks name, None for any.
+        stacks: In the order of the manifest.
+        bootstrap: None where no stack asks for one.
+        assets: `bucket/key` of each file that the deploy publishes, as the assets' list has it.
+    """
+
+    region: str | None
+    account: str | None
+    stacks: tuple[Stack, ...]
+    bootstrap: Bootstrap | None
+    assets: frozenset[str]
+
+    @classmethod
+    def read(cls, folder: Path) -> Self:
+        """Read it from a folder that `cdk synth --output` made.
+
+        Raises:
+            AssemblyError: The folder holds none, or one without stacks.
+        """
+        try:
+            artifacts = _json(folder / "manifest.json")["artifacts"].values()
+            found = [each for each in artifacts if each["type"] == _STACK]
+            stacks = tuple(
+                Stack(
+                    each["properties"].get("stackName", each.get("displayName", "")),
+                    _json(folder / each["properties"]["templateFile"]),
+                )
+                for each in found
+            )
+            assets = frozenset(
+                f"{place['bucketName']}/{place['objectKey']}"
+                for each in artifacts
+                if each["type"] == "cdk:asset-manifest"
+                for asset in _json(folder / each["properties"]["file"]).get("files", {}).values()
+                for place in asset["destinations"].values()
+            )
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            raise AssemblyError(
+                f"{folder} holds no synthesised app: make one with `npx cdk synth --output {folder}`."
+            ) from error
+        if not stacks:
+            raise AssemblyError(f"The app in {folder} has no stack: nothing would be deployed.")
+        accounts, regions = zip(*(each["environment"].removeprefix("aws://").split("/") for each in found), strict=True)
+        return cls(_known(regions), _known(accounts), stacks, _bootstrap(found), assets)
+
+    def fleets(self) -> list[Fleet]:
+        """The instances that each variant of the stage's endpoints may take."""
+        return [fleet for stack in self.stacks for fleet in fleets(stack.template)]
+
+    def images(self, pseudo: Pseudo) -> list[str]:
+        """The container images of the models."""
+        found = [text_of(container.get("Image"), pseudo) for container in self._containers()]
+        return list(dict.fromkeys(image for image in found if image))
+
+    def layers(self, pseudo: Pseudo) -> list[str]:
+        """ARNs of the layer versions that functions take from elsewhere."""
+        found = [
+            text_of(layer, pseudo)
+            for stack in self.stacks
+            for _, properties in stack.resources("AWS::Lambda::Function")
+            for layer in properties.get("Layers", ())
+        ]
+        return list(dict.fromkeys(arn for arn in found if arn))
+
+    def archives(self, pseudo: Pseudo) -> list[Archive]:
+        """Where the models' files are."""
+        assets = {place.replace("${AWS::AccountId}", pseudo.account) for place in self.assets}
+        places = []
+        for container in self._containers():
+            source = container.get("ModelDataSource", {}).get("S3DataSource", {})
+            url = text_of(container.get("ModelDataUrl") or source.get("S3Uri"), pseudo)
+            if url:
+                bucket, _, key = url.removeprefix("s3://").partition("/")
+                is_prefix = source.get("S3DataType") == "S3Prefix"
+                places.append(Archive(bucket, key, is_prefix, f"{bucket}/{key}" in assets))
+        return list(dict.fromkeys(places))
+
+    def named(self, kind: str, member: str, pseudo: Pseudo) -> list[Named]:
+        """The physical names that templates fix for a type."""
+        found = [
+            (stack.name, text_of(properties.get(member), pseudo))
+            for stack in self.stacks
+            for _, properties in stack.resources(kind)
+        ]
+        return [Named(stack, name) for stack, name in found if name]
+
+    def _containers(self) -> Iterator[Json]:
+        for stack in self.stacks:
+            for _, properties in stack.resources("AWS::SageMaker::Model"):
+                if "PrimaryContainer" in properties:
+                    yield properties["PrimaryContainer"]
+                yield from properties.get("Containers", ())
+
+
+def _json(path: Path) -> Json:
+    value: Json = json.loads(path.read_text(encoding="utf-8"))
+    return value
+
+
+def _known(values: tuple[str, ...]) -> str | None:
+    return next((value for value in values if value not in _UNKNOWN), None)
+
+
+def _bootstrap(stacks: list[Mapping[str, Any]]) -> Bootstrap | None:
+    """What the most demanding stack asks for."""
+    asked = [
+        Bootstrap(properties["bootstrapStackVersionSsmParameter"], int(properties["requiresBootstrapStackVersion"]))
+        for properties in (each["properties"] for each in stacks)
+        if "bootstrapStackVersionSsmParameter" in properties and "requiresBootstrapStackVersion" in properties
+    ]
+    return max(asked, key=lambda each: each.version, default=None)

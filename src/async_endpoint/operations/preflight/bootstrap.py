@@ -1,0 +1,44 @@
+"""Whether the account's region is bootstrapped for the CDK, and recently enough."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from botocore.exceptions import ClientError
+
+from async_endpoint.operations.preflight.check import Check, Status, code_of, guarded
+
+if TYPE_CHECKING:
+    from async_endpoint.operations.preflight.assembly import Bootstrap
+    from async_endpoint.operations.preflight.clients import Clients
+
+BOOTSTRAP = "bootstrap"
+
+
+def check_bootstrap(clients: Clients, wanted: Bootstrap | None, *, account: str, region: str) -> Check:
+    """Ask Systems Manager for the version that the bootstrap wrote down."""
+    if wanted is None:
+        return Check(BOOTSTRAP, Status.OK, "No stack asks for a bootstrap.")
+
+    def asked() -> Check:
+        try:
+            version = clients.ssm.get_parameter(Name=wanted.parameter)["Parameter"]["Value"]
+        except ClientError as error:
+            if code_of(error) != "ParameterNotFound":
+                raise
+            version = None
+        return judge_bootstrap(wanted, version, f"aws://{account}/{region}")
+
+    return guarded(BOOTSTRAP, "ssm:GetParameter", asked)
+
+
+def judge_bootstrap(wanted: Bootstrap, version: str | None, environment: str) -> Check:
+    """Decide by the version that was found, None for no bootstrap at all."""
+    fix = f"npx cdk bootstrap {environment}"
+    if version is None:
+        message = f"{environment} is not bootstrapped for the CDK: there is no parameter {wanted.parameter}."
+        return Check(BOOTSTRAP, Status.ERROR, message, fix)
+    if not version.isdecimal() or int(version) < wanted.version:
+        message = f"The bootstrap is version {version}, and the stacks need {wanted.version} or later."
+        return Check(BOOTSTRAP, Status.ERROR, message, fix)
+    return Check(BOOTSTRAP, Status.OK, f"Version {version}; the stacks need {wanted.version}.")

@@ -1,0 +1,148 @@
+"""Whether the account may have as many instances as the stage may ask for.
+
+A quota that suffices is no promise: people have reported new accounts in which the limit that SageMaker enforces is
+lower than the one that Service Quotas shows.
+"""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from botocore.exceptions import ClientError
+
+from async_endpoint.operations.preflight.check import AWS_ERRORS, Check, Status, code_of, guarded
+from async_endpoint.scaling.instance_quotas import CODES, SERVICE_CODE, quota_name
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from async_endpoint.operations.preflight.clients import Clients
+    from async_endpoint.operations.preflight.fleets import Fleet
+
+QUOTA = "quota"
+
+_NOT_THERE = "NoSuchResourceException"
+_LISTING_SECONDS = 30.0  # SageMaker has thousands of quotas, a hundred a page
+_USE_SECONDS = 15.0
+_ENDPOINTS_LOOKED_AT = 20
+_ACTIONS = "servicequotas:GetServiceQuota, GetAWSDefaultServiceQuota, ListServiceQuotas, ListAWSDefaultServiceQuotas"
+
+
+@dataclass(frozen=True)
+class Quota:
+    """A quota as Service Quotas has it."""
+
+    code: str
+    value: int
+
+
+def check_quota(clients: Clients, fleet: Fleet, instance_type: str, region: str) -> Check:
+    """Ask Service Quotas for the quota of a type, and SageMaker for what other endpoints take of it."""
+
+    def asked() -> Check:
+        quota = find_quota(clients, instance_type, deadline=time.monotonic() + _LISTING_SECONDS)
+        others = _used_by_others(clients, instance_type, fleet.endpoint) if quota else 0
+        return judge_quota(fleet, instance_type, quota, others, region)
+
+    return guarded(QUOTA, _ACTIONS, asked)
+
+
+def judge_quota(fleet: Fleet, instance_type: str, quota: Quota | None, others: int | None, region: str) -> Check:
+    """Decide by the quota (None: not listed) and the instances of the account's other endpoints (None: unknown).
+
+    What a new endpoint cannot start with is an error, unless another type of the fleet may stand in; what only scaling
+    or an update lacks is a warning.
+    """
+    name = quota_name(instance_type)
+    if quota is None:
+        message = f'Service Quotas lists no "{name}": either the type is not offered in {region}, or it took too long.'
+        listing = f"aws service-quotas list-service-quotas --service-code {SERVICE_CODE} --region {region}"
+        return Check(QUOTA, Status.WARNING, message, listing)
+    left = quota.value - (others or 0)
+    taken = f", and other endpoints take {others}" if others else ""
+    needs = f"up to {fleet.most}, and {fleet.updating} during an update ({fleet.strategy})"
+    found = f'"{name}" is {quota.value}{taken}; the stage needs {needs}'
+    if left >= fleet.updating:
+        return Check(QUOTA, Status.OK, f"{found}.")
+    fix = (
+        f"aws service-quotas request-service-quota-increase --service-code {SERVICE_CODE} --quota-code {quota.code} "
+        f"--desired-value {fleet.updating + (others or 0)} --region {region}"
+    )
+    if left < fleet.initial:
+        is_only = len(fleet.instance_types) == 1
+        cannot = "the endpoint cannot start" if is_only else "none can start of this type"
+        return Check(QUOTA, Status.ERROR if is_only else Status.WARNING, f"{found}: {cannot}.", fix)
+    lacks = "scaling to the most" if left < fleet.most else "an update while all of them run"
+    return Check(QUOTA, Status.WARNING, f"{found}: SageMaker would reject {lacks}.", fix)
+
+
+def find_quota(clients: Clients, instance_type: str, *, deadline: float) -> Quota | None:
+    """The applied quota of a type, else its default; by its code where that is known, else by its name.
+
+    Args:
+        clients: Clients of the region.
+        instance_type: The type.
+        deadline: On the monotonic clock, when to stop turning pages.
+
+    Raises:
+        BotoCoreError, ClientError: Service Quotas did not answer.
+    """
+    name = quota_name(instance_type)
+    if code := CODES.get(instance_type):
+        for get in (clients.quotas.get_service_quota, clients.quotas.get_aws_default_service_quota):
+            found = _got(get, code)
+            if found and found["QuotaName"] == name:
+                return Quota(code, int(found["Value"]))
+    for operation in ("list_service_quotas", "list_aws_default_service_quotas"):
+        for item in _listed(clients, operation, deadline):
+            if item["QuotaName"] == name:
+                return Quota(item["QuotaCode"], int(item["Value"]))
+    return None
+
+
+def _got(get: Callable[..., dict[str, Any]], code: str) -> dict[str, Any] | None:
+    try:
+        found: dict[str, Any] = get(ServiceCode=SERVICE_CODE, QuotaCode=code)["Quota"]
+    except ClientError as error:
+        if code_of(error) != _NOT_THERE:
+            raise
+        return None
+    return found
+
+
+def _listed(clients: Clients, operation: str, deadline: float) -> Iterator[dict[str, Any]]:
+    pages = clients.quotas.get_paginator(operation).paginate(
+        ServiceCode=SERVICE_CODE, PaginationConfig={"PageSize": 100}
+    )
+    for page in pages:
+        yield from page["Quotas"]
+        if time.monotonic() > deadline:
+            return
+
+
+def _used_by_others(clients: Clients, instance_type: str, own: str | None) -> int | None:
+    """Instances of a type that the account's other endpoints have now; None where that cannot be found out in time."""
+    deadline = time.monotonic() + _USE_SECONDS
+    used = 0
+    try:
+        listed = clients.sagemaker.list_endpoints(MaxResults=_ENDPOINTS_LOOKED_AT)
+        for each in listed["Endpoints"]:
+            if each["EndpointName"] != own:
+                used += _instances(clients, each["EndpointName"], instance_type)
+            if time.monotonic() > deadline:
+                return None
+    except AWS_ERRORS:
+        return None
+    return used
+
+
+def _instances(clients: Clients, endpoint: str, instance_type: str) -> int:
+    described = clients.sagemaker.describe_endpoint(EndpointName=endpoint)
+    config = clients.sagemaker.describe_endpoint_config(EndpointConfigName=described["EndpointConfigName"])
+    of_type = {
+        each["VariantName"] for each in config["ProductionVariants"] if each.get("InstanceType") == instance_type
+    }
+    variants = described.get("ProductionVariants", ())
+    return sum(each.get("CurrentInstanceCount", 0) for each in variants if each["VariantName"] in of_type)

@@ -1,0 +1,145 @@
+"""A Lambda function of this repository, with its role, its permissions and its log group."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import cast
+
+from aws_cdk import Duration, RemovalPolicy, Stack
+from aws_cdk import aws_iam as iam
+from aws_cdk import aws_kms as kms
+from aws_cdk import aws_lambda as lambda_
+from aws_cdk import aws_logs as logs
+from constructs import Construct
+
+from stacks.lambda_code import staged
+from stacks.rules import accept
+from stacks.sections.workflow import WorkflowSettings
+
+# AWS's public layer. Its versions are numbered alike for all Pythons and processors, and public projects pair the 36th
+# with Powertools 3.31.1, which the local AWS runs; `aws lambda get-layer-version-by-arn` tells for sure.
+_POWERTOOLS = "arn:aws:lambda:{region}:017000801446:layer:AWSLambdaPowertoolsPythonV3-python314-x86_64:36"
+_MANAGED_ELSEWHERE = 'encryption is "aws-managed" for this stage: {} with keys of its own.'
+_OUTSIDE_OF_VPC = (
+    "It talks to AWS's own services over TLS with its role's credentials; a VPC adds endpoints to pay and no boundary."
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class AcceptedReasons:
+    """Why findings that every function has are accepted for this one.
+
+    Attributes:
+        not_reserved: Why no concurrency is reserved.
+        no_dead_letters: Why Lambda itself keeps no event that failed.
+    """
+
+    not_reserved: str
+    no_dead_letters: str
+
+
+class StagedFunction(Construct):
+    """The function of a folder in `lambda/`, its role, its permissions and its log group.
+
+    `belongings` says what it works on, in the description of its policy. Logs and environment are encrypted under the
+    given key. What invokes the function is the subclass's.
+    """
+
+    def __init__(  # noqa: PLR0913 - what it is wired to, each by its keyword
+        self,
+        scope: Construct,
+        construct_id: str,
+        *,
+        function: str,
+        description: str,
+        belongings: str,
+        sources: Path,
+        environment: Mapping[str, str],
+        permissions: Sequence[iam.PolicyStatement],
+        reasons: AcceptedReasons,
+        timeout_seconds: int,
+        memory_mb: int,
+        settings: WorkflowSettings,
+        key: kms.IKey | None,
+    ) -> None:
+        super().__init__(scope, construct_id)
+        self._settings = settings
+        self._key = key
+        self._timeout_seconds = timeout_seconds
+        self._memory_mb = memory_mb
+        self.log_group = self._log_group()
+        self.role = iam.Role(
+            self,
+            "Role",
+            assumed_by=iam.ServicePrincipal("lambda.amazonaws.com"),
+            description=f"What function {function} acts as",
+        )
+        self.policy = self._policy(function, belongings, permissions)
+        self.function = self._function(function, description, sources, environment, reasons)
+
+    def _log_group(self) -> logs.LogGroup:
+        # Left to Lambda the group would never expire, and have a name of its own making.
+        group = logs.LogGroup(self, "Logs", removal_policy=RemovalPolicy.DESTROY, encryption_key=self._key)
+        # In days, as the settings have it; the construct takes names only.
+        cast("logs.CfnLogGroup", group.node.default_child).retention_in_days = self._settings.log_retention_days
+        if not self._key:
+            accept(group, {"CKV_AWS_158": _MANAGED_ELSEWHERE.format("CloudWatch Logs encrypts every group")})
+        return group
+
+    def _policy(self, function: str, belongings: str, permissions: Sequence[iam.PolicyStatement]) -> iam.ManagedPolicy:
+        """A policy of its own, without the managed one that lets a function write into every log group."""
+        policy = iam.ManagedPolicy(
+            self,
+            "Permissions",
+            description=f"What function {function} may do with {belongings}",
+            roles=[self.role],
+            statements=list(permissions),
+        )
+        self.log_group.grant_write(policy)
+        return policy
+
+    def _function(
+        self,
+        name: str,
+        description: str,
+        sources: Path,
+        environment: Mapping[str, str],
+        reasons: AcceptedReasons,
+    ) -> lambda_.Function:
+        layer = _POWERTOOLS.format(region=Stack.of(self).region)
+        with staged(name, sources=sources) as folder:
+            function = lambda_.Function(
+                self,
+                "Function",
+                description=description,
+                runtime=lambda_.Runtime.PYTHON_3_14,
+                architecture=lambda_.Architecture.X86_64,
+                handler=f"{name}.handler.handler",
+                code=lambda_.Code.from_asset(str(folder)),
+                layers=[lambda_.LayerVersion.from_layer_version_arn(self, "Powertools", layer)],
+                environment_encryption=self._key,
+                environment={"POWERTOOLS_SERVICE_NAME": name, "POWERTOOLS_LOG_LEVEL": "INFO", **environment},
+                timeout=Duration.seconds(self._timeout_seconds),
+                memory_size=self._memory_mb,
+                role=self.role,
+                log_group=self.log_group,
+            )
+        accept(
+            function,
+            {
+                "CKV_AWS_115": reasons.not_reserved,
+                "NIST.800.53.R5-LambdaConcurrency": reasons.not_reserved,
+                "CKV_AWS_116": reasons.no_dead_letters,
+                "NIST.800.53.R5-LambdaDLQ": reasons.no_dead_letters,
+                "CKV_AWS_117": _OUTSIDE_OF_VPC,
+                "NIST.800.53.R5-LambdaInsideVPC": _OUTSIDE_OF_VPC,
+                # The CDK writes DependsOn for a role that the function refers to anyway.
+                "W3005": "",
+            },
+        )
+        if not self._key:
+            accept(
+                function,
+                {"CKV_AWS_173": _MANAGED_ELSEWHERE.format("Lambda encrypts the environment, which holds no secret,")},
+            )
+        return function

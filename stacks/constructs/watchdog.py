@@ -1,0 +1,154 @@
+"""The watchdog: a function on a schedule that finds instances without work, and reads nothing of CloudWatch for it.
+
+Schedule: https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-create-rule-schedule.html
+Scaling's permissions:
+https://docs.aws.amazon.com/service-authorization/latest/reference/list_awsapplicationautoscaling.html
+"""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from aws_cdk import Duration, Stack
+from aws_cdk import aws_cloudwatch as cloudwatch
+from aws_cdk import aws_events as events
+from aws_cdk import aws_events_targets as targets
+from aws_cdk import aws_iam as iam
+from aws_cdk import aws_kms as kms
+from aws_cdk import aws_sns as sns
+from aws_cdk import aws_sqs as sqs
+from constructs import Construct
+
+from stacks.constructs.alarms import TellingAlarm
+from stacks.constructs.async_endpoint import AsyncEndpoint
+from stacks.constructs.encryption_key import to_use
+from stacks.constructs.jobs_table import JobsTable
+from stacks.constructs.staged_function import AcceptedReasons, StagedFunction
+from stacks.rules import accept
+from stacks.settings import StageSettings
+
+_FUNCTION = "watchdog"
+# The function takes a gap of three of these for work that it has not seen.
+_EVERY = Duration.minutes(5)
+_TIMEOUT_SECONDS = 60
+_LEAST_MEMORY_MB = 256
+_ONE_EVENT = "One event every five minutes invokes it; reserving would take concurrency from the rest of the account."
+_NEXT_RUN = "An event says only that it is time to look. The next run looks at the same things, five minutes later."
+_NO_RESOURCE = "DescribeScalableTargets knows no resource: IAM takes nothing but * for it. It only reads."
+
+
+class Watchdog(StagedFunction):
+    """Notifies `topic` of instances that run without work, and stops them where `scaling.hard_stop` is on.
+
+    Two alarms notify of the watchdog's own trouble: a function that breaks, and a schedule that cannot invoke it. These
+    two do read CloudWatch. A missing run raises none: that alarm would go off at each first deployment.
+    """
+
+    def __init__(  # noqa: PLR0913 - what it is wired to, each by its keyword
+        self,
+        scope: Construct,
+        construct_id: str,
+        *,
+        settings: StageSettings,
+        jobs: JobsTable,
+        intake: sqs.IQueue,
+        results: sqs.IQueue,
+        sources: Path,
+        key: kms.IKey | None,
+        topic: sns.ITopic,
+    ) -> None:
+        name, scaling = settings.endpoint.name, settings.scaling
+        memory_key = f"watchdog of endpoint {name}; not a job, whose id has at most 64 characters"
+        super().__init__(
+            scope,
+            construct_id,
+            function=_FUNCTION,
+            description=f"Notifies of instances of endpoint {name} that run without work",
+            belongings="its log, the endpoint, and what shows whether there is work",
+            sources=sources,
+            environment={
+                "ENDPOINT_NAME": name,
+                "VARIANT_NAME": AsyncEndpoint.variant_name,
+                "JOBS_TABLE": jobs.table.table_name,
+                "MEMORY_KEY": memory_key,
+                "INTAKE_QUEUE_URL": intake.queue_url,
+                "RESULTS_QUEUE_URL": results.queue_url,
+                "ALARM_TOPIC_ARN": topic.topic_arn,
+                "IDLE_MINUTES": str(settings.alarms.idle_minutes),
+                "REQUEST_TTL_SECONDS": str(settings.endpoint.request_ttl_seconds),
+                "INVOCATION_TIMEOUT_SECONDS": str(settings.limits.invocation_timeout_seconds),
+                "HARD_STOP": str(scaling.hard_stop).lower(),
+                "UNSCALED_INSTANCES": str(0 if scaling.enabled else settings.endpoint.initial_instance_count),
+            },
+            permissions=[
+                *self._to_watch(Stack.of(scope), name, hard_stop=scaling.hard_stop and scaling.enabled),
+                *jobs.to_watch(memory_key),
+                iam.PolicyStatement(
+                    sid="MeasureQueues",
+                    actions=["sqs:GetQueueAttributes"],
+                    resources=[intake.queue_arn, results.queue_arn],
+                ),
+                iam.PolicyStatement(sid="Notify", actions=["sns:Publish"], resources=[topic.topic_arn]),
+                *([to_use(key)] if key else []),
+            ],
+            reasons=AcceptedReasons(not_reserved=_ONE_EVENT, no_dead_letters=_NEXT_RUN),
+            # A run ends long before the next. It takes 65 MB, but less memory is less of a processor, too.
+            timeout_seconds=_TIMEOUT_SECONDS,
+            memory_mb=max(_LEAST_MEMORY_MB, settings.workflow.memory_mb),
+            settings=settings.workflow,
+            key=key,
+        )
+        accept(self.policy, {"AwsSolutions-IAM5[Resource::*]": _NO_RESOURCE})
+        self._alarms(self._schedule(), topic)
+
+    @staticmethod
+    def _to_watch(stack: Stack, endpoint: str, *, hard_stop: bool) -> Sequence[iam.PolicyStatement]:
+        arn = stack.format_arn(service="sagemaker", resource="endpoint", resource_name=endpoint)
+        stop = iam.PolicyStatement(
+            sid="StopInstances", actions=["sagemaker:UpdateEndpointWeightsAndCapacities"], resources=[arn]
+        )
+        return [
+            iam.PolicyStatement(sid="DescribeEndpoint", actions=["sagemaker:DescribeEndpoint"], resources=[arn]),
+            iam.PolicyStatement(
+                sid="ReadMinimum", actions=["application-autoscaling:DescribeScalableTargets"], resources=["*"]
+            ),
+            *([stop] if hard_stop else []),
+        ]
+
+    def _schedule(self) -> events.Rule:
+        # A second try, or a late one, would show nothing that the next run does not.
+        self.function.configure_async_invoke(retry_attempts=0, max_event_age=_EVERY)
+        return events.Rule(
+            self,
+            "Schedule",
+            description="Lets the watchdog look for instances without work",
+            schedule=events.Schedule.rate(_EVERY),
+            targets=[targets.LambdaFunction(self.function, max_event_age=_EVERY)],
+        )
+
+    def _alarms(self, rule: events.Rule, topic: sns.ITopic) -> None:
+        not_invoked = cloudwatch.Metric(
+            namespace="AWS/Events",
+            metric_name="FailedInvocations",
+            dimensions_map={"RuleName": rule.rule_name},
+            statistic=cloudwatch.Stats.SUM,
+            period=_EVERY,
+        )
+        errors = self.function.metric_errors(statistic=cloudwatch.Stats.SUM, period=_EVERY)
+        for construct_id, metric, told in (
+            ("Errors", errors, "The watchdog breaks or runs out of time: read its function's log."),
+            (
+                "NotInvoked",
+                not_invoked,
+                "The watchdog's schedule cannot invoke it: check the function's policy.",
+            ),
+        ):
+            TellingAlarm(
+                self,
+                construct_id,
+                metric=metric,
+                threshold=1,
+                periods=2,
+                told=f"{told} Until then nothing but CloudWatch's own alarm notifies of instances without work.",
+                runbook="the-watchdog-fails",
+                topic=topic,
+            )
