@@ -2,7 +2,7 @@
 
 Environment: `ASYNC_ENDPOINT_STAGE` (default dev) is the stage, which must not protect its data; account, region and
 profile are boto3's own. `ASYNC_ENDPOINT_SPEND=yes` accepts what it costs, which is stated otherwise; the local AWS,
-told by AWS_ENDPOINT_URL, costs nothing.
+told by AWS_ENDPOINT_URL, costs nothing. `ASYNC_ENDPOINT_RECORDING` is the file that the recording of it all goes to.
 """
 
 import os
@@ -16,6 +16,9 @@ import boto3
 import pytest
 
 from stacks.settings import StageSettings, load_settings
+from tests.aws.aws_clock import AwsClock
+from tests.aws.recorder import Recorder
+from tests.conformance.recording import LOCAL_AWS
 
 ROOT = Path(__file__).resolve().parents[2]
 _COMMAND_SECONDS = 3 * 3600
@@ -80,11 +83,28 @@ def account() -> Iterator[Account]:
         _make("destroy", stage)
 
 
+@pytest.fixture(scope="session")
+def recorder(account: Account) -> Iterator[Recorder]:
+    """Watches the endpoint through everything that the tests do to it."""
+    local = "AWS_ENDPOINT_URL" in os.environ
+    found = account.client("sagemaker").describe_endpoint(EndpointName=account.outputs["EndpointName"])
+    recorder = Recorder(
+        account.client,
+        AwsClock.of(account.settings.region),
+        endpoint=found["EndpointName"],
+        variant=found["ProductionVariants"][0]["VariantName"],
+        recorded_from=LOCAL_AWS if local else f"AWS, {account.settings.region}",
+    )
+    recorder.start()
+    yield recorder
+    recorder.end()
+
+
 def _price(settings: StageSettings) -> str:
     minutes = settings.limits.invocation_timeout_seconds // 60
     return (
         f"This deploys stage {settings.stage} to {settings.region} and destroys it again. It runs up to "
-        f"{settings.scaling.max_instances} {settings.endpoint.instance_type} for about {45 + 2 * minutes} minutes, "
+        f"{settings.scaling.max_instances} {settings.endpoint.instance_type} for about {50 + 2 * minutes} minutes, "
         "under 2 USD for ml.g4dn.xlarge (0.7364 USD an hour in us-east-1), and cents for the rest; an interrupted run "
         "may leave an instance running: `make destroy` ends it. Set ASYNC_ENDPOINT_SPEND=yes to go on."
     )
