@@ -64,5 +64,5 @@ def test_another_class_file_is_refused(content: bytes, sentence: str) -> None:
 def test_a_torchserve_without_the_class_is_refused(tmp_path: Path) -> None:
     with zipfile.ZipFile(tmp_path / "model-server.jar", "w") as jar:
         jar.writestr("org/pytorch/serve/ModelServer.class", b"")
-    with pytest.raises(UnknownClassFileError, match="No jar in .* holds io/grpc"):
+    with pytest.raises(UnknownClassFileError, match=r"No jar in .* holds io/grpc"):
         torchserve_program.keep_grpc_on_loopback(tmp_path, tmp_path / "run")

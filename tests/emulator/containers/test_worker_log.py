@@ -14,7 +14,9 @@ DIED = (
     f"{START}epollEventLoopGroup-5-1 org.pytorch.serve.wlm.WorkerThread"
     " - 900{0} Worker disconnected. WORKER_MODEL_LOADED\n"
 )
-GIVEN_UP = "2026-11-28T05:41:52,179 [ERROR] W-900{0}-model_1.0 org.pytorch.serve.wlm.WorkerThread - Backend worker error\n"
+GIVEN_UP = (
+    "2026-11-28T05:41:52,179 [ERROR] W-900{0}-model_1.0 org.pytorch.serve.wlm.WorkerThread - Backend worker error\n"
+)
 
 
 @pytest.fixture

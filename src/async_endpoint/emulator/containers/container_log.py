@@ -20,8 +20,8 @@ _JAVA_EXCEPTION = re.compile(r"^[\w.$]+(?:Exception|Error): ")
 def load_failure(log: Path) -> str | None:
     """Why workers cannot load the model, before any had loaded it; None while that is not known.
 
-    TorchServe starts them again and again, for ever, and its /ping says healthy meanwhile. It stops reading what a worker
-    prints as soon as that is gone, so that about every other traceback lacks its end: the next worker's may have it.
+    TorchServe starts them again and again, for ever, and its /ping says healthy meanwhile. It stops reading what a
+    worker prints as soon as that is gone, so that every other traceback lacks its end: the next worker's may have it.
     """
     lines = _lines(log)
     said: dict[str, list[str]] = {}  # by each worker in its present life

@@ -2,12 +2,12 @@
 
     python torchserve_program.py ARGUMENT...
 
-It starts whichever TorchServe is installed by then, after it has made sure that its gRPC listens on loopback. The image's
-TorchServe 0.6.0 has no setting for that: it calls `NettyServerBuilder.forPort(port)`, which means every interface. In
-an image that is the container's own network; here it would be the machine's. TorchServe puts its working directory
-first on the class path, so a copy of that one class lies there, in which `forPort(port)` is
-`forAddress(new InetSocketAddress("127.0.0.1", port))`; everything else of it is as in the jar. Versions that name an
-address themselves never call the method.
+It starts the TorchServe that is installed by then, having made sure that its gRPC listens on loopback. The image's
+0.6.0 has no setting for that: it calls `NettyServerBuilder.forPort(port)`, which means every interface. In an image
+that is the container's own network; here it would be the machine's. TorchServe's class path begins with its working
+directory, so a copy of that one class is written there, in which `forPort(port)` is
+`forAddress(new InetSocketAddress("127.0.0.1", port))`; everything else is as in the jar. Versions that name an address
+themselves never call the method.
 
 Standard library only until the copy is written. Class files: the Java Virtual Machine Specification, chapter 4.
 """
@@ -25,8 +25,14 @@ from typing import Any
 BUILDER = "io/grpc/netty/shaded/io/grpc/netty/NettyServerBuilder"
 _ADDRESS = "java/net/InetSocketAddress"
 _UTF8, _CLASS, _STRING, _METHOD_REFERENCE, _NAME_AND_TYPE = 1, 7, 8, 10, 12
-# Bytes after the tag of a constant; a string's length stands before it. Long and double (5, 6) take two places.
-_CONSTANT_SIZES = {3: 4, 4: 4, 5: 8, 6: 8, 7: 2, 8: 2, 9: 4, 10: 4, 11: 4, 12: 4, 15: 3, 16: 2, 17: 4, 18: 4, 19: 2, 20: 2}
+# Bytes after the tag of each other constant. Long and double (5, 6) take two places.
+_CONSTANT_SIZES = {
+    **dict.fromkeys((7, 8, 16, 19, 20), 2),
+    15: 3,
+    **dict.fromkeys((3, 4, 9, 10, 11, 12, 17, 18), 4),
+    5: 8,
+    6: 8,
+}
 _TWO_PLACES = (5, 6)
 
 
@@ -137,7 +143,7 @@ def _code(java: _ClassFile) -> bytes:
     loopback = java.add(_STRING, java.add_string("127.0.0.1"))
     construct = java.add_method(_ADDRESS, "<init>", "(Ljava/lang/String;I)V")
     for_address = java.add_method(BUILDER, "forAddress", f"(Ljava/net/SocketAddress;)L{BUILDER};")
-    # new, dup, ldc_w, iload_0, invokespecial, invokestatic, areturn
+    # In the words of the machine's instructions: new, dup, ldc_w, iload_0, invokespecial, invokestatic, areturn.
     body = struct.pack(
         ">BHBBHBBHBHB", 0xBB, address, 0x59, 0x13, loopback, 0x1A, 0xB7, construct, 0xB8, for_address, 0xB0
     )
