@@ -97,7 +97,7 @@ class ServingEnvironment:
 def prepare(path: Path, echo: Callable[[str], None]) -> ServingEnvironment:
     """The serving environment at `path`, built first when it is not there, half built, or of another lock file.
 
-    Quick when there is nothing to do. Building fetches about 1 GB of packages and takes 2.2 GB on disk.
+    Quick when there is nothing to do. Building fetches about 1 GB of packages and takes 2 GB on disk.
 
     Args:
         path: Folder of the environment; its parents are made.
