@@ -72,8 +72,8 @@ class ServingLimits:
     def response_timeout_seconds(self) -> int:
         """After how long TorchServe ends a worker that has not answered a batch, and starts another.
 
-        The image's TorchServe 0.6.0 has this one limit for the load, too: shorter than a load, it would start the worker
-        again for ever.
+        The image's TorchServe 0.6.0 has this one limit for the load, too: shorter than a load, it would start the
+        worker again for ever.
         """
         return max(self.settings.timeout_seconds, self.settings.load_timeout_seconds)
 

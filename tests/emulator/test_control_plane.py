@@ -146,8 +146,8 @@ def test_what_is_not_there(sagemaker: Client, operation: str, members: dict[str,
         (
             {"InferenceAmiVersion": "al2-ami-sagemaker-inference-gpu-9"},
             (
-                "Value 'al2-ami-sagemaker-inference-gpu-9' at 'productionVariants.1.member.inferenceAmiVersion' failed to "
-                "satisfy constraint: Member must satisfy enum value set: ["
+                "Value 'al2-ami-sagemaker-inference-gpu-9' at 'productionVariants.1.member.inferenceAmiVersion' "
+                "failed to satisfy constraint: Member must satisfy enum value set: ["
             ),
         ),
         ({"S3OutputPath": "https://results"}, "Invalid S3OutputPath: 'https://results' is not a "),

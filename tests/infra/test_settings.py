@@ -294,14 +294,14 @@ def test_gpu_types_under_an_image_of_one_s_own_are_not_judged(instance_type: str
 
 def test_every_gpu_type_that_sagemaker_offers_is_of_a_known_family() -> None:
     offered = botocore.session.get_session().get_service_model("sagemaker").shape_for("ProductionVariantInstanceType")
-    gpus = [each for each in offered.enum if re.match(r"ml\.(g|gr|p)\d", each)]
+    gpus = [each for each in offered.metadata["enum"] if re.match(r"ml\.(g|gr|p)\d", each)]
     assert len(gpus) > 50
     assert [each for each in gpus if capability_of(each) is None] == []
 
 
 def test_the_machine_images_for_gpus_are_those_of_the_service_model() -> None:
     model = botocore.session.get_session().get_service_model("sagemaker")
-    offered = model.shape_for("ProductionVariantInferenceAmiVersion").enum
+    offered = model.shape_for("ProductionVariantInferenceAmiVersion").metadata["enum"]
     assert [each for each in offered if "neuron" not in each] == list(INFERENCE_AMI_VERSIONS)
 
 
