@@ -66,3 +66,17 @@ def test_a_torchserve_without_the_class_is_refused(tmp_path: Path) -> None:
         jar.writestr("org/pytorch/serve/ModelServer.class", b"")
     with pytest.raises(UnknownClassFileError, match=r"No jar in .* holds io/grpc"):
         torchserve_program.keep_grpc_on_loopback(tmp_path, tmp_path / "run")
+
+
+def test_torchserve_measures_the_machine_once(tmp_path: Path) -> None:
+    configuration = tmp_path / "torchserve.properties"
+    configuration.write_text("default_response_timeout=60\nload_models=ALL")
+    torchserve_program.spare_system_metrics(
+        ["torchserve", "--start", "--ts-config", str(configuration), "--models", "m"]
+    )
+    assert configuration.read_text().splitlines() == [
+        "default_response_timeout=60",
+        "load_models=ALL",
+        "metric_time_interval=2147483647",
+    ]
+    torchserve_program.spare_system_metrics(["torchserve", "--ts-config"])
