@@ -1,7 +1,10 @@
 """What a SageMaker instance type's name says of its processor.
 
-Families are recognised by their letters, so that a new generation needs no change here.
+CPU families are recognised by their letters, so that a new generation needs no change here. A GPU is known by its
+family, since not every image runs on every GPU.
 Names: https://docs.aws.amazon.com/sagemaker/latest/dg/notebooks-available-instance-types.html
+GPUs: https://docs.aws.amazon.com/ec2/latest/instancetypes/ac.html
+Compute capabilities: https://developer.nvidia.com/cuda-gpus and https://developer.nvidia.com/cuda-legacy-gpus
 """
 
 import re
@@ -9,7 +12,9 @@ from enum import StrEnum
 
 from stacks.fields import SettingsError, listing
 
-_NAME = re.compile(r"ml\.(?P<letters>[a-z]+)(?P<generation>\d+)(?P<attributes>[a-z-]*)\.(?P<size>[0-9a-z]+)")
+_NAME = re.compile(
+    r"ml\.(?P<letters>[a-z]+)(?P<generation>\d+)(?P<attributes>[a-z]*)(?P<variant>(-[a-z0-9]+)*)\.(?P<size>[0-9a-z]+)"
+)
 
 
 class Device(StrEnum):
@@ -31,6 +36,34 @@ _DEVICE_OF_LETTERS = {
 # The letter d among the attributes says so; of these families every type has NVMe storage, from this generation on.
 _ALWAYS_WITH_STORAGE = {"g": 4, "gr": 6, "p": 4}
 _NEURON_LETTERS = ("inf", "trn")
+
+Capability = tuple[int, int]
+"""A GPU's compute capability, as (8, 6) for 8.6."""
+
+_CAPABILITIES: dict[str, Capability] = {
+    "p2": (3, 7),  # K80
+    "g3": (5, 2),  # M60
+    "g3s": (5, 2),
+    "p3": (7, 0),  # V100
+    "p3dn": (7, 0),
+    "g4dn": (7, 5),  # T4
+    "g5": (8, 6),  # A10G
+    "p4d": (8, 0),  # A100
+    "p4de": (8, 0),
+    "g6": (8, 9),  # L4
+    "g6f": (8, 9),
+    "gr6": (8, 9),
+    "gr6f": (8, 9),
+    "g6e": (8, 9),  # L40S
+    "p5": (9, 0),  # H100
+    "p5e": (9, 0),  # H200
+    "p5en": (9, 0),
+    "p6-b200": (10, 0),
+    "p6-b300": (10, 3),
+    "p6e-gb200": (10, 0),
+    "g7": (12, 0),  # RTX PRO, of Blackwell
+    "g7e": (12, 0),
+}
 
 
 def device_of(instance_type: str, *, field: str = "endpoint.instance_type") -> Device:
@@ -62,6 +95,14 @@ def device_of(instance_type: str, *, field: str = "endpoint.instance_type") -> D
             "Graviton: choose a type as ml.g4dn.xlarge or ml.m5d.xlarge."
         )
     return _DEVICE_OF_LETTERS[letters]
+
+
+def capability_of(instance_type: str) -> Capability | None:
+    """The compute capability of a GPU type's GPUs; None for a family that is not known here."""
+    parts = _NAME.fullmatch(instance_type)
+    if not parts:
+        return None
+    return _CAPABILITIES.get("".join(parts.group("letters", "generation", "attributes", "variant")))
 
 
 def has_instance_storage(instance_type: str) -> bool:

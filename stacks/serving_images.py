@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from aws_cdk import region_info
 
 from stacks.fields import SettingsError, Text
-from stacks.instance_types import Device
+from stacks.instance_types import Capability, Device, capability_of
 
 REPOSITORY = "pytorch-inference"
 
@@ -19,6 +19,24 @@ TAGS = {
     ("1.11.0", Device.GPU): "1.11.0-gpu-py38-cu113-ubuntu20.04-sagemaker",
     ("1.11.0", Device.CPU): "1.11.0-cpu-py38-ubuntu20.04-sagemaker",
 }
+
+
+@dataclass(frozen=True)
+class Cuda:
+    """The GPUs that an image's CUDA serves, from the oldest compute capability to the newest."""
+
+    version: str
+    oldest: Capability
+    newest: Capability
+
+
+# A GPU runs code that was compiled for its own major compute capability and a minor one not above its own; code for
+# later ones has to be compiled anew (https://docs.nvidia.com/cuda/cuda-c-programming-guide/, "Binary Compatibility").
+# CUDA 11.3 compiles for 8.6 at most, and the image's Dockerfile names 8.0 as the newest (TORCH_CUDA_ARCH_LIST, in
+# pytorch/inference/docker/1.11/py3/cu113/Dockerfile.gpu of aws/deep-learning-containers). So 8.9 is served, and 9.0 and
+# later are not: its 7.0+PTX might bring PyTorch's own kernels there, and says nothing of cuBLAS and cuDNN.
+# The Dockerfile also names 3.7 and 5.0. They are not accepted: no one is known to have run the image on GPUs so old.
+CUDA = {"1.11.0": Cuda("11.3", oldest=(7, 0), newest=(8, 9))}
 FRAMEWORK_VERSIONS = tuple(sorted({version for version, _ in TAGS}))
 
 _OWN = re.compile(
@@ -57,6 +75,33 @@ def serving_image(*, region: str, framework_version: str, device: Device) -> Ser
         uri=f"{account}.dkr.ecr.{region}.{facts.domain_suffix}/{REPOSITORY}:{tag}",
         repository_arn=f"arn:{facts.partition}:ecr:{region}:{account}:repository/{REPOSITORY}",
     )
+
+
+def require_gpu(instance_type: str, *, framework_version: str, field: str) -> None:
+    """Checks that the image of a framework version runs on the GPUs of a type, which stands in that setting.
+
+    Raises:
+        SettingsError: For GPUs that the image's CUDA does not serve, and for those of a family that is not known here.
+    """
+    cuda = CUDA[framework_version]
+    found = capability_of(instance_type)
+    image = f"the image of PyTorch {framework_version} (CUDA {cuda.version})"
+    serves = f"serves {_dotted(cuda.oldest)} to {_dotted(cuda.newest)}"
+    instead = "choose a type that it serves, as ml.g4dn.xlarge or ml.g5.xlarge, or give an endpoint.image_uri"
+    if found is None:
+        raise SettingsError(
+            f'{field} is "{instance_type}"; the compute capability of its GPU is not known here, and {image} {serves}: '
+            f"{instead}."
+        )
+    if not cuda.oldest <= found <= cuda.newest:
+        raise SettingsError(
+            f'{field} is "{instance_type}"; its GPU is of compute capability {_dotted(found)}, and {image} '
+            f"{serves}: {instead}."
+        )
+
+
+def _dotted(capability: Capability) -> str:
+    return ".".join(map(str, capability))
 
 
 def own_image(uri: str, *, region: str) -> ServingImage:

@@ -2,7 +2,8 @@
 
 SageMaker, the serving toolkit, TorchServe and its workers have a limit each for the same thing. One that is set by
 itself contradicts the others, so all of them are computed here.
-Read in: sagemaker-pytorch-inference 2.0.10 (torchserve.py, ts_environment.py), TorchServe 0.12.0.
+Read in: sagemaker-pytorch-inference 2.0.10 (torchserve.py, ts_environment.py), TorchServe 0.6.0
+(WorkerThread.java, ConfigManager.java) and 0.12.0, which an image of one's own may hold.
 """
 
 import math
@@ -71,8 +72,8 @@ class ServingLimits:
     def response_timeout_seconds(self) -> int:
         """After how long TorchServe ends a worker that has not answered a batch, and starts another.
 
-        Before 0.12 TorchServe also waits this long, and no longer, for the load; shorter than a load, it would start
-        the worker again for ever. Which version an image holds is not published: never shorter than the load's.
+        The image's TorchServe 0.6.0 has this one limit for the load, too: shorter than a load, it would start the
+        worker again for ever.
         """
         return max(self.settings.timeout_seconds, self.settings.load_timeout_seconds)
 
@@ -102,8 +103,9 @@ class ServingLimits:
             "SAGEMAKER_TS_RESPONSE_TIMEOUT": self.response_timeout_seconds,
             # What the toolkit writes as TorchServe's default.
             "SAGEMAKER_MODEL_SERVER_TIMEOUT": self.response_timeout_seconds,
-            # Since 0.12 the load has a limit of its own, 120 seconds unless set. The toolkit has no name for it, but
-            # lets TorchServe read its own variables (enable_envvars_config).
+            # For an image of one's own with TorchServe 0.12, where the load has a limit of its own, 120 seconds unless
+            # set; 0.6.0 does not know it. The toolkit has no name for it, but lets TorchServe read its own variables
+            # (enable_envvars_config).
             "TS_DEFAULT_STARTUP_TIMEOUT": serving.load_timeout_seconds,
             # Of 100 unless set: requests beyond it are answered 503, which SageMaker does not try again.
             "TS_JOB_QUEUE_SIZE": max(_DEFAULT_JOB_QUEUE, self.concurrent_invocations),

@@ -10,9 +10,9 @@ import io
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
 from PIL import Image, ImageOps
 
+from grey_levels import in_eight_bits, is_deep
 from refusals import TOO_LARGE, Refusal
 
 if TYPE_CHECKING:
@@ -114,6 +114,8 @@ class _ImageFile(Document):
         _check_shape(width, height, "pixels", where)
         try:
             return _plain(self._image)
+        except Refusal:
+            raise
         except Exception:  # noqa: BLE001 - as above
             raise self._unreadable(where) from None
 
@@ -189,14 +191,13 @@ def _check_shape(width: float, height: float, unit: str, where: str) -> None:
 
 
 def _plain(image: Image.Image) -> Image.Image:
-    """Return an image in RGB: turned as its EXIF says, on white paper, its sixteen bits brought down to eight."""
+    """Return an image in RGB: turned as its EXIF says, on white paper, deep grey brought down to eight bits."""
     image.load()
-    if image.format != "TIFF":
-        # Pillow turns a TIFF by its own tag while loading.
-        image = ImageOps.exif_transpose(image)
-    if image.mode.startswith("I;16"):
-        image = Image.fromarray((np.asarray(image) >> 8).astype(np.uint8))
-    if "A" in image.getbands() or "transparency" in image.info:
-        paper = Image.new("RGBA", image.size, "white")
-        image = Image.alpha_composite(paper, image.convert("RGBA"))
-    return image.convert("RGB")
+    # Pillow turns a TIFF by its own tag while loading.
+    page = image if image.format == "TIFF" else ImageOps.exif_transpose(image)
+    if is_deep(page):
+        page = in_eight_bits(page, image)
+    if "A" in page.getbands() or "transparency" in page.info:
+        paper = Image.new("RGBA", page.size, "white")
+        page = Image.alpha_composite(paper, page.convert("RGBA"))
+    return page.convert("RGB")

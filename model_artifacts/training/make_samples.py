@@ -1,6 +1,7 @@
 """Draws samples/receipts/: 100 receipts of the samples' seeds, `receipt-000.jpg` on, and `answers.jsonl`.
 
-Run again it writes the same bytes. Its receipts are held out: no store on them occurs in training.
+Run again with Pillow 10 or later it writes the same bytes. Its receipts are held out: no store on them occurs in
+training.
 """
 
 import argparse

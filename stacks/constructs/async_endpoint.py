@@ -252,6 +252,7 @@ class AsyncEndpoint(Construct):
             # At least 1 here: only scaling takes an endpoint to 0.
             initial_instance_count=settings.initial_instance_count,
             initial_variant_weight=1,
+            inference_ami_version=settings.inference_ami_version,
             volume_size_in_gb=settings.volume_gb,
             model_data_download_timeout_in_seconds=settings.model_download_timeout_seconds,
             container_startup_health_check_timeout_in_seconds=settings.startup_health_check_timeout_seconds,

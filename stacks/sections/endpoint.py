@@ -6,13 +6,21 @@ from typing import Annotated, ClassVar
 from stacks.fields import LOG_RETENTION, S3_LOCATION, YES_OR_NO, ListOf, OneOf, SettingsError, Text, WholeNumber
 from stacks.instance_types import Device, device_of, has_instance_storage
 from stacks.sections.base import Section
-from stacks.serving_images import FRAMEWORK_VERSIONS, IMAGE_URI
+from stacks.serving_images import FRAMEWORK_VERSIONS, IMAGE_URI, require_gpu
 
 SUCCESS = "success"
 ERROR = "error"
 OWN = "own"
 NONE = "none"
 _INSTANCE_TYPE = Text(r"ml\..+", "the name of an instance type, as ml.g4dn.xlarge")
+# Of ProductionVariant's InferenceAmiVersion in SageMaker's service model, those for GPUs; asynchronous endpoints run on
+# no Neuron. Drivers 535, 535, 550 and 580; in all but the first the container's own CUDA compatibility stays unmounted.
+INFERENCE_AMI_VERSIONS = (
+    "al2-ami-sagemaker-inference-gpu-2",
+    "al2-ami-sagemaker-inference-gpu-2-1",
+    "al2-ami-sagemaker-inference-gpu-3-1",
+    "al2023-ami-sagemaker-inference-gpu-4-1",
+)
 _TOPICS = ListOf(OneOf((SUCCESS, ERROR)), most=2)
 
 
@@ -47,6 +55,9 @@ class EndpointSettings(Section):
     framework_version: Annotated[str, OneOf(FRAMEWORK_VERSIONS)] = "1.11.0"
     device: Annotated[str, OneOf((Device.GPU.value, Device.CPU.value))] = Device.GPU.value
     image_uri: Annotated[str, IMAGE_URI] | None = None
+    inference_ami_version: (
+        Annotated[str, OneOf(INFERENCE_AMI_VERSIONS, "the machine images for GPUs that SageMaker names")] | None
+    ) = None
     initial_instance_count: Annotated[
         int, WholeNumber(1, 1000, "an endpoint starts with an instance; scaling takes it to 0")
     ] = 1
@@ -61,12 +72,17 @@ class EndpointSettings(Section):
         return (self.instance_type, *self.fallback_instance_types)
 
     def __post_init__(self) -> None:
-        """Checks the fields, that image and instance types agree on the processor, and that a volume can be had."""
+        """Checks the fields, that image and machine image fit the instance types, and that a volume can be had."""
         super().__post_init__()
         if self.instance_type in self.fallback_instance_types:
             raise SettingsError(
                 f'endpoint.fallback_instance_types names "{self.instance_type}", which is endpoint.instance_type: '
                 "take it out of the list."
+            )
+        if self.inference_ami_version is not None and self.device != Device.GPU:
+            raise SettingsError(
+                f'endpoint.inference_ami_version is "{self.inference_ami_version}" and endpoint.device '
+                f'"{self.device}"; these machine images are for GPUs: take it out, or choose a GPU type.'
             )
         for index, instance_type in enumerate(self.instance_types):
             field = "endpoint.fallback_instance_types" if index else "endpoint.instance_type"
@@ -76,6 +92,9 @@ class EndpointSettings(Section):
                     f'endpoint.device is "{self.device}" but {field} "{instance_type}" is a '
                     f'{found.upper()} type; set device = "{found}" or choose a {self.device.upper()} type.'
                 )
+            # What CUDA an image of one's own has is not known here.
+            if found == Device.GPU and self.image_uri is None:
+                require_gpu(instance_type, framework_version=self.framework_version, field=field)
             if self.volume_gb is not None and has_instance_storage(instance_type):
                 raise SettingsError(
                     f'endpoint.volume_gb is {self.volume_gb} but {field} "{instance_type}" brings its own NVMe '

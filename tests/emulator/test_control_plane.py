@@ -75,6 +75,14 @@ def test_an_endpoint_config_as_it_was_created(sagemaker: Client, name: str) -> N
     assert {key: described[key] for key in wanted} == wanted
 
 
+def test_a_variant_has_the_machine_image_that_it_was_given(sagemaker: Client, name: str) -> None:
+    config = endpoint_config(f"{name}-2", name)
+    config["ProductionVariants"][0]["InferenceAmiVersion"] = "al2-ami-sagemaker-inference-gpu-3-1"
+    sagemaker.create_endpoint_config(**config)
+    described = sagemaker.describe_endpoint_config(EndpointConfigName=f"{name}-2")
+    assert described["ProductionVariants"] == config["ProductionVariants"]
+
+
 def test_a_variant_without_a_weight_has_the_default(sagemaker: Client, name: str) -> None:
     config = endpoint_config(f"{name}-2", name)
     del config["ProductionVariants"][0]["InitialVariantWeight"]
@@ -134,6 +142,13 @@ def test_what_is_not_there(sagemaker: Client, operation: str, members: dict[str,
         (
             {"ServerlessConfig": {"MemorySizeInMB": 2048, "MaxConcurrency": 1}},
             "The variant AllTraffic is serverless, which asynchronous endpoints cannot be.",
+        ),
+        (
+            {"InferenceAmiVersion": "al2-ami-sagemaker-inference-gpu-9"},
+            (
+                "Value 'al2-ami-sagemaker-inference-gpu-9' at 'productionVariants.1.member.inferenceAmiVersion' "
+                "failed to satisfy constraint: Member must satisfy enum value set: ["
+            ),
         ),
         ({"S3OutputPath": "https://results"}, "Invalid S3OutputPath: 'https://results' is not a "),
         (

@@ -1,10 +1,14 @@
+import re
 import tomllib
 from pathlib import Path
 
+import botocore.session
 import pytest
 
 from stacks.fields import SettingsError, as_written
+from stacks.instance_types import capability_of
 from stacks.sections.base import Section
+from stacks.sections.endpoint import INFERENCE_AMI_VERSIONS
 from stacks.settings import SECTIONS, StageSettings, load_settings
 from tests.infra.templates import ROOT, dev, write_artifacts
 
@@ -178,6 +182,18 @@ def test_a_value_out_of_range_is_named_with_its_field_and_what_is_allowed(
             {"endpoint__fallback_instance_types": ["ml.g5.xlarge", "ml.m5.xlarge"]},
             'fallback_instance_types "ml.m5.xlarge" is a CPU type',
         ),
+        (
+            {"endpoint__inference_ami_version": "al2-ami-sagemaker-inference-gpu-4"},
+            'inference_ami_version is "al2-ami-sagemaker-inference-gpu-4"; it must be one of .*al2023-',
+        ),
+        (
+            {
+                "endpoint__inference_ami_version": "al2-ami-sagemaker-inference-gpu-3-1",
+                "endpoint__device": "cpu",
+                "endpoint__instance_type": "ml.m5d.xlarge",
+            },
+            'inference_ami_version is .* and endpoint.device "cpu"; these machine images are for GPUs: take it out',
+        ),
         ({"endpoint__volume_gb": 50}, "volume_gb is 50 but .* brings its own NVMe storage and takes no volume"),
         ({"model__location": "s3://b-1/m.tar.gz"}, "take the location out, or set source"),
         ({"model__source": "archive"}, "location is missing .* ends in .tar.gz"),
@@ -245,9 +261,66 @@ def test_settings_that_do_not_go_together_are_refused_with_what_to_do(changed: d
         dev(**changed)
 
 
-@pytest.mark.parametrize("instance_type", ["ml.g5.xlarge", "ml.p3.2xlarge", "ml.gr6.4xlarge", "ml.p4d.24xlarge"])
-def test_gpu_types_are_known_by_their_letters(instance_type: str) -> None:
+@pytest.mark.parametrize(
+    "instance_type",
+    [
+        "ml.p3.2xlarge", "ml.p3dn.24xlarge", "ml.p4d.24xlarge", "ml.p4de.24xlarge", "ml.g4dn.xlarge", "ml.g5.xlarge",
+        "ml.g6.xlarge", "ml.g6e.xlarge", "ml.gr6.4xlarge",
+    ],
+)  # fmt: skip
+def test_gpu_types_that_the_image_s_cuda_serves_are_accepted(instance_type: str) -> None:
     assert dev(endpoint__instance_type=instance_type).endpoint.instance_type == instance_type
+
+
+@pytest.mark.parametrize(
+    ("instance_type", "capability"),
+    [
+        ("ml.p2.xlarge", "3.7"),
+        ("ml.g3.4xlarge", "5.2"),
+        ("ml.p5.4xlarge", "9.0"),
+        ("ml.p5en.48xlarge", "9.0"),
+        ("ml.p6-b200.48xlarge", "10.0"),
+        ("ml.p6e-gb200.36xlarge", "10.0"),
+        ("ml.g7e.2xlarge", "12.0"),
+    ],
+)
+def test_gpu_types_that_the_image_s_cuda_does_not_serve_are_refused_with_the_reason(
+    instance_type: str, capability: str
+) -> None:
+    for field, value in (("instance_type", instance_type), ("fallback_instance_types", [instance_type])):
+        with pytest.raises(SettingsError) as refused:
+            dev(**{f"endpoint__{field}": value})
+        assert str(refused.value) == (
+            f'endpoint.{field} is "{instance_type}"; its GPU is of compute capability {capability}, and the image of '
+            "PyTorch 1.11.0 (CUDA 11.3) serves 7.0 to 8.9: choose a type that it serves, as ml.g4dn.xlarge or "
+            "ml.g5.xlarge, or give an endpoint.image_uri."
+        )
+
+
+@pytest.mark.parametrize("instance_type", ["ml.p9.48xlarge", "ml.g8.xlarge", "ml.g4ad.xlarge", "ml.p6-b400.48xlarge"])
+def test_gpu_types_of_a_family_that_is_not_known_are_refused(instance_type: str) -> None:
+    with pytest.raises(SettingsError, match=r"of its GPU is not known here, and the image of PyTorch 1\.11\.0"):
+        dev(endpoint__instance_type=instance_type)
+
+
+@pytest.mark.parametrize("instance_type", ["ml.p5.48xlarge", "ml.p2.xlarge", "ml.p9.48xlarge"])
+def test_gpu_types_under_an_image_of_one_s_own_are_not_judged(instance_type: str) -> None:
+    uri = "123456789012.dkr.ecr.ap-northeast-1.amazonaws.com/my-serving:1"
+    made = dev(endpoint__image_uri=uri, endpoint__instance_type=instance_type)
+    assert made.endpoint.instance_type == instance_type
+
+
+def test_every_gpu_type_that_sagemaker_offers_is_of_a_known_family() -> None:
+    offered = botocore.session.get_session().get_service_model("sagemaker").shape_for("ProductionVariantInstanceType")
+    gpus = [each for each in offered.metadata["enum"] if re.match(r"ml\.(g|gr|p)\d", each)]
+    assert len(gpus) > 50
+    assert [each for each in gpus if capability_of(each) is None] == []
+
+
+def test_the_machine_images_for_gpus_are_those_of_the_service_model() -> None:
+    model = botocore.session.get_session().get_service_model("sagemaker")
+    offered = model.shape_for("ProductionVariantInferenceAmiVersion").metadata["enum"]
+    assert [each for each in offered if "neuron" not in each] == list(INFERENCE_AMI_VERSIONS)
 
 
 @pytest.mark.parametrize("instance_type", ["ml.m5d.xlarge", "ml.c6i.large", "ml.r5.large", "ml.t2.medium"])

@@ -49,6 +49,12 @@ def test_fallback_types_become_pools_in_their_order(build: Build) -> None:
     assert "InstanceType" not in made
 
 
+def test_a_machine_image_is_in_the_variant_when_it_is_set(build: Build) -> None:
+    assert "InferenceAmiVersion" not in variant(build()["Endpoint"])
+    chosen = "al2-ami-sagemaker-inference-gpu-3-1"
+    assert variant(build(endpoint__inference_ami_version=chosen)["Endpoint"])["InferenceAmiVersion"] == chosen
+
+
 def test_a_type_without_nvme_takes_a_volume_and_its_key(build: Build) -> None:
     changes = {"endpoint__instance_type": "ml.p3.2xlarge", "endpoint__volume_gb": 50}
     assert variant(build(**changes)["Endpoint"])["VolumeSizeInGB"] == 50

@@ -13,6 +13,7 @@ TIMED_OUT = (
     "org.pytorch.serve.wlm.WorkerInitializationException: Backend worker did not respond in given time\n"
     "\tat org.pytorch.serve.wlm.WorkerThread.run(WorkerThread.java:258) [model-server.jar:?]"
 )
+TRACEBACK = ("Traceback (most recent call last):", '  File "inference.py", line 1', "ValueError: wrong shape")
 
 
 @pytest.fixture
@@ -31,8 +32,7 @@ def test_no_failure_while_the_worker_runs(log: Path) -> None:
 
 
 def test_the_models_exception_is_the_reason(log: Path) -> None:
-    traceback = worker("Traceback (most recent call last):", '  File "inference.py", line 1', "ValueError: wrong shape")
-    log.write_text(f"{traceback}{ENDED}\n{worker('Torch worker started.')}")
+    log.write_text(f"{worker(*TRACEBACK)}{ENDED}\n{worker('Torch worker started.')}")
     assert container_log.load_failure(log) == "ValueError: wrong shape"
 
 
@@ -45,11 +45,30 @@ def test_torchserves_own_exception_is_not_taken_for_the_models(log: Path) -> Non
 
 def test_a_load_that_takes_too_long_names_the_setting(log: Path) -> None:
     log.write_text(f"{worker('Torch worker started.')}{TIMED_OUT}\n{ENDED}\n")
-    assert "TS_DEFAULT_STARTUP_TIMEOUT" in (container_log.load_failure(log) or "")
+    assert "SAGEMAKER_MODEL_SERVER_TIMEOUT" in (container_log.load_failure(log) or "")
 
 
-def test_a_worker_that_just_ends_is_said_to(log: Path) -> None:
-    log.write_text(worker("Torch worker started.") + ENDED)
+def test_what_torchserve_did_not_read_of_one_worker_the_next_may_tell(log: Path) -> None:
+    cut = worker("Torch worker started.", "Traceback (most recent call last):", '  File "inference.py", line 1')
+    log.write_text(f"{cut}{ENDED}\n{cut}{ENDED}\n{worker('Torch worker started.')}")
+    assert container_log.load_failure(log) is None
+    with log.open("a") as opened:
+        opened.write(f"{worker(*TRACEBACK)}{ENDED}\n{cut}{ENDED}\n")
+    assert container_log.load_failure(log) == "ValueError: wrong shape"
+
+
+def test_two_workers_that_print_at_once_are_kept_apart(log: Path) -> None:
+    first = worker(*TRACEBACK).splitlines(keepends=True)
+    second = worker("Torch worker started.", "a line").replace("W-9000", "W-9001").splitlines(keepends=True)
+    log.write_text("".join([*first[:2], *second, *first[2:]]) + ENDED)
+    assert container_log.load_failure(log) == "ValueError: wrong shape"
+
+
+def test_workers_that_just_end_are_said_to(log: Path) -> None:
+    life = f"{worker('Torch worker started.')}{ENDED}\n"
+    log.write_text(life * 4)
+    assert container_log.load_failure(log) is None
+    log.write_text(life * 5)
     assert container_log.load_failure(log) == "its worker process ended without an exception"
 
 

@@ -5,12 +5,11 @@ import signal
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any
 
 import pytest
 
 from async_endpoint.emulator.containers.errors import ContainerDied
-from async_endpoint.emulator.containers.health import Health, Workers
+from async_endpoint.emulator.containers.health import Health, Workers, load_seconds
 from async_endpoint.emulator.containers.instance import ContainerInstance
 from tests.emulator.containers.helpers import eventually, process_tree
 
@@ -36,10 +35,6 @@ def output_fn(prediction, accept):
 """
 
 
-def description(*statuses: str, url: str = "/opt/ml/model") -> list[dict[str, Any]]:
-    return [{"modelUrl": url, "workers": [{"status": status} for status in statuses]}]
-
-
 class Clock:
     now = 0.0
 
@@ -47,23 +42,28 @@ class Clock:
         return self.now
 
 
-def test_a_model_is_there_as_soon_as_one_worker_has_it() -> None:
-    workers = Workers("/opt/ml/model", {})
-    assert workers.have_model(description("UNLOADING", "READY"))
-    assert not workers.have_model(description("UNLOADING", "UNLOADING"))
-    assert not workers.have_model(description("READY", url="/another/model"))
+@pytest.mark.parametrize(
+    ("environment", "seconds"),
+    [
+        ({}, 60),
+        ({"SAGEMAKER_MODEL_SERVER_TIMEOUT": "240"}, 240),
+        ({"SAGEMAKER_MODEL_SERVER_TIMEOUT": "240", "TS_DEFAULT_RESPONSE_TIMEOUT": "30"}, 30),
+        ({"SAGEMAKER_MODEL_SERVER_TIMEOUT": "240", "SAGEMAKER_TS_RESPONSE_TIMEOUT": "90"}, 90),
+        ({"SAGEMAKER_MODEL_SERVER_TIMEOUT": "240", "SAGEMAKER_TS_BATCH_SIZE": "8"}, 60),
+        ({"TS_DEFAULT_STARTUP_TIMEOUT": "5"}, 60),
+    ],
+)
+def test_a_load_may_take_as_long_as_an_answer(environment: dict[str, str], seconds: int) -> None:
+    assert load_seconds(environment) == seconds
 
 
-@pytest.mark.parametrize(("environment", "patience"), [({}, 120), ({"TS_DEFAULT_STARTUP_TIMEOUT": "240"}, 240)])
-def test_workers_without_the_model_are_dead_when_a_load_would_have_ended(
-    environment: dict[str, str], patience: int
-) -> None:
+def test_workers_without_the_model_are_dead_when_a_load_would_have_ended() -> None:
     clock = Clock()
-    workers = Workers("/opt/ml/model", environment, clock)
+    workers = Workers({"SAGEMAKER_MODEL_SERVER_TIMEOUT": "240"}, clock)
     assert workers.judge(have_model=True) is Health.READY
     clock.now = 1000
     assert workers.judge(have_model=False) is Health.LOADING
-    clock.now += patience
+    clock.now += 240
     assert workers.judge(have_model=False) is Health.LOADING
     clock.now += 1
     assert workers.judge(have_model=False) is Health.DEAD
@@ -71,11 +71,11 @@ def test_workers_without_the_model_are_dead_when_a_load_would_have_ended(
 
 def test_a_load_that_succeeds_begins_the_count_anew() -> None:
     clock = Clock()
-    workers = Workers("/opt/ml/model", {}, clock)
+    workers = Workers({}, clock)
     workers.judge(have_model=False)
-    clock.now = 100
+    clock.now = 50
     workers.judge(have_model=True)
-    clock.now = 200
+    clock.now = 100
     assert workers.judge(have_model=False) is Health.LOADING
 
 
@@ -84,7 +84,7 @@ def test_a_sleeping_worker_is_busy_a_killed_one_comes_back_and_one_that_cannot_l
     launch: Callable[..., ContainerInstance],
 ) -> None:
     instance = launch(
-        {"code/inference.py": INFERENCE, "my_model/model.pth": "weights"}, {"TS_DEFAULT_STARTUP_TIMEOUT": "5"}
+        {"code/inference.py": INFERENCE, "my_model/model.pth": "weights"}, {"SAGEMAKER_MODEL_SERVER_TIMEOUT": "5"}
     )
     instance.wait_ready(READY_SECONDS)
 

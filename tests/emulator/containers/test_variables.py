@@ -39,7 +39,7 @@ def test_home_and_temporary_files_are_the_containers_own(made: dict[str, str], t
 
 def test_every_address_is_the_loopbacks(made: dict[str, str]) -> None:
     addresses = {name: value for name, value in made.items() if name.endswith("_ADDRESS")}
-    assert len(addresses) == 5
+    assert len(addresses) == 3
     assert {value.removeprefix("http://").partition(":")[0] for value in addresses.values()} == {"127.0.0.1"}
 
 

@@ -3,7 +3,9 @@
 import base64
 import io
 import json
+import struct
 
+import numpy as np
 from PIL import Image
 
 from archive_worker import SAMPLES
@@ -34,6 +36,38 @@ def blank(width, height, kind="PNG"):
 def tiff(*indices):
     first, *others = map(image, indices)
     return saved(first, "TIFF", save_all=True, append_images=others)
+
+
+def deep_tiff(grey, bits, *, kind=1, white_is_zero=False):
+    """A TIFF of a grey page's values in so many bits, written by hand: Pillow writes only some of these.
+
+    Args:
+        grey: The page, of mode L.
+        bits: 12, 16 or 32 in each sample, which go from 0 to all ones; in 32 of floating point from 0 to 1.
+        kind: SampleFormat: 1 unsigned, 2 signed, 3 floating point.
+        white_is_zero: PhotometricInterpretation 0; the values are turned over for it.
+    """
+    values = np.asarray(grey).astype(np.uint32)
+    if white_is_zero:
+        values = 255 - values
+    if kind == 3:
+        data = (values / 255).astype("<f4").tobytes()
+    elif bits == 12:
+        twelve = (values << 4 | values >> 4).reshape(-1, 2)
+        pairs = (twelve[:, 0] << 12 | twelve[:, 1]).astype(">u4")
+        data = pairs.view(np.uint8).reshape(-1, 4)[:, 1:].tobytes()
+    else:
+        # The byte again and again: white is all ones.
+        data = (values * (0x0101 if bits == 16 else 0x01010101)).astype(f"<u{bits // 8}").tobytes()
+    short, long = 3, 4
+    tags = (
+        (256, long, grey.width), (257, long, grey.height), (258, short, bits), (259, short, 1),
+        (262, short, 0 if white_is_zero else 1), (273, long, 8), (277, short, 1), (278, long, grey.height),
+        (279, long, len(data)), (339, short, kind),
+    )  # fmt: skip
+    directory = b"".join(struct.pack("<HHII", tag, size, 1, value) for tag, size, value in tags)
+    where = struct.pack("<I", 8 + len(data))
+    return bytearray(b"II*\0" + where + data + struct.pack("<H", len(tags)) + directory + bytes(4))
 
 
 def pdf(*indices):

@@ -2,15 +2,18 @@
 
 import json
 import os
+import struct
 import unittest
 from unittest import mock
 
 from PIL import Image
 
 from archive_worker import Call, Worker
+import documents
 from documents_in_memory import (
     FIELDS,
     blank,
+    deep_tiff,
     encrypted_pdf,
     envelope,
     image,
@@ -20,6 +23,7 @@ from documents_in_memory import (
     saved,
     tiff,
 )
+from limits import Limits
 
 
 class Requests(unittest.TestCase):
@@ -169,6 +173,46 @@ class Requests(unittest.TestCase):
         page = image().convert("L")
         deep = page.convert("I").point(lambda value: value * 256).convert("I;16")
         self.assertEqual(self.predictions(saved(deep, "PNG")), self.predictions(saved(page, "PNG")))
+
+    def test_deep_grey_is_brought_down_by_the_depth_that_its_file_tells(self):
+        page = image().convert("L")
+        read = self.predictions(saved(page, "PNG"))
+        for bits, options in (
+            (12, {}),
+            (16, {}),
+            (16, {"white_is_zero": True}),
+            (32, {}),
+            (32, {"kind": 3}),
+            (32, {"kind": 3, "white_is_zero": True}),
+        ):
+            with self.subTest(bits=bits, **options):
+                self.assertEqual(self.predictions(deep_tiff(page, bits, **options), "image/tiff"), read)
+
+    def test_deep_grey_is_turned_and_laid_on_white_as_other_images_are(self):
+        page = image().convert("L")
+        deep = page.convert("I").point(lambda value: value * 256)
+        on_its_side = page.transpose(Image.ROTATE_90)
+        exif = Image.Exif()
+        exif[0x0112] = 6
+        sideways = on_its_side.convert("I").point(lambda value: value * 256).convert("I;16")
+        read = self.predictions(saved(page, "PNG"))
+        self.assertEqual(self.predictions(saved(sideways, "PNG", exif=exif)), read)
+        # The value of its darkest pixel is said to be transparent.
+        darkest = page.getextrema()[0]
+        bleached = page.point(lambda value: 255 if value == darkest else value)
+        clear = documents.open_document(bytes(saved(deep, "PNG", transparency=darkest * 256)), Limits.of_environment())
+        self.assertEqual(clear.page(1, 128).tobytes(), bleached.convert("RGB").tobytes())
+
+    def test_grey_whose_white_nobody_knows_is_refused(self):
+        page = image().convert("L")
+        for bits in (16, 32):
+            body = deep_tiff(page, bits, kind=2)
+            self.assert_refuses(422, f"^The grey image has signed values of {bits} bits, .*unsigned.$", body)
+        tall = deep_tiff(page, 32, kind=3)
+        tall[8:12] = struct.pack("<f", 255.0)
+        self.assert_refuses(422, "^The grey image has floating point values from .* to 255, not from 0 to 1", tall)
+        tall[8:12] = struct.pack("<f", float("nan"))
+        self.assert_refuses(422, "^The grey image has floating point values from nan to nan", tall)
 
     def test_every_page_is_read_in_its_order(self):
         self.assert_reads([0, 1, 2], tiff(0, 1, 2), "image/tiff")

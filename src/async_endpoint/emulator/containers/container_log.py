@@ -1,14 +1,15 @@
 """The reason of a failure, read from what a container printed.
 
-Formats are those of TorchServe 0.12.0, which prefixes what a worker prints with time, level, thread and MODEL_LOG.
+Formats are those of TorchServe 0.6.0, which prefixes what a worker prints with time, level, thread and MODEL_LOG.
 """
 
 import re
 from collections.abc import Iterable
 from pathlib import Path
 
-_WORKER_LINE = re.compile(r"^\S+ \[\w+ *\] W-\S+ MODEL_LOG - (.*)$")
-_WORKER_ENDED = re.compile(r" - Stopped Scanner - W-\S+-stdout$")
+_WORKER_LINE = re.compile(r"^\S+ \[\w+ *\] (W-\S+-stdout) MODEL_LOG - (.*)$")
+_WORKER_ENDED = re.compile(r" - Stopped Scanner - (W-\S+-stdout)$")
+_ENDS = 5  # of workers, until none is expected to say more; TorchServe starts five within about ten seconds
 _LOAD_TIMEOUT = "Backend worker did not respond in given time"
 # What TorchServe's worker raises about an answer of its own; the model's exception stands before it.
 _WORKERS_OWN = "RuntimeError: 500 - Unknown exception"
@@ -17,21 +18,28 @@ _JAVA_EXCEPTION = re.compile(r"^[\w.$]+(?:Exception|Error): ")
 
 
 def load_failure(log: Path) -> str | None:
-    """Why the first worker that ended did so, before any had loaded the model; None while none has ended.
+    """Why workers cannot load the model, before any had loaded it; None while that is not known.
 
-    TorchServe starts it again and again, for ever, and its /ping says healthy meanwhile.
+    TorchServe starts them again and again, for ever, and its /ping says healthy meanwhile. It stops reading what a
+    worker prints as soon as that is gone, so that every other traceback lacks its end: the next worker's may have it.
     """
     lines = _lines(log)
-    end = next((index for index, line in enumerate(lines) if _WORKER_ENDED.search(line)), None)
-    if end is None:
-        return None
-    said = [match.group(1) for line in lines[:end] if (match := _WORKER_LINE.match(line))]
-    exceptions = [line for line in _exceptions(said) if line != _WORKERS_OWN]
-    if exceptions:
-        return exceptions[-1]
-    if any(_LOAD_TIMEOUT in line for line in lines[:end]):
-        return "it did not load within TorchServe's start-up timeout (TS_DEFAULT_STARTUP_TIMEOUT, seconds)"
-    return "its worker process ended without an exception"
+    said: dict[str, list[str]] = {}  # by each worker in its present life
+    ends = 0
+    for line in lines:
+        if match := _WORKER_LINE.match(line):
+            said.setdefault(match[1], []).append(match[2])
+        elif match := _WORKER_ENDED.search(line):
+            ends += 1
+            found = [error for error in _exceptions(said.pop(match[1], [])) if error != _WORKERS_OWN]
+            if found:
+                return found[-1]
+    if ends and any(_LOAD_TIMEOUT in line for line in lines):
+        return (
+            "it did not load within the time that an answer may take, which in TorchServe 0.6 is the load's too "
+            "(SAGEMAKER_MODEL_SERVER_TIMEOUT or SAGEMAKER_TS_RESPONSE_TIMEOUT, seconds)"
+        )
+    return "its worker process ended without an exception" if ends >= _ENDS else None
 
 
 def end_reason(log: Path) -> str:

@@ -1,6 +1,7 @@
 """The Python 3.8 environment with the inference image's packages, and an overlay of it for each container."""
 
 import hashlib
+import shlex
 import shutil
 import subprocess
 from collections.abc import Callable
@@ -19,14 +20,12 @@ BUILD_PINS = Path(__file__).with_name("build-requirements.txt")
 _STAMP = "image-requirements.sha256"
 _SITE_PACKAGES = Path("lib", "python3.8", "site-packages")
 
+_PROGRAM = Path(__file__).with_name("torchserve_program.py")
+
 # The interpreter starts through /bin/sh so that its path may be long or hold spaces, as pip's own scripts do.
 _TORCHSERVE = """\
 #!/bin/sh
-'''exec' "$(dirname "$0")/python" "$0" "$@"
-'''
-import sys
-from ts.model_server import start
-sys.exit(start())
+exec "$(dirname "$0")/python" {program} "$@"
 """
 
 
@@ -90,7 +89,7 @@ class ServingEnvironment:
         base = f"import site; site.addsitedir({str(self.site_packages)!r})\n"
         (site_packages / "base.pth").write_text(base, encoding="utf-8")
         torchserve = path / "bin" / "torchserve"
-        torchserve.write_text(_TORCHSERVE, encoding="utf-8")
+        torchserve.write_text(_TORCHSERVE.format(program=shlex.quote(str(_PROGRAM))), encoding="utf-8")
         torchserve.chmod(0o755)
         return Overlay(path)
 
@@ -98,7 +97,7 @@ class ServingEnvironment:
 def prepare(path: Path, echo: Callable[[str], None]) -> ServingEnvironment:
     """The serving environment at `path`, built first when it is not there, half built, or of another lock file.
 
-    Quick when there is nothing to do. Building fetches about 1 GB of packages and takes 2.2 GB on disk.
+    Quick when there is nothing to do. Building fetches about 1 GB of packages and takes 2 GB on disk.
 
     Args:
         path: Folder of the environment; its parents are made.
@@ -117,7 +116,7 @@ def prepare(path: Path, echo: Callable[[str], None]) -> ServingEnvironment:
             echo("No Python 3.8 here: having uv install one.")
             python = requirements.install_python()
         _clear(environment.path)
-        echo(f"Building the serving environment in {path} (torch 1.11, TorchServe 0.12; some minutes, once).")
+        echo(f"Building the serving environment in {path} (torch 1.11, TorchServe 0.6; some minutes, once).")
         _build(environment, python)
     return environment
 

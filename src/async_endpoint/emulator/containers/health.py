@@ -1,17 +1,31 @@
 """Whether a container's workers are busy or dead, which its /ping does not tell.
 
-TorchServe answers /ping for itself. Its description of the model, GET /models/model, says of each worker whether it has
-the model loaded: a busy worker has, and one that ended and cannot load the model again has not, however often
-TorchServe starts it. Formats are those of TorchServe 0.12.0.
+TorchServe answers /ping for itself, and starts a worker that cannot load the model again and again, for ever. Which
+workers have the model is in its log (`worker_log`); here it is judged for how long none may have it.
 """
 
 import time
 from collections.abc import Callable, Mapping
 from enum import Enum
-from typing import Any
 
-_STARTUP_VARIABLE = "TS_DEFAULT_STARTUP_TIMEOUT"
-_STARTUP_SECONDS = 120  # TorchServe's, where the variable is not set
+# One of these makes the toolkit give the model settings of its own, with 60 seconds unless the last says otherwise.
+_OF_THE_MODEL = (
+    "SAGEMAKER_TS_BATCH_SIZE", "SAGEMAKER_TS_MAX_BATCH_DELAY", "SAGEMAKER_TS_MIN_WORKERS", "SAGEMAKER_TS_MAX_WORKERS",
+    "SAGEMAKER_TS_RESPONSE_TIMEOUT",
+)  # fmt: skip
+# Else TorchServe's own variable counts, and then the toolkit's.
+_OF_ALL = ("TS_DEFAULT_RESPONSE_TIMEOUT", "SAGEMAKER_MODEL_SERVER_TIMEOUT")
+_SECONDS = "60"  # the toolkit's, where no variable is set
+
+
+def load_seconds(environment: Mapping[str, str]) -> float:
+    """How long a load may take: in TorchServe 0.6.0 as long as an answer, by the Model's variables.
+
+    Read in sagemaker-pytorch-inference 2.0.10 (torchserve.py, ts_environment.py) and TorchServe 0.6.0
+    (WorkerThread.java, ConfigManager.java).
+    """
+    names = _OF_THE_MODEL[-1:] if any(name in environment for name in _OF_THE_MODEL) else _OF_ALL
+    return float(next((environment[name] for name in names if name in environment), _SECONDS))
 
 
 class Health(Enum):
@@ -26,23 +40,14 @@ class Workers:
     """Judges a container by what TorchServe says of its workers, each time that it is asked.
 
     Args:
-        model_folder: What tells this container's model from another's, should that have got the port.
-        environment: The Model's variables, one of which says how long a load may take.
+        environment: The Model's variables, some of which say how long a load may take.
         clock: Seconds that never go back.
     """
 
-    def __init__(
-        self, model_folder: str, environment: Mapping[str, str], clock: Callable[[], float] = time.monotonic
-    ) -> None:
-        self._model_folder = model_folder
-        self._patience = float(environment.get(_STARTUP_VARIABLE, _STARTUP_SECONDS))
+    def __init__(self, environment: Mapping[str, str], clock: Callable[[], float] = time.monotonic) -> None:
+        self._patience = load_seconds(environment)
         self._clock = clock
         self._without_since: float | None = None
-
-    def have_model(self, description: Any) -> bool:  # noqa: ANN401 - JSON
-        """Whether a worker has loaded the model, by TorchServe's description of it."""
-        mine = [version for version in description if version["modelUrl"] == self._model_folder]
-        return any(worker["status"] == "READY" for version in mine for worker in version["workers"])
 
     def judge(self, *, have_model: bool) -> Health:
         """The health that follows from now and from earlier answers; counted from the first without a model."""

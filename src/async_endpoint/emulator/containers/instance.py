@@ -18,6 +18,7 @@ from async_endpoint.emulator.containers.environment import Overlay, ServingEnvir
 from async_endpoint.emulator.containers.errors import ContainerDied, ContainerError, ContainerFailed, ContainerTimeout
 from async_endpoint.emulator.containers.health import Health, Workers
 from async_endpoint.emulator.containers.process import ContainerProcess
+from async_endpoint.emulator.containers.worker_log import WorkerLog
 
 _MODEL_NAME = "model"  # as the toolkit registers it with TorchServe
 _POLL_SECONDS = 0.2
@@ -90,7 +91,8 @@ class ContainerInstance:
         self._started_at = 0.0
         self._startup_seconds: float | None = None
         self._stopped = False
-        self._workers = Workers(str(self._model_folder), environment)
+        self._workers = Workers(environment)
+        self._worker_log = WorkerLog(self.log)
         self._calls = threading.Condition()  # of what follows
         self._invocations = 0
         self._draining = False
@@ -139,7 +141,7 @@ class ContainerInstance:
             self._launch(self._serving.overlay(self.workdir / "overlay"))
 
     def wait_ready(self, timeout: float) -> None:
-        """Return when a worker has loaded the model; TorchServe's /ping says healthy long before that.
+        """Return when a worker has loaded the model; TorchServe calls container and worker ready long before that.
 
         Raises:
             ContainerFailed: model_fn failed, the container ended or was stopped, or `timeout` seconds went by.
@@ -248,6 +250,7 @@ class ContainerInstance:
     def _launch(self, overlay: Overlay) -> None:
         self._launches += 1
         self._process = ContainerProcess(self.workdir, overlay, self._environment, self._threads)
+        self._worker_log = WorkerLog(self.log)
         self._pool = urllib3.HTTPConnectionPool(
             "127.0.0.1", self._process.http_port, maxsize=_CONNECTIONS, retries=False
         )
@@ -273,7 +276,9 @@ class ContainerInstance:
             answer = self._request("GET", f"/models/{_MODEL_NAME}", timeout=_PING_SECONDS)
         except (urllib3.exceptions.HTTPError, ContainerDied):
             return False
-        return answer.status == _OK and self._workers.have_model(answer.json())
+        # Should another container have got the port, it answers with a model of its own.
+        mine = answer.status == _OK and any(model["modelUrl"] == str(self._model_folder) for model in answer.json())
+        return mine and self._worker_log.has_model()
 
     @contextmanager
     def _invocation(self) -> Iterator[None]:

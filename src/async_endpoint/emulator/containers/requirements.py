@@ -16,7 +16,7 @@ from async_endpoint.emulator.containers.errors import MissingRequirement
 
 PYTHON_VARIABLE = "ASYNC_ENDPOINT_PYTHON38"
 PYTHON_VERSION = (3, 8)
-MINIMUM_JAVA = 17
+MINIMUM_JAVA = 11  # the image's
 
 _SECONDS = 30.0  # for asking a program its version
 _GET_PYTHON = (
@@ -53,7 +53,7 @@ def require_java() -> Path:
     """The Java that TorchServe will run: of JAVA_HOME when set, else the first on PATH.
 
     Raises:
-        MissingRequirement: There is none, or it is older than 17.
+        MissingRequirement: There is none, or it is older than 11.
     """
     home = os.environ.get("JAVA_HOME")
     found = shutil.which("java", path=f"{home}/bin") if home else shutil.which("java")

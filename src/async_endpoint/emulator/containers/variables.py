@@ -79,7 +79,6 @@ def container_environment(
     defaults = {
         # One worker, as on an instance with one GPU; unset, TorchServe would start one per core of this machine.
         "SAGEMAKER_MODEL_SERVER_WORKERS": "1",
-        "TS_DISABLE_SYSTEM_METRICS": "true",  # spares a Python process every minute
         "PIP_DISABLE_PIP_VERSION_CHECK": "1",
         "PIP_NO_INPUT": "1",
         "PYTHONUNBUFFERED": "1",
@@ -102,12 +101,9 @@ def _apart(overlay: Overlay, folders: Folders, ports: Ports) -> dict[str, str]:
         "TS_INFERENCE_ADDRESS": http,
         "TS_MANAGEMENT_ADDRESS": http,
         "TS_METRICS_ADDRESS": f"http://127.0.0.1:{ports.metrics}",
-        "TS_GRPC_INFERENCE_ADDRESS": "127.0.0.1",
-        "TS_GRPC_MANAGEMENT_ADDRESS": "127.0.0.1",
+        # TorchServe 0.6.0 has no setting for gRPC's address; torchserve_program.py sees to that.
         "TS_GRPC_INFERENCE_PORT": str(ports.grpc_inference),
         "TS_GRPC_MANAGEMENT_PORT": str(ports.grpc_management),
-        # The image's TorchServe has no tokens yet; in 0.12 every call would need one.
-        "TS_DISABLE_TOKEN_AUTHORIZATION": "true",
     }
 
 
