@@ -66,7 +66,9 @@ def install(answer: Answer) -> None:
             call_of(item.get("body"), processor.get_request_properties())
             for item, processor in zip(data, context.request_processor)
         ]
-        return [_told(context, index, reply) for index, reply in enumerate(_answers(answer, self._model, calls))]
+        replies = _answers(answer, self._model, calls)
+        _send_no_headers(context, [_FAILED if isinstance(each, Refusal) else each.content_type for each in replies])
+        return [_told(context, index, reply) for index, reply in enumerate(replies)]
 
     Transformer.transform = transform
 
@@ -87,11 +89,20 @@ def _answers(answer: Answer, model: Any, calls: Sequence[Call]) -> Sequence[Repl
         return [failure] * len(calls)
 
 
+def _send_no_headers(context: Any, content_types: Sequence[str]) -> None:  # noqa: ANN401 - as above
+    """Have TorchServe take each response's content type from the field of its own, and no headers beside it.
+
+    The worker would send the content type as a header too. TorchServe 0.6.0 gives up on a response whose headers are cut
+    by the end of its read buffer, and on the worker with it: its whole batch fails (CodecUtils.readMap; reported as
+    pytorch/serve#734 and #1150).
+    """
+    context.get_response_content_type = content_types.__getitem__
+    context.get_response_headers = lambda _: {}
+
+
 def _told(context: Any, index: int, reply: Reply | Refusal) -> str:  # noqa: ANN401 - as above
-    """Tell TorchServe one answer's status and content type, and return its text."""
+    """Tell TorchServe one response's status, and return its text."""
     if isinstance(reply, Refusal):
         context.set_response_status(code=reply.status_code, phrase=reply.phrase, idx=index)
-        context.set_response_content_type(index, _FAILED)
         return str(reply)
-    context.set_response_content_type(index, reply.content_type)
     return reply.text

@@ -135,3 +135,21 @@ def test_documents_gone_wrong_end_no_worker(
     assert workers(container) == before
     whole = container.invoke((RECEIPTS / str(rows()[0]["file"])).read_bytes(), content_type=ANY_IMAGE, timeout=60)
     assert json.loads(whole.body)["predictions"][0]["store"] == rows()[0]["store"]
+
+
+def test_no_split_of_a_response_ends_the_worker(container: ContainerInstance) -> None:
+    """TorchServe 0.6.0 gives up on a response whose headers are cut by the end of its read buffer.
+
+    The buffer grows with what is read, and shrinks again: after small responses, those of a batch are cut several times.
+    """
+
+    def send(length: int) -> Answer:
+        return container.invoke(b"-", content_type="text/" + "x" * length, timeout=60)
+
+    before, statuses = workers(container), Counter[int]()
+    with ThreadPoolExecutor(16) as threads:
+        for turn in range(80):
+            statuses.update(send(1).status for _ in range(6))
+            statuses.update(answer.status for answer in threads.map(send, range(turn + 1, 16 * turn + 17, turn + 1)))
+    assert dict(statuses) == {415: 80 * 22}
+    assert workers(container) == before
