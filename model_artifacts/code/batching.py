@@ -92,8 +92,8 @@ def _answers(answer: Answer, model: Any, calls: Sequence[Call]) -> Sequence[Repl
 def _send_no_headers(context: Any, content_types: Sequence[str]) -> None:  # noqa: ANN401 - as above
     """Have TorchServe take each response's content type from the field of its own, and no headers beside it.
 
-    The worker would send the content type as a header too. TorchServe 0.6.0 gives up on a response whose headers are cut
-    by the end of its read buffer, and on the worker with it: its whole batch fails (CodecUtils.readMap; reported as
+    The worker would send the content type as a header too. TorchServe 0.6.0 gives up on a response whose headers are
+    cut by the end of its read buffer, and on the worker with it: its whole batch fails (CodecUtils.readMap; reported as
     pytorch/serve#734 and #1150).
     """
     context.get_response_content_type = content_types.__getitem__

@@ -8,9 +8,9 @@ from aws_cdk import aws_sns as sns
 from constructs import Construct
 
 _RUNBOOKS = "docs/operations.md"
-# SageMaker's one-minute metrics have been seen one to three minutes late, and each publisher has a pace of its own.
-# Alarms allow for twice that, and a minute on either side: docs/evidence.md.
-_LATE_SECONDS = 480
+# SageMaker's one-minute metrics have been seen one to three minutes late, and each publisher has a pace of its own:
+# docs/evidence.md. Alarms allow for twice that, and a minute.
+_LATE_SECONDS = 420
 
 
 def late_periods(period_seconds: int) -> int:

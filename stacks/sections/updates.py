@@ -46,9 +46,9 @@ class UpdateSettings(Section):
         if self.rollback_on_alarms and self.baking_seconds < _LEAST_BAKING_SECONDS:
             waits = "wait_seconds" if self.strategy == ROLLING else "termination_wait_seconds"
             raise SettingsError(
-                f"updates.rollback_on_alarms is true and updates.{waits} {getattr(self, waits)}; failures reach the "
-                f"alarms minutes later, so new instances must be watched for {_LEAST_BAKING_SECONDS} seconds and would "
-                f"be for {self.baking_seconds}: raise {waits}, or set rollback_on_alarms = false."
+                f"updates.{waits} is {getattr(self, waits)}: with rollback_on_alarms new instances must be watched for "
+                f"at least {_LEAST_BAKING_SECONDS} seconds, because failures reach the alarms minutes later, and would "
+                f"be for {self.baking_seconds}. Raise it, or set rollback_on_alarms = false."
             )
 
     @property

@@ -23,8 +23,8 @@ _QUEUE = (
 )  # fmt: skip
 _VARIANT = (
     "InvocationsProcessed", "InvocationFailures", "ExpiredRequests", "NotificationFailures", "RequestDownloadFailures",
-    "ResponseUploadFailures", "TimeInBacklog", "TotalProcessingTime", "ModelLatency", "Invocation4XXErrors",
-    "Invocation5XXErrors",
+    "ResponseUploadFailures", "RequestDownloadLatency", "TimeInBacklog", "TotalProcessingTime", "ModelLatency",
+    "Invocation4XXErrors", "Invocation5XXErrors",
 )  # fmt: skip
 _INSTANCES = ("CPUUtilization", "MemoryUtilization", "GPUUtilization", "GPUMemoryUtilization", "DiskUtilization")
 

@@ -60,6 +60,14 @@ def _failure_counts(recording: Recording) -> Iterator[str]:
         yield f"{name}: {sum(point.highest == 0 for point in points)} of {len(points)} datapoints are 0"
 
 
+def _starts(recording: Recording) -> Iterator[str]:
+    """Whether requests show as started before the minute in which one ends."""
+    started = {point.at for point in _series(recording, "RequestDownloadLatency").points}
+    ended = {point.at for point in _series(recording, "InvocationsProcessed").points if point.highest > 0}
+    if started:
+        yield f"{len(started - ended)} of {len(started)} minutes with a start had no end"
+
+
 def _lingering(recording: Recording) -> Iterator[str]:
     for name in dict.fromkeys(name for _, name, _ in recording.alarm_states):
         changes = [(at, state) for at, alarm, state in recording.alarm_states if alarm == name]
@@ -111,6 +119,7 @@ FINDERS: dict[str, Callable[[Recording], Iterator[str]]] = {
     "metrics.use-at-zero": _use_at_zero,
     "metrics.idle-counts": _idle_counts,
     "metrics.failure-counts": _failure_counts,
+    "metrics.started": _starts,
     "alarms.late-recovery": _lingering,
     "scaling.activity-duration": _activities,
     "scaling.start-up": _start_up,

@@ -87,6 +87,25 @@ def test_a_datapoint_is_seen_by_clients_when_it_arrives_and_keeps_its_timestamp(
     assert seen() == {MINUTE_1: 7.0}
 
 
+def test_what_is_put_when_its_minute_is_over_is_published_with_the_next(far: Backends) -> None:
+    store, dimensions = SharedMetricStore(), {"EndpointName": "at-the-last-moment"}
+    publisher = MetricPublisher(far, store, MINUTE_1)
+    publisher.publish(MINUTE_1 + MINUTE)
+    store.put(MetricKey.of("AWS/SageMaker", "ApproximateBacklogSize", dimensions), 3.0, MINUTE_1 + 59)
+    publisher.publish(MINUTE_1 + 2 * MINUTE)
+    publisher.publish(MINUTE_1 + 3 * MINUTE)
+    points = far.cloudwatch.get_metric_statistics(
+        Namespace="AWS/SageMaker",
+        MetricName="ApproximateBacklogSize",
+        Dimensions=[{"Name": "EndpointName", "Value": "at-the-last-moment"}],
+        StartTime=datetime.fromtimestamp(MINUTE_1, UTC),
+        EndTime=datetime.fromtimestamp(MINUTE_1 + 9 * MINUTE, UTC),
+        Period=MINUTE,
+        Statistics=["SampleCount", "Sum"],
+    )["Datapoints"]
+    assert [(point["SampleCount"], point["Sum"]) for point in points] == [(1.0, 3.0)]
+
+
 def test_what_had_arrived_before_a_restart_is_not_published_again_and_what_had_not_is(far: Backends) -> None:
     store = SharedMetricStore(Delayed({Publisher.VARIANT: DelayRange(120, 120)}))
     key = MetricKey.of("AWS/SageMaker", "ModelLatency", RESTARTED)

@@ -4,6 +4,7 @@
 promises hold for every delay, so none of them may rest on when a datapoint arrives.
 """
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Literal
@@ -27,6 +28,7 @@ OF_VARIANT = {"EndpointName": ENDPOINT, "VariantName": "AllTraffic"}
 BACKLOG = MetricKey.of("AWS/SageMaker", "ApproximateBacklogSize", OF_QUEUE)
 WITHOUT_CAPACITY = MetricKey.of("AWS/SageMaker", "HasBacklogWithoutCapacity", OF_QUEUE)
 PER_INSTANCE = MetricKey.of("AWS/SageMaker", "ApproximateBacklogSizePerInstance", OF_QUEUE)
+DOWNLOADED = MetricKey.of("AWS/SageMaker", "RequestDownloadLatency", OF_VARIANT)
 PROCESSED = MetricKey.of("AWS/SageMaker", "InvocationsProcessed", OF_VARIANT)
 CPU = MetricKey.of("/aws/sagemaker/Endpoints", "CPUUtilization", OF_VARIANT)
 GPU = MetricKey.of("/aws/sagemaker/Endpoints", "GPUUtilization", OF_VARIANT)
@@ -37,11 +39,14 @@ IDLE_CPU = 6.0  # percent of one core: a model server that waits
 BUSY_CPU = 380.0  # of four cores
 START_SECONDS = 240.0
 PROTECTED_SECONDS = 300
+SHARE = 5  # requests that one instance is to have: scaling.backlog_per_instance
+LINGERING_SECONDS = 300  # of delay and late recovery; with the alarm's eight minutes, within the cooldown of 900
 
 Pattern = Literal[
     "burst", "long", "every-7-minutes", "again-when-asleep", "200-at-once", "more-while-waking", "just-before-sleep"
 ]
 Reading = Literal["in-flight", "queued"]
+Started = Literal["at-start", "at-end", "never"]  # when RequestDownloadLatency is published
 
 
 @dataclass(frozen=True)
@@ -57,6 +62,7 @@ class Case:
     gaps: float = 0.0
     backlog: Reading = "in-flight"
     rules: EvaluationRules = field(default_factory=EvaluationRules)
+    started: Started = "never"
     start_seconds: float = START_SECONDS
     seed: int = 0
 
@@ -144,6 +150,7 @@ class Course:
     cut_off: list[tuple[float, Request]] = field(default_factory=list)
     ended_early: list[tuple[float, float]] = field(default_factory=list)  # at, and when the instance had come up
     left: int = 0
+    most: int = 0  # requests at once
 
 
 def traffic(pattern: Pattern, seed: int) -> list[Request]:
@@ -198,8 +205,11 @@ class _Run:
                 course.arrivals.append(request.arrived)
                 if not self.variant.up and not self.variant.wanted:
                     course.asleep_arrivals.append(request.arrived)
+            before_work = len(self.at_work)
             done = self._work(now, course)
-            self._publish(now, done)
+            course.most = max(course.most, len(self.waiting) + len(self.at_work))
+            started = {"at-start": len(self.at_work) + done - before_work, "at-end": done, "never": 0}
+            self._publish(now, done, started[self.case.started])
             self.clock.advance(TICK)
             self.variant.come_up()
             before = list(self.variant.up)
@@ -237,9 +247,11 @@ class _Run:
             else:
                 course.results.append(now)
 
-    def _publish(self, now: float, done: int) -> None:
+    def _publish(self, now: float, done: int, started: int) -> None:
         for key, value in self._samples(done):
             self.metrics.put(key, value, now)
+        for _ in range(started):
+            self.metrics.put(DOWNLOADED, 40_000, now)
 
     def _samples(self, done: int) -> Iterator[tuple[MetricKey, float]]:
         running = len(self.variant.up)
@@ -275,6 +287,10 @@ def findings(course: Course) -> list[str]:
     elif asleep is None or asleep - last > limit:
         found.append(f"slept after {'never' if asleep is None else f'{asleep - last:.0f} s'}, at most {limit:.0f} s")
     found = list(dict.fromkeys(found))
+    wanted, grew_to = math.ceil(course.most / SHARE), max((count for _, count in course.changes), default=0)
+    # What lingers for longer than the wake policy rests may start a further instance for nothing.
+    if grew_to > wanted and case.worst + MINUTE * case.rules.recovery_minutes <= LINGERING_SECONDS:
+        found.append(f"{grew_to} instances for at most {course.most} requests at once, which want {wanted}")
     found += [f"a request that was visible was cut off at {at - START:.0f} s" for at, request in course.cut_off
               if _was_visible(course, request, at)]  # fmt: skip
     found += [f"an instance was ended {at - up:.0f} s after it came up, while work waited"

@@ -27,6 +27,7 @@ from tests.infra.late_metrics import (
     OF_VARIANT,
     PROCESSED,
     Case,
+    Started,
     findings,
     simulate,
 )
@@ -45,10 +46,11 @@ RULES = tuple(
     EvaluationRules(fill, scalar, extra, recovery)
     for fill in ("missing", "value")
     for scalar in ("missing", "zero")
-    for extra in (0, 2, 10)
-    for recovery in (0, 4)
+    for extra in (2, 4, 10)
+    for recovery in (0, 3, 6)
 )
 BACKLOGS = ("in-flight", "queued")
+STARTED: tuple[Started, ...] = ("at-start", "at-end", "never")
 SHARE = 120
 
 
@@ -61,7 +63,19 @@ def cases() -> list[tuple[str, Case]]:
     every = itertools.product(PRESETS, PATTERNS, DELAYS, OFFSETS, UNSTEADY, BACKLOGS)
     draw = random.Random(14)  # noqa: S311 - no secret
     made = [
-        (preset, Case(pattern, delay, *offsets, *unsteady, backlog, draw.choice(RULES), seed=draw.randrange(2**32)))  # type: ignore[arg-type]
+        (
+            preset,
+            Case(
+                pattern,
+                delay,
+                *offsets,
+                *unsteady,
+                backlog,
+                draw.choice(RULES),
+                draw.choice(STARTED),
+                seed=draw.randrange(2**32),
+            ),
+        )  # type: ignore[arg-type]
         for preset, pattern, delay, offsets, unsteady, backlog in every
     ]
     if os.environ.get("ASYNC_ENDPOINT_SWEEP") == "full":

@@ -139,7 +139,7 @@ def test_the_first_message_that_was_kept_aside_raises_an_alarm_that_says_what_to
         "ComparisonOperator": "GreaterThanOrEqualToThreshold",
         "Threshold": 1,
         "Period": 60,
-        "EvaluationPeriods": 9,
+        "EvaluationPeriods": 8,
         "DatapointsToAlarm": 1,
         "TreatMissingData": "notBreaching",
         "AlarmActions": [of_foundation("RefAlarmsTopic3A2DFEBA608CB3FF")],

@@ -9,6 +9,7 @@ from aws_cdk.assertions import Template
 
 from app import build_app
 from async_endpoint.scaling import MetricAlarm
+from tests.aws.recorder import metrics_of as recorded_metrics
 from tests.infra.templates import JsonObject, by_id_prefix, dev, id_of, only, properties, waits_for
 
 POLICY = "AWS::ApplicationAutoScaling::ScalingPolicy"
@@ -117,7 +118,7 @@ def test_waiting_requests_without_an_instance_wake_it(by_aws: Template) -> None:
         "ComparisonOperator": "GreaterThanThreshold",
         "Threshold": 0,
         "Period": 60,
-        "EvaluationPeriods": 9,
+        "EvaluationPeriods": 8,
         "DatapointsToAlarm": 1,
         "TreatMissingData": "notBreaching",
         "AlarmActions": [{"Ref": wake_policy}],
@@ -150,7 +151,7 @@ def test_waking_adds_what_waits_wants_and_can_shrink_no_fleet(endpoint: Template
         "nocap": ("AWS/SageMaker", "HasBacklogWithoutCapacity", ["EndpointName"], "Maximum"),
         "backlog": ("AWS/SageMaker", "ApproximateBacklogSize", ["EndpointName"], "Maximum"),
     }
-    assert (alarm["Threshold"], alarm["EvaluationPeriods"], alarm["DatapointsToAlarm"]) == (1, 9, 1)
+    assert (alarm["Threshold"], alarm["EvaluationPeriods"], alarm["DatapointsToAlarm"]) == (1, 8, 1)
     assert alarm["TreatMissingData"] == "notBreaching"
     assert alarm["AlarmActions"] == [{"Ref": id_of(endpoint, POLICY, "ScalingWakePolicy")}]
     policy = by_id_prefix(endpoint, POLICY, "ScalingWakePolicy")["Properties"]["StepScalingPolicyConfiguration"]
@@ -293,3 +294,14 @@ def test_scaling_that_is_off_leaves_no_trace(artifacts: Path) -> None:
     template.resource_count_is("AWS::ApplicationAutoScaling::ScalableTarget", 0)
     template.resource_count_is(POLICY, 0)
     assert not [each for each in template.find_resources(ALARM) if each.startswith("Scaling")]
+
+
+def test_a_recording_of_aws_holds_every_metric_that_scaling_goes_by(endpoint: Template, by_aws: Template) -> None:
+    recorded = {
+        (each.namespace, each.name, tuple(name for name, _ in each.dimensions)) for each in recorded_metrics("e", "v")
+    }
+    for template in (endpoint, by_aws):
+        for name, alarm in template.find_resources(ALARM).items():
+            if name.startswith("Scaling") and "Metrics" in alarm["Properties"]:
+                for namespace, metric, dimensions, _ in metrics_of(alarm["Properties"]).values():
+                    assert (namespace, metric, tuple(dimensions)) in recorded

@@ -216,7 +216,7 @@ def test_a_value_out_of_range_is_named_with_its_field_and_what_is_allowed(
         ),
         (
             {"updates__termination_wait_seconds": 299},
-            "termination_wait_seconds 299; .* watched for 300 seconds and would be for 299: raise termination_wait",
+            "updates.termination_wait_seconds is 299: .* watched for at least 300 seconds, .* would be for 299. Raise it",
         ),
         (
             {
@@ -225,7 +225,7 @@ def test_a_value_out_of_range_is_named_with_its_field_and_what_is_allowed(
                 "endpoint__initial_instance_count": 2,
                 "scaling__min_instances": 2,
             },
-            "updates.wait_seconds 60; .* watched for 300 seconds and would be for 60: raise wait_seconds",
+            "updates.wait_seconds is 60: .* watched for at least 300 seconds, .* would be for 60. Raise it",
         ),
         (
             {"updates__strategy": "rolling"},

@@ -140,7 +140,7 @@ def test_documents_gone_wrong_end_no_worker(
 def test_no_split_of_a_response_ends_the_worker(container: ContainerInstance) -> None:
     """TorchServe 0.6.0 gives up on a response whose headers are cut by the end of its read buffer.
 
-    The buffer grows with what is read, and shrinks again: after small responses, those of a batch are cut several times.
+    The buffer grows with what is read, and shrinks again: after small responses, a batch's is cut several times.
     """
 
     def send(length: int) -> Answer:

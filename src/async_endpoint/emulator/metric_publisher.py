@@ -102,11 +102,15 @@ class MetricPublisher:
         self._collected = math.floor((now - LONGEST_DELAY) / MINUTE) * MINUTE
         self._under_way: list[tuple[float, int, int, MetricKey]] = []  # a heap: arrival, a number, minute, metric
         self._count = itertools.count()
+        self._taken: dict[int, set[MetricKey]] = {}  # by minute, of the last two that were collected
 
     def publish(self, now: float) -> None:
         """Publish what has arrived by now, in epoch seconds on AWS's clock."""
         while self._collected + MINUTE <= now:
-            self._collect(self._collected)
+            # What was measured in a minute's last moment may have been put when it was over.
+            for minute in (self._collected - MINUTE, self._collected):
+                self._collect(minute)
+            self._taken.pop(self._collected - MINUTE, None)
             self._collected += MINUTE
         arrived: dict[str, list[MetricDatumTypeDef]] = {}
         while self._under_way and self._under_way[0][0] <= now:
@@ -117,11 +121,13 @@ class MetricPublisher:
                 self._put(namespace, data[first : first + _DATA_PER_CALL])
 
     def _collect(self, minute: int) -> None:
-        """Take in an ended minute's datapoints, which then are under way."""
+        """Take in an ended minute's datapoints, which then are under way; those that were taken are passed over."""
+        taken = self._taken.setdefault(minute, set())
         for key in self._store.all_keys():
-            if key.namespace in _PUBLISHED_NAMESPACES:
+            if key.namespace in _PUBLISHED_NAMESPACES and key not in taken:
                 arrival = self._store.arrival(key, minute)
                 if arrival is not None and arrival > self._began:
+                    taken.add(key)
                     heapq.heappush(self._under_way, (arrival, next(self._count), minute, key))
 
     def _datum(self, key: MetricKey, minute: int) -> "MetricDatumTypeDef":
