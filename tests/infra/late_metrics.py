@@ -40,7 +40,7 @@ BUSY_CPU = 380.0  # of four cores
 START_SECONDS = 240.0
 PROTECTED_SECONDS = 300
 SHARE = 5  # requests that one instance is to have: scaling.backlog_per_instance
-LINGERING_SECONDS = 300  # of delay and late recovery; with the alarm's eight minutes, within the cooldown of 900
+LINGERING_SECONDS = 240  # of delay and late recovery; with the alarm's eight minutes and gaps, within the cooldown
 
 Pattern = Literal[
     "burst", "long", "every-7-minutes", "again-when-asleep", "200-at-once", "more-while-waking", "just-before-sleep"
@@ -204,7 +204,7 @@ class _Run:
                 self.waiting.append(request)
                 course.arrivals.append(request.arrived)
                 if not self.variant.up and not self.variant.wanted:
-                    course.asleep_arrivals.append(request.arrived)
+                    course.asleep_arrivals.append(now)  # when it is first measured
             before_work = len(self.at_work)
             done = self._work(now, course)
             course.most = max(course.most, len(self.waiting) + len(self.at_work))
