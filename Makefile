@@ -71,7 +71,7 @@ endif
 # What preflight has looked at is what is deployed: the app is synthesised once.
 deploy: .venv/.done node_modules/.done  ## check the account, deploy a stage, prove that it serves (STAGE=dev, YES=1 does not ask, SKIP_PREFLIGHT=1 does not check)
 	@test -f 'config/$(STAGE).toml' || { echo 'There is no stage $(STAGE): config/$(STAGE).toml is missing.' >&2; exit 1; }
-	@work=$$(mktemp -d) && trap 'rm -rf "$$work"' EXIT && \
+	@work=$$(mktemp -d) && trap 'rm -rf "$$work"' EXIT && echo 'Synthesising stage $(STAGE)…' && \
 	{ npx cdk synth --quiet --output "$$work/app" -c stage=$(STAGE) > "$$work/log" 2>&1 || { cat "$$work/log" >&2; exit 1; }; } && \
 	$(if $(SKIP_PREFLIGHT),,{ $(BIN)/async-endpoint preflight --app "$$work/app" || { \
 		echo 'Nothing was deployed: mend the errors above, or deploy all the same with SKIP_PREFLIGHT=1.' >&2; exit 1; }; } &&) \

@@ -87,7 +87,7 @@ def require_gpu(instance_type: str, *, framework_version: str, field: str) -> No
     found = capability_of(instance_type)
     image = f"the image of PyTorch {framework_version} (CUDA {cuda.version})"
     serves = f"serves {_dotted(cuda.oldest)} to {_dotted(cuda.newest)}"
-    instead = "choose a type that it serves, as ml.g4dn.xlarge or ml.g5.xlarge, or give an endpoint.image_uri"
+    instead = "choose a type that it serves, such as ml.g4dn.xlarge or ml.g5.xlarge, or give an endpoint.image_uri"
     if found is None:
         raise SettingsError(
             f'{field} is "{instance_type}"; the compute capability of its GPU is not known here, and {image} {serves}: '

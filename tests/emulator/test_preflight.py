@@ -185,7 +185,10 @@ def test_a_log_group_that_nobody_s_stack_made(place: Place) -> None:
     place.client("logs").create_log_group(logGroupName=f"{place.log_group}-2")
     assert place.checks()["log group"].status is Status.OK
     place.client("logs").create_log_group(logGroupName=place.log_group)
-    assert place.checks()["log group"].status is Status.ERROR
+    check = place.checks()["log group"]
+    assert check.status is Status.ERROR
+    assert (check.fix or "").startswith(f"aws logs describe-log-streams --log-group-name {place.log_group} ")
+    assert f"aws logs delete-log-group --log-group-name {place.log_group} --region {REGION}" in (check.fix or "")
 
 
 def test_the_stack_s_own_log_group_is_not_in_the_way(place: Place) -> None:
@@ -215,7 +218,13 @@ def test_an_endpoint_of_the_name_that_somebody_else_made(place: Place) -> None:
     sagemaker.create_endpoint(EndpointName=name, EndpointConfigName=name)
     check = place.checks()["endpoint"]
     assert check.status is Status.ERROR
-    assert (check.fix or "").startswith(f"aws sagemaker delete-endpoint --endpoint-name {name} --region {REGION}")
+    assert (check.fix or "").startswith("Set endpoint.name in config/STAGE.toml to another name.")
+    assert "delete" not in (check.fix or "")
+    # Its log group is that endpoint's own: what the check prints must not delete it.
+    place.client("logs").create_log_group(logGroupName=place.log_group)
+    group = place.checks()["log group"]
+    assert group.status is Status.ERROR
+    assert "delete" not in (group.fix or "")
 
 
 def test_the_archive_s_bucket_under_a_key_that_does_not_work_or_gone(place: Place) -> None:

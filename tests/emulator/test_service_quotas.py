@@ -84,5 +84,5 @@ def test_the_command_sets_a_quota_and_says_what_is_wrong(running: Running, quota
     assert value(quotas, "L-C1B9A48D") == 3
     status, said = run("ml.nothing", "3")
     assert status == 1
-    assert "no instance type of endpoints" in said
+    assert "is not an instance type of endpoints: name one such as ml.g4dn.xlarge" in said
     assert REGION != OTHER_REGION

@@ -292,7 +292,7 @@ def test_gpu_types_that_the_image_s_cuda_does_not_serve_are_refused_with_the_rea
             dev(**{f"endpoint__{field}": value})
         assert str(refused.value) == (
             f'endpoint.{field} is "{instance_type}"; its GPU is of compute capability {capability}, and the image of '
-            "PyTorch 1.11.0 (CUDA 11.3) serves 7.0 to 8.9: choose a type that it serves, as ml.g4dn.xlarge or "
+            "PyTorch 1.11.0 (CUDA 11.3) serves 7.0 to 8.9: choose a type that it serves, such as ml.g4dn.xlarge or "
             "ml.g5.xlarge, or give an endpoint.image_uri."
         )
 

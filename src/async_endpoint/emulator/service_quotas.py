@@ -51,7 +51,9 @@ class InstanceQuotas:
             QuotaError: SageMaker has no such type, or the value is none.
         """
         if instance_type not in _types().values():
-            raise QuotaError(f"{instance_type!r} is no instance type of endpoints: name one as ml.g4dn.xlarge.")
+            raise QuotaError(
+                f"{instance_type!r} is not an instance type of endpoints: name one such as ml.g4dn.xlarge."
+            )
         if isinstance(value, bool) or not isinstance(value, int) or value < 0:
             raise QuotaError(f"A quota is a whole number from 0 on, not {value!r}.")
         with self._lock:

@@ -91,5 +91,7 @@ def test_make_deploy_checks_what_it_deploys_unless_told_not_to(given: list[str])
     ).stdout
     assert ('preflight --app "$work/app"' in recipe) == (not given)
     assert 'cdk deploy --all --app "$work/app"' in recipe
+    # Synthesis is silent for tens of seconds.
+    assert "echo 'Synthesising stage dev…'" in recipe[: recipe.index("npx cdk synth")]
     if not given:
         assert recipe.index("preflight --app") < recipe.index("cdk deploy")

@@ -17,7 +17,7 @@ from async_endpoint.operations.preflight.image import Image, check_image, judge_
 from async_endpoint.operations.preflight.layer import judge_layers
 from async_endpoint.operations.preflight.quota import Quota, judge_quota
 from async_endpoint.operations.preflight.stacks import StackState, judge_stacks
-from async_endpoint.operations.preflight.taken import judge_endpoints, judge_log_groups
+from async_endpoint.operations.preflight.taken import check_log_groups, judge_endpoints, judge_log_groups
 
 REGION = "eu-west-1"
 ACCOUNT = "123456789012"
@@ -41,11 +41,13 @@ def refusal(code: str, message: str = "said so") -> ClientError:
     [
         (4, 0, OK, "needs up to 2, and 4 during an update"),
         (3, 0, WARNING, "reject an update while all of them run"),
-        (4, 1, WARNING, "other endpoints take 1"),
+        (4, 1, WARNING, "other endpoints use 1"),
         (1, 0, WARNING, "reject scaling to the most"),
         (0, 0, ERROR, "the endpoint cannot start"),
         (2, 2, ERROR, "the endpoint cannot start"),
-        (4, None, OK, "is 4;"),
+        (4, None, WARNING, "is 4, and what other endpoints use is unknown; the stage needs"),
+        (3, None, WARNING, "what other endpoints use is unknown"),
+        (0, None, ERROR, "what other endpoints use is unknown"),
     ],
 )
 def test_a_quota_is_held_against_the_most_and_against_an_update(
@@ -54,8 +56,13 @@ def test_a_quota_is_held_against_the_most_and_against_an_update(
     check = judge_quota(fleet(), TYPE, Quota("L-1", value), others, REGION)
     assert check.status is status
     assert says in check.message
-    wanted = f"--quota-code L-1 --desired-value {4 + (others or 0)} --region {REGION}"
-    assert check.fix is None if status is OK else check.fix is not None and check.fix.endswith(wanted)
+    if status is OK:
+        assert check.fix is None
+    elif value >= 4 and others is None:  # the quota itself may well suffice
+        assert (check.fix or "").startswith(f"aws sagemaker list-endpoints --region {REGION}")
+    else:
+        wanted = f"--quota-code L-1 --desired-value {4 + (others or 0)} --region {REGION}"
+        assert (check.fix or "").endswith(wanted)
 
 
 def test_a_type_without_quota_is_no_error_where_another_may_stand_in() -> None:
@@ -160,11 +167,61 @@ def test_of_several_stacks_the_worst_speaks() -> None:
 
 def test_a_log_group_of_nobody_in_the_stage_is_in_the_way() -> None:
     group = Named("s", "/logs/e")
-    assert judge_log_groups([group], [], REGION).status is OK
-    check = judge_log_groups([group], [group], REGION)
+    assert judge_log_groups([group], {}, REGION).status is OK
+    check = judge_log_groups([group], {group: False, Named("s", "/logs/f"): False}, REGION)
     assert check.status is ERROR
-    assert (check.fix or "").startswith(f"aws logs delete-log-group --log-group-name /logs/e --region {REGION}")
-    assert "deletes its log events" in (check.fix or "")
+    # What a shell runs of the line only looks; the deletion is behind the comment's sign.
+    run, _, comment = (check.fix or "").partition("   # ")
+    assert run == (
+        "aws logs describe-log-streams --log-group-name /logs/e --order-by LastEventTime --descending --max-items 5 "
+        f"--region {REGION} && aws logs describe-log-streams --log-group-name /logs/f --order-by LastEventTime "
+        f"--descending --max-items 5 --region {REGION}"
+    )
+    # zsh knows no comments at its prompt: nothing behind the sign may begin another command.
+    assert not set("&|;`") & set(comment)
+    assert "set endpoint.name in config/STAGE.toml to another name" in comment
+    assert f"aws logs delete-log-group --log-group-name /logs/e --region {REGION}" in comment
+
+
+def test_a_log_group_whose_endpoint_is_there_is_not_to_be_deleted() -> None:
+    used, left = Named("s", "/logs/used"), Named("s", "/logs/left")
+    fix = judge_log_groups([used, left], {used: True, left: False}, REGION).fix or ""
+    assert fix.startswith("Set endpoint.name in config/STAGE.toml to another name")
+    assert "delete" not in fix
+
+
+class Aws:
+    """CloudWatch Logs with the group of an endpoint, and SageMaker's answer about that endpoint."""
+
+    def __init__(self, answer: Exception | None) -> None:
+        self.logs = self.sagemaker = self
+        self._answer = answer
+
+    def describe_log_groups(self, **_: Any) -> dict[str, Any]:  # noqa: ANN401
+        return {"logGroups": [{"logGroupName": "/aws/sagemaker/Endpoints/e"}]}
+
+    def describe_endpoint(self, EndpointName: str) -> dict[str, Any]:  # noqa: N803 - boto3's
+        assert EndpointName == "e"
+        if self._answer:
+            raise self._answer
+        return {"EndpointStatus": "InService"}
+
+
+@pytest.mark.parametrize(
+    ("answer", "offers_deletion"),
+    [
+        (None, False),
+        (refusal("AccessDeniedException"), False),
+        (refusal("ValidationException", 'Could not find endpoint "e".'), True),
+    ],
+)
+def test_a_log_group_is_offered_for_deletion_only_where_its_endpoint_is_known_to_be_gone(
+    answer: Exception | None, *, offers_deletion: bool
+) -> None:
+    clients: Any = Aws(answer)
+    check = check_log_groups(clients, [Named("s", "/aws/sagemaker/Endpoints/e")], [], REGION)
+    assert check.status is ERROR
+    assert ("delete-log-group" in (check.fix or "")) == offers_deletion
 
 
 def test_an_endpoint_of_somebody_else_is_in_the_way_and_a_failed_one_is_told() -> None:
@@ -172,7 +229,12 @@ def test_an_endpoint_of_somebody_else_is_in_the_way_and_a_failed_one_is_told() -
     assert judge_endpoints({}, [], REGION).status is OK
     assert judge_endpoints({named: "InService"}, [named], REGION).status is OK
     assert judge_endpoints({named: "Failed"}, [named], REGION).status is WARNING
-    assert judge_endpoints({named: "InService"}, [], REGION).status is ERROR
+    check = judge_endpoints({named: "InService"}, [], REGION)
+    assert check.status is ERROR
+    assert check.fix == (
+        "Set endpoint.name in config/STAGE.toml to another name. What is there: "
+        f"aws sagemaker describe-endpoint --endpoint-name e --region {REGION}"
+    )
 
 
 @pytest.mark.parametrize(
@@ -207,7 +269,38 @@ def test_an_image_is_read_from_its_uri_by_tag_or_digest() -> None:
 
 @pytest.mark.parametrize("uri", ["python:3", f"{ACCOUNT}.dkr.ecr.us-east-1.amazonaws.com/r:1"])
 def test_an_image_from_elsewhere_is_an_error_that_needs_no_question(uri: str) -> None:
-    assert check_image(None, uri, REGION).status is ERROR  # type: ignore[arg-type]
+    check = check_image(None, uri, account=ACCOUNT, region=REGION)  # type: ignore[arg-type]
+    assert check.status is ERROR
+    assert check.message.startswith(f"{uri} is not an image in ECR of {REGION}")
+
+
+@pytest.mark.parametrize(
+    ("registry", "says", "fix"),
+    [
+        (ACCOUNT, "The caller may not ask", f"Allow ecr:DescribeImages on repository r of {ACCOUNT} to the caller."),
+        (
+            "763104351884",
+            "Registry 763104351884 is another account's and does not let the caller ask, so r:1 was not checked",
+            "Allow ecr:DescribeImages to the caller if its IAM policy lacks it, or ask the registry's owner.",
+        ),
+    ],
+)
+def test_a_registry_of_another_account_that_denies_is_not_the_caller_s_to_change(
+    registry: str, says: str, fix: str
+) -> None:
+    class Ecr:
+        ecr: Any
+
+        def describe_images(self, **_: Any) -> None:  # noqa: ANN401
+            raise refusal("AccessDeniedException")
+
+    clients = Ecr()
+    clients.ecr = clients
+    uri = f"{registry}.dkr.ecr.{REGION}.amazonaws.com/r:1"
+    check = check_image(clients, uri, account=ACCOUNT, region=REGION)  # type: ignore[arg-type]
+    assert check.status is WARNING
+    assert check.message.startswith(says)
+    assert check.fix == fix
 
 
 def test_an_image_that_is_not_there_is_an_error() -> None:
@@ -217,7 +310,9 @@ def test_an_image_that_is_not_there_is_an_error() -> None:
 
 
 def test_a_layer_must_be_there_and_of_the_region() -> None:
-    assert judge_layers([LAYER], [], REGION).status is OK
+    there = judge_layers([LAYER], [], REGION)
+    assert (there.status, there.message) == (OK, "Tools:36 is available.")
+    assert judge_layers([LAYER, LAYER], [], REGION).message == "Tools:36, Tools:36 are available."
     assert judge_layers([LAYER], [LAYER], REGION).status is ERROR
     assert judge_layers([LAYER], [], "us-east-1").status is ERROR
 

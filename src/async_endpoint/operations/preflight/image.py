@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Self
 
 from botocore.exceptions import ClientError
 
-from async_endpoint.operations.preflight.check import Check, Status, code_of, guarded
+from async_endpoint.operations.preflight.check import Check, Status, code_of, guarded, is_denied
 
 if TYPE_CHECKING:
     from async_endpoint.operations.preflight.clients import Clients
@@ -51,14 +51,14 @@ class Image:
         return {"imageTag": self.tag} if self.tag else {"imageDigest": self.digest or ""}
 
 
-def check_image(clients: Clients, uri: str, region: str) -> Check:
+def check_image(clients: Clients, uri: str, *, account: str, region: str) -> Check:
     """Ask ECR for an image.
 
     Public projects ask so about the Deep Learning Containers from accounts of their own; AWS documents no such right.
     """
     image = Image.of_uri(uri)
     if image is None or image.region != region:
-        message = f"{uri} is no image in ECR of {region} with a tag or digest: SageMaker pulls from its own region."
+        message = f"{uri} is not an image in ECR of {region} with a tag or digest: SageMaker pulls from its own region."
         return Check(IMAGE, Status.ERROR, message, "Copy the image there, and name the copy in endpoint.image_uri.")
 
     def asked() -> Check:
@@ -67,12 +67,25 @@ def check_image(clients: Clients, uri: str, region: str) -> Check:
                 registryId=image.registry, repositoryName=image.repository, imageIds=[image.identifier]
             )["imageDetails"]
         except ClientError as error:
+            if is_denied(error) and image.registry != account:
+                return _denied_by_another(image)
             if code_of(error) not in _NOT_THERE:
                 raise
             found = []
         return judge_image(image, is_there=bool(found))
 
     return guarded(IMAGE, f"ecr:DescribeImages on repository {image.repository} of {image.registry}", asked)
+
+
+def _denied_by_another(image: Image) -> Check:
+    """The warning where another account's registry denies: the caller's policy is only one of two that may do so."""
+    return Check(
+        IMAGE,
+        Status.WARNING,
+        f"Registry {image.registry} is another account's and does not let the caller ask, so {image.label} was not "
+        "checked: if it is missing, the endpoint's creation says so.",
+        "Allow ecr:DescribeImages to the caller if its IAM policy lacks it, or ask the registry's owner.",
+    )
 
 
 def judge_image(image: Image, *, is_there: bool) -> Check:

@@ -1,4 +1,4 @@
-"""Whether the versions of the functions' layers can be had."""
+"""Whether the versions of the functions' layers are available."""
 
 from __future__ import annotations
 
@@ -44,7 +44,8 @@ def judge_layers(arns: Sequence[str], missing: Sequence[str], region: str) -> Ch
             f"There is no version {version} of {layer} for this account: its functions could not be created.",
             f"aws lambda get-layer-version-by-arn --arn {layer}:N --region {region}   # find an N that is there",
         )
-    return Check(LAYER, Status.OK, f"{', '.join(arn.rpartition('layer:')[2] for arn in arns)} can be had.")
+    names = ", ".join(arn.rpartition("layer:")[2] for arn in arns)
+    return Check(LAYER, Status.OK, f"{names} {'is' if len(arns) == 1 else 'are'} available.")
 
 
 def _is_there(clients: Clients, arn: str) -> bool:

@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
 
-from async_endpoint.operations.preflight.check import AWS_ERRORS, Check, Status, code_of, guarded
+from async_endpoint.operations.preflight.check import Check, Status, code_of, guarded
+from async_endpoint.operations.preflight.usage import used_by_others
 from async_endpoint.scaling.instance_quotas import CODES, SERVICE_CODE, quota_name
 
 if TYPE_CHECKING:
@@ -25,8 +26,6 @@ QUOTA = "quota"
 
 _NOT_THERE = "NoSuchResourceException"
 _LISTING_SECONDS = 30.0  # SageMaker has thousands of quotas, a hundred a page
-_USE_SECONDS = 15.0
-_ENDPOINTS_LOOKED_AT = 20
 _ACTIONS = "servicequotas:GetServiceQuota, GetAWSDefaultServiceQuota, ListServiceQuotas, ListAWSDefaultServiceQuotas"
 
 
@@ -39,11 +38,11 @@ class Quota:
 
 
 def check_quota(clients: Clients, fleet: Fleet, instance_type: str, region: str) -> Check:
-    """Ask Service Quotas for the quota of a type, and SageMaker for what other endpoints take of it."""
+    """Ask Service Quotas for the quota of a type, and SageMaker for what other endpoints use of it."""
 
     def asked() -> Check:
         quota = find_quota(clients, instance_type, deadline=time.monotonic() + _LISTING_SECONDS)
-        others = _used_by_others(clients, instance_type, fleet.endpoint) if quota else 0
+        others = used_by_others(clients, instance_type, fleet.endpoint) if quota else 0
         return judge_quota(fleet, instance_type, quota, others, region)
 
     return guarded(QUOTA, _ACTIONS, asked)
@@ -53,7 +52,7 @@ def judge_quota(fleet: Fleet, instance_type: str, quota: Quota | None, others: i
     """Decide by the quota (None: not listed) and the instances of the account's other endpoints (None: unknown).
 
     What a new endpoint cannot start with is an error, unless another type of the fleet may stand in; what only scaling
-    or an update lacks is a warning.
+    or an update lacks is a warning, and so is a quota that would suffice if other endpoints used nothing of it.
     """
     name = quota_name(instance_type)
     if quota is None:
@@ -61,10 +60,15 @@ def judge_quota(fleet: Fleet, instance_type: str, quota: Quota | None, others: i
         listing = f"aws service-quotas list-service-quotas --service-code {SERVICE_CODE} --region {region}"
         return Check(QUOTA, Status.WARNING, message, listing)
     left = quota.value - (others or 0)
-    taken = f", and other endpoints take {others}" if others else ""
+    used = f", and other endpoints use {others}" if others else ""
+    if others is None:
+        used = ", and what other endpoints use is unknown"
     needs = f"up to {fleet.most}, and {fleet.updating} during an update ({fleet.strategy})"
-    found = f'"{name}" is {quota.value}{taken}; the stage needs {needs}'
+    found = f'"{name}" is {quota.value}{used}; the stage needs {needs}'
     if left >= fleet.updating:
+        if others is None:
+            listing = f"aws sagemaker list-endpoints --region {region}   # what they run counts in the same quota"
+            return Check(QUOTA, Status.WARNING, f"{found}.", listing)
         return Check(QUOTA, Status.OK, f"{found}.")
     fix = (
         f"aws service-quotas request-service-quota-increase --service-code {SERVICE_CODE} --quota-code {quota.code} "
@@ -120,29 +124,3 @@ def _listed(clients: Clients, operation: str, deadline: float) -> Iterator[dict[
         yield from page["Quotas"]
         if time.monotonic() > deadline:
             return
-
-
-def _used_by_others(clients: Clients, instance_type: str, own: str | None) -> int | None:
-    """Instances of a type that the account's other endpoints have now; None where that cannot be found out in time."""
-    deadline = time.monotonic() + _USE_SECONDS
-    used = 0
-    try:
-        listed = clients.sagemaker.list_endpoints(MaxResults=_ENDPOINTS_LOOKED_AT)
-        for each in listed["Endpoints"]:
-            if each["EndpointName"] != own:
-                used += _instances(clients, each["EndpointName"], instance_type)
-            if time.monotonic() > deadline:
-                return None
-    except AWS_ERRORS:
-        return None
-    return used
-
-
-def _instances(clients: Clients, endpoint: str, instance_type: str) -> int:
-    described = clients.sagemaker.describe_endpoint(EndpointName=endpoint)
-    config = clients.sagemaker.describe_endpoint_config(EndpointConfigName=described["EndpointConfigName"])
-    of_type = {
-        each["VariantName"] for each in config["ProductionVariants"] if each.get("InstanceType") == instance_type
-    }
-    variants = described.get("ProductionVariants", ())
-    return sum(each.get("CurrentInstanceCount", 0) for each in variants if each["VariantName"] in of_type)

@@ -66,7 +66,10 @@ def _rest(assembly: Assembly, clients: Clients, pseudo: Pseudo) -> list[Check]:
             for fleet in assembly.fleets()
             for kind in fleet.instance_types
         ),
-        *(lambda uri=uri: [image.check_image(clients, uri, region)] for uri in assembly.images(pseudo)),
+        *(
+            lambda uri=uri: [image.check_image(clients, uri, account=account, region=region)]
+            for uri in assembly.images(pseudo)
+        ),
         lambda: [layer.check_layer(clients, assembly.layers(pseudo), region)],
         *(
             lambda place=place: [archive.check_archive(clients, place, account=account, region=region)]

@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING
 
 from botocore.exceptions import ClientError
 
-from async_endpoint.operations.preflight.check import Check, Status, guarded
+from async_endpoint.operations.preflight.check import AWS_ERRORS, Check, Status, guarded
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from async_endpoint.operations.preflight.assembly import Named
     from async_endpoint.operations.preflight.clients import Clients
@@ -20,6 +20,10 @@ ENDPOINT = "endpoint"
 LOG_GROUP_TYPE = "AWS::Logs::LogGroup"
 ENDPOINT_TYPE = "AWS::SageMaker::Endpoint"
 
+# Of an endpoint's group, what follows is the endpoint's name.
+_ENDPOINT_LOGS = "/aws/sagemaker/Endpoints/"
+_RENAME = "set endpoint.name in config/STAGE.toml to another name"
+
 
 def check_log_groups(clients: Clients, groups: Sequence[Named], stacks: Sequence[StackState], region: str) -> Check:
     """Ask CloudWatch Logs for the groups that templates name.
@@ -29,23 +33,29 @@ def check_log_groups(clients: Clients, groups: Sequence[Named], stacks: Sequence
 
     def asked() -> Check:
         there = [group for group in groups if _exists(clients, group.name)]
-        return judge_log_groups(groups, [each for each in there if not _owned(LOG_GROUP_TYPE, each, stacks)], region)
+        foreign = [each for each in there if not _owned(LOG_GROUP_TYPE, each, stacks)]
+        return judge_log_groups(groups, {each: _may_be_in_use(clients, each.name) for each in foreign}, region)
 
     return guarded(LOG_GROUP, "logs:DescribeLogGroups", asked)
 
 
-def judge_log_groups(groups: Sequence[Named], foreign: Sequence[Named], region: str) -> Check:
-    """Decide by the groups that are there and that their stack does not own."""
-    if foreign:
-        names = ", ".join(each.name for each in foreign)
-        fix = " && ".join(f"aws logs delete-log-group --log-group-name {e.name} --region {region}" for e in foreign)
-        return Check(
-            LOG_GROUP,
-            Status.ERROR,
-            f"{names} is there already and not {foreign[0].stack}'s: its creation would fail (AlreadyExists).",
-            f"{fix}   # deletes its log events: export what you need first",
-        )
-    return Check(LOG_GROUP, Status.OK, f"Nothing is in the way of {', '.join(e.name for e in groups) or 'any'}.")
+def judge_log_groups(groups: Sequence[Named], foreign: Mapping[Named, bool], region: str) -> Check:
+    """Decide by the groups that are there and that their stack does not own, with whether an endpoint may use them."""
+    if not foreign:
+        return Check(LOG_GROUP, Status.OK, f"Nothing is in the way of {', '.join(e.name for e in groups) or 'any'}.")
+    names, stack = ", ".join(each.name for each in foreign), next(iter(foreign)).stack
+    message = f"{names} is there already and not {stack}'s: its creation would fail (AlreadyExists)."
+    look = " && ".join(
+        f"aws logs describe-log-streams --log-group-name {each.name} --order-by LastEventTime --descending "
+        f"--max-items 5 --region {region}"
+        for each in foreign
+    )
+    if any(foreign.values()):
+        return Check(LOG_GROUP, Status.ERROR, message, f"S{_RENAME[1:]}. What is logged there: {look}")
+    # Behind the sign of a comment, and without a separator of commands: pasted as a whole, the line only looks.
+    delete = ", ".join(f"aws logs delete-log-group --log-group-name {e.name} --region {region}" for e in foreign)
+    fix = f"{look}   # what is logged there: {_RENAME}, or, if nobody needs these logs, delete them: {delete}"
+    return Check(LOG_GROUP, Status.ERROR, message, fix)
 
 
 def check_endpoints(clients: Clients, endpoints: Sequence[Named], stacks: Sequence[StackState], region: str) -> Check:
@@ -65,14 +75,13 @@ def check_endpoints(clients: Clients, endpoints: Sequence[Named], stacks: Sequen
 def judge_endpoints(there: dict[Named, str], owned: Sequence[Named], region: str) -> Check:
     """Decide by the endpoints that are there, with their statuses, and by those that their stacks own."""
     for each, status in there.items():
-        delete = f"aws sagemaker delete-endpoint --endpoint-name {each.name} --region {region}"
+        describe = f"aws sagemaker describe-endpoint --endpoint-name {each.name} --region {region}"
         if each not in owned:
             message = f"Endpoint {each.name} is there already and not {each.stack}'s: its creation would fail."
-            return Check(ENDPOINT, Status.ERROR, message, f"{delete}   # or name another in endpoint.name")
+            return Check(ENDPOINT, Status.ERROR, message, f"S{_RENAME[1:]}. What is there: {describe}")
         if status == "Failed":
             message = f"Endpoint {each.name} is Failed: SageMaker updates no such endpoint."
-            reason = f"aws sagemaker describe-endpoint --endpoint-name {each.name} --region {region}"
-            return Check(ENDPOINT, Status.WARNING, message, f"{reason}   # the reason; then make destroy")
+            return Check(ENDPOINT, Status.WARNING, message, f"{describe}   # the reason; then make destroy")
     if not there:
         return Check(ENDPOINT, Status.OK, "The endpoint is new.")
     return Check(ENDPOINT, Status.OK, " ".join(f"{each.name} is {status}." for each, status in there.items()))
@@ -86,6 +95,16 @@ def _exists(clients: Clients, name: str) -> bool:
     # Those that begin alike come in alphabetical order, the shortest first.
     found = clients.logs.describe_log_groups(logGroupNamePrefix=name, limit=5)["logGroups"]
     return any(group["logGroupName"] == name for group in found)
+
+
+def _may_be_in_use(clients: Clients, group: str) -> bool:
+    """Whether an endpoint logs to a group, or it is not known that none does."""
+    if not group.startswith(_ENDPOINT_LOGS):
+        return False
+    try:
+        return _endpoint_status(clients, group.removeprefix(_ENDPOINT_LOGS)) is not None
+    except AWS_ERRORS:
+        return True
 
 
 def _endpoint_status(clients: Clients, name: str) -> str | None:
