@@ -1,4 +1,4 @@
-"""What DescribeAlarmHistory tells of metric alarms: settings, states and actions, on AWS's clock.
+"""What DescribeAlarmHistory shows of metric alarms: settings, states and actions, on AWS's clock.
 
 Source of the shapes: the example output of `describe-alarm-history` in the AWS CLI's command reference; histories that
 users of AWS have published for actions, of which each change of state has one for each action, however often scaling
