@@ -26,6 +26,9 @@ if TYPE_CHECKING:
 
 # Three runs of the schedule: what went on in a longer gap was not seen, so it counts as work.
 LONGEST_GAP = timedelta(minutes=15)
+# Each of these ends by itself: SageMaker bounds creations, updates and rollbacks. The other statuses may last.
+_IN_TRANSITION = ("Creating", "Deleting", "RollingBack", "SystemUpdating", "Updating")
+_IN_SERVICE = "InService"
 
 
 class Watchdog:
@@ -129,7 +132,7 @@ def reason_to_run(fleet: Fleet, before: Memory | None, settings: Settings) -> st
     """Why the instances may run whether or not there is work, in a sentence; None if there is no reason."""
     if fleet.status is None:
         return f"There is no endpoint {settings.endpoint_name}."
-    if fleet.status != "InService":
+    if fleet.status in _IN_TRANSITION:
         return f"The endpoint is {fleet.status}."
     allowed = settings.unscaled_instances if fleet.minimum is None else fleet.minimum
     if fleet.instances <= allowed:
@@ -156,6 +159,8 @@ def why_not_stopped(fleet: Fleet, settings: Settings) -> str | None:
     """Why idle instances are left alone, in a sentence; None if they are stopped."""
     if not settings.hard_stop:
         return "They are not stopped: scaling.hard_stop is off."
+    if fleet.status != _IN_SERVICE:
+        return f"They are not stopped: the endpoint is {fleet.status}, and SageMaker changes only one in service."
     if fleet.minimum is None:
         return "They are not stopped: the variant has no scalable target, so how many are to stay is unknown."
     if fleet.suspended:

@@ -10,7 +10,7 @@ from async_endpoint.protocol import INVOCATION_TIMEOUT_SECONDS_RANGE, REQUEST_TT
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-_IDLE_MINUTES_RANGE = (5, 1_440)
+_IDLE_MINUTES_RANGE = (5, 1_400)
 _INSTANCES_RANGE = (0, 1_000)
 _LONGEST_JOB_ID = 64  # InferenceId, in the service model of the SageMaker runtime
 _YES_OR_NO = {"true": True, "false": False}

@@ -1,4 +1,4 @@
-"""What people are told."""
+"""The notification's text."""
 
 from __future__ import annotations
 
@@ -15,7 +15,8 @@ _RUNBOOK = "docs/operations.md#instances-run-without-work"
 
 def minutes(time: timedelta) -> str:
     """A length of time, in whole minutes."""
-    return f"{time.total_seconds() // 60:g} minutes"
+    whole = int(time.total_seconds() // 60)
+    return f"{whole} minute{'' if whole == 1 else 's'}"
 
 
 def running(instances: int) -> str:

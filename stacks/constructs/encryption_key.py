@@ -82,6 +82,19 @@ def to_use(key: kms.IKey) -> iam.PolicyStatement:
     return iam.PolicyStatement(sid="UseKey", actions=["kms:Decrypt", "kms:GenerateDataKey"], resources=[key.key_arn])
 
 
+def to_use_for_topic(key: kms.IKey, region: str) -> iam.PolicyStatement:
+    """What a role needs to publish to a topic that the key encrypts, and through SNS alone.
+
+    https://docs.aws.amazon.com/sns/latest/dg/sns-key-management.html
+    """
+    return iam.PolicyStatement(
+        sid="UseTopicKey",
+        actions=["kms:Decrypt", "kms:GenerateDataKey"],
+        resources=[key.key_arn],
+        conditions={"StringEquals": {"kms:ViaService": f"sns.{region}.amazonaws.com"}},
+    )
+
+
 def to_use_for_table(key: kms.IKey, region: str) -> iam.PolicyStatement:
     """What a role needs to work on a DynamoDB table under the key, and through DynamoDB alone.
 

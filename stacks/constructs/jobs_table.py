@@ -89,7 +89,11 @@ class JobsTable(Construct):
                 sid="RememberLook",
                 actions=["dynamodb:GetItem", "dynamodb:UpdateItem"],
                 resources=[self.table.table_arn],
-                conditions={"ForAllValues:StringEquals": {"dynamodb:LeadingKeys": [item]}},
+                # ForAllValues also holds where there is no key at all: hence the second condition.
+                conditions={
+                    "ForAllValues:StringEquals": {"dynamodb:LeadingKeys": [item]},
+                    "Null": {"dynamodb:LeadingKeys": "false"},
+                },
             ),
             *self._to_use_key(),
         ]

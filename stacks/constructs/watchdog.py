@@ -20,7 +20,7 @@ from constructs import Construct
 
 from stacks.constructs.alarms import TellingAlarm
 from stacks.constructs.async_endpoint import AsyncEndpoint
-from stacks.constructs.encryption_key import to_use
+from stacks.constructs.encryption_key import to_use_for_topic
 from stacks.constructs.jobs_table import JobsTable
 from stacks.constructs.staged_function import AcceptedReasons, StagedFunction
 from stacks.rules import accept
@@ -88,7 +88,7 @@ class Watchdog(StagedFunction):
                     resources=[intake.queue_arn, results.queue_arn],
                 ),
                 iam.PolicyStatement(sid="Notify", actions=["sns:Publish"], resources=[topic.topic_arn]),
-                *([to_use(key)] if key else []),
+                *([to_use_for_topic(key, Stack.of(scope).region)] if key else []),
             ],
             reasons=AcceptedReasons(not_reserved=_ONE_EVENT, no_dead_letters=_NEXT_RUN),
             # A run ends long before the next. It takes 65 MB, but less memory is less of a processor, too.

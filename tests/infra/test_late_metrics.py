@@ -27,6 +27,8 @@ from tests.infra.late_metrics import (
     OF_VARIANT,
     PROCESSED,
     Case,
+    Pattern,
+    Reading,
     Started,
     findings,
     simulate,
@@ -34,7 +36,7 @@ from tests.infra.late_metrics import (
 from tests.infra.test_scaling_behaviour import resolved, template_of
 from tests.unit.scaling.fleet import START
 
-PATTERNS = ("burst", "long", "every-7-minutes", "again-when-asleep", "200-at-once", "more-while-waking",
+PATTERNS: tuple[Pattern, ...] = ("burst", "long", "every-7-minutes", "again-when-asleep", "200-at-once", "more-while-waking",
             "just-before-sleep")  # fmt: skip
 PRESETS = ("responsive", "aws")
 DELAYS = (0, 60, 120, 180, 240)
@@ -49,7 +51,7 @@ RULES = tuple(
     for extra in (2, 4, 10)
     for recovery in (0, 3, 6)
 )
-BACKLOGS = ("in-flight", "queued")
+BACKLOGS: tuple[Reading, ...] = ("in-flight", "queued")
 STARTED: tuple[Started, ...] = ("at-start", "at-end", "never")
 SHARE = 120
 
@@ -75,7 +77,7 @@ def cases() -> list[tuple[str, Case]]:
                 draw.choice(STARTED),
                 seed=draw.randrange(2**32),
             ),
-        )  # type: ignore[arg-type]
+        )
         for preset, pattern, delay, offsets, unsteady, backlog in every
     ]
     if os.environ.get("ASYNC_ENDPOINT_SWEEP") == "full":

@@ -2,13 +2,18 @@
 
 import json
 from collections.abc import Callable, Iterator
+from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 from aws_cdk.assertions import Template
 
 from app import build_app
+from stacks.fields import SettingsError
 from tests.infra.templates import JOBS, JsonObject, below, by_id_prefix, dev, id_of, of_foundation
+from watchdog import settings as function_settings
+from watchdog.logic import LONGEST_GAP
 
 FUNCTION = "AWS::Lambda::Function"
 QUEUE = "AWS::SQS::Queue"
@@ -117,7 +122,10 @@ def test_it_may_look_keep_one_item_notify_and_stop_one_endpoint_and_nothing_else
             "Effect": "Allow",
             "Action": ["dynamodb:GetItem", "dynamodb:UpdateItem"],
             "Resource": JOBS,
-            "Condition": {"ForAllValues:StringEquals": {"dynamodb:LeadingKeys": [MEMORY_KEY]}},
+            "Condition": {
+                "ForAllValues:StringEquals": {"dynamodb:LeadingKeys": [MEMORY_KEY]},
+                "Null": {"dynamodb:LeadingKeys": "false"},
+            },
         },
         {
             "Sid": "MeasureQueues",
@@ -148,7 +156,7 @@ def test_where_it_may_not_stop_instances_it_has_no_right_to(build: Build, change
 def test_under_a_key_of_the_stage_it_may_notify_and_work_on_the_table(
     stacks_of: Callable[[str], dict[str, Template]],
 ) -> None:
-    assert {"UseKey", "UseTableKey"} <= set(sids(stacks_of("prod")["Workflow"]))
+    assert {"UseTopicKey", "UseTableKey"} <= set(sids(stacks_of("prod")["Workflow"]))
 
 
 def test_prod_notifies_and_stops_nothing(stacks_of: Callable[[str], dict[str, Template]]) -> None:
@@ -175,3 +183,14 @@ def test_without_a_workflow_there_is_no_watchdog(artifacts: Path, tmp_path: Path
         "async-endpoint-dev-foundation",
         "async-endpoint-dev-endpoint",
     ]
+
+
+def test_function_and_settings_agree_on_idle_minutes_and_on_what_is_a_gap(workflow: Template) -> None:
+    for minutes in (5, 1400):
+        assert replace(dev().alarms, idle_minutes=minutes).idle_minutes == minutes
+        assert function_settings._IDLE_MINUTES_RANGE[0] <= minutes <= function_settings._IDLE_MINUTES_RANGE[1]
+    with pytest.raises(SettingsError):
+        replace(dev().alarms, idle_minutes=function_settings._IDLE_MINUTES_RANGE[1] + 1)
+    (rule,) = (each for each in workflow.find_resources("AWS::Events::Rule").values() if "rate(" in str(each))
+    assert rule["Properties"]["ScheduleExpression"] == "rate(5 minutes)"
+    assert timedelta(minutes=5) * 3 == LONGEST_GAP

@@ -254,7 +254,7 @@ def test_while_scaling_in_is_suspended_nothing_is_stopped() -> None:
     assert (len(world.notices), world.stopped) == (1, [])
 
 
-@pytest.mark.parametrize("status", ["Updating", "SystemUpdating", "Creating", "RollingBack", "Deleting", "Failed"])
+@pytest.mark.parametrize("status", ["Updating", "SystemUpdating", "Creating", "RollingBack", "Deleting"])
 def test_an_endpoint_in_transition_is_left_to_itself(status: str) -> None:
     world = watched()
     world.watch(90)
@@ -262,6 +262,17 @@ def test_an_endpoint_in_transition_is_left_to_itself(status: str) -> None:
     assert world.watch(5) == f"The endpoint is {status}. The idle time is 0."
 
     assert (world.notices, world.stopped) == ([], [])
+
+
+@pytest.mark.parametrize("status", ["Failed", "UpdateRollbackFailed", "OutOfService"])
+def test_idle_instances_of_an_endpoint_that_stays_out_of_service_are_reported_and_cannot_be_stopped(
+    status: str,
+) -> None:
+    world = watched(state=replace(AWAKE, status=status))
+    said = world.watch(200)
+
+    assert said.endswith(f"They are not stopped: the endpoint is {status}, and SageMaker changes only one in service.")
+    assert (len(world.notices), world.stopped) == (1, [])
 
 
 def test_an_absent_endpoint_is_nothing_to_do() -> None:
@@ -397,7 +408,7 @@ def test_an_absent_variable_is_named(name: str) -> None:
 @pytest.mark.parametrize(
     ("name", "value", "said"),
     [
-        ("IDLE_MINUTES", "4", "IDLE_MINUTES is '4': it takes a whole number from 5 to 1440"),
+        ("IDLE_MINUTES", "4", "IDLE_MINUTES is '4': it takes a whole number from 5 to 1400"),
         ("HARD_STOP", "yes", "HARD_STOP is 'yes': it takes true or false"),
         ("MEMORY_KEY", "k" * 64, "which may be the id of a job: it takes more than 64 characters"),
     ],
