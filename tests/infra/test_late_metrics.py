@@ -43,7 +43,8 @@ DELAYS = (0, 60, 120, 180, 240)
 # How far queue, variant and instance metrics are apart.
 OFFSETS = ((0, 0, 0), (120, 0, 0), (-120, 0, 0), (0, 120, 0), (0, -120, 0), (0, 0, 120), (0, 0, -120), (120, 0, -120),
            (-120, 0, 120))  # fmt: skip
-UNSTEADY = ((0, 0.0), (45, 0.0), (0, 0.03), (45, 0.03))  # seconds of jitter, share of datapoints that never arrive
+# Seconds of jitter, share of datapoints that never arrive.
+UNSTEADY = ((0, 0.0), (45, 0.0), (0, 0.03), (45, 0.03))
 RULES = tuple(
     EvaluationRules(fill, scalar, extra, recovery)
     for fill in ("missing", "value")
