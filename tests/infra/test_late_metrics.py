@@ -36,8 +36,9 @@ from tests.infra.late_metrics import (
 from tests.infra.test_scaling_behaviour import resolved, template_of
 from tests.unit.scaling.fleet import START
 
-PATTERNS: tuple[Pattern, ...] = ("burst", "long", "every-7-minutes", "again-when-asleep", "200-at-once", "more-while-waking",
-            "just-before-sleep")  # fmt: skip
+PATTERNS: tuple[Pattern, ...] = (
+    "burst", "long", "every-7-minutes", "again-when-asleep", "200-at-once", "more-while-waking", "just-before-sleep",
+)  # fmt: skip
 PRESETS = ("responsive", "aws")
 DELAYS = (0, 60, 120, 180, 240)
 # How far queue, variant and instance metrics are apart.
