@@ -117,6 +117,10 @@ def start(  # noqa: PLR0913 - one argument for each option
     **seconds: float,
 ) -> None:
     """Start a local AWS on 127.0.0.1 and leave it running. It goes on from where the last one in the folder ended."""
+    try:
+        assumptions = Assumptions.parse(assume)
+    except AssumptionError as error:
+        raise click.UsageError(str(error)) from error
     serving = _prepared(serving_env)
     began = time.monotonic()
     times = InstanceTimes(**{name.removesuffix("_seconds"): value for name, value in seconds.items()})
@@ -127,11 +131,11 @@ def start(  # noqa: PLR0913 - one argument for each option
             port=port,
             speed=speed,
             threads=threads,
-            assumptions=Assumptions.parse(assume),
+            assumptions=assumptions,
             times=times,
             fresh=fresh,
         )
-    except (AssumptionError, LocalAwsError) as error:
+    except LocalAwsError as error:
         raise click.ClickException(str(error)) from error
     where = state_dir_arguments(state_dir)
     click.echo(

@@ -98,3 +98,12 @@ def test_every_command_says_the_same_of_the_state_dir() -> None:
 
     helps = {each.help for each in options(local) if each.name == "state_dir"}
     assert len(helps) == 1
+
+
+@pytest.mark.parametrize("assumed", ["metric-delay=soon", "metric-delays=5", "metric-gaps=200"])
+def test_an_assumption_that_cannot_be_made_is_wrong_usage_and_nothing_is_built(tmp_path: Path, assumed: str) -> None:
+    folder = tmp_path / "serving"
+    done = CliRunner().invoke(main, ["local", "start", "--serving-env", str(folder), "--assume", assumed])
+    assert done.exit_code == 2
+    assert "assumption" in done.output
+    assert not folder.exists()
