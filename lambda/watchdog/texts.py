@@ -1,4 +1,4 @@
-"""What people are told."""
+"""The notification's text."""
 
 from __future__ import annotations
 
@@ -15,7 +15,8 @@ _RUNBOOK = "docs/operations.md#instances-run-without-work"
 
 def minutes(time: timedelta) -> str:
     """A length of time, in whole minutes."""
-    return f"{time.total_seconds() // 60:g} minutes"
+    whole = int(time.total_seconds() // 60)
+    return f"{whole} minute{'' if whole == 1 else 's'}"
 
 
 def running(instances: int) -> str:
@@ -39,7 +40,7 @@ def notification(fleet: Fleet, idle: timedelta, refusal: str | None, settings: S
         "succeeds or it sees work."
     )
     return subject, (
-        f"{running(fleet.instances)} for endpoint {settings.endpoint_name} ({least}), and for {minutes(idle)} the "
-        f"watchdog has seen no work: no job is open, none has ended, and the queues are empty. Instances cost money. "
-        f"{action} See why scaling has not ended them. Runbook: {_RUNBOOK}"
+        f"{running(fleet.instances)} for endpoint {settings.endpoint_name} ({least}). For {minutes(idle)} the "
+        f"watchdog has seen no work: no job is open, none has finished, and the queues are empty. Instances cost "
+        f"money. {action} Find out why scaling has not stopped them. Runbook: {_RUNBOOK}"
     )
