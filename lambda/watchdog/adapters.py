@@ -159,9 +159,11 @@ class TableMemory:
         return Memory(
             looked_at=datetime.fromisoformat(item["looked_at"]),
             busy_at=datetime.fromisoformat(item["busy_at"]),
-            notified_at=datetime.fromisoformat(item["notified_at"]) if item["notified_at"] else None,
+            notified_at=_time_or_none(item["notified_at"]),
             instances=int(item["instances"]),
             changed_at=item["changed_at"],
+            # Absent from an item that an earlier version of the function has written.
+            transition_since=_time_or_none(item.get("transition_since")),
             outcomes=item["outcomes"],
         )
 
@@ -173,6 +175,7 @@ class TableMemory:
             "notified_at": memory.notified_at and utc_timestamp(memory.notified_at),
             "instances": memory.instances,
             "changed_at": memory.changed_at,
+            "transition_since": memory.transition_since and utc_timestamp(memory.transition_since),
             "outcomes": dict(memory.outcomes),
         }
         values = {f":{name}": value for name, value in item.items()}
@@ -187,6 +190,10 @@ class TableMemory:
             if error.response["Error"].get("Code") == "ConditionalCheckFailedException":
                 raise LookedMeanwhile("another run has written what it saw since this one read it.") from error
             raise
+
+
+def _time_or_none(text: str | None) -> datetime | None:
+    return datetime.fromisoformat(text) if text else None
 
 
 class AlarmTopic:

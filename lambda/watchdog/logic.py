@@ -4,8 +4,9 @@ Nothing here reads CloudWatch: a metric that is late or missing is what keeps an
 
 A run compares what it sees with what the run before it saw. Idle time is counted from the last run that saw work or
 another reason for the instances, so it is never longer than somebody has watched: after the first run, and after a gap
-between two runs, the count begins anew. All of it is on one clock, that of the event's time. The times in the jobs
-table and in DescribeEndpoint are only compared with earlier ones of the same kind.
+between two runs, the count begins anew. A change that is under way holds the count for as long as one may take; of
+instances of an endpoint that cannot be changed it only notifies. All of it is on one clock, that of the event's time.
+The times in the jobs table and in DescribeEndpoint are only compared with earlier ones of the same kind.
 """
 
 from __future__ import annotations
@@ -26,9 +27,10 @@ if TYPE_CHECKING:
 
 # Three runs of the schedule: what went on in a longer gap was not seen, so it counts as work.
 LONGEST_GAP = timedelta(minutes=15)
-# Each of these ends by itself: SageMaker bounds creations, updates and rollbacks. The other statuses may last.
-_IN_TRANSITION = ("Creating", "Deleting", "RollingBack", "SystemUpdating", "Updating")
-_IN_SERVICE = "InService"
+IN_SERVICE = "InService"
+# EndpointStatus while an operation runs; the others stay until somebody acts:
+# https://docs.aws.amazon.com/sagemaker/latest/APIReference/API_DescribeEndpoint.html
+IN_TRANSITION = frozenset({"Creating", "Updating", "RollingBack", "SystemUpdating", "Deleting"})
 
 
 class Watchdog:
@@ -78,7 +80,7 @@ class Watchdog:
     def _look(self, before: Memory | None, now: datetime) -> tuple[Fleet, str | None, Memory]:
         """What runs, why it may (None: no reason), and what to leave for the next run."""
         fleet, work = self._endpoint.fleet(), Work()
-        seen = _not_watched(before, now) or reason_to_run(fleet, before, self._settings)
+        seen = _not_watched(before, now) or reason_to_run(fleet, before, self._settings, now)
         # While it sleeps, which is most of the time, the table and the queues are not read.
         if seen is None or before is None:
             work = self._traces.work()
@@ -89,6 +91,7 @@ class Watchdog:
             notified_at=None if seen or before is None else before.notified_at,
             instances=fleet.instances,
             changed_at=fleet.changed_at,
+            transition_since=_transition_since(fleet, before, now),
             outcomes=_newest(before.outcomes if before else {}, work.outcomes),
         )
         return fleet, seen, memory
@@ -114,7 +117,7 @@ class Watchdog:
     def _stop(self, memory: Memory) -> str:
         """Look again, as late as possible, and stop the instances; returns what came of it."""
         fleet, work = self._endpoint.fleet(), self._traces.work()
-        seen = reason_to_run(fleet, memory, self._settings) or sign_of_work(work, memory)
+        seen = reason_to_run(fleet, memory, self._settings, memory.looked_at) or sign_of_work(work, memory)
         if seen:
             # The memory stays as it is: whatever this was, the next run sees it too, or its outcome.
             return f"They are not stopped, because a second look found: {seen}"
@@ -128,16 +131,18 @@ class Watchdog:
         return f"The instance count is set to {fleet.minimum}."
 
 
-def reason_to_run(fleet: Fleet, before: Memory | None, settings: Settings) -> str | None:
+def reason_to_run(fleet: Fleet, before: Memory | None, settings: Settings, now: datetime) -> str | None:
     """Why the instances may run whether or not there is work, in a sentence; None if there is no reason."""
     if fleet.status is None:
         return f"There is no endpoint {settings.endpoint_name}."
-    if fleet.status in _IN_TRANSITION:
+    since = _transition_since(fleet, before, now)
+    if since and now - since <= timedelta(seconds=settings.transition_seconds):
         return f"The endpoint is {fleet.status}."
     allowed = settings.unscaled_instances if fleet.minimum is None else fleet.minimum
     if fleet.instances <= allowed:
         return f"{running(fleet.instances)}, and {allowed} may run without work."
-    if before and (fleet.changed_at != before.changed_at or fleet.instances > before.instances):
+    completed = before is not None and before.transition_since is not None and fleet.status == IN_SERVICE
+    if before and (completed or fleet.changed_at != before.changed_at or fleet.instances > before.instances):
         return "The endpoint was changed since the last look."
     return None
 
@@ -145,7 +150,7 @@ def reason_to_run(fleet: Fleet, before: Memory | None, settings: Settings) -> st
 def sign_of_work(work: Work, before: Memory | None) -> str | None:
     """What shows that there is or was work since the last look, in a sentence; None if nothing does."""
     if work.messages:
-        return f"{work.messages} messages are in the queues."
+        return f"{work.messages} message{' is' if work.messages == 1 else 's are'} in the queues."
     if work.open_job is not None:
         return f"The job {work.open_job} has no outcome yet."
     known = before.outcomes if before else {}
@@ -157,6 +162,11 @@ def sign_of_work(work: Work, before: Memory | None) -> str | None:
 
 def why_not_stopped(fleet: Fleet, settings: Settings) -> str | None:
     """Why idle instances are left alone, in a sentence; None if they are stopped."""
+    if fleet.status != IN_SERVICE:
+        return (
+            f"They are not stopped: the endpoint is {fleet.status}, and the watchdog changes the instance count only "
+            f"of an endpoint that is {IN_SERVICE}."
+        )
     if not settings.hard_stop:
         return "They are not stopped: scaling.hard_stop is off."
     if fleet.status != _IN_SERVICE:
@@ -174,6 +184,15 @@ def _not_watched(before: Memory | None, now: datetime) -> str | None:
     if now - before.looked_at > LONGEST_GAP:
         return f"The last look was {minutes(now - before.looked_at)} ago."
     return None
+
+
+def _transition_since(fleet: Fleet, before: Memory | None, now: datetime) -> datetime | None:
+    """Since when every look has found an operation under way; None if none is."""
+    if fleet.status not in IN_TRANSITION:
+        return None
+    if before is None or _not_watched(before, now):
+        return now
+    return before.transition_since or now
 
 
 def _newest(known: Mapping[str, str], seen: Mapping[str, str]) -> dict[str, str]:

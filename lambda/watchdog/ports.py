@@ -62,6 +62,8 @@ class Memory:
         notified_at: When the topic was notified that nothing was seen since; None if it was not.
         instances: As `Fleet.instances`.
         changed_at: As `Fleet.changed_at`.
+        transition_since: The first of the looks, up to this one, that all found an operation of SageMaker under way;
+            None if this one did not.
         outcomes: As `Work.outcomes`, the newest ever seen.
     """
 
@@ -70,6 +72,7 @@ class Memory:
     notified_at: datetime | None = None
     instances: int = 0
     changed_at: str = ""
+    transition_since: datetime | None = None
     outcomes: Mapping[str, str] = field(default_factory=dict)
 
 

@@ -10,7 +10,9 @@ from async_endpoint.protocol import INVOCATION_TIMEOUT_SECONDS_RANGE, REQUEST_TT
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-_IDLE_MINUTES_RANGE = (5, 1_400)
+# The ranges of the stack's settings, which the function does not import; a test holds them together.
+IDLE_MINUTES_RANGE = (5, 1_400)
+TRANSITION_SECONDS_RANGE = (720, 36_000)
 _INSTANCES_RANGE = (0, 1_000)
 _LONGEST_JOB_ID = 64  # InferenceId, in the service model of the SageMaker runtime
 _YES_OR_NO = {"true": True, "false": False}
@@ -35,6 +37,8 @@ class Settings:
         idle_minutes: How long instances may run without work (IDLE_MINUTES).
         request_ttl_seconds: Age in SageMaker's queue at which a request expires (REQUEST_TTL_SECONDS).
         invocation_timeout_seconds: Time that the model has for one (INVOCATION_TIMEOUT_SECONDS).
+        transition_seconds: How long the endpoint may be in creation, update, rollback or deletion before that is no
+            longer a reason for its instances to run (TRANSITION_SECONDS).
         hard_stop: Whether idle instances are stopped (HARD_STOP, true or false).
         unscaled_instances: How many may run without work where there is no scalable target (UNSCALED_INSTANCES).
     """
@@ -48,6 +52,7 @@ class Settings:
     idle_minutes: int
     request_ttl_seconds: int
     invocation_timeout_seconds: int
+    transition_seconds: int
     hard_stop: bool
     unscaled_instances: int
 
@@ -65,11 +70,12 @@ class Settings:
             memory_key=_reserved_key(environment, "MEMORY_KEY"),
             queue_urls=(_text(environment, "INTAKE_QUEUE_URL"), _text(environment, "RESULTS_QUEUE_URL")),
             alarm_topic=_text(environment, "ALARM_TOPIC_ARN"),
-            idle_minutes=_number(environment, "IDLE_MINUTES", _IDLE_MINUTES_RANGE),
+            idle_minutes=_number(environment, "IDLE_MINUTES", IDLE_MINUTES_RANGE),
             request_ttl_seconds=_number(environment, "REQUEST_TTL_SECONDS", REQUEST_TTL_SECONDS_RANGE),
             invocation_timeout_seconds=_number(
                 environment, "INVOCATION_TIMEOUT_SECONDS", INVOCATION_TIMEOUT_SECONDS_RANGE
             ),
+            transition_seconds=_number(environment, "TRANSITION_SECONDS", TRANSITION_SECONDS_RANGE),
             hard_stop=_yes_or_no(environment, "HARD_STOP"),
             unscaled_instances=_number(environment, "UNSCALED_INSTANCES", _INSTANCES_RANGE),
         )

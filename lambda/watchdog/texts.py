@@ -40,7 +40,7 @@ def notification(fleet: Fleet, idle: timedelta, refusal: str | None, settings: S
         "succeeds or it sees work."
     )
     return subject, (
-        f"{running(fleet.instances)} for endpoint {settings.endpoint_name} ({least}), and for {minutes(idle)} the "
-        f"watchdog has seen no work: no job is open, none has ended, and the queues are empty. Instances cost money. "
-        f"{action} See why scaling has not ended them. Runbook: {_RUNBOOK}"
+        f"{running(fleet.instances)} for endpoint {settings.endpoint_name} ({least}). For {minutes(idle)} the "
+        f"watchdog has seen no work: no job is open, none has finished, and the queues are empty. Instances cost "
+        f"money. {action} Find out why scaling has not stopped them. Runbook: {_RUNBOOK}"
     )

@@ -82,16 +82,31 @@ def to_use(key: kms.IKey) -> iam.PolicyStatement:
     return iam.PolicyStatement(sid="UseKey", actions=["kms:Decrypt", "kms:GenerateDataKey"], resources=[key.key_arn])
 
 
-def to_use_for_topic(key: kms.IKey, region: str) -> iam.PolicyStatement:
-    """What a role needs to publish to a topic that the key encrypts, and through SNS alone.
+def to_publish(key: kms.IKey, region: str) -> iam.PolicyStatement:
+    """What a role needs to publish to a topic under the key, and through SNS alone.
 
     https://docs.aws.amazon.com/sns/latest/dg/sns-key-management.html
+    https://docs.aws.amazon.com/kms/latest/developerguide/conditions-kms.html
     """
     return iam.PolicyStatement(
         sid="UseTopicKey",
         actions=["kms:Decrypt", "kms:GenerateDataKey"],
         resources=[key.key_arn],
         conditions={"StringEquals": {"kms:ViaService": f"sns.{region}.amazonaws.com"}},
+    )
+
+
+def to_read_environment(key: kms.IKey, region: str) -> iam.PolicyStatement:
+    """What a function's role needs if Lambda decrypts the environment as that role.
+
+    Open: the guide does not say as whom Lambda does, nor that it makes a grant of its own for a customer's key.
+    https://docs.aws.amazon.com/lambda/latest/dg/configuration-envvars-encryption.html
+    """
+    return iam.PolicyStatement(
+        sid="ReadEnvironment",
+        actions=["kms:Decrypt"],
+        resources=[key.key_arn],
+        conditions={"StringEquals": {"kms:ViaService": f"lambda.{region}.amazonaws.com"}},
     )
 
 

@@ -81,7 +81,9 @@ class JobsTable(Construct):
     def to_watch(self, item: str) -> list[iam.PolicyStatement]:
         """What a function needs that asks for the newest jobs in each state and keeps one item of its own, by its key.
 
+        ForAllValues is true of a request without the condition's key, which Null therefore requires.
         https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/specifying-conditions.html
+        https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_condition_examples-multi-valued-context-keys.html
         """
         return [
             self._to_list(),
@@ -89,7 +91,6 @@ class JobsTable(Construct):
                 sid="RememberLook",
                 actions=["dynamodb:GetItem", "dynamodb:UpdateItem"],
                 resources=[self.table.table_arn],
-                # ForAllValues also holds where there is no key at all: hence the second condition.
                 conditions={
                     "ForAllValues:StringEquals": {"dynamodb:LeadingKeys": [item]},
                     "Null": {"dynamodb:LeadingKeys": "false"},

@@ -20,7 +20,7 @@ from constructs import Construct
 
 from stacks.constructs.alarms import TellingAlarm
 from stacks.constructs.async_endpoint import AsyncEndpoint
-from stacks.constructs.encryption_key import to_use_for_topic
+from stacks.constructs.encryption_key import to_publish, to_read_environment
 from stacks.constructs.jobs_table import JobsTable
 from stacks.constructs.staged_function import AcceptedReasons, StagedFunction
 from stacks.rules import accept
@@ -56,7 +56,7 @@ class Watchdog(StagedFunction):
         key: kms.IKey | None,
         topic: sns.ITopic,
     ) -> None:
-        name, scaling = settings.endpoint.name, settings.scaling
+        name, scaling, region = settings.endpoint.name, settings.scaling, Stack.of(scope).region
         memory_key = f"watchdog of endpoint {name}; not a job, whose id has at most 64 characters"
         super().__init__(
             scope,
@@ -76,6 +76,7 @@ class Watchdog(StagedFunction):
                 "IDLE_MINUTES": str(settings.alarms.idle_minutes),
                 "REQUEST_TTL_SECONDS": str(settings.endpoint.request_ttl_seconds),
                 "INVOCATION_TIMEOUT_SECONDS": str(settings.limits.invocation_timeout_seconds),
+                "TRANSITION_SECONDS": str(longest_transition_seconds(settings)),
                 "HARD_STOP": str(scaling.hard_stop).lower(),
                 "UNSCALED_INSTANCES": str(0 if scaling.enabled else settings.endpoint.initial_instance_count),
             },
@@ -88,7 +89,7 @@ class Watchdog(StagedFunction):
                     resources=[intake.queue_arn, results.queue_arn],
                 ),
                 iam.PolicyStatement(sid="Notify", actions=["sns:Publish"], resources=[topic.topic_arn]),
-                *([to_use_for_topic(key, Stack.of(scope).region)] if key else []),
+                *([to_publish(key, region), to_read_environment(key, region)] if key else []),
             ],
             reasons=AcceptedReasons(not_reserved=_ONE_EVENT, no_dead_letters=_NEXT_RUN),
             # A run ends long before the next. It takes 65 MB, but less memory is less of a processor, too.
@@ -120,7 +121,7 @@ class Watchdog(StagedFunction):
         return events.Rule(
             self,
             "Schedule",
-            description="Lets the watchdog look for instances without work",
+            description="Runs the watchdog, which looks for instances without work",
             schedule=events.Schedule.rate(_EVERY),
             targets=[targets.LambdaFunction(self.function, max_event_age=_EVERY)],
         )
@@ -135,7 +136,7 @@ class Watchdog(StagedFunction):
         )
         errors = self.function.metric_errors(statistic=cloudwatch.Stats.SUM, period=_EVERY)
         for construct_id, metric, told in (
-            ("Errors", errors, "The watchdog breaks or runs out of time: read its function's log."),
+            ("Errors", errors, "The watchdog fails or times out: see its function's log."),
             (
                 "NotInvoked",
                 not_invoked,
@@ -148,7 +149,19 @@ class Watchdog(StagedFunction):
                 metric=metric,
                 threshold=1,
                 periods=2,
-                told=f"{told} Until then nothing but CloudWatch's own alarm notifies of instances without work.",
+                told=f"{told} Until this is fixed, only the alarm on metrics notifies of instances without work.",
                 runbook="the-watchdog-fails",
                 topic=topic,
             )
+
+
+def longest_transition_seconds(settings: StageSettings) -> int:
+    """How long one change of the endpoint may take: an update at its longest, and one more start of an instance.
+
+    The start is a creation's, to which the update's limit does not apply, or a rollback's, of which it is not
+    documented whether it does:
+    https://docs.aws.amazon.com/sagemaker/latest/APIReference/API_BlueGreenUpdatePolicy.html
+    """
+    endpoint = settings.endpoint
+    start = endpoint.model_download_timeout_seconds + endpoint.startup_health_check_timeout_seconds
+    return settings.updates.maximum_execution_seconds + start

@@ -2,18 +2,22 @@
 
 import json
 from collections.abc import Callable, Iterator
-from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
+from typing import get_type_hints
 
 import pytest
 from aws_cdk.assertions import Template
 
 from app import build_app
-from stacks.fields import SettingsError
+from stacks.fields import WholeNumber
+from stacks.sections.alarms import AlarmSettings
+from stacks.sections.base import Section
+from stacks.sections.endpoint import EndpointSettings
+from stacks.sections.updates import UpdateSettings
 from tests.infra.templates import JOBS, JsonObject, below, by_id_prefix, dev, id_of, of_foundation
-from watchdog import settings as function_settings
 from watchdog.logic import LONGEST_GAP
+from watchdog.settings import IDLE_MINUTES_RANGE, TRANSITION_SECONDS_RANGE
 
 FUNCTION = "AWS::Lambda::Function"
 QUEUE = "AWS::SQS::Queue"
@@ -40,6 +44,13 @@ def build(artifacts: Path, tmp_path: Path) -> Build:
 def variables(workflow: Template) -> JsonObject:
     found: JsonObject = by_id_prefix(workflow, FUNCTION, "Watchdog")["Properties"]["Environment"]["Variables"]
     return found
+
+
+def within(section: type[Section], name: str) -> tuple[int, int]:
+    """The range of a setting, as its section declares it."""
+    (rule,) = (each for each in get_type_hints(section, include_extras=True)[name].__metadata__)
+    assert isinstance(rule, WholeNumber)
+    return rule.low, rule.high
 
 
 def statements(workflow: Template) -> list[JsonObject]:
@@ -92,6 +103,7 @@ def test_it_is_told_all_it_has_to_know(workflow: Template) -> None:
         "IDLE_MINUTES": "90",
         "REQUEST_TTL_SECONDS": "21600",
         "INVOCATION_TIMEOUT_SECONDS": "841",
+        "TRANSITION_SECONDS": "4800",
         "HARD_STOP": "true",
         "UNSCALED_INSTANCES": "0",
     }
@@ -153,10 +165,57 @@ def test_where_it_may_not_stop_instances_it_has_no_right_to(build: Build, change
     assert "StopInstances" not in set(sids(build(**changes)))
 
 
-def test_under_a_key_of_the_stage_it_may_notify_and_work_on_the_table(
+def test_under_a_key_of_the_stage_it_may_notify_work_on_the_table_and_have_its_environment(
     stacks_of: Callable[[str], dict[str, Template]],
 ) -> None:
-    assert {"UseTopicKey", "UseTableKey"} <= set(sids(stacks_of("prod")["Workflow"]))
+    """And nothing else under the key: no document, no message."""
+    using = {
+        each.get("Sid"): (each["Action"], each["Condition"])
+        for each in statements(stacks_of("prod")["Workflow"])
+        if "kms:" in json.dumps(each["Action"])
+    }
+    _, via = using.pop("UseTableKey")
+    assert via == {"StringEquals": {"kms:ViaService": "dynamodb.ap-northeast-1.amazonaws.com"}}
+    assert using == {
+        "UseTopicKey": (
+            ["kms:Decrypt", "kms:GenerateDataKey"],
+            {"StringEquals": {"kms:ViaService": "sns.ap-northeast-1.amazonaws.com"}},
+        ),
+        "ReadEnvironment": (
+            "kms:Decrypt",
+            {"StringEquals": {"kms:ViaService": "lambda.ap-northeast-1.amazonaws.com"}},
+        ),
+    }
+
+
+def test_the_function_takes_every_value_that_the_settings_take() -> None:
+    """It would break at its start otherwise, or its range say nothing."""
+    assert within(AlarmSettings, "idle_minutes") == IDLE_MINUTES_RANGE
+    least, most = (
+        sum(ends)
+        for ends in zip(
+            within(UpdateSettings, "maximum_execution_seconds"),
+            within(EndpointSettings, "model_download_timeout_seconds"),
+            within(EndpointSettings, "startup_health_check_timeout_seconds"),
+            strict=True,
+        )
+    )
+    assert (least, most) == TRANSITION_SECONDS_RANGE
+
+
+def test_the_longest_gap_is_three_runs_of_the_schedule(workflow: Template) -> None:
+    rule = by_id_prefix(workflow, "AWS::Events::Rule", "WatchdogSchedule")["Properties"]
+    minutes = int(rule["ScheduleExpression"].removeprefix("rate(").removesuffix(" minutes)"))
+    assert timedelta(minutes=3 * minutes) == LONGEST_GAP
+
+
+def test_a_change_of_the_endpoint_may_take_an_update_and_a_start(build: Build) -> None:
+    changed = build(
+        updates__maximum_execution_seconds=7200,
+        endpoint__model_download_timeout_seconds=900,
+        endpoint__startup_health_check_timeout_seconds=1200,
+    )
+    assert variables(changed)["TRANSITION_SECONDS"] == "9300"
 
 
 def test_prod_notifies_and_stops_nothing(stacks_of: Callable[[str], dict[str, Template]]) -> None:

@@ -141,8 +141,19 @@ def test_the_memory_is_what_was_put_and_no_job(table: Table, traces: JobsAndQueu
     )
     memories.put(later, after=MEMORY)
     assert memories.get() == later
+    changing = replace(later, looked_at=datetime(2027, 1, 15, 8, 10, tzinfo=UTC), transition_since=later.looked_at)
+    memories.put(changing, after=later)
+    assert memories.get() == changing
     assert traces.work() == Work()
     assert table.item_count == 1
+
+
+def test_a_memory_of_an_earlier_version_has_no_transition(table: Table) -> None:
+    memories = TableMemory(table, KEY)
+    memories.put(MEMORY, after=None)
+    table.update_item(Key={JOBS_PARTITION_KEY: KEY}, UpdateExpression="REMOVE transition_since")
+
+    assert memories.get() == MEMORY
 
 
 @pytest.mark.parametrize("read", [None, replace(MEMORY, looked_at=datetime(2027, 1, 15, 7, 55, tzinfo=UTC))])

@@ -11,6 +11,7 @@ from tests.intake import WATCHDOG_ENVIRONMENT as ENVIRONMENT
 from watchdog.logic import Watchdog
 from watchdog.ports import Fleet, LookedMeanwhile, Memory, StopRefused, Work
 from watchdog.settings import Settings, SettingsError
+from watchdog.texts import minutes
 
 START = datetime(2027, 1, 15, 8, 0, tzinfo=UTC)
 AWAKE = Fleet(status="InService", instances=1, changed_at="2027-01-15T07:00:00.000Z", minimum=0)
@@ -123,10 +124,10 @@ def test_the_notification_says_what_happened_what_is_done_and_what_to_do() -> No
 
     ((_, _, message),) = world.notices
     assert message == (
-        "1 instance runs for endpoint receipts (the minimum is 0), and for 95 minutes the watchdog has seen no work: "
-        "no job is open, none has ended, and the queues are empty. Instances cost money. The watchdog sets the "
-        "instance count to 0, and tries again every few minutes until that succeeds or it sees work. See why scaling "
-        "has not ended them. Runbook: docs/operations.md#instances-run-without-work"
+        "1 instance runs for endpoint receipts (the minimum is 0). For 95 minutes the watchdog has seen no work: "
+        "no job is open, none has finished, and the queues are empty. Instances cost money. The watchdog sets the "
+        "instance count to 0, and tries again every few minutes until that succeeds or it sees work. Find out why "
+        "scaling has not stopped them. Runbook: docs/operations.md#instances-run-without-work"
     )
 
 
@@ -184,7 +185,8 @@ def test_a_clients_own_request_shows_by_its_outcome_alone() -> None:
     ("sign", "said"),
     [
         (replace(IDLE, open_job="a-job"), "The job a-job has no outcome yet."),
-        (replace(IDLE, messages=1), "1 messages are in the queues."),
+        (replace(IDLE, messages=1), "1 message is in the queues."),
+        (replace(IDLE, messages=2), "2 messages are in the queues."),
         (Work(outcomes={"COMPLETED": "2027-01-15T09:00:00.000Z"}), "A job was COMPLETED at 2027-01-15T09:00:00.000Z."),
         (Work(outcomes={**IDLE.outcomes, "EXPIRED": "2027-01-15T06:00:00.000Z"}), "A job was EXPIRED at"),
     ],
@@ -254,7 +256,11 @@ def test_while_scaling_in_is_suspended_nothing_is_stopped() -> None:
     assert (len(world.notices), world.stopped) == (1, [])
 
 
-@pytest.mark.parametrize("status", ["Updating", "SystemUpdating", "Creating", "RollingBack", "Deleting"])
+TRANSITIONS = ["Updating", "SystemUpdating", "Creating", "RollingBack", "Deleting"]
+NOT_IN_TRANSITION = ["Failed", "UpdateRollbackFailed", "OutOfService"]
+
+
+@pytest.mark.parametrize("status", TRANSITIONS)
 def test_an_endpoint_in_transition_is_left_to_itself(status: str) -> None:
     world = watched()
     world.watch(90)
@@ -264,15 +270,103 @@ def test_an_endpoint_in_transition_is_left_to_itself(status: str) -> None:
     assert (world.notices, world.stopped) == ([], [])
 
 
-@pytest.mark.parametrize("status", ["Failed", "UpdateRollbackFailed", "OutOfService"])
-def test_idle_instances_of_an_endpoint_that_stays_out_of_service_are_reported_and_cannot_be_stopped(
-    status: str,
-) -> None:
+@pytest.mark.parametrize("status", TRANSITIONS)
+def test_an_endpoint_stuck_in_transition_is_notified_of_once_and_not_stopped(status: str) -> None:
+    """A change may take 80 minutes; the idle time of 90 counts from there."""
     world = watched(state=replace(AWAKE, status=status))
-    said = world.watch(200)
+    assert world.watch(80) == f"The endpoint is {status}. The idle time is 0."
+    assert world.watch(90) == "1 instance runs, and for 90 minutes no work was seen."
+    assert world.notices == []
+    said = world.watch(600)
 
-    assert said.endswith(f"They are not stopped: the endpoint is {status}, and SageMaker changes only one in service.")
-    assert (len(world.notices), world.stopped) == (1, [])
+    refusal = (
+        f"They are not stopped: the endpoint is {status}, and the watchdog changes the instance count only of an "
+        "endpoint that is InService."
+    )
+    assert said.endswith(refusal)
+    ((minute, subject, message),) = world.notices
+    assert (minute, subject) == (175, "receipts: 1 instance runs without work")
+    assert refusal in message
+    assert world.stopped == []
+
+
+def test_work_while_a_transition_is_stuck_begins_the_idle_time_anew() -> None:
+    world = watched(state=replace(AWAKE, status="Updating"))
+    world.watch(170)
+    world.traces = replace(IDLE, open_job="a-job")
+    world.watch(5)
+    world.traces = IDLE
+    world.watch(90)
+
+    assert world.notices == []
+
+
+def test_each_transition_has_its_time() -> None:
+    """What is between two of them, and what was not seen, ends the first."""
+    world = watched(state=replace(AWAKE, status="Updating"))
+    world.watch(75)
+    world.state = AWAKE
+    world.watch(5)
+    world.state = replace(AWAKE, status="Updating")
+    assert world.watch(80) == "The endpoint is Updating. The idle time is 0."
+    world.minute += 20
+    world.look()
+    assert world.watch(80) == "The endpoint is Updating. The idle time is 0."
+    assert world.watch(5) == "1 instance runs, and for 5 minutes no work was seen."
+
+
+def test_an_endpoint_that_gets_out_of_a_long_transition_is_not_stopped_at_once() -> None:
+    """Even if LastModifiedTime does not move, which is not documented."""
+    world = watched(state=replace(AWAKE, status="Updating"))
+    world.watch(300)
+    world.state = AWAKE
+    assert world.watch(5) == "The endpoint was changed since the last look. The idle time is 0."
+    world.watch(90)
+    assert world.stopped == []
+    world.watch(5)
+    assert world.stopped == [(400, 0)]
+
+
+@pytest.mark.parametrize("status", NOT_IN_TRANSITION)
+def test_an_endpoint_that_stays_out_of_service_is_notified_of_once_and_not_stopped(status: str) -> None:
+    world = watched(state=replace(AWAKE, status=status))
+    said = world.watch(600)
+
+    assert said.endswith(
+        f"They are not stopped: the endpoint is {status}, and the watchdog changes the instance count only of an "
+        "endpoint that is InService."
+    )
+    assert [(minute, subject) for minute, subject, _ in world.notices] == [
+        (95, "receipts: 1 instance runs without work")
+    ]
+    assert world.stopped == []
+
+
+def test_an_endpoint_that_fails_between_the_two_looks_of_a_run_is_not_stopped() -> None:
+    world = watched()
+    world.watch(90)
+
+    def fails(world: World) -> None:
+        world.state = replace(world.state, status="Failed")
+
+    world.before_second_look = fails
+    assert "They are not stopped: the endpoint is Failed" in world.watch(5)
+    assert world.stopped == []
+
+
+def test_a_failed_endpoint_without_instances_is_nothing_to_do() -> None:
+    world = watched(state=replace(ASLEEP, status="Failed"))
+    assert world.watch(200) == "0 instances run, and 0 may run without work. The idle time is 0."
+    assert world.notices == []
+
+
+def test_one_minute_is_not_minutes() -> None:
+    assert [minutes(timedelta(seconds=each)) for each in (59, 60, 119, 120)] == [
+        "0 minutes",
+        "1 minute",
+        "1 minute",
+        "2 minutes",
+    ]
 
 
 def test_an_absent_endpoint_is_nothing_to_do() -> None:
