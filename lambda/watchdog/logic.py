@@ -169,8 +169,6 @@ def why_not_stopped(fleet: Fleet, settings: Settings) -> str | None:
         )
     if not settings.hard_stop:
         return "They are not stopped: scaling.hard_stop is off."
-    if fleet.status != _IN_SERVICE:
-        return f"They are not stopped: the endpoint is {fleet.status}, and SageMaker changes only one in service."
     if fleet.minimum is None:
         return "They are not stopped: the variant has no scalable target, so how many are to stay is unknown."
     if fleet.suspended:

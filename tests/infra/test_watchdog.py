@@ -242,14 +242,3 @@ def test_without_a_workflow_there_is_no_watchdog(artifacts: Path, tmp_path: Path
         "async-endpoint-dev-foundation",
         "async-endpoint-dev-endpoint",
     ]
-
-
-def test_function_and_settings_agree_on_idle_minutes_and_on_what_is_a_gap(workflow: Template) -> None:
-    for minutes in (5, 1400):
-        assert replace(dev().alarms, idle_minutes=minutes).idle_minutes == minutes
-        assert function_settings._IDLE_MINUTES_RANGE[0] <= minutes <= function_settings._IDLE_MINUTES_RANGE[1]
-    with pytest.raises(SettingsError):
-        replace(dev().alarms, idle_minutes=function_settings._IDLE_MINUTES_RANGE[1] + 1)
-    (rule,) = (each for each in workflow.find_resources("AWS::Events::Rule").values() if "rate(" in str(each))
-    assert rule["Properties"]["ScheduleExpression"] == "rate(5 minutes)"
-    assert timedelta(minutes=5) * 3 == LONGEST_GAP
