@@ -103,20 +103,19 @@ class ScaleToZero(Construct):
         policy = scaling.CfnScalingPolicy
         # Counted from the alarm's threshold; no upper bound.
         steps = [policy.StepAdjustmentProperty(metric_interval_lower_bound=0, scaling_adjustment=1)]
-        alarm = self._wake_alarm(self._wake_policy("Average", steps))
-        alarm.namespace, alarm.metric_name, alarm.statistic = NAMESPACE, names.WITHOUT_CAPACITY, "Average"
+        alarm = self._wake_alarm(self._wake_policy("Maximum", steps))
+        # The guide's Average is below 1 in the minute in which the request came.
+        alarm.namespace, alarm.metric_name, alarm.statistic = NAMESPACE, names.WITHOUT_CAPACITY, "Maximum"
         alarm.dimensions, alarm.period = [*_dimensions(self._of_queue)], MINUTE
-        # In the minute in which the request came, the average is below 1.
-        alarm.comparison_operator, alarm.threshold = "GreaterThanThreshold", 0
 
     def _wake_for_all_that_waits(self) -> None:
         """From 0, as many instances as the backlog wants; of no effect once one runs."""
         alarm = self._wake_alarm(self._wake_policy("Maximum", _fleet_sizes(self._settings)))
-        # The backlog may come later than the other metric: until then it is taken for 1.
+        # `nocap` is 0 or 1. The backlog may come later than it: until then it is taken for 1.
         alarm.metrics = [
             *self._queries(
                 "Requests wait and no instance runs",
-                "IF(nocap > 0, MAX([nocap, backlog]), 0)",
+                "nocap * MAX([nocap, backlog])",
                 {
                     "nocap": (NAMESPACE, names.WITHOUT_CAPACITY, self._of_queue, "Maximum"),
                     "backlog": (NAMESPACE, names.BACKLOG, self._of_queue, "Maximum"),

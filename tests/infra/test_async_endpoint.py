@@ -53,7 +53,7 @@ def test_the_endpoint_has_its_name_from_the_settings_and_its_config_by_name(endp
             },
             "BlueGreenUpdatePolicy": {
                 "TrafficRoutingConfiguration": {"Type": "ALL_AT_ONCE", "WaitIntervalInSeconds": 0},
-                "TerminationWaitInSeconds": 300,
+                "TerminationWaitInSeconds": 600,
                 "MaximumExecutionTimeoutInSeconds": 3600,
             },
         },

@@ -99,7 +99,7 @@ def test_waking_adds_one_instance(by_aws: Template) -> None:
         "ScalingTargetId": target_ref(by_aws),
         "StepScalingPolicyConfiguration": {
             "AdjustmentType": "ChangeInCapacity",
-            "MetricAggregationType": "Average",
+            "MetricAggregationType": "Maximum",
             "Cooldown": 900,
             "StepAdjustments": [{"MetricIntervalLowerBound": 0, "ScalingAdjustment": 1}],
         },
@@ -114,9 +114,9 @@ def test_waiting_requests_without_an_instance_wake_it(by_aws: Template) -> None:
         "Namespace": "AWS/SageMaker",
         "MetricName": "HasBacklogWithoutCapacity",
         "Dimensions": [{"Name": "EndpointName", "Value": endpoint_name(by_aws)}],
-        "Statistic": "Average",
-        "ComparisonOperator": "GreaterThanThreshold",
-        "Threshold": 0,
+        "Statistic": "Maximum",
+        "ComparisonOperator": "GreaterThanOrEqualToThreshold",
+        "Threshold": 1,
         "Period": 60,
         "EvaluationPeriods": 8,
         "DatapointsToAlarm": 1,
@@ -146,7 +146,7 @@ def test_both_presets_track_and_sleep_alike(endpoint: Template, by_aws: Template
 
 def test_waking_adds_what_waits_wants_and_can_shrink_no_fleet(endpoint: Template) -> None:
     alarm = by_id_prefix(endpoint, ALARM, "ScalingWakeAlarm")["Properties"]
-    assert expression_of(alarm) == "IF(nocap > 0, MAX([nocap, backlog]), 0)"
+    assert expression_of(alarm) == "nocap * MAX([nocap, backlog])"
     assert metrics_of(alarm) == {
         "nocap": ("AWS/SageMaker", "HasBacklogWithoutCapacity", ["EndpointName"], "Maximum"),
         "backlog": ("AWS/SageMaker", "ApproximateBacklogSize", ["EndpointName"], "Maximum"),
