@@ -36,4 +36,5 @@ def test_after_an_error_nothing_new_begins() -> None:
     with pytest.raises(ValueError, match="no"):
         list(map_ahead(call, range(1000), workers=2))
 
-    assert sorted(begun) == [0, 1, 2]
+    # The worker that failed may take one more item before the consumer has seen the error.
+    assert {0, 1} <= set(begun) <= {0, 1, 2}
