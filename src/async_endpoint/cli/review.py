@@ -11,6 +11,8 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from async_endpoint.cli.references import settled
+
 Template = Mapping[str, Any]
 CreateOnly = Callable[[str], frozenset[str]]
 
@@ -112,6 +114,7 @@ def review(base: Mapping[str, Template], head: Mapping[str, Template], create_on
         head: What would be.
         create_only: Gives the create-only properties of a resource type.
     """
+    base, head = settled(base), settled(head)
     changes: list[Change] = []
     widened: list[Permission] = []
     outputs: list[str] = []

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
 _IN_TRANSITION = frozenset({"Creating", "Updating", "SystemUpdating", "RollingBack", "Deleting"})
 _REFUSED = "Cannot update in-progress endpoint"
+# SageMaker's sentences about a role that lacks something, or whose policy IAM does not know everywhere yet.
+_ROLE_REJECTED = ("The provided role", "Could not access model data")
 _POLL_SECONDS = 1.0
 _TRIES = 3
 
@@ -86,11 +88,11 @@ class Rollout:
             status = deploy()
             if status == 0:
                 break
-            if attempt < _TRIES and before.endpoint and self._was_refused(known):
+            if attempt < _TRIES and before.endpoint and self._new_reason(known, _REFUSED):
                 self._say(f"Scaling had just taken {before.endpoint}: waiting for it, then deploying again.")
                 self.settled(before.endpoint)
                 continue
-            raise self._failure(status, before.endpoint)
+            raise self._failure(status, before.endpoint, known)
         return self._compare(served)
 
     def deployed(self) -> Deployed:
@@ -155,10 +157,17 @@ class Rollout:
         self._say(f"{deployed.endpoint} serves {served.config}, as deployed.")
         return deployed.endpoint, before is None or before.config != served.config or served.instances > 0
 
-    def _failure(self, status: int, endpoint: str | None) -> RolloutError:
+    def _failure(self, status: int, endpoint: str | None, known: dict[str, str]) -> RolloutError:
         served = self.settled(endpoint) if endpoint else None
         if served is None:
-            return RolloutError(f"The deploy failed with exit status {status}, and there is no endpoint.")
+            # A role is as new as its endpoint here, and IAM is eventually consistent.
+            hint = (
+                " SageMaker rejected the execution role, whose policy may not be known everywhere yet: deploy again. "
+                "If it is rejected once more, the role lacks what CloudFormation's reason names."
+                if self._new_reason(known, *_ROLE_REJECTED)
+                else ""
+            )
+            return RolloutError(f"The deploy failed with exit status {status}, and there is no endpoint.{hint}")
         return RolloutError(
             f"The deploy failed with exit status {status} and was rolled back: {endpoint} is {served.status} and "
             f"serves {served.config}, as before.{_because(served)}"
@@ -178,8 +187,10 @@ class Rollout:
                 raise
             return {}
 
-    def _was_refused(self, known: dict[str, str]) -> bool:
-        return any(_REFUSED in reason for event, reason in self._events().items() if event not in known)
+    def _new_reason(self, known: dict[str, str], *sentences: str) -> bool:
+        """Whether an event since then has one of these sentences in its reason."""
+        new = [reason for event, reason in self._events().items() if event not in known]
+        return any(sentence in reason for sentence in sentences for reason in new)
 
 
 def _because(served: Served) -> str:

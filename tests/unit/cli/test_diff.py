@@ -70,6 +70,55 @@ def test_equal_templates_differ_in_nothing(tmp_path: Path, head: Template) -> No
     assert (done.exit_code, done.output) == (0, "No differences.\n")
 
 
+def stacks(reads: Template, *, outputs: Template, published: str = "", **parts: Template) -> dict[str, Template]:
+    """A foundation that gives a topic by outputs, and by a parameter if one is named; a workflow that reads it."""
+    made = {"Type": "AWS::SSM::Parameter", "Properties": {"Name": published, "Value": {"Ref": "Topic"}}}
+    told = {"Type": "AWS::SNS::Subscription", "Properties": {"TopicArn": reads}}
+    return {
+        "Foundation": {"Resources": {"Made": made} if published else {}, "Outputs": outputs},
+        "Workflow": {"Resources": {"Told": told}, **parts},
+    }
+
+
+def weak(topic: str) -> dict[str, Template]:
+    reads = {"Fn::GetStackOutput": {"StackName": "s-foundation", "OutputName": "Weak", "Region": "eu-west-1"}}
+    return stacks(reads, outputs={"Weak": {"Value": {"Ref": topic}}})
+
+
+def strong(topic: str) -> dict[str, Template]:
+    outputs = {"Strong": {"Value": {"Ref": topic}, "Export": {"Name": "s-foundation:Strong"}}}
+    return stacks({"Fn::ImportValue": "s-foundation:Strong"}, outputs=outputs)
+
+
+def published(name: str) -> dict[str, Template]:
+    parameter = {"Type": "AWS::SSM::Parameter::Value<String>", "Default": name}
+    return stacks({"Ref": "Read"}, outputs={}, published="/s/topic", Parameters={"Read": parameter})
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "same"),
+    [
+        (weak("Topic"), strong("Topic"), True),
+        (weak("Topic"), published("/s/topic"), True),
+        (strong("Topic"), published("/s/topic"), True),
+        (weak("Topic"), strong("Another"), False),
+        (weak("Another"), published("/s/topic"), False),
+        (weak("Topic"), published("/elsewhere/topic"), False),
+    ],
+)
+def test_a_value_that_is_read_by_other_means_is_the_same_value(
+    tmp_path: Path, before: dict[str, Template], after: dict[str, Template], *, same: bool
+) -> None:
+    """Of a create-only property it would else be a replacement."""
+    for name, templates in (("base", before), ("head", after)):
+        (tmp_path / name).mkdir()
+        for stack, template in templates.items():
+            (tmp_path / name / f"{stack}.template.json").write_text(json.dumps(template), encoding="utf-8")
+    done = CliRunner().invoke(main, ["diff", str(tmp_path / "base"), str(tmp_path / "head")])
+    assert done.exit_code == 0
+    assert ("replaced  AWS::SNS::Subscription  Told (TopicArn)" in done.output) != same
+
+
 def test_a_replaced_model_replaces_its_configuration_and_changes_the_endpoint_in_place(
     tmp_path: Path, head: Template
 ) -> None:

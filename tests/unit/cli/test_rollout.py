@@ -151,6 +151,21 @@ def test_a_first_deploy_that_fails_leaves_no_endpoint() -> None:
         roll_out(Aws(None, None), (1, None, ""))
 
 
+@pytest.mark.parametrize(
+    ("reason", "hint"),
+    [
+        ("failed to stabilize: The provided role 'r' is invalid. Please ensure the role exists", True),
+        ("Could not access model data at s3://b/m.tar.gz. Please ensure that the role", True),
+        ("The image 'x' could not be pulled.", False),
+    ],
+)
+def test_a_new_role_that_is_rejected_is_worth_a_second_deploy(reason: str, *, hint: bool) -> None:
+    aws = Aws(None, None)
+    with pytest.raises(RolloutError) as failed:
+        roll_out(aws, (1, "gone", reason))
+    assert ("may not be known everywhere yet: deploy again" in str(failed.value)) == hint
+
+
 def test_a_stack_without_an_endpoint_is_the_wrong_one() -> None:
     with pytest.raises(RolloutError, match=f"Stack {STACK} holds no endpoint"):
         roll_out(Aws(None, None), (0, None, ""))
