@@ -103,14 +103,14 @@ class ScaleToZero(Construct):
         policy = scaling.CfnScalingPolicy
         # Counted from the alarm's threshold; no upper bound.
         steps = [policy.StepAdjustmentProperty(metric_interval_lower_bound=0, scaling_adjustment=1)]
-        alarm = self._wake_alarm(self._wake_policy("Maximum", steps))
+        alarm = self._wake_alarm(self._wake_policy(steps))
         # The guide's Average is below 1 in the minute in which the request came.
         alarm.namespace, alarm.metric_name, alarm.statistic = NAMESPACE, names.WITHOUT_CAPACITY, "Maximum"
         alarm.dimensions, alarm.period = [*_dimensions(self._of_queue)], MINUTE
 
     def _wake_for_all_that_waits(self) -> None:
         """From 0, as many instances as the backlog wants; of no effect once one runs."""
-        alarm = self._wake_alarm(self._wake_policy("Maximum", _fleet_sizes(self._settings)))
+        alarm = self._wake_alarm(self._wake_policy(_fleet_sizes(self._settings)))
         # `nocap` is 0 or 1. The backlog may come later than it: until then it is taken for 1.
         alarm.metrics = [
             *self._queries(
@@ -124,7 +124,7 @@ class ScaleToZero(Construct):
         ]
 
     def _wake_policy(
-        self, aggregation: str, steps: Sequence[scaling.CfnScalingPolicy.StepAdjustmentProperty]
+        self, steps: Sequence[scaling.CfnScalingPolicy.StepAdjustmentProperty]
     ) -> scaling.CfnScalingPolicy:
         """Adds instances, and can therefore never shrink a fleet, however long its alarm lasts.
 
@@ -135,7 +135,7 @@ class ScaleToZero(Construct):
             "WakePolicy",
             "wake-from-zero",
             adjustment_type="ChangeInCapacity",
-            aggregation=aggregation,
+            aggregation="Maximum",
             cooldown=self._settings.wake_cooldown_seconds,
             steps=steps,
         )
