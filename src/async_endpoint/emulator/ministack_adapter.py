@@ -207,7 +207,7 @@ def keep_metric_math(refusal: Callable[[Mapping[str, Any]], str | None]) -> None
 def keep_alarm_history(moment: Moment) -> None:
     """Have metric alarms, and DescribeAlarmHistory of them, tell what happened to them and when on AWS's clock.
 
-    ministack tells of changes of state alone, at the wall's time. To be called after `keep_metric_math`.
+    ministack records state changes only, with the wall clock's time. Call this after `keep_metric_math`.
 
     Args:
         moment: The moment of AWS's clock at which an alarm has come to a state, by account, region, name and state; the

@@ -48,7 +48,7 @@ class InstanceQuotas:
         """Set a type's quota in every region; what was granted before is forgotten.
 
         Raises:
-            QuotaError: SageMaker has no such type, or the value is none.
+            QuotaError: SageMaker has no such instance type, or the value is not a valid quota.
         """
         if instance_type not in _types().values():
             raise QuotaError(

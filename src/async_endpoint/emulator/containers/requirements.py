@@ -53,7 +53,7 @@ def require_java() -> Path:
     """The Java that TorchServe will run: of JAVA_HOME when set, else the first on PATH.
 
     Raises:
-        MissingRequirement: There is none, or it is older than 11.
+        MissingRequirement: Java is not installed, or is older than version 11.
     """
     home = os.environ.get("JAVA_HOME")
     found = shutil.which("java", path=f"{home}/bin") if home else shutil.which("java")
