@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, nullcontext, suppress
 from typing import TYPE_CHECKING, Any
 
+from async_endpoint.clock import Clock
 from async_endpoint.emulator.deployment import Deployment
 from async_endpoint.emulator.endpoint import HostedEndpoint
 from async_endpoint.emulator.errors import AwsError, UnknownOperation
@@ -14,7 +15,6 @@ from async_endpoint.emulator.service_models import received, validated
 from async_endpoint.scaling.alarms import MetricAlarm, State
 from async_endpoint.scaling.arns import Identity
 from async_endpoint.scaling.autoscaler import AutoScaler
-from async_endpoint.scaling.clock import Clock
 from async_endpoint.scaling.errors import CapacityError, ObjectNotFoundException, ScalingError
 from async_endpoint.scaling.evaluation_rules import EvaluationRules
 from async_endpoint.scaling.metrics import MetricStore

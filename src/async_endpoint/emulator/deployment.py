@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from async_endpoint.clock import Clock
 from async_endpoint.emulator.assumptions import Assumptions
 from async_endpoint.emulator.backends import Backends
 from async_endpoint.emulator.consumer import InstanceConsumer, ServingContainer
@@ -19,7 +20,6 @@ from async_endpoint.emulator.no_instance import NoInstance
 from async_endpoint.emulator.outcomes import Outcomes
 from async_endpoint.emulator.output_config import OutputConfig
 from async_endpoint.emulator.request_queue import RequestQueue
-from async_endpoint.scaling.clock import Clock
 from async_endpoint.scaling.metrics import MetricStore
 
 _DEFAULT_STARTUP_SECONDS = 600.0

@@ -5,8 +5,8 @@ and durations EndpointName and VariantName. What a real process or transfer take
 ResponseUploadLatency) is measured on the wall's clock, every age on AWS's.
 """
 
+from async_endpoint.clock import Clock
 from async_endpoint.emulator.assumptions import Assumptions
-from async_endpoint.scaling.clock import Clock
 from async_endpoint.scaling.metrics import MetricKey, MetricStore
 
 _NAMESPACE = "AWS/SageMaker"

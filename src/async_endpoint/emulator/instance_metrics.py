@@ -10,7 +10,7 @@ from collections.abc import Mapping
 
 import psutil
 
-from async_endpoint.scaling.clock import Clock
+from async_endpoint.clock import Clock
 from async_endpoint.scaling.metrics import MetricKey, MetricStore
 
 _NAMESPACE = "/aws/sagemaker/Endpoints"

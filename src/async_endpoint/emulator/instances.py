@@ -14,6 +14,7 @@ from typing import Any
 from boto3.exceptions import Boto3Error
 from botocore.exceptions import BotoCoreError, ClientError
 
+from async_endpoint.clock import SystemClock
 from async_endpoint.emulator.backends import Backends
 from async_endpoint.emulator.containers.environment import ServingEnvironment
 from async_endpoint.emulator.containers.errors import ContainerDied
@@ -24,7 +25,6 @@ from async_endpoint.emulator.fleet import InstanceUnavailable
 from async_endpoint.emulator.instance_times import InstanceTimes
 from async_endpoint.emulator.models import only_container
 from async_endpoint.protocol.locations import S3Location
-from async_endpoint.scaling.clock import SystemClock
 
 # The one family of images whose serving stack this machine has; account, region and tag suffix vary.
 _SERVED_IMAGES = re.compile(

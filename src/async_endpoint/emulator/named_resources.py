@@ -5,8 +5,8 @@ from typing import Any
 
 from botocore.utils import parse_to_aware_datetime
 
+from async_endpoint.clock import Clock
 from async_endpoint.emulator.errors import ValidationException
-from async_endpoint.scaling.clock import Clock
 
 Json = dict[str, Any]
 

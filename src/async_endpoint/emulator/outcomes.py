@@ -10,6 +10,7 @@ from typing import Any, Literal
 
 from botocore.exceptions import BotoCoreError, ClientError
 
+from async_endpoint.clock import Clock
 from async_endpoint.emulator.assumptions import Assumptions
 from async_endpoint.emulator.backends import Backends
 from async_endpoint.emulator.endpoint_metrics import EndpointMetrics
@@ -20,7 +21,6 @@ from async_endpoint.emulator.output_config import OutputConfig
 from async_endpoint.emulator.request_queue import QueuedRequest
 from async_endpoint.protocol.locations import LocationError, S3Location
 from async_endpoint.protocol.notifications import build_failure, build_success, test_notification
-from async_endpoint.scaling.clock import Clock
 
 _MAXIMUM_INCLUDED_BYTES = 128 * 1024
 

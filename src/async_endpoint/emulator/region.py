@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
+from async_endpoint.clock import SystemClock
 from async_endpoint.emulator.alarm_states import AlarmStates
 from async_endpoint.emulator.application_autoscaling import ApplicationAutoScaling, VariantCapacities
 from async_endpoint.emulator.assumptions import Assumptions
@@ -29,7 +30,6 @@ from async_endpoint.emulator.metric_publisher import MetricPublisher, SharedMetr
 from async_endpoint.emulator.queue_metrics import QueueMetrics
 from async_endpoint.scaling.alarms import MetricAlarm, State
 from async_endpoint.scaling.arns import Identity
-from async_endpoint.scaling.clock import SystemClock
 from async_endpoint.scaling.metrics import MINUTE, MetricKey
 
 logger = logging.getLogger(__name__)

@@ -14,6 +14,7 @@ from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
+from async_endpoint.clock import SystemClock
 from async_endpoint.emulator import (
     alarm_settings,
     application_autoscaling,
@@ -31,7 +32,6 @@ from async_endpoint.emulator.instance_times import InstanceTimes
 from async_endpoint.emulator.pages.routes import Pages
 from async_endpoint.emulator.region import Region, Surroundings
 from async_endpoint.emulator.state_file import StateFolder, StateRefused
-from async_endpoint.scaling.clock import SystemClock
 from async_endpoint.scaling.metrics import RETENTION_SECONDS
 
 _SAMPLES_PER_MINUTE = 6  # of AWS's clock; the average of a minute is that of its samples

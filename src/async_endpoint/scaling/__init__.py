@@ -3,11 +3,11 @@
 `AutoScaler` is the whole; `MetricStore` is what it reads, `CapacityPort` what it changes, and a `Clock` drives it.
 """
 
+from async_endpoint.clock import Clock, ManualClock, SystemClock
 from async_endpoint.scaling.alarms import MetricAlarm, State
 from async_endpoint.scaling.arns import Identity, counted_ids, is_policy_arn
 from async_endpoint.scaling.autoscaler import AutoScaler
 from async_endpoint.scaling.capacity import CapacityPort
-from async_endpoint.scaling.clock import Clock, ManualClock, SystemClock
 from async_endpoint.scaling.delivery import Delayed, DelayRange, Delivery, Publisher, Punctual
 from async_endpoint.scaling.errors import (
     CapacityError,

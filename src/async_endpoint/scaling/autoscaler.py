@@ -5,12 +5,12 @@ import math
 from collections.abc import Iterable, Sequence
 from typing import Any
 
+from async_endpoint.clock import Clock
 from async_endpoint.scaling import alarm_reasons, members
 from async_endpoint.scaling.activities import ActivityLog
 from async_endpoint.scaling.alarms import MetricAlarm, State
 from async_endpoint.scaling.arns import Identity
 from async_endpoint.scaling.capacity import CapacityPort
-from async_endpoint.scaling.clock import Clock
 from async_endpoint.scaling.errors import CapacityError, ValidationException
 from async_endpoint.scaling.evaluation import Evaluation
 from async_endpoint.scaling.evaluation_rules import EvaluationRules
