@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from async_endpoint.scaling.metric_math_parser import parse
+from async_endpoint.cloudwatch.metric_math_parser import parse
 
 TABLE: dict[str, Any] = json.loads((Path(__file__).parent / "tables" / "metric-math.json").read_text(encoding="utf-8"))
 

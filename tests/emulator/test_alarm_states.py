@@ -9,12 +9,12 @@ from typing import Any
 import pytest
 
 from async_endpoint.clock import SystemClock
+from async_endpoint.cloudwatch.metrics import MINUTE, MetricKey
 from async_endpoint.emulator.alarm_states import AlarmStates
 from async_endpoint.emulator.backends import Backends
 from async_endpoint.emulator.containers.environment import ServingEnvironment
 from async_endpoint.emulator.instances import InstanceFactory
 from async_endpoint.emulator.region import Region, Surroundings
-from async_endpoint.scaling.metrics import MINUTE, MetricKey
 from tests.emulator.conftest import Mailbox, Running, make_mailbox
 from tests.emulator.fakes import (
     ACCOUNT,

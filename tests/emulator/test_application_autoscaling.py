@@ -9,11 +9,11 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
+from async_endpoint.cloudwatch.errors import CapacityError
+from async_endpoint.cloudwatch.metrics import MINUTE
 from async_endpoint.emulator.alarm_settings import refusal
 from async_endpoint.emulator.application_autoscaling import VariantCapacities, handle
 from async_endpoint.emulator.errors import AwsError
-from async_endpoint.scaling.errors import CapacityError
-from async_endpoint.scaling.metrics import MINUTE
 from tests.emulator.conftest import Running
 from tests.emulator.fakes import LIMIT, FakeInstance, FakeRegion, eventually, fake_region
 

@@ -6,9 +6,9 @@ from itertools import pairwise
 
 import pytest
 
+from async_endpoint.cloudwatch.metrics import MINUTE
 from async_endpoint.emulator.history import Point
 from async_endpoint.emulator.pages.charts import SIZES, _number_step, backlog_chart, instances_chart
-from async_endpoint.scaling.metrics import MINUTE
 
 MINUTE_1 = 1_800_000_000  # 08:00 UTC
 HALF_AN_HOUR = 30 * MINUTE

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from async_endpoint.clock import ManualClock
+from async_endpoint.cloudwatch.metrics import MINUTE
 from async_endpoint.emulator import inputs
 from async_endpoint.emulator.backends import Backends
 from async_endpoint.emulator.consumer import InstanceConsumer
@@ -24,7 +25,6 @@ from async_endpoint.emulator.output_config import OutputConfig
 from async_endpoint.emulator.request_queue import QueuedRequest, RequestQueue
 from async_endpoint.protocol.invocation import InvocationRequest
 from async_endpoint.protocol.notifications import parse
-from async_endpoint.scaling.metrics import MINUTE
 from tests.emulator.conftest import Surroundings
 from tests.emulator.fakes import LIMIT, OK, REGION, START, FakeInstance, endpoint_config, eventually, within_limit
 

@@ -12,13 +12,13 @@ from pathlib import Path
 import pytest
 
 from async_endpoint.clock import ManualClock
+from async_endpoint.cloudwatch.metrics import MINUTE, MetricKey, MetricStore
 from async_endpoint.emulator.backends import Backends
 from async_endpoint.emulator.endpoint_metrics import EndpointMetrics
 from async_endpoint.emulator.inputs import Inputs, InputUnavailable
 from async_endpoint.emulator.output_config import OutputConfig
 from async_endpoint.emulator.request_queue import QueuedRequest, RequestQueue
 from async_endpoint.protocol.invocation import InvocationRequest
-from async_endpoint.scaling.metrics import MINUTE, MetricKey, MetricStore
 from tests.emulator.fakes import ACCOUNT, LIMIT, REGION, START, within_limit
 
 SIZE = 1_000_000_000

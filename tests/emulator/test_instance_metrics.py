@@ -8,9 +8,9 @@ import time
 import pytest
 
 from async_endpoint.clock import ManualClock
+from async_endpoint.cloudwatch.metrics import MINUTE, MetricKey
 from async_endpoint.emulator.instance_metrics import InstanceMetrics
 from async_endpoint.emulator.metric_publisher import SharedMetricStore
-from async_endpoint.scaling.metrics import MINUTE, MetricKey
 from tests.emulator.fakes import START
 
 DIMENSIONS = {"EndpointName": "receipts", "VariantName": "AllTraffic"}

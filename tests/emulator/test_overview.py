@@ -4,10 +4,10 @@ import json
 from pathlib import Path
 from typing import Any
 
+from async_endpoint.cloudwatch.alarms import MetricAlarm
+from async_endpoint.cloudwatch.metrics import MINUTE
 from async_endpoint.emulator.pages.overview import WAITING_SHOWN, empty, overview, regions_with_endpoints
 from async_endpoint.protocol.invocation import InvocationRequest
-from async_endpoint.scaling.alarms import MetricAlarm
-from async_endpoint.scaling.metrics import MINUTE
 from tests.emulator.fakes import ACCOUNT, REGION, START, FakeClock, FakeInstance, FakeRegion, eventually, fake_region
 from tests.emulator.test_history import ended
 

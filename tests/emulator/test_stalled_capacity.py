@@ -8,12 +8,12 @@ from typing import Any
 
 import pytest
 
+from async_endpoint.cloudwatch.alarms import MetricAlarm
+from async_endpoint.cloudwatch.metrics import MINUTE
 from async_endpoint.emulator.backends import Backends
 from async_endpoint.emulator.faults import Fault, Shortage
 from async_endpoint.emulator.no_instance import CapacityNeverCame, NoInstance
 from async_endpoint.protocol.invocation import InvocationRequest
-from async_endpoint.scaling.alarms import MetricAlarm
-from async_endpoint.scaling.metrics import MINUTE
 from tests.emulator.conftest import Surroundings
 from tests.emulator.fakes import (
     LIMIT,

@@ -6,9 +6,9 @@ Source: API reference of PutMetricAlarm, and the sentences that CloudWatch is kn
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from async_endpoint.cloudwatch.alarms import longest_check
 from async_endpoint.emulator.errors import ValidationException
 from async_endpoint.emulator.service_models import received, validated
-from async_endpoint.scaling.alarms import longest_check
 
 _MISSING_DATA = ("breaching", "notBreaching", "ignore", "missing")
 _SHORT_PERIODS = (10, 20, 30)

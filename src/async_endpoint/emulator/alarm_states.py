@@ -11,10 +11,10 @@ from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
+from async_endpoint.cloudwatch.alarms import MetricAlarm
+from async_endpoint.cloudwatch.errors import ScalingError
 from async_endpoint.emulator.application_autoscaling import ApplicationAutoScaling
 from async_endpoint.emulator.backends import Backends
-from async_endpoint.scaling.alarms import MetricAlarm
-from async_endpoint.scaling.errors import ScalingError
 
 # Members of a described alarm that are not settings: an alarm is new when anything else changes.
 _NOT_SETTINGS = frozenset({"StateValue", "StateReason", "StateReasonData", "StateUpdatedTimestamp",

@@ -7,19 +7,19 @@ from contextlib import AbstractContextManager, nullcontext, suppress
 from typing import TYPE_CHECKING, Any
 
 from async_endpoint.clock import Clock
+from async_endpoint.cloudwatch.alarms import MetricAlarm, State
+from async_endpoint.cloudwatch.errors import CapacityError, ObjectNotFoundException, ScalingError
+from async_endpoint.cloudwatch.evaluation_rules import EvaluationRules
+from async_endpoint.cloudwatch.metrics import MetricStore
+from async_endpoint.cloudwatch.watched_alarms import AlarmListener
 from async_endpoint.emulator.deployment import Deployment
 from async_endpoint.emulator.endpoint import HostedEndpoint
 from async_endpoint.emulator.errors import AwsError, UnknownOperation
 from async_endpoint.emulator.sagemaker_api import Response, json_answer, json_object
 from async_endpoint.emulator.service_models import received, validated
-from async_endpoint.scaling.alarms import MetricAlarm, State
 from async_endpoint.scaling.arns import Identity
 from async_endpoint.scaling.autoscaler import AutoScaler
-from async_endpoint.scaling.errors import CapacityError, ObjectNotFoundException, ScalingError
-from async_endpoint.scaling.evaluation_rules import EvaluationRules
-from async_endpoint.scaling.metrics import MetricStore
 from async_endpoint.scaling.targets import DIMENSION, NAMESPACE, TargetKey
-from async_endpoint.scaling.watched_alarms import AlarmListener
 
 if TYPE_CHECKING:
     from async_endpoint.emulator.services import Services

@@ -8,8 +8,8 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, fields
 from typing import Literal, Self, get_args, get_type_hints
 
-from async_endpoint.scaling.delivery import Delayed, DelayRange, Publisher
-from async_endpoint.scaling.evaluation_rules import EvaluationRules
+from async_endpoint.cloudwatch.delivery import Delayed, DelayRange, Publisher
+from async_endpoint.cloudwatch.evaluation_rules import EvaluationRules
 
 _DELAY = re.compile(r"(\d+(?:\.\d+)?)(?:-(\d+(?:\.\d+)?))?")
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from async_endpoint.clock import Clock
+from async_endpoint.cloudwatch.metrics import MetricStore
 from async_endpoint.emulator.assumptions import Assumptions
 from async_endpoint.emulator.backends import Backends
 from async_endpoint.emulator.consumer import InstanceConsumer, ServingContainer
@@ -20,7 +21,6 @@ from async_endpoint.emulator.no_instance import NoInstance
 from async_endpoint.emulator.outcomes import Outcomes
 from async_endpoint.emulator.output_config import OutputConfig
 from async_endpoint.emulator.request_queue import RequestQueue
-from async_endpoint.scaling.metrics import MetricStore
 
 _DEFAULT_STARTUP_SECONDS = 600.0
 _DEFAULT_CONCURRENCY = 4  # of the unpublished default; the stacks always set it

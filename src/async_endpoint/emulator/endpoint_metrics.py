@@ -6,8 +6,8 @@ ResponseUploadLatency) is measured on the wall's clock, every age on AWS's.
 """
 
 from async_endpoint.clock import Clock
+from async_endpoint.cloudwatch.metrics import MetricKey, MetricStore
 from async_endpoint.emulator.assumptions import Assumptions
-from async_endpoint.scaling.metrics import MetricKey, MetricStore
 
 _NAMESPACE = "AWS/SageMaker"
 

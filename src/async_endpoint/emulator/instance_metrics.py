@@ -11,7 +11,7 @@ from collections.abc import Mapping
 import psutil
 
 from async_endpoint.clock import Clock
-from async_endpoint.scaling.metrics import MetricKey, MetricStore
+from async_endpoint.cloudwatch.metrics import MetricKey, MetricStore
 
 _NAMESPACE = "/aws/sagemaker/Endpoints"
 

@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING, Any, cast
 
 from botocore.exceptions import BotoCoreError, ClientError
 
+from async_endpoint.cloudwatch.delivery import LONGEST_DELAY, Delivery
+from async_endpoint.cloudwatch.metrics import MINUTE, Datapoint, MetricKey, MetricStore
 from async_endpoint.emulator.backends import Backends
 from async_endpoint.emulator.endpoint_metrics import UNITS
-from async_endpoint.scaling.delivery import LONGEST_DELAY, Delivery
-from async_endpoint.scaling.metrics import MINUTE, Datapoint, MetricKey, MetricStore
 
 if TYPE_CHECKING:
     from mypy_boto3_cloudwatch.literals import StandardUnitType

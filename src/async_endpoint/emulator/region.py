@@ -12,6 +12,8 @@ from typing import Any
 from uuid import uuid4
 
 from async_endpoint.clock import SystemClock
+from async_endpoint.cloudwatch.alarms import MetricAlarm, State
+from async_endpoint.cloudwatch.metrics import MINUTE, MetricKey
 from async_endpoint.emulator.alarm_states import AlarmStates
 from async_endpoint.emulator.application_autoscaling import ApplicationAutoScaling, VariantCapacities
 from async_endpoint.emulator.assumptions import Assumptions
@@ -28,9 +30,7 @@ from async_endpoint.emulator.instance_times import InstanceTimes
 from async_endpoint.emulator.instances import InstanceFactory
 from async_endpoint.emulator.metric_publisher import MetricPublisher, SharedMetricStore
 from async_endpoint.emulator.queue_metrics import QueueMetrics
-from async_endpoint.scaling.alarms import MetricAlarm, State
 from async_endpoint.scaling.arns import Identity
-from async_endpoint.scaling.metrics import MINUTE, MetricKey
 
 logger = logging.getLogger(__name__)
 

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from async_endpoint.clock import SystemClock
+from async_endpoint.cloudwatch.metrics import RETENTION_SECONDS
 from async_endpoint.emulator import (
     alarm_settings,
     application_autoscaling,
@@ -32,7 +33,6 @@ from async_endpoint.emulator.instance_times import InstanceTimes
 from async_endpoint.emulator.pages.routes import Pages
 from async_endpoint.emulator.region import Region, Surroundings
 from async_endpoint.emulator.state_file import StateFolder, StateRefused
-from async_endpoint.scaling.metrics import RETENTION_SECONDS
 
 _SAMPLES_PER_MINUTE = 6  # of AWS's clock; the average of a minute is that of its samples
 _SHORTEST_TICK = 0.02

@@ -4,12 +4,9 @@
 """
 
 from async_endpoint.clock import Clock, ManualClock, SystemClock
-from async_endpoint.scaling.alarms import MetricAlarm, State
-from async_endpoint.scaling.arns import Identity, counted_ids, is_policy_arn
-from async_endpoint.scaling.autoscaler import AutoScaler
-from async_endpoint.scaling.capacity import CapacityPort
-from async_endpoint.scaling.delivery import Delayed, DelayRange, Delivery, Publisher, Punctual
-from async_endpoint.scaling.errors import (
+from async_endpoint.cloudwatch.alarms import MetricAlarm, State
+from async_endpoint.cloudwatch.delivery import Delayed, DelayRange, Delivery, Publisher, Punctual
+from async_endpoint.cloudwatch.errors import (
     CapacityError,
     InvalidNextTokenException,
     LimitExceededException,
@@ -17,12 +14,15 @@ from async_endpoint.scaling.errors import (
     ScalingError,
     ValidationException,
 )
-from async_endpoint.scaling.evaluation import Evaluation, evaluate
-from async_endpoint.scaling.evaluation_rules import EvaluationRules
-from async_endpoint.scaling.metrics import Datapoint, MetricKey, MetricStore
+from async_endpoint.cloudwatch.evaluation import Evaluation, evaluate
+from async_endpoint.cloudwatch.evaluation_rules import EvaluationRules
+from async_endpoint.cloudwatch.metrics import Datapoint, MetricKey, MetricStore
+from async_endpoint.cloudwatch.queries import MetricQuery, StatisticQuery
+from async_endpoint.cloudwatch.watched_alarms import AlarmListener
+from async_endpoint.scaling.arns import Identity, counted_ids, is_policy_arn
+from async_endpoint.scaling.autoscaler import AutoScaler
+from async_endpoint.scaling.capacity import CapacityPort
 from async_endpoint.scaling.policies import StepScalingPolicy, TargetTrackingPolicy
-from async_endpoint.scaling.queries import MetricQuery, StatisticQuery
-from async_endpoint.scaling.watched_alarms import AlarmListener
 
 __all__ = [
     "AlarmListener",

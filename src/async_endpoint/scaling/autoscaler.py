@@ -6,21 +6,21 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from async_endpoint.clock import Clock
-from async_endpoint.scaling import alarm_reasons, members
+from async_endpoint.cloudwatch import alarm_reasons, members
+from async_endpoint.cloudwatch.alarms import MetricAlarm, State
+from async_endpoint.cloudwatch.errors import CapacityError, ValidationException
+from async_endpoint.cloudwatch.evaluation import Evaluation
+from async_endpoint.cloudwatch.evaluation_rules import EvaluationRules
+from async_endpoint.cloudwatch.metrics import MINUTE, MetricStore
+from async_endpoint.cloudwatch.watched_alarms import AlarmListener, WatchedAlarms
 from async_endpoint.scaling.activities import ActivityLog
-from async_endpoint.scaling.alarms import MetricAlarm, State
 from async_endpoint.scaling.arns import Identity
 from async_endpoint.scaling.capacity import CapacityPort
-from async_endpoint.scaling.errors import CapacityError, ValidationException
-from async_endpoint.scaling.evaluation import Evaluation
-from async_endpoint.scaling.evaluation_rules import EvaluationRules
 from async_endpoint.scaling.governor import Governor
-from async_endpoint.scaling.metrics import MINUTE, MetricStore
 from async_endpoint.scaling.policies import policy_from_members
 from async_endpoint.scaling.registry import RegisteredPolicy, Registry, matches, page
 from async_endpoint.scaling.scheduled_scaling import ScheduledScaling
 from async_endpoint.scaling.targets import ScalableTarget, TargetKey
-from async_endpoint.scaling.watched_alarms import AlarmListener, WatchedAlarms
 
 
 class AutoScaler:

@@ -4,9 +4,9 @@ import dataclasses
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+from async_endpoint.cloudwatch.errors import CapacityError
 from async_endpoint.scaling.activities import Activity, ActivityLog, instance_count
 from async_endpoint.scaling.cooldowns import Cooldowns
-from async_endpoint.scaling.errors import CapacityError
 from async_endpoint.scaling.targets import TargetKey
 
 

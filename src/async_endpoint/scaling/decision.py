@@ -6,8 +6,8 @@ Source of the rules: Application Auto Scaling user guide, "Multiple scaling poli
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from async_endpoint.cloudwatch.alarms import MetricAlarm, State
 from async_endpoint.scaling.activities import triggered
-from async_endpoint.scaling.alarms import MetricAlarm, State
 from async_endpoint.scaling.capacity import Change
 from async_endpoint.scaling.cooldowns import Cooldown
 from async_endpoint.scaling.policies import Breach, Policy, StepScalingPolicy

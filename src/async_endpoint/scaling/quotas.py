@@ -3,7 +3,7 @@
 Source: Application Auto Scaling user guide, "Quotas for Application Auto Scaling".
 """
 
-from async_endpoint.scaling.errors import LimitExceededException
+from async_endpoint.cloudwatch.errors import LimitExceededException
 
 POLICIES = 50
 SCHEDULED_ACTIONS = 200

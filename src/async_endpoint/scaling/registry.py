@@ -4,10 +4,11 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from async_endpoint.scaling import members, quotas
-from async_endpoint.scaling.alarms import MetricAlarm
-from async_endpoint.scaling.errors import InvalidNextTokenException, ObjectNotFoundException, ValidationException
-from async_endpoint.scaling.members import Members
+from async_endpoint.cloudwatch import members
+from async_endpoint.cloudwatch.alarms import MetricAlarm
+from async_endpoint.cloudwatch.errors import InvalidNextTokenException, ObjectNotFoundException, ValidationException
+from async_endpoint.cloudwatch.members import Members
+from async_endpoint.scaling import quotas
 from async_endpoint.scaling.policies import (
     Policy,
     StepScalingPolicy,

@@ -3,11 +3,11 @@
 import dataclasses
 from typing import Any
 
-from async_endpoint.scaling import members
+from async_endpoint.cloudwatch import members
+from async_endpoint.cloudwatch.members import Members
 from async_endpoint.scaling.activities import ActivityLog, bounds, scheduled
 from async_endpoint.scaling.arns import Identity
 from async_endpoint.scaling.governor import Governor
-from async_endpoint.scaling.members import Members
 from async_endpoint.scaling.registry import Registry, matches, page
 from async_endpoint.scaling.scheduled_actions import ScheduledAction, ScheduledActions
 from async_endpoint.scaling.targets import TargetKey

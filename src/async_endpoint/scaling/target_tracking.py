@@ -7,12 +7,12 @@ import math
 from dataclasses import dataclass
 from typing import Self
 
-from async_endpoint.scaling import members
-from async_endpoint.scaling.alarms import MetricAlarm
-from async_endpoint.scaling.errors import ValidationException
-from async_endpoint.scaling.members import Members
-from async_endpoint.scaling.metrics import MINUTE, STATISTICS
-from async_endpoint.scaling.queries import MathQuery, StatisticQuery
+from async_endpoint.cloudwatch import members
+from async_endpoint.cloudwatch.alarms import MetricAlarm
+from async_endpoint.cloudwatch.errors import ValidationException
+from async_endpoint.cloudwatch.members import Members
+from async_endpoint.cloudwatch.metrics import MINUTE, STATISTICS
+from async_endpoint.cloudwatch.queries import MathQuery, StatisticQuery
 from async_endpoint.scaling.targets import TargetKey
 
 # The default for SageMaker's endpoint variants.

@@ -4,9 +4,9 @@ import re
 from dataclasses import dataclass, field
 from typing import Self
 
-from async_endpoint.scaling import members
-from async_endpoint.scaling.errors import ValidationException
-from async_endpoint.scaling.members import Members
+from async_endpoint.cloudwatch import members
+from async_endpoint.cloudwatch.errors import ValidationException
+from async_endpoint.cloudwatch.members import Members
 
 NAMESPACE = "sagemaker"
 DIMENSION = "sagemaker:variant:DesiredInstanceCount"

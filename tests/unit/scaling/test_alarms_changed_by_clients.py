@@ -4,8 +4,8 @@ import json
 
 import pytest
 
+from async_endpoint.cloudwatch.alarms import State
 from async_endpoint.scaling import AutoScaler, MetricKey
-from async_endpoint.scaling.alarms import State
 from tests.unit.scaling.fleet import LOAD, PER_INSTANCE, START, TARGET, Fleet
 from tests.unit.scaling.test_policies import step
 

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
+from async_endpoint.cloudwatch.metrics import MetricKey
 from async_endpoint.scaling import ObjectNotFoundException, ValidationException
-from async_endpoint.scaling.metrics import MetricKey
 from async_endpoint.scaling.schedules import Schedule
 from tests.unit.scaling.fleet import START, TARGET, Fleet
 

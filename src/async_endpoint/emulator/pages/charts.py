@@ -5,9 +5,9 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
+from async_endpoint.cloudwatch.metrics import MINUTE
 from async_endpoint.emulator.history import Point
 from async_endpoint.emulator.pages.markup import Html, fill, joined
-from async_endpoint.scaling.metrics import MINUTE
 
 _TIME_STEPS = (1, 2, 5, 10, 15, 30, 60, 120)  # minutes
 _LONGEST_GAP = 5 * MINUTE  # a longer one is shown: the local AWS did not run

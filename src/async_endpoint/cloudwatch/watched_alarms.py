@@ -5,11 +5,11 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from async_endpoint.scaling import alarm_reasons
-from async_endpoint.scaling.alarms import MetricAlarm, State
-from async_endpoint.scaling.evaluation import Evaluation, evaluate
-from async_endpoint.scaling.evaluation_rules import EvaluationRules
-from async_endpoint.scaling.metrics import MINUTE, MetricStore
+from async_endpoint.cloudwatch import alarm_reasons
+from async_endpoint.cloudwatch.alarms import MetricAlarm, State
+from async_endpoint.cloudwatch.evaluation import Evaluation, evaluate
+from async_endpoint.cloudwatch.evaluation_rules import EvaluationRules
+from async_endpoint.cloudwatch.metrics import MINUTE, MetricStore
 
 AlarmListener = Callable[[MetricAlarm, State, State, str], None]
 

@@ -11,8 +11,8 @@ import statistics
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
-from async_endpoint.scaling.errors import ValidationException
-from async_endpoint.scaling.metric_math import (
+from async_endpoint.cloudwatch.errors import ValidationException
+from async_endpoint.cloudwatch.metric_math import (
     Binary,
     Expression,
     Fill,

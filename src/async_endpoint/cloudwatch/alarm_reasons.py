@@ -5,8 +5,8 @@ import sys
 from collections.abc import Sequence
 from datetime import UTC, datetime
 
-from async_endpoint.scaling.alarms import MetricAlarm, State
-from async_endpoint.scaling.metrics import Datapoint
+from async_endpoint.cloudwatch.alarms import MetricAlarm, State
+from async_endpoint.cloudwatch.metrics import Datapoint
 
 INITIAL = "Unchecked: Initial alarm creation"
 

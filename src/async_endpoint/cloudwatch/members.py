@@ -6,7 +6,7 @@ A template may carry numbers and booleans as text, so both forms are taken. Sent
 import math
 from collections.abc import Mapping, Sequence
 
-from async_endpoint.scaling.errors import ValidationException
+from async_endpoint.cloudwatch.errors import ValidationException
 
 Members = Mapping[str, object]
 

@@ -5,11 +5,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal, Self
 
-from async_endpoint.scaling import members
-from async_endpoint.scaling.errors import ValidationException
-from async_endpoint.scaling.members import Members
-from async_endpoint.scaling.metrics import MINUTE
-from async_endpoint.scaling.queries import MetricQuery, query_from_properties
+from async_endpoint.cloudwatch import members
+from async_endpoint.cloudwatch.errors import ValidationException
+from async_endpoint.cloudwatch.members import Members
+from async_endpoint.cloudwatch.metrics import MINUTE
+from async_endpoint.cloudwatch.queries import MetricQuery, query_from_properties
 
 State = Literal["OK", "ALARM", "INSUFFICIENT_DATA"]
 HOUR = 60 * MINUTE

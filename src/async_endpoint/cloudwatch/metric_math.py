@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from async_endpoint.scaling.evaluation_rules import EvaluationRules
+from async_endpoint.cloudwatch.evaluation_rules import EvaluationRules
 
 # A period's value, None where there is no datapoint.
 Value = float | None

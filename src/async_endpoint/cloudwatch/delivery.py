@@ -12,7 +12,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
-    from async_endpoint.scaling.metrics import MetricKey
+    from async_endpoint.cloudwatch.metrics import MetricKey
 
 _MINUTE = 60
 LONGEST_DELAY = 3600  # seconds; readers look no further back for what may still arrive

@@ -9,13 +9,13 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Protocol, Self
 
-from async_endpoint.scaling import members
-from async_endpoint.scaling.errors import ValidationException
-from async_endpoint.scaling.evaluation_rules import EvaluationRules
-from async_endpoint.scaling.members import Members
-from async_endpoint.scaling.metric_math import Expression, Series
-from async_endpoint.scaling.metric_math_parser import parse
-from async_endpoint.scaling.metrics import MINUTE, STATISTICS, Datapoint, MetricKey, MetricStore
+from async_endpoint.cloudwatch import members
+from async_endpoint.cloudwatch.errors import ValidationException
+from async_endpoint.cloudwatch.evaluation_rules import EvaluationRules
+from async_endpoint.cloudwatch.members import Members
+from async_endpoint.cloudwatch.metric_math import Expression, Series
+from async_endpoint.cloudwatch.metric_math_parser import parse
+from async_endpoint.cloudwatch.metrics import MINUTE, STATISTICS, Datapoint, MetricKey, MetricStore
 
 
 class MetricQuery(Protocol):

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Self
 
-from async_endpoint.scaling.delivery import Delivery, Punctual
+from async_endpoint.cloudwatch.delivery import Delivery, Punctual
 
 MINUTE = 60
 # CloudWatch lets an alarm look back seven days at most; the eighth holds its evaluation range.

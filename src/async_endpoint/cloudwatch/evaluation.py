@@ -9,10 +9,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Self
 
-from async_endpoint.scaling import alarm_reasons
-from async_endpoint.scaling.alarms import MetricAlarm, State
-from async_endpoint.scaling.evaluation_rules import EvaluationRules
-from async_endpoint.scaling.metrics import Datapoint, MetricStore
+from async_endpoint.cloudwatch import alarm_reasons
+from async_endpoint.cloudwatch.alarms import MetricAlarm, State
+from async_endpoint.cloudwatch.evaluation_rules import EvaluationRules
+from async_endpoint.cloudwatch.metrics import Datapoint, MetricStore
 
 _DEFAULT_RULES = EvaluationRules()
 
