@@ -2,7 +2,7 @@
 
 import pytest
 
-from async_endpoint.scaling import (
+from async_endpoint.autoscaling import (
     AutoScaler,
     Delayed,
     DelayRange,
@@ -13,8 +13,8 @@ from async_endpoint.scaling import (
     Publisher,
     evaluate,
 )
+from tests.autoscaling.fleet import Fleet
 from tests.cloudwatch.test_alarms import alarm_of
-from tests.unit.scaling.fleet import Fleet
 
 TEN = 1_795_341_600  # 22 November 2026, 10:00:00 UTC
 QUEUE = MetricKey.of("AWS/SageMaker", "ApproximateBacklogSize", {"EndpointName": "e"})

@@ -6,9 +6,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from async_endpoint.autoscaling import (
+    EvaluationRules,
+    MetricAlarm,
+    MetricKey,
+    MetricStore,
+    ValidationException,
+    evaluate,
+)
 from async_endpoint.cloudwatch.metric_math import Value
 from async_endpoint.cloudwatch.metric_math_parser import parse
-from async_endpoint.scaling import EvaluationRules, MetricAlarm, MetricKey, MetricStore, ValidationException, evaluate
 
 TEN = 1_795_341_600  # 22 November 2026, 10:00:00 UTC
 KNOWN: dict[str, tuple[Value, ...]] = {

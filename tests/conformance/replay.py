@@ -4,7 +4,7 @@ import heapq
 from dataclasses import dataclass, field
 from typing import Any
 
-from async_endpoint.scaling import (
+from async_endpoint.autoscaling import (
     AutoScaler,
     CapacityError,
     EvaluationRules,

@@ -5,10 +5,10 @@ import re
 from pathlib import Path
 from typing import Any
 
+from async_endpoint.autoscaling import ManualClock, MetricKey, MetricStore
 from async_endpoint.emulator.endpoint_metrics import EndpointMetrics
 from async_endpoint.emulator.instance_metrics import InstanceMetrics
-from async_endpoint.scaling import ManualClock, MetricKey, MetricStore
-from tests.unit.scaling.fleet import PER_INSTANCE, RESOURCE, START, Fleet
+from tests.autoscaling.fleet import PER_INSTANCE, RESOURCE, START, Fleet
 
 ANSWERS = Path(__file__).parent / "answers"
 UUID = "[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}"

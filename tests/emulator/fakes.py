@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from async_endpoint.autoscaling.arns import Identity
 from async_endpoint.clock import ManualClock
 from async_endpoint.cloudwatch.metrics import MINUTE
 from async_endpoint.emulator.application_autoscaling import ApplicationAutoScaling, VariantCapacities
@@ -20,7 +21,6 @@ from async_endpoint.emulator.endpoint import HostedEndpoint
 from async_endpoint.emulator.execution_roles import AnyRole, Roles
 from async_endpoint.emulator.history import History
 from async_endpoint.emulator.metric_publisher import SharedMetricStore
-from async_endpoint.scaling.arns import Identity
 
 ACCOUNT = "000000000000"
 REGION = "us-east-1"

@@ -2,8 +2,8 @@
 
 import pytest
 
+from async_endpoint.autoscaling import EvaluationRules, MetricKey
 from async_endpoint.emulator.assumptions import AssumptionError, Assumptions
-from async_endpoint.scaling import EvaluationRules, MetricKey
 
 
 def test_each_pair_sets_a_switch_and_the_others_keep_their_defaults() -> None:

@@ -38,7 +38,7 @@ from async_endpoint.emulator.inputs import Inputs
 from async_endpoint.emulator.output_config import OutputConfig
 from async_endpoint.emulator.request_queue import QueuedRequest, RequestQueue
 from async_endpoint.protocol.invocation import InvocationRequest
-from async_endpoint.scaling import ManualClock, MetricStore
+from async_endpoint.autoscaling import ManualClock, MetricStore
 
 port = int(sys.argv[1])
 backends = Backends(f"http://localhost:{port}", "us-east-1", "000000000000", Path("/nowhere"))

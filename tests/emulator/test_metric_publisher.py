@@ -5,10 +5,10 @@ from pathlib import Path
 
 import pytest
 
+from async_endpoint.autoscaling import Delayed, DelayRange, Publisher
 from async_endpoint.cloudwatch.metrics import MINUTE, MetricKey
 from async_endpoint.emulator.backends import Backends
 from async_endpoint.emulator.metric_publisher import MetricPublisher, SharedMetricStore
-from async_endpoint.scaling import Delayed, DelayRange, Publisher
 from tests.emulator.conftest import Running
 from tests.emulator.fakes import ACCOUNT, START
 

@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
+from async_endpoint.autoscaling import MetricAlarm
 from async_endpoint.protocol.invocation import InvocationRequest
-from async_endpoint.scaling import MetricAlarm
 from tests.emulator.fakes import LIMIT, FakeInstance, FakeRegion, fake_region
 
 TARGET = {

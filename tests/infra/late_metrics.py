@@ -11,7 +11,7 @@ from typing import Literal
 
 from aws_cdk.assertions import Template
 
-from async_endpoint.scaling import (
+from async_endpoint.autoscaling import (
     CapacityError,
     Delayed,
     DelayRange,
@@ -21,7 +21,7 @@ from async_endpoint.scaling import (
     MetricStore,
     Publisher,
 )
-from tests.unit.scaling.fleet import ENDPOINT, RESOURCE, START
+from tests.autoscaling.fleet import ENDPOINT, RESOURCE, START
 
 OF_QUEUE = {"EndpointName": ENDPOINT}
 OF_VARIANT = {"EndpointName": ENDPOINT, "VariantName": "AllTraffic"}

@@ -18,7 +18,8 @@ from typing import Any
 import pytest
 from aws_cdk.assertions import Template
 
-from async_endpoint.scaling import EvaluationRules, MetricAlarm, MetricStore, State, evaluate
+from async_endpoint.autoscaling import EvaluationRules, MetricAlarm, MetricStore, State, evaluate
+from tests.autoscaling.fleet import START
 from tests.infra.late_metrics import (
     BACKLOG,
     CPU,
@@ -34,7 +35,6 @@ from tests.infra.late_metrics import (
     simulate,
 )
 from tests.infra.test_scaling_behaviour import resolved, template_of
-from tests.unit.scaling.fleet import START
 
 PATTERNS: tuple[Pattern, ...] = (
     "burst", "long", "every-7-minutes", "again-when-asleep", "200-at-once", "more-while-waking", "just-before-sleep",

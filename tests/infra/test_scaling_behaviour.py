@@ -12,9 +12,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from app import build_app
-from async_endpoint.scaling import Delivery, EvaluationRules, MetricAlarm, MetricKey
+from async_endpoint.autoscaling import Delivery, EvaluationRules, MetricAlarm, MetricKey
+from tests.autoscaling.fleet import ENDPOINT, TARGET, Fleet
 from tests.infra.templates import dev
-from tests.unit.scaling.fleet import ENDPOINT, TARGET, Fleet
 
 OF_QUEUE = {"EndpointName": ENDPOINT}
 OF_VARIANT = {"EndpointName": ENDPOINT, "VariantName": "AllTraffic"}

@@ -6,6 +6,9 @@ from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, nullcontext, suppress
 from typing import TYPE_CHECKING, Any
 
+from async_endpoint.autoscaling.arns import Identity
+from async_endpoint.autoscaling.autoscaler import AutoScaler
+from async_endpoint.autoscaling.targets import DIMENSION, NAMESPACE, TargetKey
 from async_endpoint.clock import Clock
 from async_endpoint.cloudwatch.alarms import MetricAlarm, State
 from async_endpoint.cloudwatch.errors import CapacityError, ObjectNotFoundException, ScalingError
@@ -17,9 +20,6 @@ from async_endpoint.emulator.endpoint import HostedEndpoint
 from async_endpoint.emulator.errors import AwsError, UnknownOperation
 from async_endpoint.emulator.sagemaker_api import Response, json_answer, json_object
 from async_endpoint.emulator.service_models import received, validated
-from async_endpoint.scaling.arns import Identity
-from async_endpoint.scaling.autoscaler import AutoScaler
-from async_endpoint.scaling.targets import DIMENSION, NAMESPACE, TargetKey
 
 if TYPE_CHECKING:
     from async_endpoint.emulator.services import Services

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
+from async_endpoint.autoscaling.arns import Identity
 from async_endpoint.clock import SystemClock
 from async_endpoint.cloudwatch.alarms import MetricAlarm, State
 from async_endpoint.cloudwatch.metrics import MINUTE, MetricKey
@@ -30,7 +31,6 @@ from async_endpoint.emulator.instance_times import InstanceTimes
 from async_endpoint.emulator.instances import InstanceFactory
 from async_endpoint.emulator.metric_publisher import MetricPublisher, SharedMetricStore
 from async_endpoint.emulator.queue_metrics import QueueMetrics
-from async_endpoint.scaling.arns import Identity
 
 logger = logging.getLogger(__name__)
 

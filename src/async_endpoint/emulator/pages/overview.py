@@ -8,12 +8,12 @@ import time
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Protocol
 
+from async_endpoint.autoscaling.targets import NAMESPACE
 from async_endpoint.clock import Clock
 from async_endpoint.emulator.deployment import Deployment
 from async_endpoint.emulator.endpoint import HostedEndpoint
 from async_endpoint.emulator.history import Document, History
 from async_endpoint.emulator.services import Services
-from async_endpoint.scaling.targets import NAMESPACE
 
 if TYPE_CHECKING:
     from async_endpoint.emulator.backends import Backends

@@ -6,12 +6,12 @@ Source of the rules: Application Auto Scaling user guide, "Multiple scaling poli
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from async_endpoint.autoscaling.activities import triggered
+from async_endpoint.autoscaling.capacity import Change
+from async_endpoint.autoscaling.cooldowns import Cooldown
+from async_endpoint.autoscaling.policies import Breach, Policy, StepScalingPolicy
+from async_endpoint.autoscaling.targets import ScalableTarget
 from async_endpoint.cloudwatch.alarms import MetricAlarm, State
-from async_endpoint.scaling.activities import triggered
-from async_endpoint.scaling.capacity import Change
-from async_endpoint.scaling.cooldowns import Cooldown
-from async_endpoint.scaling.policies import Breach, Policy, StepScalingPolicy
-from async_endpoint.scaling.targets import ScalableTarget
 
 
 @dataclass(frozen=True)

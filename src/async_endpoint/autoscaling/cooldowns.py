@@ -10,7 +10,7 @@ import math
 from dataclasses import dataclass
 from typing import Any
 
-from async_endpoint.scaling.targets import TargetKey
+from async_endpoint.autoscaling.targets import TargetKey
 
 
 @dataclass(frozen=True)

@@ -5,6 +5,14 @@ import math
 from collections.abc import Iterable, Sequence
 from typing import Any
 
+from async_endpoint.autoscaling.activities import ActivityLog
+from async_endpoint.autoscaling.arns import Identity
+from async_endpoint.autoscaling.capacity import CapacityPort
+from async_endpoint.autoscaling.engine import Governor
+from async_endpoint.autoscaling.policies import policy_from_members
+from async_endpoint.autoscaling.registry import RegisteredPolicy, Registry, matches, page
+from async_endpoint.autoscaling.scheduled_scaling import ScheduledScaling
+from async_endpoint.autoscaling.targets import ScalableTarget, TargetKey
 from async_endpoint.clock import Clock
 from async_endpoint.cloudwatch import alarm_reasons, members
 from async_endpoint.cloudwatch.alarms import MetricAlarm, State
@@ -13,14 +21,6 @@ from async_endpoint.cloudwatch.evaluation import Evaluation
 from async_endpoint.cloudwatch.evaluation_rules import EvaluationRules
 from async_endpoint.cloudwatch.metrics import MINUTE, MetricStore
 from async_endpoint.cloudwatch.watched_alarms import AlarmListener, WatchedAlarms
-from async_endpoint.scaling.activities import ActivityLog
-from async_endpoint.scaling.arns import Identity
-from async_endpoint.scaling.capacity import CapacityPort
-from async_endpoint.scaling.governor import Governor
-from async_endpoint.scaling.policies import policy_from_members
-from async_endpoint.scaling.registry import RegisteredPolicy, Registry, matches, page
-from async_endpoint.scaling.scheduled_scaling import ScheduledScaling
-from async_endpoint.scaling.targets import ScalableTarget, TargetKey
 
 
 class AutoScaler:

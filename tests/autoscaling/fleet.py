@@ -4,7 +4,7 @@ import json
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
-from async_endpoint.scaling import (
+from async_endpoint.autoscaling import (
     AutoScaler,
     CapacityError,
     Delivery,

@@ -5,7 +5,7 @@ import uuid
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from async_endpoint.scaling.targets import NAMESPACE, TargetKey
+from async_endpoint.autoscaling.targets import NAMESPACE, TargetKey
 
 
 def counted_ids() -> Callable[[], str]:

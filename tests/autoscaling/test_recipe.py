@@ -7,8 +7,8 @@ import pytest
 from botocore.session import get_session
 from botocore.validate import ParamValidator
 
-from async_endpoint.scaling import Delayed, DelayRange, MetricKey, Publisher
-from tests.unit.scaling.fleet import LOAD, PER_INSTANCE, RESOURCE, TARGET, WAITING, Fleet
+from async_endpoint.autoscaling import Delayed, DelayRange, MetricKey, Publisher
+from tests.autoscaling.fleet import LOAD, PER_INSTANCE, RESOURCE, TARGET, WAITING, Fleet
 
 Publish = Callable[[float], Iterator[tuple[MetricKey, float]]]
 

@@ -3,8 +3,8 @@
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from async_endpoint.scaling import MetricKey
-from tests.unit.scaling.fleet import LOAD, Fleet
+from async_endpoint.autoscaling import MetricKey
+from tests.autoscaling.fleet import LOAD, Fleet
 
 OTHER = MetricKey.of("Tests", "Other")
 

@@ -7,13 +7,13 @@ import math
 from dataclasses import dataclass
 from typing import Self
 
+from async_endpoint.autoscaling.targets import TargetKey
 from async_endpoint.cloudwatch import members
 from async_endpoint.cloudwatch.alarms import MetricAlarm
 from async_endpoint.cloudwatch.errors import ValidationException
 from async_endpoint.cloudwatch.members import Members
 from async_endpoint.cloudwatch.metrics import MINUTE, STATISTICS
 from async_endpoint.cloudwatch.queries import MathQuery, StatisticQuery
-from async_endpoint.scaling.targets import TargetKey
 
 # The default for SageMaker's endpoint variants.
 DEFAULT_COOLDOWN = 300

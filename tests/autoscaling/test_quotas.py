@@ -4,9 +4,9 @@ from collections.abc import Callable
 
 import pytest
 
-from async_endpoint.scaling import LimitExceededException
-from tests.unit.scaling.fleet import TARGET, Fleet
-from tests.unit.scaling.test_policies import step
+from async_endpoint.autoscaling import LimitExceededException
+from tests.autoscaling.fleet import TARGET, Fleet
+from tests.autoscaling.test_policies import step
 
 
 def put_policy(fleet: Fleet, number: int) -> None:

@@ -5,12 +5,12 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Self
 
+from async_endpoint.autoscaling import quotas
+from async_endpoint.autoscaling.schedules import Schedule
+from async_endpoint.autoscaling.targets import TargetKey
 from async_endpoint.cloudwatch import members
 from async_endpoint.cloudwatch.errors import ObjectNotFoundException, ValidationException
 from async_endpoint.cloudwatch.members import Members
-from async_endpoint.scaling import quotas
-from async_endpoint.scaling.schedules import Schedule
-from async_endpoint.scaling.targets import TargetKey
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,7 @@ from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from async_endpoint.scaling.targets import TargetKey
+from async_endpoint.autoscaling.targets import TargetKey
 
 # AWS keeps six weeks; this many is more than an endpoint makes in that time.
 KEPT = 1_000

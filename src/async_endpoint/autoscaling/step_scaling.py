@@ -9,10 +9,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Self
 
+from async_endpoint.autoscaling import quotas
 from async_endpoint.cloudwatch import members
 from async_endpoint.cloudwatch.errors import ValidationException
 from async_endpoint.cloudwatch.members import Members
-from async_endpoint.scaling import quotas
 
 # The default for SageMaker's endpoint variants.
 DEFAULT_COOLDOWN = 300

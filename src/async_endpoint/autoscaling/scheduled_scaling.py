@@ -3,14 +3,14 @@
 import dataclasses
 from typing import Any
 
+from async_endpoint.autoscaling.activities import ActivityLog, bounds, scheduled
+from async_endpoint.autoscaling.arns import Identity
+from async_endpoint.autoscaling.engine import Governor
+from async_endpoint.autoscaling.registry import Registry, matches, page
+from async_endpoint.autoscaling.scheduled_actions import ScheduledAction, ScheduledActions
+from async_endpoint.autoscaling.targets import TargetKey
 from async_endpoint.cloudwatch import members
 from async_endpoint.cloudwatch.members import Members
-from async_endpoint.scaling.activities import ActivityLog, bounds, scheduled
-from async_endpoint.scaling.arns import Identity
-from async_endpoint.scaling.governor import Governor
-from async_endpoint.scaling.registry import Registry, matches, page
-from async_endpoint.scaling.scheduled_actions import ScheduledAction, ScheduledActions
-from async_endpoint.scaling.targets import TargetKey
 
 
 class ScheduledScaling:

@@ -3,15 +3,15 @@
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any
 
+from async_endpoint.autoscaling.activities import ActivityLog, bound_was_set
+from async_endpoint.autoscaling.capacity import CapacityChanges, CapacityPort, Change
+from async_endpoint.autoscaling.cooldowns import Cooldowns
+from async_endpoint.autoscaling.decision import Firing, decide
+from async_endpoint.autoscaling.policies import TargetTrackingPolicy
+from async_endpoint.autoscaling.registry import RegisteredPolicy, Registry
+from async_endpoint.autoscaling.targets import TargetKey
 from async_endpoint.cloudwatch.evaluation import Evaluation
 from async_endpoint.cloudwatch.watched_alarms import WatchedAlarms
-from async_endpoint.scaling.activities import ActivityLog, bound_was_set
-from async_endpoint.scaling.capacity import CapacityChanges, CapacityPort, Change
-from async_endpoint.scaling.cooldowns import Cooldowns
-from async_endpoint.scaling.decision import Firing, decide
-from async_endpoint.scaling.policies import TargetTrackingPolicy
-from async_endpoint.scaling.registry import RegisteredPolicy, Registry
-from async_endpoint.scaling.targets import TargetKey
 
 
 class Governor:

@@ -5,9 +5,9 @@ from collections.abc import Iterator
 
 import pytest
 
-from async_endpoint.scaling import AutoScaler, MetricKey, MetricStore
-from tests.unit.scaling.fleet import LOAD, PER_INSTANCE, START, TARGET, WAITING, Fleet
-from tests.unit.scaling.test_policies import step
+from async_endpoint.autoscaling import AutoScaler, MetricKey, MetricStore
+from tests.autoscaling.fleet import LOAD, PER_INSTANCE, START, TARGET, WAITING, Fleet
+from tests.autoscaling.test_policies import step
 
 MINUTES = 45
 

@@ -1,7 +1,7 @@
 import sys
 from pathlib import Path
 
-from async_endpoint import scaling
+from async_endpoint import autoscaling as scaling
 
 
 def test_every_public_name_is_there_and_listed_in_order() -> None:

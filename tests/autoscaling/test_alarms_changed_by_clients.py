@@ -4,10 +4,10 @@ import json
 
 import pytest
 
+from async_endpoint.autoscaling import AutoScaler, MetricKey
 from async_endpoint.cloudwatch.alarms import State
-from async_endpoint.scaling import AutoScaler, MetricKey
-from tests.unit.scaling.fleet import LOAD, PER_INSTANCE, START, TARGET, Fleet
-from tests.unit.scaling.test_policies import step
+from tests.autoscaling.fleet import LOAD, PER_INSTANCE, START, TARGET, Fleet
+from tests.autoscaling.test_policies import step
 
 OTHER = MetricKey.of("Tests", "Other")
 ARN = "arn:aws:cloudwatch:us-east-1:000000000000:alarm:"

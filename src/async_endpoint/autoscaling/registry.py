@@ -4,18 +4,18 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from async_endpoint.cloudwatch import members
-from async_endpoint.cloudwatch.alarms import MetricAlarm
-from async_endpoint.cloudwatch.errors import InvalidNextTokenException, ObjectNotFoundException, ValidationException
-from async_endpoint.cloudwatch.members import Members
-from async_endpoint.scaling import quotas
-from async_endpoint.scaling.policies import (
+from async_endpoint.autoscaling import quotas
+from async_endpoint.autoscaling.policies import (
     Policy,
     StepScalingPolicy,
     TargetTrackingPolicy,
     describe_configuration,
 )
-from async_endpoint.scaling.targets import DIMENSION, NAMESPACE, ScalableTarget, TargetKey
+from async_endpoint.autoscaling.targets import DIMENSION, NAMESPACE, ScalableTarget, TargetKey
+from async_endpoint.cloudwatch import members
+from async_endpoint.cloudwatch.alarms import MetricAlarm
+from async_endpoint.cloudwatch.errors import InvalidNextTokenException, ObjectNotFoundException, ValidationException
+from async_endpoint.cloudwatch.members import Members
 
 _TOKEN = re.compile(r"[0-9]{1,9}")
 

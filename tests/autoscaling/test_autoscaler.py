@@ -2,7 +2,7 @@ from functools import partial
 
 import pytest
 
-from async_endpoint.scaling import (
+from async_endpoint.autoscaling import (
     InvalidNextTokenException,
     MetricAlarm,
     MetricKey,
@@ -10,7 +10,7 @@ from async_endpoint.scaling import (
     ValidationException,
     is_policy_arn,
 )
-from tests.unit.scaling.fleet import DIMENSIONS, LOAD, PER_INSTANCE, RESOURCE, START, TARGET, Fleet
+from tests.autoscaling.fleet import DIMENSIONS, LOAD, PER_INSTANCE, RESOURCE, START, TARGET, Fleet
 
 OTHER = MetricKey.of("Tests", "Other")
 LOAD_SPECIFICATION = {"Namespace": LOAD.namespace, "MetricName": LOAD.name, "Statistic": "Average"}

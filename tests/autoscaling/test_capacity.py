@@ -4,8 +4,8 @@ import json
 
 import pytest
 
-from async_endpoint.scaling import AutoScaler
-from tests.unit.scaling.fleet import LOAD, RESOURCE, START, TARGET, Fleet
+from async_endpoint.autoscaling import AutoScaler
+from tests.autoscaling.fleet import LOAD, RESOURCE, START, TARGET, Fleet
 
 CAUSE = "minimum capacity was set to 2"
 TROUBLE = "Unable to provision requested ML compute capacity."

@@ -1,11 +1,11 @@
 """The two kinds of scaling policy, and which one a PutScalingPolicy request means."""
 
+from async_endpoint.autoscaling.step_scaling import Breach, Step, StepScalingPolicy
+from async_endpoint.autoscaling.target_tracking import TargetTrackingPolicy
+from async_endpoint.autoscaling.targets import TargetKey
 from async_endpoint.cloudwatch import members
 from async_endpoint.cloudwatch.errors import ValidationException
 from async_endpoint.cloudwatch.members import Members
-from async_endpoint.scaling.step_scaling import Breach, Step, StepScalingPolicy
-from async_endpoint.scaling.target_tracking import TargetTrackingPolicy
-from async_endpoint.scaling.targets import TargetKey
 
 __all__ = ["Breach", "Policy", "Step", "StepScalingPolicy", "TargetTrackingPolicy", "policy_from_members"]
 

@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
+from async_endpoint.autoscaling import ObjectNotFoundException, ValidationException
+from async_endpoint.autoscaling.schedules import Schedule
 from async_endpoint.cloudwatch.metrics import MetricKey
-from async_endpoint.scaling import ObjectNotFoundException, ValidationException
-from async_endpoint.scaling.schedules import Schedule
-from tests.unit.scaling.fleet import START, TARGET, Fleet
+from tests.autoscaling.fleet import START, TARGET, Fleet
 
 # The fleet's clock starts on Friday, 15 January 2027, 08:00 UTC.
 HOUR = 3600
@@ -137,7 +137,7 @@ def test_bounds_hold_for_policies_while_a_window_is_open() -> None:
     policy = fleet.step_policy(
         "sleep", [{"MetricIntervalLowerBound": 0, "ScalingAdjustment": 0}], AdjustmentType="ExactCapacity"
     )
-    from tests.unit.scaling.fleet import LOAD  # noqa: PLC0415 - the metric that the alarm below is on
+    from tests.autoscaling.fleet import LOAD  # noqa: PLC0415 - the metric that the alarm below is on
 
     fleet.alarm("idle", LOAD, policy)
     fleet.run(HOUR + 60, nothing, every=60)

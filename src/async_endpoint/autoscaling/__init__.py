@@ -3,6 +3,10 @@
 `AutoScaler` is the whole; `MetricStore` is what it reads, `CapacityPort` what it changes, and a `Clock` drives it.
 """
 
+from async_endpoint.autoscaling.arns import Identity, counted_ids, is_policy_arn
+from async_endpoint.autoscaling.autoscaler import AutoScaler
+from async_endpoint.autoscaling.capacity import CapacityPort
+from async_endpoint.autoscaling.policies import StepScalingPolicy, TargetTrackingPolicy
 from async_endpoint.clock import Clock, ManualClock, SystemClock
 from async_endpoint.cloudwatch.alarms import MetricAlarm, State
 from async_endpoint.cloudwatch.delivery import Delayed, DelayRange, Delivery, Publisher, Punctual
@@ -19,10 +23,6 @@ from async_endpoint.cloudwatch.evaluation_rules import EvaluationRules
 from async_endpoint.cloudwatch.metrics import Datapoint, MetricKey, MetricStore
 from async_endpoint.cloudwatch.queries import MetricQuery, StatisticQuery
 from async_endpoint.cloudwatch.watched_alarms import AlarmListener
-from async_endpoint.scaling.arns import Identity, counted_ids, is_policy_arn
-from async_endpoint.scaling.autoscaler import AutoScaler
-from async_endpoint.scaling.capacity import CapacityPort
-from async_endpoint.scaling.policies import StepScalingPolicy, TargetTrackingPolicy
 
 __all__ = [
     "AlarmListener",

@@ -5,9 +5,9 @@ from typing import Any
 
 import pytest
 
-from async_endpoint.scaling import AutoScaler, MetricKey, TargetTrackingPolicy, ValidationException
-from tests.unit.scaling.fleet import LOAD, TARGET, Fleet
-from tests.unit.scaling.test_policies import KEY
+from async_endpoint.autoscaling import AutoScaler, MetricKey, TargetTrackingPolicy, ValidationException
+from tests.autoscaling.fleet import LOAD, TARGET, Fleet
+from tests.autoscaling.test_policies import KEY
 
 WORKERS = MetricKey.of("Tests", "Workers", {"Pool": "a"})
 

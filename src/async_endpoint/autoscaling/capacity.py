@@ -4,10 +4,10 @@ import dataclasses
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+from async_endpoint.autoscaling.activities import Activity, ActivityLog, instance_count
+from async_endpoint.autoscaling.cooldowns import Cooldowns
+from async_endpoint.autoscaling.targets import TargetKey
 from async_endpoint.cloudwatch.errors import CapacityError
-from async_endpoint.scaling.activities import Activity, ActivityLog, instance_count
-from async_endpoint.scaling.cooldowns import Cooldowns
-from async_endpoint.scaling.targets import TargetKey
 
 
 class CapacityPort(Protocol):

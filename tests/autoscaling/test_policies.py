@@ -2,9 +2,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from async_endpoint.scaling import StatisticQuery, StepScalingPolicy, TargetTrackingPolicy, ValidationException
-from async_endpoint.scaling.policies import Breach
-from async_endpoint.scaling.targets import TargetKey
+from async_endpoint.autoscaling import StatisticQuery, StepScalingPolicy, TargetTrackingPolicy, ValidationException
+from async_endpoint.autoscaling.policies import Breach
+from async_endpoint.autoscaling.targets import TargetKey
 
 KEY = TargetKey("reader", "main")
 
