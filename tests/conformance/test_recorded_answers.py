@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import Any
 
 from async_endpoint.autoscaling import ManualClock, MetricKey, MetricStore
-from async_endpoint.emulator.endpoint_metrics import EndpointMetrics
-from async_endpoint.emulator.instance_metrics import InstanceMetrics
+from async_endpoint.emulator.hosting.endpoint_metrics import EndpointMetrics
+from async_endpoint.emulator.hosting.instance_metrics import InstanceMetrics
 from tests.autoscaling.fleet import PER_INSTANCE, RESOURCE, START, Fleet
 
 ANSWERS = Path(__file__).parent / "answers"

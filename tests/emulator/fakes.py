@@ -16,10 +16,10 @@ from async_endpoint.emulator.backends import Backends
 from async_endpoint.emulator.containers.errors import ContainerDied, ContainerFailed
 from async_endpoint.emulator.containers.instance import Answer, SizedStream
 from async_endpoint.emulator.control_plane import ControlPlane
-from async_endpoint.emulator.deployment import Site
-from async_endpoint.emulator.endpoint import HostedEndpoint
-from async_endpoint.emulator.execution_roles import AnyRole, Roles
-from async_endpoint.emulator.history import History
+from async_endpoint.emulator.hosting.deployment import Site
+from async_endpoint.emulator.hosting.endpoint import HostedEndpoint
+from async_endpoint.emulator.hosting.execution_roles import AnyRole, Roles
+from async_endpoint.emulator.hosting.history import History
 from async_endpoint.emulator.metric_publisher import SharedMetricStore
 
 ACCOUNT = "000000000000"

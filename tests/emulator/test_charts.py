@@ -7,7 +7,7 @@ from itertools import pairwise
 import pytest
 
 from async_endpoint.cloudwatch.metrics import MINUTE
-from async_endpoint.emulator.history import Point
+from async_endpoint.emulator.hosting.history import Point
 from async_endpoint.emulator.pages.charts import SIZES, _number_step, backlog_chart, instances_chart
 
 MINUTE_1 = 1_800_000_000  # 08:00 UTC

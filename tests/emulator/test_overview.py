@@ -9,7 +9,7 @@ from async_endpoint.cloudwatch.metrics import MINUTE
 from async_endpoint.emulator.pages.overview import WAITING_SHOWN, empty, overview, regions_with_endpoints
 from async_endpoint.protocol.invocation import InvocationRequest
 from tests.emulator.fakes import ACCOUNT, REGION, START, FakeClock, FakeInstance, FakeRegion, eventually, fake_region
-from tests.emulator.test_history import ended
+from tests.emulator.hosting.test_history import ended
 
 TARGET = {
     "ServiceNamespace": "sagemaker",

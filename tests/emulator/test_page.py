@@ -14,7 +14,7 @@ import pytest
 from PIL import Image
 
 from async_endpoint.emulator.backends import Backends
-from async_endpoint.emulator.history import ANSWER_BYTES_KEPT, DOCUMENTS_KEPT
+from async_endpoint.emulator.hosting.history import ANSWER_BYTES_KEPT, DOCUMENTS_KEPT
 from async_endpoint.emulator.pages.routes import Pages
 from tests.emulator.conftest import Running
 from tests.emulator.fakes import (
@@ -27,7 +27,7 @@ from tests.emulator.fakes import (
     fake_region,
     model,
 )
-from tests.emulator.test_history import ended, sampled
+from tests.emulator.hosting.test_history import ended, sampled
 from tests.emulator.test_overview import alarm, asleep, dimension, request
 
 HOSTILE = """</pre><script>alert("1")</script><img src=x onerror='alert(2)'> & \u202e\x1b[31m"""

@@ -19,7 +19,7 @@ from async_endpoint.emulator.backends import Backends
 from async_endpoint.emulator.pages.routes import Pages
 from tests.emulator.browser import CHROMIUM, Browser, browser
 from tests.emulator.fakes import START, FakeRegion, eventually, fake_region
-from tests.emulator.test_history import ended, sampled
+from tests.emulator.hosting.test_history import ended, sampled
 from tests.emulator.test_overview import alarm, asleep, dimension, request
 
 RECEIPT = Path(__file__).resolve().parents[2] / "samples/receipts/receipt-000.jpg"

@@ -19,7 +19,7 @@ try:
     from async_endpoint.emulator.assumptions import AssumptionError, Assumptions
     from async_endpoint.emulator.containers.environment import ServingEnvironment, prepare
     from async_endpoint.emulator.containers.errors import ContainerError
-    from async_endpoint.emulator.instance_times import InstanceTimes
+    from async_endpoint.emulator.hosting.instance_times import InstanceTimes
     from async_endpoint.emulator.local import DEFAULT_REGION, LocalAws, LocalAwsError, state_dir_arguments
     from async_endpoint.emulator.loopback import NoAnswer
     from async_endpoint.emulator.service_quotas import QuotaError, set_quota

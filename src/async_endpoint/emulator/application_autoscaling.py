@@ -15,9 +15,9 @@ from async_endpoint.cloudwatch.errors import CapacityError, ObjectNotFoundExcept
 from async_endpoint.cloudwatch.evaluation_rules import EvaluationRules
 from async_endpoint.cloudwatch.metrics import MetricStore
 from async_endpoint.cloudwatch.watched_alarms import AlarmListener
-from async_endpoint.emulator.deployment import Deployment
-from async_endpoint.emulator.endpoint import HostedEndpoint
 from async_endpoint.emulator.errors import AwsError, UnknownOperation
+from async_endpoint.emulator.hosting.deployment import Deployment
+from async_endpoint.emulator.hosting.endpoint import HostedEndpoint
 from async_endpoint.emulator.sagemaker_api import Response, json_answer, json_object
 from async_endpoint.emulator.service_models import received, validated
 

@@ -2,9 +2,9 @@
 
 from typing import Any
 
-from async_endpoint.emulator.deployment import Deployment
-from async_endpoint.emulator.endpoint import HostedEndpoint
-from async_endpoint.emulator.models import only_container
+from async_endpoint.emulator.hosting.deployment import Deployment
+from async_endpoint.emulator.hosting.endpoint import HostedEndpoint
+from async_endpoint.emulator.hosting.model import only_container
 
 Json = dict[str, Any]
 

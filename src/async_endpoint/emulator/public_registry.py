@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from async_endpoint.emulator.errors import AwsError
-from async_endpoint.emulator.instances import is_served
+from async_endpoint.emulator.hosting.instance import is_served
 
 Answer = tuple[int, dict[str, str], bytes]
 

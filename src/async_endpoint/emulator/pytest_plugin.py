@@ -57,7 +57,7 @@ def local_aws(local_aws_options: LocalAwsOptions, tmp_path_factory: pytest.TempP
     try:
         from async_endpoint.emulator.assumptions import Assumptions  # noqa: PLC0415 - see the module's docstring
         from async_endpoint.emulator.containers.environment import prepare  # noqa: PLC0415
-        from async_endpoint.emulator.instance_times import InstanceTimes  # noqa: PLC0415
+        from async_endpoint.emulator.hosting.instance_times import InstanceTimes  # noqa: PLC0415
         from async_endpoint.emulator.local import LocalAws  # noqa: PLC0415
     except ModuleNotFoundError as missing:
         raise pytest.UsageError(

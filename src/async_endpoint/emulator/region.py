@@ -21,14 +21,14 @@ from async_endpoint.emulator.assumptions import Assumptions
 from async_endpoint.emulator.backends import Backends
 from async_endpoint.emulator.containers.environment import ServingEnvironment
 from async_endpoint.emulator.control_plane import ControlPlane
-from async_endpoint.emulator.deployment import Site
-from async_endpoint.emulator.endpoint import HostedEndpoint
-from async_endpoint.emulator.execution_roles import ExecutionRoles
 from async_endpoint.emulator.faults import Faults
-from async_endpoint.emulator.history import History
-from async_endpoint.emulator.instance_logs import InstanceLogs
-from async_endpoint.emulator.instance_times import InstanceTimes
-from async_endpoint.emulator.instances import InstanceFactory
+from async_endpoint.emulator.hosting.deployment import Site
+from async_endpoint.emulator.hosting.endpoint import HostedEndpoint
+from async_endpoint.emulator.hosting.execution_roles import ExecutionRoles
+from async_endpoint.emulator.hosting.history import History
+from async_endpoint.emulator.hosting.instance import InstanceFactory
+from async_endpoint.emulator.hosting.instance_logs import InstanceLogs
+from async_endpoint.emulator.hosting.instance_times import InstanceTimes
 from async_endpoint.emulator.metric_publisher import MetricPublisher, SharedMetricStore
 from async_endpoint.emulator.queue_metrics import QueueMetrics
 

@@ -29,7 +29,7 @@ from async_endpoint.emulator.cloudformation import RESOURCE_TYPES
 from async_endpoint.emulator.containers.environment import ServingEnvironment
 from async_endpoint.emulator.faults_api import faults_route
 from async_endpoint.emulator.front import App, Front
-from async_endpoint.emulator.instance_times import InstanceTimes
+from async_endpoint.emulator.hosting.instance_times import InstanceTimes
 from async_endpoint.emulator.pages.routes import Pages
 from async_endpoint.emulator.region import Region, Surroundings
 from async_endpoint.emulator.state_file import StateFolder, StateRefused

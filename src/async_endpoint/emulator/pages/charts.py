@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from async_endpoint.cloudwatch.metrics import MINUTE
-from async_endpoint.emulator.history import Point
+from async_endpoint.emulator.hosting.history import Point
 from async_endpoint.emulator.pages.markup import Html, fill, joined
 
 _TIME_STEPS = (1, 2, 5, 10, 15, 30, 60, 120)  # minutes

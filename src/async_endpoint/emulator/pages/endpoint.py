@@ -6,7 +6,7 @@ from urllib.parse import urlencode
 
 from async_endpoint.emulator.durations import duration
 from async_endpoint.emulator.front import PREFIX
-from async_endpoint.emulator.history import ANSWER_BYTES_KEPT, DOCUMENTS_KEPT, HOURS_KEPT
+from async_endpoint.emulator.hosting.history import ANSWER_BYTES_KEPT, DOCUMENTS_KEPT, HOURS_KEPT
 from async_endpoint.emulator.pages.charts import backlog_chart, instances_chart
 from async_endpoint.emulator.pages.markup import Html, Part, badge, fill, joined, laid_out, moment, table
 from async_endpoint.emulator.pages.overview import WAITING_SHOWN, Json, View

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from async_endpoint.autoscaling.targets import NAMESPACE
 from async_endpoint.clock import Clock
-from async_endpoint.emulator.deployment import Deployment
-from async_endpoint.emulator.endpoint import HostedEndpoint
-from async_endpoint.emulator.history import Document, History
+from async_endpoint.emulator.hosting.deployment import Deployment
+from async_endpoint.emulator.hosting.endpoint import HostedEndpoint
+from async_endpoint.emulator.hosting.history import Document, History
 from async_endpoint.emulator.services import Services
 
 if TYPE_CHECKING:

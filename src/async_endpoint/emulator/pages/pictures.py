@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from async_endpoint.emulator.history import Document
+from async_endpoint.emulator.hosting.history import Document
 from async_endpoint.protocol.locations import LocationError, S3Location
 
 if TYPE_CHECKING:

@@ -14,10 +14,10 @@ import pytest
 from async_endpoint.clock import ManualClock
 from async_endpoint.cloudwatch.metrics import MINUTE, MetricKey, MetricStore
 from async_endpoint.emulator.backends import Backends
-from async_endpoint.emulator.endpoint_metrics import EndpointMetrics
-from async_endpoint.emulator.inputs import Inputs, InputUnavailable
-from async_endpoint.emulator.output_config import OutputConfig
-from async_endpoint.emulator.request_queue import QueuedRequest, RequestQueue
+from async_endpoint.emulator.hosting.endpoint_metrics import EndpointMetrics
+from async_endpoint.emulator.hosting.output_config import OutputConfig
+from async_endpoint.emulator.hosting.payloads import Inputs, InputUnavailable
+from async_endpoint.emulator.hosting.request_queue import QueuedRequest, RequestQueue
 from async_endpoint.protocol.invocation import InvocationRequest
 from tests.emulator.fakes import ACCOUNT, LIMIT, REGION, START, within_limit
 
@@ -33,10 +33,10 @@ import urllib3
 from async_endpoint.emulator.backends import Backends
 from async_endpoint.emulator.containers.environment import ServingEnvironment
 from async_endpoint.emulator.containers.instance import ContainerInstance
-from async_endpoint.emulator.endpoint_metrics import EndpointMetrics
-from async_endpoint.emulator.inputs import Inputs
-from async_endpoint.emulator.output_config import OutputConfig
-from async_endpoint.emulator.request_queue import QueuedRequest, RequestQueue
+from async_endpoint.emulator.hosting.endpoint_metrics import EndpointMetrics
+from async_endpoint.emulator.hosting.payloads import Inputs
+from async_endpoint.emulator.hosting.output_config import OutputConfig
+from async_endpoint.emulator.hosting.request_queue import QueuedRequest, RequestQueue
 from async_endpoint.protocol.invocation import InvocationRequest
 from async_endpoint.autoscaling import ManualClock, MetricStore
 

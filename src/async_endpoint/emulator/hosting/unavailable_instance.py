@@ -3,10 +3,10 @@
 import threading
 
 from async_endpoint.clock import Clock
-from async_endpoint.emulator.consumer import ServingContainer
 from async_endpoint.emulator.containers.instance import Answer, SizedStream
 from async_endpoint.emulator.faults import Shortage
-from async_endpoint.emulator.fleet import InstanceUnavailable
+from async_endpoint.emulator.hosting.consumer import ServingContainer
+from async_endpoint.emulator.hosting.fleet import InstanceUnavailable
 
 _LOOK_SECONDS = 0.05  # of the wall's clock, between two looks at AWS's
 

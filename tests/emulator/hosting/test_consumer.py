@@ -12,17 +12,17 @@ import pytest
 
 from async_endpoint.clock import ManualClock
 from async_endpoint.cloudwatch.metrics import MINUTE
-from async_endpoint.emulator import inputs
 from async_endpoint.emulator.backends import Backends
-from async_endpoint.emulator.consumer import InstanceConsumer
 from async_endpoint.emulator.containers.errors import ContainerDied, ContainerTimeout
 from async_endpoint.emulator.containers.instance import Answer
-from async_endpoint.emulator.endpoint_metrics import EndpointMetrics
-from async_endpoint.emulator.inputs import Inputs
+from async_endpoint.emulator.hosting import payloads as inputs
+from async_endpoint.emulator.hosting.consumer import InstanceConsumer
+from async_endpoint.emulator.hosting.endpoint_metrics import EndpointMetrics
+from async_endpoint.emulator.hosting.output_config import OutputConfig
+from async_endpoint.emulator.hosting.payloads import Inputs
+from async_endpoint.emulator.hosting.request_queue import QueuedRequest, RequestQueue
+from async_endpoint.emulator.hosting.results import Outcomes
 from async_endpoint.emulator.metric_publisher import SharedMetricStore
-from async_endpoint.emulator.outcomes import Outcomes
-from async_endpoint.emulator.output_config import OutputConfig
-from async_endpoint.emulator.request_queue import QueuedRequest, RequestQueue
 from async_endpoint.protocol.invocation import InvocationRequest
 from async_endpoint.protocol.notifications import parse
 from tests.emulator.conftest import Surroundings

@@ -5,13 +5,13 @@ import threading
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from async_endpoint.emulator.baking import Baking, rollback_alarms
-from async_endpoint.emulator.deployment import Deployment, Site
 from async_endpoint.emulator.errors import AwsError, ValidationError, ValidationException
-from async_endpoint.emulator.fleet import InstanceUnavailable, LaunchFailed
-from async_endpoint.emulator.no_instance import CapacityNeverCame
-from async_endpoint.emulator.request_queue import QueuedRequest, RequestQueue
-from async_endpoint.emulator.write_offs import WriteOffs
+from async_endpoint.emulator.hosting.deployment import Deployment, Site
+from async_endpoint.emulator.hosting.expiry import WriteOffs
+from async_endpoint.emulator.hosting.fleet import InstanceUnavailable, LaunchFailed
+from async_endpoint.emulator.hosting.request_queue import QueuedRequest, RequestQueue
+from async_endpoint.emulator.hosting.rollback import Baking, rollback_alarms
+from async_endpoint.emulator.hosting.unavailable_instance import CapacityNeverCame
 from async_endpoint.protocol.invocation import InvocationRequest
 from async_endpoint.protocol.locations import LocationError, S3Location
 

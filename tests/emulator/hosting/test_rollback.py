@@ -8,7 +8,7 @@ import pytest
 
 from async_endpoint.cloudwatch.metrics import MetricKey
 from async_endpoint.emulator.backends import Backends
-from async_endpoint.emulator.baking import Baking
+from async_endpoint.emulator.hosting.rollback import Baking
 from tests.emulator.conftest import Running
 from tests.emulator.fakes import LIMIT, FakeRegion, eventually, fake_region
 

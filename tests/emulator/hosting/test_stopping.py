@@ -10,10 +10,10 @@ import pytest
 
 from async_endpoint.emulator.backends import Backends
 from async_endpoint.emulator.cloudformation import RESOURCE_TYPES
-from async_endpoint.emulator.endpoint import HostedEndpoint
 from async_endpoint.emulator.errors import AwsError
 from async_endpoint.emulator.faults import Fault
-from async_endpoint.emulator.outcomes import Outcomes
+from async_endpoint.emulator.hosting.endpoint import HostedEndpoint
+from async_endpoint.emulator.hosting.results import Outcomes
 from async_endpoint.protocol.invocation import InvocationRequest
 from tests.emulator.conftest import Surroundings
 from tests.emulator.fakes import LIMIT, FakeInstance, FakeRegion, eventually, fake_region, within_limit

@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 from botocore.exceptions import ClientError
 
-from async_endpoint.emulator import instance_logs
 from async_endpoint.emulator.backends import Backends
-from async_endpoint.emulator.instance_logs import DataLog, InstanceLogs
+from async_endpoint.emulator.hosting import instance_logs
+from async_endpoint.emulator.hosting.instance_logs import DataLog, InstanceLogs
 from tests.emulator.fakes import FakeInstance, FakeRegion, eventually, fake_region
 from tests.emulator.test_overview import request
 

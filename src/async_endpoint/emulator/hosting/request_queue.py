@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from async_endpoint.emulator.output_config import OutputConfig
+from async_endpoint.emulator.hosting.output_config import OutputConfig
 from async_endpoint.protocol.invocation import InvocationRequest
 
 # "Up to 120,000 requests in flight", facts of the developer guide on asynchronous inference.

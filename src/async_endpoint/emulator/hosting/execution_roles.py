@@ -13,8 +13,8 @@ from typing import Any, Protocol
 from botocore.exceptions import ClientError
 
 from async_endpoint.emulator.backends import Backends
-from async_endpoint.emulator.models import only_container
-from async_endpoint.emulator.output_config import OutputConfig
+from async_endpoint.emulator.hosting.model import only_container
+from async_endpoint.emulator.hosting.output_config import OutputConfig
 from async_endpoint.protocol.locations import LocationError, S3Location
 
 _PRINCIPAL = "sagemaker.amazonaws.com"

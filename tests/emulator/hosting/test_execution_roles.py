@@ -11,8 +11,8 @@ from botocore.exceptions import ClientError
 
 from async_endpoint.emulator.backends import Backends
 from async_endpoint.emulator.errors import ValidationException
-from async_endpoint.emulator.execution_roles import ExecutionRoles
-from async_endpoint.emulator.output_config import OutputConfig
+from async_endpoint.emulator.hosting.execution_roles import ExecutionRoles
+from async_endpoint.emulator.hosting.output_config import OutputConfig
 from tests.emulator.conftest import Running, end_of_stack
 from tests.emulator.fakes import ACCOUNT, LIMIT, REGION, endpoint_config, fake_region, model
 

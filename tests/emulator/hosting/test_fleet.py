@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import pytest
 
-from async_endpoint.emulator.fleet import Fleet, LaunchFailed
+from async_endpoint.emulator.hosting.fleet import Fleet, LaunchFailed
 from tests.emulator.fakes import LIMIT, FakeInstance, Launches, eventually, within_limit
 
 

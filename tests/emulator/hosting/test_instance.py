@@ -10,7 +10,7 @@ import pytest
 from async_endpoint.emulator.backends import Backends
 from async_endpoint.emulator.containers.environment import ServingEnvironment
 from async_endpoint.emulator.containers.errors import ContainerDied, ContainerFailed
-from async_endpoint.emulator.instances import ArchiveCache, ImageUnavailable, InstanceFactory, ModelUnavailable
+from async_endpoint.emulator.hosting.instance import ArchiveCache, ImageUnavailable, InstanceFactory, ModelUnavailable
 from tests.emulator.conftest import Running
 from tests.emulator.fakes import ACCOUNT, LIMIT, REGION, model
 

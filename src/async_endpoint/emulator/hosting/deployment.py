@@ -8,19 +8,19 @@ from async_endpoint.clock import Clock
 from async_endpoint.cloudwatch.metrics import MetricStore
 from async_endpoint.emulator.assumptions import Assumptions
 from async_endpoint.emulator.backends import Backends
-from async_endpoint.emulator.consumer import InstanceConsumer, ServingContainer
-from async_endpoint.emulator.endpoint_metrics import EndpointMetrics
-from async_endpoint.emulator.execution_roles import AnyRole, Roles
 from async_endpoint.emulator.faults import Faults
-from async_endpoint.emulator.fleet import Fleet
-from async_endpoint.emulator.history import History
-from async_endpoint.emulator.inputs import Inputs
-from async_endpoint.emulator.instance_logs import DataLog
-from async_endpoint.emulator.instance_metrics import InstanceMetrics
-from async_endpoint.emulator.no_instance import NoInstance
-from async_endpoint.emulator.outcomes import Outcomes
-from async_endpoint.emulator.output_config import OutputConfig
-from async_endpoint.emulator.request_queue import RequestQueue
+from async_endpoint.emulator.hosting.consumer import InstanceConsumer, ServingContainer
+from async_endpoint.emulator.hosting.endpoint_metrics import EndpointMetrics
+from async_endpoint.emulator.hosting.execution_roles import AnyRole, Roles
+from async_endpoint.emulator.hosting.fleet import Fleet
+from async_endpoint.emulator.hosting.history import History
+from async_endpoint.emulator.hosting.instance_logs import DataLog
+from async_endpoint.emulator.hosting.instance_metrics import InstanceMetrics
+from async_endpoint.emulator.hosting.output_config import OutputConfig
+from async_endpoint.emulator.hosting.payloads import Inputs
+from async_endpoint.emulator.hosting.request_queue import RequestQueue
+from async_endpoint.emulator.hosting.results import Outcomes
+from async_endpoint.emulator.hosting.unavailable_instance import NoInstance
 
 _DEFAULT_STARTUP_SECONDS = 600.0
 _DEFAULT_CONCURRENCY = 4  # of the unpublished default; the stacks always set it

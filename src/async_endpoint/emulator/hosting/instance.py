@@ -21,9 +21,9 @@ from async_endpoint.emulator.containers.errors import ContainerDied
 from async_endpoint.emulator.containers.health import Health
 from async_endpoint.emulator.containers.instance import Answer, ContainerInstance, SizedStream
 from async_endpoint.emulator.faults import Faults
-from async_endpoint.emulator.fleet import InstanceUnavailable
-from async_endpoint.emulator.instance_times import InstanceTimes
-from async_endpoint.emulator.models import only_container
+from async_endpoint.emulator.hosting.fleet import InstanceUnavailable
+from async_endpoint.emulator.hosting.instance_times import InstanceTimes
+from async_endpoint.emulator.hosting.model import only_container
 from async_endpoint.protocol.locations import S3Location
 
 # The one family of images whose serving stack this machine has; account, region and tag suffix vary.

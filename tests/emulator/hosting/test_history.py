@@ -3,7 +3,7 @@
 from typing import Any
 
 from async_endpoint.cloudwatch.metrics import MINUTE
-from async_endpoint.emulator.history import ANSWER_BYTES_KEPT, DOCUMENTS_KEPT, HOURS_KEPT, History, Point
+from async_endpoint.emulator.hosting.history import ANSWER_BYTES_KEPT, DOCUMENTS_KEPT, HOURS_KEPT, History, Point
 from tests.emulator.fakes import START
 
 MINUTE_1 = int(START)

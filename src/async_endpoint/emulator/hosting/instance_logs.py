@@ -23,7 +23,7 @@ from async_endpoint.emulator.backends import Backends
 if TYPE_CHECKING:
     from mypy_boto3_logs.type_defs import InputLogEventTypeDef
 
-    from async_endpoint.emulator.endpoint import HostedEndpoint
+    from async_endpoint.emulator.hosting.endpoint import HostedEndpoint
 
 # Of the API reference, PutLogEvents: an event counts with 26 bytes more than its text.
 _MOST_EVENTS = 10_000

@@ -11,11 +11,11 @@ from typing import Literal, Protocol
 
 from async_endpoint.emulator.containers.errors import ContainerDied, ContainerTimeout
 from async_endpoint.emulator.containers.instance import Answer, SizedStream
-from async_endpoint.emulator.endpoint_metrics import EndpointMetrics
-from async_endpoint.emulator.fleet import Container
-from async_endpoint.emulator.inputs import Inputs, InputUnavailable
-from async_endpoint.emulator.outcomes import NOBODY, Outcomes, Worked
-from async_endpoint.emulator.request_queue import QueuedRequest, RequestQueue
+from async_endpoint.emulator.hosting.endpoint_metrics import EndpointMetrics
+from async_endpoint.emulator.hosting.fleet import Container
+from async_endpoint.emulator.hosting.payloads import Inputs, InputUnavailable
+from async_endpoint.emulator.hosting.request_queue import QueuedRequest, RequestQueue
+from async_endpoint.emulator.hosting.results import NOBODY, Outcomes, Worked
 
 _POLL_SECONDS = 0.2  # how soon a consumer sees that it was stopped
 _MAXIMUM_LOSSES = 3  # instances that one request may break down, before it is the one to blame

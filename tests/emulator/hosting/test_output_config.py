@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from async_endpoint.emulator.output_config import OutputConfig
+from async_endpoint.emulator.hosting.output_config import OutputConfig
 from async_endpoint.protocol.invocation import InvocationRequest
 from tests.emulator.fakes import endpoint_config
 

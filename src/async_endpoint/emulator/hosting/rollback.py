@@ -11,7 +11,7 @@ from typing import Any, Self
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from async_endpoint.emulator.deployment import Site
+from async_endpoint.emulator.hosting.deployment import Site
 
 _POLL_SECONDS = 0.1
 

@@ -9,8 +9,8 @@ import threading
 from collections.abc import Sequence
 from typing import Literal
 
-from async_endpoint.emulator.outcomes import Outcomes
-from async_endpoint.emulator.request_queue import QueuedRequest, RequestQueue
+from async_endpoint.emulator.hosting.request_queue import QueuedRequest, RequestQueue
+from async_endpoint.emulator.hosting.results import Outcomes
 
 logger = logging.getLogger(__name__)
 

@@ -13,12 +13,12 @@ from botocore.exceptions import BotoCoreError, ClientError
 from async_endpoint.clock import Clock
 from async_endpoint.emulator.assumptions import Assumptions
 from async_endpoint.emulator.backends import Backends
-from async_endpoint.emulator.endpoint_metrics import EndpointMetrics
 from async_endpoint.emulator.faults import Faults
-from async_endpoint.emulator.history import History
-from async_endpoint.emulator.instance_logs import Trouble
-from async_endpoint.emulator.output_config import OutputConfig
-from async_endpoint.emulator.request_queue import QueuedRequest
+from async_endpoint.emulator.hosting.endpoint_metrics import EndpointMetrics
+from async_endpoint.emulator.hosting.history import History
+from async_endpoint.emulator.hosting.instance_logs import Trouble
+from async_endpoint.emulator.hosting.output_config import OutputConfig
+from async_endpoint.emulator.hosting.request_queue import QueuedRequest
 from async_endpoint.protocol.locations import LocationError, S3Location
 from async_endpoint.protocol.notifications import build_failure, build_success, test_notification
 

@@ -13,8 +13,8 @@ from urllib3.exceptions import HTTPError
 
 from async_endpoint.emulator.backends import Backends
 from async_endpoint.emulator.containers.instance import SizedStream
-from async_endpoint.emulator.endpoint_metrics import EndpointMetrics
-from async_endpoint.emulator.request_queue import QueuedRequest, RequestQueue
+from async_endpoint.emulator.hosting.endpoint_metrics import EndpointMetrics
+from async_endpoint.emulator.hosting.request_queue import QueuedRequest, RequestQueue
 from async_endpoint.protocol.invocation import InvocationRequest
 from async_endpoint.protocol.locations import S3Location
 

@@ -5,9 +5,9 @@ import threading
 
 import pytest
 
-from async_endpoint.emulator import request_queue
-from async_endpoint.emulator.output_config import OutputConfig
-from async_endpoint.emulator.request_queue import QueuedRequest, RequestQueue
+from async_endpoint.emulator.hosting import request_queue
+from async_endpoint.emulator.hosting.output_config import OutputConfig
+from async_endpoint.emulator.hosting.request_queue import QueuedRequest, RequestQueue
 from async_endpoint.protocol.invocation import InvocationRequest
 from tests.emulator.fakes import LIMIT
 
