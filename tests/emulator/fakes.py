@@ -15,12 +15,12 @@ from async_endpoint.emulator.application_autoscaling import ApplicationAutoScali
 from async_endpoint.emulator.backends import Backends
 from async_endpoint.emulator.containers.errors import ContainerDied, ContainerFailed
 from async_endpoint.emulator.containers.instance import Answer, SizedStream
-from async_endpoint.emulator.control_plane import ControlPlane
 from async_endpoint.emulator.hosting.deployment import Site
 from async_endpoint.emulator.hosting.endpoint import HostedEndpoint
 from async_endpoint.emulator.hosting.execution_roles import AnyRole, Roles
 from async_endpoint.emulator.hosting.history import History
 from async_endpoint.emulator.metric_publisher import SharedMetricStore
+from async_endpoint.emulator.sagemaker.control_plane import ControlPlane
 
 ACCOUNT = "000000000000"
 REGION = "us-east-1"

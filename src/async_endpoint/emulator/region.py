@@ -20,7 +20,6 @@ from async_endpoint.emulator.application_autoscaling import ApplicationAutoScali
 from async_endpoint.emulator.assumptions import Assumptions
 from async_endpoint.emulator.backends import Backends
 from async_endpoint.emulator.containers.environment import ServingEnvironment
-from async_endpoint.emulator.control_plane import ControlPlane
 from async_endpoint.emulator.faults import Faults
 from async_endpoint.emulator.hosting.deployment import Site
 from async_endpoint.emulator.hosting.endpoint import HostedEndpoint
@@ -31,6 +30,7 @@ from async_endpoint.emulator.hosting.instance_logs import InstanceLogs
 from async_endpoint.emulator.hosting.instance_times import InstanceTimes
 from async_endpoint.emulator.metric_publisher import MetricPublisher, SharedMetricStore
 from async_endpoint.emulator.queue_metrics import QueueMetrics
+from async_endpoint.emulator.sagemaker.control_plane import ControlPlane
 
 logger = logging.getLogger(__name__)
 

@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
     from async_endpoint.emulator.application_autoscaling import ApplicationAutoScaling
-    from async_endpoint.emulator.control_plane import ControlPlane
+    from async_endpoint.emulator.sagemaker.control_plane import ControlPlane
 
 
 class Services(Protocol):
