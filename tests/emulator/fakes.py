@@ -11,7 +11,7 @@ from typing import Any
 from async_endpoint.autoscaling.arns import Identity
 from async_endpoint.clock import ManualClock
 from async_endpoint.cloudwatch.metrics import MINUTE
-from async_endpoint.emulator.application_autoscaling import ApplicationAutoScaling, VariantCapacities
+from async_endpoint.emulator.api.application_autoscaling import ApplicationAutoScaling, VariantCapacities
 from async_endpoint.emulator.backends import Backends
 from async_endpoint.emulator.containers.errors import ContainerDied, ContainerFailed
 from async_endpoint.emulator.containers.instance import Answer, SizedStream

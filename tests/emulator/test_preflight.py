@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import boto3
 import pytest
 
-from async_endpoint.emulator.service_quotas import set_quota
+from async_endpoint.emulator.api.service_quotas import set_quota
 from async_endpoint.operations.preflight import Assembly, Check, Status, run
 from tests.emulator.conftest import end_of_stack
 from tests.emulator.fakes import ACCOUNT, REGION, eventually

@@ -16,13 +16,13 @@ try:
     from async_endpoint.cli.fault import fault
     from async_endpoint.cli.state_dir import nothing_runs, running_in, state_dir_option
     from async_endpoint.cli.status import status
+    from async_endpoint.emulator.api.service_quotas import QuotaError, set_quota
     from async_endpoint.emulator.assumptions import AssumptionError, Assumptions
     from async_endpoint.emulator.containers.environment import ServingEnvironment, prepare
     from async_endpoint.emulator.containers.errors import ContainerError
     from async_endpoint.emulator.hosting.instance_times import InstanceTimes
     from async_endpoint.emulator.local import DEFAULT_REGION, LocalAws, LocalAwsError, state_dir_arguments
     from async_endpoint.emulator.loopback import NoAnswer
-    from async_endpoint.emulator.service_quotas import QuotaError, set_quota
 except ModuleNotFoundError as missing:  # the extra was not installed
     raise ImportError(
         f"The local AWS needs {missing.name}: install it with `pip install 'async-endpoint[local]'`."

@@ -24,12 +24,12 @@ from ministack.services import cloudwatch, eventbridge, lambda_svc, sns
 from ministack.services.cloudformation import provisioners, stacks
 
 from async_endpoint.emulator import alarm_history
-from async_endpoint.emulator.cloudformation import ResourceType
+from async_endpoint.emulator.api.cloudformation import ResourceType
+from async_endpoint.emulator.api.public_registry import Describe
+from async_endpoint.emulator.api.sagemaker import Response
 from async_endpoint.emulator.errors import UnknownOperation
 from async_endpoint.emulator.front import App
-from async_endpoint.emulator.public_registry import Describe
 from async_endpoint.emulator.region import Region
-from async_endpoint.emulator.sagemaker_api import Response
 
 Handler = Callable[[Region, str, Mapping[str, str], bytes], Response]
 Observe = Callable[[str, str, str, str, Mapping[str, str], float | None, Mapping[str, float]], None]

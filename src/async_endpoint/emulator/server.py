@@ -16,16 +16,11 @@ from typing import Any
 
 from async_endpoint.clock import SystemClock
 from async_endpoint.cloudwatch.metrics import RETENTION_SECONDS
-from async_endpoint.emulator import (
-    alarm_settings,
-    application_autoscaling,
-    ministack_adapter,
-    public_registry,
-    sagemaker_api,
-    service_quotas,
-)
+from async_endpoint.emulator import ministack_adapter
+from async_endpoint.emulator.api import alarm_settings, application_autoscaling, public_registry, service_quotas
+from async_endpoint.emulator.api import sagemaker as sagemaker_api
+from async_endpoint.emulator.api.cloudformation import RESOURCE_TYPES
 from async_endpoint.emulator.assumptions import Assumptions
-from async_endpoint.emulator.cloudformation import RESOURCE_TYPES
 from async_endpoint.emulator.containers.environment import ServingEnvironment
 from async_endpoint.emulator.faults_api import faults_route
 from async_endpoint.emulator.front import App, Front

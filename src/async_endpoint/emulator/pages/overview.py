@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from async_endpoint.autoscaling.targets import NAMESPACE
 from async_endpoint.clock import Clock
+from async_endpoint.emulator.api.region_services import Services
 from async_endpoint.emulator.hosting.deployment import Deployment
 from async_endpoint.emulator.hosting.endpoint import HostedEndpoint
 from async_endpoint.emulator.hosting.history import Document, History
-from async_endpoint.emulator.services import Services
 
 if TYPE_CHECKING:
     from async_endpoint.emulator.backends import Backends

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
-from async_endpoint.emulator.alarm_settings import refusal
+from async_endpoint.emulator.api.alarm_settings import refusal
 from tests.emulator.conftest import Running, end_of_stack
 
 ON_A_METRIC: dict[str, Any] = {

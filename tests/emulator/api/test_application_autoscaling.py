@@ -11,8 +11,8 @@ from botocore.exceptions import ClientError
 
 from async_endpoint.cloudwatch.errors import CapacityError
 from async_endpoint.cloudwatch.metrics import MINUTE
-from async_endpoint.emulator.alarm_settings import refusal
-from async_endpoint.emulator.application_autoscaling import VariantCapacities, handle
+from async_endpoint.emulator.api.alarm_settings import refusal
+from async_endpoint.emulator.api.application_autoscaling import VariantCapacities, handle
 from async_endpoint.emulator.errors import AwsError
 from tests.emulator.conftest import Running
 from tests.emulator.fakes import LIMIT, FakeInstance, FakeRegion, eventually, fake_region

@@ -3,7 +3,7 @@
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
-    from async_endpoint.emulator.application_autoscaling import ApplicationAutoScaling
+    from async_endpoint.emulator.api.application_autoscaling import ApplicationAutoScaling
     from async_endpoint.emulator.sagemaker.control_plane import ControlPlane
 
 

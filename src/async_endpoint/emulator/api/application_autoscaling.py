@@ -15,14 +15,14 @@ from async_endpoint.cloudwatch.errors import CapacityError, ObjectNotFoundExcept
 from async_endpoint.cloudwatch.evaluation_rules import EvaluationRules
 from async_endpoint.cloudwatch.metrics import MetricStore
 from async_endpoint.cloudwatch.watched_alarms import AlarmListener
+from async_endpoint.emulator.api.sagemaker import Response, json_answer, json_object
+from async_endpoint.emulator.api.service_models import received, validated
 from async_endpoint.emulator.errors import AwsError, UnknownOperation
 from async_endpoint.emulator.hosting.deployment import Deployment
 from async_endpoint.emulator.hosting.endpoint import HostedEndpoint
-from async_endpoint.emulator.sagemaker_api import Response, json_answer, json_object
-from async_endpoint.emulator.service_models import received, validated
 
 if TYPE_CHECKING:
-    from async_endpoint.emulator.services import Services
+    from async_endpoint.emulator.api.region_services import Services
 
 # They show what became of alarms in CloudWatch, which answers on the thread that would wait for it.
 BLOCKING = frozenset({"PutScalingPolicy", "DeleteScalingPolicy", "DeregisterScalableTarget"})

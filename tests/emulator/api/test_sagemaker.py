@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from async_endpoint.emulator.sagemaker_api import handle
+from async_endpoint.emulator.api.sagemaker import handle
 from tests.emulator.fakes import LIMIT, FakeRegion, fake_region
 
 PATH = "/endpoints/e/async-invocations"

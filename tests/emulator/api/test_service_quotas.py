@@ -9,7 +9,7 @@ from botocore.exceptions import ClientError
 from click.testing import CliRunner
 
 from async_endpoint.cli import main
-from async_endpoint.emulator.service_quotas import GENEROUS, InstanceQuotas, QuotaError, set_quota
+from async_endpoint.emulator.api.service_quotas import GENEROUS, InstanceQuotas, QuotaError, set_quota
 from tests.emulator.fakes import REGION
 
 if TYPE_CHECKING:

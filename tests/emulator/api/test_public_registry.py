@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 
-from async_endpoint.emulator.public_registry import describe_images, has_layer_version
+from async_endpoint.emulator.api.public_registry import describe_images, has_layer_version
 from stacks import serving_images
 from stacks.constructs import staged_function
 from tests.emulator.fakes import ACCOUNT, REGION

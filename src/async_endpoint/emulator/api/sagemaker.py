@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 from uuid import uuid4
 
+from async_endpoint.emulator.api.service_models import received
 from async_endpoint.emulator.errors import AwsError, ValidationError, ValidationException
-from async_endpoint.emulator.service_models import received
 from async_endpoint.protocol.invocation import (
     FAILURE_LOCATION_HEADER,
     OUTPUT_LOCATION_HEADER,
@@ -17,7 +17,7 @@ from async_endpoint.protocol.invocation import (
 )
 
 if TYPE_CHECKING:
-    from async_endpoint.emulator.services import Services
+    from async_endpoint.emulator.api.region_services import Services
 
 Response = tuple[int, dict[str, str], bytes]
 

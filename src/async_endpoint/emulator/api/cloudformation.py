@@ -10,8 +10,8 @@ from functools import partial
 from typing import Any, Protocol
 from uuid import uuid4
 
+from async_endpoint.emulator.api.region_services import Services
 from async_endpoint.emulator.errors import AwsError
-from async_endpoint.emulator.services import Services
 
 Properties = Mapping[str, Any]
 Created = tuple[str, dict[str, str]]

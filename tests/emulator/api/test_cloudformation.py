@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
-from async_endpoint.emulator.cloudformation import RESOURCE_TYPES
+from async_endpoint.emulator.api.cloudformation import RESOURCE_TYPES
 from async_endpoint.emulator.errors import AwsError
 from tests.emulator.conftest import Running
 from tests.emulator.fakes import (
