@@ -10,8 +10,8 @@ from threading import Thread
 
 import pytest
 
-from async_endpoint.emulator.faults import FaultError
-from async_endpoint.emulator.faults_api import FaultClient
+from async_endpoint.emulator.faults.faults import FaultError
+from async_endpoint.emulator.faults.http import FaultClient
 from async_endpoint.emulator.local import _answers
 from async_endpoint.emulator.loopback import NoAnswer, ask
 

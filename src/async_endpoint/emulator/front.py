@@ -13,7 +13,7 @@ from typing import Any
 from urllib.parse import parse_qs, unquote_to_bytes
 
 from async_endpoint.emulator.backends import MEASURING
-from async_endpoint.emulator.faults import Faults
+from async_endpoint.emulator.faults.faults import Faults
 
 Scope = dict[str, Any]
 Receive = Callable[[], Awaitable[dict[str, Any]]]

@@ -17,7 +17,7 @@ import psutil
 
 from async_endpoint.emulator.assumptions import Assumptions
 from async_endpoint.emulator.containers.environment import ServingEnvironment
-from async_endpoint.emulator.faults_api import FaultClient
+from async_endpoint.emulator.faults.http import FaultClient
 from async_endpoint.emulator.hosting.instance_times import InstanceTimes
 from async_endpoint.emulator.loopback import NoAnswer, ask
 from async_endpoint.emulator.state_file import StateFolder, StateRefused

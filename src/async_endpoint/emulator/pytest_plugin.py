@@ -15,7 +15,7 @@ import pytest
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from async_endpoint.emulator.faults_api import FaultClient
+    from async_endpoint.emulator.faults.http import FaultClient
     from async_endpoint.emulator.local import LocalAws
 
 

@@ -20,7 +20,7 @@ from async_endpoint.emulator.api.application_autoscaling import ApplicationAutoS
 from async_endpoint.emulator.assumptions import Assumptions
 from async_endpoint.emulator.backends import Backends
 from async_endpoint.emulator.containers.environment import ServingEnvironment
-from async_endpoint.emulator.faults import Faults
+from async_endpoint.emulator.faults.faults import Faults
 from async_endpoint.emulator.hosting.deployment import Site
 from async_endpoint.emulator.hosting.endpoint import HostedEndpoint
 from async_endpoint.emulator.hosting.execution_roles import ExecutionRoles

@@ -22,7 +22,7 @@ from async_endpoint.emulator.api import sagemaker as sagemaker_api
 from async_endpoint.emulator.api.cloudformation import RESOURCE_TYPES
 from async_endpoint.emulator.assumptions import Assumptions
 from async_endpoint.emulator.containers.environment import ServingEnvironment
-from async_endpoint.emulator.faults_api import faults_route
+from async_endpoint.emulator.faults.http import faults_route
 from async_endpoint.emulator.front import App, Front
 from async_endpoint.emulator.hosting.instance_times import InstanceTimes
 from async_endpoint.emulator.pages.routes import Pages

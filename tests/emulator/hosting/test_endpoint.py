@@ -10,7 +10,7 @@ import pytest
 from async_endpoint.cloudwatch.metrics import MINUTE, MetricKey
 from async_endpoint.emulator.backends import Backends
 from async_endpoint.emulator.errors import AwsError, ValidationError, ValidationException
-from async_endpoint.emulator.faults import Fault
+from async_endpoint.emulator.faults.faults import Fault
 from async_endpoint.emulator.hosting.endpoint import HostedEndpoint
 from async_endpoint.protocol.invocation import InvocationRequest
 from tests.emulator.conftest import Surroundings

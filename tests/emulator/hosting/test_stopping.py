@@ -11,7 +11,7 @@ import pytest
 from async_endpoint.emulator.api.cloudformation import RESOURCE_TYPES
 from async_endpoint.emulator.backends import Backends
 from async_endpoint.emulator.errors import AwsError
-from async_endpoint.emulator.faults import Fault
+from async_endpoint.emulator.faults.faults import Fault
 from async_endpoint.emulator.hosting.endpoint import HostedEndpoint
 from async_endpoint.emulator.hosting.results import Outcomes
 from async_endpoint.protocol.invocation import InvocationRequest

@@ -20,7 +20,7 @@ from async_endpoint.emulator.containers.environment import ServingEnvironment
 from async_endpoint.emulator.containers.errors import ContainerDied
 from async_endpoint.emulator.containers.health import Health
 from async_endpoint.emulator.containers.instance import Answer, ContainerInstance, SizedStream
-from async_endpoint.emulator.faults import Faults
+from async_endpoint.emulator.faults.faults import Faults
 from async_endpoint.emulator.hosting.fleet import InstanceUnavailable
 from async_endpoint.emulator.hosting.instance_times import InstanceTimes
 from async_endpoint.emulator.hosting.model import only_container

@@ -16,9 +16,9 @@ from botocore.config import Config
 from botocore.exceptions import ClientError
 
 from async_endpoint.emulator.backends import Backends
-from async_endpoint.emulator.fault_answers import SERVICES
-from async_endpoint.emulator.faults import Fault, FaultError, Faults, Shortage
-from async_endpoint.emulator.faults_api import FaultClient
+from async_endpoint.emulator.faults.fault_responses import SERVICES
+from async_endpoint.emulator.faults.faults import Fault, FaultError, Faults, Shortage
+from async_endpoint.emulator.faults.http import FaultClient
 from tests.emulator.conftest import Running
 from tests.emulator.fakes import REGION, FakeInstance, fake_region
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from async_endpoint.emulator.faults import Fault, FaultError, Faults
+from async_endpoint.emulator.faults.faults import Fault, FaultError, Faults
 from async_endpoint.emulator.front import Answer, Route
 from async_endpoint.emulator.loopback import Refused, ask_json
 

@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, fields
 from typing import Any, Literal, Self, get_args
 
-from async_endpoint.emulator.fault_answers import SERVICES, Refusal, refusal
+from async_endpoint.emulator.faults.fault_responses import SERVICES, Refusal, refusal
 
 Kind = Literal[
     "error", "throttle", "no-capacity", "stalled-capacity", "slow-start", "kill", "drop", "double", "reorder"
