@@ -19,7 +19,7 @@ import psutil
 import urllib3
 from botocore.config import Config
 
-from async_endpoint.emulator.local import LocalAws
+from async_endpoint.emulator.launcher import LocalAws
 from benchmarks.result import Result, progress
 from benchmarks.serving import REPOSITORY, environment, packed
 

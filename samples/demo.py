@@ -23,7 +23,7 @@ from async_endpoint.cli.progress import Bars, Lines
 from async_endpoint.client import AsyncEndpointError
 from async_endpoint.emulator.containers.environment import prepare
 from async_endpoint.emulator.containers.errors import ContainerError
-from async_endpoint.emulator.local import LocalAws, LocalAwsError, state_dir_arguments
+from async_endpoint.emulator.launcher import LocalAws, LocalAwsError, state_dir_arguments
 from samples.deployment import ROOT, Cdk, Deployment, DeploymentError, synthesised_region
 from samples.reading import RECEIPTS, Reading, read_samples
 

@@ -12,9 +12,9 @@ import boto3
 import pytest
 from botocore.config import Config
 
-from async_endpoint.emulator.backends import Backends
+from async_endpoint.emulator.clients import Backends
 from async_endpoint.emulator.containers.environment import ServingEnvironment
-from async_endpoint.emulator.local import LocalAws
+from async_endpoint.emulator.launcher import LocalAws
 from tests.emulator.fakes import ACCOUNT, REGION, eventually
 
 if TYPE_CHECKING:

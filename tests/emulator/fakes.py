@@ -12,15 +12,15 @@ from async_endpoint.autoscaling.arns import Identity
 from async_endpoint.clock import ManualClock
 from async_endpoint.cloudwatch.metrics import MINUTE
 from async_endpoint.emulator.api.application_autoscaling import ApplicationAutoScaling, VariantCapacities
-from async_endpoint.emulator.backends import Backends
+from async_endpoint.emulator.clients import Backends
 from async_endpoint.emulator.containers.errors import ContainerDied, ContainerFailed
 from async_endpoint.emulator.containers.instance import Answer, SizedStream
 from async_endpoint.emulator.hosting.deployment import Site
 from async_endpoint.emulator.hosting.endpoint import HostedEndpoint
 from async_endpoint.emulator.hosting.execution_roles import AnyRole, Roles
 from async_endpoint.emulator.hosting.history import History
-from async_endpoint.emulator.metric_publisher import SharedMetricStore
 from async_endpoint.emulator.sagemaker.control_plane import ControlPlane
+from async_endpoint.emulator.server.metric_publisher import SharedMetricStore
 
 ACCOUNT = "000000000000"
 REGION = "us-east-1"

@@ -12,7 +12,7 @@ import pytest
 
 from async_endpoint.emulator.faults.faults import FaultError
 from async_endpoint.emulator.faults.http import FaultClient
-from async_endpoint.emulator.local import _answers
+from async_endpoint.emulator.launcher import _answers
 from async_endpoint.emulator.loopback import NoAnswer, ask
 
 NOWHERE = "http://127.0.0.1:9"  # the discard service's port

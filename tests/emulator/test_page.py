@@ -13,7 +13,7 @@ from urllib.parse import parse_qsl
 import pytest
 from PIL import Image
 
-from async_endpoint.emulator.backends import Backends
+from async_endpoint.emulator.clients import Backends
 from async_endpoint.emulator.hosting.history import ANSWER_BYTES_KEPT, DOCUMENTS_KEPT
 from async_endpoint.emulator.pages.routes import Pages
 from tests.emulator.conftest import Running

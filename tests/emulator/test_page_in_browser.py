@@ -15,7 +15,7 @@ from urllib.parse import parse_qsl, urlsplit
 import pytest
 from PIL import Image
 
-from async_endpoint.emulator.backends import Backends
+from async_endpoint.emulator.clients import Backends
 from async_endpoint.emulator.pages.routes import Pages
 from tests.emulator.browser import CHROMIUM, Browser, browser
 from tests.emulator.fakes import START, FakeRegion, eventually, fake_region

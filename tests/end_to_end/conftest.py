@@ -12,7 +12,7 @@ import boto3
 import pytest
 
 from async_endpoint.emulator.containers.environment import ServingEnvironment, prepare
-from async_endpoint.emulator.local import LocalAws
+from async_endpoint.emulator.launcher import LocalAws
 from async_endpoint.protocol import Notification, parse
 from samples.deployment import ROOT, Cdk, Deployment, synthesised_region
 

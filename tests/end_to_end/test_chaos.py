@@ -18,7 +18,7 @@ from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
 from async_endpoint.emulator.containers.environment import ServingEnvironment
-from async_endpoint.emulator.local import LocalAws
+from async_endpoint.emulator.launcher import LocalAws
 from async_endpoint.protocol import parse
 from samples.deployment import ROOT
 from tests.end_to_end.conftest import wait_for

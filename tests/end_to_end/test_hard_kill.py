@@ -13,7 +13,7 @@ import psutil
 import pytest
 
 from async_endpoint.emulator.containers.environment import ServingEnvironment
-from async_endpoint.emulator.local import LocalAws
+from async_endpoint.emulator.launcher import LocalAws
 from model_artifacts import pack
 from samples.deployment import ROOT
 from tests.end_to_end.conftest import wait_for

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from async_endpoint.emulator.containers.environment import ServingEnvironment
-from async_endpoint.emulator.local import LocalAws
+from async_endpoint.emulator.launcher import LocalAws
 from samples.deployment import ROOT, Cdk, Deployment, synthesised_region
 from tests.end_to_end.conftest import SPEED, Stage
 

@@ -11,7 +11,7 @@ from click.testing import CliRunner
 from rich.console import Console
 
 from async_endpoint.cli import main
-from async_endpoint.emulator.local import DEFAULT_STATE_DIR, LocalAws
+from async_endpoint.emulator.launcher import DEFAULT_STATE_DIR, LocalAws
 from samples import demo
 from samples.deployment import ROOT
 

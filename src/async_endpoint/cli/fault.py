@@ -12,7 +12,7 @@ from async_endpoint.cli.state_dir import running_in, state_dir_option
 from async_endpoint.emulator.faults.fault_responses import SERVICES
 from async_endpoint.emulator.faults.faults import DEFAULT_SLOW_SECONDS, DEFAULT_STALLED_SECONDS, FaultError
 from async_endpoint.emulator.faults.http import FaultClient
-from async_endpoint.emulator.local import state_dir_arguments
+from async_endpoint.emulator.launcher import state_dir_arguments
 from async_endpoint.emulator.loopback import NoAnswer
 
 _RATE = click.FloatRange(0, 1, min_open=True)

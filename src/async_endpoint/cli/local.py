@@ -21,7 +21,7 @@ try:
     from async_endpoint.emulator.containers.environment import ServingEnvironment, prepare
     from async_endpoint.emulator.containers.errors import ContainerError
     from async_endpoint.emulator.hosting.instance_times import InstanceTimes
-    from async_endpoint.emulator.local import DEFAULT_REGION, LocalAws, LocalAwsError, state_dir_arguments
+    from async_endpoint.emulator.launcher import DEFAULT_REGION, LocalAws, LocalAwsError, state_dir_arguments
     from async_endpoint.emulator.loopback import NoAnswer
 except ModuleNotFoundError as missing:  # the extra was not installed
     raise ImportError(

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import click
 
-from async_endpoint.emulator.local import DEFAULT_STATE_DIR, LocalAws, state_dir_arguments
+from async_endpoint.emulator.launcher import DEFAULT_STATE_DIR, LocalAws, state_dir_arguments
 
 state_dir_option = click.option(
     "--state-dir",

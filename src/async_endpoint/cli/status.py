@@ -16,7 +16,7 @@ from rich.text import Text
 
 from async_endpoint.cli.state_dir import running_in, state_dir_option
 from async_endpoint.emulator.durations import duration
-from async_endpoint.emulator.local import DEFAULT_REGION, LocalAws
+from async_endpoint.emulator.launcher import DEFAULT_REGION, LocalAws
 from async_endpoint.emulator.loopback import NoAnswer, ask_json
 
 if TYPE_CHECKING:

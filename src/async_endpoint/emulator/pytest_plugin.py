@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from async_endpoint.emulator.faults.http import FaultClient
-    from async_endpoint.emulator.local import LocalAws
+    from async_endpoint.emulator.launcher import LocalAws
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -58,7 +58,7 @@ def local_aws(local_aws_options: LocalAwsOptions, tmp_path_factory: pytest.TempP
         from async_endpoint.emulator.assumptions import Assumptions  # noqa: PLC0415 - see the module's docstring
         from async_endpoint.emulator.containers.environment import prepare  # noqa: PLC0415
         from async_endpoint.emulator.hosting.instance_times import InstanceTimes  # noqa: PLC0415
-        from async_endpoint.emulator.local import LocalAws  # noqa: PLC0415
+        from async_endpoint.emulator.launcher import LocalAws  # noqa: PLC0415
     except ModuleNotFoundError as missing:
         raise pytest.UsageError(
             f"local_aws needs {missing.name}: install it with `pip install 'async-endpoint[local]'`."

@@ -15,7 +15,7 @@ import pytest
 from botocore.config import Config
 from botocore.exceptions import ClientError
 
-from async_endpoint.emulator.backends import Backends
+from async_endpoint.emulator.clients import Backends
 from async_endpoint.emulator.faults.fault_responses import SERVICES
 from async_endpoint.emulator.faults.faults import Fault, FaultError, Faults, Shortage
 from async_endpoint.emulator.faults.http import FaultClient

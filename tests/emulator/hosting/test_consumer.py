@@ -12,7 +12,7 @@ import pytest
 
 from async_endpoint.clock import ManualClock
 from async_endpoint.cloudwatch.metrics import MINUTE
-from async_endpoint.emulator.backends import Backends
+from async_endpoint.emulator.clients import Backends
 from async_endpoint.emulator.containers.errors import ContainerDied, ContainerTimeout
 from async_endpoint.emulator.containers.instance import Answer
 from async_endpoint.emulator.hosting import payloads as inputs
@@ -22,7 +22,7 @@ from async_endpoint.emulator.hosting.output_config import OutputConfig
 from async_endpoint.emulator.hosting.payloads import Inputs
 from async_endpoint.emulator.hosting.request_queue import QueuedRequest, RequestQueue
 from async_endpoint.emulator.hosting.results import Outcomes
-from async_endpoint.emulator.metric_publisher import SharedMetricStore
+from async_endpoint.emulator.server.metric_publisher import SharedMetricStore
 from async_endpoint.protocol.invocation import InvocationRequest
 from async_endpoint.protocol.notifications import parse
 from tests.emulator.conftest import Surroundings

@@ -6,7 +6,7 @@ from async_endpoint.clock import ManualClock
 from async_endpoint.cloudwatch.metrics import MINUTE, MetricKey
 from async_endpoint.emulator.assumptions import Assumptions
 from async_endpoint.emulator.hosting.endpoint_metrics import EndpointMetrics
-from async_endpoint.emulator.metric_publisher import SharedMetricStore
+from async_endpoint.emulator.server.metric_publisher import SharedMetricStore
 from tests.emulator.fakes import START
 
 ENDPOINT = frozenset({("EndpointName", "receipts")})

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
-from async_endpoint.emulator.backends import Backends
+from async_endpoint.emulator.clients import Backends
 from async_endpoint.emulator.errors import ValidationException
 from async_endpoint.emulator.hosting.execution_roles import ExecutionRoles
 from async_endpoint.emulator.hosting.output_config import OutputConfig

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from async_endpoint.emulator.backends import Backends
+from async_endpoint.emulator.clients import Backends
 from async_endpoint.emulator.containers.environment import ServingEnvironment
 from async_endpoint.emulator.containers.errors import ContainerDied, ContainerFailed
 from async_endpoint.emulator.hosting.instance import ArchiveCache, ImageUnavailable, InstanceFactory, ModelUnavailable

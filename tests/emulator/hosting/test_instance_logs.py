@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from botocore.exceptions import ClientError
 
-from async_endpoint.emulator.backends import Backends
+from async_endpoint.emulator.clients import Backends
 from async_endpoint.emulator.hosting import instance_logs
 from async_endpoint.emulator.hosting.instance_logs import DataLog, InstanceLogs
 from tests.emulator.fakes import FakeInstance, FakeRegion, eventually, fake_region

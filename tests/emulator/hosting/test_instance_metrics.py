@@ -10,7 +10,7 @@ import pytest
 from async_endpoint.clock import ManualClock
 from async_endpoint.cloudwatch.metrics import MINUTE, MetricKey
 from async_endpoint.emulator.hosting.instance_metrics import InstanceMetrics
-from async_endpoint.emulator.metric_publisher import SharedMetricStore
+from async_endpoint.emulator.server.metric_publisher import SharedMetricStore
 from tests.emulator.fakes import START
 
 DIMENSIONS = {"EndpointName": "receipts", "VariantName": "AllTraffic"}

@@ -13,7 +13,7 @@ import pytest
 
 from async_endpoint.clock import ManualClock
 from async_endpoint.cloudwatch.metrics import MINUTE, MetricKey, MetricStore
-from async_endpoint.emulator.backends import Backends
+from async_endpoint.emulator.clients import Backends
 from async_endpoint.emulator.hosting.endpoint_metrics import EndpointMetrics
 from async_endpoint.emulator.hosting.output_config import OutputConfig
 from async_endpoint.emulator.hosting.payloads import Inputs, InputUnavailable
@@ -30,7 +30,7 @@ PROGRAM = """
 import json, resource, sys
 from pathlib import Path
 import urllib3
-from async_endpoint.emulator.backends import Backends
+from async_endpoint.emulator.clients import Backends
 from async_endpoint.emulator.containers.environment import ServingEnvironment
 from async_endpoint.emulator.containers.instance import ContainerInstance
 from async_endpoint.emulator.hosting.endpoint_metrics import EndpointMetrics

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from async_endpoint.cloudwatch.metrics import MetricKey
-from async_endpoint.emulator.backends import Backends
+from async_endpoint.emulator.clients import Backends
 from async_endpoint.emulator.hosting.rollback import Baking
 from tests.emulator.conftest import Running
 from tests.emulator.fakes import LIMIT, FakeRegion, eventually, fake_region

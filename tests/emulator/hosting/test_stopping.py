@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from async_endpoint.emulator.api.cloudformation import RESOURCE_TYPES
-from async_endpoint.emulator.backends import Backends
+from async_endpoint.emulator.clients import Backends
 from async_endpoint.emulator.errors import AwsError
 from async_endpoint.emulator.faults.faults import Fault
 from async_endpoint.emulator.hosting.endpoint import HostedEndpoint

@@ -10,7 +10,7 @@ import pytest
 
 from async_endpoint.cloudwatch.alarms import MetricAlarm
 from async_endpoint.cloudwatch.metrics import MINUTE
-from async_endpoint.emulator.backends import Backends
+from async_endpoint.emulator.clients import Backends
 from async_endpoint.emulator.faults.faults import Fault, Shortage
 from async_endpoint.emulator.hosting.unavailable_instance import CapacityNeverCame, NoInstance
 from async_endpoint.protocol.invocation import InvocationRequest

@@ -7,7 +7,7 @@ from typing import Any
 from async_endpoint.clock import Clock
 from async_endpoint.cloudwatch.metrics import MetricStore
 from async_endpoint.emulator.assumptions import Assumptions
-from async_endpoint.emulator.backends import Backends
+from async_endpoint.emulator.clients import Backends
 from async_endpoint.emulator.faults.faults import Faults
 from async_endpoint.emulator.hosting.consumer import InstanceConsumer, ServingContainer
 from async_endpoint.emulator.hosting.endpoint_metrics import EndpointMetrics

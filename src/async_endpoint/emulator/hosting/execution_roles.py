@@ -12,7 +12,7 @@ from typing import Any, Protocol
 
 from botocore.exceptions import ClientError
 
-from async_endpoint.emulator.backends import Backends
+from async_endpoint.emulator.clients import Backends
 from async_endpoint.emulator.hosting.model import only_container
 from async_endpoint.emulator.hosting.output_config import OutputConfig
 from async_endpoint.protocol.locations import LocationError, S3Location

@@ -12,7 +12,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from async_endpoint.clock import Clock
 from async_endpoint.emulator.assumptions import Assumptions
-from async_endpoint.emulator.backends import Backends
+from async_endpoint.emulator.clients import Backends
 from async_endpoint.emulator.faults.faults import Faults
 from async_endpoint.emulator.hosting.endpoint_metrics import EndpointMetrics
 from async_endpoint.emulator.hosting.history import History

@@ -16,7 +16,7 @@ from async_endpoint.emulator.hosting.endpoint import HostedEndpoint
 from async_endpoint.emulator.hosting.history import Document, History
 
 if TYPE_CHECKING:
-    from async_endpoint.emulator.backends import Backends
+    from async_endpoint.emulator.clients import Backends
 
 WAITING_SHOWN = 20
 _ACTIVITIES_SHOWN = 10

@@ -12,7 +12,7 @@ from async_endpoint.emulator.hosting.history import Document
 from async_endpoint.protocol.locations import LocationError, S3Location
 
 if TYPE_CHECKING:
-    from async_endpoint.emulator.backends import Backends
+    from async_endpoint.emulator.clients import Backends
 
 MOST_BYTES = 16 << 20  # of a picture on a page
 _KEPT = 1_000

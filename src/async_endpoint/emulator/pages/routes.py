@@ -12,11 +12,11 @@ from importlib import resources
 from urllib.parse import quote, unquote, urlencode
 
 from async_endpoint.emulator.durations import duration
-from async_endpoint.emulator.front import PREFIX, Answer, Front
 from async_endpoint.emulator.pages.endpoint import endpoint_page
 from async_endpoint.emulator.pages.markup import Html, Part, badge, fill, html, joined, moment, table
 from async_endpoint.emulator.pages.overview import Json, ScaledClock, View, empty, overview, regions_with_endpoints
 from async_endpoint.emulator.pages.pictures import Pictures, picture
+from async_endpoint.emulator.server.gateway import PREFIX, Answer, Front
 
 _REFRESH_SECONDS = 2
 _MOST_DIGITS = 18  # of a document's number: int() refuses thousands of them

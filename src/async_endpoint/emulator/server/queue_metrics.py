@@ -8,7 +8,7 @@ import logging
 from botocore.exceptions import BotoCoreError, ClientError
 
 from async_endpoint.cloudwatch.metrics import MetricKey, MetricStore
-from async_endpoint.emulator.backends import Backends
+from async_endpoint.emulator.clients import Backends
 
 _NAMESPACE = "AWS/SQS"
 _METRICS = {

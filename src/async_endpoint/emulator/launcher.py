@@ -20,7 +20,7 @@ from async_endpoint.emulator.containers.environment import ServingEnvironment
 from async_endpoint.emulator.faults.http import FaultClient
 from async_endpoint.emulator.hosting.instance_times import InstanceTimes
 from async_endpoint.emulator.loopback import NoAnswer, ask
-from async_endpoint.emulator.state_file import StateFolder, StateRefused
+from async_endpoint.emulator.server.state_file import StateFolder, StateRefused
 
 DEFAULT_STATE_DIR = Path(".local-aws")
 DEFAULT_PORT = 4566
@@ -121,7 +121,7 @@ class LocalAws:
         except StateRefused as error:
             raise LocalAwsError(str(error)) from error
         command = [
-            sys.executable, "-m", "async_endpoint.emulator.server", "--port", str(chosen), "--workdir", str(workdir),
+            sys.executable, "-m", "async_endpoint.emulator.server.local_server", "--port", str(chosen), "--workdir", str(workdir),
             "--serving-env", str(serving.path.absolute()), "--speed", str(speed), "--threads", str(threads),
             "--keep", str(kept.path),
             *(part for pair in (assumptions or Assumptions()).as_arguments() for part in ("--assume", pair)),

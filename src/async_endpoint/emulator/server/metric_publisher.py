@@ -13,7 +13,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from async_endpoint.cloudwatch.delivery import LONGEST_DELAY, Delivery
 from async_endpoint.cloudwatch.metrics import MINUTE, Datapoint, MetricKey, MetricStore
-from async_endpoint.emulator.backends import Backends
+from async_endpoint.emulator.clients import Backends
 from async_endpoint.emulator.hosting.endpoint_metrics import UNITS
 
 if TYPE_CHECKING:

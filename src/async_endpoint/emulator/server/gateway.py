@@ -12,7 +12,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 from urllib.parse import parse_qs, unquote_to_bytes
 
-from async_endpoint.emulator.backends import MEASURING
+from async_endpoint.emulator.clients import MEASURING
 from async_endpoint.emulator.faults.faults import Faults
 
 Scope = dict[str, Any]

@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from async_endpoint.emulator.backends import Backends
+from async_endpoint.emulator.clients import Backends
 from async_endpoint.emulator.errors import AwsError
-from async_endpoint.emulator.state_file import StateFolder, StateRefused
+from async_endpoint.emulator.server.state_file import StateFolder, StateRefused
 from async_endpoint.protocol.invocation import InvocationRequest
 from tests.emulator.conftest import Surroundings
 from tests.emulator.fakes import LIMIT, FakeInstance, FakeRegion, eventually, fake_region

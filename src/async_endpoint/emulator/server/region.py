@@ -15,10 +15,9 @@ from async_endpoint.autoscaling.arns import Identity
 from async_endpoint.clock import SystemClock
 from async_endpoint.cloudwatch.alarms import MetricAlarm, State
 from async_endpoint.cloudwatch.metrics import MINUTE, MetricKey
-from async_endpoint.emulator.alarm_states import AlarmStates
 from async_endpoint.emulator.api.application_autoscaling import ApplicationAutoScaling, VariantCapacities
 from async_endpoint.emulator.assumptions import Assumptions
-from async_endpoint.emulator.backends import Backends
+from async_endpoint.emulator.clients import Backends
 from async_endpoint.emulator.containers.environment import ServingEnvironment
 from async_endpoint.emulator.faults.faults import Faults
 from async_endpoint.emulator.hosting.deployment import Site
@@ -28,9 +27,10 @@ from async_endpoint.emulator.hosting.history import History
 from async_endpoint.emulator.hosting.instance import InstanceFactory
 from async_endpoint.emulator.hosting.instance_logs import InstanceLogs
 from async_endpoint.emulator.hosting.instance_times import InstanceTimes
-from async_endpoint.emulator.metric_publisher import MetricPublisher, SharedMetricStore
-from async_endpoint.emulator.queue_metrics import QueueMetrics
 from async_endpoint.emulator.sagemaker.control_plane import ControlPlane
+from async_endpoint.emulator.server.alarm_states import AlarmStates
+from async_endpoint.emulator.server.metric_publisher import MetricPublisher, SharedMetricStore
+from async_endpoint.emulator.server.queue_metrics import QueueMetrics
 
 logger = logging.getLogger(__name__)
 

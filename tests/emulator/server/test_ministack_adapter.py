@@ -16,7 +16,7 @@ import pytest
 from packaging.requirements import Requirement
 
 import async_endpoint
-from async_endpoint.emulator import ministack_adapter
+from async_endpoint.emulator.server.local_server import ministack_adapter
 
 PACKAGE = Path(async_endpoint.__file__).parent
 ADAPTER = Path(ministack_adapter.__file__)
@@ -174,7 +174,7 @@ def test_nothing_else_in_the_package_knows(library: str) -> None:
         if (isinstance(node, ast.Import) and any(alias.name.split(".")[0] == library for alias in node.names))
         or (isinstance(node, ast.ImportFrom) and (node.module or "").split(".")[0] == library)
     }
-    assert importers == {"emulator/ministack_adapter.py"}
+    assert importers == {"emulator/server/ministack_adapter.py"}
 
 
 @pytest.mark.parametrize(

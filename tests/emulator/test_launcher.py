@@ -17,7 +17,7 @@ import pytest
 from botocore.config import Config
 
 from async_endpoint.emulator.containers.environment import ServingEnvironment
-from async_endpoint.emulator.local import DEFAULT_PORT, LocalAws, LocalAwsError
+from async_endpoint.emulator.launcher import DEFAULT_PORT, LocalAws, LocalAwsError
 from tests.emulator.conftest import SPEED, Running
 from tests.emulator.fakes import eventually
 
@@ -131,7 +131,7 @@ def test_one_that_is_tied_ends_with_whoever_started_it(tmp_path: Path) -> None:
 import sys, time
 from pathlib import Path
 from async_endpoint.emulator.containers.environment import ServingEnvironment
-from async_endpoint.emulator.local import LocalAws
+from async_endpoint.emulator.launcher import LocalAws
 folder = Path(sys.argv[1])
 print(LocalAws.start(ServingEnvironment(folder / "none"), state_dir=folder, tied=True).pid, flush=True)
 time.sleep(600)

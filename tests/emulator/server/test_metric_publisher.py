@@ -7,8 +7,8 @@ import pytest
 
 from async_endpoint.autoscaling import Delayed, DelayRange, Publisher
 from async_endpoint.cloudwatch.metrics import MINUTE, MetricKey
-from async_endpoint.emulator.backends import Backends
-from async_endpoint.emulator.metric_publisher import MetricPublisher, SharedMetricStore
+from async_endpoint.emulator.clients import Backends
+from async_endpoint.emulator.server.metric_publisher import MetricPublisher, SharedMetricStore
 from tests.emulator.conftest import Running
 from tests.emulator.fakes import ACCOUNT, START
 

@@ -10,11 +10,11 @@ import pytest
 
 from async_endpoint.clock import SystemClock
 from async_endpoint.cloudwatch.metrics import MINUTE, MetricKey
-from async_endpoint.emulator.alarm_states import AlarmStates
-from async_endpoint.emulator.backends import Backends
+from async_endpoint.emulator.clients import Backends
 from async_endpoint.emulator.containers.environment import ServingEnvironment
 from async_endpoint.emulator.hosting.instance import InstanceFactory
-from async_endpoint.emulator.region import Region, Surroundings
+from async_endpoint.emulator.server.alarm_states import AlarmStates
+from async_endpoint.emulator.server.region import Region, Surroundings
 from tests.emulator.conftest import Mailbox, Running, make_mailbox
 from tests.emulator.fakes import (
     ACCOUNT,

@@ -23,13 +23,13 @@ from ministack.core.responses import get_account_id, get_region
 from ministack.services import cloudwatch, eventbridge, lambda_svc, sns
 from ministack.services.cloudformation import provisioners, stacks
 
-from async_endpoint.emulator import alarm_history
 from async_endpoint.emulator.api.cloudformation import ResourceType
 from async_endpoint.emulator.api.public_registry import Describe
 from async_endpoint.emulator.api.sagemaker import Response
 from async_endpoint.emulator.errors import UnknownOperation
-from async_endpoint.emulator.front import App
-from async_endpoint.emulator.region import Region
+from async_endpoint.emulator.server.gateway import App
+from async_endpoint.emulator.server.local_server import alarm_history
+from async_endpoint.emulator.server.region import Region
 
 Handler = Callable[[Region, str, Mapping[str, str], bytes], Response]
 Observe = Callable[[str, str, str, str, Mapping[str, str], float | None, Mapping[str, float]], None]

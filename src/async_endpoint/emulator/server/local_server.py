@@ -1,4 +1,4 @@
-"""The local AWS's process: `python -m async_endpoint.emulator.server`, started by `local.LocalAws`."""
+"""The local AWS's process: `python -m async_endpoint.emulator.server.local_server`, started by `local.LocalAws`."""
 
 import argparse
 import asyncio
@@ -16,18 +16,18 @@ from typing import Any
 
 from async_endpoint.clock import SystemClock
 from async_endpoint.cloudwatch.metrics import RETENTION_SECONDS
-from async_endpoint.emulator import ministack_adapter
 from async_endpoint.emulator.api import alarm_settings, application_autoscaling, public_registry, service_quotas
 from async_endpoint.emulator.api import sagemaker as sagemaker_api
 from async_endpoint.emulator.api.cloudformation import RESOURCE_TYPES
 from async_endpoint.emulator.assumptions import Assumptions
 from async_endpoint.emulator.containers.environment import ServingEnvironment
 from async_endpoint.emulator.faults.http import faults_route
-from async_endpoint.emulator.front import App, Front
 from async_endpoint.emulator.hosting.instance_times import InstanceTimes
 from async_endpoint.emulator.pages.routes import Pages
-from async_endpoint.emulator.region import Region, Surroundings
-from async_endpoint.emulator.state_file import StateFolder, StateRefused
+from async_endpoint.emulator.server.gateway import App, Front
+from async_endpoint.emulator.server.local_server import ministack_adapter
+from async_endpoint.emulator.server.region import Region, Surroundings
+from async_endpoint.emulator.server.state_file import StateFolder, StateRefused
 
 _SAMPLES_PER_MINUTE = 6  # of AWS's clock; the average of a minute is that of its samples
 _SHORTEST_TICK = 0.02
