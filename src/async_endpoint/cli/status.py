@@ -15,7 +15,7 @@ from rich.table import Table
 from rich.text import Text
 
 from async_endpoint.cli.state_dir import running_in, state_dir_option
-from async_endpoint.emulator.durations import duration
+from async_endpoint.emulator.console.durations import duration
 from async_endpoint.emulator.launcher import DEFAULT_REGION, LocalAws
 from async_endpoint.emulator.loopback import NoAnswer, ask_json
 

@@ -11,8 +11,8 @@ from botocore.exceptions import ClientError
 from async_endpoint.emulator.clients import Backends
 from async_endpoint.emulator.hosting import instance_logs
 from async_endpoint.emulator.hosting.instance_logs import DataLog, InstanceLogs
+from tests.emulator.console.test_overview import request
 from tests.emulator.fakes import FakeInstance, FakeRegion, eventually, fake_region
-from tests.emulator.test_overview import request
 
 
 @dataclass

@@ -20,10 +20,10 @@ from async_endpoint.emulator.api import alarm_settings, application_autoscaling,
 from async_endpoint.emulator.api import sagemaker as sagemaker_api
 from async_endpoint.emulator.api.cloudformation import RESOURCE_TYPES
 from async_endpoint.emulator.assumptions import Assumptions
+from async_endpoint.emulator.console.routes import Pages
 from async_endpoint.emulator.containers.environment import ServingEnvironment
 from async_endpoint.emulator.faults.http import faults_route
 from async_endpoint.emulator.hosting.instance_times import InstanceTimes
-from async_endpoint.emulator.pages.routes import Pages
 from async_endpoint.emulator.server.gateway import App, Front
 from async_endpoint.emulator.server.local_server import ministack_adapter
 from async_endpoint.emulator.server.region import Region, Surroundings

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from async_endpoint.cloudwatch.metrics import MINUTE
+from async_endpoint.emulator.console.markup import Html, fill, joined
 from async_endpoint.emulator.hosting.history import Point
-from async_endpoint.emulator.pages.markup import Html, fill, joined
 
 _TIME_STEPS = (1, 2, 5, 10, 15, 30, 60, 120)  # minutes
 _LONGEST_GAP = 5 * MINUTE  # a longer one is shown: the local AWS did not run

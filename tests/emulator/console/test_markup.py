@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from async_endpoint.emulator.pages.markup import Html, badge, fill, html, joined, laid_out, moment, table
+from async_endpoint.emulator.console.markup import Html, badge, fill, html, joined, laid_out, moment, table
 
 HOSTILE = """<script>alert("1")</script> & 'q' $name"""
 ESCAPED = "&lt;script&gt;alert(&quot;1&quot;)&lt;/script&gt; &amp; &#x27;q&#x27; $name"

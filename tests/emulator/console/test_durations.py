@@ -2,7 +2,7 @@
 
 import pytest
 
-from async_endpoint.emulator.durations import duration
+from async_endpoint.emulator.console.durations import duration
 
 
 @pytest.mark.parametrize(

@@ -4,12 +4,12 @@ import json
 from collections.abc import Iterable, Mapping
 from urllib.parse import urlencode
 
-from async_endpoint.emulator.durations import duration
+from async_endpoint.emulator.console.charts import backlog_chart, instances_chart
+from async_endpoint.emulator.console.durations import duration
+from async_endpoint.emulator.console.markup import Html, Part, badge, fill, joined, laid_out, moment, table
+from async_endpoint.emulator.console.overview import WAITING_SHOWN, Json, View
+from async_endpoint.emulator.console.pictures import Pictures
 from async_endpoint.emulator.hosting.history import ANSWER_BYTES_KEPT, DOCUMENTS_KEPT, HOURS_KEPT
-from async_endpoint.emulator.pages.charts import backlog_chart, instances_chart
-from async_endpoint.emulator.pages.markup import Html, Part, badge, fill, joined, laid_out, moment, table
-from async_endpoint.emulator.pages.overview import WAITING_SHOWN, Json, View
-from async_endpoint.emulator.pages.pictures import Pictures
 from async_endpoint.emulator.server.gateway import PREFIX
 
 _SPANS = {"30": "30 min", "120": "2 h", str(HOURS_KEPT * 60): f"{HOURS_KEPT} h"}  # by minutes

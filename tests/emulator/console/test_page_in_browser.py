@@ -16,11 +16,11 @@ import pytest
 from PIL import Image
 
 from async_endpoint.emulator.clients import Backends
-from async_endpoint.emulator.pages.routes import Pages
-from tests.emulator.browser import CHROMIUM, Browser, browser
+from async_endpoint.emulator.console.routes import Pages
+from tests.emulator.console.browser import CHROMIUM, Browser, browser
+from tests.emulator.console.test_overview import alarm, asleep, dimension, request
 from tests.emulator.fakes import START, FakeRegion, eventually, fake_region
 from tests.emulator.hosting.test_history import ended, sampled
-from tests.emulator.test_overview import alarm, asleep, dimension, request
 
 RECEIPT = Path(__file__).resolve().parents[2] / "samples/receipts/receipt-000.jpg"
 ANSWER = {"store": "MINT GRILL", "total": "169.63", "items": [{"name": "APPLES", "price": "77.01"}] * 2}

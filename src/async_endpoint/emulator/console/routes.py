@@ -11,11 +11,11 @@ from functools import cache
 from importlib import resources
 from urllib.parse import quote, unquote, urlencode
 
-from async_endpoint.emulator.durations import duration
-from async_endpoint.emulator.pages.endpoint import endpoint_page
-from async_endpoint.emulator.pages.markup import Html, Part, badge, fill, html, joined, moment, table
-from async_endpoint.emulator.pages.overview import Json, ScaledClock, View, empty, overview, regions_with_endpoints
-from async_endpoint.emulator.pages.pictures import Pictures, picture
+from async_endpoint.emulator.console.durations import duration
+from async_endpoint.emulator.console.endpoint import endpoint_page
+from async_endpoint.emulator.console.markup import Html, Part, badge, fill, html, joined, moment, table
+from async_endpoint.emulator.console.overview import Json, ScaledClock, View, empty, overview, regions_with_endpoints
+from async_endpoint.emulator.console.pictures import Pictures, picture
 from async_endpoint.emulator.server.gateway import PREFIX, Answer, Front
 
 _REFRESH_SECONDS = 2
@@ -190,7 +190,7 @@ def _layout(title: str, main: Html, query: Query, clock: ScaledClock, *, here: s
 
 @cache
 def _static(name: str) -> str:
-    return resources.files("async_endpoint.emulator.pages").joinpath(name).read_text(encoding="utf-8")
+    return resources.files("async_endpoint.emulator.console").joinpath(name).read_text(encoding="utf-8")
 
 
 def _answer(status: int, content_type: str, body: bytes) -> Answer:

@@ -14,9 +14,10 @@ import pytest
 from PIL import Image
 
 from async_endpoint.emulator.clients import Backends
+from async_endpoint.emulator.console.routes import Pages
 from async_endpoint.emulator.hosting.history import ANSWER_BYTES_KEPT, DOCUMENTS_KEPT
-from async_endpoint.emulator.pages.routes import Pages
 from tests.emulator.conftest import Running
+from tests.emulator.console.test_overview import alarm, asleep, dimension, request
 from tests.emulator.fakes import (
     REGION,
     START,
@@ -28,7 +29,6 @@ from tests.emulator.fakes import (
     model,
 )
 from tests.emulator.hosting.test_history import ended, sampled
-from tests.emulator.test_overview import alarm, asleep, dimension, request
 
 HOSTILE = """</pre><script>alert("1")</script><img src=x onerror='alert(2)'> & \u202e\x1b[31m"""
 HOSTILE_ID = """<script>alert("1")</script> & 'q'"""

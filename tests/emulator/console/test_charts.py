@@ -7,8 +7,8 @@ from itertools import pairwise
 import pytest
 
 from async_endpoint.cloudwatch.metrics import MINUTE
+from async_endpoint.emulator.console.charts import SIZES, _number_step, backlog_chart, instances_chart
 from async_endpoint.emulator.hosting.history import Point
-from async_endpoint.emulator.pages.charts import SIZES, _number_step, backlog_chart, instances_chart
 
 MINUTE_1 = 1_800_000_000  # 08:00 UTC
 HALF_AN_HOUR = 30 * MINUTE
