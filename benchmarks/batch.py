@@ -10,7 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
-from async_endpoint.emulator.containers.instance import Answer, ContainerInstance
+from async_endpoint.emulator.containers.model_container import Answer, ContainerInstance
 from benchmarks.result import Result, progress
 from benchmarks.serving import IN_SERVING, container, packed, run_in_serving, with_handler
 from stacks.sections.model import ServingSettings

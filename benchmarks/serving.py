@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from async_endpoint.emulator.containers.environment import ServingEnvironment, prepare
-from async_endpoint.emulator.containers.instance import ContainerInstance
+from async_endpoint.emulator.containers.model_container import ContainerInstance
 from benchmarks.result import progress
 
 REPOSITORY = Path(__file__).resolve().parents[1]

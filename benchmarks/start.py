@@ -10,7 +10,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from async_endpoint.emulator.containers.instance import ContainerInstance
+from async_endpoint.emulator.containers.model_container import ContainerInstance
 from benchmarks.result import Result, progress
 from benchmarks.serving import REPOSITORY, environment, packed
 from stacks.sections.model import INCLUDED, INSTALL, ServingSettings

@@ -14,7 +14,7 @@ from async_endpoint.cloudwatch.metrics import MINUTE
 from async_endpoint.emulator.api.application_autoscaling import ApplicationAutoScaling, VariantCapacities
 from async_endpoint.emulator.clients import Backends
 from async_endpoint.emulator.containers.errors import ContainerDied, ContainerFailed
-from async_endpoint.emulator.containers.instance import Answer, SizedStream
+from async_endpoint.emulator.containers.model_container import Answer, SizedStream
 from async_endpoint.emulator.hosting.deployment import Site
 from async_endpoint.emulator.hosting.endpoint import HostedEndpoint
 from async_endpoint.emulator.hosting.execution_roles import AnyRole, Roles

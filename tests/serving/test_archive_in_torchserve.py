@@ -13,7 +13,7 @@ import psutil
 import pytest
 
 from async_endpoint.emulator.containers.environment import ServingEnvironment
-from async_endpoint.emulator.containers.instance import Answer, ContainerInstance
+from async_endpoint.emulator.containers.model_container import Answer, ContainerInstance
 from stacks.serving_limits import ServingLimits
 from stacks.settings import load_settings
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from async_endpoint.emulator.containers.environment import ServingEnvironment
-from async_endpoint.emulator.containers.instance import ContainerInstance
+from async_endpoint.emulator.containers.model_container import ContainerInstance
 from tests.emulator.containers.helpers import write_archive
 
 REPOSITORY = Path(__file__).resolve().parents[3]

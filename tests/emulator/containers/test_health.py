@@ -10,7 +10,7 @@ import pytest
 
 from async_endpoint.emulator.containers.errors import ContainerDied
 from async_endpoint.emulator.containers.health import Health, Workers, load_seconds
-from async_endpoint.emulator.containers.instance import ContainerInstance
+from async_endpoint.emulator.containers.model_container import ContainerInstance
 from tests.emulator.containers.helpers import eventually, process_tree
 
 READY_SECONDS = 90.0

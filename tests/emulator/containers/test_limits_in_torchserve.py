@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from async_endpoint.emulator.containers.instance import ContainerInstance
+from async_endpoint.emulator.containers.model_container import ContainerInstance
 from stacks.sections.model import ServingSettings
 from stacks.serving_limits import ServingLimits
 

@@ -14,7 +14,7 @@ from async_endpoint.clock import ManualClock
 from async_endpoint.cloudwatch.metrics import MINUTE
 from async_endpoint.emulator.clients import Backends
 from async_endpoint.emulator.containers.errors import ContainerDied, ContainerTimeout
-from async_endpoint.emulator.containers.instance import Answer
+from async_endpoint.emulator.containers.model_container import Answer
 from async_endpoint.emulator.hosting import payloads as inputs
 from async_endpoint.emulator.hosting.consumer import InstanceConsumer
 from async_endpoint.emulator.hosting.endpoint_metrics import EndpointMetrics

@@ -32,7 +32,7 @@ from pathlib import Path
 import urllib3
 from async_endpoint.emulator.clients import Backends
 from async_endpoint.emulator.containers.environment import ServingEnvironment
-from async_endpoint.emulator.containers.instance import ContainerInstance
+from async_endpoint.emulator.containers.model_container import ContainerInstance
 from async_endpoint.emulator.hosting.endpoint_metrics import EndpointMetrics
 from async_endpoint.emulator.hosting.payloads import Inputs
 from async_endpoint.emulator.hosting.output_config import OutputConfig

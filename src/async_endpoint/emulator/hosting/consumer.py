@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Literal, Protocol
 
 from async_endpoint.emulator.containers.errors import ContainerDied, ContainerTimeout
-from async_endpoint.emulator.containers.instance import Answer, SizedStream
+from async_endpoint.emulator.containers.model_container import Answer, SizedStream
 from async_endpoint.emulator.hosting.endpoint_metrics import EndpointMetrics
 from async_endpoint.emulator.hosting.fleet import Container
 from async_endpoint.emulator.hosting.payloads import Inputs, InputUnavailable

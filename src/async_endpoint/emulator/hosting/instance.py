@@ -19,7 +19,7 @@ from async_endpoint.emulator.clients import Backends
 from async_endpoint.emulator.containers.environment import ServingEnvironment
 from async_endpoint.emulator.containers.errors import ContainerDied
 from async_endpoint.emulator.containers.health import Health
-from async_endpoint.emulator.containers.instance import Answer, ContainerInstance, SizedStream
+from async_endpoint.emulator.containers.model_container import Answer, ContainerInstance, SizedStream
 from async_endpoint.emulator.faults.faults import Faults
 from async_endpoint.emulator.hosting.fleet import InstanceUnavailable
 from async_endpoint.emulator.hosting.instance_times import InstanceTimes

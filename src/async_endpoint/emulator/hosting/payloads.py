@@ -12,7 +12,7 @@ from botocore.response import StreamingBody
 from urllib3.exceptions import HTTPError
 
 from async_endpoint.emulator.clients import Backends
-from async_endpoint.emulator.containers.instance import SizedStream
+from async_endpoint.emulator.containers.model_container import SizedStream
 from async_endpoint.emulator.hosting.endpoint_metrics import EndpointMetrics
 from async_endpoint.emulator.hosting.request_queue import QueuedRequest, RequestQueue
 from async_endpoint.protocol.invocation import InvocationRequest

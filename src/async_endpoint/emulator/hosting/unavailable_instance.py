@@ -3,7 +3,7 @@
 import threading
 
 from async_endpoint.clock import Clock
-from async_endpoint.emulator.containers.instance import Answer, SizedStream
+from async_endpoint.emulator.containers.model_container import Answer, SizedStream
 from async_endpoint.emulator.faults.faults import Shortage
 from async_endpoint.emulator.hosting.consumer import ServingContainer
 from async_endpoint.emulator.hosting.fleet import InstanceUnavailable

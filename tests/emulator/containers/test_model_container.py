@@ -18,7 +18,7 @@ import pytest
 from async_endpoint.emulator.containers import ports
 from async_endpoint.emulator.containers.environment import ServingEnvironment
 from async_endpoint.emulator.containers.errors import ContainerDied, ContainerError, ContainerFailed, ContainerTimeout
-from async_endpoint.emulator.containers.instance import Answer, ContainerInstance
+from async_endpoint.emulator.containers.model_container import Answer, ContainerInstance
 from tests.emulator.containers.helpers import eventually, living, process_tree, write_archive, write_wheel
 
 pytestmark = pytest.mark.serving
@@ -223,7 +223,7 @@ def test_nothing_is_left_after_the_owner_is_killed(serving: ServingEnvironment, 
         "import sys, time\n"
         "from pathlib import Path\n"
         "from async_endpoint.emulator.containers.environment import ServingEnvironment\n"
-        "from async_endpoint.emulator.containers.instance import ContainerInstance\n"
+        "from async_endpoint.emulator.containers.model_container import ContainerInstance\n"
         "serving, folder = map(Path, sys.argv[1:])\n"
         "instance = ContainerInstance(folder / 'model.tar.gz', {}, ServingEnvironment(serving), folder / 'work')\n"
         "instance.start()\n"
