@@ -9,8 +9,8 @@ from pathlib import Path
 import boto3
 
 from async_endpoint.cli import RunSummary, run_folder
-from async_endpoint.cli.batch import Progress
 from async_endpoint.client import AsyncEndpoint, JobState, ResultTimeout
+from async_endpoint.client.folder_run import Progress
 from async_endpoint.protocol import S3Location
 from samples import inbox
 from samples.deployment import ROOT, Deployment, DeploymentError

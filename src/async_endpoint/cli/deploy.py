@@ -9,9 +9,9 @@ import boto3
 import click
 from botocore.exceptions import BotoCoreError, ClientError
 
-from async_endpoint.cli.rollout import Rollout, RolloutError
-from async_endpoint.cli.stack_outputs import StackError, read_outputs
 from async_endpoint.client import AsyncEndpoint, AsyncEndpointError
+from async_endpoint.operations.rollout import Rollout, RolloutError
+from async_endpoint.operations.stack_outputs import StackError, read_outputs
 from async_endpoint.protocol import S3Location
 
 _SAMPLES = "deploy-check/"

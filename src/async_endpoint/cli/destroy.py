@@ -9,12 +9,20 @@ import boto3
 import click
 from botocore.exceptions import BotoCoreError, ClientError
 
-from async_endpoint.cli.teardown import Aws, Count, Patience, TeardownError, delete_stack, survey, surviving_log_groups
+from async_endpoint.operations.destroy import (
+    Aws,
+    Count,
+    Patience,
+    TeardownError,
+    delete_stack,
+    survey,
+    surviving_log_groups,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from async_endpoint.cli.teardown import StackHoldings
+    from async_endpoint.operations.destroy import StackHoldings
 
 _BOOTSTRAP = "The CDK's bootstrap stack (CDKToolkit) and the assets in its bucket were not touched."
 

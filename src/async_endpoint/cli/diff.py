@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from async_endpoint.cli.review import IN_PLACE, REMOVED, REPLACED, Change, Review, review
+from async_endpoint.operations.diff.review import IN_PLACE, REMOVED, REPLACED, Change, Review, review
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

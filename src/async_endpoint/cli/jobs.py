@@ -13,8 +13,8 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from async_endpoint.cli.stack_outputs import StackError, read_outputs
 from async_endpoint.client import AsyncEndpointError, JobRecords
+from async_endpoint.operations.stack_outputs import StackError, read_outputs
 from async_endpoint.protocol import JobState
 
 if TYPE_CHECKING:

@@ -9,10 +9,10 @@ import click
 from botocore.exceptions import BotoCoreError
 from rich.console import Console
 
-from async_endpoint.cli.batch import FolderError, RunInterrupted, documents_in, run_folder
 from async_endpoint.cli.progress import Bars, Lines
-from async_endpoint.cli.stack_outputs import StackError, read_outputs
 from async_endpoint.client import AsyncEndpoint, AsyncEndpointError, JobState
+from async_endpoint.client.folder_run import FolderError, RunInterrupted, documents_in, run_folder
+from async_endpoint.operations.stack_outputs import StackError, read_outputs
 from async_endpoint.protocol import (
     DEFAULT_INVOCATION_TIMEOUT_SECONDS,
     DEFAULT_REQUEST_TTL_SECONDS,

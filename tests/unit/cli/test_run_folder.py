@@ -15,9 +15,7 @@ from click.testing import CliRunner
 from rich.console import Console
 
 from async_endpoint.cli import FolderError, RunInterrupted, main, run_folder
-from async_endpoint.cli.batch import documents_in
 from async_endpoint.cli.progress import Bars, Lines
-from async_endpoint.cli.stack_outputs import StackError, read_outputs
 from async_endpoint.client import (
     AsyncEndpoint,
     InMemoryTransport,
@@ -27,6 +25,8 @@ from async_endpoint.client import (
     ResultTimeout,
     StorageError,
 )
+from async_endpoint.client.folder_run import documents_in
+from async_endpoint.operations.stack_outputs import StackError, read_outputs
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -12,7 +12,7 @@ import pytest
 from botocore.exceptions import ClientError
 from botocore.stub import ANY, Stubber
 
-from async_endpoint.cli.teardown import (
+from async_endpoint.operations.destroy import (
     Aws,
     BucketContent,
     Count,
@@ -23,8 +23,8 @@ from async_endpoint.cli.teardown import (
     delete_stack,
     survey,
 )
-from async_endpoint.cli.teardown.buckets import content_of, empty
-from async_endpoint.cli.teardown.deletion import wait_for_endpoint
+from async_endpoint.operations.destroy.buckets import content_of, empty
+from async_endpoint.operations.destroy.deletion import wait_for_endpoint
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -121,7 +121,7 @@ def test_an_emptied_bucket_can_be_deleted(s3: S3Client, bucket: str, said: list[
 def test_more_than_one_page_is_deleted_and_told_on_the_way(
     s3: S3Client, bucket: str, said: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("async_endpoint.cli.teardown.buckets._TOLD_EVERY", 1000)
+    monkeypatch.setattr("async_endpoint.operations.destroy.buckets._TOLD_EVERY", 1000)
     for number in range(1003):
         s3.put_object(Bucket=bucket, Key=f"{number}", Body=b"")
 
@@ -137,7 +137,7 @@ def test_more_than_one_page_is_deleted_and_told_on_the_way(
 def test_counting_ends_where_it_would_take_long(s3: S3Client, bucket: str, monkeypatch: pytest.MonkeyPatch) -> None:
     put_many(s3, bucket)
     assert str(content_of(s3, bucket)) == "1 object, 4 versions with old ones and delete markers"
-    monkeypatch.setattr("async_endpoint.cli.teardown.buckets._COUNTED", 4)
+    monkeypatch.setattr("async_endpoint.operations.destroy.buckets._COUNTED", 4)
     assert str(content_of(s3, bucket)) == ("more than 1 object, more than 4 versions with old ones and delete markers")
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from async_endpoint.cli.teardown.buckets import BucketContent
+    from async_endpoint.operations.destroy.buckets import BucketContent
 
 BUCKET = "AWS::S3::Bucket"
 ENDPOINT = "AWS::SageMaker::Endpoint"

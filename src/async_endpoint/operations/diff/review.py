@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from async_endpoint.cli.references import settled
+from async_endpoint.operations.diff.references import settled
 
 Template = Mapping[str, Any]
 CreateOnly = Callable[[str], frozenset[str]]

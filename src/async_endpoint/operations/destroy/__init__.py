@@ -1,0 +1,24 @@
+"""Delete deployed stacks: look at what they hold, empty what AWS would refuse to delete, delete, and say what is left.
+
+Knows boto3 and CloudFormation, and nothing of this project's stacks.
+"""
+
+from async_endpoint.operations.destroy.aws import Aws, TeardownError
+from async_endpoint.operations.destroy.buckets import BucketContent
+from async_endpoint.operations.destroy.deletion import Patience, delete_stack
+from async_endpoint.operations.destroy.holdings import Count, Resource, StackHoldings
+from async_endpoint.operations.destroy.leftovers import surviving_log_groups
+from async_endpoint.operations.destroy.survey import survey
+
+__all__ = [
+    "Aws",
+    "BucketContent",
+    "Count",
+    "Patience",
+    "Resource",
+    "StackHoldings",
+    "TeardownError",
+    "delete_stack",
+    "survey",
+    "surviving_log_groups",
+]

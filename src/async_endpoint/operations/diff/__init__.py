@@ -1,0 +1,1 @@
+"""What a change of templates would do to what is deployed."""
