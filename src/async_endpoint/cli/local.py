@@ -14,8 +14,8 @@ import click
 
 try:
     from async_endpoint.cli.fault import fault
+    from async_endpoint.cli.local_status import status
     from async_endpoint.cli.state_dir import nothing_runs, running_in, state_dir_option
-    from async_endpoint.cli.status import status
     from async_endpoint.emulator.api.service_quotas import QuotaError, set_quota
     from async_endpoint.emulator.assumptions import AssumptionError, Assumptions
     from async_endpoint.emulator.containers.environment import ServingEnvironment, prepare
