@@ -7,9 +7,9 @@ import click
 from async_endpoint.cli.deploy import deploy
 from async_endpoint.cli.destroy import destroy
 from async_endpoint.cli.diff import diff
-from async_endpoint.cli.jobs import jobs, status
 from async_endpoint.cli.preflight import preflight
 from async_endpoint.cli.run import run
+from async_endpoint.cli.status import jobs, status
 from async_endpoint.client.folder_run import FolderError, RunInterrupted, RunSummary, run_folder
 
 __all__ = ["FolderError", "RunInterrupted", "RunSummary", "main", "run_folder"]
