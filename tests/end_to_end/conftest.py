@@ -14,7 +14,7 @@ import pytest
 from async_endpoint.emulator.containers.environment import ServingEnvironment, prepare
 from async_endpoint.emulator.launcher import LocalAws
 from async_endpoint.protocol import Notification, parse
-from samples.deployment import ROOT, Cdk, Deployment, synthesised_region
+from demo.deployment import ROOT, Cdk, Deployment, synthesised_region
 
 T = TypeVar("T")
 

@@ -20,7 +20,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from async_endpoint.emulator.containers.environment import ServingEnvironment
 from async_endpoint.emulator.launcher import LocalAws
 from async_endpoint.protocol import parse
-from samples.deployment import ROOT
+from demo.deployment import ROOT
 from tests.end_to_end.conftest import wait_for
 
 pytestmark = [pytest.mark.end_to_end, pytest.mark.serving]

@@ -13,7 +13,7 @@ import psutil
 import pytest
 from botocore.exceptions import ClientError
 
-from samples.deployment import ROOT, Cdk, DeploymentError
+from demo.deployment import ROOT, Cdk, DeploymentError
 from tests.end_to_end.conftest import SPEED, Stage, wait_for
 
 pytestmark = [pytest.mark.end_to_end, pytest.mark.serving]

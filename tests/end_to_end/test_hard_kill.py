@@ -14,8 +14,8 @@ import pytest
 
 from async_endpoint.emulator.containers.environment import ServingEnvironment
 from async_endpoint.emulator.launcher import LocalAws
+from demo.deployment import ROOT
 from model_artifacts import pack
-from samples.deployment import ROOT
 from tests.end_to_end.conftest import wait_for
 
 pytestmark = [pytest.mark.end_to_end, pytest.mark.serving]

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from samples.deployment import ROOT
+from demo.deployment import ROOT
 from tests.end_to_end.conftest import Stage
 
 pytestmark = [pytest.mark.end_to_end, pytest.mark.serving]

@@ -9,7 +9,7 @@ import pytest
 
 from async_endpoint.emulator.containers.environment import ServingEnvironment
 from async_endpoint.emulator.launcher import LocalAws
-from samples.deployment import ROOT, Cdk, Deployment, synthesised_region
+from demo.deployment import ROOT, Cdk, Deployment, synthesised_region
 from tests.end_to_end.conftest import SPEED, Stage
 
 pytestmark = [pytest.mark.end_to_end, pytest.mark.serving]

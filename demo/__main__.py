@@ -24,8 +24,8 @@ from async_endpoint.client import AsyncEndpointError
 from async_endpoint.emulator.containers.environment import prepare
 from async_endpoint.emulator.containers.errors import ContainerError
 from async_endpoint.emulator.launcher import LocalAws, LocalAwsError, state_dir_arguments
-from samples.deployment import ROOT, Cdk, Deployment, DeploymentError, synthesised_region
-from samples.reading import RECEIPTS, Reading, read_samples
+from demo.deployment import ROOT, Cdk, Deployment, DeploymentError, synthesised_region
+from demo.reading import RECEIPTS, Reading, read_samples
 
 RESULTS = ROOT / "demo-results"
 STATE_DIR = ROOT / ".local-aws-demo"  # its own: a demo begins by forgetting what the folder holds
@@ -187,7 +187,7 @@ def _step(console: Console, what: str) -> Iterator[None]:
 
 
 def _options() -> Options:
-    parser = argparse.ArgumentParser(prog="python -m samples.demo", description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(prog="python -m demo.__main__", description=__doc__.splitlines()[0])
     parser.add_argument("--keep", action="store_true", help="leave everything up and say how to look around")
     parser.add_argument(
         "--no-sleep", dest="sleep", action="store_false", help="do not wait until the endpoint falls asleep by itself"

@@ -12,8 +12,8 @@ from rich.console import Console
 
 from async_endpoint.cli import main
 from async_endpoint.emulator.launcher import DEFAULT_STATE_DIR, LocalAws
-from samples import demo
-from samples.deployment import ROOT
+from demo import __main__ as demo
+from demo.deployment import ROOT
 
 REGION = "ap-northeast-1"
 
@@ -27,7 +27,7 @@ def printed(monkeypatch: pytest.MonkeyPatch, state_dir: Path) -> list[str]:
 
 
 def usual_state_dir(monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.setattr(sys, "argv", ["samples.demo"])
+    monkeypatch.setattr(sys, "argv", ["demo.__main__"])
     return demo._options().state_dir
 
 

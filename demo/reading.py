@@ -12,8 +12,8 @@ from async_endpoint.cli import RunSummary, run_folder
 from async_endpoint.client import AsyncEndpoint, JobState, ResultTimeout
 from async_endpoint.client.folder_run import Progress
 from async_endpoint.protocol import S3Location
-from samples import inbox
-from samples.deployment import ROOT, Deployment, DeploymentError
+from demo import inbox
+from demo.deployment import ROOT, Deployment, DeploymentError
 
 RECEIPTS = ROOT / "samples" / "receipts"
 BY_CLIENT, BY_INBOX = "receipt-0[0-8]?.jpg", "receipt-09?.jpg"  # ninety, and ten
