@@ -8,11 +8,11 @@ import aws_cdk as cdk
 
 from model_artifacts.pack import ArchiveError
 from stacks.endpoint import EndpointStack
-from stacks.fields import SettingsError
 from stacks.foundation import FoundationStack
 from stacks.lambda_code import LambdaCodeError
 from stacks.rules import add_rules
-from stacks.settings import StageSettings, load_settings
+from stacks.settings.fields import SettingsError
+from stacks.settings.stage import StageSettings, load_settings
 from stacks.workflow import WorkflowStack
 
 ROOT = Path(__file__).resolve().parent

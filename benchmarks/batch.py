@@ -13,8 +13,8 @@ from typing import Any
 from async_endpoint.emulator.containers.model_container import Answer, ContainerInstance
 from benchmarks.result import Result, progress
 from benchmarks.serving import IN_SERVING, container, packed, run_in_serving, with_handler
-from stacks.sections.model import ServingSettings
 from stacks.serving_limits import ServingLimits
+from stacks.settings.model import ServingSettings
 
 GOAL = 2.5
 IMAGES = 200

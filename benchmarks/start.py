@@ -13,8 +13,8 @@ from pathlib import Path
 from async_endpoint.emulator.containers.model_container import ContainerInstance
 from benchmarks.result import Result, progress
 from benchmarks.serving import REPOSITORY, environment, packed
-from stacks.sections.model import INCLUDED, INSTALL, ServingSettings
 from stacks.serving_limits import ServingLimits
+from stacks.settings.model import INCLUDED, INSTALL, ServingSettings
 
 GOAL = 5.0
 ROUNDS = {INCLUDED: 3, INSTALL: 1}

@@ -13,7 +13,7 @@ from constructs import Construct
 
 import stacks.endpoint
 from app import build_app
-from stacks.sections.model import ModelSettings
+from stacks.settings.model import ModelSettings
 
 
 class PlainAsset(Construct):

@@ -18,7 +18,7 @@ from stacks.constructs.serving_model import ServingModel
 from stacks.foundation import FoundationStack
 from stacks.instance_types import Device, vcpus_of
 from stacks.rules import accept_wildcards
-from stacks.settings import StageSettings
+from stacks.settings.stage import StageSettings
 
 
 class EndpointStack(Stack):

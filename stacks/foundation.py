@@ -9,7 +9,7 @@ from stacks.constructs.encryption_key import EncryptionKey
 from stacks.constructs.jobs_table import JobsTable
 from stacks.constructs.notification_topics import NotificationTopics
 from stacks.constructs.published_values import ERROR_TOPIC, KEY, OUTPUT_BUCKET, SUCCESS_TOPIC, PublishedValues
-from stacks.settings import CUSTOMER_MANAGED, StageSettings
+from stacks.settings.stage import CUSTOMER_MANAGED, StageSettings
 
 
 class FoundationStack(Stack):

@@ -10,7 +10,7 @@ Compute capabilities: https://developer.nvidia.com/cuda-gpus and https://develop
 import re
 from enum import StrEnum
 
-from stacks.fields import SettingsError, listing
+from stacks.settings.fields import SettingsError, listing
 
 _NAME = re.compile(
     r"ml\.(?P<letters>[a-z]+)(?P<generation>\d+)(?P<attributes>[a-z]*)(?P<variant>(-[a-z0-9]+)*)\.(?P<size>[0-9a-z]+)"

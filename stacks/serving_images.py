@@ -9,8 +9,8 @@ from dataclasses import dataclass
 
 from aws_cdk import region_info
 
-from stacks.fields import SettingsError, Text
 from stacks.instance_types import Capability, Device, capability_of
+from stacks.settings.fields import SettingsError, Text
 
 REPOSITORY = "pytorch-inference"
 

@@ -9,8 +9,8 @@ Read in: sagemaker-pytorch-inference 2.0.10 (torchserve.py, ts_environment.py), 
 import math
 from dataclasses import dataclass
 
-from stacks.fields import SettingsError
-from stacks.sections.model import ServingSettings
+from stacks.settings.fields import SettingsError
+from stacks.settings.model import ServingSettings
 
 # InvokeEndpointAsync and CreateEndpointConfig take no more.
 _MAX_INVOCATION_TIMEOUT = 3600

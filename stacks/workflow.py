@@ -20,7 +20,7 @@ from stacks.constructs.queue_worker import QueueWorker
 from stacks.constructs.watchdog import Watchdog
 from stacks.foundation import FoundationStack
 from stacks.rules import accept_wildcards
-from stacks.settings import StageSettings
+from stacks.settings.stage import StageSettings
 
 INBOX = "inbox/"
 

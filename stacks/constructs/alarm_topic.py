@@ -8,7 +8,7 @@ from aws_cdk import aws_sns_subscriptions as subscriptions
 from constructs import Construct
 
 from stacks.rules import accept
-from stacks.sections.alarms import AlarmSettings
+from stacks.settings.alarms import AlarmSettings
 
 
 class AlarmTopic(Construct):

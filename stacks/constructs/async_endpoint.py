@@ -21,8 +21,8 @@ from stacks.constructs.serving_model import ServingModel
 from stacks.foundation import FoundationStack
 from stacks.instance_types import has_instance_storage
 from stacks.rules import accept
-from stacks.sections.endpoint import NONE, OWN, SUCCESS, EndpointSettings, OutputSettings
-from stacks.sections.updates import ALL_AT_ONCE, CANARY, ROLLING, UpdateSettings
+from stacks.settings.endpoint import NONE, OWN, SUCCESS, EndpointSettings, OutputSettings
+from stacks.settings.updates import ALL_AT_ONCE, CANARY, ROLLING, UpdateSettings
 
 ANSWERS = "results"
 FAILURES = "failures"

@@ -8,7 +8,7 @@ from aws_cdk import aws_s3 as s3
 from constructs import Construct
 
 from stacks.rules import accept
-from stacks.sections.data import DataSettings
+from stacks.settings.data import DataSettings
 
 _ABANDONED_UPLOAD = Duration.days(1)
 _OLD_VERSION = Duration.days(30)

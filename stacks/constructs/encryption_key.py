@@ -5,7 +5,7 @@ from aws_cdk import aws_iam as iam
 from aws_cdk import aws_kms as kms
 from constructs import Construct
 
-from stacks.sections.data import DataSettings
+from stacks.settings.data import DataSettings
 
 _USE = ("kms:Decrypt", "kms:GenerateDataKey*")
 

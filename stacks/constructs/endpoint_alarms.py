@@ -10,7 +10,7 @@ from constructs import Construct
 from stacks.constructs import endpoint_metrics as names
 from stacks.constructs.alarms import TellingAlarm
 from stacks.constructs.endpoint_metrics import EndpointMetrics
-from stacks.sections.alarms import AlarmSettings
+from stacks.settings.alarms import AlarmSettings
 
 _FIVE_MINUTES = 300
 _FAILURES = "{} or more requests failed within five minutes. Read their failure objects and the endpoint's log."

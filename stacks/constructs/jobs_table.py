@@ -8,7 +8,7 @@ from constructs import Construct
 
 from stacks.constructs.encryption_key import to_use_for_table
 from stacks.rules import accept
-from stacks.sections.data import DataSettings
+from stacks.settings.data import DataSettings
 
 # The layout is the protocol's, which the stacks do not import; a test holds the two together.
 JOB_ID = "job_id"

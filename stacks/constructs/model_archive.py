@@ -9,8 +9,8 @@ from constructs import Construct
 
 from model_artifacts import pack
 from stacks.constructs.s3_locations import S3Location
-from stacks.fields import SettingsError
-from stacks.sections.model import BUILT, PREFIX, ModelSettings
+from stacks.settings.fields import SettingsError
+from stacks.settings.model import BUILT, PREFIX, ModelSettings
 
 
 class ModelArchive(Construct):

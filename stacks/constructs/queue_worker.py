@@ -18,7 +18,7 @@ from constructs import Construct
 from stacks.constructs.alarms import TellingAlarm
 from stacks.constructs.queues import encrypted_queue
 from stacks.constructs.staged_function import AcceptedReasons, StagedFunction
-from stacks.sections.workflow import WorkflowSettings
+from stacks.settings.workflow import WorkflowSettings
 
 # A message's age is counted from its first queue on, so that it may be twice as old in the second.
 _QUEUE_RETENTION = Duration.days(7)

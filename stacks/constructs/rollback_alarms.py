@@ -6,7 +6,7 @@ from constructs import Construct
 from stacks.constructs import endpoint_metrics
 from stacks.constructs.alarms import TellingAlarm
 from stacks.constructs.endpoint_metrics import EndpointMetrics
-from stacks.sections.updates import UpdateSettings
+from stacks.settings.updates import UpdateSettings
 
 _METRICS = {
     "FailedInvocations": (endpoint_metrics.FAILED, "requests failed"),

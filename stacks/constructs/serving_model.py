@@ -6,10 +6,10 @@ from constructs import Construct
 from stacks.constructs.execution_role import ExecutionRole
 from stacks.constructs.model_archive import ModelArchive
 from stacks.rules import accept
-from stacks.sections.endpoint import NetworkSettings
-from stacks.sections.model import INCLUDED, ModelSettings
 from stacks.serving_images import ServingImage
 from stacks.serving_limits import ServingLimits
+from stacks.settings.endpoint import NetworkSettings
+from stacks.settings.model import INCLUDED, ModelSettings
 
 
 class ServingModel(Construct):

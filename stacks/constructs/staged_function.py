@@ -14,7 +14,7 @@ from constructs import Construct
 
 from stacks.lambda_code import staged
 from stacks.rules import accept
-from stacks.sections.workflow import WorkflowSettings
+from stacks.settings.workflow import WorkflowSettings
 
 # AWS's public layer. Its versions are numbered alike for all Pythons and processors, and public projects pair the 36th
 # with Powertools 3.31.1, which the local AWS runs; `aws lambda get-layer-version-by-arn` tells for sure.

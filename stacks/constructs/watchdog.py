@@ -24,7 +24,7 @@ from stacks.constructs.encryption_key import to_publish, to_read_environment
 from stacks.constructs.jobs_table import JobsTable
 from stacks.constructs.staged_function import AcceptedReasons, StagedFunction
 from stacks.rules import accept
-from stacks.settings import StageSettings
+from stacks.settings.stage import StageSettings
 
 _FUNCTION = "watchdog"
 # The function takes a gap of three of these for work that it has not seen.

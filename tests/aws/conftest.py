@@ -15,7 +15,7 @@ from typing import Any
 import boto3
 import pytest
 
-from stacks.settings import StageSettings, load_settings
+from stacks.settings.stage import StageSettings, load_settings
 from tests.aws.aws_clock import AwsClock
 from tests.aws.recorder import Recorder
 from tests.conformance.recording import LOCAL_AWS

@@ -8,7 +8,7 @@ from typing import Any
 
 from aws_cdk.assertions import Template
 
-from stacks.settings import StageSettings
+from stacks.settings.stage import StageSettings
 
 JsonObject = dict[str, Any]
 

@@ -7,9 +7,9 @@ from aws_cdk.assertions import Template
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from stacks.fields import SettingsError
-from stacks.sections.model import ServingSettings
 from stacks.serving_limits import DECIDED_BY, ServingLimits
+from stacks.settings.fields import SettingsError
+from stacks.settings.model import ServingSettings
 from tests.infra.templates import dev, properties
 
 SERVING = st.builds(

@@ -9,7 +9,7 @@ import pytest
 from aws_cdk.assertions import Match, Template
 
 from app import build_app
-from stacks.fields import SettingsError
+from stacks.settings.fields import SettingsError
 from tests.infra.templates import JsonObject, by_id_prefix, dev, properties, published, write_artifacts
 
 CONFIG = "AWS::SageMaker::EndpointConfig"

@@ -10,11 +10,11 @@ import pytest
 from aws_cdk.assertions import Template
 
 from app import build_app
-from stacks.fields import WholeNumber
-from stacks.sections.alarms import AlarmSettings
-from stacks.sections.base import Section
-from stacks.sections.endpoint import EndpointSettings
-from stacks.sections.updates import UpdateSettings
+from stacks.settings.alarms import AlarmSettings
+from stacks.settings.base import Section
+from stacks.settings.endpoint import EndpointSettings
+from stacks.settings.fields import WholeNumber
+from stacks.settings.updates import UpdateSettings
 from tests.infra.templates import JOBS, JsonObject, below, by_id_prefix, dev, id_of, of_foundation
 from watchdog.logic import LONGEST_GAP
 from watchdog.settings import IDLE_MINUTES_RANGE, TRANSITION_SECONDS_RANGE

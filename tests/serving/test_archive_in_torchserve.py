@@ -15,7 +15,7 @@ import pytest
 from async_endpoint.emulator.containers.environment import ServingEnvironment
 from async_endpoint.emulator.containers.model_container import Answer, ContainerInstance
 from stacks.serving_limits import ServingLimits
-from stacks.settings import load_settings
+from stacks.settings.stage import load_settings
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 RECEIPTS = REPOSITORY / "samples" / "receipts"

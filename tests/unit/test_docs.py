@@ -18,11 +18,11 @@ from aws_cdk import CfnOutput
 from aws_cdk.aws_cloudwatch import CfnAlarm
 
 from async_endpoint.cli import main
-from stacks.fields import WholeNumber
-from stacks.sections.base import Section
-from stacks.sections.scaling import WarmWindow
-from stacks.settings import SECTIONS as TABLES
-from stacks.settings import StageSettings
+from stacks.settings.base import Section
+from stacks.settings.fields import WholeNumber
+from stacks.settings.scaling import WarmWindow
+from stacks.settings.stage import SECTIONS as TABLES
+from stacks.settings.stage import StageSettings
 from tests.infra.templates import write_artifacts
 
 ROOT = Path(__file__).resolve().parents[2]

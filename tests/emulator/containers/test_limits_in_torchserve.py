@@ -8,8 +8,8 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from async_endpoint.emulator.containers.model_container import ContainerInstance
-from stacks.sections.model import ServingSettings
 from stacks.serving_limits import ServingLimits
+from stacks.settings.model import ServingSettings
 
 pytestmark = pytest.mark.serving
 

@@ -5,8 +5,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, ClassVar
 
-from stacks.fields import S3_LOCATION, OneOf, SettingsError, Text, Texts, WholeNumber
-from stacks.sections.base import Section
+from stacks.settings.base import Section
+from stacks.settings.fields import S3_LOCATION, OneOf, SettingsError, Text, Texts, WholeNumber
 
 _ONE_GIGABYTE = 1_073_741_824
 BUILT = "built"

@@ -5,8 +5,8 @@ import zoneinfo
 from dataclasses import dataclass
 from typing import Annotated, ClassVar
 
-from stacks.fields import YES_OR_NO, OneOf, SettingsError, Text, WholeNumber
-from stacks.sections.base import Section, TablesOf
+from stacks.settings.base import Section, TablesOf
+from stacks.settings.fields import YES_OR_NO, OneOf, SettingsError, Text, WholeNumber
 
 AWS = "aws"
 RESPONSIVE = "responsive"

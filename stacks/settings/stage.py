@@ -13,12 +13,13 @@ from typing import Annotated, Any, Self
 
 from aws_cdk import region_info
 
-from stacks.fields import YES_OR_NO, OneOf, SettingsError, Tags, Text, listing
 from stacks.instance_types import Device
-from stacks.sections.alarms import AlarmSettings
-from stacks.sections.base import Section
-from stacks.sections.data import DataSettings
-from stacks.sections.endpoint import (
+from stacks.serving_images import ServingImage, own_image, serving_image
+from stacks.serving_limits import DECIDED_BY, ServingLimits
+from stacks.settings.alarms import AlarmSettings
+from stacks.settings.base import Section
+from stacks.settings.data import DataSettings
+from stacks.settings.endpoint import (
     ERROR,
     NONE,
     SUCCESS,
@@ -27,12 +28,11 @@ from stacks.sections.endpoint import (
     NotificationSettings,
     OutputSettings,
 )
-from stacks.sections.model import INCLUDED, ModelSettings, ServingSettings
-from stacks.sections.scaling import ScalingSettings
-from stacks.sections.updates import UpdateSettings
-from stacks.sections.workflow import WorkflowSettings
-from stacks.serving_images import ServingImage, own_image, serving_image
-from stacks.serving_limits import DECIDED_BY, ServingLimits
+from stacks.settings.fields import YES_OR_NO, OneOf, SettingsError, Tags, Text, listing
+from stacks.settings.model import INCLUDED, ModelSettings, ServingSettings
+from stacks.settings.scaling import ScalingSettings
+from stacks.settings.updates import UpdateSettings
+from stacks.settings.workflow import WorkflowSettings
 
 AWS_MANAGED = "aws-managed"
 CUSTOMER_MANAGED = "customer-managed"

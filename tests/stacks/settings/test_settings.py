@@ -5,11 +5,11 @@ from pathlib import Path
 import botocore.session
 import pytest
 
-from stacks.fields import SettingsError, as_written
 from stacks.instance_types import capability_of
-from stacks.sections.base import Section
-from stacks.sections.endpoint import INFERENCE_AMI_VERSIONS
-from stacks.settings import SECTIONS, StageSettings, load_settings
+from stacks.settings.base import Section
+from stacks.settings.endpoint import INFERENCE_AMI_VERSIONS
+from stacks.settings.fields import SettingsError, as_written
+from stacks.settings.stage import SECTIONS, StageSettings, load_settings
 from tests.infra.templates import ROOT, dev, write_artifacts
 
 CONFIG = ROOT / "config"

@@ -3,8 +3,8 @@
 from dataclasses import dataclass
 from typing import Annotated, ClassVar
 
-from stacks.fields import Text, WholeNumber
-from stacks.sections.base import Section
+from stacks.settings.base import Section
+from stacks.settings.fields import Text, WholeNumber
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -3,8 +3,8 @@
 from dataclasses import dataclass
 from typing import Annotated, ClassVar
 
-from stacks.fields import S3_LOCATION, YES_OR_NO, ListOf, OneOf, WholeNumber
-from stacks.sections.base import Section
+from stacks.settings.base import Section
+from stacks.settings.fields import S3_LOCATION, YES_OR_NO, ListOf, OneOf, WholeNumber
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -3,10 +3,19 @@
 from dataclasses import dataclass
 from typing import Annotated, ClassVar
 
-from stacks.fields import LOG_RETENTION, S3_LOCATION, YES_OR_NO, ListOf, OneOf, SettingsError, Text, WholeNumber
 from stacks.instance_types import Device, device_of, has_instance_storage
-from stacks.sections.base import Section
 from stacks.serving_images import FRAMEWORK_VERSIONS, IMAGE_URI, require_gpu
+from stacks.settings.base import Section
+from stacks.settings.fields import (
+    LOG_RETENTION,
+    S3_LOCATION,
+    YES_OR_NO,
+    ListOf,
+    OneOf,
+    SettingsError,
+    Text,
+    WholeNumber,
+)
 
 SUCCESS = "success"
 ERROR = "error"

@@ -6,8 +6,8 @@ The limits are those of the Lambda and SQS APIs, unless a field says otherwise.
 from dataclasses import dataclass
 from typing import Annotated, ClassVar
 
-from stacks.fields import LOG_RETENTION, YES_OR_NO, SettingsError, WholeNumber
-from stacks.sections.base import Section
+from stacks.settings.base import Section
+from stacks.settings.fields import LOG_RETENTION, YES_OR_NO, SettingsError, WholeNumber
 
 _DAY = 86_400
 _DAYS_OF_TRIES = 6  # a queue keeps a message for seven

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import MISSING, dataclass, fields
 from typing import Annotated, Any, ClassVar, Self, get_args, get_origin, get_type_hints
 
-from stacks.fields import Rule, SettingsError, as_written, listing
+from stacks.settings.fields import Rule, SettingsError, as_written, listing
 
 
 @dataclass(frozen=True, kw_only=True)

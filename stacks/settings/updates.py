@@ -6,8 +6,8 @@ Limits: https://docs.aws.amazon.com/sagemaker/latest/dg/deployment-guardrails.ht
 from dataclasses import dataclass
 from typing import Annotated, ClassVar
 
-from stacks.fields import YES_OR_NO, OneOf, SettingsError, WholeNumber
-from stacks.sections.base import Section
+from stacks.settings.base import Section
+from stacks.settings.fields import YES_OR_NO, OneOf, SettingsError, WholeNumber
 
 ALL_AT_ONCE = "all-at-once"
 CANARY = "canary"
