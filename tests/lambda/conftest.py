@@ -14,8 +14,8 @@ import pytest
 from mypy_boto3_dynamodb.service_resource import Table
 from mypy_boto3_s3.client import S3Client
 
-from tests.intake import SUBMIT_ENVIRONMENT, Intake
-from tests.unit.conftest import EndpointServer
+from tests.support.endpoint_fixtures import EndpointServer
+from tests.support.intake import SUBMIT_ENVIRONMENT, Intake
 
 
 @pytest.fixture

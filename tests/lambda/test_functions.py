@@ -21,8 +21,8 @@ from async_endpoint.protocol import (
     job_id,
     test_notification,
 )
-from tests.intake import object_created
-from tests.unit.conftest import EndpointServer
+from tests.support.endpoint_fixtures import EndpointServer
+from tests.support.intake import object_created
 
 
 class Function(Protocol):

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from stacks.lambda_code import staged
-from tests.intake import SUBMIT_ENVIRONMENT, WATCHDOG_ENVIRONMENT
+from tests.support.intake import SUBMIT_ENVIRONMENT, WATCHDOG_ENVIRONMENT
 
 ROOT = Path(__file__).parents[2]
 # boto3 and Powertools with what they need, and nothing else that happens to be installed here.

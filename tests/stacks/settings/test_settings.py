@@ -10,7 +10,7 @@ from stacks.settings.base import Section
 from stacks.settings.endpoint import INFERENCE_AMI_VERSIONS
 from stacks.settings.fields import SettingsError, as_written
 from stacks.settings.stage import SECTIONS, StageSettings, load_settings
-from tests.infra.templates import ROOT, dev, write_artifacts
+from tests.stacks.templates import ROOT, dev, write_artifacts
 
 CONFIG = ROOT / "config"
 WINDOW = {"name": "office-hours", "start": "08:00", "end": "19:00", "time_zone": "Asia/Tokyo"}

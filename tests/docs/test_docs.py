@@ -1,0 +1,192 @@
+"""What a user can set, call or read stands in the docs, and nothing else does; every link leads somewhere."""
+
+import dataclasses
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from urllib.parse import unquote
+
+import click
+import pytest
+
+with pytest.MonkeyPatch.context() as environment:
+    # The CDK's Node process starts at this import and keeps the environment it finds; here nothing is synthesised.
+    environment.setenv("CDK_VALIDATION", "false")
+    from app import build_app
+
+from aws_cdk import CfnOutput
+from aws_cdk.aws_cloudwatch import CfnAlarm
+
+from async_endpoint.cli import main
+from stacks.settings.base import Section
+from stacks.settings.fields import WholeNumber
+from stacks.settings.scaling import WarmWindow
+from stacks.settings.stage import SECTIONS as TABLES
+from stacks.settings.stage import StageSettings
+from tests.stacks.templates import write_artifacts
+
+ROOT = Path(__file__).resolve().parents[2]
+DOCS = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md"), *(ROOT / "samples").rglob("*.md")])
+# Where the tables of commands and their options are.
+COMMAND_DOCS = ("docs/client.md", "docs/local-aws.md", "docs/operations.md", "docs/your-model.md")
+
+SECTIONS: tuple[type[Section], ...] = (*TABLES, WarmWindow)
+# What is no setting of the file: its name, and the tables themselves.
+NO_SETTINGS = {"stage", *(section.table for section in TABLES)}
+
+SETTING = r"[a-z0-9_.]+"
+
+Rows = dict[str, list[str]]
+
+
+def text_of(name: str) -> str:
+    return (ROOT / name).read_text(encoding="utf-8")
+
+
+def rows_of(name: str, first_cell: str) -> Rows:
+    """The rows of a file's tables whose first cell is code of that form: what it says → the other cells."""
+    lines = re.findall(rf"^\| `({first_cell})` \|(.*)\|$", text_of(name), re.MULTILINE)
+    assert len(dict(lines)) == len(lines), "something has two rows"
+    return {key: [cell.strip() for cell in rest.split(" | ")] for key, rest in lines}
+
+
+def settings() -> dict[str, tuple[type[Section], dataclasses.Field[object]]]:
+    """Every setting of a stage's file, by its name in the docs."""
+    sections: tuple[type[Section], ...] = (StageSettings, *SECTIONS)
+    return {
+        section.qualified(field.name): (section, field)
+        for section in sections
+        for field in dataclasses.fields(section)
+        if not (section is StageSettings and field.name in NO_SETTINGS)
+    }
+
+
+def as_toml(field: "dataclasses.Field[object]") -> str:  # noqa: PLR0911 - one for each kind of default
+    """A default as the docs write it."""
+    if field.default_factory is not dataclasses.MISSING:
+        return f"`{field.default_factory()}`"
+    match field.default:
+        case tuple(value):
+            return f"`{list(value)}`"
+        case None:
+            return "none"
+        case dataclasses.MISSING:
+            return "none, required"
+        case bool(value):
+            return f"`{str(value).lower()}`"
+        case str(value):
+            return f'`"{value}"`'
+        case value:
+            return f"`{value}`"
+
+
+def commands(group: click.Group, path: str) -> Iterator[tuple[str, click.Command]]:
+    """Every command that does something, by what one types."""
+    for name, command in group.commands.items():
+        if isinstance(command, click.Group):
+            yield from commands(command, f"{path} {name}")
+        else:
+            yield f"{path} {name}", command
+
+
+def documented_commands() -> dict[str, tuple[str, list[str]]]:
+    """What one types → the file that documents it and the options that its row names."""
+    return {
+        command: (name, re.findall(r"`(--[a-z-]+)`", cells[-1]))
+        for name in COMMAND_DOCS
+        for command, cells in rows_of(name, "async-endpoint [a-z -]+").items()
+    }
+
+
+def test_the_settings_of_the_docs_are_the_settings_of_the_code() -> None:
+    assert rows_of("docs/settings.md", SETTING).keys() == settings().keys()
+
+
+@pytest.mark.parametrize("name", list(settings()))
+def test_the_docs_give_the_default_and_the_range_of_a_setting(name: str) -> None:
+    section, field = settings()[name]
+    default, allowed, _ = rows_of("docs/settings.md", SETTING)[name]
+    assert default == as_toml(field)
+    rule = section._rules().get(field.name)
+    if isinstance(rule, WholeNumber):
+        assert allowed == f"{rule.low} to {rule.high}"
+
+
+def test_every_command_is_documented_and_no_other() -> None:
+    assert documented_commands().keys() == dict(commands(main, "async-endpoint")).keys()
+
+
+@pytest.mark.parametrize(("name", "command"), list(commands(main, "async-endpoint")))
+def test_every_option_of_a_command_is_documented_and_no_other(name: str, command: click.Command) -> None:
+    options = {option for each in command.params if isinstance(each, click.Option) for option in each.opts}
+    file, documented = documented_commands()[name]
+    assert set(documented) == options
+    assert options <= rows_of(file, "--[a-z-]+").keys()
+
+
+def test_every_runbook_that_an_alarm_names_is_there(tmp_path: Path) -> None:
+    app = build_app(artifacts=write_artifacts(tmp_path / "artifacts"), outdir=tmp_path / "out")
+    texts = [str(each.alarm_description) for each in app.node.find_all() if isinstance(each, CfnAlarm)]
+    named = {place for text in texts for place in re.findall(r"Runbook: (\S+)$", text)}
+    assert len(named) > 5
+    for place in named:
+        assert resolves(ROOT / "README.md", place), place
+
+
+@pytest.mark.parametrize("name", COMMAND_DOCS)
+def test_no_option_is_documented_that_no_command_has(name: str) -> None:
+    used = {option for file, options in documented_commands().values() if file == name for option in options}
+    assert rows_of(name, "--[a-z-]+").keys() == used
+
+
+def test_every_output_of_the_stacks_is_documented_and_no_other(tmp_path: Path) -> None:
+    app = build_app(artifacts=write_artifacts(tmp_path / "artifacts"), outdir=tmp_path / "out")
+    outputs = {each.node.id for each in app.node.find_all() if isinstance(each, CfnOutput)}
+    assert outputs
+    assert rows_of("docs/client.md", "[A-Z][A-Za-z]+").keys() == outputs
+
+
+def test_every_make_target_is_documented_and_no_other() -> None:
+    declared = re.search(r"^\.PHONY: (.*)$", text_of("Makefile"), re.MULTILINE)
+    assert declared
+    documented = {target.removeprefix("make ") for target in rows_of("CONTRIBUTING.md", "make [a-z-]+")}
+    assert documented == set(declared[1].split())
+
+
+@pytest.mark.parametrize("command", ["make demo", "make test"])
+def test_the_readme_shows_both_commands(command: str) -> None:
+    assert f"\n```\n{command}\n```\n" in text_of("README.md")
+
+
+def test_every_decision_is_listed() -> None:
+    decisions = ROOT / "docs" / "decisions"
+    listed = re.findall(r"^- \[\d{4}: .+\]\((.+)\)$", text_of("docs/decisions/README.md"), re.MULTILINE)
+    assert listed == sorted(path.name for path in decisions.glob("[0-9]*.md"))
+
+
+@pytest.mark.parametrize("page", DOCS, ids=lambda page: str(page.relative_to(ROOT)))
+def test_every_link_leads_somewhere(page: Path) -> None:
+    broken = [link for link in links_of(page) if not resolves(page, link)]
+    assert broken == []
+
+
+def links_of(page: Path) -> list[str]:
+    """The links of a page that stay in the repository."""
+    links = re.findall(r"\]\(([^)\s]+)\)", without_code(page))
+    return [link for link in links if not re.match(r"[a-z]+:", link)]
+
+
+def resolves(page: Path, link: str) -> bool:
+    path, _, anchor = unquote(link).partition("#")
+    target = (page.parent / path).resolve() if path else page
+    return target.exists() and ROOT in [target, *target.parents] and (not anchor or anchor in anchors_of(target))
+
+
+def anchors_of(page: Path) -> set[str]:
+    """The anchors that GitHub gives a page's headings."""
+    headings = re.findall(r"^#+ (.*)$", without_code(page), re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+def without_code(page: Path) -> str:
+    return re.sub(r"^```.*?^```$", "", page.read_text(encoding="utf-8"), flags=re.MULTILINE | re.DOTALL)

@@ -1,0 +1,167 @@
+"""The table ends up as `merge` says, in memory and in a DynamoDB that speaks HTTP, whoever else writes meanwhile."""
+
+import threading
+import uuid
+from dataclasses import replace
+from functools import reduce
+from typing import Any
+
+import pytest
+from botocore.exceptions import ClientError
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from mypy_boto3_dynamodb.service_resource import Table
+
+from async_endpoint.protocol import (
+    JOBS_REVISION_ATTRIBUTE,
+    JobRecord,
+    JobState,
+    JobTable,
+    JobTableBusy,
+    merge,
+    update_expression,
+)
+from tests.protocol.test_jobs import EVENTS, records
+from tests.support.memory_table import MemoryTable
+
+CLAIM = JobRecord(job_id="job", state=JobState.RECEIVED, received_at="2026-01-01T00:00:00.000Z", claimed_until=100)
+DONE = replace(CLAIM, state=JobState.COMPLETED, ended_at="2026-01-01T00:01:00.000Z")
+
+
+def write_one_by_one(table: Any, told: list[JobRecord]) -> JobRecord:  # noqa: ANN401  # two kinds of table
+    """Apply `update_expression` to what is read before each write."""
+    for record in told:
+        key = {"job_id": record.job_id}
+        update = update_expression(table.get_item(Key=key, ConsistentRead=True).get("Item"), record)
+        if update is not None:
+            table.update_item(**update)
+    return JobRecord.from_item(table.get_item(Key={"job_id": told[0].job_id}, ConsistentRead=True)["Item"])
+
+
+@given(st.lists(records, min_size=1, max_size=6))
+def test_updates_one_by_one_give_what_merging_gives(told: list[JobRecord]) -> None:
+    table = MemoryTable()
+
+    assert write_one_by_one(table, told) == reduce(merge, told)
+    assert table.items["one-job"].get("updated_at") == reduce(merge, told).updated_at
+
+
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(told=st.one_of(st.lists(records, min_size=1, max_size=5), st.lists(st.sampled_from(EVENTS), min_size=1)))
+def test_updates_one_by_one_of_dynamodb_give_what_merging_gives(jobs_table: Table, told: list[JobRecord]) -> None:
+    job_id = uuid.uuid4().hex
+    told = [replace(record, job_id=job_id) for record in told]
+
+    assert write_one_by_one(jobs_table, told) == reduce(merge, told)
+
+
+@given(records)
+def test_what_is_known_already_is_not_written_again(record: JobRecord) -> None:
+    table = MemoryTable()
+    JobTable(table).merge(record)
+
+    assert JobTable(table).merge(record) == record
+    assert table.updates == 1
+
+
+def test_attributes_that_are_unknown_here_stay() -> None:
+    table = MemoryTable()
+    table.items["job"] = {**CLAIM.to_item(), "note": "of a later version"}
+
+    JobTable(table).merge(DONE)
+
+    assert table.items["job"]["note"] == "of a later version"
+    assert table.items["job"]["state"] == "COMPLETED"
+
+
+def test_a_writer_that_comes_second_reads_again() -> None:
+    table = MemoryTable()
+
+    def other() -> None:
+        JobTable(table).merge(replace(DONE, expires_at=9))
+
+    JobTable(table).merge(CLAIM)
+    table.before_update = [other]
+
+    result = JobTable(table).merge(replace(CLAIM, state=JobState.SUBMITTED, output_location="s3://out/1"))
+
+    assert (result.state, result.output_location, result.expires_at) == (JobState.COMPLETED, "s3://out/1", 9)
+    assert JobTable(table).get("job") == result
+
+
+def test_a_job_that_is_written_by_others_all_the_while_is_given_up_in_a_sentence() -> None:
+    table = MemoryTable()
+    JobTable(table).merge(CLAIM)
+
+    def other() -> None:
+        table.items["job"][JOBS_REVISION_ATTRIBUTE] += 1
+
+    table.before_update = [other] * 100
+    with pytest.raises(JobTableBusy, match="was written by others at each of 20 attempts"):
+        JobTable(table).merge(DONE)
+
+
+def test_other_errors_of_dynamodb_pass() -> None:
+    table = MemoryTable()
+
+    def throttle() -> None:
+        raise ClientError({"Error": {"Code": "ThrottlingException", "Message": "slow down"}}, "UpdateItem")
+
+    table.before_update = [throttle]
+    with pytest.raises(ClientError, match="slow down"):
+        JobTable(table).merge(CLAIM)
+
+
+@pytest.fixture(params=["memory", "dynamodb"])
+def table(request: pytest.FixtureRequest) -> JobTable:
+    return JobTable(MemoryTable() if request.param == "memory" else request.getfixturevalue("jobs_table"))
+
+
+def test_a_claim_keeps_others_off_until_it_runs_out(table: JobTable) -> None:
+    assert table.claim(CLAIM, now=40) is None
+    assert table.claim(replace(CLAIM, claimed_until=150), now=99.9) == CLAIM
+    assert table.claim(replace(CLAIM, claimed_until=160), now=100) is None
+    assert table.claim(replace(CLAIM, claimed_until=170), now=110) == replace(CLAIM, claimed_until=160)
+
+
+@pytest.mark.parametrize("state", [state for state in JobState if state is not JobState.RECEIVED])
+def test_a_job_that_went_on_cannot_be_claimed(table: JobTable, state: JobState) -> None:
+    gone_on = replace(CLAIM, state=state)
+    table.merge(gone_on)
+
+    assert table.claim(replace(CLAIM, claimed_until=900), now=500) == gone_on
+    assert table.get("job") == gone_on
+
+
+def test_a_claim_that_was_released_can_be_taken_at_once(table: JobTable) -> None:
+    table.claim(CLAIM, now=40)
+    table.release(CLAIM)
+
+    assert table.get("job") == replace(CLAIM, claimed_until=None)
+    assert table.claim(replace(CLAIM, claimed_until=110), now=50) is None
+
+
+def test_releasing_does_not_touch_what_is_another_s_or_has_gone_on(table: JobTable) -> None:
+    table.release(CLAIM)
+    assert table.get("job") is None
+
+    others = replace(CLAIM, claimed_until=200)
+    table.claim(others, now=40)
+    table.release(CLAIM)
+    assert table.get("job") == others
+
+    table.merge(DONE)
+    table.release(others)
+    assert table.get("job") == merge(others, DONE)
+
+
+def test_of_many_at_once_exactly_one_claims(table: JobTable) -> None:
+    answers: list[JobRecord | None] = []
+    threads = [threading.Thread(target=lambda: answers.append(table.claim(CLAIM, now=40))) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+    assert answers.count(None) == 1
+    assert answers.count(CLAIM) == 7

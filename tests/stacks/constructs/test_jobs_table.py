@@ -1,0 +1,61 @@
+from collections.abc import Callable
+
+import pytest
+from aws_cdk.assertions import Template
+
+from async_endpoint import protocol
+from stacks.constructs import jobs_table
+from tests.stacks.templates import only
+
+TABLE = "AWS::DynamoDB::Table"
+
+
+def test_the_table_is_on_demand_restorable_and_forgets(foundation: Template) -> None:
+    assert only(foundation, TABLE)[1]["Properties"] == {  # no name, and so a generated one; no key but DynamoDB's own
+        "BillingMode": "PAY_PER_REQUEST",
+        "PointInTimeRecoverySpecification": {"PointInTimeRecoveryEnabled": True},
+        "TimeToLiveSpecification": {"AttributeName": "expires_at", "Enabled": True},
+        "DeletionProtectionEnabled": False,
+        "KeySchema": [{"AttributeName": "job_id", "KeyType": "HASH"}],
+        "GlobalSecondaryIndexes": [
+            {
+                "IndexName": "by-state",
+                "KeySchema": [
+                    {"AttributeName": "state", "KeyType": "HASH"},
+                    {"AttributeName": "updated_at", "KeyType": "RANGE"},
+                ],
+                "Projection": {"ProjectionType": "ALL"},
+            }
+        ],
+        "AttributeDefinitions": [
+            {"AttributeName": name, "AttributeType": "S"} for name in ("job_id", "state", "updated_at")
+        ],
+    }
+
+
+def test_the_table_is_laid_out_as_the_protocol_reads_it() -> None:
+    assert (
+        jobs_table.JOB_ID,
+        jobs_table.BY_STATE,
+        jobs_table.STATE,
+        jobs_table.UPDATED_AT,
+        jobs_table.EXPIRES_AT,
+    ) == (
+        protocol.JOBS_PARTITION_KEY,
+        protocol.JOBS_BY_STATE_INDEX,
+        protocol.JOBS_BY_STATE_PARTITION_KEY,
+        protocol.JOBS_BY_STATE_SORT_KEY,
+        protocol.JOBS_TTL_ATTRIBUTE,
+    )
+
+
+@pytest.mark.parametrize(("stage", "policy", "protected"), [("dev", "Delete", False), ("prod", "Retain", True)])
+def test_the_stage_decides_what_becomes_of_the_records(
+    stacks_of: Callable[[str], dict[str, Template]],
+    stage: str,
+    policy: str,
+    protected: bool,  # noqa: FBT001 - a parameter
+) -> None:
+    table = only(stacks_of(stage)["Foundation"], TABLE)[1]
+    assert (table["DeletionPolicy"], table["UpdateReplacePolicy"]) == (policy, policy)
+    assert table["Properties"]["DeletionProtectionEnabled"] is protected

@@ -1,0 +1,245 @@
+"""What goes in, what comes out, and exactly what each function may do."""
+
+import json
+from collections.abc import Callable, Iterator
+
+import pytest
+from aws_cdk.assertions import Template
+
+from tests.stacks.templates import (
+    INPUT,
+    JOBS,
+    JsonObject,
+    below,
+    by_id_prefix,
+    id_of,
+    of_foundation,
+    only,
+    published,
+    waits_for,
+)
+
+QUEUE = "AWS::SQS::Queue"
+SUCCESS = of_foundation("RefNotificationsSuccess81EF3C9290887B78")
+ERROR = of_foundation("RefNotificationsErrorBEDE5C0840EAD0EF")
+INPUT_NAME = of_foundation("RefDocumentsInput5105A6EA053F8D69")
+JOBS_NAME = of_foundation("RefJobsTable10C8EDF6A0F4BAA8")
+
+
+def arn(workflow: Template, resource_type: str, logical_id_prefix: str) -> JsonObject:
+    return {"Fn::GetAtt": [id_of(workflow, resource_type, logical_id_prefix), "Arn"]}
+
+
+def senders(workflow: Template, queue: str) -> list[tuple[str, object, JsonObject]]:
+    """Who may send to a queue: service, what it may do, on what condition."""
+    policy = by_id_prefix(workflow, "AWS::SQS::QueuePolicy", f"{queue}Policy")["Properties"]["PolicyDocument"]
+    allowed = [each for each in policy["Statement"] if each["Effect"] == "Allow"]
+    assert all(each["Resource"] == arn(workflow, QUEUE, queue) for each in allowed)
+    return [(each["Principal"]["Service"], each["Action"], each["Condition"]) for each in allowed]
+
+
+def statements(workflow: Template, worker: str) -> list[JsonObject]:
+    policy = by_id_prefix(workflow, "AWS::IAM::ManagedPolicy", f"{worker}Permissions")["Properties"]
+    assert policy["Roles"] == [{"Ref": id_of(workflow, "AWS::IAM::Role", f"{worker}Role")}]
+    found: list[JsonObject] = policy["PolicyDocument"]["Statement"]
+    return found
+
+
+def own(workflow: Template, worker: str) -> list[JsonObject]:
+    """What each function needs for its log and its queue."""
+    return [
+        {
+            "Effect": "Allow",
+            "Action": ["logs:CreateLogStream", "logs:PutLogEvents"],
+            "Resource": arn(workflow, "AWS::Logs::LogGroup", f"{worker}Logs"),
+        },
+        {
+            "Effect": "Allow",
+            "Action": [
+                "sqs:ChangeMessageVisibility",
+                "sqs:DeleteMessage",
+                "sqs:GetQueueAttributes",
+                "sqs:GetQueueUrl",
+                "sqs:ReceiveMessage",
+            ],
+            "Resource": arn(workflow, QUEUE, f"{worker}Queue"),
+        },
+    ]
+
+
+RECORD_JOBS = {
+    "Sid": "RecordJobs",
+    "Effect": "Allow",
+    "Action": ["dynamodb:GetItem", "dynamodb:UpdateItem"],
+    "Resource": JOBS,
+}
+
+
+def test_documents_put_into_the_inbox_go_to_the_intake_queue(workflow: Template) -> None:
+    rule = by_id_prefix(workflow, "AWS::Events::Rule", "Uploads")["Properties"]
+    assert rule.pop("Description")
+    assert rule == {  # no bus is named: the default one, to which S3 sends
+        "State": "ENABLED",
+        "EventPattern": {
+            "source": ["aws.s3"],
+            "detail-type": ["Object Created"],
+            "detail": {"bucket": {"name": [INPUT_NAME]}, "object": {"key": [{"prefix": "inbox/"}]}},
+        },
+        "Targets": [
+            {
+                "Id": "Target0",
+                "Arn": arn(workflow, QUEUE, "IntakeQueue"),
+                "DeadLetterConfig": {"Arn": arn(workflow, QUEUE, "IntakeDeadLetters")},
+            }
+        ],
+    }
+
+
+def test_both_topics_tell_the_results_queue_in_their_envelope(workflow: Template) -> None:
+    subscriptions = workflow.find_resources("AWS::SNS::Subscription").values()
+    assert [each["Properties"] for each in subscriptions] == [
+        {  # not raw: the envelope says which topic it came from
+            "TopicArn": topic,
+            "Protocol": "sqs",
+            "Endpoint": arn(workflow, QUEUE, "ResultsQueue"),
+            "RedrivePolicy": {"deadLetterTargetArn": arn(workflow, QUEUE, "ResultsDeadLetters")},
+        }
+        for topic in (published(workflow, "success-topic"), published(workflow, "error-topic"))
+    ]
+
+
+def test_only_the_rule_sends_to_the_intake(workflow: Template) -> None:
+    from_the_rule = {"ArnEquals": {"aws:SourceArn": arn(workflow, "AWS::Events::Rule", "Uploads")}}
+    send = ["sqs:GetQueueAttributes", "sqs:GetQueueUrl", "sqs:SendMessage"]
+    assert senders(workflow, "IntakeQueue") == [("events.amazonaws.com", send, from_the_rule)]
+    assert senders(workflow, "IntakeDeadLetters") == [("events.amazonaws.com", "sqs:SendMessage", from_the_rule)]
+
+
+@pytest.mark.parametrize("queue", ["ResultsQueue", "ResultsDeadLetters"])
+def test_only_the_two_topics_send_to_the_results(workflow: Template, queue: str) -> None:
+    assert senders(workflow, queue) == [
+        ("sns.amazonaws.com", "sqs:SendMessage", {"ArnEquals": {"aws:SourceArn": topic}}) for topic in (SUCCESS, ERROR)
+    ]
+
+
+def test_submit_is_told_all_it_has_to_know(workflow: Template) -> None:
+    environment = by_id_prefix(workflow, "AWS::Lambda::Function", "Intake")["Properties"]["Environment"]["Variables"]
+    assert environment == {
+        "POWERTOOLS_SERVICE_NAME": "submit",
+        "POWERTOOLS_LOG_LEVEL": "INFO",
+        "JOBS_TABLE": JOBS_NAME,
+        "JOB_RETENTION_DAYS": "30",
+        "CLAIM_SECONDS": "60",
+        "ENDPOINT_NAME": "donut-async-dev",
+        "REQUEST_TTL_SECONDS": "21600",
+        "INVOCATION_TIMEOUT_SECONDS": "841",
+    }
+
+
+def test_record_is_told_all_it_has_to_know(workflow: Template) -> None:
+    environment = by_id_prefix(workflow, "AWS::Lambda::Function", "Results")["Properties"]["Environment"]["Variables"]
+    assert environment == {
+        "POWERTOOLS_SERVICE_NAME": "record",
+        "POWERTOOLS_LOG_LEVEL": "INFO",
+        "JOBS_TABLE": JOBS_NAME,
+        "JOB_RETENTION_DAYS": "30",
+    }
+
+
+@pytest.mark.parametrize("stage", ["dev", "prod"])
+def test_a_claim_outlives_its_run_and_has_lapsed_at_the_next(
+    stacks_of: Callable[[str], dict[str, Template]], stage: str
+) -> None:
+    template = stacks_of(stage)["Workflow"]
+    function = by_id_prefix(template, "AWS::Lambda::Function", "Intake")["Properties"]
+    claim = int(function["Environment"]["Variables"]["CLAIM_SECONDS"])
+    visibility = by_id_prefix(template, QUEUE, "IntakeQueue")["Properties"]["VisibilityTimeout"]
+    assert function["Timeout"] < claim < visibility
+
+
+def test_submit_may_invoke_one_endpoint_and_look_at_the_inbox(workflow: Template) -> None:
+    logs, queue = own(workflow, "Intake")
+    assert statements(workflow, "Intake") == [
+        RECORD_JOBS,
+        {
+            "Sid": "LookAtDocuments",
+            "Effect": "Allow",
+            "Action": "s3:GetObject",
+            "Resource": below(INPUT, "/inbox/*"),
+        },
+        {"Sid": "TellWhatIsGone", "Effect": "Allow", "Action": "s3:ListBucket", "Resource": INPUT},
+        {
+            "Sid": "Invoke",
+            "Effect": "Allow",
+            "Action": "sagemaker:InvokeEndpointAsync",
+            "Resource": {
+                "Fn::Join": [
+                    "",
+                    ["arn:aws:sagemaker:ap-northeast-1:", {"Ref": "AWS::AccountId"}, ":endpoint/donut-async-dev"],
+                ]
+            },
+        },
+        logs,
+        queue,
+    ]
+
+
+def test_record_may_write_the_table_and_nothing_else(workflow: Template) -> None:
+    logs, queue = own(workflow, "Results")
+    assert statements(workflow, "Results") == [RECORD_JOBS, logs, queue]
+
+
+def test_whoever_looks_up_jobs_may_read_the_table_and_find_documents_of_the_inbox(workflow: Template) -> None:
+    policy = by_id_prefix(workflow, "AWS::IAM::ManagedPolicy", "JobReader")["Properties"]["PolicyDocument"]["Statement"]
+    assert [(each["Sid"], each["Action"], each["Resource"]) for each in policy] == [
+        ("GetJob", "dynamodb:GetItem", JOBS),
+        ("ListJobs", "dynamodb:Query", below(JOBS, "/index/by-state")),
+        ("LookAtDocuments", "s3:GetObject", below(INPUT, "/inbox/*")),
+        ("ListVersions", ["s3:ListBucket", "s3:ListBucketVersions"], INPUT),
+    ]
+
+
+def granted(template: Template) -> Iterator[JsonObject]:
+    for resource_type in ("AWS::IAM::Policy", "AWS::IAM::ManagedPolicy"):
+        for policy in template.find_resources(resource_type).values():
+            yield from policy["Properties"]["PolicyDocument"]["Statement"]
+
+
+@pytest.mark.parametrize("stage", ["dev", "prod"])
+def test_nothing_is_granted_by_a_wildcard_but_the_keys_below_the_inbox_and_the_view_of_scaling(
+    stacks_of: Callable[[str], dict[str, Template]], stage: str
+) -> None:
+    found = list(granted(stacks_of(stage)["Workflow"]))
+    assert found
+    for statement in found:
+        assert "*" not in json.dumps(statement["Action"])
+        if statement.get("Sid") not in {"LookAtDocuments", "ReadMinimum"}:  # scaling has no resource to name
+            assert "*" not in json.dumps(statement["Resource"])
+
+
+def test_no_resource_waits_for_itself(stacks_of: Callable[[str], dict[str, Template]]) -> None:
+    for template in stacks_of("dev").values():
+        for logical_id in template.to_json()["Resources"]:
+            assert logical_id not in waits_for(template, logical_id)
+
+
+def test_it_says_where_to_put_documents_and_where_to_look(workflow: Template) -> None:
+    outputs = workflow.find_outputs("*")
+    assert {name: each["Value"] for name, each in outputs.items()} == {
+        "InboxLocation": {"Fn::Join": ["", ["s3://", INPUT_NAME, "/inbox/"]]},
+        "JobsTableName": JOBS_NAME,
+        "JobReaderPolicyArn": {"Ref": id_of(workflow, "AWS::IAM::ManagedPolicy", "JobReader")},
+        "DashboardUrl": {
+            "Fn::Join": [
+                "",
+                [
+                    (
+                        "https://ap-northeast-1.console.aws.amazon.com/cloudwatch/home?region=ap-northeast-1"
+                        "#dashboards:name="
+                    ),
+                    {"Ref": only(workflow, "AWS::CloudWatch::Dashboard")[0]},
+                ],
+            ]
+        },
+    }
+    assert all(each["Description"] for each in outputs.values())

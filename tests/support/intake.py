@@ -1,0 +1,126 @@
+"""The way of a document through `submit`, with everything around it in memory.
+
+Not in tests/lambda/, from which nothing can be imported by name: `lambda` is a keyword.
+"""
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from async_endpoint.protocol import InvocationRequest, JobRecord, JobTable
+from submit.logic import Submitter
+from submit.ports import Acceptance, Head
+from submit.settings import Settings
+from tests.support.memory_table import MemoryTable
+
+NOW = 1_800_000_000.0
+SUBMIT_ENVIRONMENT = {
+    "JOBS_TABLE": "jobs",
+    "ENDPOINT_NAME": "receipts",
+    "REQUEST_TTL_SECONDS": "3600",
+    "INVOCATION_TIMEOUT_SECONDS": "60",
+    "JOB_RETENTION_DAYS": "30",
+    "CLAIM_SECONDS": "120",
+}
+WATCHDOG_ENVIRONMENT = {
+    "ENDPOINT_NAME": "receipts",
+    "VARIANT_NAME": "AllTraffic",
+    "JOBS_TABLE": "jobs",
+    "MEMORY_KEY": "k" * 65,
+    "INTAKE_QUEUE_URL": "https://sqs/intake",
+    "RESULTS_QUEUE_URL": "https://sqs/results",
+    "ALARM_TOPIC_ARN": "arn:aws:sns:eu-central-1:111122223333:alarms",
+    "IDLE_MINUTES": "90",
+    "REQUEST_TTL_SECONDS": "21600",
+    "INVOCATION_TIMEOUT_SECONDS": "841",
+    "TRANSITION_SECONDS": "4800",
+    "HARD_STOP": "true",
+    "UNSCALED_INSTANCES": "0",
+}
+
+
+def object_created(key: str, *, bucket: str = "inputs", version_id: str | None = "v1", size: int = 9) -> dict[str, Any]:
+    """EventBridge's event of a new object."""
+    created = {"key": key, "size": size, "etag": f"etag-of-{size}", "sequencer": "617f08299329d189"}
+    return {
+        "version": "0",
+        "id": "17793124-05d4-b198-2fde-7ededc63b103",
+        "detail-type": "Object Created",
+        "source": "aws.s3",
+        "account": "111122223333",
+        "time": "2027-01-15T08:00:00Z",
+        "region": "eu-central-1",
+        "resources": [f"arn:aws:s3:::{bucket}"],
+        "detail": {
+            "version": "0",
+            "bucket": {"name": bucket},
+            "object": created if version_id is None else {**created, "version-id": version_id},
+            "reason": "PutObject",
+        },
+    }
+
+
+@dataclass
+class Inbox:
+    """Documents in memory; `heads` counts how often one was looked at."""
+
+    objects: dict[str, Head] = field(default_factory=dict)
+    heads: int = 0
+
+    def head(self, bucket: str, key: str) -> Head | None:
+        assert bucket == "inputs"
+        self.heads += 1
+        return self.objects.get(key)
+
+
+@dataclass
+class Endpoint:
+    """An endpoint in memory: raises what is in `refusals` one by one, then takes everything."""
+
+    requests: list[InvocationRequest] = field(default_factory=list)
+    refusals: list[Exception] = field(default_factory=list)
+    before_answer: Callable[[], None] = lambda: None
+
+    def invoke(self, request: InvocationRequest) -> Acceptance:
+        if self.refusals:
+            raise self.refusals.pop(0)
+        self.requests.append(request)
+        self.before_answer()
+        run = len(self.requests)
+        return Acceptance(f"s3://outputs/results/{run}.out", f"s3://outputs/failures/{run}-error.out")
+
+
+@dataclass
+class Intake:
+    """The submitter with everything around it in memory."""
+
+    table: MemoryTable = field(default_factory=MemoryTable)
+    inbox: Inbox = field(default_factory=Inbox)
+    endpoint: Endpoint = field(default_factory=Endpoint)
+    now: float = NOW
+
+    @property
+    def jobs(self) -> JobTable:
+        return JobTable(self.table)
+
+    def put(self, key: str, *, version_id: str | None = "v1", content_type: str = "image/png") -> None:
+        self.inbox.objects[key] = Head(version_id, '"etag-of-9"', content_type)
+
+    def deliver(self, message: dict[str, Any] | str) -> str:
+        """Work on one message; answers the sentence that is logged."""
+        submitter = Submitter(
+            jobs=self.jobs,
+            documents=self.inbox,
+            endpoint=self.endpoint,
+            settings=Settings.from_environment(SUBMIT_ENVIRONMENT),
+            clock=lambda: self.now,
+        )
+        arrival = submitter.identify(message if isinstance(message, str) else json.dumps(message))
+        return submitter.submit(arrival)
+
+    @property
+    def job(self) -> JobRecord:
+        """The only job that there is."""
+        (item,) = self.table.items.values()
+        return JobRecord.from_item(item)
