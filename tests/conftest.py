@@ -18,6 +18,8 @@ from mypy_boto3_s3.client import S3Client
 
 from async_endpoint.protocol import JOBS_PARTITION_KEY
 
+pytest_plugins = ["tests.support.endpoint_fixtures"]
+
 
 @pytest.fixture(scope="session")
 def aws_url() -> Iterator[str]:

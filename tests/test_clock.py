@@ -2,7 +2,7 @@ import time
 
 import pytest
 
-from async_endpoint.autoscaling import ManualClock, SystemClock
+from async_endpoint.clock import ManualClock, SystemClock
 
 
 def test_a_system_clock_starts_at_the_walls_time_and_runs_faster() -> None:

@@ -4,12 +4,12 @@ import json
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
-from async_endpoint.autoscaling import (
-    AutoScaler,
+from async_endpoint.autoscaling import AutoScaler
+from async_endpoint.clock import ManualClock
+from async_endpoint.cloudwatch import (
     CapacityError,
     Delivery,
     EvaluationRules,
-    ManualClock,
     MetricAlarm,
     MetricKey,
     MetricStore,

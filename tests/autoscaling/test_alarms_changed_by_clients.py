@@ -4,7 +4,8 @@ import json
 
 import pytest
 
-from async_endpoint.autoscaling import AutoScaler, MetricKey
+from async_endpoint.autoscaling import AutoScaler
+from async_endpoint.cloudwatch import MetricKey
 from async_endpoint.cloudwatch.alarms import State
 from tests.autoscaling.fleet import LOAD, PER_INSTANCE, START, TARGET, Fleet
 from tests.autoscaling.test_policies import step

@@ -2,13 +2,13 @@ from functools import partial
 
 import pytest
 
-from async_endpoint.autoscaling import (
+from async_endpoint.autoscaling import is_policy_arn
+from async_endpoint.cloudwatch import (
     InvalidNextTokenException,
     MetricAlarm,
     MetricKey,
     ObjectNotFoundException,
     ValidationException,
-    is_policy_arn,
 )
 from tests.autoscaling.fleet import DIMENSIONS, LOAD, PER_INSTANCE, RESOURCE, START, TARGET, Fleet
 

@@ -2,9 +2,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from async_endpoint.autoscaling import StatisticQuery, StepScalingPolicy, TargetTrackingPolicy, ValidationException
+from async_endpoint.autoscaling import StepScalingPolicy, TargetTrackingPolicy
 from async_endpoint.autoscaling.policies import Breach
 from async_endpoint.autoscaling.targets import TargetKey
+from async_endpoint.cloudwatch import StatisticQuery, ValidationException
 
 KEY = TargetKey("reader", "main")
 

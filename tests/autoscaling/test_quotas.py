@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import pytest
 
-from async_endpoint.autoscaling import LimitExceededException
+from async_endpoint.cloudwatch import LimitExceededException
 from tests.autoscaling.fleet import TARGET, Fleet
 from tests.autoscaling.test_policies import step
 

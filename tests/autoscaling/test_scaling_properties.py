@@ -3,7 +3,7 @@
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from async_endpoint.autoscaling import MetricKey
+from async_endpoint.cloudwatch import MetricKey
 from tests.autoscaling.fleet import LOAD, Fleet
 
 OTHER = MetricKey.of("Tests", "Other")

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from async_endpoint.autoscaling import ObjectNotFoundException, ValidationException
 from async_endpoint.autoscaling.schedules import Schedule
+from async_endpoint.cloudwatch import ObjectNotFoundException, ValidationException
 from async_endpoint.cloudwatch.metrics import MetricKey
 from tests.autoscaling.fleet import START, TARGET, Fleet
 

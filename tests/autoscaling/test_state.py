@@ -5,7 +5,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from async_endpoint.autoscaling import AutoScaler, MetricKey, MetricStore
+from async_endpoint.autoscaling import AutoScaler
+from async_endpoint.cloudwatch import MetricKey, MetricStore
 from tests.autoscaling.fleet import LOAD, PER_INSTANCE, START, TARGET, WAITING, Fleet
 from tests.autoscaling.test_policies import step
 

@@ -5,7 +5,8 @@ from typing import Any
 
 import pytest
 
-from async_endpoint.autoscaling import AutoScaler, MetricKey, TargetTrackingPolicy, ValidationException
+from async_endpoint.autoscaling import AutoScaler, TargetTrackingPolicy
+from async_endpoint.cloudwatch import MetricKey, ValidationException
 from tests.autoscaling.fleet import LOAD, TARGET, Fleet
 from tests.autoscaling.test_policies import KEY
 

@@ -2,7 +2,13 @@ import json
 
 import pytest
 
-from async_endpoint.autoscaling import MetricAlarm, MetricKey, MetricStore, ValidationException, evaluate
+from async_endpoint.cloudwatch import (
+    MetricAlarm,
+    MetricKey,
+    MetricStore,
+    ValidationException,
+    evaluate,
+)
 
 KEY = MetricKey.of("AWS/SageMaker", "HasBacklogWithoutCapacity", {"EndpointName": "e"})
 TEN = 1_795_341_600  # 22 November 2026, 10:00:00 UTC

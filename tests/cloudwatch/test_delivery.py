@@ -2,8 +2,8 @@
 
 import pytest
 
-from async_endpoint.autoscaling import (
-    AutoScaler,
+from async_endpoint.autoscaling import AutoScaler
+from async_endpoint.cloudwatch import (
     Delayed,
     DelayRange,
     EvaluationRules,

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from async_endpoint.autoscaling import (
+from async_endpoint.cloudwatch import (
     EvaluationRules,
     MetricAlarm,
     MetricKey,

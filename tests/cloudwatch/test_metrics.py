@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from async_endpoint.autoscaling import Datapoint, MetricKey, MetricStore
+from async_endpoint.cloudwatch import Datapoint, MetricKey, MetricStore
 
 KEY = MetricKey.of("AWS/SageMaker", "CPUUtilization", {"EndpointName": "e", "VariantName": "v"})
 

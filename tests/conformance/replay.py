@@ -4,11 +4,11 @@ import heapq
 from dataclasses import dataclass, field
 from typing import Any
 
-from async_endpoint.autoscaling import (
-    AutoScaler,
+from async_endpoint.autoscaling import AutoScaler
+from async_endpoint.clock import ManualClock
+from async_endpoint.cloudwatch import (
     CapacityError,
     EvaluationRules,
-    ManualClock,
     MetricAlarm,
     MetricKey,
     MetricStore,

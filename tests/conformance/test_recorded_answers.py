@@ -5,7 +5,8 @@ import re
 from pathlib import Path
 from typing import Any
 
-from async_endpoint.autoscaling import ManualClock, MetricKey, MetricStore
+from async_endpoint.clock import ManualClock
+from async_endpoint.cloudwatch import MetricKey, MetricStore
 from async_endpoint.emulator.hosting.endpoint_metrics import EndpointMetrics
 from async_endpoint.emulator.hosting.instance_metrics import InstanceMetrics
 from tests.autoscaling.fleet import PER_INSTANCE, RESOURCE, START, Fleet

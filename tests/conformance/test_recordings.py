@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from async_endpoint.autoscaling import EvaluationRules
+from async_endpoint.cloudwatch import EvaluationRules
 from tests.conformance.recording import LOCAL_AWS, Point, Recording, RecordingError, Series
 from tests.conformance.replay import disagreements, replay
 

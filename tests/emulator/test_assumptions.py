@@ -2,7 +2,7 @@
 
 import pytest
 
-from async_endpoint.autoscaling import EvaluationRules, MetricKey
+from async_endpoint.cloudwatch import EvaluationRules, MetricKey
 from async_endpoint.emulator.assumptions import AssumptionError, Assumptions
 
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from async_endpoint.autoscaling import MetricAlarm
+from async_endpoint.cloudwatch import MetricAlarm
 from async_endpoint.protocol.invocation import InvocationRequest
 from tests.emulator.fakes import LIMIT, FakeInstance, FakeRegion, fake_region
 

@@ -11,12 +11,12 @@ from typing import Literal
 
 from aws_cdk.assertions import Template
 
-from async_endpoint.autoscaling import (
+from async_endpoint.clock import ManualClock
+from async_endpoint.cloudwatch import (
     CapacityError,
     Delayed,
     DelayRange,
     EvaluationRules,
-    ManualClock,
     MetricKey,
     MetricStore,
     Publisher,

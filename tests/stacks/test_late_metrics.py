@@ -18,7 +18,13 @@ from typing import Any
 import pytest
 from aws_cdk.assertions import Template
 
-from async_endpoint.autoscaling import EvaluationRules, MetricAlarm, MetricStore, State, evaluate
+from async_endpoint.cloudwatch import (
+    EvaluationRules,
+    MetricAlarm,
+    MetricStore,
+    State,
+    evaluate,
+)
 from tests.autoscaling.fleet import START
 from tests.stacks.late_metrics import (
     BACKLOG,

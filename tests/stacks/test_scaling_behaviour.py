@@ -12,7 +12,12 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from app import build_app
-from async_endpoint.autoscaling import Delivery, EvaluationRules, MetricAlarm, MetricKey
+from async_endpoint.cloudwatch import (
+    Delivery,
+    EvaluationRules,
+    MetricAlarm,
+    MetricKey,
+)
 from tests.autoscaling.fleet import ENDPOINT, TARGET, Fleet
 from tests.stacks.templates import dev
 

@@ -121,7 +121,7 @@ class LocalAws:
         except StateRefused as error:
             raise LocalAwsError(str(error)) from error
         command = [
-            sys.executable, "-m", "async_endpoint.emulator.server.local_server", "--port", str(chosen), "--workdir", str(workdir),
+            sys.executable, "-m", "async_endpoint.emulator.server", "--port", str(chosen), "--workdir", str(workdir),
             "--serving-env", str(serving.path.absolute()), "--speed", str(speed), "--threads", str(threads),
             "--keep", str(kept.path),
             *(part for pair in (assumptions or Assumptions()).as_arguments() for part in ("--assume", pair)),

@@ -38,7 +38,8 @@ from async_endpoint.emulator.hosting.payloads import Inputs
 from async_endpoint.emulator.hosting.output_config import OutputConfig
 from async_endpoint.emulator.hosting.request_queue import QueuedRequest, RequestQueue
 from async_endpoint.protocol.invocation import InvocationRequest
-from async_endpoint.autoscaling import ManualClock, MetricStore
+from async_endpoint.clock import ManualClock
+from async_endpoint.cloudwatch import MetricStore
 
 port = int(sys.argv[1])
 backends = Backends(f"http://localhost:{port}", "us-east-1", "000000000000", Path("/nowhere"))

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from async_endpoint.emulator.server.local_server import alarm_history
+from async_endpoint.emulator.server import alarm_history
 from tests.emulator.conftest import Mailbox, Running, end_of_stack, make_mailbox
 from tests.emulator.fakes import ACCOUNT, REGION, eventually, model
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from async_endpoint.autoscaling import Delayed, DelayRange, Publisher
+from async_endpoint.cloudwatch import Delayed, DelayRange, Publisher
 from async_endpoint.cloudwatch.metrics import MINUTE, MetricKey
 from async_endpoint.emulator.clients import Backends
 from async_endpoint.emulator.server.metric_publisher import MetricPublisher, SharedMetricStore

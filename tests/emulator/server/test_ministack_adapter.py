@@ -16,7 +16,7 @@ import pytest
 from packaging.requirements import Requirement
 
 import async_endpoint
-from async_endpoint.emulator.server.local_server import ministack_adapter
+from async_endpoint.emulator.server import ministack_adapter
 
 PACKAGE = Path(async_endpoint.__file__).parent
 ADAPTER = Path(ministack_adapter.__file__)

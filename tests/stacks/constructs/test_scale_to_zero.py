@@ -8,7 +8,7 @@ import pytest
 from aws_cdk.assertions import Template
 
 from app import build_app
-from async_endpoint.autoscaling import MetricAlarm
+from async_endpoint.cloudwatch import MetricAlarm
 from tests.aws.recorder import metrics_of as recorded_metrics
 from tests.stacks.templates import JsonObject, by_id_prefix, dev, id_of, only, properties, waits_for
 

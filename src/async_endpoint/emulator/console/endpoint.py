@@ -10,7 +10,7 @@ from async_endpoint.emulator.console.markup import Html, Part, badge, fill, join
 from async_endpoint.emulator.console.overview import WAITING_SHOWN, Json, View
 from async_endpoint.emulator.console.pictures import Pictures
 from async_endpoint.emulator.hosting.history import ANSWER_BYTES_KEPT, DOCUMENTS_KEPT, HOURS_KEPT
-from async_endpoint.emulator.server.gateway import PREFIX
+from async_endpoint.emulator.local_routes import PREFIX
 
 _SPANS = {"30": "30 min", "120": "2 h", str(HOURS_KEPT * 60): f"{HOURS_KEPT} h"}  # by minutes
 _USUAL_SPAN = "120"

@@ -16,7 +16,8 @@ from async_endpoint.emulator.console.endpoint import endpoint_page
 from async_endpoint.emulator.console.markup import Html, Part, badge, fill, html, joined, moment, table
 from async_endpoint.emulator.console.overview import Json, ScaledClock, View, empty, overview, regions_with_endpoints
 from async_endpoint.emulator.console.pictures import Pictures, picture
-from async_endpoint.emulator.server.gateway import PREFIX, Answer, Front
+from async_endpoint.emulator.local_routes import PREFIX, Answer
+from async_endpoint.emulator.server.gateway import Front
 
 _REFRESH_SECONDS = 2
 _MOST_DIGITS = 18  # of a document's number: int() refuses thousands of them

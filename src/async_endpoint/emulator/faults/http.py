@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from async_endpoint.emulator.faults.faults import Fault, FaultError, Faults
+from async_endpoint.emulator.local_routes import Answer, Route
 from async_endpoint.emulator.loopback import Refused, ask_json
-from async_endpoint.emulator.server.gateway import Answer, Route
 
 _HEADERS = {"content-type": "application/json"}
 

@@ -8,21 +8,18 @@ say `application/json`, which a form of another page cannot.
 import asyncio
 import json
 import re
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable
 from typing import Any
 from urllib.parse import parse_qs, unquote_to_bytes
 
 from async_endpoint.emulator.clients import MEASURING
 from async_endpoint.emulator.faults.faults import Faults
+from async_endpoint.emulator.local_routes import PREFIX, Answer, Route
 
 Scope = dict[str, Any]
 Receive = Callable[[], Awaitable[dict[str, Any]]]
 Send = Callable[[dict[str, Any]], Awaitable[None]]
 App = Callable[[Scope, Receive, Send], Awaitable[None]]
-Answer = tuple[int, dict[str, str], bytes]
-Route = Callable[[str, str, Mapping[str, str], bytes], Answer]
-
-PREFIX = "/_local/"
 
 _LOOPBACK = re.compile(r"(localhost|127\.0\.0\.1|\[::1\])(:\d+)?")
 _SIGNED_FOR = re.compile(rb"Credential=[^/]+/[^/]+/[^/]+/([a-z0-9-]+)/aws4_request")

@@ -1,4 +1,4 @@
-"""The local AWS's process: `python -m async_endpoint.emulator.server.local_server`, started by `local.LocalAws`."""
+"""The local AWS's process: `python -m async_endpoint.emulator.server`, started by `local.LocalAws`."""
 
 import argparse
 import asyncio
@@ -24,8 +24,8 @@ from async_endpoint.emulator.console.routes import Pages
 from async_endpoint.emulator.containers.environment import ServingEnvironment
 from async_endpoint.emulator.faults.http import faults_route
 from async_endpoint.emulator.hosting.instance_times import InstanceTimes
+from async_endpoint.emulator.server import ministack_adapter
 from async_endpoint.emulator.server.gateway import App, Front
-from async_endpoint.emulator.server.local_server import ministack_adapter
 from async_endpoint.emulator.server.region import Region, Surroundings
 from async_endpoint.emulator.server.state_file import StateFolder, StateRefused
 
@@ -263,7 +263,3 @@ def main() -> None:
         run(surroundings, options.port, folder, until_stdin_closes=options.until_stdin_closes)
     except StateRefused as refused:
         sys.exit(str(refused))
-
-
-if __name__ == "__main__":
-    main()

@@ -27,8 +27,8 @@ from async_endpoint.emulator.api.cloudformation import ResourceType
 from async_endpoint.emulator.api.public_registry import Describe
 from async_endpoint.emulator.api.sagemaker import Response
 from async_endpoint.emulator.errors import UnknownOperation
+from async_endpoint.emulator.server import alarm_history
 from async_endpoint.emulator.server.gateway import App
-from async_endpoint.emulator.server.local_server import alarm_history
 from async_endpoint.emulator.server.region import Region
 
 Handler = Callable[[Region, str, Mapping[str, str], bytes], Response]
