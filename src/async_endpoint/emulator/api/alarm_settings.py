@@ -7,8 +7,8 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from async_endpoint.cloudwatch.alarms import longest_check
-from async_endpoint.emulator.api.service_models import received, validated
 from async_endpoint.emulator.errors import ValidationException
+from async_endpoint.emulator.service_models import received, validated
 
 _MISSING_DATA = ("breaching", "notBreaching", "ignore", "missing")
 _SHORT_PERIODS = (10, 20, 30)

@@ -16,10 +16,10 @@ from async_endpoint.cloudwatch.evaluation_rules import EvaluationRules
 from async_endpoint.cloudwatch.metrics import MetricStore
 from async_endpoint.cloudwatch.watched_alarms import AlarmListener
 from async_endpoint.emulator.api.sagemaker import Response, json_answer, json_object
-from async_endpoint.emulator.api.service_models import received, validated
 from async_endpoint.emulator.errors import AwsError, UnknownOperation
 from async_endpoint.emulator.hosting.deployment import Deployment
 from async_endpoint.emulator.hosting.endpoint import HostedEndpoint
+from async_endpoint.emulator.service_models import received, validated
 
 if TYPE_CHECKING:
     from async_endpoint.emulator.api.region_services import Services

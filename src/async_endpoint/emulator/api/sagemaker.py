@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 from uuid import uuid4
 
-from async_endpoint.emulator.api.service_models import received
 from async_endpoint.emulator.errors import AwsError, ValidationError, ValidationException
+from async_endpoint.emulator.service_models import received
 from async_endpoint.protocol.invocation import (
     FAILURE_LOCATION_HEADER,
     OUTPUT_LOCATION_HEADER,

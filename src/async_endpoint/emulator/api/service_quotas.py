@@ -15,11 +15,11 @@ from uuid import uuid4
 
 from async_endpoint.autoscaling.instance_quotas import CODES, SERVICE_CODE, quota_name
 from async_endpoint.emulator.api.sagemaker import Response, json_answer, json_object
-from async_endpoint.emulator.api.service_models import operation, received, validated
 from async_endpoint.emulator.errors import AwsError
 from async_endpoint.emulator.local_routes import Answer, Route
 from async_endpoint.emulator.loopback import Refused, ask_json
 from async_endpoint.emulator.sagemaker.named_resources import cut
+from async_endpoint.emulator.service_models import operation, received, validated
 
 if TYPE_CHECKING:
     from async_endpoint.emulator.api.region_services import Services

@@ -5,12 +5,12 @@ import threading
 from collections.abc import Callable, Mapping
 from typing import Any, Protocol
 
-from async_endpoint.emulator.api.service_models import validated
 from async_endpoint.emulator.errors import AwsError, UnknownOperation, ValidationException
 from async_endpoint.emulator.hosting.deployment import Deployment, Site
 from async_endpoint.emulator.hosting.endpoint import HostedEndpoint
 from async_endpoint.emulator.sagemaker.descriptions import description, summary
 from async_endpoint.emulator.sagemaker.named_resources import Json, NamedResources, Tags, cut, page
+from async_endpoint.emulator.service_models import validated
 from async_endpoint.protocol.locations import LocationError, S3Location
 
 logger = logging.getLogger(__name__)

@@ -2,8 +2,8 @@
 
 import pytest
 
-from async_endpoint.emulator.api.service_models import operation, received, validated
 from async_endpoint.emulator.errors import UnknownOperation, ValidationException
+from async_endpoint.emulator.service_models import operation, received, validated
 from tests.emulator.fakes import endpoint_config
 
 

@@ -4,9 +4,9 @@ from typing import Any
 
 import pytest
 
-from async_endpoint.emulator.api.constraints import refusal
-from async_endpoint.emulator.api.service_models import operation, validated
+from async_endpoint.emulator.constraints import refusal
 from async_endpoint.emulator.errors import ValidationException
+from async_endpoint.emulator.service_models import operation, validated
 from tests.emulator.fakes import endpoint_config
 
 FAILED = "failed to satisfy constraint: Member must"

@@ -12,7 +12,7 @@ import botocore.session
 from botocore.model import ListShape, MapShape, OperationModel, ServiceModel, Shape, StructureShape
 from botocore.validate import ParamValidator
 
-from async_endpoint.emulator.api import constraints
+from async_endpoint.emulator import constraints
 from async_endpoint.emulator.errors import UnknownOperation, ValidationException
 
 # How botocore's report begins what `constraints` words as AWS does.
