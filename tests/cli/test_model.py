@@ -11,7 +11,7 @@ from click.testing import CliRunner, Result
 
 from async_endpoint.cli import main
 
-ROOT = Path(__file__).resolve().parents[3]
+ROOT = Path(__file__).resolve().parents[2]
 EXAMPLE = ROOT / "samples" / "tiny_classifier"
 
 pytestmark = pytest.mark.serving

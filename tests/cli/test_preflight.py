@@ -15,7 +15,7 @@ from async_endpoint.operations.preflight import Check, Status
 
 # The package has the command of that name in the module's stead.
 MODULE = importlib.import_module("async_endpoint.cli.preflight")
-ROOT = Path(__file__).resolve().parents[3]
+ROOT = Path(__file__).resolve().parents[2]
 GOOD = Check("region", Status.OK, "eu-west-1 is turned on.")
 DOUBTFUL = Check("quota", Status.WARNING, "It is 1.", "aws service-quotas …")
 BAD = Check("bootstrap", Status.ERROR, "There is none.", "npx cdk bootstrap aws://1/eu-west-1")

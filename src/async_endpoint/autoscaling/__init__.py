@@ -1,6 +1,7 @@
 """Application Auto Scaling for endpoint variants: targets, policies, schedules and the engine.
 
-Pure logic; the clock is handed in. `AutoScaler` is the whole: it reads a `MetricStore` and changes capacity through a `CapacityPort`.
+Pure logic; the clock is handed in. `AutoScaler` is the whole: it reads a `MetricStore` and changes capacity through a
+`CapacityPort`.
 """
 
 from async_endpoint.autoscaling.arns import Identity, counted_ids, is_policy_arn

@@ -22,7 +22,7 @@ from tests.emulator.console.test_overview import alarm, asleep, dimension, reque
 from tests.emulator.fakes import START, FakeRegion, eventually, fake_region
 from tests.emulator.hosting.test_history import ended, sampled
 
-RECEIPT = Path(__file__).resolve().parents[2] / "samples/receipts/receipt-000.jpg"
+RECEIPT = Path(__file__).resolve().parents[3] / "samples/receipts/receipt-000.jpg"
 ANSWER = {"store": "MINT GRILL", "total": "169.63", "items": [{"name": "APPLES", "price": "77.01"}] * 2}
 HOSTILE = "<script>document.title='broken'</script><img src=x onerror=\"document.title='broken'\">"
 BACKLOG = [0, 4, 20, 12, 0, 7]  # by minute

@@ -1,1 +1,1 @@
-"""AWS's protocols at the door: SageMaker, Application Auto Scaling, Service Quotas, and CloudFormation's resource types."""
+"""AWS's protocols at the door: SageMaker, Application Auto Scaling, Service Quotas, CloudFormation's resource types."""

@@ -16,8 +16,7 @@ from async_endpoint.emulator.console.endpoint import endpoint_page
 from async_endpoint.emulator.console.markup import Html, Part, badge, fill, html, joined, moment, table
 from async_endpoint.emulator.console.overview import Json, ScaledClock, View, empty, overview, regions_with_endpoints
 from async_endpoint.emulator.console.pictures import Pictures, picture
-from async_endpoint.emulator.local_routes import PREFIX, Answer
-from async_endpoint.emulator.server.gateway import Front
+from async_endpoint.emulator.local_routes import PREFIX, Answer, RouteTable
 
 _REFRESH_SECONDS = 2
 _MOST_DIGITS = 18  # of a document's number: int() refuses thousands of them
@@ -57,7 +56,7 @@ class Pages:
         """Pages of which nothing was asked yet."""
         return cls(regions, clock, Pictures())
 
-    def register(self, front: Front) -> None:
+    def register(self, front: RouteTable) -> None:
         """Have every address of ours answered here."""
         for name in ("", "overview", "endpoints", "documents", *_STATIC):
             front.add_route(name, self.handle)
