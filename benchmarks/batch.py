@@ -10,7 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
-from async_endpoint.emulator.containers.model_container import Answer, ContainerInstance
+from async_endpoint.emulator.containers.model_container import Answer, ModelContainer
 from benchmarks.result import Result, progress
 from benchmarks.serving import IN_SERVING, container, packed, run_in_serving, with_handler
 from stacks.serving_limits import ServingLimits
@@ -82,19 +82,19 @@ def _by_turns(
     return seconds, answers
 
 
-def _at_once(instance: ContainerInstance, images: list[bytes]) -> list[Answer]:
+def _at_once(instance: ModelContainer, images: list[bytes]) -> list[Answer]:
     with ThreadPoolExecutor(CONCURRENCY) as threads:
         return list(threads.map(lambda image: _send(instance, image), images))
 
 
-def _send(instance: ContainerInstance, image: bytes) -> Answer:
+def _send(instance: ModelContainer, image: bytes) -> Answer:
     answer = instance.invoke(image, content_type="application/x-image", timeout=_SECONDS)
     if answer.status != 200:  # noqa: PLR2004 - HTTP's OK
         raise RuntimeError(f"An image was answered {answer.status}: {answer.body[:300]!r}")
     return answer
 
 
-def _fields(answer: Answer) -> Any:  # noqa: ANN401 - whatever the model reads
+def _fields(answer: Answer) -> Any:
     """The prediction; the stock one without the list that the archive makes of a single item."""
     prediction = json.loads(answer.body)["predictions"][0]
     items = prediction.get("items") if isinstance(prediction, dict) else None

@@ -67,7 +67,7 @@ class _Endpoint:
         endpoint._deploy()
         return endpoint
 
-    def client(self, service: str) -> Any:  # noqa: ANN401 - boto3's clients are made at run time
+    def client(self, service: str) -> Any:
         return boto3.client(  # type: ignore[call-overload]  # the service's name is no literal here
             service,
             endpoint_url=self.local.endpoint_url,

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from async_endpoint.emulator.containers.environment import ServingEnvironment, prepare
-from async_endpoint.emulator.containers.model_container import ContainerInstance
+from async_endpoint.emulator.containers.model_container import ModelContainer
 from benchmarks.result import progress
 
 REPOSITORY = Path(__file__).resolve().parents[1]
@@ -48,9 +48,9 @@ def run_in_serving(script: str, *arguments: object, threads: int) -> str:
 
 
 @contextmanager
-def container(archive: Path, workdir: Path, variables: dict[str, str], threads: int) -> Iterator[ContainerInstance]:
+def container(archive: Path, workdir: Path, variables: dict[str, str], threads: int) -> Iterator[ModelContainer]:
     """A container that has loaded the archive's model; stopped in the end."""
-    instance = ContainerInstance(archive, _PROGRAM | variables, environment(), workdir, threads=threads)
+    instance = ModelContainer(archive, _PROGRAM | variables, environment(), workdir, threads=threads)
     try:
         instance.start()
         instance.wait_ready(_LOAD_SECONDS)

@@ -10,7 +10,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from async_endpoint.emulator.containers.model_container import ContainerInstance
+from async_endpoint.emulator.containers.model_container import ModelContainer
 from benchmarks.result import Result, progress
 from benchmarks.serving import REPOSITORY, environment, packed
 from stacks.serving_limits import ServingLimits
@@ -54,7 +54,7 @@ def _start(archive: Path, workdir: Path) -> float:
     image = (receipts / row.pop("file")).read_bytes()
     variables = {"SAGEMAKER_PROGRAM": "inference.py"} | ServingLimits(ServingSettings()).environment
     threads = len(os.sched_getaffinity(0))
-    instance = ContainerInstance(archive, variables, environment(), workdir, threads=threads)
+    instance = ModelContainer(archive, variables, environment(), workdir, threads=threads)
     began = time.perf_counter()
     try:
         instance.start()

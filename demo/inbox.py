@@ -8,7 +8,7 @@ from pathlib import Path
 
 import boto3
 
-from async_endpoint.client import JobNotFound, JobRecords
+from async_endpoint.client import JobNotFound, JobsTableReader
 from async_endpoint.protocol import JobRecord, JobState, S3Location
 
 _POLL_SECONDS = 0.5
@@ -46,7 +46,7 @@ def put(documents: Iterable[Path], inbox: S3Location) -> dict[str, S3Location]:
 
 def collect(places: dict[str, S3Location], table: str, timeout: float) -> list[InboxResult]:
     """Wait until the jobs table shows an end for each document, `timeout` seconds at most."""
-    records = JobRecords.of_session(table)
+    records = JobsTableReader.of_session(table)
     deadline = time.monotonic() + timeout
     found: dict[str, JobRecord | None] = dict.fromkeys(places)
     while True:
@@ -76,7 +76,7 @@ def append_to(results: Path, found: Iterable[InboxResult]) -> None:
             file.write(json.dumps(line, ensure_ascii=False) + "\n")
 
 
-def _look_up(records: JobRecords, place: S3Location) -> JobRecord | None:
+def _look_up(records: JobsTableReader, place: S3Location) -> JobRecord | None:
     try:
         return records.get(place)
     except JobNotFound:  # not seen yet

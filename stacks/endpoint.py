@@ -84,7 +84,7 @@ class EndpointStack(Stack):
             settings=settings.alarms,
             topic=foundation.alarms.topic,
         )
-        self._say_where_things_are(settings, foundation, self._caller(settings, foundation))
+        self._add_outputs(settings, foundation, self._caller(settings, foundation))
 
     def _model(
         self, settings: StageSettings, foundation: FoundationStack, artifacts: Path, rollback: RollbackAlarms
@@ -135,9 +135,7 @@ class EndpointStack(Stack):
         )
         return caller
 
-    def _say_where_things_are(
-        self, settings: StageSettings, foundation: FoundationStack, caller: iam.ManagedPolicy
-    ) -> None:
+    def _add_outputs(self, settings: StageSettings, foundation: FoundationStack, caller: iam.ManagedPolicy) -> None:
         buckets, topics = foundation.buckets, foundation.topics
         outputs = {
             "EndpointName": (self.endpoint.endpoint_name, "The endpoint to invoke"),

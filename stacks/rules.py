@@ -82,7 +82,7 @@ def _template_resource(resource: IConstruct) -> CfnResource:
     return found
 
 
-def _as_in_finding(value: Any) -> str:  # noqa: ANN401 - CloudFormation's own JSON
+def _as_in_finding(value: Any) -> str:
     """A resolved ARN as cdk-nag writes it into a finding's id."""
     match value:
         case str():

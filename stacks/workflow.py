@@ -73,7 +73,7 @@ class WorkflowStack(Stack):
             endpoint_log_group=log_group_name(settings.endpoint.name),
             workers={"Intake": self.intake, "Results": self.results},
         )
-        self._say_where_things_are(self._job_reader())
+        self._add_outputs(self._job_reader())
 
     def _intake(self, settings: StageSettings, sources: Path) -> QueueWorker:
         bucket, jobs = self._foundation.buckets.input, self._foundation.jobs
@@ -185,7 +185,7 @@ class WorkflowStack(Stack):
         )
         return policy
 
-    def _say_where_things_are(self, reader: iam.ManagedPolicy) -> None:
+    def _add_outputs(self, reader: iam.ManagedPolicy) -> None:
         outputs = {
             "InboxLocation": (
                 self._foundation.buckets.input.s3_url_for_object(INBOX),

@@ -38,7 +38,7 @@ def aws_url() -> Iterator[str]:
 
 
 @contextmanager
-def _served(app: Any, port: int) -> Iterator[None]:  # noqa: ANN401  # ministack has no types
+def _served(app: Any, port: int) -> Iterator[None]:  # ministack has no types
     """Serve the application from a thread, on the loopback."""
     config = ServerConfig()
     config.bind = [f"127.0.0.1:{port}"]

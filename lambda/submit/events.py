@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 
-class NotAnUpload(ValueError):  # noqa: N818  # reads as what the message is
+class NotAnUpload(ValueError):  # reads as what the message is
     """A message that is no event of a new object; one sentence that says what it is instead."""
 
 

@@ -9,11 +9,11 @@ if TYPE_CHECKING:
     from async_endpoint.protocol import InvocationRequest, JobRecord
 
 
-class Rejected(Exception):  # noqa: N818  # reads as what happened
+class Rejected(Exception):  # reads as what happened
     """The document can never be processed; the message is the sentence that its record keeps as the reason."""
 
 
-class MessageKept(Exception):  # noqa: N818  # reads as what happened
+class MessageKept(Exception):  # reads as what happened
     """Not now: the message stays in the queue and comes again; one sentence."""
 
 

@@ -48,7 +48,7 @@ _MESSAGES: tuple[QueueAttributeNameType, ...] = (
 class ScalableTargets(Protocol):
     """What is used of boto3's client of Application Auto Scaling."""
 
-    def describe_scalable_targets(self, **members: Any) -> Any:  # noqa: ANN401  # boto3's own signature is generated
+    def describe_scalable_targets(self, **members: Any) -> Any:  # boto3's own signature is generated
         """DescribeScalableTargets."""
 
 

@@ -10,11 +10,11 @@ if TYPE_CHECKING:
     from datetime import datetime
 
 
-class LookedMeanwhile(Exception):  # noqa: N818  # reads as what happened
+class LookedMeanwhile(Exception):  # reads as what happened
     """Another run has written what it saw since this one read it; one sentence."""
 
 
-class StopRefused(Exception):  # noqa: N818  # reads as what happened
+class StopRefused(Exception):  # reads as what happened
     """SageMaker does not change the endpoint's capacity now; one sentence in its words."""
 
 

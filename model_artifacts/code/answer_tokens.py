@@ -68,7 +68,7 @@ def with_lists(value: Fields, names: Sequence[str]) -> Fields:
     return {name: [inner] if name in names and not isinstance(inner, list) else inner for name, inner in value.items()}
 
 
-def _fields(tokens: Sequence[Any]) -> Any:  # noqa: ANN401 - a tree of dictionaries, lists and numbers
+def _fields(tokens: Sequence[Any]) -> Any:
     """Return the tree of confidences of some tokens; None where they are no fields."""
     elements: list[dict[str, Any]] = [{}]
     position = 0
@@ -102,7 +102,7 @@ def _leaf(tokens: Sequence[Any], closing: float) -> float | list[float]:
     return confidences[0] if len(confidences) == 1 else confidences
 
 
-def _same_shape(found: Any, prediction: Any) -> bool:  # noqa: ANN401 - two trees
+def _same_shape(found: Any, prediction: Any) -> bool:
     if isinstance(prediction, dict):
         return (
             isinstance(found, dict)

@@ -60,7 +60,7 @@ def install(answer: Answer) -> None:
         answer: Takes what `model_fn` returned and the batch's requests; returns one reply or refusal for each.
     """
 
-    def transform(self: Any, data: Sequence[Mapping[str, Any]], context: Any) -> list[str]:  # noqa: ANN401 - the toolkit's and TorchServe's own
+    def transform(self: Any, data: Sequence[Mapping[str, Any]], context: Any) -> list[str]:
         self.validate_and_initialize(model_dir=context.system_properties.get("model_dir"), context=context)
         calls = [
             call_of(item.get("body"), processor.get_request_properties())
@@ -73,14 +73,14 @@ def install(answer: Answer) -> None:
     Transformer.transform = transform
 
 
-def call_of(body: Any, headers: Mapping[str, str]) -> Call:  # noqa: ANN401 - as above
+def call_of(body: Any, headers: Mapping[str, str]) -> Call:
     """Return a request of a body and its headers, whose names may be written in any case."""
     lower = {name.lower(): value for name, value in headers.items()}
     content_type = lower.get("content-type")
     return Call(body, content_type, lower.get("accept"), lower.get(CUSTOM_ATTRIBUTES))
 
 
-def _answers(answer: Answer, model: Any, calls: Sequence[Call]) -> Sequence[Reply | Refusal]:  # noqa: ANN401 - as above
+def _answers(answer: Answer, model: Any, calls: Sequence[Call]) -> Sequence[Reply | Refusal]:
     try:
         return answer(model, calls)
     except Exception:
@@ -89,7 +89,7 @@ def _answers(answer: Answer, model: Any, calls: Sequence[Call]) -> Sequence[Repl
         return [failure] * len(calls)
 
 
-def _send_no_headers(context: Any, content_types: Sequence[str]) -> None:  # noqa: ANN401 - as above
+def _send_no_headers(context: Any, content_types: Sequence[str]) -> None:
     """Have TorchServe take each response's content type from the field of its own, and no headers beside it.
 
     The worker would send the content type as a header too. TorchServe 0.6.0 gives up on a response whose headers are
@@ -100,7 +100,7 @@ def _send_no_headers(context: Any, content_types: Sequence[str]) -> None:  # noq
     context.get_response_headers = lambda _: {}
 
 
-def _told(context: Any, index: int, reply: Reply | Refusal) -> str:  # noqa: ANN401 - as above
+def _told(context: Any, index: int, reply: Reply | Refusal) -> str:
     """Tell TorchServe one response's status, and return its text."""
     if isinstance(reply, Refusal):
         context.set_response_status(code=reply.status_code, phrase=reply.phrase, idx=index)

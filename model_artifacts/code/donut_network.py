@@ -39,7 +39,7 @@ class SizedDonutConfig(DonutConfig):
         **kwargs: What `donut.DonutConfig` takes.
     """
 
-    def __init__(  # noqa: PLR0913 - a setting each, as PretrainedConfig.from_dict hands them over
+    def __init__(
         self,
         *,
         encoder_embed_dim: int = 128,
@@ -48,7 +48,7 @@ class SizedDonutConfig(DonutConfig):
         decoder_ffn_dim: int = 4096,
         special_tokens: list[str] | None = None,
         task_prompt: str = "",
-        **kwargs: Any,  # noqa: ANN401 - handed on as it came, as in the class above it
+        **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
         self.encoder_embed_dim = encoder_embed_dim

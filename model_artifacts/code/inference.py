@@ -55,7 +55,7 @@ def model_fn(model_dir: str) -> Reader:
     return reader
 
 
-def input_fn(body: Any, content_type: str | None, context: Any = None) -> Requested:  # noqa: ANN401 - as TorchServe hands them over
+def input_fn(body: Any, content_type: str | None, context: Any = None) -> Requested:
     """Understand one request.
 
     Args:

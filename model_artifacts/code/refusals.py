@@ -12,7 +12,7 @@ from sagemaker_inference.errors import BaseInferenceToolkitError
 TOO_LARGE = HTTPStatus(413)
 
 
-class Refusal(BaseInferenceToolkitError):  # noqa: N818 - it is the client's error, and the handler's answer
+class Refusal(BaseInferenceToolkitError):
     """A request that cannot be served.
 
     Args:

@@ -51,7 +51,7 @@ class Requested:
     task_prompt: str | None
 
 
-def understand(body: Any, content_type: str | None, custom_attributes: str | None, limits: Limits) -> Requested:  # noqa: ANN401 - TorchServe parses JSON before a handler sees it
+def understand(body: Any, content_type: str | None, custom_attributes: str | None, limits: Limits) -> Requested:
     """Make sense of a request.
 
     Args:
@@ -105,7 +105,7 @@ def _custom_options(custom_attributes: str | None) -> dict[str, Any]:
     return {name.strip(): value.strip() for name, value in pairs if name.strip() in OPTIONS}
 
 
-def _envelope(body: Any) -> dict[str, Any]:  # noqa: ANN401 - as above
+def _envelope(body: Any) -> dict[str, Any]:
     if isinstance(body, (bytes, bytearray, str)):
         try:
             # bytes() first: json detects the encoding of bytes, and a bytearray is not one to it on every version.
@@ -136,7 +136,7 @@ def _decoded(envelope: dict[str, Any]) -> bytes:
         ) from None
 
 
-def _pages(asked: Any, page_count: int, limits: Limits) -> list[int]:  # noqa: ANN401 - whatever JSON holds
+def _pages(asked: Any, page_count: int, limits: Limits) -> list[int]:
     """Return the numbers of the pages to read: all of them where nothing is asked."""
     if asked is None:
         if page_count > limits.pages:

@@ -22,7 +22,7 @@ class ForbiddenNameError(pickle.UnpicklingError):
 class Unpickler(pickle.Unpickler):
     """Finds the names that tensors need and refuses every other."""
 
-    def find_class(self, module: str, name: str) -> Any:  # noqa: ANN401 - as in the class above it
+    def find_class(self, module: str, name: str) -> Any:
         """Return the named class or function.
 
         Raises:
@@ -34,6 +34,6 @@ class Unpickler(pickle.Unpickler):
         return super().find_class(module, name)
 
 
-def load(file: BinaryIO, **options: Any) -> Any:  # noqa: ANN401 - pickle.load's own signature
+def load(file: BinaryIO, **options: Any) -> Any:
     """Read one pickle, as `pickle.load` does (torch's older file format calls it)."""
     return Unpickler(file, **options).load()

@@ -59,7 +59,7 @@ class Trainer:
         processes: How many there are; more than one must have joined a process group.
     """
 
-    def __init__(  # noqa: PLR0913, PLR0917 - a run's figures, each by itself
+    def __init__(  # noqa: PLR0917 - a run's figures, each by itself
         self, folder: Path, steps: int, batch_size: int, seed: int, rank: int = 0, processes: int = 1
     ) -> None:
         torch.manual_seed(seed)
@@ -165,7 +165,7 @@ class Trainer:
         self.optimizer.load_state_dict(state["optimizer"])
 
 
-def report(**values: Any) -> None:  # noqa: ANN401 - whatever JSON can say
+def report(**values: Any) -> None:
     """Print one line of JSON."""
     print(json.dumps(values), flush=True)  # noqa: T201 - the command's output
 

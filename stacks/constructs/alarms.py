@@ -18,7 +18,7 @@ def late_periods(period_seconds: int) -> int:
     return math.ceil(_LATE_SECONDS / period_seconds)
 
 
-class TellingAlarm(cloudwatch.Alarm):
+class NotifyingAlarm(cloudwatch.Alarm):
     """An alarm that notifies the topic, and says what happened, what to do and which runbook has the details.
 
     It goes off when `periods` of the newest periods are at `threshold` or above. It looks back further than that, so
@@ -26,7 +26,7 @@ class TellingAlarm(cloudwatch.Alarm):
     there is work.
     """
 
-    def __init__(  # noqa: PLR0913 - an alarm's own, each by its keyword
+    def __init__(
         self,
         scope: Construct,
         construct_id: str,

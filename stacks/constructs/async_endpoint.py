@@ -102,7 +102,7 @@ class AsyncEndpoint(Construct):
     # One variant: the backlog metrics that scaling goes by carry no variant's name.
     variant_name = "AllTraffic"
 
-    def __init__(  # noqa: PLR0913 - what it is wired to, each by its keyword
+    def __init__(
         self,
         scope: Construct,
         construct_id: str,

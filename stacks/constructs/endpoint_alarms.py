@@ -8,7 +8,7 @@ from aws_cdk import aws_sns as sns
 from constructs import Construct
 
 from stacks.constructs import endpoint_metrics as names
-from stacks.constructs.alarms import TellingAlarm
+from stacks.constructs.alarms import NotifyingAlarm
 from stacks.constructs.endpoint_metrics import EndpointMetrics
 from stacks.settings.alarms import AlarmSettings
 
@@ -34,7 +34,7 @@ class EndpointAlarms(Construct):
     `kept_warm` is how many instances may run without work.
     """
 
-    def __init__(  # noqa: PLR0913 - what it is wired to, each by its keyword
+    def __init__(
         self,
         scope: Construct,
         construct_id: str,
@@ -110,7 +110,7 @@ class EndpointAlarms(Construct):
             runbook="instances-run-without-work",
         )
 
-    def _alarm(  # noqa: PLR0913 - handed on
+    def _alarm(
         self,
         construct_id: str,
         metric: cloudwatch.Metric | cloudwatch.MathExpression,
@@ -120,7 +120,7 @@ class EndpointAlarms(Construct):
         runbook: str,
         periods: int = 1,
     ) -> None:
-        TellingAlarm(
+        NotifyingAlarm(
             self,
             construct_id,
             metric=metric,

@@ -72,7 +72,7 @@ class EndpointMetrics:
         return {"EndpointName": self.endpoint_name, "VariantName": self.variant_name}
 
     @staticmethod
-    def _metric(  # noqa: PLR0913, PLR0917 - a metric's own
+    def _metric(  # noqa: PLR0917 - a metric's own
         namespace: str, name: str, dimensions: dict[str, str], statistic: str, period_seconds: int, label: str | None
     ) -> cloudwatch.Metric:
         return cloudwatch.Metric(

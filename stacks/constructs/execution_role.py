@@ -39,7 +39,7 @@ class ExecutionRole(Construct):
     of `rollback_alarms`.
     """
 
-    def __init__(  # noqa: PLR0913 - what it is wired to, each by its keyword
+    def __init__(
         self,
         scope: Construct,
         construct_id: str,

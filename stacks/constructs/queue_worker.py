@@ -15,7 +15,7 @@ from aws_cdk import aws_sns as sns
 from aws_cdk import aws_sqs as sqs
 from constructs import Construct
 
-from stacks.constructs.alarms import TellingAlarm
+from stacks.constructs.alarms import NotifyingAlarm
 from stacks.constructs.queues import encrypted_queue
 from stacks.constructs.staged_function import AcceptedReasons, StagedFunction
 from stacks.settings.workflow import WorkflowSettings
@@ -42,7 +42,7 @@ class QueueWorker(StagedFunction):
     The event source's own limit does not let messages run into throttling.
     """
 
-    def __init__(  # noqa: PLR0913 - what it is wired to, each by its keyword
+    def __init__(
         self,
         scope: Construct,
         construct_id: str,
@@ -100,7 +100,7 @@ class QueueWorker(StagedFunction):
         mapping.node.add_dependency(self.policy)
 
     def _alarms(self, function: str, queue_age_seconds: int) -> None:
-        TellingAlarm(
+        NotifyingAlarm(
             self,
             "Alarm",
             metric=self.dead_letters.metric_approximate_number_of_messages_visible(
@@ -117,7 +117,7 @@ class QueueWorker(StagedFunction):
             runbook="messages-were-kept-aside",
             topic=self._topic,
         )
-        TellingAlarm(
+        NotifyingAlarm(
             self,
             "Waiting",
             metric=self.queue.metric_approximate_age_of_oldest_message(
@@ -130,7 +130,7 @@ class QueueWorker(StagedFunction):
             runbook="messages-wait-too-long",
             topic=self._topic,
         )
-        TellingAlarm(
+        NotifyingAlarm(
             self,
             "Errors",
             metric=self.function.metric_errors(statistic=cloudwatch.Stats.SUM, period=_FIVE_MINUTES),

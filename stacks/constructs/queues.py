@@ -13,7 +13,7 @@ _OWN_KEYS_OF_SQS = (
 )
 
 
-def encrypted_queue(  # noqa: PLR0913 - a queue's own, each by its keyword
+def encrypted_queue(
     scope: Construct,
     construct_id: str,
     *,

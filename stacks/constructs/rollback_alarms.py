@@ -4,7 +4,7 @@ from aws_cdk import aws_sns as sns
 from constructs import Construct
 
 from stacks.constructs import endpoint_metrics
-from stacks.constructs.alarms import TellingAlarm
+from stacks.constructs.alarms import NotifyingAlarm
 from stacks.constructs.endpoint_metrics import EndpointMetrics
 from stacks.settings.updates import UpdateSettings
 
@@ -31,7 +31,7 @@ class RollbackAlarms(Construct):
     ) -> None:
         super().__init__(scope, construct_id)
         self.alarms = tuple(
-            TellingAlarm(
+            NotifyingAlarm(
                 self,
                 construct_id,
                 metric=metrics.variant(name, "Sum"),

@@ -39,7 +39,7 @@ class ScaleToZero(Construct):
     how many virtual CPUs an instance has: an instance may be ended only when it cannot be at work.
     """
 
-    def __init__(  # noqa: PLR0913 - what it is wired to, each by its keyword
+    def __init__(
         self,
         scope: Construct,
         construct_id: str,
@@ -209,7 +209,7 @@ class ScaleToZero(Construct):
             alarm_actions=[sleep.ref],
         )
 
-    def _step_policy(  # noqa: PLR0913 - a policy's own, each by its keyword
+    def _step_policy(
         self,
         construct_id: str,
         name: str,

@@ -15,7 +15,7 @@ from stacks.settings.model import INCLUDED, ModelSettings
 class ServingModel(Construct):
     """An unnamed Model: every change replaces it, and a fixed name would stand in its own way."""
 
-    def __init__(  # noqa: PLR0913 - what it is wired to, each by its keyword
+    def __init__(
         self,
         scope: Construct,
         construct_id: str,

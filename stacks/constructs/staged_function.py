@@ -45,7 +45,7 @@ class StagedFunction(Construct):
     given key. What invokes the function is the subclass's.
     """
 
-    def __init__(  # noqa: PLR0913 - what it is wired to, each by its keyword
+    def __init__(
         self,
         scope: Construct,
         construct_id: str,

@@ -18,7 +18,7 @@ from aws_cdk import aws_sns as sns
 from aws_cdk import aws_sqs as sqs
 from constructs import Construct
 
-from stacks.constructs.alarms import TellingAlarm
+from stacks.constructs.alarms import NotifyingAlarm
 from stacks.constructs.async_endpoint import AsyncEndpoint
 from stacks.constructs.encryption_key import to_publish, to_read_environment
 from stacks.constructs.jobs_table import JobsTable
@@ -43,7 +43,7 @@ class Watchdog(StagedFunction):
     two do read CloudWatch. A missing run raises none: that alarm would go off at each first deployment.
     """
 
-    def __init__(  # noqa: PLR0913 - what it is wired to, each by its keyword
+    def __init__(
         self,
         scope: Construct,
         construct_id: str,
@@ -143,7 +143,7 @@ class Watchdog(StagedFunction):
                 "The watchdog's schedule cannot invoke it: check the function's policy.",
             ),
         ):
-            TellingAlarm(
+            NotifyingAlarm(
                 self,
                 construct_id,
                 metric=metric,

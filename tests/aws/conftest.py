@@ -42,7 +42,7 @@ class Account:
     settings: StageSettings
     outputs: dict[str, str]
 
-    def client(self, service: Any) -> Any:  # noqa: ANN401 - boto3 makes its clients at run time
+    def client(self, service: Any) -> Any:
         return boto3.client(service, region_name=self.settings.region)
 
 

@@ -9,7 +9,7 @@ _ARN = re.compile(r"arn:aws[a-z-]*:[^\s\",]+")
 _KEY = re.compile(r"\b(?:AKIA|ASIA)[A-Z0-9]{16}\b")
 
 
-def redacted(value: Any, endpoint: str) -> Any:  # noqa: ANN401 - any JSON
+def redacted(value: Any, endpoint: str) -> Any:
     """Return the value with ARNs, account numbers, access keys and the endpoint's name replaced, however deep."""
     match value:
         case str():

@@ -47,7 +47,7 @@ def cloudformation(local_services: None) -> Iterator[CloudFormationClient]:
 
 @pytest.fixture
 def deploy(cloudformation: CloudFormationClient) -> Callable[..., Deployed]:
-    def deploy(resources: dict[str, Any], *, protected: bool = False, **template: Any) -> Deployed:  # noqa: ANN401
+    def deploy(resources: dict[str, Any], *, protected: bool = False, **template: Any) -> Deployed:
         name = f"test-{uuid.uuid4().hex[:8]}"
         cloudformation.create_stack(
             StackName=name,

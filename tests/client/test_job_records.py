@@ -13,7 +13,7 @@ from botocore.config import Config
 from click.testing import CliRunner, Result
 
 from async_endpoint.cli import main
-from async_endpoint.client import AsyncEndpointError, JobNotFound, JobRecords, RecordsError, StorageError
+from async_endpoint.client import AsyncEndpointError, JobNotFound, JobsTableReader, RecordsError, StorageError
 from async_endpoint.protocol import (
     JOBS_BY_STATE_INDEX,
     JOBS_BY_STATE_PARTITION_KEY,
@@ -74,8 +74,8 @@ def table(local_services: None) -> Iterator[Table]:
 
 
 @pytest.fixture
-def records(table: Table, s3: S3Client) -> JobRecords:
-    return JobRecords(table, s3)
+def records(table: Table, s3: S3Client) -> JobsTableReader:
+    return JobsTableReader(table, s3)
 
 
 @pytest.fixture
@@ -114,7 +114,7 @@ def command(*arguments: str) -> Result:
     return CliRunner().invoke(main, arguments)
 
 
-def test_a_job_is_found_by_its_id_and_by_its_document(records: JobRecords, put: Callable[[str], Upload]) -> None:
+def test_a_job_is_found_by_its_id_and_by_its_document(records: JobsTableReader, put: Callable[[str], Upload]) -> None:
     upload = put("inbox/レシート + 100%.png")
     place = S3Location(upload.bucket, upload.key)
 
@@ -124,7 +124,7 @@ def test_a_job_is_found_by_its_id_and_by_its_document(records: JobRecords, put: 
 
 @pytest.mark.parametrize("versioned", [True, False])
 def test_a_document_means_its_newest_version(
-    records: JobRecords, put: Callable[[str], Upload], s3: S3Client, bucket: str, *, versioned: bool
+    records: JobsTableReader, put: Callable[[str], Upload], s3: S3Client, bucket: str, *, versioned: bool
 ) -> None:
     if versioned:
         s3.put_bucket_versioning(Bucket=bucket, VersioningConfiguration={"Status": "Enabled"})
@@ -136,7 +136,7 @@ def test_a_document_means_its_newest_version(
 
 
 def test_a_document_under_a_delete_marker_is_still_found_by_its_place(
-    records: JobRecords, put: Callable[[str], Upload], s3: S3Client, bucket: str
+    records: JobsTableReader, put: Callable[[str], Upload], s3: S3Client, bucket: str
 ) -> None:
     s3.put_bucket_versioning(Bucket=bucket, VersioningConfiguration={"Status": "Enabled"})
     put("inbox/a.png")
@@ -148,7 +148,7 @@ def test_a_document_under_a_delete_marker_is_still_found_by_its_place(
 
 
 def test_a_document_that_the_client_uploaded_is_found_by_the_folder_that_is_its_id(
-    records: JobRecords, table: Table, s3: S3Client, bucket: str
+    records: JobsTableReader, table: Table, s3: S3Client, bucket: str
 ) -> None:
     job = uuid.uuid4().hex
     place = f"s3://{bucket}/run/{job}/receipt.png"
@@ -170,7 +170,7 @@ def test_a_document_that_the_client_uploaded_is_found_by_the_folder_that_is_its_
         records.get(f"s3://{bucket}/other/{job}/receipt.png")
 
 
-def test_what_is_not_there_is_told_apart(records: JobRecords, table: Table, s3: S3Client, bucket: str) -> None:
+def test_what_is_not_there_is_told_apart(records: JobsTableReader, table: Table, s3: S3Client, bucket: str) -> None:
     for key in ("elsewhere/a.png", "inbox/none.png.bak"):
         s3.put_object(Bucket=bucket, Key=key, Body=b"1")
 
@@ -187,24 +187,24 @@ def test_what_is_not_there_is_told_apart(records: JobRecords, table: Table, s3: 
 def test_what_aws_refuses_is_an_error_of_the_clients(
     s3: S3Client, table: Table, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    gone = JobRecords.of_session(f"gone-{uuid.uuid4().hex}")
+    gone = JobsTableReader.of_session(f"gone-{uuid.uuid4().hex}")
     dead = boto3.client("s3", endpoint_url="http://localhost:9", config=Config(retries={"total_max_attempts": 1}))
     with pytest.raises(RecordsError, match=r"cannot be read: .*ResourceNotFound"):
         gone.get("abc")
     with pytest.raises(RecordsError, match=r"cannot be read: .*ResourceNotFound"):
         next(gone.list(JobState.FAILED))
     with pytest.raises(StorageError, match="The version of s3://"):
-        JobRecords(table, dead).get(S3Location("inputs", "a"))
+        JobsTableReader(table, dead).get(S3Location("inputs", "a"))
     table.put_item(Item={JOBS_PARTITION_KEY: "odd", "state": "DREAMING"})
     with pytest.raises(RecordsError, match="DREAMING"):
-        JobRecords(table, s3).get("odd")
+        JobsTableReader(table, s3).get("odd")
     monkeypatch.delenv("AWS_DEFAULT_REGION")
     with pytest.raises(AsyncEndpointError, match="region"):
-        JobRecords.of_session("jobs")
+        JobsTableReader.of_session("jobs")
 
 
 def test_a_state_is_listed_newest_first_over_all_pages_and_no_further_than_the_limit(
-    records: JobRecords, table: Table, monkeypatch: pytest.MonkeyPatch
+    records: JobsTableReader, table: Table, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("async_endpoint.client.job_records._PAGE", 3)
     for number in range(8):
@@ -216,7 +216,7 @@ def test_a_state_is_listed_newest_first_over_all_pages_and_no_further_than_the_l
 
 
 def test_without_a_state_all_jobs_come_newest_first(
-    records: JobRecords, table: Table, put: Callable[[str], Upload]
+    records: JobsTableReader, table: Table, put: Callable[[str], Upload]
 ) -> None:
     upload = put("inbox/a.png")
     for number in (-1, 1):

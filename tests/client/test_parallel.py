@@ -5,17 +5,17 @@ from itertools import count
 
 import pytest
 
-from async_endpoint.client.parallel import map_ahead
+from async_endpoint.client.parallel import bounded_map
 
 
 def test_outcomes_come_in_the_order_of_the_items() -> None:
-    assert list(map_ahead(lambda number: number * 2, range(100), workers=7)) == [2 * number for number in range(100)]
+    assert list(bounded_map(lambda number: number * 2, range(100), workers=7)) == [2 * number for number in range(100)]
 
 
 def test_an_endless_source_is_read_only_a_little_ahead() -> None:
     taken = count()
     source = (next(taken) for _ in iter(int, 1))
-    outcomes = map_ahead(str, source, workers=3)
+    outcomes = bounded_map(str, source, workers=3)
 
     assert [next(outcomes) for _ in range(10)] == [str(number) for number in range(10)]
     outcomes.close()  # type: ignore[attr-defined]  # it is a generator
@@ -34,7 +34,7 @@ def test_after_an_error_nothing_new_begins() -> None:
         return number
 
     with pytest.raises(ValueError, match="no"):
-        list(map_ahead(call, range(1000), workers=2))
+        list(bounded_map(call, range(1000), workers=2))
 
     # The worker that failed may take one more item before the consumer has seen the error.
     assert {0, 1} <= set(begun) <= {0, 1, 2}

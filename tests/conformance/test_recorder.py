@@ -66,7 +66,7 @@ class Account:
         variant = {"DesiredInstanceCount": int(woken), "CurrentInstanceCount": int(serves)}
         return {"EndpointStatus": "Updating" if woken > serves else "InService", "ProductionVariants": [variant]}
 
-    def get_metric_data(self, **asked: Any) -> dict[str, Any]:  # noqa: ANN401 - any member
+    def get_metric_data(self, **asked: Any) -> dict[str, Any]:
         return {"MetricDataResults": [self._result(each, asked["StartTime"]) for each in asked["MetricDataQueries"]]}
 
     def _result(self, query: dict[str, Any], start: datetime) -> dict[str, Any]:
@@ -86,7 +86,7 @@ class Account:
             ],
         }
 
-    def describe_alarms(self, **_: Any) -> dict[str, Any]:  # noqa: ANN401 - any member
+    def describe_alarms(self, **_: Any) -> dict[str, Any]:
         others = ARN.replace("reader", "another")
         return {
             "MetricAlarms": [
@@ -96,7 +96,7 @@ class Account:
             ]
         }
 
-    def describe_alarm_history(self, **_: Any) -> dict[str, Any]:  # noqa: ANN401 - any member
+    def describe_alarm_history(self, **_: Any) -> dict[str, Any]:
         told = {
             -600: "Alarm updated from INSUFFICIENT_DATA to OK",
             130: "Alarm updated from OK to ALARM",
@@ -105,7 +105,7 @@ class Account:
         }
         return {"AlarmHistoryItems": [item(at, summary) for at, summary in told.items() if at <= self.passed]}
 
-    def describe_scalable_targets(self, **asked: Any) -> dict[str, Any]:  # noqa: ANN401 - any member
+    def describe_scalable_targets(self, **asked: Any) -> dict[str, Any]:
         assert asked["ResourceIds"] == ["endpoint/reader/variant/main"]
         return {"ScalableTargets": [{"MinCapacity": 0, "MaxCapacity": 2}]}
 
@@ -126,10 +126,10 @@ class Account:
 
 
 class Pages:
-    def __init__(self, operation: Any) -> None:  # noqa: ANN401 - one of the account's
+    def __init__(self, operation: Any) -> None:
         self._operation = operation
 
-    def paginate(self, **asked: Any) -> list[dict[str, Any]]:  # noqa: ANN401 - any member
+    def paginate(self, **asked: Any) -> list[dict[str, Any]]:
         return [self._operation(**asked)]
 
 

@@ -12,7 +12,7 @@ import boto3
 import pytest
 from botocore.config import Config
 
-from async_endpoint.emulator.clients import Backends
+from async_endpoint.emulator.clients import AwsClients
 from async_endpoint.emulator.containers.environment import ServingEnvironment
 from async_endpoint.emulator.launcher import LocalAws
 from tests.emulator.fakes import ACCOUNT, REGION, eventually
@@ -32,7 +32,7 @@ class Running:
     local: LocalAws
     started_within: float
 
-    def client(self, service: str, region: str = REGION) -> Any:  # noqa: ANN401 - boto3's clients are made at run time
+    def client(self, service: str, region: str = REGION) -> Any:
         return boto3.client(  # type: ignore[call-overload]  # the service's name is no literal here
             service,
             endpoint_url=self.local.endpoint_url,
@@ -72,8 +72,8 @@ def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
 
 
 @pytest.fixture(scope="session")
-def backends(running: Running, tmp_path_factory: pytest.TempPathFactory) -> Backends:
-    return Backends(running.local.endpoint_url, REGION, ACCOUNT, tmp_path_factory.mktemp("work"))
+def clients(running: Running, tmp_path_factory: pytest.TempPathFactory) -> AwsClients:
+    return AwsClients(running.local.endpoint_url, REGION, ACCOUNT, tmp_path_factory.mktemp("work"))
 
 
 @dataclass
@@ -107,7 +107,7 @@ class Mailbox:
 
 
 @dataclass
-class Surroundings:
+class Destinations:
     """A bucket and two topics, empty."""
 
     bucket: str
@@ -164,11 +164,11 @@ def make_mailbox(sns: "SNSClient", sqs: "SQSClient") -> Mailbox:
 
 
 @pytest.fixture
-def around(backends: Backends, sns: "SNSClient", sqs: "SQSClient") -> Iterator[Surroundings]:
-    """Where an endpoint's documents come from and its outcomes go."""
+def around(clients: AwsClients, sns: "SNSClient", sqs: "SQSClient") -> Iterator[Destinations]:
+    """Where an endpoint's documents come from and its results go."""
     bucket = f"bucket-{uuid.uuid4().hex[:12]}"
-    backends.s3.create_bucket(Bucket=bucket)
-    made = Surroundings(bucket, make_mailbox(sns, sqs), make_mailbox(sns, sqs), backends.s3)
+    clients.s3.create_bucket(Bucket=bucket)
+    made = Destinations(bucket, make_mailbox(sns, sqs), make_mailbox(sns, sqs), clients.s3)
     yield made
     for mailbox in (made.success, made.error):
         sqs.delete_queue(QueueUrl=mailbox.queue)  # the local AWS measures every queue in each of its short minutes

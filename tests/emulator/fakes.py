@@ -8,14 +8,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from async_endpoint.autoscaling.arns import Identity
+from async_endpoint.autoscaling.arns import ArnFactory
 from async_endpoint.clock import ManualClock
 from async_endpoint.cloudwatch.metrics import MINUTE
 from async_endpoint.emulator.api.application_autoscaling import ApplicationAutoScaling, VariantCapacities
-from async_endpoint.emulator.clients import Backends
+from async_endpoint.emulator.clients import AwsClients
 from async_endpoint.emulator.containers.errors import ContainerDied, ContainerFailed
 from async_endpoint.emulator.containers.model_container import Answer, SizedStream
-from async_endpoint.emulator.hosting.deployment import Site
+from async_endpoint.emulator.hosting.deployment import HostingContext
 from async_endpoint.emulator.hosting.endpoint import HostedEndpoint
 from async_endpoint.emulator.hosting.execution_roles import AnyRole, Roles
 from async_endpoint.emulator.hosting.history import History
@@ -32,7 +32,7 @@ OK = Answer(200, "application/json", b'{"total": 12}')
 Handler = Callable[[bytes], Answer]
 
 
-def eventually(check: Callable[[], Any], what: str, *, limit: float = LIMIT, every: float = 0.01) -> Any:  # noqa: ANN401 - whatever is awaited
+def eventually(check: Callable[[], Any], what: str, *, limit: float = LIMIT, every: float = 0.01) -> Any:
     """What `check` answers once it is true; fails with `what` when it is not within `limit` seconds."""
     deadline = time.monotonic() + limit
     while not (found := check()):
@@ -96,7 +96,7 @@ class FakeInstance:
     def ping(self) -> bool:
         return self.alive and self.healthy
 
-    def invoke(self, body: bytes | SizedStream, **parts: Any) -> Answer:  # noqa: ANN401 - as recorded
+    def invoke(self, body: bytes | SizedStream, **parts: Any) -> Answer:
         body = body if isinstance(body, bytes) else body.read()
         self.requests.append({"body": body, **parts})
         if not self.alive:
@@ -150,45 +150,45 @@ class FakeRegion:
     """A region as `region.Region` wires it, with instances that are threads and a clock that obeys."""
 
     launches: Launches
-    backends: Backends
+    clients: AwsClients
     clock: FakeClock = field(default_factory=lambda: FakeClock(START))
     store: SharedMetricStore = field(default_factory=SharedMetricStore)
     account: str = ACCOUNT
     roles: Roles = field(default_factory=AnyRole)
 
     def __post_init__(self) -> None:
-        self.site = Site(self.backends, self.launches, self.store, self.clock, roles=self.roles)
+        self.context = HostingContext(self.clients, self.launches, self.store, self.clock, roles=self.roles)
         ids = iter(range(1_000_000))
-        identity = Identity(self.backends.region, self.account, lambda: f"id-{next(ids)}")
+        identity = ArnFactory(self.clients.region, self.account, lambda: f"id-{next(ids)}")
         self.autoscaling = ApplicationAutoScaling(
             identity, self.clock, self.store, VariantCapacities(self._find), lambda *_: None
         )
-        self.sagemaker = ControlPlane(self.site, self.autoscaling)
+        self.sagemaker = ControlPlane(self.context, self.autoscaling)
 
     def _find(self, name: str) -> HostedEndpoint | None:
         return self.sagemaker.endpoint(name)
 
     @property
     def name(self) -> str:
-        return self.backends.region
+        return self.clients.region
 
     @property
     def history(self) -> History:
-        return self.site.history
+        return self.context.history
 
     def endpoint(self, name: str) -> HostedEndpoint:
         endpoint = self.sagemaker.endpoint(name)
         assert endpoint is not None
         return endpoint
 
-    def create(self, name: str, **config: Any) -> HostedEndpoint:  # noqa: ANN401 - members of the API
+    def create(self, name: str, **config: Any) -> HostedEndpoint:
         """An endpoint that has been created with its model and config, and has settled."""
         self.create_config(f"{name}-config", **config)
         self.sagemaker.call("CreateEndpoint", {"EndpointName": name, "EndpointConfigName": f"{name}-config"})
         assert self.endpoint(name).wait(LIMIT)
         return self.endpoint(name)
 
-    def create_config(self, name: str, **config: Any) -> None:  # noqa: ANN401 - members of the API
+    def create_config(self, name: str, **config: Any) -> None:
         self.sagemaker.call("CreateModel", model(f"{name}-model"))
         self.sagemaker.call("CreateEndpointConfig", endpoint_config(name, f"{name}-model", **config))
 
@@ -198,11 +198,11 @@ class FakeRegion:
 
 @contextmanager
 def fake_region(
-    tmp_path: Path, *prepared: FakeInstance, backends: Backends | None = None, roles: Roles | None = None
+    tmp_path: Path, *prepared: FakeInstance, clients: AwsClients | None = None, roles: Roles | None = None
 ) -> Iterator[FakeRegion]:
-    """A region whose endpoints have stopped afterwards; without backends it must not need any."""
-    nowhere = Backends("http://localhost:1", REGION, ACCOUNT, tmp_path)
-    region = FakeRegion(Launches(*prepared), backends or nowhere, roles=roles or AnyRole())
+    """A region whose endpoints have stopped afterwards; without clients it must not need any."""
+    nowhere = AwsClients("http://localhost:1", REGION, ACCOUNT, tmp_path)
+    region = FakeRegion(Launches(*prepared), clients or nowhere, roles=roles or AnyRole())
     try:
         yield region
     finally:
@@ -222,7 +222,7 @@ def endpoint_config(
     name: str,
     model_name: str,
     *,
-    count: Any = 1,  # noqa: ANN401 - a number, or what CloudFormation makes of one
+    count: Any = 1,
     variant: str = "AllTraffic",
     instance_type: str = "ml.g4dn.xlarge",
     output: Mapping[str, Any] | None = None,

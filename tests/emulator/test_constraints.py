@@ -12,7 +12,7 @@ from tests.emulator.fakes import endpoint_config
 FAILED = "failed to satisfy constraint: Member must"
 
 
-def config(**changes: Any) -> dict[str, Any]:  # noqa: ANN401 - members of a variant
+def config(**changes: Any) -> dict[str, Any]:
     """An endpoint config whose variant is changed; None takes a member out."""
     request = endpoint_config("c", "m")
     variant = request["ProductionVariants"][0] | changes

@@ -54,7 +54,7 @@ class Place:
     def parameter(self) -> str:
         return f"/cdk-bootstrap/{self.name}/version"
 
-    def client(self, service: str) -> Any:  # noqa: ANN401 - boto3's clients are made at run time
+    def client(self, service: str) -> Any:
         return self.running.client(service)
 
     def checks(self) -> dict[str, Check]:

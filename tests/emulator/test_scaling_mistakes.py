@@ -45,7 +45,7 @@ def busy() -> FakeInstance:
     return instance
 
 
-def track(region: FakeRegion, **specification: Any) -> None:  # noqa: ANN401 - members of the API
+def track(region: FakeRegion, **specification: Any) -> None:
     configuration = {"TargetValue": 5.0, **specification}
     policy = {**TARGET, "PolicyName": "track", "PolicyType": "TargetTrackingScaling"}
     region.autoscaling.call("PutScalingPolicy", {**policy, "TargetTrackingScalingPolicyConfiguration": configuration})

@@ -44,7 +44,7 @@ class Chaos:
     local: LocalAws
     accepted: dict[str, tuple[str, str]] = field(default_factory=dict)
 
-    def client(self, service: str) -> Any:  # noqa: ANN401 - boto3's clients are made at run time
+    def client(self, service: str) -> Any:
         return boto3.client(  # type: ignore[call-overload]  # the service's name is no literal here
             service,
             endpoint_url=self.local.endpoint_url,
@@ -120,7 +120,7 @@ class Chaos:
         self.local.stop()
         self.local = self.start()
 
-    def outcomes(self) -> dict[str, list[str]]:
+    def results(self) -> dict[str, list[str]]:
         """The objects under both prefixes."""
         pages = self.client("s3").get_paginator("list_objects_v2")
         return {
@@ -133,7 +133,7 @@ class Chaos:
         }
 
     def ended(self) -> int:
-        return sum(map(len, self.outcomes().values()))
+        return sum(map(len, self.results().values()))
 
     def replaced(self) -> int:
         """How many instances of this life died and were replaced, as its log tells."""
@@ -202,7 +202,7 @@ def test_every_request_has_exactly_one_outcome(serving: ServingEnvironment, tmp_
         client.join(SECONDS)
         assert len(running.accepted) == REQUESTS
         wait_for(lambda: running.ended() >= REQUESTS or None, SECONDS, "an outcome of every request")
-        found = running.outcomes()
+        found = running.results()
         notified = Counter(inference_id for _, inference_id in running.heard())
 
     assert lost > 0  # some requests were at work when their container was killed

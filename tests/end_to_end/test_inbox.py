@@ -9,7 +9,7 @@ from typing import Any
 import boto3
 import pytest
 
-from async_endpoint.client import JobNotFound, JobRecords
+from async_endpoint.client import JobNotFound, JobsTableReader
 from async_endpoint.protocol import JobRecord, JobState, S3Location, job_id, parse
 from tests.end_to_end.conftest import Stage, listen, wait_for
 
@@ -26,7 +26,7 @@ def put(stage: Stage, key: str, body: bytes) -> S3Location:
 
 def end_of(stage: Stage, job: str | S3Location) -> JobRecord:
     """Wait until the table shows how a job ended."""
-    records = JobRecords.of_session(stage.deployment.jobs_table)
+    records = JobsTableReader.of_session(stage.deployment.jobs_table)
 
     def ended() -> JobRecord | None:
         try:
@@ -45,7 +45,7 @@ def queue_url(kind: str) -> str:
 
 
 def depth(kind: str) -> int:
-    """How many messages a queue holds, those that are being worked on included."""
+    """How many messages a queue holds, those that are being processed_by on included."""
     names: Any = ["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"]
     found = boto3.client("sqs").get_queue_attributes(QueueUrl=queue_url(kind), AttributeNames=names)["Attributes"]
     return sum(map(int, found.values()))

@@ -42,7 +42,7 @@ class Inbox:
     bucket: str
     s3: S3Client
 
-    def put(self, key: str, body: bytes = b"document", **more: Any) -> dict[str, Any]:  # noqa: ANN401
+    def put(self, key: str, body: bytes = b"document", **more: Any) -> dict[str, Any]:
         """Put a document; answers its event."""
         answer = self.s3.put_object(Bucket=self.bucket, Key=key, Body=body, **more)
         return object_created(key, bucket=self.bucket, version_id=answer.get("VersionId"), size=len(body))

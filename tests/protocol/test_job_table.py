@@ -28,7 +28,7 @@ CLAIM = JobRecord(job_id="job", state=JobState.RECEIVED, received_at="2026-01-01
 DONE = replace(CLAIM, state=JobState.COMPLETED, ended_at="2026-01-01T00:01:00.000Z")
 
 
-def write_one_by_one(table: Any, told: list[JobRecord]) -> JobRecord:  # noqa: ANN401  # two kinds of table
+def write_one_by_one(table: Any, told: list[JobRecord]) -> JobRecord:  # two kinds of table
     """Apply `update_expression` to what is read before each write."""
     for record in told:
         key = {"job_id": record.job_id}

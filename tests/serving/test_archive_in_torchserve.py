@@ -13,7 +13,7 @@ import psutil
 import pytest
 
 from async_endpoint.emulator.containers.environment import ServingEnvironment
-from async_endpoint.emulator.containers.model_container import Answer, ContainerInstance
+from async_endpoint.emulator.containers.model_container import Answer, ModelContainer
 from stacks.serving_limits import ServingLimits
 from stacks.settings.stage import load_settings
 
@@ -40,12 +40,12 @@ def archive() -> Path:
 @pytest.fixture(scope="module")
 def container(
     archive: Path, serving_python: Path, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[ContainerInstance]:
+) -> Iterator[ModelContainer]:
     dev = load_settings(REPOSITORY / "config", "dev")
     variables = {"SAGEMAKER_PROGRAM": "inference.py", "MODEL_VERSION": "of-this-test"}
     variables |= ServingLimits(dev.serving).environment
     serving = ServingEnvironment(serving_python.parents[1])
-    instance = ContainerInstance(archive, variables, serving, tmp_path_factory.mktemp("container") / "work")
+    instance = ModelContainer(archive, variables, serving, tmp_path_factory.mktemp("container") / "work")
     try:
         instance.start()
         instance.wait_ready(120)
@@ -58,7 +58,7 @@ def rows() -> list[dict[str, object]]:
     return [json.loads(line) for line in (RECEIPTS / "answers.jsonl").read_text(encoding="utf-8").splitlines()]
 
 
-def workers(container: ContainerInstance) -> set[int]:
+def workers(container: ModelContainer) -> set[int]:
     """The process ids of TorchServe's workers."""
     assert container.pid is not None
     found = set()
@@ -70,7 +70,7 @@ def workers(container: ContainerInstance) -> set[int]:
     return found
 
 
-def test_requests_at_once_are_read_together_each_by_its_own_headers(container: ContainerInstance) -> None:
+def test_requests_at_once_are_read_together_each_by_its_own_headers(container: ModelContainer) -> None:
     samples = rows()[:16]
 
     def send(number: int) -> Answer:
@@ -95,7 +95,7 @@ def test_requests_at_once_are_read_together_each_by_its_own_headers(container: C
     assert max(together) > 1, "no two requests were read together"
 
 
-def test_one_bad_request_among_them_fails_alone(container: ContainerInstance) -> None:
+def test_one_bad_request_among_them_fails_alone(container: ModelContainer) -> None:
     body = (RECEIPTS / str(rows()[0]["file"])).read_bytes()
     bodies = [body, b"no image", body, b"", body, body[:500], body, body]
 
@@ -112,7 +112,7 @@ def test_one_bad_request_among_them_fails_alone(container: ContainerInstance) ->
 
 
 def test_documents_gone_wrong_end_no_worker(
-    container: ContainerInstance, run_in_serving: RunInServing, tmp_path: Path
+    container: ModelContainer, run_in_serving: RunInServing, tmp_path: Path
 ) -> None:
     made = run_in_serving("fuzzed.py", FUZZED, tmp_path, cwd=IN_IMAGE)
     assert made.returncode == 0, made.stderr
@@ -137,7 +137,7 @@ def test_documents_gone_wrong_end_no_worker(
     assert json.loads(whole.body)["predictions"][0]["store"] == rows()[0]["store"]
 
 
-def test_no_split_of_a_response_ends_the_worker(container: ContainerInstance) -> None:
+def test_no_split_of_a_response_ends_the_worker(container: ModelContainer) -> None:
     """TorchServe 0.6.0 gives up on a response whose headers are cut by the end of its read buffer.
 
     The buffer grows with what is read, and shrinks again: after small responses, a batch's is cut several times.

@@ -177,7 +177,7 @@ def simulate(case: Case, template: Template, *, hours: float = 3.0) -> Course:
     fleet = scaled(template, most=4, delivery=case.delivery, rules=case.rules)
     variant = Variant(fleet.clock, case.start_seconds)
     fleet.scaler._capacity = variant
-    fleet.scaler._governor._changes._port = variant
+    fleet.scaler._engine._changes._port = variant
     return _Run(case, fleet.clock, fleet.metrics, fleet.scaler, variant).run(hours)
 
 

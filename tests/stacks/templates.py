@@ -109,7 +109,7 @@ def waits_for(template: Template, logical_id: str) -> set[str]:
     return found
 
 
-def _named_in(value: Any) -> set[str]:  # noqa: ANN401 - any part of a template
+def _named_in(value: Any) -> set[str]:
     match value:
         case {"Ref": str(name)} | {"Fn::GetAtt": [str(name), *_]}:
             return {name}

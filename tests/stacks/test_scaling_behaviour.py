@@ -46,7 +46,7 @@ def scaled(
     return fleet
 
 
-def resolved(value: Any, arns: Mapping[str, str]) -> Any:  # noqa: ANN401 - any part of a template
+def resolved(value: Any, arns: Mapping[str, str]) -> Any:
     match value:
         case {"Fn::GetAtt": [_, "EndpointName"]}:
             return ENDPOINT

@@ -22,7 +22,7 @@ SERVING = st.builds(
 )
 
 
-def limits(**given_settings: Any) -> ServingLimits:  # noqa: ANN401 - fields of the table
+def limits(**given_settings: Any) -> ServingLimits:
     return ServingLimits(ServingSettings(**given_settings))
 
 

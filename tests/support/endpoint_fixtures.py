@@ -52,7 +52,7 @@ def clock() -> Clock:
 def make_endpoint(clock: Clock) -> Callable[..., tuple[AsyncEndpoint, InMemoryTransport]]:
     """An endpoint in memory, on the obedient clock."""
 
-    def make(model: Any = echo, **settings: Any) -> tuple[AsyncEndpoint, InMemoryTransport]:  # noqa: ANN401
+    def make(model: Any = echo, **settings: Any) -> tuple[AsyncEndpoint, InMemoryTransport]:
         transport = InMemoryTransport(model, clock=clock, **settings)
         endpoint = AsyncEndpoint(
             "receipts", input_location="s3://inputs/by-hand", transport=transport, clock=clock, sleep=clock.sleep

@@ -17,7 +17,7 @@ JSON = "application/json"
 _FORM = f'send {{"pixels": {SIDE} lists of {SIDE} numbers from 0 to 1}}'
 
 
-class Refused(BaseInferenceToolkitError):  # noqa: N818 - reads as what happened
+class Refused(BaseInferenceToolkitError):
     """What the caller has to put right; the sentence is ASCII, or TorchServe's worker would end over it."""
 
     def __init__(self, status: HTTPStatus, sentence: str) -> None:

@@ -4,15 +4,15 @@ Pure logic; the clock is handed in. `AutoScaler` is the whole: it reads a `Metri
 `CapacityPort`.
 """
 
-from async_endpoint.autoscaling.arns import Identity, counted_ids, is_policy_arn
+from async_endpoint.autoscaling.arns import ArnFactory, counted_ids, is_policy_arn
 from async_endpoint.autoscaling.autoscaler import AutoScaler
 from async_endpoint.autoscaling.capacity import CapacityPort
 from async_endpoint.autoscaling.policies import StepScalingPolicy, TargetTrackingPolicy
 
 __all__ = [
+    "ArnFactory",
     "AutoScaler",
     "CapacityPort",
-    "Identity",
     "StepScalingPolicy",
     "TargetTrackingPolicy",
     "counted_ids",

@@ -15,7 +15,7 @@ def counted_ids() -> Callable[[], str]:
 
 
 @dataclass(frozen=True)
-class Identity:
+class ArnFactory:
     """The account and region that ARNs name, and the source of the ids in them."""
 
     region: str = "us-east-1"

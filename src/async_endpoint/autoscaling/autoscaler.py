@@ -6,9 +6,9 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from async_endpoint.autoscaling.activities import ActivityLog
-from async_endpoint.autoscaling.arns import Identity
+from async_endpoint.autoscaling.arns import ArnFactory
 from async_endpoint.autoscaling.capacity import CapacityPort
-from async_endpoint.autoscaling.engine import Governor
+from async_endpoint.autoscaling.engine import ScalingEngine
 from async_endpoint.autoscaling.policies import policy_from_members
 from async_endpoint.autoscaling.registry import RegisteredPolicy, Registry, matches, page
 from async_endpoint.autoscaling.scheduled_scaling import ScheduledScaling
@@ -40,23 +40,23 @@ class AutoScaler:
         rules: how the points of alarms are settled that CloudWatch's guide leaves open.
     """
 
-    def __init__(  # noqa: PLR0913, PLR0917 - what it is wired to
+    def __init__(  # noqa: PLR0917 - what it is wired to
         self,
         clock: Clock,
         metrics: MetricStore,
         capacity: CapacityPort,
         on_alarm_state: AlarmListener | None = None,
-        identity: Identity | None = None,
+        identity: ArnFactory | None = None,
         rules: EvaluationRules | None = None,
     ) -> None:
         self._clock = clock
         self._capacity = capacity
-        self._identity = identity or Identity()
+        self._identity = identity or ArnFactory()
         self._registry = Registry()
         self._alarms = WatchedAlarms(metrics, self._identity.alarm, on_alarm_state, rules)
         self._log = ActivityLog(self._identity.new_id)
-        self._governor = Governor(self._registry, self._alarms, capacity, self._log)
-        self._scheduled = ScheduledScaling(self._registry, self._governor, self._log, self._identity)
+        self._engine = ScalingEngine(self._registry, self._alarms, capacity, self._log)
+        self._scheduled = ScheduledScaling(self._registry, self._engine, self._log, self._identity)
         self._minute = math.floor(clock.now() / MINUTE) * MINUTE
 
     def register_scalable_target(self, **request: object) -> dict[str, Any]:
@@ -75,9 +75,9 @@ class AutoScaler:
         except CapacityError as error:
             raise ValidationException(str(error)) from error
         # A change that has ended since the last tick must not keep the new bounds waiting.
-        self._governor.settle(self._clock.now())
+        self._engine.settle(self._clock.now())
         self._registry.put_target(target)
-        self._governor.hold_to_bounds(target.key, self._clock.now())
+        self._engine.hold_to_bounds(target.key, self._clock.now())
         return {"ScalableTargetARN": target.arn}
 
     def deregister_scalable_target(self, **request: object) -> dict[str, Any]:
@@ -91,7 +91,7 @@ class AutoScaler:
             self._remove_policy(policy)
         self._scheduled.forget(key)
         self._registry.remove_target(key)
-        self._governor.forget(key)
+        self._engine.forget(key)
         return {}
 
     def describe_scalable_targets(self, **request: object) -> dict[str, Any]:
@@ -199,9 +199,9 @@ class AutoScaler:
         if watched is None or not self._alarms.set_state(watched, state, reason, reason_data, now):
             return
         # A change that has ended since the last tick must not be taken for one under way.
-        self._governor.settle(now)
+        self._engine.settle(now)
         values = alarm_reasons.recent_datapoints(reason_data)
-        self._governor.invoke(Evaluation.reported(watched.alarm, state, values, now))
+        self._engine.invoke(Evaluation.reported(watched.alarm, state, values, now))
 
     def own_alarms(self) -> list[str]:
         """Return the names of the alarms that target tracking made for itself and that exist."""
@@ -229,7 +229,7 @@ class AutoScaler:
             "scheduled_actions": self._scheduled.state(),
             "alarms": self._alarms.state(),
             "activities": self._log.state(),
-            **self._governor.state(),
+            **self._engine.state(),
         }
 
     def restore(self, state: dict[str, Any]) -> None:
@@ -249,17 +249,17 @@ class AutoScaler:
         self._scheduled.restore(state["scheduled_actions"])
         self._alarms.restore(state["alarms"])
         self._log.restore(state["activities"], taken_up=[activity for activity, *_ in state["under_way"]])
-        self._governor.restore(state)
+        self._engine.restore(state)
 
     def tick(self) -> None:
         """Catch up with the clock: evaluate the alarms at each minute since the last tick, and scale by them."""
         now = self._clock.now()
-        self._governor.settle(now)
+        self._engine.settle(now)
         while self._minute + MINUTE <= now:
             self._minute += MINUTE
             self._scheduled.carry_out(self._minute)
             self._alarms.evaluate(self._minute)
-            self._governor.scale(self._minute)
+            self._engine.scale(self._minute)
 
     def _remove_policy(self, policy: RegisteredPolicy) -> None:
         self._registry.remove_policy(policy)

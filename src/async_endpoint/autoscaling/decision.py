@@ -15,7 +15,7 @@ from async_endpoint.cloudwatch.alarms import MetricAlarm, State
 
 
 @dataclass(frozen=True)
-class Firing:
+class TriggeredPolicy:
     """A policy invoked by an alarm; `values` are the datapoints that decided the alarm's state, newest first."""
 
     policy_name: str
@@ -45,14 +45,14 @@ class Firing:
 
 
 def decide(
-    target: ScalableTarget, firings: Sequence[Firing], current: int, cooldown: Cooldown, at: float
+    target: ScalableTarget, firings: Sequence[TriggeredPolicy], current: int, cooldown: Cooldown, at: float
 ) -> Change | None:
     """Return the change that the firing policies make of `current` instances, or None.
 
     The largest capacity wins, the first policy where several ask for it. The caller leaves out target tracking's
     scale-in unless all target-tracking policies agree to it; a step policy's scale-in needs no agreement.
     """
-    best: tuple[int, Firing] | None = None
+    best: tuple[int, TriggeredPolicy] | None = None
     for firing in firings:
         capacity = _allowed(target, firing, current, cooldown, at)
         if capacity is not None and (best is None or capacity > best[0]):
@@ -68,7 +68,9 @@ def decide(
     )
 
 
-def _allowed(target: ScalableTarget, firing: Firing, current: int, cooldown: Cooldown, at: float) -> int | None:
+def _allowed(
+    target: ScalableTarget, firing: TriggeredPolicy, current: int, cooldown: Cooldown, at: float
+) -> int | None:
     """Return what one policy may have within the bounds: `current` where it wants a change that must wait.
 
     A bound never turns a change round: a scale-out of a target that stands above its maximum leaves it there.

@@ -6,7 +6,7 @@ from typing import Any
 from async_endpoint.autoscaling.activities import ActivityLog, bound_was_set
 from async_endpoint.autoscaling.capacity import CapacityChanges, CapacityPort, Change
 from async_endpoint.autoscaling.cooldowns import Cooldowns
-from async_endpoint.autoscaling.decision import Firing, decide
+from async_endpoint.autoscaling.decision import TriggeredPolicy, decide
 from async_endpoint.autoscaling.policies import TargetTrackingPolicy
 from async_endpoint.autoscaling.registry import RegisteredPolicy, Registry
 from async_endpoint.autoscaling.targets import TargetKey
@@ -14,7 +14,7 @@ from async_endpoint.cloudwatch.evaluation import Evaluation
 from async_endpoint.cloudwatch.watched_alarms import WatchedAlarms
 
 
-class Governor:
+class ScalingEngine:
     """Brings each target's instance count to what its bounds and policies ask for."""
 
     def __init__(self, registry: Registry, alarms: WatchedAlarms, port: CapacityPort, log: ActivityLog) -> None:
@@ -93,7 +93,7 @@ class Governor:
                 cause = bound_was_set("minimum" if within > current else "maximum", within)
                 self._changes.make(key, Change(current, within, cause), at)
 
-    def _firings(self, key: TargetKey, signals: Sequence[Evaluation]) -> list[Firing]:
+    def _firings(self, key: TargetKey, signals: Sequence[Evaluation]) -> list[TriggeredPolicy]:
         """Return what the alarms invoke on a target: unlike other actions, scaling repeats while a state lasts.
 
         Target tracking's scale-in is left out while its datapoints are from before the last growth ("it does not
@@ -103,7 +103,7 @@ class Governor:
         policies = self._registry.policies_of(key)
         grown_at = self._cooldowns.of(key).grown_at
         firings = [
-            Firing(policy.name, policy.policy, signal.alarm, signal.state, signal.values)
+            TriggeredPolicy(policy.name, policy.policy, signal.alarm, signal.state, signal.values)
             for policy in policies
             for signal in signals
             if policy.arn in signal.alarm.actions_in(signal.state)

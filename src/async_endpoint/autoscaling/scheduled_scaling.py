@@ -4,8 +4,8 @@ import dataclasses
 from typing import Any
 
 from async_endpoint.autoscaling.activities import ActivityLog, bounds, scheduled
-from async_endpoint.autoscaling.arns import Identity
-from async_endpoint.autoscaling.engine import Governor
+from async_endpoint.autoscaling.arns import ArnFactory
+from async_endpoint.autoscaling.engine import ScalingEngine
 from async_endpoint.autoscaling.registry import Registry, matches, page
 from async_endpoint.autoscaling.scheduled_actions import ScheduledAction, ScheduledActions
 from async_endpoint.autoscaling.targets import TargetKey
@@ -16,9 +16,9 @@ from async_endpoint.cloudwatch.members import Members
 class ScheduledScaling:
     """The scheduled actions of registered targets; the operations' contracts are those of `AutoScaler`'s."""
 
-    def __init__(self, registry: Registry, governor: Governor, log: ActivityLog, identity: Identity) -> None:
+    def __init__(self, registry: Registry, engine: ScalingEngine, log: ActivityLog, identity: ArnFactory) -> None:
         self._registry = registry
-        self._governor = governor
+        self._engine = engine
         self._log = log
         self._identity = identity
         self._actions = ScheduledActions()
@@ -75,4 +75,4 @@ class ScheduledScaling:
                 continue
             activity.carried_out()
             self._registry.put_target(dataclasses.replace(target, min_capacity=least, max_capacity=most))
-            self._governor.hold_to_bounds(action.target, minute)
+            self._engine.hold_to_bounds(action.target, minute)

@@ -12,7 +12,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from async_endpoint.operations.destroy import (
     Aws,
     Count,
-    Patience,
+    Deadline,
     TeardownError,
     delete_stack,
     survey,
@@ -42,7 +42,7 @@ def destroy(stacks: tuple[str, ...], *, yes: bool, region: str | None, timeout: 
     """Delete each STACK in the order given, with all that its buckets and tables hold.
 
     Lists first what will go, and asks. Nothing is touched if one of the stacks is protected from termination, is being
-    worked on, or holds what AWS would refuse to delete. What has a deletion policy of Retain stays as it is.
+    processed_by on, or holds what AWS would refuse to delete. What has a deletion policy of Retain stays as it is.
 
     Exit status: 0 all of them are gone, 1 some are not, 2 wrong usage.
     """
@@ -57,7 +57,7 @@ def destroy(stacks: tuple[str, ...], *, yes: bool, region: str | None, timeout: 
         click.echo("\n".join(_plan(found)))
         if not yes:
             _ask()
-        _destroy(aws, found, Patience(timeout))
+        _destroy(aws, found, Deadline(timeout))
     except TeardownError as error:
         raise click.ClickException(str(error)) from error
     except (BotoCoreError, ClientError) as error:
@@ -96,13 +96,13 @@ def _ask() -> None:
     raise TeardownError("Nothing was deleted: answer y to delete, or give --yes (or YES=1) where nobody can answer.")
 
 
-def _destroy(aws: Aws, stacks: Sequence[StackHoldings], patience: Patience) -> None:
+def _destroy(aws: Aws, stacks: Sequence[StackHoldings], deadline: Deadline) -> None:
     """Delete one after the other, and say what is left however it ends."""
     attempt = f"destroy-{uuid.uuid4()}"
     gone: list[StackHoldings] = []
     try:
         for stack in stacks:
-            delete_stack(aws, stack, patience, click.echo, attempt=attempt)
+            delete_stack(aws, stack, deadline, click.echo, attempt=attempt)
             gone.append(stack)
     finally:
         click.echo("\n".join(_left(aws, gone, stacks[len(gone) :])))

@@ -55,7 +55,7 @@ def _templates(folder: Path) -> dict[str, Any]:
     return found
 
 
-def _create_only() -> Any:  # noqa: ANN401 - `review.CreateOnly`
+def _create_only() -> Any:
     """Gives a type's create-only properties; of types that no schema is known for, as custom resources, none."""
     try:
         # Only here is it needed.

@@ -36,7 +36,7 @@ def fault() -> None:
 @click.option("--throttle", is_flag=True, help="Refuse as too many calls, and not as broken.")
 @rate_option
 @count_option
-def errors(  # noqa: PLR0913 - one argument for each option
+def errors(
     state_dir: Path,
     service: str,
     operation: str | None,

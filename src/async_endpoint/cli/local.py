@@ -105,7 +105,7 @@ def prepare_command(serving_env: Path) -> None:
 @_seconds("pull", "it has the image")
 @_seconds("download", "it has the archive")
 @_seconds("start", "the container answers")
-def start(  # noqa: PLR0913 - one argument for each option
+def start(
     state_dir: Path,
     serving_env: Path,
     *,

@@ -107,7 +107,7 @@ def details(overview: Overview) -> RenderableType:
         ]
     if not overview["endpoints"]:
         others = ", ".join(overview["regions"]) or "none"
-        parts.append(Text(f"No endpoint in {overview['region']}. Regions that have some: {others}."))
+        parts.append(Text(f"No endpoint in {overview['region']}. RegionRegistry that have some: {others}."))
     if overview["other_alarms"]:
         parts += [Text("Other alarms", style="bold"), _alarm_table(overview["other_alarms"])]
     return Group(*parts)

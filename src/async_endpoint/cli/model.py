@@ -91,7 +91,7 @@ def lock(folder: Path) -> None:
     help="The Python 3.8 environment that stands in for the image; built when it is not there.",
 )
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
-def check(  # noqa: PLR0913 - an option each
+def check(
     archive: Path | None,
     folder: Path,
     sample: Path | None,

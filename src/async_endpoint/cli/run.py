@@ -67,7 +67,7 @@ _INTERRUPTED = 130  # what shells report for a program that Ctrl-C ended
     help="Seconds the model may take for one document.",
 )
 @click.pass_context
-def run(  # noqa: PLR0913, PLR0917  # one argument for each option, as click calls it
+def run(  # noqa: PLR0917  # one argument for each option, as click calls it
     context: click.Context,
     folder: Path,
     endpoint: str | None,

@@ -13,7 +13,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from async_endpoint.client import AsyncEndpointError, JobRecords
+from async_endpoint.client import AsyncEndpointError, JobsTableReader
 from async_endpoint.operations.stack_outputs import StackError, read_outputs
 from async_endpoint.protocol import JobState
 
@@ -90,7 +90,7 @@ def jobs(state: JobState | None, limit: int, table: str | None, stack: str | Non
         click.echo(f"No job is {state}." if state else "There are no jobs.")
 
 
-def _records(table: str | None, stack: str | None) -> JobRecords:
+def _records(table: str | None, stack: str | None) -> JobsTableReader:
     if table is None and stack is not None:
         try:
             table = read_outputs(boto3.Session().client("cloudformation"), [stack]).get(TABLE_OUTPUT)
@@ -100,7 +100,7 @@ def _records(table: str | None, stack: str | None) -> JobRecords:
             raise click.UsageError(f"Stack {stack} has no output {TABLE_OUTPUT}: name another, or give --table.")
     if table is None:
         raise click.UsageError(f"Name the jobs table by --table, or by --stack a stack with the output {TABLE_OUTPUT}.")
-    return JobRecords.of_session(table)
+    return JobsTableReader.of_session(table)
 
 
 def _as_json(record: JobRecord) -> str:

@@ -9,7 +9,7 @@ jobs = endpoint.submit_many(Path("receipts").glob("*.png"))
 for job in endpoint.as_completed(jobs):
     print(job.document, job.error or job.answer.json())
 
-records = JobRecords.of_session("my-jobs-table")
+records = JobsTableReader.of_session("my-jobs-table")
 print(records.get("s3://my-inputs/inbox/receipt.png").state)
 ```
 """
@@ -31,7 +31,7 @@ from async_endpoint.client.errors import (
     SubmitError,
     Throttled,
 )
-from async_endpoint.client.job_records import JobRecords
+from async_endpoint.client.job_records import JobsTableReader
 from async_endpoint.client.jobs import Answer, Job, JobState
 from async_endpoint.client.memory import InMemoryTransport, ModelError
 from async_endpoint.client.transport import Acceptance, ListingPage, Payload, StoredObject, Transport
@@ -50,8 +50,8 @@ __all__ = [
     "JobExpired",
     "JobFailed",
     "JobNotFound",
-    "JobRecords",
     "JobState",
+    "JobsTableReader",
     "ListingPage",
     "ModelError",
     "Payload",

@@ -35,7 +35,7 @@ class PollInterval:
 
 
 @dataclass(frozen=True)
-class Collector:
+class ResultPoller:
     """Looks for the results of jobs.
 
     Attributes:

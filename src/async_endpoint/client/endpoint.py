@@ -7,7 +7,7 @@ import uuid
 from typing import TYPE_CHECKING
 
 from async_endpoint.client.aws import AwsTransport
-from async_endpoint.client.collecting import Collector, PollInterval
+from async_endpoint.client.collecting import PollInterval, ResultPoller
 from async_endpoint.client.documents import UNNAMED, Document
 from async_endpoint.client.errors import (
     EndpointNotFound,
@@ -17,7 +17,7 @@ from async_endpoint.client.errors import (
     SubmitError,
 )
 from async_endpoint.client.jobs import Job, JobState
-from async_endpoint.client.parallel import map_ahead
+from async_endpoint.client.parallel import bounded_map
 from async_endpoint.protocol import (
     DEFAULT_INVOCATION_TIMEOUT_SECONDS,
     DEFAULT_REQUEST_TTL_SECONDS,
@@ -57,7 +57,7 @@ class AsyncEndpoint:
         sleep: Waits that many seconds.
     """
 
-    def __init__(  # noqa: PLR0913  # keywords, each with a default that serves
+    def __init__(  # keywords, each with a default that serves
         self,
         endpoint_name: str,
         *,
@@ -79,9 +79,9 @@ class AsyncEndpoint:
         )
         self._grace_seconds = grace_seconds
         self._clock = clock
-        self._collector = Collector(self._transport, clock, sleep, concurrency, interval or PollInterval())
+        self._collector = ResultPoller(self._transport, clock, sleep, concurrency, interval or PollInterval())
 
-    def submit(  # noqa: PLR0913  # the settings of one call, all optional
+    def submit(  # the settings of one call, all optional
         self,
         document: Path | bytes | S3Location | str,
         *,
@@ -140,7 +140,7 @@ class AsyncEndpoint:
             wait=self._collector.wait,
         )
 
-    def submit_many(  # noqa: PLR0913  # the settings of one call, all optional
+    def submit_many(  # the settings of one call, all optional
         self,
         documents: Iterable[Path | bytes | S3Location | str],
         *,
@@ -179,7 +179,7 @@ class AsyncEndpoint:
                 on_submitted(job)
             return job
 
-        return list(map_ahead(submit_one, documents, concurrency or self.concurrency))
+        return list(bounded_map(submit_one, documents, concurrency or self.concurrency))
 
     def as_completed(self, jobs: Iterable[Job], timeout: float | None = None) -> Iterator[Job]:
         """Yield each job as it ends, whether well or not; ends by the last job's deadline.

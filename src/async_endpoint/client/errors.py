@@ -17,7 +17,6 @@ Every message is one sentence or two for a person; none needs its traceback.
 """
 
 # The names say what happened, as in the standard library's `KeyboardInterrupt`.
-# ruff: noqa: N818
 
 
 class AsyncEndpointError(Exception):

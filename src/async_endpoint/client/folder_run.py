@@ -100,7 +100,7 @@ def documents_in(folder: Path, *, pattern: str | None = None, limit: int | None 
     return documents[:limit]
 
 
-def run_folder(  # noqa: PLR0913  # the settings of one run, all but three optional
+def run_folder(  # the settings of one run, all but three optional
     folder: Path,
     endpoint: AsyncEndpoint,
     output: Path,
@@ -190,7 +190,7 @@ def _write(file: TextIO, folder: Path, job: Job) -> None:
     file.flush()
 
 
-def _readable(answer: Answer) -> Any:  # noqa: ANN401  # a JSON document can be anything
+def _readable(answer: Answer) -> Any:  # a JSON document can be anything
     try:
         return answer.json()
     except ValueError:

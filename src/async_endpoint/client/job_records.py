@@ -36,7 +36,7 @@ _PAGE = 1000
 _MISSING = frozenset({"404", "NoSuchKey", "NotFound"})
 
 
-class JobRecords:
+class JobsTableReader:
     """The jobs table, for whoever asks what became of a document; writes nothing.
 
     Args:
@@ -49,7 +49,7 @@ class JobRecords:
         self._s3 = s3
 
     @classmethod
-    def of_session(cls, table: str, session: boto3.Session | None = None) -> JobRecords:
+    def of_session(cls, table: str, session: boto3.Session | None = None) -> JobsTableReader:
         """Take the table of that name, by boto3's defaults where no session is given.
 
         Raises:

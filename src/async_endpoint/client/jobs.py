@@ -41,7 +41,7 @@ class Answer:
     content_type: str | None
     stored_at: datetime
 
-    def json(self) -> Any:  # noqa: ANN401  # a JSON document can be anything
+    def json(self) -> Any:  # a JSON document can be anything
         """The answer as JSON.
 
         Raises:
@@ -65,7 +65,7 @@ class Job:
         error: Of a FAILED or EXPIRED job, else None.
     """
 
-    def __init__(  # noqa: PLR0913  # one keyword for each thing that is known from the start
+    def __init__(  # one keyword for each thing that is known from the start
         self,
         *,
         document: str,

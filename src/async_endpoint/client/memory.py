@@ -40,7 +40,7 @@ class InMemoryTransport:
         requests: What was submitted, in order.
     """
 
-    def __init__(  # noqa: PLR0913  # keywords, each with a default that serves
+    def __init__(  # keywords, each with a default that serves
         self,
         model: Callable[[InvocationRequest, bytes], bytes],
         *,

@@ -13,7 +13,7 @@ Item = TypeVar("Item")
 Outcome = TypeVar("Outcome")
 
 
-def map_ahead(function: Callable[[Item], Outcome], items: Iterable[Item], workers: int) -> Iterator[Outcome]:
+def bounded_map(function: Callable[[Item], Outcome], items: Iterable[Item], workers: int) -> Iterator[Outcome]:
     """Yield `function(item)` for each item, in order, with `workers` calls at once.
 
     Unlike `Executor.map` it does not take all items at its start: at most twice `workers` are under way or waiting

@@ -16,25 +16,25 @@ class ScalingError(Exception):
     code = "InternalServiceException"
 
 
-class ValidationException(ScalingError):  # noqa: N818 - the name that the API answers
+class ValidationException(ScalingError):
     """A request breaks a documented rule. CloudWatch's own API spells this code `ValidationError`."""
 
     code = "ValidationException"
 
 
-class ObjectNotFoundException(ScalingError):  # noqa: N818 - the name that the API answers
+class ObjectNotFoundException(ScalingError):
     """A request names a scalable target or a scaling policy that does not exist."""
 
     code = "ObjectNotFoundException"
 
 
-class LimitExceededException(ScalingError):  # noqa: N818 - the name that the API answers
+class LimitExceededException(ScalingError):
     """A request asks for more than a quota allows."""
 
     code = "LimitExceededException"
 
 
-class InvalidNextTokenException(ScalingError):  # noqa: N818 - the name that the API answers
+class InvalidNextTokenException(ScalingError):
     """A NextToken is not one that an answer gave."""
 
     code = "InvalidNextTokenException"

@@ -107,7 +107,7 @@ class MetricStore:
         series = self._series.get(key)
         return self._delivery.arrival(key, minute) if series is not None and minute in series.buckets else None
 
-    def periods(  # noqa: PLR0913, PLR0917 - a range of a metric, and the moment of looking at it
+    def periods(  # noqa: PLR0917 - a range of a metric, and the moment of looking at it
         self,
         key: MetricKey,
         statistic: str,

@@ -26,7 +26,7 @@ _CONNECTIONS = 64
 
 
 @dataclass(frozen=True)
-class Backends:
+class AwsClients:
     """Clients of one region, made when first used; thread-safe.
 
     Attributes:

@@ -23,7 +23,7 @@ def refusal(value: Mapping[str, Any], shape: Shape) -> str | None:
     return f"{len(failures)} validation error{'s' if len(failures) > 1 else ''} detected: {'; '.join(failures)}"
 
 
-def _failures(value: Any, shape: Shape, path: str) -> Iterator[str]:  # noqa: ANN401 - JSON
+def _failures(value: Any, shape: Shape, path: str) -> Iterator[str]:
     for constraint in _broken(value, shape):
         shown = "Value" if shape.metadata.get("sensitive") else f"Value '{value}'"
         yield f"{shown} at '{path}' failed to satisfy constraint: {constraint}"
@@ -39,7 +39,7 @@ def _failures(value: Any, shape: Shape, path: str) -> Iterator[str]:  # noqa: AN
             yield from _failures(item, shape.member, f"{path}.{number}.member")
 
 
-def _broken(value: Any, shape: Shape) -> Iterator[str]:  # noqa: ANN401 - JSON
+def _broken(value: Any, shape: Shape) -> Iterator[str]:
     """The constraints of its own shape that a value breaks."""
     if isinstance(value, bool):
         return

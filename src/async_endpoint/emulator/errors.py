@@ -33,7 +33,7 @@ class AwsError(Exception):
         return self.status, headers, json.dumps({"__type": self.code, "message": self.message}).encode()
 
 
-class ValidationException(AwsError):  # noqa: N818 - the name on the wire
+class ValidationException(AwsError):
     """The request is malformed or the state of a resource forbids it."""
 
     def __init__(self, message: str) -> None:
@@ -47,7 +47,7 @@ class ValidationError(AwsError):
         super().__init__(message, "ValidationError", 400)
 
 
-class UnknownOperation(AwsError):  # noqa: N818 - the name on the wire
+class UnknownOperation(AwsError):
     """The local AWS does not have this operation."""
 
     def __init__(self, service: str, operation: str) -> None:

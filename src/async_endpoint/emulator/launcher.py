@@ -74,7 +74,7 @@ class LocalAws:
     _process: subprocess.Popen[bytes] | None = field(default=None, compare=False, repr=False)
 
     @classmethod
-    def start(  # noqa: PLR0913 - one keyword for each option
+    def start(
         cls,
         serving: ServingEnvironment,
         *,

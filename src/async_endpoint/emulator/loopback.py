@@ -12,7 +12,7 @@ _OK = 200
 _OPENER = urllib.request.build_opener(urllib.request.ProxyHandler({}))  # whatever the user's variables say
 
 
-class NoAnswer(Exception):  # noqa: N818 - reads as what happened
+class NoAnswer(Exception):
     """A local AWS does not answer, or what answers is none; the message is one sentence."""
 
 

@@ -47,7 +47,7 @@ def received(service: str, name: str, request: Mapping[str, Any]) -> dict[str, A
     return {} if shape is None else _known(request, shape)
 
 
-def _known(value: Any, shape: Shape) -> Any:  # noqa: ANN401 - JSON in, JSON out
+def _known(value: Any, shape: Shape) -> Any:
     if isinstance(shape, StructureShape) and isinstance(value, Mapping):
         members = shape.members
         return {key: _known(item, members[key]) for key, item in value.items() if key in members and item is not None}
@@ -77,7 +77,7 @@ def validated(service: str, name: str, request: Mapping[str, Any]) -> dict[str, 
     return dict(typed)
 
 
-def coerce(value: Any, shape: Shape) -> Any:  # noqa: ANN401 - JSON in, JSON out
+def coerce(value: Any, shape: Shape) -> Any:
     """The value with strings turned into the numbers and booleans of its shape; what does not turn stays as it is."""
     if isinstance(shape, StructureShape) and isinstance(value, Mapping):
         members = shape.members

@@ -24,7 +24,7 @@ def received(upload: Upload, *, claimed_until: int, expires_at: int) -> JobRecor
     )
 
 
-def submitted(  # noqa: PLR0913  # one keyword for each thing that the 202 says
+def submitted(  # one keyword for each thing that the 202 says
     upload: Upload,
     *,
     at: datetime,

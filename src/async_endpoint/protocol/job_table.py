@@ -24,17 +24,17 @@ JOBS_REVISION_ATTRIBUTE = "revision"
 _ATTEMPTS = 20  # each attempt that is lost means that another writer's succeeded
 
 
-class JobTableBusy(Exception):  # noqa: N818  # reads as what happened
+class JobTableBusy(Exception):  # reads as what happened
     """Other writers of the same job were first at every attempt; one sentence."""
 
 
 class TableResource(Protocol):
     """What is used of boto3's DynamoDB Table resource."""
 
-    def get_item(self, *args: Any, **kwargs: Any) -> Any:  # noqa: ANN401  # boto3's own signature is generated
+    def get_item(self, *args: Any, **kwargs: Any) -> Any:  # boto3's own signature is generated
         """GetItem."""
 
-    def update_item(self, *args: Any, **kwargs: Any) -> Any:  # noqa: ANN401  # the same
+    def update_item(self, *args: Any, **kwargs: Any) -> Any:  # the same
         """UpdateItem."""
 
 

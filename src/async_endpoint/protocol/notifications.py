@@ -62,7 +62,7 @@ def test_notification() -> dict[str, Any]:
 test_notification.__test__ = False  # type: ignore[attr-defined]  # functions take attributes; typeshed does not say so
 
 
-def build_success(  # noqa: PLR0913  # one keyword for each thing the message says
+def build_success(  # one keyword for each thing the message says
     *,
     inference_id: str,
     endpoint_name: str,
@@ -107,7 +107,7 @@ def build_success(  # noqa: PLR0913  # one keyword for each thing the message sa
     return _with_body(message, response_body)
 
 
-def build_failure(  # noqa: PLR0913  # one keyword for each thing the message says
+def build_failure(  # one keyword for each thing the message says
     *,
     inference_id: str,
     endpoint_name: str,

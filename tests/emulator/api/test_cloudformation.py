@@ -52,12 +52,12 @@ def properties_of_model() -> dict[str, Any]:
     return {key: value for key, value in model("").items() if key != "ModelName"}
 
 
-def properties_of_config(model_name: str, **changes: Any) -> dict[str, Any]:  # noqa: ANN401 - see endpoint_config
+def properties_of_config(model_name: str, **changes: Any) -> dict[str, Any]:
     config = endpoint_config("", model_name, count="1", **changes)
     return {key: value for key, value in config.items() if key != "EndpointConfigName"}
 
 
-def create_config(region: FakeRegion, **changes: Any) -> tuple[str, str]:  # noqa: ANN401 - see endpoint_config
+def create_config(region: FakeRegion, **changes: Any) -> tuple[str, str]:
     """Physical id and name of an endpoint config with a model of its own, as a template without names makes it."""
     _, made = MODEL.create(region, "ServingModel", properties_of_model())
     physical_id, attributes = CONFIG.create(

@@ -20,16 +20,16 @@ OTHER_REGION = "eu-central-1"
 
 
 @pytest.fixture
-def quotas(running: Running) -> Any:  # noqa: ANN401 - boto3's clients are made at run time
+def quotas(running: Running) -> Any:
     return running.client("service-quotas")
 
 
-def value(client: Any, code: str = CODE) -> float:  # noqa: ANN401
+def value(client: Any, code: str = CODE) -> float:
     found: float = client.get_service_quota(ServiceCode="sagemaker", QuotaCode=code)["Quota"]["Value"]
     return found
 
 
-def test_every_type_of_endpoints_has_a_quota_of_its_name(quotas: Any) -> None:  # noqa: ANN401
+def test_every_type_of_endpoints_has_a_quota_of_its_name(quotas: Any) -> None:
     pages = quotas.get_paginator("list_service_quotas").paginate(ServiceCode="sagemaker")
     found = {each["QuotaName"]: each["QuotaCode"] for page in pages for each in page["Quotas"]}
     assert found[f"{TYPE} for endpoint usage"] == CODE
@@ -37,7 +37,7 @@ def test_every_type_of_endpoints_has_a_quota_of_its_name(quotas: Any) -> None:  
     assert len(set(found.values())) == len(found) > 100
 
 
-def test_a_quota_is_set_in_every_region_and_raised_in_one(running: Running, quotas: Any) -> None:  # noqa: ANN401
+def test_a_quota_is_set_in_every_region_and_raised_in_one(running: Running, quotas: Any) -> None:
     elsewhere = running.client("service-quotas", OTHER_REGION)
     set_quota(running.local.endpoint_url, TYPE, 0)
     assert (value(quotas), value(elsewhere)) == (0, 0)
@@ -63,19 +63,19 @@ def test_a_quota_is_set_in_every_region_and_raised_in_one(running: Running, quot
         ("list_services", {}, "UnknownOperationException"),
     ],
 )
-def test_what_there_is_not_is_refused(quotas: Any, operation: str, request_: dict[str, Any], code: str) -> None:  # noqa: ANN401
+def test_what_there_is_not_is_refused(quotas: Any, operation: str, request_: dict[str, Any], code: str) -> None:
     with pytest.raises(ClientError) as refused:
         getattr(quotas, operation)(**request_)
     assert refused.value.response["Error"]["Code"] == code
 
 
 @pytest.mark.parametrize(("instance_type", "number"), [("ml.nothing", 1), (TYPE, -1), (TYPE, True), (TYPE, "4")])
-def test_a_quota_that_is_none_is_refused(instance_type: str, number: Any) -> None:  # noqa: ANN401
+def test_a_quota_that_is_none_is_refused(instance_type: str, number: Any) -> None:
     with pytest.raises(QuotaError):
         InstanceQuotas().set(instance_type, number)
 
 
-def test_the_command_sets_a_quota_and_says_what_is_wrong(running: Running, quotas: Any) -> None:  # noqa: ANN401
+def test_the_command_sets_a_quota_and_says_what_is_wrong(running: Running, quotas: Any) -> None:
     def run(*arguments: str) -> tuple[int, str]:
         result = CliRunner().invoke(main, ["local", "quota", "--state-dir", str(running.local.state_dir), *arguments])
         return result.exit_code, result.output

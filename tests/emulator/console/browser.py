@@ -41,7 +41,7 @@ class Browser:
         for domain in ("Page", "Network", "Log", "Runtime"):
             self.call(f"{domain}.enable")
 
-    def call(self, method: str, **parameters: Any) -> Any:  # noqa: ANN401 - Chrome's JSON
+    def call(self, method: str, **parameters: Any) -> Any:
         """What Chrome answers to one command."""
         self._calls += 1
         number = self._calls
@@ -62,7 +62,7 @@ class Browser:
         while self.loads == loads:
             self._next()
 
-    def look(self, expression: str) -> Any:  # noqa: ANN401 - a value of JavaScript
+    def look(self, expression: str) -> Any:
         """What a JavaScript expression is on the page."""
         answer = self.call("Runtime.evaluate", expression=expression, returnByValue=True)
         assert "exceptionDetails" not in answer, answer

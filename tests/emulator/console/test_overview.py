@@ -20,7 +20,7 @@ TARGET = {
 COMPARED = {"EvaluationPeriods": 2, "Threshold": 1.0, "ComparisonOperator": "GreaterThanOrEqualToThreshold"}
 
 
-def request(number: int, **members: Any) -> InvocationRequest:  # noqa: ANN401 - members of the request
+def request(number: int, **members: Any) -> InvocationRequest:
     named = {
         "endpoint_name": "receipts",
         "input_location": f"s3://inputs/{number}.jpg",
@@ -40,7 +40,7 @@ def of(region: FakeRegion, name: str = "receipts") -> dict[str, Any]:
     return found[name]
 
 
-def alarm(name: str, **members: Any) -> MetricAlarm:  # noqa: ANN401 - members of the API
+def alarm(name: str, **members: Any) -> MetricAlarm:
     return MetricAlarm.from_properties(
         {
             "AlarmName": name,

@@ -13,7 +13,7 @@ from urllib.parse import parse_qsl
 import pytest
 from PIL import Image
 
-from async_endpoint.emulator.clients import Backends
+from async_endpoint.emulator.clients import AwsClients
 from async_endpoint.emulator.console.routes import Pages
 from async_endpoint.emulator.hosting.history import ANSWER_BYTES_KEPT, DOCUMENTS_KEPT
 from tests.emulator.conftest import Running
@@ -84,7 +84,7 @@ def page(region: FakeRegion, path: str = ENDPOINT, /, *, status: int = 200, **qu
     return Read(body.decode())
 
 
-def remembered(region: FakeRegion, inference_id: str, **members: Any) -> None:  # noqa: ANN401 - members of a document
+def remembered(region: FakeRegion, inference_id: str, **members: Any) -> None:
     """A document that came with its request, so that nobody looks for it in S3."""
     ended(region.history, inference_id, **{"input_location": None, **members})
 
@@ -214,7 +214,7 @@ def test_there_is_nothing_to_post(region: FakeRegion) -> None:
 
 
 def test_the_overview_is_that_of_the_region_that_was_asked_for(region: FakeRegion) -> None:
-    def asked(**query: str) -> Any:  # noqa: ANN401 - JSON
+    def asked(**query: str) -> Any:
         return json.loads(pages(region).handle("GET", "/_local/overview", query, b"")[2])
 
     assert [endpoint["name"] for endpoint in asked(region=REGION)["endpoints"]] == ["receipts"]
@@ -234,19 +234,19 @@ class Documents:
     def __init__(self, region: FakeRegion) -> None:
         self.region = region
         self.bucket = f"documents-{uuid.uuid4()}"
-        region.backends.s3.create_bucket(Bucket=self.bucket)
+        region.clients.s3.create_bucket(Bucket=self.bucket)
 
     def put(self, key: str, body: bytes, content_type: str) -> tuple[int, dict[str, str], bytes]:
         """How the page answers when it is asked for a document."""
-        self.region.backends.s3.put_object(Bucket=self.bucket, Key=key, Body=body, ContentType=content_type)
+        self.region.clients.s3.put_object(Bucket=self.bucket, Key=key, Body=body, ContentType=content_type)
         ended(self.region.history, key, input_location=f"s3://{self.bucket}/{key}")
         number = self.region.history.documents("receipts")[0].number
         return pages(self.region).handle("GET", f"/_local/documents/{number}", {}, b"")
 
 
 @pytest.fixture
-def documents(backends: Backends, tmp_path: Path) -> Iterator[Documents]:
-    with fake_region(tmp_path, backends=backends) as region:
+def documents(clients: AwsClients, tmp_path: Path) -> Iterator[Documents]:
+    with fake_region(tmp_path, clients=clients) as region:
         asleep(region)
         yield Documents(region)
 

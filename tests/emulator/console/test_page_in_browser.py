@@ -15,7 +15,7 @@ from urllib.parse import parse_qsl, urlsplit
 import pytest
 from PIL import Image
 
-from async_endpoint.emulator.clients import Backends
+from async_endpoint.emulator.clients import AwsClients
 from async_endpoint.emulator.console.routes import Pages
 from tests.emulator.console.browser import CHROMIUM, Browser, browser
 from tests.emulator.console.test_overview import alarm, asleep, dimension, request
@@ -73,8 +73,8 @@ def served(pages: Pages) -> Iterator[str]:
 def fill(region: FakeRegion) -> None:
     """Six minutes of an endpoint: a backlog that comes and goes, a document with its answer, and a bad one."""
     bucket = f"documents-{uuid.uuid4()}"
-    region.backends.s3.create_bucket(Bucket=bucket)
-    region.backends.s3.put_object(Bucket=bucket, Key="receipt.jpg", Body=RECEIPT.read_bytes())
+    region.clients.s3.create_bucket(Bucket=bucket)
+    region.clients.s3.put_object(Bucket=bucket, Key="receipt.jpg", Body=RECEIPT.read_bytes())
     asleep(region)
     region.autoscaling.put_alarm(alarm("TargetTracking-" + "a" * 120, Dimensions=dimension("receipts")))
     for minute, waiting in enumerate(BACKLOG):
@@ -99,7 +99,7 @@ def screenshot(tab: Browser, path: Path) -> Image.Image:
     return Image.open(io.BytesIO(path.read_bytes())).convert("RGB")
 
 
-def rows(tab: Browser, caption: str) -> Any:  # noqa: ANN401 - texts by row and cell
+def rows(tab: Browser, caption: str) -> Any:
     return tab.look(
         "[...document.querySelectorAll('table')].filter(t => t.caption.textContent.startsWith("
         f"{json.dumps(caption)})).map(t => [...t.tBodies[0].rows].map(r => [...r.cells].map(c => c.innerText)))[0]"
@@ -107,9 +107,11 @@ def rows(tab: Browser, caption: str) -> Any:  # noqa: ANN401 - texts by row and 
 
 
 @pytest.mark.skipif(CHROMIUM is None, reason="NOT RUN: there is no chromium here (Debian: apt-get install chromium)")
-def test_a_user_sees_the_past_the_queue_and_each_document_beside_its_answer(backends: Backends, tmp_path: Path) -> None:
+def test_a_user_sees_the_past_the_queue_and_each_document_beside_its_answer(
+    clients: AwsClients, tmp_path: Path
+) -> None:
     with (
-        fake_region(tmp_path, backends=backends) as region,
+        fake_region(tmp_path, clients=clients) as region,
         served(Pages.of(lambda: [region], region.clock)) as address,
         browser(tmp_path / "profile") as tab,
     ):

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from async_endpoint.emulator.containers.environment import ServingEnvironment
-from async_endpoint.emulator.containers.model_container import ContainerInstance
+from async_endpoint.emulator.containers.model_container import ModelContainer
 from tests.emulator.containers.helpers import write_archive
 
 REPOSITORY = Path(__file__).resolve().parents[3]
@@ -25,7 +25,7 @@ def serving() -> ServingEnvironment:
 
 
 @pytest.fixture(scope="session")
-def stop_aside() -> Iterator[Callable[[ContainerInstance], None]]:
+def stop_aside() -> Iterator[Callable[[ModelContainer], None]]:
     """Stops a container while the next test already runs; a stop that fails, fails the session."""
     with ThreadPoolExecutor() as threads:
         stops: list[Future[None]] = []
@@ -35,15 +35,15 @@ def stop_aside() -> Iterator[Callable[[ContainerInstance], None]]:
 
 
 def _launching(
-    serving: ServingEnvironment, folders: pytest.TempPathFactory, stop: Callable[[ContainerInstance], None]
-) -> Iterator[Callable[..., ContainerInstance]]:
+    serving: ServingEnvironment, folders: pytest.TempPathFactory, stop: Callable[[ModelContainer], None]
+) -> Iterator[Callable[..., ModelContainer]]:
     with ExitStack() as stops:
 
-        def start(files: dict[str, str], environment: dict[str, str] | None = None) -> ContainerInstance:
+        def start(files: dict[str, str], environment: dict[str, str] | None = None) -> ModelContainer:
             folder = folders.mktemp("instance")
             archive = write_archive(folder / "model.tar.gz", files)
             variables = {"SAGEMAKER_PROGRAM": "inference.py"} | (environment or {})
-            instance = ContainerInstance(archive, variables, serving, folder / "work")
+            instance = ModelContainer(archive, variables, serving, folder / "work")
             stops.callback(stop, instance)
             instance.start()
             return instance
@@ -55,8 +55,8 @@ def _launching(
 def launch(
     serving: ServingEnvironment,
     tmp_path_factory: pytest.TempPathFactory,
-    stop_aside: Callable[[ContainerInstance], None],
-) -> Iterator[Callable[..., ContainerInstance]]:
+    stop_aside: Callable[[ModelContainer], None],
+) -> Iterator[Callable[..., ModelContainer]]:
     """Starts a container on an archive of the given files; `environment` adds Model variables."""
     yield from _launching(serving, tmp_path_factory, stop_aside)
 
@@ -65,7 +65,7 @@ def launch(
 def launch_for_module(
     serving: ServingEnvironment,
     tmp_path_factory: pytest.TempPathFactory,
-    stop_aside: Callable[[ContainerInstance], None],
-) -> Iterator[Callable[..., ContainerInstance]]:
+    stop_aside: Callable[[ModelContainer], None],
+) -> Iterator[Callable[..., ModelContainer]]:
     """The same, for a container that a module's tests share."""
     yield from _launching(serving, tmp_path_factory, stop_aside)

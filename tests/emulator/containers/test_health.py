@@ -10,7 +10,7 @@ import pytest
 
 from async_endpoint.emulator.containers.errors import ContainerDied
 from async_endpoint.emulator.containers.health import Health, Workers, load_seconds
-from async_endpoint.emulator.containers.model_container import ContainerInstance
+from async_endpoint.emulator.containers.model_container import ModelContainer
 from tests.emulator.containers.helpers import eventually, process_tree
 
 READY_SECONDS = 90.0
@@ -81,7 +81,7 @@ def test_a_load_that_succeeds_begins_the_count_anew() -> None:
 
 @pytest.mark.serving
 def test_a_sleeping_worker_is_busy_a_killed_one_comes_back_and_one_that_cannot_load_is_dead(
-    launch: Callable[..., ContainerInstance],
+    launch: Callable[..., ModelContainer],
 ) -> None:
     instance = launch(
         {"code/inference.py": INFERENCE, "my_model/model.pth": "weights"}, {"SAGEMAKER_MODEL_SERVER_TIMEOUT": "5"}
@@ -112,7 +112,7 @@ def test_a_sleeping_worker_is_busy_a_killed_one_comes_back_and_one_that_cannot_l
 
 
 @pytest.mark.serving
-def test_a_drained_container_ends_what_it_has_and_takes_no_more(launch: Callable[..., ContainerInstance]) -> None:
+def test_a_drained_container_ends_what_it_has_and_takes_no_more(launch: Callable[..., ModelContainer]) -> None:
     instance = launch({"code/inference.py": INFERENCE, "my_model/model.pth": "weights"})
     instance.wait_ready(READY_SECONDS)
     assert instance.pid is not None

@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from async_endpoint.emulator.containers.model_container import ContainerInstance
+from async_endpoint.emulator.containers.model_container import ModelContainer
 from stacks.serving_limits import ServingLimits
 from stacks.settings.model import ServingSettings
 
@@ -36,7 +36,7 @@ def files(load_seconds: float = 0) -> dict[str, str]:
 
 
 def test_torchserve_has_the_workers_batches_sizes_and_queue_that_the_settings_ask_for(
-    launch: Callable[..., ContainerInstance],
+    launch: Callable[..., ModelContainer],
 ) -> None:
     serving = ServingSettings(
         workers=2, batch_size=60, batch_delay_milliseconds=70, max_request_bytes=7_000_000, max_response_bytes=7_000_000
@@ -52,7 +52,7 @@ def test_torchserve_has_the_workers_batches_sizes_and_queue_that_the_settings_as
     assert (too_large.status, too_large.body) == (413, b"")
 
 
-def test_more_requests_may_wait_than_torchserve_s_own_hundred(launch: Callable[..., ContainerInstance]) -> None:
+def test_more_requests_may_wait_than_torchserve_s_own_hundred(launch: Callable[..., ModelContainer]) -> None:
     limits = ServingLimits(ServingSettings(batch_size=60, batch_delay_milliseconds=20))
     assert limits.environment["TS_JOB_QUEUE_SIZE"] == "120"
     instance = launch(files(), limits.environment)
@@ -69,7 +69,7 @@ def test_more_requests_may_wait_than_torchserve_s_own_hundred(launch: Callable[.
     assert waiting == {200: 120, 503: 10}
 
 
-def test_one_limit_of_torchserve_holds_for_load_and_answer(launch: Callable[..., ContainerInstance]) -> None:
+def test_one_limit_of_torchserve_holds_for_load_and_answer(launch: Callable[..., ModelContainer]) -> None:
     """With the one for answers alone, 1 second, no load of 3 would ever end."""
     limits = ServingLimits(ServingSettings(timeout_seconds=1, load_timeout_seconds=5))
     assert limits.response_timeout_seconds == 5

@@ -18,7 +18,7 @@ import pytest
 from async_endpoint.emulator.containers import ports
 from async_endpoint.emulator.containers.environment import ServingEnvironment
 from async_endpoint.emulator.containers.errors import ContainerDied, ContainerError, ContainerFailed, ContainerTimeout
-from async_endpoint.emulator.containers.model_container import Answer, ContainerInstance
+from async_endpoint.emulator.containers.model_container import Answer, ModelContainer
 from tests.emulator.containers.helpers import eventually, living, process_tree, write_archive, write_wheel
 
 pytestmark = pytest.mark.serving
@@ -66,11 +66,11 @@ def model_fn(model_dir):
 """
 FILES = {"code/inference.py": INFERENCE, "my_model/model.pth": "some weights"}
 READY_SECONDS = 90.0
-Launch = Callable[..., ContainerInstance]
+Launch = Callable[..., ModelContainer]
 
 
 @pytest.fixture(scope="module")
-def container(launch_for_module: Launch) -> ContainerInstance:
+def container(launch_for_module: Launch) -> ModelContainer:
     with pytest.MonkeyPatch.context() as host:
         host.setenv("AWS_SECRET_ACCESS_KEY", "the host's")
         host.setenv("PYTHONPATH", "/the/hosts")
@@ -79,7 +79,7 @@ def container(launch_for_module: Launch) -> ContainerInstance:
     return instance
 
 
-def invoke(instance: ContainerInstance, body: str, content_type: str | None = "application/json") -> Answer:
+def invoke(instance: ModelContainer, body: str, content_type: str | None = "application/json") -> Answer:
     return instance.invoke(body.encode(), content_type=content_type, accept="application/json", timeout=30)
 
 
@@ -89,7 +89,7 @@ def told(answer: Answer) -> "dict[str, Any]":
     return said
 
 
-def listening(instance: ContainerInstance) -> list[tuple[str, int]]:
+def listening(instance: ModelContainer) -> list[tuple[str, int]]:
     """Every address and port that one of its processes listens on: HTTP, metrics, gRPC twice."""
     assert instance.pid is not None
     return [
@@ -100,7 +100,7 @@ def listening(instance: ContainerInstance) -> list[tuple[str, int]]:
     ]
 
 
-def test_it_answers_with_the_archives_model(container: ContainerInstance) -> None:
+def test_it_answers_with_the_archives_model(container: ModelContainer) -> None:
     answer = invoke(container, "[1]")
     assert answer.content_type == "application/json"
     assert told(answer) | {"environment": None, "python": None} == {
@@ -118,13 +118,13 @@ def test_it_answers_with_the_archives_model(container: ContainerInstance) -> Non
     assert 0 < container.startup_seconds < READY_SECONDS
 
 
-def test_a_header_that_is_none_is_left_out(container: ContainerInstance) -> None:
+def test_a_header_that_is_none_is_left_out(container: ModelContainer) -> None:
     answer = container.invoke(b"x", timeout=30)
     assert told(answer)["content_type"] is None
     assert answer.content_type == "application/json", "the toolkit's default"
 
 
-def test_the_worker_sees_nothing_of_the_host_and_the_models_variables(container: ContainerInstance) -> None:
+def test_the_worker_sees_nothing_of_the_host_and_the_models_variables(container: ModelContainer) -> None:
     answer = told(invoke(container, "x"))
     environment = answer["environment"]
     assert "AWS_SECRET_ACCESS_KEY" not in environment
@@ -135,11 +135,11 @@ def test_the_worker_sees_nothing_of_the_host_and_the_models_variables(container:
     assert answer["python"] == str(container.workdir / "overlay" / "bin" / "python")
 
 
-def test_only_loopback_is_listened_on(container: ContainerInstance) -> None:
+def test_only_loopback_is_listened_on(container: ModelContainer) -> None:
     assert [address for address, _ in listening(container)] == ["127.0.0.1"] * 4
 
 
-def test_an_error_has_the_handlers_status_and_a_body_with_message_and_traceback(container: ContainerInstance) -> None:
+def test_an_error_has_the_handlers_status_and_a_body_with_message_and_traceback(container: ModelContainer) -> None:
     refused = invoke(container, "x", "application/unknown")
     assert refused.status == 415
     assert refused.body.startswith(b"This model reads JSON.\nTraceback (most recent call last):\n")
@@ -149,12 +149,12 @@ def test_an_error_has_the_handlers_status_and_a_body_with_message_and_traceback(
     assert failed.body.endswith(b"ValueError: a plain sentence\n")
 
 
-def test_a_body_as_large_as_the_model_allows_is_taken(container: ContainerInstance) -> None:
+def test_a_body_as_large_as_the_model_allows_is_taken(container: ModelContainer) -> None:
     assert told(invoke(container, "x" * 7_000_000))["length"] == 7_000_000
     assert invoke(container, "x" * 20_000_001).status == 413
 
 
-def test_a_timeout_leaves_the_worker_at_it_and_the_next_request_waits(container: ContainerInstance) -> None:
+def test_a_timeout_leaves_the_worker_at_it_and_the_next_request_waits(container: ModelContainer) -> None:
     began = time.monotonic()
     with pytest.raises(ContainerTimeout, match=r"did not answer within 0\.2 s"):
         container.invoke(b"sleep 1.5", content_type="application/json", timeout=0.2)
@@ -163,7 +163,7 @@ def test_a_timeout_leaves_the_worker_at_it_and_the_next_request_waits(container:
     assert time.monotonic() - began > 1.4
 
 
-def test_requests_at_once_are_answered_each_with_its_own(container: ContainerInstance) -> None:
+def test_requests_at_once_are_answered_each_with_its_own(container: ModelContainer) -> None:
     bodies = [str(number) for number in range(20)]
     with ThreadPoolExecutor(8) as threads:
         answers = list(threads.map(lambda body: told(invoke(container, body))["body"], bodies))
@@ -171,7 +171,7 @@ def test_requests_at_once_are_answered_each_with_its_own(container: ContainerIns
 
 
 def test_a_message_beyond_ascii_costs_the_worker_and_the_next_request_meets_a_new_one(
-    container: ContainerInstance,
+    container: ModelContainer,
 ) -> None:
     answer = invoke(container, "raise beyond ASCII")
     assert answer.status == 500
@@ -179,7 +179,7 @@ def test_a_message_beyond_ascii_costs_the_worker_and_the_next_request_meets_a_ne
     told(invoke(container, "next"))
 
 
-def test_a_request_longer_than_the_models_limit_is_ended_by_torchserve(container: ContainerInstance) -> None:
+def test_a_request_longer_than_the_models_limit_is_ended_by_torchserve(container: ModelContainer) -> None:
     answer = invoke(container, "sleep 6")
     assert answer.status == 500
     assert json.loads(answer.body)["message"] == "Worker died."
@@ -223,9 +223,9 @@ def test_nothing_is_left_after_the_owner_is_killed(serving: ServingEnvironment, 
         "import sys, time\n"
         "from pathlib import Path\n"
         "from async_endpoint.emulator.containers.environment import ServingEnvironment\n"
-        "from async_endpoint.emulator.containers.model_container import ContainerInstance\n"
+        "from async_endpoint.emulator.containers.model_container import ModelContainer\n"
         "serving, folder = map(Path, sys.argv[1:])\n"
-        "instance = ContainerInstance(folder / 'model.tar.gz', {}, ServingEnvironment(serving), folder / 'work')\n"
+        "instance = ModelContainer(folder / 'model.tar.gz', {}, ServingEnvironment(serving), folder / 'work')\n"
         "instance.start()\n"
         f"instance.wait_ready({READY_SECONDS})\n"
         "print(instance.pid, flush=True)\n"

@@ -15,7 +15,7 @@ import pytest
 from botocore.config import Config
 from botocore.exceptions import ClientError
 
-from async_endpoint.emulator.clients import Backends
+from async_endpoint.emulator.clients import AwsClients
 from async_endpoint.emulator.faults.fault_responses import SERVICES
 from async_endpoint.emulator.faults.faults import Fault, FaultError, Faults, Shortage
 from async_endpoint.emulator.faults.http import FaultClient
@@ -113,7 +113,7 @@ def test_a_fault_ends_after_its_count() -> None:
 @pytest.mark.parametrize(
     ("kind", "expected"), [(None, (0.0,)), ("drop", ()), ("double", (0.0, 0.0)), ("reorder", (2.0,))]
 )
-def test_what_becomes_of_a_notification(kind: Any, expected: tuple[float, ...]) -> None:  # noqa: ANN401 - one of the kinds
+def test_what_becomes_of_a_notification(kind: Any, expected: tuple[float, ...]) -> None:
     faults = Faults()
     if kind:
         faults.add(Fault(kind))
@@ -194,7 +194,7 @@ def faults(running: Running) -> Iterator[FaultClient]:
     client.clear(seed=0)
 
 
-def client(running: Running, service: str, attempts: int = 1) -> Any:  # noqa: ANN401 - boto3's clients are made at run time
+def client(running: Running, service: str, attempts: int = 1) -> Any:
     return boto3.client(  # type: ignore[call-overload]  # the service's name is no literal here
         service,
         endpoint_url=running.local.endpoint_url,
@@ -205,7 +205,7 @@ def client(running: Running, service: str, attempts: int = 1) -> Any:  # noqa: A
     )
 
 
-def call(running: Running, service: str, attempts: int = 1) -> Any:  # noqa: ANN401 - an answer
+def call(running: Running, service: str, attempts: int = 1) -> Any:
     """A call that would succeed, or fail for another reason, if nothing were wrong."""
     name = f"none-{uuid.uuid4().hex[:8]}"
     made = client(running, service, attempts)
@@ -263,11 +263,11 @@ def test_a_throttle_is_tried_again_by_botocore_and_goes_through(
 
 
 def test_what_the_local_aws_measures_by_is_struck_by_no_fault(
-    running: Running, faults: FaultClient, backends: Backends
+    running: Running, faults: FaultClient, clients: AwsClients
 ) -> None:
     """Its look at the queues, each minute, would else use up what was meant for a client."""
     faults.add("error", service="sqs", count=1)
-    backends.measuring.sqs.list_queues()
+    clients.measuring.sqs.list_queues()
     assert faults.describe()["faults"][0]["struck"] == 0
     with pytest.raises(ClientError):
         call(running, "sqs")
@@ -413,9 +413,9 @@ def test_an_unknown_page_says_so(running: Running) -> None:
 # -- what they do to endpoints -----------------------------------------------------------------------------------
 
 
-def test_without_capacity_a_first_deployment_fails_in_awss_words(tmp_path: Any) -> None:  # noqa: ANN401 - pytest's
+def test_without_capacity_a_first_deployment_fails_in_awss_words(tmp_path: Any) -> None:
     with fake_region(tmp_path, FakeInstance()) as region:
-        region.site.faults.add(Fault("no-capacity", instance_type="ml.g4dn.xlarge"))
+        region.context.faults.add(Fault("no-capacity", instance_type="ml.g4dn.xlarge"))
         endpoint = region.create("receipts")
         assert endpoint.status == "Failed"
         assert "InsufficientInstanceCapacity error for ml.g4dn.xlarge" in (endpoint.failure_reason or "")

@@ -1,4 +1,4 @@
-"""Consumer and outcomes on a running S3, SNS and SQS: every request taken ends in exactly one recorded outcome."""
+"""Consumer and results on a running S3, SNS and SQS: every request taken ends in exactly one recorded outcome."""
 
 import base64
 import threading
@@ -12,20 +12,20 @@ import pytest
 
 from async_endpoint.clock import ManualClock
 from async_endpoint.cloudwatch.metrics import MINUTE
-from async_endpoint.emulator.clients import Backends
+from async_endpoint.emulator.clients import AwsClients
 from async_endpoint.emulator.containers.errors import ContainerDied, ContainerTimeout
 from async_endpoint.emulator.containers.model_container import Answer
 from async_endpoint.emulator.hosting import payloads as inputs
 from async_endpoint.emulator.hosting.consumer import InstanceConsumer
 from async_endpoint.emulator.hosting.endpoint_metrics import EndpointMetrics
 from async_endpoint.emulator.hosting.output_config import OutputConfig
-from async_endpoint.emulator.hosting.payloads import Inputs
+from async_endpoint.emulator.hosting.payloads import PayloadReader
 from async_endpoint.emulator.hosting.request_queue import QueuedRequest, RequestQueue
-from async_endpoint.emulator.hosting.results import Outcomes
+from async_endpoint.emulator.hosting.results import ResultWriter
 from async_endpoint.emulator.server.metric_publisher import SharedMetricStore
 from async_endpoint.protocol.invocation import InvocationRequest
 from async_endpoint.protocol.notifications import parse
-from tests.emulator.conftest import Surroundings
+from tests.emulator.conftest import Destinations
 from tests.emulator.fakes import LIMIT, OK, REGION, START, FakeInstance, endpoint_config, eventually, within_limit
 
 WAITED = 2.5  # seconds that every request here has been in the queue
@@ -37,14 +37,14 @@ LATER = datetime.fromtimestamp(START + WAITED, UTC).strftime("%Y-%m-%dT%H:%M:%S.
 class Desk:
     """A queue with its consumers, and all that they write to."""
 
-    around: Surroundings
-    backends: Backends
+    around: Destinations
+    clients: AwsClients
     queue: RequestQueue = field(default_factory=RequestQueue)
     store: SharedMetricStore = field(default_factory=SharedMetricStore)
     clock: ManualClock = field(default_factory=lambda: ManualClock(START))
     consumers: list[tuple[InstanceConsumer, FakeInstance]] = field(default_factory=list)
 
-    def put(self, output: dict[str, Any] | None = None, losses: int = 0, **members: Any) -> QueuedRequest:  # noqa: ANN401 - of the request
+    def put(self, output: dict[str, Any] | None = None, losses: int = 0, **members: Any) -> QueuedRequest:
         given: dict[str, Any] = {"endpoint_name": "receipts", "inference_id": uuid.uuid4().hex, **members}
         if "body" not in given:
             given.setdefault("input_location", self.around.upload(b"a receipt"))
@@ -62,8 +62,8 @@ class Desk:
             self.queue,
             instance,
             concurrency=concurrency,
-            inputs=Inputs(self.queue, self.backends, metrics),
-            outcomes=Outcomes("receipts", self.backends, metrics, self.clock),
+            inputs=PayloadReader(self.queue, self.clients, metrics),
+            results=ResultWriter("receipts", self.clients, metrics, self.clock),
             metrics=metrics,
             ping_seconds=ping_seconds,
         )
@@ -87,8 +87,8 @@ class Desk:
 
 
 @pytest.fixture
-def desk(around: Surroundings, backends: Backends) -> Iterator[Desk]:
-    desk = Desk(around, backends)
+def desk(around: Destinations, clients: AwsClients) -> Iterator[Desk]:
+    desk = Desk(around, clients)
     yield desk
     for consumer, instance in desk.consumers:
         consumer.stop()
@@ -453,7 +453,7 @@ def test_the_next_document_is_fetched_while_the_container_works(desk: Desk) -> N
     consumer = desk.man(instance)
     eventually(lambda: consumer._inputs._ahead, "the next document")
     location = second.request.input_location or ""
-    desk.backends.s3.delete_object(Bucket=desk.around.bucket, Key=location.removeprefix(f"s3://{desk.around.bucket}/"))
+    desk.clients.s3.delete_object(Bucket=desk.around.bucket, Key=location.removeprefix(f"s3://{desk.around.bucket}/"))
     release.set()
     desk.settle()
     assert [request["body"] for request in instance.requests] == [b"a receipt", b"a receipt"]
@@ -462,13 +462,13 @@ def test_the_next_document_is_fetched_while_the_container_works(desk: Desk) -> N
 
 def test_the_container_works_on_while_an_answer_is_written(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
     release = threading.Event()
-    completed = Outcomes.completed
+    completed = ResultWriter.completed
 
-    def slowly(self: Outcomes, *parts: Any, **named: Any) -> None:  # noqa: ANN401 - handed on
+    def slowly(self: ResultWriter, *parts: Any, **named: Any) -> None:
         assert release.wait(LIMIT)
         completed(self, *parts, **named)
 
-    monkeypatch.setattr(Outcomes, "completed", slowly)
+    monkeypatch.setattr(ResultWriter, "completed", slowly)
     desk.put()
     desk.put()
     instance = FakeInstance()

@@ -8,12 +8,12 @@ from typing import Any
 import pytest
 
 from async_endpoint.cloudwatch.metrics import MINUTE, MetricKey
-from async_endpoint.emulator.clients import Backends
+from async_endpoint.emulator.clients import AwsClients
 from async_endpoint.emulator.errors import AwsError, ValidationError, ValidationException
 from async_endpoint.emulator.faults.faults import Fault
 from async_endpoint.emulator.hosting.endpoint import HostedEndpoint
 from async_endpoint.protocol.invocation import InvocationRequest
-from tests.emulator.conftest import Surroundings
+from tests.emulator.conftest import Destinations
 from tests.emulator.fakes import ACCOUNT, LIMIT, REGION, FakeInstance, FakeRegion, eventually, fake_region
 
 ARN = f"arn:aws:sagemaker:{REGION}:{ACCOUNT}:endpoint/e"
@@ -28,21 +28,21 @@ def region(tmp_path: Path) -> Iterator[FakeRegion]:
 
 
 @pytest.fixture
-def served(tmp_path: Path, backends: Backends, around: Surroundings) -> Iterator[FakeRegion]:
+def served(tmp_path: Path, clients: AwsClients, around: Destinations) -> Iterator[FakeRegion]:
     """A region with an endpoint `e` of one instance that writes to running services; its test messages are read."""
-    with fake_region(tmp_path, backends=backends) as region:
+    with fake_region(tmp_path, clients=clients) as region:
         region.create("e", output=around.output)
         assert around.success.take(1) == around.error.take(1) == [TEST_MESSAGE]
         yield region
 
 
-def invoke(endpoint: HostedEndpoint, **members: Any) -> str:  # noqa: ANN401 - of the request
+def invoke(endpoint: HostedEndpoint, **members: Any) -> str:
     """The inference id of a request accepted."""
     given = {"endpoint_name": endpoint.name, "inference_id": uuid.uuid4().hex, "body": b"x", **members}
     return str(endpoint.accept(InvocationRequest(**given)).request.inference_id)
 
 
-def call(region: FakeRegion, operation: str, **members: Any) -> dict[str, Any]:  # noqa: ANN401 - of the API
+def call(region: FakeRegion, operation: str, **members: Any) -> dict[str, Any]:
     return region.sagemaker.call(operation, {"EndpointName": "e", **members})
 
 
@@ -51,7 +51,7 @@ def set_capacity(region: FakeRegion, count: int, variant: str = "AllTraffic") ->
     call(region, "UpdateEndpointWeightsAndCapacities", DesiredWeightsAndCapacities=wanted)
 
 
-def refusal(region: FakeRegion, operation: str, **members: Any) -> str:  # noqa: ANN401 - of the API
+def refusal(region: FakeRegion, operation: str, **members: Any) -> str:
     with pytest.raises(AwsError) as refused:
         call(region, operation, **members)
     return refused.value.message
@@ -217,16 +217,16 @@ def test_a_change_of_capacity_stays_at_what_there_is_capacity_for(region: FakeRe
     fleet = endpoint.deployment.fleet
     slow = FakeInstance(ready=False)
     region.launches.prepared = [FakeInstance(), slow]
-    region.site.faults.add(Fault("no-capacity", count=1))
+    region.context.faults.add(Fault("no-capacity", count=1))
     set_capacity(region, 4)  # the first of three is refused
     eventually(lambda: len(region.launches.running) == 3, "the two others start")
     assert endpoint.status == "Updating"
-    region.site.faults.add(Fault("no-capacity"))
+    region.context.faults.add(Fault("no-capacity"))
     slow.ready.set()
     assert endpoint.wait(LIMIT)
     assert (endpoint.status, fleet.running, fleet.desired) == ("InService", 3, 3)
     assert "InsufficientInstanceCapacity" in (endpoint.failure_reason or "")
-    region.site.faults.clear()
+    region.context.faults.clear()
     set_capacity(region, 4)
     assert endpoint.wait(LIMIT)
     assert (endpoint.failure_reason, fleet.running) == (None, 4)
@@ -284,7 +284,7 @@ def test_a_location_outside_s3_is_refused(region: FakeRegion) -> None:
 
 
 def test_requests_wait_at_zero_instances_and_are_answered_after_waking(
-    served: FakeRegion, around: Surroundings
+    served: FakeRegion, around: Destinations
 ) -> None:
     endpoint = served.endpoint("e")
     set_capacity(served, 0)
@@ -301,7 +301,7 @@ def test_requests_wait_at_zero_instances_and_are_answered_after_waking(
 
 
 def test_a_request_at_work_while_the_endpoint_goes_to_zero_is_answered_later(
-    served: FakeRegion, around: Surroundings
+    served: FakeRegion, around: Destinations
 ) -> None:
     endpoint = served.endpoint("e")
     (first,) = served.launches.made
@@ -319,7 +319,7 @@ def test_a_request_at_work_while_the_endpoint_goes_to_zero_is_answered_later(
 
 
 def test_a_request_at_work_during_an_update_is_answered_by_the_new_instances(
-    served: FakeRegion, around: Surroundings
+    served: FakeRegion, around: Destinations
 ) -> None:
     endpoint = served.endpoint("e")
     (old,) = served.launches.made
@@ -334,7 +334,7 @@ def test_a_request_at_work_during_an_update_is_answered_by_the_new_instances(
     assert len(served.launches.made[1].requests) == 1
 
 
-def test_an_instance_that_dies_is_replaced_and_its_request_answered(served: FakeRegion, around: Surroundings) -> None:
+def test_an_instance_that_dies_is_replaced_and_its_request_answered(served: FakeRegion, around: Destinations) -> None:
     endpoint = served.endpoint("e")
     (first,) = served.launches.made
     first.handler = first.hang
@@ -345,7 +345,7 @@ def test_an_instance_that_dies_is_replaced_and_its_request_answered(served: Fake
     assert [message["inferenceId"] for message in around.success.take(1)] == [inference_id]
 
 
-def test_requests_expire_on_awss_clock_without_any_instance(served: FakeRegion, around: Surroundings) -> None:
+def test_requests_expire_on_awss_clock_without_any_instance(served: FakeRegion, around: Destinations) -> None:
     endpoint = served.endpoint("e")
     set_capacity(served, 0)
     assert endpoint.wait(LIMIT)
@@ -360,7 +360,7 @@ def test_requests_expire_on_awss_clock_without_any_instance(served: FakeRegion, 
     assert [item.request.inference_id for item in endpoint.queue.close()] == [patient]
 
 
-def test_deleting_an_endpoint_ends_every_request_that_is_left(served: FakeRegion, around: Surroundings) -> None:
+def test_deleting_an_endpoint_ends_every_request_that_is_left(served: FakeRegion, around: Destinations) -> None:
     endpoint = served.endpoint("e")
     (instance,) = served.launches.made
     instance.handler = instance.hang

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
-from async_endpoint.emulator.clients import Backends
+from async_endpoint.emulator.clients import AwsClients
 from async_endpoint.emulator.errors import ValidationException
 from async_endpoint.emulator.hosting.execution_roles import ExecutionRoles
 from async_endpoint.emulator.hosting.output_config import OutputConfig
@@ -29,19 +29,19 @@ MakeRole = Callable[..., str]
 
 
 @pytest.fixture
-def make_role(backends: Backends) -> MakeRole:
+def make_role(clients: AwsClients) -> MakeRole:
     """Makes a role of a policy's statements, as action and resource; answers its ARN."""
 
-    def make(allowed: Any = EVERYTHING, *, principal: Any = None, path: str = "/") -> str:  # noqa: ANN401 - parts of policies
+    def make(allowed: Any = EVERYTHING, *, principal: Any = None, path: str = "/") -> str:
         name = f"role-{uuid.uuid4().hex}"
         trust = {"Effect": "Allow", "Principal": principal or {"Service": "sagemaker.amazonaws.com"}}
-        role = backends.iam.create_role(
+        role = clients.iam.create_role(
             RoleName=name, Path=path, AssumeRolePolicyDocument=policy([{**trust, "Action": "sts:AssumeRole"}])
         )["Role"]
         if isinstance(allowed, dict):
             allowed = [{"Effect": "Allow", "Action": act, "Resource": item} for act, item in allowed.items()]
         if allowed:
-            backends.iam.put_role_policy(RoleName=name, PolicyName="work", PolicyDocument=policy(allowed))
+            clients.iam.put_role_policy(RoleName=name, PolicyName="work", PolicyDocument=policy(allowed))
         return role["Arn"]
 
     return make
@@ -59,8 +59,8 @@ def without(action: str) -> dict[str, str]:
     return {name: resource for name, resource in EVERYTHING.items() if name != action}
 
 
-def test_a_role_that_may_do_what_it_must_is_not_refused(backends: Backends, make_role: MakeRole) -> None:
-    roles, role = ExecutionRoles(backends), make_role()
+def test_a_role_that_may_do_what_it_must_is_not_refused(clients: AwsClients, make_role: MakeRole) -> None:
+    roles, role = ExecutionRoles(clients), make_role()
     assert roles.refuse_model(of(role)) is None
     assert roles.refuse_endpoint(of(role), OUTPUT) is None
 
@@ -74,17 +74,17 @@ def test_a_role_that_may_do_what_it_must_is_not_refused(backends: Backends, make
     ],
 )
 def test_what_an_endpoints_role_lacks_is_named(
-    backends: Backends, make_role: MakeRole, action: str, asked: str
+    clients: AwsClients, make_role: MakeRole, action: str, asked: str
 ) -> None:
     role = make_role(without(action))
-    assert ExecutionRoles(backends).refuse_endpoint(of(role), OUTPUT) == (
+    assert ExecutionRoles(clients).refuse_endpoint(of(role), OUTPUT) == (
         f"The provided role '{role}' is invalid. Please ensure the role exists, that its trust relationship policy "
         f'allows the action "sts:AssumeRole" for the service principal "sagemaker.amazonaws.com", and has {asked}.'
     )
 
 
-def test_each_of_two_topics_and_two_paths_is_looked_at(backends: Backends, make_role: MakeRole) -> None:
-    roles = ExecutionRoles(backends)
+def test_each_of_two_topics_and_two_paths_is_looked_at(clients: AwsClients, make_role: MakeRole) -> None:
+    roles = ExecutionRoles(clients)
     narrow = {"s3:ListBucket": "arn:aws:s3:::answers", "sns:Publish": SUCCESS}
     role = make_role({**narrow, "s3:PutObject": "arn:aws:s3:::answers/results/*"})
     assert '"s3:PutObject" permissions for "s3://answers/failures/"' in (roles.refuse_endpoint(of(role), OUTPUT) or "")
@@ -92,12 +92,12 @@ def test_each_of_two_topics_and_two_paths_is_looked_at(backends: Backends, make_
     assert f'"sns:Publish" permissions for topic "{ERROR}"' in (roles.refuse_endpoint(of(role), OUTPUT) or "")
 
 
-def test_nothing_is_asked_for_what_an_endpoint_does_not_use(backends: Backends, make_role: MakeRole) -> None:
+def test_nothing_is_asked_for_what_an_endpoint_does_not_use(clients: AwsClients, make_role: MakeRole) -> None:
     role = make_role({"s3:GetObject": "arn:aws:s3:::models/*"})
-    assert ExecutionRoles(backends).refuse_endpoint(of(role), OutputConfig(None, None, None, None)) is None
+    assert ExecutionRoles(clients).refuse_endpoint(of(role), OutputConfig(None, None, None, None)) is None
 
 
-def test_a_permission_under_a_condition_on_the_prefix_grants_nothing(backends: Backends, make_role: MakeRole) -> None:
+def test_a_permission_under_a_condition_on_the_prefix_grants_nothing(clients: AwsClients, make_role: MakeRole) -> None:
     listing = {
         "Effect": "Allow",
         "Action": "s3:ListBucket",
@@ -106,37 +106,37 @@ def test_a_permission_under_a_condition_on_the_prefix_grants_nothing(backends: B
     }
     others = [{"Effect": "Allow", "Action": a, "Resource": r} for a, r in without("s3:ListBucket").items()]
     role = make_role([listing, *others])
-    assert '"s3:ListBucket"' in (ExecutionRoles(backends).refuse_endpoint(of(role), OUTPUT) or "")
+    assert '"s3:ListBucket"' in (ExecutionRoles(clients).refuse_endpoint(of(role), OUTPUT) or "")
 
 
-def test_a_denial_wins(backends: Backends, make_role: MakeRole) -> None:
+def test_a_denial_wins(clients: AwsClients, make_role: MakeRole) -> None:
     allowed = {"Effect": "Allow", "Action": "*", "Resource": "*"}
     role = make_role([allowed, {"Effect": "Deny", "Action": "sns:*", "Resource": ERROR}])
-    assert f'topic "{ERROR}"' in (ExecutionRoles(backends).refuse_endpoint(of(role), OUTPUT) or "")
+    assert f'topic "{ERROR}"' in (ExecutionRoles(clients).refuse_endpoint(of(role), OUTPUT) or "")
 
 
-def test_the_topics_own_policy_does_not_count(backends: Backends, make_role: MakeRole) -> None:
+def test_the_topics_own_policy_does_not_count(clients: AwsClients, make_role: MakeRole) -> None:
     role = make_role(without("sns:Publish"))
-    topic = backends.sns.create_topic(Name=f"open-{uuid.uuid4().hex}")["TopicArn"]
+    topic = clients.sns.create_topic(Name=f"open-{uuid.uuid4().hex}")["TopicArn"]
     opened = {"Effect": "Allow", "Principal": "*", "Action": "sns:Publish", "Resource": topic}
-    backends.sns.set_topic_attributes(TopicArn=topic, AttributeName="Policy", AttributeValue=policy([opened]))
+    clients.sns.set_topic_attributes(TopicArn=topic, AttributeName="Policy", AttributeValue=policy([opened]))
     output = OutputConfig("s3://answers/results", None, topic, None)
-    assert topic in (ExecutionRoles(backends).refuse_endpoint(of(role), output) or "")
+    assert topic in (ExecutionRoles(clients).refuse_endpoint(of(role), output) or "")
 
 
-def test_a_managed_policy_counts_and_so_does_a_role_with_a_path(backends: Backends, make_role: MakeRole) -> None:
+def test_a_managed_policy_counts_and_so_does_a_role_with_a_path(clients: AwsClients, make_role: MakeRole) -> None:
     role = make_role({}, path="/service-role/")
-    assert ExecutionRoles(backends).refuse_endpoint(of(role), OUTPUT) is not None
+    assert ExecutionRoles(clients).refuse_endpoint(of(role), OUTPUT) is not None
     statements = [{"Effect": "Allow", "Action": a, "Resource": r} for a, r in EVERYTHING.items()]
-    arn = backends.iam.create_policy(PolicyName=f"p-{uuid.uuid4().hex}", PolicyDocument=policy(statements))["Policy"]
-    backends.iam.attach_role_policy(RoleName=role.rpartition("/")[2], PolicyArn=arn["Arn"])
-    assert ExecutionRoles(backends).refuse_endpoint(of(role), OUTPUT) is None
-    assert ExecutionRoles(backends).refuse_model(of(role)) is None
+    arn = clients.iam.create_policy(PolicyName=f"p-{uuid.uuid4().hex}", PolicyDocument=policy(statements))["Policy"]
+    clients.iam.attach_role_policy(RoleName=role.rpartition("/")[2], PolicyArn=arn["Arn"])
+    assert ExecutionRoles(clients).refuse_endpoint(of(role), OUTPUT) is None
+    assert ExecutionRoles(clients).refuse_model(of(role)) is None
 
 
-def test_a_role_that_may_not_read_the_archive(backends: Backends, make_role: MakeRole) -> None:
+def test_a_role_that_may_not_read_the_archive(clients: AwsClients, make_role: MakeRole) -> None:
     role = make_role(without("s3:GetObject"))
-    assert ExecutionRoles(backends).refuse_model(of(role)) == (
+    assert ExecutionRoles(clients).refuse_model(of(role)) == (
         f'Could not access model data at {MODEL_DATA}. Please ensure that the role "{role}" exists and that its trust '
         'relationship policy allows the action "sts:AssumeRole" for the service principal "sagemaker.amazonaws.com". '
         f'Also ensure that the role has "s3:GetObject" permissions and that the object is located in {REGION}. If your '
@@ -145,13 +145,13 @@ def test_a_role_that_may_not_read_the_archive(backends: Backends, make_role: Mak
 
 
 @pytest.mark.parametrize("principal", [{"Service": "lambda.amazonaws.com"}, {"AWS": f"arn:aws:iam::{ACCOUNT}:root"}])
-def test_a_role_that_does_not_trust_sagemaker(backends: Backends, make_role: MakeRole, principal: object) -> None:
+def test_a_role_that_does_not_trust_sagemaker(clients: AwsClients, make_role: MakeRole, principal: object) -> None:
     role = make_role(principal=principal)
     trust = (
         'its trust relationship policy allows the action "sts:AssumeRole" for the service principal '
         '"sagemaker.amazonaws.com"'
     )
-    roles = ExecutionRoles(backends)
+    roles = ExecutionRoles(clients)
     assert roles.refuse_model(of(role)) == (
         f'The execution role ARN "{role}" is invalid. Please ensure that the role exists and that {trust}.'
     )
@@ -161,21 +161,21 @@ def test_a_role_that_does_not_trust_sagemaker(backends: Backends, make_role: Mak
 
 
 @pytest.mark.parametrize("services", ["sagemaker.amazonaws.com", ["lambda.amazonaws.com", "sagemaker.amazonaws.com"]])
-def test_a_role_may_trust_others_too(backends: Backends, make_role: MakeRole, services: object) -> None:
-    assert ExecutionRoles(backends).refuse_model(of(make_role(principal={"Service": services}))) is None
+def test_a_role_may_trust_others_too(clients: AwsClients, make_role: MakeRole, services: object) -> None:
+    assert ExecutionRoles(clients).refuse_model(of(make_role(principal={"Service": services}))) is None
 
 
-def test_a_role_that_was_never_made_is_any_role(backends: Backends) -> None:
+def test_a_role_that_was_never_made_is_any_role(clients: AwsClients) -> None:
     nobody = of(f"arn:aws:iam::{ACCOUNT}:role/never-made")
-    assert ExecutionRoles(backends).refuse_model(nobody) is None
-    assert ExecutionRoles(backends).refuse_endpoint(nobody, OUTPUT) is None
+    assert ExecutionRoles(clients).refuse_model(nobody) is None
+    assert ExecutionRoles(clients).refuse_endpoint(nobody, OUTPUT) is None
 
 
 def test_an_endpoint_of_a_role_that_may_not_publish_fails_and_an_update_to_it_goes_back(
-    tmp_path: Path, backends: Backends, make_role: MakeRole
+    tmp_path: Path, clients: AwsClients, make_role: MakeRole
 ) -> None:
     topics = {"NotificationConfig": {"SuccessTopic": SUCCESS, "ErrorTopic": ERROR}}
-    with fake_region(tmp_path, backends=backends, roles=ExecutionRoles(backends)) as region:
+    with fake_region(tmp_path, clients=clients, roles=ExecutionRoles(clients)) as region:
         for name, allowed in (("good", EVERYTHING), ("bad", without("sns:Publish"))):
             region.sagemaker.call("CreateModel", {**of(make_role(allowed)), "ModelName": name})
             region.sagemaker.call("CreateEndpointConfig", endpoint_config(name, name, output=topics))
@@ -199,9 +199,9 @@ def test_an_endpoint_of_a_role_that_may_not_publish_fails_and_an_update_to_it_go
 WATCHED = f"arn:aws:cloudwatch:{REGION}:{ACCOUNT}:alarm:errors"
 
 
-def test_a_role_reads_the_alarms_that_roll_a_deployment_back(backends: Backends, make_role: MakeRole) -> None:
+def test_a_role_reads_the_alarms_that_roll_a_deployment_back(clients: AwsClients, make_role: MakeRole) -> None:
     role = make_role({**EVERYTHING, "cloudwatch:DescribeAlarms": WATCHED})
-    roles = ExecutionRoles(backends)
+    roles = ExecutionRoles(clients)
     assert roles.refuse_endpoint(of(role), OUTPUT, ["errors"]) is None
     asked = '"cloudwatch:DescribeAlarms" permissions for alarm "latency"'
     assert asked in (roles.refuse_endpoint(of(role), OUTPUT, ["errors", "latency"]) or "")
@@ -209,7 +209,7 @@ def test_a_role_reads_the_alarms_that_roll_a_deployment_back(backends: Backends,
 
 
 def test_an_update_with_rollback_alarms_that_the_role_may_not_read_is_rejected(
-    tmp_path: Path, backends: Backends, make_role: MakeRole
+    tmp_path: Path, clients: AwsClients, make_role: MakeRole
 ) -> None:
     guard = {
         "BlueGreenUpdatePolicy": {
@@ -218,7 +218,7 @@ def test_an_update_with_rollback_alarms_that_the_role_may_not_read_is_rejected(
         },
         "AutoRollbackConfiguration": {"Alarms": [{"AlarmName": "errors"}]},
     }
-    with fake_region(tmp_path, backends=backends, roles=ExecutionRoles(backends)) as region:
+    with fake_region(tmp_path, clients=clients, roles=ExecutionRoles(clients)) as region:
         for name, allowed in (("plain", EVERYTHING), ("reads", {**EVERYTHING, "cloudwatch:DescribeAlarms": WATCHED})):
             region.sagemaker.call("CreateModel", {**of(make_role(allowed)), "ModelName": name})
             region.sagemaker.call("CreateEndpointConfig", endpoint_config(name, name))

@@ -9,7 +9,7 @@ from tests.emulator.fakes import START
 MINUTE_1 = int(START)
 
 
-def ended(history: History, inference_id: str, **members: Any) -> None:  # noqa: ANN401 - members of a document
+def ended(history: History, inference_id: str, **members: Any) -> None:
     document = {
         "endpoint": "receipts",
         "instance": "i-01",

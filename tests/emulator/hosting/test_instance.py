@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from async_endpoint.emulator.clients import Backends
+from async_endpoint.emulator.clients import AwsClients
 from async_endpoint.emulator.containers.environment import ServingEnvironment
 from async_endpoint.emulator.containers.errors import ContainerDied, ContainerFailed
 from async_endpoint.emulator.hosting.instance import ArchiveCache, ImageUnavailable, InstanceFactory, ModelUnavailable
@@ -16,20 +16,20 @@ from tests.emulator.fakes import ACCOUNT, LIMIT, REGION, model
 
 
 @pytest.fixture
-def here(running: Running, tmp_path: Path) -> Backends:
+def here(running: Running, tmp_path: Path) -> AwsClients:
     """Running services, and a folder for instances that nobody else uses."""
-    return Backends(running.local.endpoint_url, REGION, ACCOUNT, tmp_path)
+    return AwsClients(running.local.endpoint_url, REGION, ACCOUNT, tmp_path)
 
 
 @pytest.fixture
-def bucket(here: Backends) -> str:
+def bucket(here: AwsClients) -> str:
     name = f"models-{uuid.uuid4().hex[:12]}"
     here.s3.create_bucket(Bucket=name)
     return name
 
 
 @pytest.fixture
-def factory(here: Backends, serving_environment: ServingEnvironment) -> InstanceFactory:
+def factory(here: AwsClients, serving_environment: ServingEnvironment) -> InstanceFactory:
     return InstanceFactory(here, serving_environment, threads=1)
 
 
@@ -41,7 +41,7 @@ def archive() -> bytes:
     return content.getvalue()
 
 
-def test_an_archive_is_fetched_again_only_when_it_has_changed(here: Backends, bucket: str) -> None:
+def test_an_archive_is_fetched_again_only_when_it_has_changed(here: AwsClients, bucket: str) -> None:
     cache, url = ArchiveCache(here), f"s3://{bucket}/model.tar.gz"
     here.s3.put_object(Bucket=bucket, Key="model.tar.gz", Body=b"first")
     first = cache.fetch(url)
@@ -51,7 +51,7 @@ def test_an_archive_is_fetched_again_only_when_it_has_changed(here: Backends, bu
     assert cache.fetch(url).read_bytes() == b"second"
 
 
-def test_an_archive_that_is_not_there(here: Backends, bucket: str) -> None:
+def test_an_archive_that_is_not_there(here: AwsClients, bucket: str) -> None:
     with pytest.raises(ModelUnavailable, match=rf"^Could not find model data at s3://{bucket}/none\. Please ensure "):
         ArchiveCache(here).fetch(f"s3://{bucket}/none")
 
@@ -81,7 +81,7 @@ def test_no_two_instances_share_an_id(factory: InstanceFactory) -> None:
 
 
 def test_a_stopped_instance_leaves_its_log_and_nothing_else(
-    factory: InstanceFactory, here: Backends, bucket: str
+    factory: InstanceFactory, here: AwsClients, bucket: str
 ) -> None:
     here.s3.put_object(Bucket=bucket, Key="model.tar.gz", Body=archive())
     instance = factory.make("receipts", model("m", f"s3://{bucket}/model.tar.gz"))
@@ -95,7 +95,7 @@ def test_a_stopped_instance_leaves_its_log_and_nothing_else(
     assert [path.name for path in folder.iterdir()] == ["container.log"]
 
 
-def test_an_instance_that_was_stopped_does_not_start(factory: InstanceFactory, here: Backends, bucket: str) -> None:
+def test_an_instance_that_was_stopped_does_not_start(factory: InstanceFactory, here: AwsClients, bucket: str) -> None:
     here.s3.put_object(Bucket=bucket, Key="model.tar.gz", Body=archive())
     instance = factory.make("receipts", model("m", f"s3://{bucket}/model.tar.gz"))
     instance.stop()

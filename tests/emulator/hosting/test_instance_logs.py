@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from botocore.exceptions import ClientError
 
-from async_endpoint.emulator.clients import Backends
+from async_endpoint.emulator.clients import AwsClients
 from async_endpoint.emulator.hosting import instance_logs
 from async_endpoint.emulator.hosting.instance_logs import DataLog, InstanceLogs
 from tests.emulator.console.test_overview import request
@@ -36,18 +36,18 @@ class Printing:
         """The texts in the stream of the instance, or in one below it, after what there is was written."""
         self.logs.write(self.region.sagemaker.endpoints())
         stream = "/".join(["AllTraffic", self.instance.instance_id, *parts])
-        answer = self.region.backends.logs.filter_log_events(logGroupName=self.group, logStreamNames=[stream])
+        answer = self.region.clients.logs.filter_log_events(logGroupName=self.group, logStreamNames=[stream])
         return [event["message"] for event in answer["events"]]
 
 
 @pytest.fixture
-def printing(backends: Backends, tmp_path: Path) -> Iterator[Printing]:
+def printing(clients: AwsClients, tmp_path: Path) -> Iterator[Printing]:
     instance = FakeInstance()
     instance.log = tmp_path / "container.log"
-    with fake_region(tmp_path, instance, backends=backends) as region:
+    with fake_region(tmp_path, instance, clients=clients) as region:
         name = f"printing-{uuid.uuid4()}"
         region.create(name, output={"S3FailurePath": f"s3://{uuid.uuid4()}/failures"})
-        yield Printing(region, name, instance.log, InstanceLogs(backends, region.site.data_log))
+        yield Printing(region, name, instance.log, InstanceLogs(clients, region.context.data_log))
 
 
 def append(path: Path, text: bytes) -> None:
@@ -92,7 +92,7 @@ def test_what_an_instance_printed_last_is_written_after_it_is_gone(
 
 
 def test_a_group_that_the_template_made_stays_as_it_is_and_one_made_here_never_expires(printing: Printing) -> None:
-    logs = printing.region.backends.logs
+    logs = printing.region.clients.logs
     logs.create_log_group(logGroupName=printing.group)
     logs.put_retention_policy(logGroupName=printing.group, retentionInDays=30)
     append(printing.log, b"one\n")
@@ -121,7 +121,7 @@ def test_trouble_with_s3_is_in_the_data_log_of_the_instance_that_had_it(printing
 
 
 def test_trouble_with_sns_is_in_the_data_log_too(printing: Printing) -> None:
-    printing.region.site.data_log.of(printing.name, "AllTraffic")(printing.instance.instance_id, "no such topic")
+    printing.region.context.data_log.of(printing.name, "AllTraffic")(printing.instance.instance_id, "no such topic")
     assert printing.written("data-log") == ["no such topic"]
 
 
@@ -130,7 +130,7 @@ def test_more_than_one_call_takes_is_written_in_several(printing: Printing) -> N
     append(printing.log, b"".join(b"line %d\n" % number for number in range(count)))
     printing.logs.write(printing.region.sagemaker.endpoints())
     for line in ("line 0", f"line {count - 1}"):
-        found = printing.region.backends.logs.filter_log_events(logGroupName=printing.group, filterPattern=f'"{line}"')
+        found = printing.region.clients.logs.filter_log_events(logGroupName=printing.group, filterPattern=f'"{line}"')
         assert line in [event["message"] for event in found["events"]]
 
 
@@ -153,7 +153,7 @@ def test_a_cloudwatch_that_does_not_answer_is_logged(tmp_path: Path, caplog: pyt
     data_log = DataLog()
     data_log.of("receipts", "AllTraffic")("i-01", "no such topic")
     with fake_region(tmp_path) as region:
-        InstanceLogs(region.backends, data_log).write([])
+        InstanceLogs(region.clients, data_log).write([])
     assert "could not write to the log AllTraffic/i-01/data-log of /aws/sagemaker/Endpoints/receipts" in caplog.text
 
 

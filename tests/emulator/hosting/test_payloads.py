@@ -13,10 +13,10 @@ import pytest
 
 from async_endpoint.clock import ManualClock
 from async_endpoint.cloudwatch.metrics import MINUTE, MetricKey, MetricStore
-from async_endpoint.emulator.clients import Backends
+from async_endpoint.emulator.clients import AwsClients
 from async_endpoint.emulator.hosting.endpoint_metrics import EndpointMetrics
 from async_endpoint.emulator.hosting.output_config import OutputConfig
-from async_endpoint.emulator.hosting.payloads import Inputs, InputUnavailable
+from async_endpoint.emulator.hosting.payloads import InputUnavailable, PayloadReader
 from async_endpoint.emulator.hosting.request_queue import QueuedRequest, RequestQueue
 from async_endpoint.protocol.invocation import InvocationRequest
 from tests.emulator.fakes import ACCOUNT, LIMIT, REGION, START, within_limit
@@ -30,11 +30,11 @@ PROGRAM = """
 import json, resource, sys
 from pathlib import Path
 import urllib3
-from async_endpoint.emulator.clients import Backends
+from async_endpoint.emulator.clients import AwsClients
 from async_endpoint.emulator.containers.environment import ServingEnvironment
-from async_endpoint.emulator.containers.model_container import ContainerInstance
+from async_endpoint.emulator.containers.model_container import ModelContainer
 from async_endpoint.emulator.hosting.endpoint_metrics import EndpointMetrics
-from async_endpoint.emulator.hosting.payloads import Inputs
+from async_endpoint.emulator.hosting.payloads import PayloadReader
 from async_endpoint.emulator.hosting.output_config import OutputConfig
 from async_endpoint.emulator.hosting.request_queue import QueuedRequest, RequestQueue
 from async_endpoint.protocol.invocation import InvocationRequest
@@ -42,16 +42,16 @@ from async_endpoint.clock import ManualClock
 from async_endpoint.cloudwatch import MetricStore
 
 port = int(sys.argv[1])
-backends = Backends(f"http://localhost:{port}", "us-east-1", "000000000000", Path("/nowhere"))
+clients = AwsClients(f"http://localhost:{port}", "us-east-1", "000000000000", Path("/nowhere"))
 
 
-class Running(ContainerInstance):
+class Running(ModelContainer):
     alive = True
 
 
 container = Running(Path("archive"), {}, ServingEnvironment(Path("none")), Path("work"))
 container._pool = urllib3.HTTPConnectionPool("127.0.0.1", port, retries=False)
-inputs = Inputs(RequestQueue(), backends, EndpointMetrics("e", "v", MetricStore(), ManualClock()))
+inputs = PayloadReader(RequestQueue(), clients, EndpointMetrics("e", "v", MetricStore(), ManualClock()))
 
 
 def send(key):
@@ -127,8 +127,8 @@ class Desk:
     def __init__(self, port: int) -> None:
         self.queue = RequestQueue()
         self.store = MetricStore()
-        backends = Backends(f"http://localhost:{port}", REGION, ACCOUNT, Path("/nowhere"))
-        self.inputs = Inputs(self.queue, backends, EndpointMetrics("e", "v", self.store, ManualClock(START)))
+        clients = AwsClients(f"http://localhost:{port}", REGION, ACCOUNT, Path("/nowhere"))
+        self.inputs = PayloadReader(self.queue, clients, EndpointMetrics("e", "v", self.store, ManualClock(START)))
 
     def put(self, key: str) -> QueuedRequest:
         request = InvocationRequest(endpoint_name="e", input_location=f"s3://documents/{key}")

@@ -7,23 +7,23 @@ from pathlib import Path
 import pytest
 
 from async_endpoint.cloudwatch.metrics import MetricKey
-from async_endpoint.emulator.clients import Backends
-from async_endpoint.emulator.hosting.rollback import Baking
+from async_endpoint.emulator.clients import AwsClients
+from async_endpoint.emulator.hosting.rollback import RollbackWatch
 from tests.emulator.conftest import Running
 from tests.emulator.fakes import LIMIT, FakeRegion, eventually, fake_region
 
 
 @pytest.fixture
-def region(tmp_path: Path, backends: Backends, running: Running) -> Iterator[FakeRegion]:
+def region(tmp_path: Path, clients: AwsClients, running: Running) -> Iterator[FakeRegion]:
     running.client("sagemaker").list_endpoints()  # alarms are evaluated in regions whose SageMaker was called
-    with fake_region(tmp_path, backends=backends) as region:
+    with fake_region(tmp_path, clients=clients) as region:
         yield region
 
 
-def alarm(backends: Backends, missing: str, state: str) -> str:
+def alarm(clients: AwsClients, missing: str, state: str) -> str:
     """An alarm that is in that state because its metric has no data."""
     name = f"rollback-{uuid.uuid4().hex[:8]}"
-    backends.cloudwatch.put_metric_alarm(
+    clients.cloudwatch.put_metric_alarm(
         AlarmName=name,
         Namespace="N",
         MetricName=name,
@@ -36,7 +36,7 @@ def alarm(backends: Backends, missing: str, state: str) -> str:
     )
 
     def states() -> list[str]:
-        found = backends.cloudwatch.describe_alarms(AlarmNames=[name])["MetricAlarms"]
+        found = clients.cloudwatch.describe_alarms(AlarmNames=[name])["MetricAlarms"]
         return [item["StateValue"] for item in found]
 
     eventually(lambda: states() == [state], f"an alarm in {state}")
@@ -63,8 +63,8 @@ def update(region: FakeRegion, name: str, wait: int = 0) -> None:
     )
 
 
-def test_an_alarm_sends_an_update_back(region: FakeRegion, backends: Backends) -> None:
-    name = alarm(backends, "breaching", "ALARM")
+def test_an_alarm_sends_an_update_back(region: FakeRegion, clients: AwsClients) -> None:
+    name = alarm(clients, "breaching", "ALARM")
     update(region, name)
     endpoint = region.endpoint("receipts")
     assert endpoint.wait(LIMIT)
@@ -76,8 +76,8 @@ def test_an_alarm_sends_an_update_back(region: FakeRegion, backends: Backends) -
     assert (old.alive, new.alive) == (True, False)
 
 
-def test_without_an_alarm_the_old_instances_go_when_the_wait_is_over(region: FakeRegion, backends: Backends) -> None:
-    update(region, alarm(backends, "notBreaching", "OK"), wait=60)
+def test_without_an_alarm_the_old_instances_go_when_the_wait_is_over(region: FakeRegion, clients: AwsClients) -> None:
+    update(region, alarm(clients, "notBreaching", "OK"), wait=60)
     endpoint = region.endpoint("receipts")
     eventually(lambda: [each.fleet.running for each in endpoint.deployments] == [1, 1], "both are in service")
     old, new = region.launches.made
@@ -110,4 +110,4 @@ def test_without_an_alarm_the_old_instances_go_when_the_wait_is_over(region: Fak
     ],
 )
 def test_how_long_the_alarms_are_watched(region: FakeRegion, policy: dict[str, object], seconds: int) -> None:
-    assert Baking.of({"BlueGreenUpdatePolicy": policy}, region.site).seconds == seconds
+    assert RollbackWatch.of({"BlueGreenUpdatePolicy": policy}, region.context).seconds == seconds

@@ -9,13 +9,13 @@ from typing import Any
 import pytest
 
 from async_endpoint.emulator.api.cloudformation import RESOURCE_TYPES
-from async_endpoint.emulator.clients import Backends
+from async_endpoint.emulator.clients import AwsClients
 from async_endpoint.emulator.errors import AwsError
 from async_endpoint.emulator.faults.faults import Fault
 from async_endpoint.emulator.hosting.endpoint import HostedEndpoint
-from async_endpoint.emulator.hosting.results import Outcomes
+from async_endpoint.emulator.hosting.results import ResultWriter
 from async_endpoint.protocol.invocation import InvocationRequest
-from tests.emulator.conftest import Surroundings
+from tests.emulator.conftest import Destinations
 from tests.emulator.fakes import LIMIT, FakeInstance, FakeRegion, eventually, fake_region, within_limit
 
 BAKING = {
@@ -29,12 +29,12 @@ BAKING = {
 
 
 @pytest.fixture
-def region(tmp_path: Path, backends: Backends) -> Iterator[FakeRegion]:
-    with fake_region(tmp_path, backends=backends) as region:
+def region(tmp_path: Path, clients: AwsClients) -> Iterator[FakeRegion]:
+    with fake_region(tmp_path, clients=clients) as region:
         yield region
 
 
-def accept(endpoint: HostedEndpoint, count: int, **members: Any) -> list[str]:  # noqa: ANN401 - of a request
+def accept(endpoint: HostedEndpoint, count: int, **members: Any) -> list[str]:
     names = [f"request-{number}" for number in range(count)]
     for name in names:
         endpoint.accept(InvocationRequest(endpoint_name=endpoint.name, body=b"-", inference_id=name, **members))
@@ -58,7 +58,7 @@ def busy(ends: threading.Event | None = None) -> FakeInstance:
     return instance
 
 
-def update(region: FakeRegion, **members: Any) -> None:  # noqa: ANN401 - of UpdateEndpoint
+def update(region: FakeRegion, **members: Any) -> None:
     region.create_config("other")
     region.sagemaker.call("UpdateEndpoint", {"EndpointName": "receipts", "EndpointConfigName": "other", **members})
 
@@ -103,15 +103,15 @@ class Halfway:
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.reached, self.go_on = threading.Event(), threading.Event()
-        failed, numbers = Outcomes.failed, iter(range(1_000))
+        failed, numbers = ResultWriter.failed, iter(range(1_000))
 
-        def held(*given: Any, **members: Any) -> None:  # noqa: ANN401 - of `failed`
+        def held(*given: Any, **members: Any) -> None:
             if next(numbers) == 2:
                 self.reached.set()
                 assert self.go_on.wait(LIMIT)
             failed(*given, **members)
 
-        monkeypatch.setattr(Outcomes, "failed", held)
+        monkeypatch.setattr(ResultWriter, "failed", held)
 
 
 @pytest.fixture
@@ -119,12 +119,12 @@ def halfway(monkeypatch: pytest.MonkeyPatch) -> Halfway:
     return Halfway(monkeypatch)
 
 
-def end_in_between(endpoint: HostedEndpoint, around: Surroundings, halfway: Halfway) -> set[str]:
+def end_in_between(endpoint: HostedEndpoint, around: Destinations, halfway: Halfway) -> set[str]:
     """Stop an endpoint in the middle of its third failure; the ids of those that were written."""
     assert halfway.reached.wait(LIMIT)
     stopping = threading.Thread(target=endpoint.stop)
     stopping.start()
-    eventually(lambda: endpoint._write_offs._ended, "it ends")
+    eventually(lambda: endpoint._expirer._ended, "it ends")
     halfway.go_on.set()
     stopping.join(LIMIT)
     assert not stopping.is_alive()
@@ -132,7 +132,7 @@ def end_in_between(endpoint: HostedEndpoint, around: Surroundings, halfway: Half
 
 
 def test_requests_that_expire_meanwhile_are_written_or_kept(
-    region: FakeRegion, around: Surroundings, halfway: Halfway
+    region: FakeRegion, around: Destinations, halfway: Halfway
 ) -> None:
     endpoint = region.create("receipts", output=around.output)
     endpoint.set_capacity(0)
@@ -147,7 +147,7 @@ def test_requests_that_expire_meanwhile_are_written_or_kept(
 
 
 def test_requests_of_an_endpoint_that_is_deleted_meanwhile_are_written_or_kept(
-    region: FakeRegion, around: Surroundings, halfway: Halfway
+    region: FakeRegion, around: Destinations, halfway: Halfway
 ) -> None:
     endpoint = region.create("receipts", output=around.output)
     endpoint.set_capacity(0)
@@ -161,8 +161,8 @@ def test_requests_of_an_endpoint_that_is_deleted_meanwhile_are_written_or_kept(
     assert endpoint.state()["status"] == "Deleting"
 
 
-def test_notifications_that_a_fault_holds_back_are_sent(region: FakeRegion, around: Surroundings) -> None:
-    region.site.faults.add(Fault("reorder"))
+def test_notifications_that_a_fault_holds_back_are_sent(region: FakeRegion, around: Destinations) -> None:
+    region.context.faults.add(Fault("reorder"))
     endpoint = region.create("receipts", output=around.output)
     (name,) = accept(endpoint, 1)
     eventually(lambda: endpoint.queue.backlog == 0, "the outcome")
@@ -172,20 +172,20 @@ def test_notifications_that_a_fault_holds_back_are_sent(region: FakeRegion, arou
 
 
 def test_one_failure_that_cannot_be_written_leaves_the_others_their_outcomes(
-    region: FakeRegion, around: Surroundings, monkeypatch: pytest.MonkeyPatch
+    region: FakeRegion, around: Destinations, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     endpoint = region.create("receipts", output=around.output)
     endpoint.set_capacity(0)
     assert endpoint.wait(LIMIT)
     names = accept(endpoint, 3, request_ttl_seconds=60)
-    failed, numbers = Outcomes.failed, iter(range(3))
+    failed, numbers = ResultWriter.failed, iter(range(3))
 
-    def broken(*given: Any, **members: Any) -> None:  # noqa: ANN401 - of `failed`
+    def broken(*given: Any, **members: Any) -> None:
         if next(numbers) == 1:
             raise RuntimeError("a defect")
         failed(*given, **members)
 
-    monkeypatch.setattr(Outcomes, "failed", broken)
+    monkeypatch.setattr(ResultWriter, "failed", broken)
     region.clock.advance(61)
     endpoint.sample()
     eventually(lambda: endpoint.queue.backlog == 0, "nothing is in flight for ever")
@@ -233,7 +233,7 @@ def test_changes_are_refused_as_ones_to_send_again_while_it_ends_and_before_it_g
         assert (refused.value.code, refused.value.status) == ("ServiceUnavailable", 503)
     assert endpoint.state()["status"] == "InService"
 
-    again = HostedEndpoint("receipts", region.site)
+    again = HostedEndpoint("receipts", region.context)
     again.restore(json.loads(json.dumps(endpoint.state())))
     assert again.is_changing
     with pytest.raises(AwsError, match="The local AWS starts or ends"):
@@ -260,7 +260,7 @@ def test_instances_that_come_back_are_a_change_until_they_have_or_one_cannot(reg
     slow = FakeInstance(ready=False)
     region.launches.prepared = [slow, FakeInstance(failure="no capacity")]
     for ends, running in ((slow.ready.set, 1), (lambda: None, 0)):
-        again = HostedEndpoint("receipts", region.site)
+        again = HostedEndpoint("receipts", region.context)
         again.restore(json.loads(json.dumps(endpoint.state())))
         again.resume()
         assert again.deployment is not None

@@ -10,11 +10,11 @@ import pytest
 
 from async_endpoint.cloudwatch.alarms import MetricAlarm
 from async_endpoint.cloudwatch.metrics import MINUTE
-from async_endpoint.emulator.clients import Backends
+from async_endpoint.emulator.clients import AwsClients
 from async_endpoint.emulator.faults.faults import Fault, Shortage
-from async_endpoint.emulator.hosting.unavailable_instance import CapacityNeverCame, NoInstance
+from async_endpoint.emulator.hosting.unavailable_instance import CapacityNeverCame, UnavailableInstance
 from async_endpoint.protocol.invocation import InvocationRequest
-from tests.emulator.conftest import Surroundings
+from tests.emulator.conftest import Destinations
 from tests.emulator.fakes import (
     LIMIT,
     START,
@@ -46,14 +46,14 @@ def region(tmp_path: Path) -> Iterator[FakeRegion]:
 
 
 @pytest.fixture
-def served(tmp_path: Path, backends: Backends, around: Surroundings) -> Iterator[FakeRegion]:
+def served(tmp_path: Path, clients: AwsClients, around: Destinations) -> Iterator[FakeRegion]:
     """The same with an endpoint that writes to running services."""
-    with fake_region(tmp_path, backends=backends) as region:
+    with fake_region(tmp_path, clients=clients) as region:
         put_to_sleep(region, output=around.output)
         yield region
 
 
-def put_to_sleep(region: FakeRegion, **config: Any) -> None:  # noqa: ANN401 - members of the API
+def put_to_sleep(region: FakeRegion, **config: Any) -> None:
     endpoint = region.create(NAME, **config)
     endpoint.set_capacity(0)
     assert endpoint.wait(LIMIT)
@@ -79,7 +79,7 @@ def put_to_sleep(region: FakeRegion, **config: Any) -> None:  # noqa: ANN401 - m
 
 
 def stall(region: FakeRegion, seconds: float | None = None, count: int | None = None) -> None:
-    region.site.faults.add(Fault("stalled-capacity", count=count, instance_type="ml.g4dn.xlarge", seconds=seconds))
+    region.context.faults.add(Fault("stalled-capacity", count=count, instance_type="ml.g4dn.xlarge", seconds=seconds))
 
 
 def accept(region: FakeRegion, name: str, ttl: int = 21_600) -> None:
@@ -142,7 +142,7 @@ def test_the_change_is_under_way_for_half_an_hour_and_ends_at_the_old_count_with
 
 
 def test_scaling_asks_again_and_wakes_once_there_is_capacity_and_no_request_is_lost(
-    served: FakeRegion, around: Surroundings
+    served: FakeRegion, around: Destinations
 ) -> None:
     stall(served, seconds=5 * MINUTE, count=2)
     accept(served, "patient")
@@ -190,7 +190,7 @@ def test_a_creation_that_waits_for_capacity_fails_in_awss_words(tmp_path: Path) 
 
 
 def test_an_instance_that_is_stopped_is_awaited_no_longer() -> None:
-    instance = NoInstance(FakeInstance(), Shortage("There is none.", HALF_AN_HOUR), FakeClock(START))
+    instance = UnavailableInstance(FakeInstance(), Shortage("There is none.", HALF_AN_HOUR), FakeClock(START))
     ended = threading.Event()
 
     def start() -> None:

@@ -52,7 +52,7 @@ def status(sagemaker: Client, name: str) -> str:
     return str(sagemaker.describe_endpoint(EndpointName=name)["EndpointStatus"])
 
 
-def refusal(call: Callable[..., Any], **members: Any) -> tuple[str, str]:  # noqa: ANN401 - members of the API
+def refusal(call: Callable[..., Any], **members: Any) -> tuple[str, str]:
     """Code and message with which a call is refused; always with HTTP status 400."""
     with pytest.raises(ClientError) as refused:
         call(**members)

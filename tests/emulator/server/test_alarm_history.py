@@ -117,7 +117,7 @@ def aws_now(running: Running) -> float:
     return float(created)
 
 
-def settings(mailbox: Mailbox, **changes: Any) -> dict[str, Any]:  # noqa: ANN401 - of PutMetricAlarm
+def settings(mailbox: Mailbox, **changes: Any) -> dict[str, Any]:
     name = f"alarm-{uuid.uuid4().hex[:12]}"
     return {
         "AlarmName": name,
@@ -133,7 +133,7 @@ def settings(mailbox: Mailbox, **changes: Any) -> dict[str, Any]:  # noqa: ANN40
     }
 
 
-def history(cloudwatch: Client, name: str, **members: Any) -> list[dict[str, Any]]:  # noqa: ANN401 - of the API
+def history(cloudwatch: Client, name: str, **members: Any) -> list[dict[str, Any]]:
     """Oldest first."""
     pages = cloudwatch.get_paginator("describe_alarm_history")
     found = pages.paginate(AlarmName=name, ScanBy="TimestampAscending", **members)

@@ -10,11 +10,11 @@ import pytest
 
 from async_endpoint.clock import SystemClock
 from async_endpoint.cloudwatch.metrics import MINUTE, MetricKey
-from async_endpoint.emulator.clients import Backends
+from async_endpoint.emulator.clients import AwsClients
 from async_endpoint.emulator.containers.environment import ServingEnvironment
 from async_endpoint.emulator.hosting.instance import InstanceFactory
 from async_endpoint.emulator.server.alarm_states import AlarmStates
-from async_endpoint.emulator.server.region import Region, Surroundings
+from async_endpoint.emulator.server.region import Region, ServerConfig
 from tests.emulator.conftest import Mailbox, Running, make_mailbox
 from tests.emulator.fakes import (
     ACCOUNT,
@@ -56,7 +56,7 @@ def mailbox(running: Running) -> Mailbox:
     return make_mailbox(running.client("sns"), running.client("sqs"))
 
 
-def put_alarm(cloudwatch: Client, namespace: str, **changes: Any) -> str:  # noqa: ANN401 - of PutMetricAlarm
+def put_alarm(cloudwatch: Client, namespace: str, **changes: Any) -> str:
     """The name of a new alarm on the errors of the queue called `live`: one above 5 in each of 2 minutes."""
     name = f"alarm-{uuid.uuid4().hex[:12]}"
     alarm = {
@@ -163,22 +163,22 @@ def test_an_alarm_on_metric_math_goes_by_its_result_and_is_shown_as_it_was_put(c
 @pytest.fixture
 def region(running: Running, tmp_path: Path) -> Iterator[FakeRegion]:
     """An endpoint of one instance, scaled, in a region where only these tests evaluate alarms."""
-    backends = Backends(running.local.endpoint_url, QUIET_REGION, ACCOUNT, tmp_path)
-    with fake_region(tmp_path, backends=backends) as region:
+    clients = AwsClients(running.local.endpoint_url, QUIET_REGION, ACCOUNT, tmp_path)
+    with fake_region(tmp_path, clients=clients) as region:
         region.create("receipts")
         region.autoscaling.call("RegisterScalableTarget", {**TARGET, "MinCapacity": 0, "MaxCapacity": 4})
         yield region
-    names = [alarm["AlarmName"] for alarm in alarms(backends)]
-    backends.cloudwatch.delete_alarms(AlarmNames=names)
+    names = [alarm["AlarmName"] for alarm in alarms(clients)]
+    clients.cloudwatch.delete_alarms(AlarmNames=names)
 
 
 @pytest.fixture
 def states(region: FakeRegion) -> AlarmStates:
-    return AlarmStates(region.backends, region.autoscaling)
+    return AlarmStates(region.clients, region.autoscaling)
 
 
-def alarms(backends: Backends) -> list[dict[str, Any]]:
-    found: list[dict[str, Any]] = backends.cloudwatch.describe_alarms()["MetricAlarms"]  # type: ignore[assignment]  # a TypedDict
+def alarms(clients: AwsClients) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = clients.cloudwatch.describe_alarms()["MetricAlarms"]  # type: ignore[assignment]  # a TypedDict
     return found
 
 
@@ -211,7 +211,7 @@ def test_target_trackings_alarms_are_shown_follow_their_policy_and_go_with_it(
 ) -> None:
     track(region, 5.0)
     pass_minute(region, states)
-    high, low = sorted(alarms(region.backends), key=lambda alarm: str(alarm["AlarmName"]))
+    high, low = sorted(alarms(region.clients), key=lambda alarm: str(alarm["AlarmName"]))
     assert high["AlarmName"].startswith("TargetTracking-endpoint/receipts/variant/AllTraffic-AlarmHigh-")
     assert low["AlarmName"].startswith("TargetTracking-endpoint/receipts/variant/AllTraffic-AlarmLow-")
     assert (high["Threshold"], low["Threshold"]) == (5.0, 4.5)
@@ -219,27 +219,27 @@ def test_target_trackings_alarms_are_shown_follow_their_policy_and_go_with_it(
 
     track(region, 10.0)
     pass_minute(region, states)
-    assert sorted(alarm["Threshold"] for alarm in alarms(region.backends)) == [9.0, 10.0]
+    assert sorted(alarm["Threshold"] for alarm in alarms(region.clients)) == [9.0, 10.0]
 
     region.autoscaling.call("DeleteScalingPolicy", {**TARGET, "PolicyName": "track"})
     pass_minute(region, states)
-    assert alarms(region.backends) == []
+    assert alarms(region.clients) == []
 
 
 def test_target_trackings_alarms_go_when_the_target_is_deregistered(region: FakeRegion, states: AlarmStates) -> None:
     track(region, 5.0)
     pass_minute(region, states)
-    assert len(alarms(region.backends)) == 2
+    assert len(alarms(region.clients)) == 2
     region.autoscaling.call("DeregisterScalableTarget", TARGET)
     pass_minute(region, states)
-    assert alarms(region.backends) == []
+    assert alarms(region.clients) == []
 
 
 def test_target_trackings_alarms_show_the_state_that_they_are_in(region: FakeRegion, states: AlarmStates) -> None:
     track(region, 5.0)
     for _ in range(4):
         pass_minute(region, states, backlog=50.0)
-    high, low = sorted(alarms(region.backends), key=lambda alarm: str(alarm["AlarmName"]))
+    high, low = sorted(alarms(region.clients), key=lambda alarm: str(alarm["AlarmName"]))
     assert (high["StateValue"], low["StateValue"]) == ("ALARM", "OK")
     assert high["StateReason"].startswith("Threshold Crossed: ")
     assert high["StateReasonData"]
@@ -248,7 +248,7 @@ def test_target_trackings_alarms_show_the_state_that_they_are_in(region: FakeReg
 
 
 def test_an_alarm_of_a_client_is_watched_changed_and_forgotten(region: FakeRegion, states: AlarmStates) -> None:
-    cloudwatch = region.backends.cloudwatch
+    cloudwatch = region.clients.cloudwatch
     name = put_alarm(cloudwatch, "tests")
     pass_minute(region, states)
     assert [alarm["AlarmName"] for alarm in region.autoscaling.alarms()] == [name]
@@ -263,7 +263,7 @@ def test_an_alarm_of_a_client_is_watched_changed_and_forgotten(region: FakeRegio
 def test_an_alarm_that_is_not_evaluated_here_is_left_as_it_is(
     region: FakeRegion, states: AlarmStates, caplog: pytest.LogCaptureFixture
 ) -> None:
-    cloudwatch = region.backends.cloudwatch
+    cloudwatch = region.clients.cloudwatch
     name = put_alarm(cloudwatch, "tests")
     pass_minute(region, states)
     put_alarm(cloudwatch, "tests", AlarmName=name, Period=30)
@@ -274,7 +274,7 @@ def test_an_alarm_that_is_not_evaluated_here_is_left_as_it_is(
 
 
 def test_an_alarm_deleted_meanwhile_keeps_no_other_from_being_shown(region: FakeRegion, states: AlarmStates) -> None:
-    cloudwatch = region.backends.cloudwatch
+    cloudwatch = region.clients.cloudwatch
     gone, kept = (put_alarm(cloudwatch, "tests", TreatMissingData="notBreaching") for _ in range(2))
     region.clock.advance(MINUTE)
     states.pull()
@@ -290,32 +290,32 @@ def test_a_policy_that_is_deleted_leaves_a_clients_alarm_and_other_actions_stay(
     wake = {"AdjustmentType": "ChangeInCapacity", "StepAdjustments": [STEP]}
     policy = {**TARGET, "PolicyName": "wake", "PolicyType": "StepScaling", "StepScalingPolicyConfiguration": wake}
     arn = region.autoscaling.call("PutScalingPolicy", policy)["PolicyARN"]
-    name = put_alarm(region.backends.cloudwatch, "tests", AlarmActions=[TOPIC, arn], OKActions=[arn], Threshold=6.5)
+    name = put_alarm(region.clients.cloudwatch, "tests", AlarmActions=[TOPIC, arn], OKActions=[arn], Threshold=6.5)
     pass_minute(region, states)
     region.autoscaling.call("DeleteScalingPolicy", {**TARGET, "PolicyName": "wake"})
     pass_minute(region, states)
-    (alarm,) = alarms(region.backends)
+    (alarm,) = alarms(region.clients)
     assert (alarm["AlarmName"], alarm["Threshold"], alarm["EvaluationPeriods"]) == (name, 6.5, 2)
     assert (alarm["AlarmActions"], alarm["OKActions"]) == ([TOPIC], [])
 
 
 def test_what_a_client_does_to_target_trackings_alarms_counts(region: FakeRegion, states: AlarmStates) -> None:
-    cloudwatch = region.backends.cloudwatch
+    cloudwatch = region.clients.cloudwatch
     track(region, 5.0)
     pass_minute(region, states)
-    high, low = sorted(alarm["AlarmName"] for alarm in alarms(region.backends))
+    high, low = sorted(alarm["AlarmName"] for alarm in alarms(region.clients))
     cloudwatch.delete_alarms(AlarmNames=[low])
     cloudwatch.disable_alarm_actions(AlarmNames=[high])
     for _ in range(4):
         pass_minute(region, states, backlog=50.0)
     (policy,) = region.autoscaling.call("DescribeScalingPolicies", {"ServiceNamespace": "sagemaker"})["ScalingPolicies"]
     assert [alarm["AlarmName"] for alarm in policy["Alarms"]] == [high]
-    assert [(alarm["AlarmName"], alarm["StateValue"]) for alarm in alarms(region.backends)] == [(high, "ALARM")]
+    assert [(alarm["AlarmName"], alarm["StateValue"]) for alarm in alarms(region.clients)] == [(high, "ALARM")]
     assert len(region.launches.running) == 1  # it went off, and did nothing
 
     track(region, 6.0)
     pass_minute(region, states, backlog=50.0)
-    assert sorted(alarm["AlarmName"] for alarm in alarms(region.backends)) == [high, low]
+    assert sorted(alarm["AlarmName"] for alarm in alarms(region.clients)) == [high, low]
     for _ in range(3):
         pass_minute(region, states, backlog=50.0)
     assert region.endpoint("receipts").wait(20)
@@ -329,10 +329,8 @@ def test_what_a_client_does_to_target_trackings_alarms_counts(region: FakeRegion
 def whole(running: Running, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Region]:
     """A region with an endpoint at zero, of instances that are threads; nothing passes its time."""
     monkeypatch.setattr(InstanceFactory, "make", lambda *_: FakeInstance())
-    surroundings = Surroundings(
-        running.local.endpoint_url, tmp_path, ServingEnvironment(tmp_path), SystemClock(), threads=1
-    )
-    region = Region(ACCOUNT, OTHER_QUIET_REGION, surroundings)
+    config = ServerConfig(running.local.endpoint_url, tmp_path, ServingEnvironment(tmp_path), SystemClock(), threads=1)
+    region = Region(ACCOUNT, OTHER_QUIET_REGION, config)
     region.sagemaker.call("CreateModel", model("receipts"))
     region.sagemaker.call("CreateEndpointConfig", endpoint_config("receipts", "receipts"))
     region.sagemaker.call("CreateEndpoint", {"EndpointName": "receipts", "EndpointConfigName": "receipts"})
@@ -344,7 +342,7 @@ def whole(running: Running, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
     region.autoscaling.call("RegisterScalableTarget", {**TARGET, "MinCapacity": 0, "MaxCapacity": 4})
     yield region
     region.stop()
-    region.backends.cloudwatch.delete_alarms(AlarmNames=[alarm["AlarmName"] for alarm in alarms(region.backends)])
+    region.clients.cloudwatch.delete_alarms(AlarmNames=[alarm["AlarmName"] for alarm in alarms(region.clients)])
 
 
 def test_target_trackings_alarms_are_there_when_the_policy_is_and_gone_when_it_is(whole: Region) -> None:
@@ -357,12 +355,12 @@ def test_target_trackings_alarms_are_there_when_the_policy_is_and_gone_when_it_i
     )
     named = {alarm["AlarmName"] for alarm in put()["Alarms"]}
     assert len(named) == 2
-    assert {alarm["AlarmName"] for alarm in alarms(whole.backends)} == named
+    assert {alarm["AlarmName"] for alarm in alarms(whole.clients)} == named
     whole.autoscaling.call("DeleteScalingPolicy", {**TARGET, "PolicyName": "track"})
-    assert alarms(whole.backends) == []
+    assert alarms(whole.clients) == []
     put()
     whole.autoscaling.call("DeregisterScalableTarget", TARGET)
-    assert alarms(whole.backends) == []
+    assert alarms(whole.clients) == []
 
 
 def test_a_policy_that_is_put_anew_has_its_alarms_again_whatever_was_done_to_them_a_moment_ago(whole: Region) -> None:
@@ -370,19 +368,19 @@ def test_a_policy_that_is_put_anew_has_its_alarms_again_whatever_was_done_to_the
     policy = {**TARGET, "PolicyName": "track", "PolicyType": "TargetTrackingScaling"}
     put = {**policy, "TargetTrackingScalingPolicyConfiguration": configuration}
     whole.autoscaling.call("PutScalingPolicy", put)
-    high, low = sorted(alarm["AlarmName"] for alarm in alarms(whole.backends))
-    whole.backends.cloudwatch.delete_alarms(AlarmNames=[low])
-    whole.backends.cloudwatch.disable_alarm_actions(AlarmNames=[high])
+    high, low = sorted(alarm["AlarmName"] for alarm in alarms(whole.clients))
+    whole.clients.cloudwatch.delete_alarms(AlarmNames=[low])
+    whole.clients.cloudwatch.disable_alarm_actions(AlarmNames=[high])
     answer = whole.autoscaling.call("PutScalingPolicy", put)
     assert sorted(alarm["AlarmName"] for alarm in answer["Alarms"]) == [high, low]
-    assert {alarm["AlarmName"]: alarm["ActionsEnabled"] for alarm in alarms(whole.backends)} == {high: True, low: True}
+    assert {alarm["AlarmName"]: alarm["ActionsEnabled"] for alarm in alarms(whole.clients)} == {high: True, low: True}
 
 
 def test_a_state_that_is_set_by_hand_wakes_the_endpoint_at_once(whole: Region) -> None:
     wake = {"AdjustmentType": "ChangeInCapacity", "StepAdjustments": [STEP]}
     policy = {**TARGET, "PolicyName": "wake", "PolicyType": "StepScaling", "StepScalingPolicyConfiguration": wake}
     arn = whole.autoscaling.call("PutScalingPolicy", policy)["PolicyARN"]
-    name = put_alarm(whole.backends.cloudwatch, "tests", AlarmActions=[arn])
+    name = put_alarm(whole.clients.cloudwatch, "tests", AlarmActions=[arn])
     whole.alarm_was_set(name, "ALARM", "by hand", '{"recentDatapoints": [9.0]}')
     endpoint = whole.sagemaker.endpoint("receipts")
     assert endpoint is not None

@@ -7,11 +7,11 @@ from typing import Any
 
 import pytest
 
-from async_endpoint.emulator.clients import Backends
+from async_endpoint.emulator.clients import AwsClients
 from async_endpoint.emulator.errors import AwsError
 from async_endpoint.emulator.server.state_file import StateFolder, StateRefused
 from async_endpoint.protocol.invocation import InvocationRequest
-from tests.emulator.conftest import Surroundings
+from tests.emulator.conftest import Destinations
 from tests.emulator.fakes import LIMIT, FakeInstance, FakeRegion, eventually, fake_region
 
 TARGET = {
@@ -22,14 +22,14 @@ TARGET = {
 
 
 @pytest.fixture
-def first(tmp_path: Path, backends: Backends) -> Iterator[FakeRegion]:
-    with fake_region(tmp_path, backends=backends) as region:
+def first(tmp_path: Path, clients: AwsClients) -> Iterator[FakeRegion]:
+    with fake_region(tmp_path, clients=clients) as region:
         yield region
 
 
 @pytest.fixture
-def second(tmp_path: Path, backends: Backends) -> Iterator[FakeRegion]:
-    with fake_region(tmp_path, backends=backends) as region:
+def second(tmp_path: Path, clients: AwsClients) -> Iterator[FakeRegion]:
+    with fake_region(tmp_path, clients=clients) as region:
         yield region
 
 
@@ -50,7 +50,7 @@ def request(name: str) -> InvocationRequest:
 
 
 def test_waiting_and_running_requests_are_processed_by_the_next(
-    first: FakeRegion, second: FakeRegion, around: Surroundings
+    first: FakeRegion, second: FakeRegion, around: Destinations
 ) -> None:
     stuck = FakeInstance()
     stuck.handler = stuck.hang
@@ -114,7 +114,7 @@ def test_a_creation_begins_anew_and_an_update_is_given_up(first: FakeRegion, sec
 
 
 def test_a_failed_endpoint_is_described_alike_however_often_it_went_on(
-    first: FakeRegion, second: FakeRegion, tmp_path: Path, backends: Backends
+    first: FakeRegion, second: FakeRegion, tmp_path: Path, clients: AwsClients
 ) -> None:
     first.launches.prepared.append(FakeInstance(failure="no weights"))
     first.create("receipts")
@@ -122,7 +122,7 @@ def test_a_failed_endpoint_is_described_alike_however_often_it_went_on(
     assert said[0]["EndpointStatus"] == "Failed"
     hand_over(first, second)
     assert described(second, "receipts") == said
-    with fake_region(tmp_path, backends=backends) as third:
+    with fake_region(tmp_path, clients=clients) as third:
         hand_over(second, third)
         assert described(third, "receipts") == said
 

@@ -7,7 +7,7 @@ import pytest
 
 from async_endpoint.cloudwatch import Delayed, DelayRange, Publisher
 from async_endpoint.cloudwatch.metrics import MINUTE, MetricKey
-from async_endpoint.emulator.clients import Backends
+from async_endpoint.emulator.clients import AwsClients
 from async_endpoint.emulator.server.metric_publisher import MetricPublisher, SharedMetricStore
 from tests.emulator.conftest import Running
 from tests.emulator.fakes import ACCOUNT, START
@@ -19,12 +19,12 @@ RESTARTED = {"EndpointName": "restarted", "VariantName": "AllTraffic"}
 
 
 @pytest.fixture
-def far(running: Running, tmp_path: Path) -> Backends:
+def far(running: Running, tmp_path: Path) -> AwsClients:
     """A region in which nobody else publishes."""
-    return Backends(running.local.endpoint_url, "ap-northeast-1", ACCOUNT, tmp_path)
+    return AwsClients(running.local.endpoint_url, "ap-northeast-1", ACCOUNT, tmp_path)
 
 
-def test_each_minute_is_one_statistic_set_under_the_exact_dimensions(far: Backends) -> None:
+def test_each_minute_is_one_statistic_set_under_the_exact_dimensions(far: AwsClients) -> None:
     store = SharedMetricStore()
     key = MetricKey.of("AWS/SageMaker", "ModelLatency", DIMENSIONS)
     for value, at in ((10.0, 0), (30.0, 59), (5.0, MINUTE), (99.0, 2 * MINUTE)):
@@ -49,12 +49,12 @@ def test_each_minute_is_one_statistic_set_under_the_exact_dimensions(far: Backen
 def test_a_cloudwatch_that_does_not_answer_is_logged(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     store = SharedMetricStore()
     store.put(MetricKey.of("AWS/SageMaker", "ModelLatency", DIMENSIONS), 1.0, MINUTE_1)
-    nowhere = Backends("http://localhost:1", "us-east-1", ACCOUNT, tmp_path)
+    nowhere = AwsClients("http://localhost:1", "us-east-1", ACCOUNT, tmp_path)
     MetricPublisher(nowhere, store, MINUTE_1).publish(MINUTE_1 + MINUTE)
     assert "could not publish 1 data of AWS/SageMaker" in caplog.text
 
 
-def test_a_datapoint_is_seen_by_clients_when_it_arrives_and_keeps_its_timestamp(far: Backends) -> None:
+def test_a_datapoint_is_seen_by_clients_when_it_arrives_and_keeps_its_timestamp(far: AwsClients) -> None:
     late = Delayed({Publisher.VARIANT: DelayRange(90, 90)})
     store = SharedMetricStore(late)
     store.put(MetricKey.of("AWS/SageMaker", "ModelLatency", LATE), 7.0, MINUTE_1)
@@ -87,7 +87,7 @@ def test_a_datapoint_is_seen_by_clients_when_it_arrives_and_keeps_its_timestamp(
     assert seen() == {MINUTE_1: 7.0}
 
 
-def test_what_is_put_when_its_minute_is_over_is_published_with_the_next(far: Backends) -> None:
+def test_what_is_put_when_its_minute_is_over_is_published_with_the_next(far: AwsClients) -> None:
     store, dimensions = SharedMetricStore(), {"EndpointName": "at-the-last-moment"}
     publisher = MetricPublisher(far, store, MINUTE_1)
     publisher.publish(MINUTE_1 + MINUTE)
@@ -106,7 +106,7 @@ def test_what_is_put_when_its_minute_is_over_is_published_with_the_next(far: Bac
     assert [(point["SampleCount"], point["Sum"]) for point in points] == [(1.0, 3.0)]
 
 
-def test_what_had_arrived_before_a_restart_is_not_published_again_and_what_had_not_is(far: Backends) -> None:
+def test_what_had_arrived_before_a_restart_is_not_published_again_and_what_had_not_is(far: AwsClients) -> None:
     store = SharedMetricStore(Delayed({Publisher.VARIANT: DelayRange(120, 120)}))
     key = MetricKey.of("AWS/SageMaker", "ModelLatency", RESTARTED)
     for minute in range(4):
@@ -136,7 +136,7 @@ def test_what_had_arrived_before_a_restart_is_not_published_again_and_what_had_n
         ("AWS/SQS", "ApproximateNumberOfMessagesVisible", "Count"),
     ],
 )
-def test_each_metric_has_its_unit(far: Backends, namespace: str, name: str, unit: str) -> None:
+def test_each_metric_has_its_unit(far: AwsClients, namespace: str, name: str, unit: str) -> None:
     store = SharedMetricStore()
     store.put(MetricKey.of(namespace, name, DIMENSIONS), 1.0, MINUTE_1)
     MetricPublisher(far, store, MINUTE_1).publish(MINUTE_1 + MINUTE)

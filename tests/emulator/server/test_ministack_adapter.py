@@ -114,7 +114,7 @@ def is_module(name: str) -> bool:
         return False
 
 
-def found(name: str) -> Any:  # noqa: ANN401 - whatever it is
+def found(name: str) -> Any:
     """What a full name stands for."""
     module, _, attribute = name.rpartition(".")
     try:

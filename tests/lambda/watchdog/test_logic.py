@@ -56,7 +56,7 @@ class World:
         self.stopped.append((self.minute, instances))
         self.change(instances=instances)
 
-    def change(self, **changes: Any) -> None:  # noqa: ANN401
+    def change(self, **changes: Any) -> None:
         """A change of the endpoint's capacity, which its LastModifiedTime shows."""
         self.state = replace(self.state, changed_at=f"changed at {self.minute:05}", **changes)
 
@@ -94,7 +94,7 @@ class World:
         return said
 
 
-def watched(**changes: Any) -> World:  # noqa: ANN401
+def watched(**changes: Any) -> World:
     """A world that was looked at once, at minute 0."""
     world = World(**changes)
     world.look()

@@ -16,7 +16,7 @@ from async_endpoint.operations.destroy import (
     Aws,
     BucketContent,
     Count,
-    Patience,
+    Deadline,
     Resource,
     StackHoldings,
     TeardownError,
@@ -46,9 +46,9 @@ def aws(local_services: None) -> Iterator[Aws]:
 
 
 @pytest.fixture
-def patience(clock: Clock) -> Patience:
+def deadline(clock: Clock) -> Deadline:
     """A minute, looking every twenty seconds."""
-    return Patience(60, interval=20, clock=clock, sleep=clock.sleep)
+    return Deadline(60, interval=20, clock=clock, sleep=clock.sleep)
 
 
 @pytest.fixture
@@ -56,7 +56,7 @@ def said() -> list[str]:
     return []
 
 
-def holdings(*resources: Resource, **held: Any) -> StackHoldings:  # noqa: ANN401
+def holdings(*resources: Resource, **held: Any) -> StackHoldings:
     return StackHoldings("receipts", STACK_ID, resources, held.get("buckets", {}), held.get("tables", {}))
 
 
@@ -82,7 +82,7 @@ def put_many(s3: S3Client, bucket: str) -> None:
 
 
 def test_a_bucket_is_empty_when_its_stack_is_asked_to_go(
-    aws: Aws, s3: S3Client, patience: Patience, said: list[str]
+    aws: Aws, s3: S3Client, deadline: Deadline, said: list[str]
 ) -> None:
     name = f"test-{uuid.uuid4().hex[:8]}"
     versioned = {"Type": "AWS::S3::Bucket", "Properties": {"VersioningConfiguration": {"Status": "Enabled"}}}
@@ -96,7 +96,7 @@ def test_a_bucket_is_empty_when_its_stack_is_asked_to_go(
         "before-call.cloudformation.DeleteStack", lambda **_: seen.append(content_of(s3, bucket))
     )
 
-    delete_stack(aws, stack, dataclasses.replace(patience, sleep=lambda _: None), said.append, attempt="1")
+    delete_stack(aws, stack, dataclasses.replace(deadline, sleep=lambda _: None), said.append, attempt="1")
 
     assert seen == [BucketContent(Count(0), Count(0))]
     assert said[0] == f"bucket {bucket}: emptied, 4 versions deleted"
@@ -226,7 +226,7 @@ def test_what_is_gone_already_and_what_never_came_are_not_listed(aws: Aws) -> No
 
 
 def test_a_deletion_is_waited_for_until_the_time_is_over(
-    aws: Aws, patience: Patience, said: list[str], clock: Clock
+    aws: Aws, deadline: Deadline, said: list[str], clock: Clock
 ) -> None:
     old = event("receipts", "DELETE_FAILED", "destroy-0")
     begun = event("receipts", "DELETE_IN_PROGRESS", "destroy-1")
@@ -239,7 +239,7 @@ def test_a_deletion_is_waited_for_until_the_time_is_over(
             delete_stack(
                 aws,
                 holdings(Resource("t", "topic"), Resource("t", "queue")),
-                patience,
+                deadline,
                 said.append,
                 attempt="destroy-1",
             )
@@ -251,7 +251,7 @@ def test_a_deletion_is_waited_for_until_the_time_is_over(
 
 
 def test_a_failed_deletion_gives_every_reason_of_this_attempt_and_none_of_an_earlier(
-    aws: Aws, patience: Patience, said: list[str]
+    aws: Aws, deadline: Deadline, said: list[str]
 ) -> None:
     events = [
         event("receipts", "DELETE_FAILED", "destroy-1", ResourceStatusReason="The following resource(s) failed"),
@@ -265,7 +265,7 @@ def test_a_failed_deletion_gives_every_reason_of_this_attempt_and_none_of_an_ear
         with pytest.raises(
             TeardownError, match=r"\(Caller: no reason given; Inputs: The bucket is not empty\): remove the cause"
         ):
-            delete_stack(aws, holdings(), patience, said.append, attempt="destroy-1")
+            delete_stack(aws, holdings(), deadline, said.append, attempt="destroy-1")
 
 
 @pytest.fixture
@@ -284,32 +284,32 @@ def endpoint_is(aws: Aws) -> Iterator[Callable[..., None]]:
 
 
 def test_an_endpoint_that_is_being_changed_is_waited_for(
-    aws: Aws, endpoint_is: Callable[..., None], patience: Patience, said: list[str], clock: Clock
+    aws: Aws, endpoint_is: Callable[..., None], deadline: Deadline, said: list[str], clock: Clock
 ) -> None:
     endpoint_is("Updating", "Updating", "InService")
-    wait_for_endpoint(aws.sagemaker, "receipts", patience, said.append)
+    wait_for_endpoint(aws.sagemaker, "receipts", deadline, said.append)
     assert said == ["endpoint receipts is Updating: waiting until that has ended"]
     assert clock.sleeps == [20, 20]
 
 
 def test_an_endpoint_that_never_settles_keeps_its_stack(
-    aws: Aws, endpoint_is: Callable[..., None], patience: Patience, said: list[str]
+    aws: Aws, endpoint_is: Callable[..., None], deadline: Deadline, said: list[str]
 ) -> None:
     endpoint_is(*["Creating"] * 4)
     arn = "arn:aws:sagemaker:ap-northeast-1:000000000000:endpoint/receipts"
     with Stubber(aws.cloudformation), pytest.raises(TeardownError, match="Endpoint receipts was still Creating after"):
-        delete_stack(aws, holdings(Resource("AWS::SageMaker::Endpoint", arn)), patience, said.append, attempt="1")
+        delete_stack(aws, holdings(Resource("AWS::SageMaker::Endpoint", arn)), deadline, said.append, attempt="1")
 
 
 @pytest.mark.parametrize(("message", "refused"), [("Could not find endpoint", False), ("No access", True)])
 def test_an_endpoint_that_is_gone_is_not_waited_for(
-    aws: Aws, patience: Patience, said: list[str], message: str, *, refused: bool
+    aws: Aws, deadline: Deadline, said: list[str], message: str, *, refused: bool
 ) -> None:
     with Stubber(aws.sagemaker) as stub:
         stub.add_client_error("describe_endpoint", "ValidationException", message)
         if refused:
             with pytest.raises(ClientError, match=message):
-                wait_for_endpoint(aws.sagemaker, "receipts", patience, said.append)
+                wait_for_endpoint(aws.sagemaker, "receipts", deadline, said.append)
         else:
-            wait_for_endpoint(aws.sagemaker, "receipts", patience, said.append)
+            wait_for_endpoint(aws.sagemaker, "receipts", deadline, said.append)
     assert said == []

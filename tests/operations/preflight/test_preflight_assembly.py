@@ -39,11 +39,11 @@ def write_assembly(
     return folder
 
 
-def model(**container: Any) -> dict[str, Any]:  # noqa: ANN401 - a template's own JSON
+def model(**container: Any) -> dict[str, Any]:
     return {"Type": "AWS::SageMaker::Model", "Properties": {"PrimaryContainer": container}}
 
 
-def endpoint(deployment: dict[str, Any] | None, *variants: dict[str, Any], **target: Any) -> dict[str, Any]:  # noqa: ANN401
+def endpoint(deployment: dict[str, Any] | None, *variants: dict[str, Any], **target: Any) -> dict[str, Any]:
     """The resources of an endpoint, and of a scalable target if there are properties of one."""
     properties: dict[str, Any] = {
         "EndpointName": "e",
@@ -64,7 +64,7 @@ def endpoint(deployment: dict[str, Any] | None, *variants: dict[str, Any], **tar
     return {"Resources": found}
 
 
-def variant(**members: Any) -> dict[str, Any]:  # noqa: ANN401
+def variant(**members: Any) -> dict[str, Any]:
     return {"VariantName": "V", "InitialInstanceCount": 1, "InstanceType": "ml.g4dn.xlarge", **members}
 
 

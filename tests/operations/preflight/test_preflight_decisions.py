@@ -197,7 +197,7 @@ class Aws:
         self.logs = self.sagemaker = self
         self._answer = answer
 
-    def describe_log_groups(self, **_: Any) -> dict[str, Any]:  # noqa: ANN401
+    def describe_log_groups(self, **_: Any) -> dict[str, Any]:
         return {"logGroups": [{"logGroupName": "/aws/sagemaker/Endpoints/e"}]}
 
     def describe_endpoint(self, EndpointName: str) -> dict[str, Any]:  # noqa: N803 - boto3's
@@ -291,7 +291,7 @@ def test_a_registry_of_another_account_that_denies_is_not_the_caller_s_to_change
     class Ecr:
         ecr: Any
 
-        def describe_images(self, **_: Any) -> None:  # noqa: ANN401
+        def describe_images(self, **_: Any) -> None:
             raise refusal("AccessDeniedException")
 
     clients = Ecr()

@@ -45,8 +45,8 @@ class Quotas:
                     return {"Quota": each}
         raise ClientError({"Error": {"Code": "NoSuchResourceException", "Message": ""}}, "Get")
 
-    def get_paginator(self, operation: str) -> Any:  # noqa: ANN401 - as boto3's
-        def paginate(**_: Any) -> Iterator[dict[str, Any]]:  # noqa: ANN401
+    def get_paginator(self, operation: str) -> Any:
+        def paginate(**_: Any) -> Iterator[dict[str, Any]]:
             for page in self._pages[operation]:
                 self.pages_read += 1
                 yield {"Quotas": page}
@@ -95,10 +95,10 @@ class SageMaker:
         self.gone: set[str] = set()
         self.pages_read = 0
 
-    def get_paginator(self, operation: str) -> Any:  # noqa: ANN401 - as boto3's
+    def get_paginator(self, operation: str) -> Any:
         assert operation == "list_endpoints"
 
-        def paginate(**_: Any) -> Iterator[dict[str, Any]]:  # noqa: ANN401
+        def paginate(**_: Any) -> Iterator[dict[str, Any]]:
             for name in self._endpoints:
                 self.pages_read += 1
                 yield {"Endpoints": [{"EndpointName": name}]}
@@ -133,7 +133,7 @@ def running(count: int, **of_types: int) -> dict[str, Any]:
     return summary
 
 
-def checked(sagemaker: Any, quota: int) -> Check:  # noqa: ANN401 - stands in for boto3's
+def checked(sagemaker: Any, quota: int) -> Check:
     clients: Any = SimpleNamespace(quotas=Quotas([[item(KNOWN, KNOWN_CODE, quota)]], []), sagemaker=sagemaker)
     return check_quota(clients, Fleet((KNOWN,), 1, 2, 4, BLUE_GREEN, "own"), KNOWN, "eu-west-1")
 

@@ -238,7 +238,7 @@ def test_no_alarm_fills_what_has_not_arrived_or_reduces_a_series_to_a_number(
             assert "FILL" not in str(parsed.query.describe())
 
 
-def _plain(value: Any) -> Any:  # noqa: ANN401 - any part of a template
+def _plain(value: Any) -> Any:
     match value:
         case {"Ref": _} | {"Fn::GetAtt": _} | {"Fn::Join": _} | {"Fn::GetStackOutput": _}:
             return "resolved"

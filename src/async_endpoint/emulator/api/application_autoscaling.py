@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, nullcontext, suppress
 from typing import TYPE_CHECKING, Any
 
-from async_endpoint.autoscaling.arns import Identity
+from async_endpoint.autoscaling.arns import ArnFactory
 from async_endpoint.autoscaling.autoscaler import AutoScaler
 from async_endpoint.autoscaling.targets import DIMENSION, NAMESPACE, TargetKey
 from async_endpoint.clock import Clock
@@ -92,9 +92,9 @@ class ApplicationAutoScaling:
         rules: How the points of alarms are settled that CloudWatch's guide leaves open.
     """
 
-    def __init__(  # noqa: PLR0913 - it joins these
+    def __init__(
         self,
-        identity: Identity,
+        identity: ArnFactory,
         clock: Clock,
         store: MetricStore,
         capacities: VariantCapacities,
@@ -195,7 +195,7 @@ class ApplicationAutoScaling:
             self._scaler.restore(state["scaler"])
             self._tags.update({arn: dict(tags) for arn, tags in state["tags"].items()})
 
-    def _register(self, **request: Any) -> Mapping[str, Any]:  # noqa: ANN401 - members of the API
+    def _register(self, **request: Any) -> Mapping[str, Any]:
         if request.get("Tags") and self._scaler.describe_scalable_targets(**_identity(request))["ScalableTargets"]:
             raise AwsError(
                 "The scalable target that you tried to tag already exists. To update tags on an existing scalable "
@@ -207,7 +207,7 @@ class ApplicationAutoScaling:
         self._tags.setdefault(answer["ScalableTargetARN"], {}).update(request.get("Tags", {}))
         return answer
 
-    def _deregister(self, **request: Any) -> Mapping[str, Any]:  # noqa: ANN401 - members of the API
+    def _deregister(self, **request: Any) -> Mapping[str, Any]:
         found = self._scaler.describe_scalable_targets(**_identity(request))["ScalableTargets"]
         if not found:
             raise ObjectNotFoundException(f"No scalable target found for {TargetKey.from_members(request)}")
@@ -215,11 +215,11 @@ class ApplicationAutoScaling:
         del self._tags[found[0]["ScalableTargetARN"]]
         return answer
 
-    def _tag(self, **request: Any) -> Mapping[str, Any]:  # noqa: ANN401 - members of the API
+    def _tag(self, **request: Any) -> Mapping[str, Any]:
         self._tags_of(request).update(request["Tags"])
         return {}
 
-    def _untag(self, **request: Any) -> Mapping[str, Any]:  # noqa: ANN401 - members of the API
+    def _untag(self, **request: Any) -> Mapping[str, Any]:
         for key in request["TagKeys"]:
             self._tags_of(request).pop(key, None)
         return {}

@@ -107,7 +107,7 @@ class _Frame:
 
 
 def backlog_chart(points: Sequence[Point], start: float, now: float) -> Html:
-    """Requests that waited and that were worked on, the most of each minute; in each of the sizes."""
+    """Requests that waited and that were processed_by on, the most of each minute; in each of the sizes."""
     most = max(points, key=lambda point: point.waiting + point.in_flight, default=None)
     described = "No request in this time."
     if most is not None and most.waiting + most.in_flight:

@@ -166,7 +166,7 @@ def _document_rows(region: View, shown: Iterable[Json], pictures: Pictures) -> I
     for item in shown:
         document = region.history.find(item["number"])
         picture = Html("")
-        if document is not None and pictures.is_picture(region.backends, document):
+        if document is not None and pictures.is_picture(region.clients, document):
             where = {"region": region.name, "account": region.account, "at": int(item["ended_at"])}
             picture = fill(
                 '<img src="$address" alt="The document $id" loading="lazy">',

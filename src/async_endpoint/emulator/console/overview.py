@@ -16,7 +16,7 @@ from async_endpoint.emulator.hosting.endpoint import HostedEndpoint
 from async_endpoint.emulator.hosting.history import Document, History
 
 if TYPE_CHECKING:
-    from async_endpoint.emulator.clients import Backends
+    from async_endpoint.emulator.clients import AwsClients
 
 WAITING_SHOWN = 20
 _ACTIVITIES_SHOWN = 10
@@ -48,7 +48,7 @@ class View(Services, Protocol):
         """What was."""
 
     @property
-    def backends(self) -> "Backends":
+    def clients(self) -> "AwsClients":
         """Where documents lie."""
 
 

@@ -12,7 +12,7 @@ from async_endpoint.emulator.hosting.history import Document
 from async_endpoint.protocol.locations import LocationError, S3Location
 
 if TYPE_CHECKING:
-    from async_endpoint.emulator.clients import Backends
+    from async_endpoint.emulator.clients import AwsClients
 
 MOST_BYTES = 16 << 20  # of a picture on a page
 _KEPT = 1_000
@@ -43,13 +43,13 @@ class Pictures:
         self._known: dict[tuple[str, str, int], bool] = {}
         self._lock = threading.Lock()
 
-    def is_picture(self, backends: "Backends", document: Document) -> bool:
+    def is_picture(self, clients: "AwsClients", document: Document) -> bool:
         """Whether a document is a picture that is not too large; what cannot be read now is none for now."""
-        key = (backends.account, backends.region, document.number)
+        key = (clients.account, clients.region, document.number)
         with self._lock:
             known = self._known.get(key)
         if known is None:
-            beginning = _read(backends, document, _SIGNATURE_BYTES)
+            beginning = _read(clients, document, _SIGNATURE_BYTES)
             if beginning is None:
                 return False
             known = media_type(beginning) is not None
@@ -60,20 +60,20 @@ class Pictures:
         return known
 
 
-def picture(backends: "Backends", document: Document) -> tuple[str, bytes] | None:
+def picture(clients: "AwsClients", document: Document) -> tuple[str, bytes] | None:
     """A document's media type and bytes; None if it is no picture, too large, or gone."""
-    body = _read(backends, document, MOST_BYTES)
+    body = _read(clients, document, MOST_BYTES)
     kind = media_type(body or b"")
     return None if body is None or kind is None else (kind, body)
 
 
-def _read(backends: "Backends", document: Document, count: int) -> bytes | None:
+def _read(clients: "AwsClients", document: Document, count: int) -> bytes | None:
     """So many bytes of a document, none if there is none or it is too large; None where it cannot be read."""
     if document.input_location is None:
         return b""
     try:
         place = S3Location.parse(document.input_location)
-        found = backends.measuring.s3.get_object(Bucket=place.bucket, Key=place.key)
+        found = clients.measuring.s3.get_object(Bucket=place.bucket, Key=place.key)
         with found["Body"] as stream:
             return b"" if found["ContentLength"] > MOST_BYTES else stream.read(count)
     except (LocationError, BotoCoreError, ClientError):

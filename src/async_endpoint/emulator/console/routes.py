@@ -34,7 +34,7 @@ _HEADERS = {
 Query = Mapping[str, str]
 
 
-class NotHere(Exception):  # noqa: N818 - reads as what happened
+class NotHere(Exception):
     """There is no such page; the message says what is missing."""
 
 
@@ -109,7 +109,7 @@ class Pages:
         region = self._region(query)
         is_number = number.isdecimal() and len(number) <= _MOST_DIGITS
         document = region.history.find(int(number)) if region is not None and is_number else None
-        found = None if region is None or document is None else picture(region.backends, document)
+        found = None if region is None or document is None else picture(region.clients, document)
         if found is None:
             raise NotHere("There is no such picture.")
         # Its address tells it from every other: the page comes anew every two seconds, the pictures need not.

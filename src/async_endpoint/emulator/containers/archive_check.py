@@ -31,7 +31,7 @@ def main(model_folder: str, document: str, content_type: str, result_file: str) 
 
 
 def _close_network() -> None:
-    def refuse(*_arguments: Any, **_options: Any) -> None:  # noqa: ANN401 - whatever a connection is asked with
+    def refuse(*_arguments: Any, **_options: Any) -> None:
         raise OSError("The archive is checked without a network, as an isolated container runs.")
 
     socket.getaddrinfo = refuse  # type: ignore[assignment]
@@ -42,7 +42,7 @@ def _read(model_folder: str, body: bytes, content_type: str) -> dict[str, Any]:
     context_module: Any = importlib.import_module("ts.context")
     toolkit: Any = importlib.import_module("sagemaker_pytorch_serving_container.handler_service")
 
-    def context(headers: dict[str, str]) -> Any:  # noqa: ANN401 - TorchServe's, which this environment alone has
+    def context(headers: dict[str, str]) -> Any:
         made = context_module.Context("model", model_folder, {}, 1, None, "0")
         made.request_processor = [context_module.RequestProcessor(headers)]
         return made

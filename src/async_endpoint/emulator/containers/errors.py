@@ -13,21 +13,21 @@ class ContainerError(Exception):
     """Anything that keeps a container from serving."""
 
 
-class MissingRequirement(ContainerError):  # noqa: N818 - reads as what is the matter
+class MissingRequirement(ContainerError):
     """This machine lacks something that containers need; the message says how to get it."""
 
 
-class ArchiveRefused(ContainerError):  # noqa: N818 - reads as what happened
+class ArchiveRefused(ContainerError):
     """The model archive is not a gzip'd tar file of plain files and folders."""
 
 
-class ContainerFailed(ContainerError):  # noqa: N818 - reads as what happened
+class ContainerFailed(ContainerError):
     """The container never became ready; the message carries the reason from its log."""
 
 
-class ContainerTimeout(ContainerError):  # noqa: N818 - reads as what happened
+class ContainerTimeout(ContainerError):
     """The container did not answer in time."""
 
 
-class ContainerDied(ContainerError):  # noqa: N818 - reads as what happened
+class ContainerDied(ContainerError):
     """The container ended, or closed the connection, before it answered."""

@@ -28,7 +28,7 @@ _PAUSE = 0.05  # seconds; the toolkit asks again and again without one until Tor
 class _OwnProcesses:
     """Stands in for the psutil module where the toolkit looks for TorchServe."""
 
-    def __init__(self, psutil: Any) -> None:  # noqa: ANN401 - a module that this script alone can import
+    def __init__(self, psutil: Any) -> None:
         self._psutil = psutil
 
     def process_iter(self) -> Iterator[Any]:

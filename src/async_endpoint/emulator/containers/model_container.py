@@ -56,7 +56,7 @@ class SizedStream(Protocol):
         """The next bytes; none at its end."""
 
 
-class ContainerInstance:
+class ModelContainer:
     """A model container; every method may be called from any thread, and several invocations may run at once.
 
     It takes 0.7 GB of memory with a model of a few MB. It ends with the process that made it, however that ends; after
@@ -168,7 +168,7 @@ class ContainerInstance:
         """Whether its workers are ready, which a busy one is, load the model, or are dead."""
         return self._workers.judge(have_model=self._is_model_loaded()) if self.alive else Health.DEAD
 
-    def invoke(  # noqa: PLR0913 - one keyword for each header that SageMaker hands on
+    def invoke(
         self,
         body: bytes | SizedStream,
         *,

@@ -49,7 +49,7 @@ class FaultClient:
 
     endpoint_url: str
 
-    def add(self, kind: str, **members: Any) -> int:  # noqa: ANN401 - members of `Fault`
+    def add(self, kind: str, **members: Any) -> int:
         """Switch a fault on; answers its number.
 
         Raises:

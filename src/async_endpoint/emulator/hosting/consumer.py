@@ -13,9 +13,9 @@ from async_endpoint.emulator.containers.errors import ContainerDied, ContainerTi
 from async_endpoint.emulator.containers.model_container import Answer, SizedStream
 from async_endpoint.emulator.hosting.endpoint_metrics import EndpointMetrics
 from async_endpoint.emulator.hosting.fleet import Container
-from async_endpoint.emulator.hosting.payloads import Inputs, InputUnavailable
+from async_endpoint.emulator.hosting.payloads import InputUnavailable, PayloadReader
 from async_endpoint.emulator.hosting.request_queue import QueuedRequest, RequestQueue
-from async_endpoint.emulator.hosting.results import NOBODY, Outcomes, Worked
+from async_endpoint.emulator.hosting.results import NO_INSTANCE, ProcessedBy, ResultWriter
 
 _POLL_SECONDS = 0.2  # how soon a consumer sees that it was stopped
 _MAXIMUM_LOSSES = 3  # instances that one request may break down, before it is the one to blame
@@ -32,7 +32,7 @@ logger = logging.getLogger(__name__)
 
 
 class ServingContainer(Container, Protocol):
-    """A fleet's container that answers requests; `instances.ModelInstance` is one."""
+    """A fleet's container that answers requests; `instances.EmulatedInstance` is one."""
 
     @property
     def instance_id(self) -> str:
@@ -56,7 +56,7 @@ class ServingContainer(Container, Protocol):
     def ping(self) -> bool:
         """Whether its health check passes."""
 
-    def invoke(  # noqa: PLR0913 - the parts of one HTTP request
+    def invoke(
         self,
         body: bytes | SizedStream,
         *,
@@ -104,20 +104,20 @@ class InstanceConsumer:
         container: The instance's container, ready.
         concurrency: Requests handed to it at once, 1-1000.
         inputs: Where documents are read; shared by all consumers of the queue.
-        outcomes: Where results go.
+        results: Where results go.
         metrics: Where durations go.
         kills: Asked at each request whether the container is to be killed while it works on it.
         ping_seconds: Pause between two health checks.
     """
 
-    def __init__(  # noqa: PLR0913 - it joins these
+    def __init__(
         self,
         queue: RequestQueue,
         container: ServingContainer,
         *,
         concurrency: int,
-        inputs: Inputs,
-        outcomes: Outcomes,
+        inputs: PayloadReader,
+        results: ResultWriter,
         metrics: EndpointMetrics,
         kills: Callable[[], bool] = lambda: False,
         ping_seconds: float = _PING_SECONDS,
@@ -125,7 +125,7 @@ class InstanceConsumer:
         self._queue = queue
         self._container = container
         self._inputs = inputs
-        self._outcomes = outcomes
+        self._results = results
         self._metrics = metrics
         self._kills = kills
         self._stopping = threading.Event()
@@ -203,11 +203,11 @@ class InstanceConsumer:
             result = _Failure.told("InternalServerError: The request could not be processed: see the local AWS's log.")
         finally:
             self._slots.release()
-        worked = Worked(self._container.instance_id, time.monotonic() - began)
+        processed_by = ProcessedBy(self._container.instance_id, time.monotonic() - began)
         try:
             if result is not None:
                 self._metrics.count("TimeInBacklog", waited)
-                self._record(item, result, worked)
+                self._record(item, result, processed_by)
         except Exception:
             logger.exception("the outcome of request %s could not be recorded", item.request.inference_id)
         finally:
@@ -232,7 +232,7 @@ class InstanceConsumer:
             )
         except InputUnavailable as error:
             self._metrics.count("RequestDownloadFailures")
-            self._outcomes.data_trouble(Worked(self._container.instance_id), str(error))
+            self._results.data_trouble(ProcessedBy(self._container.instance_id), str(error))
             return _Failure.told(f"ClientError: {error}")
         except ContainerTimeout:
             if self._is_down():
@@ -258,13 +258,13 @@ class InstanceConsumer:
         self._queue.put_back(dataclasses.replace(item, losses=losses))
         return None
 
-    def _record(self, item: QueuedRequest, result: Answer | _Failure, worked: Worked = NOBODY) -> None:
+    def _record(self, item: QueuedRequest, result: Answer | _Failure, processed_by: ProcessedBy = NO_INSTANCE) -> None:
         if isinstance(result, _Failure):
-            self._outcomes.failed(
-                item, result.reason, result.body, result.content_type, status=result.status, worked=worked
+            self._results.failed(
+                item, result.reason, result.body, result.content_type, status=result.status, processed_by=processed_by
             )
         elif result.status < _HTTP_ERRORS:
-            self._outcomes.completed(item, result.body, result.content_type, worked=worked)
+            self._results.completed(item, result.body, result.content_type, processed_by=processed_by)
         else:
             server = result.status >= _HTTP_SERVER_ERRORS
             self._metrics.count("Invocation5XXErrors" if server else "Invocation4XXErrors")
@@ -273,4 +273,4 @@ class InstanceConsumer:
                 f"ClientError: Received {'server' if server else 'client'} error ({result.status}) from model. "
                 "See the SageMaker Endpoint logs in your account for more information."
             )
-            self._outcomes.failed(item, reason, result.body, result.content_type, worked=worked)
+            self._results.failed(item, reason, result.body, result.content_type, processed_by=processed_by)

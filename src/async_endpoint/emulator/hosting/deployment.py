@@ -7,7 +7,7 @@ from typing import Any
 from async_endpoint.clock import Clock
 from async_endpoint.cloudwatch.metrics import MetricStore
 from async_endpoint.emulator.assumptions import Assumptions
-from async_endpoint.emulator.clients import Backends
+from async_endpoint.emulator.clients import AwsClients
 from async_endpoint.emulator.faults.faults import Faults
 from async_endpoint.emulator.hosting.consumer import InstanceConsumer, ServingContainer
 from async_endpoint.emulator.hosting.endpoint_metrics import EndpointMetrics
@@ -17,10 +17,10 @@ from async_endpoint.emulator.hosting.history import History
 from async_endpoint.emulator.hosting.instance_logs import DataLog
 from async_endpoint.emulator.hosting.instance_metrics import InstanceMetrics
 from async_endpoint.emulator.hosting.output_config import OutputConfig
-from async_endpoint.emulator.hosting.payloads import Inputs
+from async_endpoint.emulator.hosting.payloads import PayloadReader
 from async_endpoint.emulator.hosting.request_queue import RequestQueue
-from async_endpoint.emulator.hosting.results import Outcomes
-from async_endpoint.emulator.hosting.unavailable_instance import NoInstance
+from async_endpoint.emulator.hosting.results import ResultWriter
+from async_endpoint.emulator.hosting.unavailable_instance import UnavailableInstance
 
 _DEFAULT_STARTUP_SECONDS = 600.0
 _DEFAULT_CONCURRENCY = 4  # of the unpublished default; the stacks always set it
@@ -29,11 +29,11 @@ Launch = Callable[[str, Mapping[str, Any]], ServingContainer]
 
 
 @dataclass(frozen=True)
-class Site:
+class HostingContext:
     """What the deployments of a region share.
 
     Attributes:
-        backends: Where inputs are read and outcomes written.
+        clients: Where inputs are read and results written.
         launch: Makes an instance, not yet started, of the endpoint of a name and of a model as CreateModel took it.
         store: Where metrics go.
         clock: AWS's clock.
@@ -44,7 +44,7 @@ class Site:
         roles: What is asked of the roles in whose name endpoints work.
     """
 
-    backends: Backends
+    clients: AwsClients
     launch: Launch
     store: MetricStore
     clock: Clock
@@ -65,7 +65,7 @@ class Deployment:
         fleet: The instances of the config's one variant.
         metrics: The endpoint's, under this variant's name.
         use: What the instances use of their machine.
-        outcomes: Where this variant's results go.
+        results: Where this variant's results go.
     """
 
     config: Mapping[str, Any]
@@ -73,28 +73,35 @@ class Deployment:
     fleet: Fleet[ServingContainer]
     metrics: EndpointMetrics
     use: InstanceMetrics
-    outcomes: Outcomes
+    results: ResultWriter
 
     @classmethod
     def prepare(
-        cls, endpoint_name: str, config: Mapping[str, Any], model: Mapping[str, Any], queue: RequestQueue, site: Site
+        cls,
+        endpoint_name: str,
+        config: Mapping[str, Any],
+        model: Mapping[str, Any],
+        queue: RequestQueue,
+        context: HostingContext,
     ) -> "Deployment":
         """A deployment without any instance yet; those it will have take their requests from `queue`."""
         variant = config["ProductionVariants"][0]
         client = config["AsyncInferenceConfig"].get("ClientConfig", {})
-        metrics = EndpointMetrics(endpoint_name, variant["VariantName"], site.store, site.clock, site.assumptions)
-        outcomes = Outcomes(
+        metrics = EndpointMetrics(
+            endpoint_name, variant["VariantName"], context.store, context.clock, context.assumptions
+        )
+        results = ResultWriter(
             endpoint_name,
-            site.backends,
+            context.clients,
             metrics,
-            site.clock,
-            assumptions=site.assumptions,
-            history=site.history,
-            faults=site.faults,
-            trouble=site.data_log.of(endpoint_name, variant["VariantName"]),
+            context.clock,
+            assumptions=context.assumptions,
+            history=context.history,
+            faults=context.faults,
+            trouble=context.data_log.of(endpoint_name, variant["VariantName"]),
         )
 
-        inputs = Inputs(queue, site.backends, metrics)
+        inputs = PayloadReader(queue, context.clients, metrics)
 
         def consume(container: ServingContainer) -> InstanceConsumer:
             return InstanceConsumer(
@@ -102,20 +109,20 @@ class Deployment:
                 container,
                 concurrency=client.get("MaxConcurrentInvocationsPerInstance", _DEFAULT_CONCURRENCY),
                 inputs=inputs,
-                outcomes=outcomes,
+                results=results,
                 metrics=metrics,
-                kills=lambda: site.faults.kills(endpoint_name),
+                kills=lambda: context.faults.kills(endpoint_name),
             )
 
         def launch() -> ServingContainer:
-            shortage = site.faults.shortage(variant.get("InstanceType", "ml.m5.xlarge"))
-            container = site.launch(endpoint_name, model)
-            return container if shortage is None else NoInstance(container, shortage, site.clock)
+            shortage = context.faults.shortage(variant.get("InstanceType", "ml.m5.xlarge"))
+            container = context.launch(endpoint_name, model)
+            return container if shortage is None else UnavailableInstance(container, shortage, context.clock)
 
         startup_timeout = float(variant.get("ContainerStartupHealthCheckTimeoutInSeconds", _DEFAULT_STARTUP_SECONDS))
         fleet = Fleet(launch, consume, startup_timeout=startup_timeout)
-        use = InstanceMetrics(endpoint_name, variant["VariantName"], site.store, site.clock)
-        return cls(config, model, fleet, metrics, use, outcomes)
+        use = InstanceMetrics(endpoint_name, variant["VariantName"], context.store, context.clock)
+        return cls(config, model, fleet, metrics, use, results)
 
     @property
     def variant(self) -> Mapping[str, Any]:
@@ -139,4 +146,4 @@ class Deployment:
 
     def announce(self) -> None:
         """Send the topics the test message of every create, update and change of capacity."""
-        self.outcomes.test_topics(self.output)
+        self.results.test_topics(self.output)

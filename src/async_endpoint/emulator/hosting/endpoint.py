@@ -6,11 +6,11 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from async_endpoint.emulator.errors import AwsError, ValidationError, ValidationException
-from async_endpoint.emulator.hosting.deployment import Deployment, Site
-from async_endpoint.emulator.hosting.expiry import WriteOffs
+from async_endpoint.emulator.hosting.deployment import Deployment, HostingContext
+from async_endpoint.emulator.hosting.expiry import RequestExpirer
 from async_endpoint.emulator.hosting.fleet import InstanceUnavailable, LaunchFailed
 from async_endpoint.emulator.hosting.request_queue import QueuedRequest, RequestQueue
-from async_endpoint.emulator.hosting.rollback import Baking, rollback_alarms
+from async_endpoint.emulator.hosting.rollback import RollbackWatch, rollback_alarms
 from async_endpoint.emulator.hosting.unavailable_instance import CapacityNeverCame
 from async_endpoint.protocol.invocation import InvocationRequest
 from async_endpoint.protocol.locations import LocationError, S3Location
@@ -28,28 +28,28 @@ class HostedEndpoint:
 
     Args:
         name: The endpoint's name.
-        site: Where it runs. The age of a request, which RequestTTLSeconds limits, is counted on the site's clock.
+        context: Where it runs. The age of a request, which RequestTTLSeconds limits, is counted on the context's clock.
     """
 
-    def __init__(self, name: str, site: Site) -> None:
+    def __init__(self, name: str, context: HostingContext) -> None:
         self.name = name
-        self.arn = f"arn:aws:sagemaker:{site.backends.region}:{site.backends.account}:endpoint/{name}"
+        self.arn = f"arn:aws:sagemaker:{context.clients.region}:{context.clients.account}:endpoint/{name}"
         # Since when there is it, since when it is as it is, and when its last transition began.
-        self.created_at = self.modified_at = self.began_at = site.clock.now()
+        self.created_at = self.modified_at = self.began_at = context.clock.now()
         self.status = "Creating"
         self.failure_reason: str | None = None
         self.weight: float | None = None  # that UpdateEndpointWeightsAndCapacities gave the variant
         self.deployment: Deployment | None = None
         self.deployment_config: Mapping[str, Any] | None = None
         self.queue = RequestQueue()
-        self._site = site
+        self._site = context
         self._lock = threading.Lock()  # held where status and `_settled` are looked at and changed together
         self._settled = threading.Event()
         self._settled.set()
         self._first: tuple[Mapping[str, Any], Mapping[str, Any]] | None = None  # config and model of the creation
         self._rolling_out: Deployment | None = None
         self._leaving: Deployment | None = None
-        self._write_offs = WriteOffs(self.queue)
+        self._expirer = RequestExpirer(self.queue)
         self._is_open = True  # for changes: neither waiting for `resume` nor ended
         self._ended = False
         self._desired_at_stop = 0
@@ -158,9 +158,9 @@ class HostedEndpoint:
         try:
             if self.deployment is not None:
                 self.deployment.fleet.stop()
-                self._write_offs.wait()
-                self._left += self._write_offs.fail(self.queue.close(), self.deployment.outcomes)
-                self.deployment.outcomes.wait()
+                self._expirer.wait()
+                self._left += self._expirer.fail(self.queue.close(), self.deployment.results)
+                self.deployment.results.wait()
         finally:
             self._settled.set()
         return not self._ended
@@ -178,10 +178,10 @@ class HostedEndpoint:
             deployments = self.deployments
         for deployment in deployments:
             deployment.fleet.stop()
-        self._write_offs.end()
+        self._expirer.end()
         self._settled.wait(_END_SECONDS)
         for deployment in deployments:
-            deployment.outcomes.wait()
+            deployment.results.wait()
         self._left += self.queue.close()
 
     def state(self) -> dict[str, Any]:
@@ -295,7 +295,7 @@ class HostedEndpoint:
         )
         for each in self.deployments:
             each.fleet.replace_dead()
-        self._write_offs.expire(now, deployment.outcomes)
+        self._expirer.expire(now, deployment.results)
 
     def measure(self) -> None:
         """Publish what the instances use of their machines; for each minute of AWS's clock."""
@@ -324,7 +324,7 @@ class HostedEndpoint:
             return reason
         replaced = self.deployment
         if replaced is not None:
-            baking = Baking.of(self.deployment_config or {}, self._site)
+            baking = RollbackWatch.of(self.deployment_config or {}, self._site)
             if alarm := baking.alarm_that_goes_off(until_ended=lambda: self._ended):
                 reason = f"The following alarms were in ALARM during the deployment: [{alarm}]. It was rolled back."
                 self._roll_back(reason)
@@ -405,4 +405,4 @@ class HostedEndpoint:
         threading.Thread(target=run, name=f"endpoint-{self.name}", daemon=True).start()
 
     def _not_in_service(self) -> ValidationError:
-        return ValidationError(f"Endpoint {self.name} of account {self._site.backends.account} is not in service.")
+        return ValidationError(f"Endpoint {self.name} of account {self._site.clients.account} is not in service.")

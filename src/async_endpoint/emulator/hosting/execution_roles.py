@@ -12,8 +12,8 @@ from typing import Any, Protocol
 
 from botocore.exceptions import ClientError
 
-from async_endpoint.emulator.clients import Backends
-from async_endpoint.emulator.hosting.model import only_container
+from async_endpoint.emulator.clients import AwsClients
+from async_endpoint.emulator.hosting.model import primary_container
 from async_endpoint.emulator.hosting.output_config import OutputConfig
 from async_endpoint.protocol.locations import LocationError, S3Location
 
@@ -65,8 +65,8 @@ class ExecutionRoles:
     So is one with a policy of AWS's own, such as AmazonSageMakerFullAccess, whose text IAM does not have here.
     """
 
-    def __init__(self, backends: Backends) -> None:
-        self._backends = backends
+    def __init__(self, clients: AwsClients) -> None:
+        self._backends = clients
 
     def refuse_model(self, model: Mapping[str, Any]) -> str | None:
         """As `Roles.refuse_model`: the role must trust SageMaker, and may read the archive."""
@@ -75,7 +75,7 @@ class ExecutionRoles:
             return None
         if not _trusts_sagemaker(known["AssumeRolePolicyDocument"]):
             return f'The execution role ARN "{role}" is invalid. Please ensure that the role exists and that {_TRUST}.'
-        url = only_container(model).get("ModelDataUrl")
+        url = primary_container(model).get("ModelDataUrl")
         if url is None or self._lacks(role, [_on_object("s3:GetObject", url)]) is None:
             return None
         return (
@@ -154,7 +154,7 @@ def _on_object(action: str, url: str, shown: str | None = None) -> _Need:
     return _Need(action, f"arn:aws:s3:::{place.bucket}/{place.key}", f'"{shown or url}"')
 
 
-def _trusts_sagemaker(document: Any) -> bool:  # noqa: ANN401 - a policy document, which boto3 has decoded
+def _trusts_sagemaker(document: Any) -> bool:
     for statement in _listed(document.get("Statement", ())):
         principal = statement.get("Principal", {})
         services = _listed(principal.get("Service", ())) if isinstance(principal, Mapping) else [principal]
@@ -168,5 +168,5 @@ def _trusts_sagemaker(document: Any) -> bool:  # noqa: ANN401 - a policy documen
     return False
 
 
-def _listed(value: Any) -> list[Any]:  # noqa: ANN401 - one item of a policy, or a list of them
+def _listed(value: Any) -> list[Any]:
     return list(value) if isinstance(value, list | tuple) else [value]

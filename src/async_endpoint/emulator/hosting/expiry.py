@@ -10,14 +10,14 @@ from collections.abc import Sequence
 from typing import Literal
 
 from async_endpoint.emulator.hosting.request_queue import QueuedRequest, RequestQueue
-from async_endpoint.emulator.hosting.results import Outcomes
+from async_endpoint.emulator.hosting.results import ResultWriter
 
 logger = logging.getLogger(__name__)
 
 _DELETED = "ClientError: The endpoint was deleted before the request was processed."
 
 
-class WriteOffs:
+class RequestExpirer:
     """Ends the requests of one queue that are not to be processed; thread-safe."""
 
     def __init__(self, queue: RequestQueue) -> None:
@@ -26,7 +26,7 @@ class WriteOffs:
         self._ended = False
         self._threads: list[threading.Thread] = []
 
-    def expire(self, now: float, outcomes: Outcomes) -> None:
+    def expire(self, now: float, results: ResultWriter) -> None:
         """Begin to expire what waited for longer than its RequestTTLSeconds; `now` in epoch seconds on AWS's clock.
 
         They are in flight until their outcome is written.
@@ -35,16 +35,16 @@ class WriteOffs:
             if self._ended or not (expired := self._queue.take_expired(now)):
                 return
             self._threads = [thread for thread in self._threads if thread.is_alive()]
-            thread = threading.Thread(target=self._expire, args=(expired, outcomes), name="expiry", daemon=True)
+            thread = threading.Thread(target=self._expire, args=(expired, results), name="expiry", daemon=True)
             self._threads.append(thread)
             thread.start()
 
-    def fail(self, left: Sequence[QueuedRequest], outcomes: Outcomes) -> list[QueuedRequest]:
+    def fail(self, left: Sequence[QueuedRequest], results: ResultWriter) -> list[QueuedRequest]:
         """Fail what a deleted endpoint has left; returns those that have no outcome because the local AWS ended."""
         for index, item in enumerate(left):
             if self._ended:
                 return list(left[index:])
-            _fail(outcomes, item, _DELETED)
+            _fail(results, item, _DELETED)
         return []
 
     def wait(self) -> None:
@@ -60,22 +60,22 @@ class WriteOffs:
             self._ended = True
         self.wait()
 
-    def _expire(self, expired: Sequence[QueuedRequest], outcomes: Outcomes) -> None:
+    def _expire(self, expired: Sequence[QueuedRequest], results: ResultWriter) -> None:
         for index, item in enumerate(expired):
             if self._ended:
                 for waiting in reversed(expired[index:]):
                     self._queue.put_back(waiting)
                 return
             reason = f"ClientError: The request expired after {item.request.request_ttl_seconds} seconds in the queue."
-            _fail(outcomes, item, reason, status="Expired")
+            _fail(results, item, reason, status="Expired")
             self._queue.done()
 
 
 def _fail(
-    outcomes: Outcomes, item: QueuedRequest, reason: str, *, status: Literal["Failed", "Expired"] = "Failed"
+    results: ResultWriter, item: QueuedRequest, reason: str, *, status: Literal["Failed", "Expired"] = "Failed"
 ) -> None:
     """Write one failure; that it cannot be written is worth a line in the log, and no reason to leave the others."""
     try:
-        outcomes.failed(item, reason, reason.encode(), "text/plain", status=status)
+        results.failed(item, reason, reason.encode(), "text/plain", status=status)
     except Exception:
         logger.exception("the outcome of request %s could not be recorded", item.request.inference_id)

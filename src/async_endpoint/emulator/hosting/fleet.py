@@ -16,7 +16,7 @@ logger = logging.getLogger(__name__)
 
 
 class Container(Protocol):
-    """What a fleet needs of an instance's container; `instances.ModelInstance` is one."""
+    """What a fleet needs of an instance's container; `instances.EmulatedInstance` is one."""
 
     @property
     def alive(self) -> bool:
@@ -49,11 +49,11 @@ class Consumer(Protocol):
         """Return when it holds no request any more; called after `stop` and after the container's end."""
 
 
-class InstanceUnavailable(Exception):  # noqa: N818 - reads as what happened
+class InstanceUnavailable(Exception):
     """What an instance needs is not to be had: a machine, the image, the archive. The message is the whole reason."""
 
 
-class LaunchFailed(Exception):  # noqa: N818 - reads as what happened
+class LaunchFailed(Exception):
     """An instance did not come up; the message says why."""
 
 
@@ -75,7 +75,9 @@ class MemberState(Generic[C]):
     since: float
 
 
-class _Member(Generic[C]):
+class FleetMember(Generic[C]):
+    """One instance of a fleet, and how far it has come."""
+
     def __init__(self, container: C) -> None:
         self.container = container
         self.consumer: Consumer | None = None
@@ -108,7 +110,7 @@ class Fleet(Generic[C]):
         self._consume = consume
         self._startup_timeout = startup_timeout
         self._relaunch_seconds = relaunch_seconds
-        self._members: list[_Member[C]] = []
+        self._members: list[FleetMember[C]] = []
         self._leaving = 0
         self._desired = 0
         self._failure: Exception | None = None  # of the last launch since the count was set
@@ -231,7 +233,7 @@ class Fleet(Generic[C]):
         """Whether every instance that there is has come up; the caller holds the lock."""
         return all(member.consumer is not None for member in self._members)
 
-    def _remove(self, members: Iterable[_Member[C]]) -> list[_Member[C]]:
+    def _remove(self, members: Iterable[FleetMember[C]]) -> list[FleetMember[C]]:
         """Take members out, to be dismissed; the caller holds the lock."""
         gone = list(members)
         for member in gone:
@@ -244,11 +246,11 @@ class Fleet(Generic[C]):
     def _fill(self) -> None:
         """Launch what is missing; the caller holds the lock."""
         while len(self._members) < self._desired:
-            member = _Member(self._launch())
+            member = FleetMember(self._launch())
             self._members.append(member)
             threading.Thread(target=self._bring_up, args=(member,), name="instance-start", daemon=True).start()
 
-    def _bring_up(self, member: _Member[C]) -> None:
+    def _bring_up(self, member: FleetMember[C]) -> None:
         try:
             member.container.start()
             member.container.wait_ready(self._startup_timeout)
@@ -263,7 +265,7 @@ class Fleet(Generic[C]):
             return
         _end(member.container)
 
-    def _launch_failed(self, member: _Member[C], reason: Exception) -> None:
+    def _launch_failed(self, member: FleetMember[C], reason: Exception) -> None:
         _end(member.container)
         with self._changed:
             if member.dismissed:
@@ -278,11 +280,11 @@ class Fleet(Generic[C]):
         with self._changed:
             self._fill()
 
-    def _dismiss_in_background(self, members: Iterable[_Member[C]], *, drain: bool) -> None:
+    def _dismiss_in_background(self, members: Iterable[FleetMember[C]], *, drain: bool) -> None:
         for member in members:
             threading.Thread(target=self._dismiss, args=(member, drain), name="instance-stop", daemon=True).start()
 
-    def _dismiss(self, member: _Member[C], drain: bool) -> None:  # noqa: FBT001 - a thread's arguments have no names
+    def _dismiss(self, member: FleetMember[C], drain: bool) -> None:  # noqa: FBT001 - a thread's arguments have no names
         try:
             if member.consumer is not None:
                 member.consumer.stop()
@@ -297,7 +299,7 @@ class Fleet(Generic[C]):
                 self._changed.notify_all()
 
 
-def _is_lost(member: _Member[C]) -> bool:
+def _is_lost(member: FleetMember[C]) -> bool:
     return member.consumer is not None and (member.consumer.lost or not member.container.alive)
 
 

@@ -20,7 +20,7 @@ class Point:
     Attributes:
         minute: When it began, in epoch seconds on AWS's clock.
         waiting: The most requests that waited.
-        in_flight: The most requests that instances worked on.
+        in_flight: The most requests that instances processed_by on.
         instances: Instances in service at the minute's end, or now.
         desired: Instances asked for, likewise.
     """
@@ -76,9 +76,7 @@ class History:
         self._documents: dict[str, deque[Document]] = {}
         self._count = 0
 
-    def sample(  # noqa: PLR0913 - one keyword for each line of the charts
-        self, endpoint: str, at: float, *, waiting: int, in_flight: int, instances: int, desired: int
-    ) -> None:
+    def sample(self, endpoint: str, at: float, *, waiting: int, in_flight: int, instances: int, desired: int) -> None:
         """Take in what an endpoint is like at a moment, in epoch seconds on AWS's clock; several make one minute."""
         minute = math.floor(at / MINUTE) * MINUTE
         point = Point(minute, waiting, in_flight, instances, desired)
@@ -90,7 +88,7 @@ class History:
                 point = replace(point, waiting=most[0], in_flight=most[1])
             points.append(point)
 
-    def document(  # noqa: PLR0913 - what is known of a request that has ended
+    def document(
         self,
         *,
         inference_id: str,

@@ -15,15 +15,15 @@ from boto3.exceptions import Boto3Error
 from botocore.exceptions import BotoCoreError, ClientError
 
 from async_endpoint.clock import SystemClock
-from async_endpoint.emulator.clients import Backends
+from async_endpoint.emulator.clients import AwsClients
 from async_endpoint.emulator.containers.environment import ServingEnvironment
 from async_endpoint.emulator.containers.errors import ContainerDied
 from async_endpoint.emulator.containers.health import Health
-from async_endpoint.emulator.containers.model_container import Answer, ContainerInstance, SizedStream
+from async_endpoint.emulator.containers.model_container import Answer, ModelContainer, SizedStream
 from async_endpoint.emulator.faults.faults import Faults
 from async_endpoint.emulator.hosting.fleet import InstanceUnavailable
 from async_endpoint.emulator.hosting.instance_times import InstanceTimes
-from async_endpoint.emulator.hosting.model import only_container
+from async_endpoint.emulator.hosting.model import primary_container
 from async_endpoint.protocol.locations import S3Location
 
 # The one family of images whose serving stack this machine has; account, region and tag suffix vary.
@@ -50,9 +50,9 @@ class ImageUnavailable(InstanceUnavailable):
 class ArchiveCache:
     """Archives by the version that S3 holds, so that the second instance starts without a download; thread-safe."""
 
-    def __init__(self, backends: Backends) -> None:
-        self._backends = backends
-        self._folder = backends.workdir / "archives"
+    def __init__(self, clients: AwsClients) -> None:
+        self._backends = clients
+        self._folder = clients.workdir / "archives"
         self._lock = threading.Lock()
 
     def fetch(self, url: str) -> Path:
@@ -83,7 +83,7 @@ class InstanceFactory:
     """Makes the instances of a region.
 
     Args:
-        backends: Where archives are read, and the folder in which instances work.
+        clients: Where archives are read, and the folder in which instances work.
         serving: The Python environment that stands in for the image.
         threads: Computing threads of each instance.
         clock: AWS's clock, on which instances come up.
@@ -91,9 +91,9 @@ class InstanceFactory:
         faults: What is to go wrong.
     """
 
-    def __init__(  # noqa: PLR0913 - what the instances of a region share
+    def __init__(
         self,
-        backends: Backends,
+        clients: AwsClients,
         serving: ServingEnvironment,
         *,
         threads: int,
@@ -104,20 +104,20 @@ class InstanceFactory:
         self.clock = clock or SystemClock()
         self.times = times or InstanceTimes()
         self.faults = faults or Faults()
-        self.archives = ArchiveCache(backends)
+        self.archives = ArchiveCache(clients)
         self.serving = serving
         self.threads = threads
-        self._folder = backends.workdir / "instances"
+        self._folder = clients.workdir / "instances"
 
-    def make(self, endpoint_name: str, model: Mapping[str, Any]) -> "ModelInstance":
+    def make(self, endpoint_name: str, model: Mapping[str, Any]) -> "EmulatedInstance":
         """A new instance of a model, not yet started."""
         # As on EC2 an id is never used twice: a folder, and the log in it, belongs to one instance alone.
         instance_id = f"i-0{secrets.token_hex(8)}"
         folder = self._folder / f"{endpoint_name}-{instance_id}"
-        return ModelInstance(self, endpoint_name, instance_id, folder, model)
+        return EmulatedInstance(self, endpoint_name, instance_id, folder, model)
 
 
-class ModelInstance:
+class EmulatedInstance:
     """One instance: archive and container; thread-safe."""
 
     def __init__(
@@ -129,7 +129,7 @@ class ModelInstance:
         self._folder = folder
         self._model = model
         self._lock = threading.Lock()
-        self._container: ContainerInstance | None = None
+        self._container: ModelContainer | None = None
         self._launched_at = 0.0
         self._stopping = threading.Event()
 
@@ -141,7 +141,7 @@ class ModelInstance:
 
     @property
     def invocations(self) -> int:
-        """As `ContainerInstance.invocations`."""
+        """As `ModelContainer.invocations`."""
         container = self._container
         return 0 if container is None else container.invocations
 
@@ -152,7 +152,7 @@ class ModelInstance:
 
     @property
     def processes(self) -> tuple[int, float] | None:
-        """As `ContainerInstance.processes`."""
+        """As `ModelContainer.processes`."""
         container = self._container
         return None if container is None else container.processes
 
@@ -163,7 +163,7 @@ class ModelInstance:
             ImageUnavailable: The image is none of those whose serving stack this machine has.
             ModelUnavailable: The archive cannot be fetched.
         """
-        definition = only_container(self._model)
+        definition = primary_container(self._model)
         image = definition.get("Image", "")
         if not is_served(image):
             raise ImageUnavailable(
@@ -185,7 +185,7 @@ class ModelInstance:
             if self._stopping.is_set():
                 raise ContainerDied("The instance was stopped before it started.")
             self._folder.mkdir(parents=True, exist_ok=True)
-            self._container = ContainerInstance(
+            self._container = ModelContainer(
                 archive,
                 definition.get("Environment", {}),
                 self._factory.serving,
@@ -206,7 +206,7 @@ class ModelInstance:
         container = self._container
         return container is not None and container.ping() and container.health() is not Health.DEAD
 
-    def invoke(  # noqa: PLR0913 - the parts of one HTTP request
+    def invoke(
         self,
         body: bytes | SizedStream,
         *,
@@ -216,7 +216,7 @@ class ModelInstance:
         inference_id: str | None,
         timeout: float,
     ) -> Answer:
-        """Post one request to the container; see `ContainerInstance.invoke`."""
+        """Post one request to the container; see `ModelContainer.invoke`."""
         return self._running().invoke(
             body,
             content_type=content_type,
@@ -266,7 +266,7 @@ class ModelInstance:
         if self._stopping.wait(max(0.0, clock.wall_seconds(moment - clock.now()))):
             raise ContainerDied("The instance was stopped before it started.")
 
-    def _running(self) -> ContainerInstance:
+    def _running(self) -> ModelContainer:
         container = self._container
         if container is None:
             raise ContainerDied("The instance has no container.")

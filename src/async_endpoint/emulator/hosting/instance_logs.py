@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from async_endpoint.emulator.clients import Backends
+from async_endpoint.emulator.clients import AwsClients
 
 if TYPE_CHECKING:
     from mypy_boto3_logs.type_defs import InputLogEventTypeDef
@@ -114,8 +114,8 @@ class _Tail:
 class InstanceLogs:
     """Writes what the instances of a region print into its CloudWatch Logs; used by one thread."""
 
-    def __init__(self, backends: Backends, data_log: DataLog) -> None:
-        self._backends = backends
+    def __init__(self, clients: AwsClients, data_log: DataLog) -> None:
+        self._backends = clients
         self._data_log = data_log
         self._tails: dict[str, _Tail] = {}
         self._streams: set[_Stream] = set()

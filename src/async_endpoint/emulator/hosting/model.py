@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 
-def only_container(model: Mapping[str, Any]) -> Mapping[str, Any]:
+def primary_container(model: Mapping[str, Any]) -> Mapping[str, Any]:
     """The definition of a model's one container, whether it was given as PrimaryContainer or as Containers.
 
     Empty for a model without any, which CreateModel here refuses.

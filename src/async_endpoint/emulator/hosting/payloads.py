@@ -11,7 +11,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from botocore.response import StreamingBody
 from urllib3.exceptions import HTTPError
 
-from async_endpoint.emulator.clients import Backends
+from async_endpoint.emulator.clients import AwsClients
 from async_endpoint.emulator.containers.model_container import SizedStream
 from async_endpoint.emulator.hosting.endpoint_metrics import EndpointMetrics
 from async_endpoint.emulator.hosting.request_queue import QueuedRequest, RequestQueue
@@ -27,7 +27,7 @@ _FETCHED_AHEAD = 4  # documents, so that memory stays bounded whatever is queued
 logger = logging.getLogger(__name__)
 
 
-class InputUnavailable(Exception):  # noqa: N818 - reads as what happened
+class InputUnavailable(Exception):
     """The request's document cannot be read from S3, or is too large; the message says why."""
 
 
@@ -83,7 +83,7 @@ class _Fetched:
     seconds: float | None = None
 
 
-class Inputs:
+class PayloadReader:
     """Reads the documents of one queue; thread-safe.
 
     A request without ContentType is of the type that its object in S3 has. AWS does not say so, but its own samples
@@ -93,9 +93,9 @@ class Inputs:
     its request was taken meanwhile, never.
     """
 
-    def __init__(self, queue: RequestQueue, backends: Backends, metrics: EndpointMetrics) -> None:
+    def __init__(self, queue: RequestQueue, clients: AwsClients, metrics: EndpointMetrics) -> None:
         self._queue = queue
-        self._backends = backends
+        self._backends = clients
         self._metrics = metrics
         # By the identity of the request, which each entry keeps alive: one that is put back is another object.
         self._ahead: OrderedDict[int, tuple[QueuedRequest, _Fetched]] = OrderedDict()
@@ -164,7 +164,7 @@ class Inputs:
         return _Fetched(Payload(read, content_type), time.monotonic() - began)
 
 
-class _TooLargeToWait(Exception):  # noqa: N818 - a reason, not an error
+class _TooLargeToWait(Exception):
     """The document is too large to be held in memory while it waits."""
 
 

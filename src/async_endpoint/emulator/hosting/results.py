@@ -12,7 +12,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from async_endpoint.clock import Clock
 from async_endpoint.emulator.assumptions import Assumptions
-from async_endpoint.emulator.clients import Backends
+from async_endpoint.emulator.clients import AwsClients
 from async_endpoint.emulator.faults.faults import Faults
 from async_endpoint.emulator.hosting.endpoint_metrics import EndpointMetrics
 from async_endpoint.emulator.hosting.history import History
@@ -28,27 +28,27 @@ logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
-class Worked:
+class ProcessedBy:
     """Which instance had a request, and for how many seconds of the wall's clock; None where none had it."""
 
     instance: str | None = None
     seconds: float | None = None
 
 
-NOBODY = Worked()
+NO_INSTANCE = ProcessedBy()
 
 
-class Outcomes:
+class ResultWriter:
     """Writes down how requests of one endpoint ended; `completed` and `failed` end exactly one request each.
 
     Neither raises when S3 or SNS refuse: what could not be written is logged and counted. The times in notifications
     are AWS's clock's.
     """
 
-    def __init__(  # noqa: PLR0913 - all that an outcome reaches
+    def __init__(
         self,
         endpoint_name: str,
-        backends: Backends,
+        clients: AwsClients,
         metrics: EndpointMetrics,
         clock: Clock,
         *,
@@ -62,17 +62,21 @@ class Outcomes:
         self._assumptions = assumptions or Assumptions()
         self._history = history or History()
         self._endpoint_name = endpoint_name
-        self._backends = backends
+        self._backends = clients
         self._metrics = metrics
         self._clock = clock
         self._late: list[threading.Timer] = []  # notifications that a fault holds back
         self._late_lock = threading.Lock()
 
-    def completed(self, item: QueuedRequest, body: bytes, content_type: str | None, *, worked: Worked = NOBODY) -> None:
+    def completed(
+        self, item: QueuedRequest, body: bytes, content_type: str | None, *, processed_by: ProcessedBy = NO_INSTANCE
+    ) -> None:
         """The container answered 2xx: the answer goes to the output location, then the success topic hears of it."""
-        if item.output.output_path is not None and not self._upload(item.output_location, body, content_type, worked):
+        if item.output.output_path is not None and not self._upload(
+            item.output_location, body, content_type, processed_by
+        ):
             reason = f"ClientError: Failed to upload the inference response to {item.output_location}."
-            self.failed(item, reason, reason.encode(), "text/plain", worked=worked)
+            self.failed(item, reason, reason.encode(), "text/plain", processed_by=processed_by)
             return
         included = "SUCCESS_NOTIFICATION_TOPIC" in item.output.included or item.output.output_path is None
         message = build_success(
@@ -89,11 +93,11 @@ class Outcomes:
             response_content_type=content_type,
             response_body=body if included and len(body) <= _MAXIMUM_INCLUDED_BYTES else None,
         )
-        self._publish(item.output.success_topic, message, worked)
+        self._publish(item.output.success_topic, message, processed_by)
         self._end(item, "InvocationsProcessed")
-        self._remember(item, "Completed", body, content_type, worked)
+        self._remember(item, "Completed", body, content_type, processed_by)
 
-    def failed(  # noqa: PLR0913 - what is known of a request that failed
+    def failed(
         self,
         item: QueuedRequest,
         reason: str,
@@ -101,11 +105,11 @@ class Outcomes:
         content_type: str | None,
         *,
         status: Literal["Failed", "Expired"] = "Failed",
-        worked: Worked = NOBODY,
+        processed_by: ProcessedBy = NO_INSTANCE,
     ) -> None:
         """The request has no answer: the body goes to the failure location, then the error topic hears the reason."""
         if item.failure_location is not None:
-            self._upload(item.failure_location, body, content_type, worked)
+            self._upload(item.failure_location, body, content_type, processed_by)
         included = "ERROR_NOTIFICATION_TOPIC" in item.output.included and len(body) <= _MAXIMUM_INCLUDED_BYTES
         message = build_failure(
             inference_id=item.request.inference_id or "",
@@ -120,15 +124,15 @@ class Outcomes:
             response_body=body if included else None,
             status=status,
         )
-        self._publish(item.output.error_topic, message, worked)
+        self._publish(item.output.error_topic, message, processed_by)
         self._end(item, "ExpiredRequests" if status == "Expired" else "InvocationFailures")
-        self._remember(item, status, body, content_type, worked)
+        self._remember(item, status, body, content_type, processed_by)
 
     def test_topics(self, output: OutputConfig) -> None:
         """Send the test message that SageMaker sends at every create, update and change of capacity."""
         for topic in (output.success_topic, output.error_topic):
             if topic is not None:
-                self._send(topic, test_notification(), NOBODY)
+                self._send(topic, test_notification(), NO_INSTANCE)
 
     def wait(self) -> None:
         """Return when notifications that a fault holds back are sent."""
@@ -142,14 +146,14 @@ class Outcomes:
         self._metrics.count("TotalProcessingTime", self._metrics.milliseconds_since(item.received_at))
 
     def _remember(
-        self, item: QueuedRequest, status: str, body: bytes, content_type: str | None, worked: Worked
+        self, item: QueuedRequest, status: str, body: bytes, content_type: str | None, processed_by: ProcessedBy
     ) -> None:
         self._history.document(
             inference_id=item.request.inference_id or "",
             endpoint=self._endpoint_name,
-            instance=worked.instance,
+            instance=processed_by.instance,
             status=status,
-            seconds=worked.seconds,
+            seconds=processed_by.seconds,
             input_location=item.request.input_location,
             output_location=item.output_location if status == "Completed" else None,
             failure_location=None if status == "Completed" else item.failure_location,
@@ -158,12 +162,12 @@ class Outcomes:
             at=self._clock.now(),
         )
 
-    def data_trouble(self, worked: Worked, text: str) -> None:
+    def data_trouble(self, processed_by: ProcessedBy, text: str) -> None:
         """Tell the instance's data-log what went wrong between it and S3 or SNS, if an instance it was."""
-        if worked.instance is not None:
-            self._trouble(worked.instance, text)
+        if processed_by.instance is not None:
+            self._trouble(processed_by.instance, text)
 
-    def _upload(self, location: str, body: bytes, content_type: str | None, worked: Worked) -> bool:
+    def _upload(self, location: str, body: bytes, content_type: str | None, processed_by: ProcessedBy) -> bool:
         began = time.monotonic()
         try:
             place = S3Location.parse(location)
@@ -172,30 +176,30 @@ class Outcomes:
             )
         except (BotoCoreError, ClientError, LocationError) as error:
             logger.warning("could not write %s: %s", location, error)
-            self.data_trouble(worked, f"Failed to upload to {location}: {error}")
+            self.data_trouble(processed_by, f"Failed to upload to {location}: {error}")
             self._metrics.count("ResponseUploadFailures")
             return False
         self._metrics.count("ResponseUploadLatency", (time.monotonic() - began) * 1e6)
         return True
 
-    def _publish(self, topic: str | None, message: dict[str, Any], worked: Worked) -> None:
+    def _publish(self, topic: str | None, message: dict[str, Any], processed_by: ProcessedBy) -> None:
         if topic is None:
             return
         for delay in self._faults.deliveries(self._endpoint_name):
             if delay:
-                late = threading.Timer(delay, self._send, (topic, message, worked))
+                late = threading.Timer(delay, self._send, (topic, message, processed_by))
                 late.start()
                 with self._late_lock:
                     self._late = [*(timer for timer in self._late if timer.is_alive()), late]
             else:
-                self._send(topic, message, worked)
+                self._send(topic, message, processed_by)
 
-    def _send(self, topic: str, message: dict[str, Any], worked: Worked) -> None:
+    def _send(self, topic: str, message: dict[str, Any], processed_by: ProcessedBy) -> None:
         try:
             self._backends.sns.publish(TopicArn=topic, Message=json.dumps(message))
         except (BotoCoreError, ClientError) as error:
             logger.warning("could not notify %s: %s", topic, error)
-            self.data_trouble(worked, f"Failed to publish to {topic}: {error}")
+            self.data_trouble(processed_by, f"Failed to publish to {topic}: {error}")
             self._metrics.count("NotificationFailures")
 
     def _now(self) -> datetime:

@@ -19,7 +19,7 @@ class CapacityNeverCame(InsufficientCapacity):
     """AWS has had no machine of the wanted type for all the time that it tried."""
 
 
-class NoInstance:
+class UnavailableInstance:
     """Stands for an instance that was asked for; starting it is refused.
 
     Args:
@@ -64,7 +64,7 @@ class NoInstance:
         """It does not answer."""
         return False
 
-    def invoke(  # noqa: PLR0913 - as of every instance
+    def invoke(
         self,
         body: bytes | SizedStream,
         *,

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, Protocol
 
 from async_endpoint.emulator.errors import AwsError, UnknownOperation, ValidationException
-from async_endpoint.emulator.hosting.deployment import Deployment, Site
+from async_endpoint.emulator.hosting.deployment import Deployment, HostingContext
 from async_endpoint.emulator.hosting.endpoint import HostedEndpoint
 from async_endpoint.emulator.sagemaker.descriptions import description, summary
 from async_endpoint.emulator.sagemaker.named_resources import Json, NamedResources, Tags, cut, page
@@ -30,18 +30,18 @@ class ControlPlane:
     """Answers SageMaker's operations as JSON objects in, JSON objects out; thread-safe.
 
     Args:
-        site: Where endpoints run.
+        context: Where endpoints run.
         targets: The region's Application Auto Scaling.
     """
 
-    def __init__(self, site: Site, targets: ScalableTargets) -> None:
-        self._site = site
+    def __init__(self, context: HostingContext, targets: ScalableTargets) -> None:
+        self._site = context
         self._targets = targets
-        prefix = f"arn:aws:sagemaker:{site.backends.region}:{site.backends.account}"
+        prefix = f"arn:aws:sagemaker:{context.clients.region}:{context.clients.account}"
         self._tags = Tags()
-        self._models = NamedResources("Model", "model", "model", prefix, self._tags, site.clock)
+        self._models = NamedResources("Model", "model", "model", prefix, self._tags, context.clock)
         self._configs = NamedResources(
-            "EndpointConfig", "endpoint configuration", "endpoint-config", prefix, self._tags, site.clock
+            "EndpointConfig", "endpoint configuration", "endpoint-config", prefix, self._tags, context.clock
         )
         self._endpoints: dict[str, HostedEndpoint] = {}
         self._ending = False

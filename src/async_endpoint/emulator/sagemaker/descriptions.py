@@ -4,7 +4,7 @@ from typing import Any
 
 from async_endpoint.emulator.hosting.deployment import Deployment
 from async_endpoint.emulator.hosting.endpoint import HostedEndpoint
-from async_endpoint.emulator.hosting.model import only_container
+from async_endpoint.emulator.hosting.model import primary_container
 
 Json = dict[str, Any]
 
@@ -46,7 +46,7 @@ def summary(endpoint: HostedEndpoint) -> Json:
 
 def _variant(endpoint: HostedEndpoint, deployment: Deployment, weight: float | None) -> Json:
     """The variant of a deployment; its weight is the one given, else its config's."""
-    image = only_container(deployment.model).get("Image", "")
+    image = primary_container(deployment.model).get("Image", "")
     shown = float(deployment.variant.get("InitialVariantWeight", 1.0)) if weight is None else weight
     return {
         "VariantName": deployment.variant["VariantName"],

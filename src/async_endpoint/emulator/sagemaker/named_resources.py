@@ -57,7 +57,7 @@ class NamedResources:
         clock: AWS's clock.
     """
 
-    def __init__(self, kind: str, noun: str, arn_kind: str, arn_prefix: str, tags: Tags, clock: Clock) -> None:  # noqa: PLR0913, PLR0917 - what tells two kinds apart
+    def __init__(self, kind: str, noun: str, arn_kind: str, arn_prefix: str, tags: Tags, clock: Clock) -> None:  # noqa: PLR0917 - what tells two kinds apart
         self._kind = kind
         self._noun = noun
         self._arn_prefix = f"{arn_prefix}:{arn_kind}"

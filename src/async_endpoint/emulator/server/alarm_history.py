@@ -57,7 +57,7 @@ def items(
     if alarm is None:
         return
 
-    def item(kind: str, summary: str, **data: Any) -> Item:  # noqa: ANN401 - JSON
+    def item(kind: str, summary: str, **data: Any) -> Item:
         moment = datetime.fromtimestamp(int(at), UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
         return {
             "AlarmName": alarm["AlarmName"],

@@ -14,7 +14,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from async_endpoint.cloudwatch.alarms import MetricAlarm
 from async_endpoint.cloudwatch.errors import ScalingError
 from async_endpoint.emulator.api.application_autoscaling import ApplicationAutoScaling
-from async_endpoint.emulator.clients import Backends
+from async_endpoint.emulator.clients import AwsClients
 
 # Members of a described alarm that are not settings: an alarm is new when anything else changes.
 _NOT_SETTINGS = frozenset({"StateValue", "StateReason", "StateReasonData", "StateUpdatedTimestamp",
@@ -31,8 +31,8 @@ Settings = Mapping[str, Any]
 class AlarmStates:
     """Joins CloudWatch and the autoscaler of one region; used by one thread at a time, but for `is_showing`."""
 
-    def __init__(self, backends: Backends, autoscaling: ApplicationAutoScaling) -> None:
-        self._backends = backends
+    def __init__(self, clients: AwsClients, autoscaling: ApplicationAutoScaling) -> None:
+        self._backends = clients
         self._autoscaling = autoscaling
         self._pulled: dict[str, Settings] = {}  # the clients' alarms
         self._own: dict[str, Settings] = {}  # target tracking's, as they were put into CloudWatch

@@ -35,7 +35,7 @@ _OBJECT_OPERATIONS = {"GET": "GetObject", "HEAD": "HeadObject", "PUT": "PutObjec
 _JSON = {"content-type": "application/json"}
 
 
-class Front:
+class LocalGateway:
     """An ASGI application around ministack's."""
 
     def __init__(self, app: App, faults: Faults) -> None:

@@ -25,8 +25,8 @@ from async_endpoint.emulator.containers.environment import ServingEnvironment
 from async_endpoint.emulator.faults.http import faults_route
 from async_endpoint.emulator.hosting.instance_times import InstanceTimes
 from async_endpoint.emulator.server import ministack_adapter
-from async_endpoint.emulator.server.gateway import App, Front
-from async_endpoint.emulator.server.region import Region, Surroundings
+from async_endpoint.emulator.server.gateway import App, LocalGateway
+from async_endpoint.emulator.server.region import Region, ServerConfig
 from async_endpoint.emulator.server.state_file import StateFolder, StateRefused
 
 _SAMPLES_PER_MINUTE = 6  # of AWS's clock; the average of a minute is that of its samples
@@ -39,11 +39,11 @@ _BEGIN_POLL_SECONDS = 0.02
 logger = logging.getLogger(__name__)
 
 
-class Regions:
+class RegionRegistry:
     """Every region that was called, made when it first is; thread-safe."""
 
-    def __init__(self, surroundings: Surroundings) -> None:
-        self._surroundings = surroundings
+    def __init__(self, config: ServerConfig) -> None:
+        self._surroundings = config
         self._regions: dict[tuple[str, str], Region] = {}
         self._lock = threading.Lock()
 
@@ -54,7 +54,7 @@ class Regions:
                 self._regions[account, name] = Region(account, name, self._surroundings)
             return self._regions[account, name]
 
-    def alarm_was_set(self, account: str, name: str, *said: Any) -> None:  # noqa: ANN401 - as `Region.alarm_was_set`
+    def alarm_was_set(self, account: str, name: str, *said: Any) -> None:
         """Tell a region of it, if it has been called before: in no other is there anything to scale."""
         with self._lock:
             region = self._regions.get((account, name))
@@ -94,13 +94,13 @@ class Regions:
             return list(self._regions.values())
 
 
-def run(surroundings: Surroundings, port: int, folder: StateFolder, *, until_stdin_closes: bool) -> None:
+def run(config: ServerConfig, port: int, folder: StateFolder, *, until_stdin_closes: bool) -> None:
     """Serve until SIGTERM, SIGINT or, if asked for, the end of standard input; then end every instance and save.
 
     Raises:
         StateRefused: What an earlier one kept cannot be gone on from; it stays as it is.
     """
-    regions = Regions(surroundings)
+    regions = RegionRegistry(config)
     regions.restore((folder.load() or {}).get("regions", []))
     ministack_adapter.add_service(
         "sagemaker", "SageMaker.", sagemaker_api.handle, regions.get, blocking=sagemaker_api.BLOCKING
@@ -123,12 +123,12 @@ def run(surroundings: Surroundings, port: int, folder: StateFolder, *, until_std
     ministack_adapter.keep_metric_math(alarm_settings.refusal)
     ministack_adapter.keep_alarm_history(regions.alarm_moment)
     ministack_adapter.bound_metric_data(RETENTION_SECONDS)
-    clock = surroundings.clock
+    clock = config.clock
     ministack_adapter.run_schedules_by(clock.now, max(_SHORTEST_SWEEP, clock.wall_seconds(_SWEEP_SECONDS)))
     ministack_adapter.observe_alarm_states(regions.alarm_was_set)
     ministack_adapter.observe_metrics(lambda account, region, *datum: regions.get(account, region).observe(*datum))
     ticking = threading.Event()
-    ticker = threading.Thread(target=_tick, args=(regions, surroundings.clock, ticking), name="ticker", daemon=True)
+    ticker = threading.Thread(target=_tick, args=(regions, config.clock, ticking), name="ticker", daemon=True)
     log_writer = threading.Thread(target=_write_logs, args=(regions, ticking), name="log-writer", daemon=True)
 
     begun, ended = threading.Event(), threading.Event()
@@ -150,16 +150,16 @@ def run(surroundings: Surroundings, port: int, folder: StateFolder, *, until_std
         try:
             for region in regions.all():
                 region.stop()
-            folder.save({"clock": surroundings.clock.now(), "regions": regions.state()})
+            folder.save({"clock": config.clock.now(), "regions": regions.state()})
         except Exception:  # whoever has asked it to end sees that nothing was written
             logger.exception("what it held could not be written down")
 
     def front(app: App) -> App:
-        made = Front(app, surroundings.faults)
-        made.add_route("faults", faults_route(surroundings.faults))
+        made = LocalGateway(app, config.faults)
+        made.add_route("faults", faults_route(config.faults))
         made.add_route("quotas", service_quotas.quotas_route(quotas))
         made.add_route("ready", lambda *_: (200 if begun.is_set() else 503, {}, b""))
-        Pages.of(regions.all, surroundings.clock).register(made)
+        Pages.of(regions.all, config.clock).register(made)
         return made
 
     try:
@@ -209,7 +209,7 @@ def _once_it_answers(port: int, stop: asyncio.Event, act: Callable[[], None]) ->
             connection.close()
 
 
-def _tick(regions: Regions, clock: SystemClock, stopped: threading.Event) -> None:
+def _tick(regions: RegionRegistry, clock: SystemClock, stopped: threading.Event) -> None:
     """Let time pass for every region until told to stop; one region's trouble is logged and holds up no other."""
     interval = max(_SHORTEST_TICK, clock.wall_seconds(60 / _SAMPLES_PER_MINUTE))
     while not stopped.wait(interval):
@@ -220,7 +220,7 @@ def _tick(regions: Regions, clock: SystemClock, stopped: threading.Event) -> Non
                 logger.exception("region %s: a tick failed", region.name)
 
 
-def _write_logs(regions: Regions, stopped: threading.Event) -> None:
+def _write_logs(regions: RegionRegistry, stopped: threading.Event) -> None:
     """Have every region's logs written until told to stop; beside the ticks, which they must not hold up."""
     while not stopped.wait(_LOG_SECONDS):
         for region in regions.all():
@@ -250,7 +250,7 @@ def main() -> None:
         logging.getLogger(noisy).setLevel(logging.WARNING)
     os.umask(0o077)
     folder = StateFolder(options.keep)
-    surroundings = Surroundings(
+    config = ServerConfig(
         endpoint_url=f"http://localhost:{options.port}",
         workdir=options.workdir,
         serving=ServingEnvironment(options.serving_env),
@@ -260,6 +260,6 @@ def main() -> None:
         times=InstanceTimes(**{item.name: getattr(options, f"{item.name}_seconds") for item in fields(InstanceTimes)}),
     )
     try:
-        run(surroundings, options.port, folder, until_stdin_closes=options.until_stdin_closes)
+        run(config, options.port, folder, until_stdin_closes=options.until_stdin_closes)
     except StateRefused as refused:
         sys.exit(str(refused))

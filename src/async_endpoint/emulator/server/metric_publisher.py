@@ -13,7 +13,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from async_endpoint.cloudwatch.delivery import LONGEST_DELAY, Delivery
 from async_endpoint.cloudwatch.metrics import MINUTE, Datapoint, MetricKey, MetricStore
-from async_endpoint.emulator.clients import Backends
+from async_endpoint.emulator.clients import AwsClients
 from async_endpoint.emulator.hosting.endpoint_metrics import UNITS
 
 if TYPE_CHECKING:
@@ -55,7 +55,7 @@ class SharedMetricStore(MetricStore):
         with self._lock:
             return super().arrival(key, minute)
 
-    def periods(  # noqa: PLR0913, PLR0917 - as `MetricStore.periods`
+    def periods(  # noqa: PLR0917 - as `MetricStore.periods`
         self,
         key: MetricKey,
         statistic: str,
@@ -90,13 +90,13 @@ class MetricPublisher:
     Clients then see the metrics as the alarms do: late, out of step, with gaps.
 
     Args:
-        backends: The emulated services.
+        clients: The emulated services.
         store: What was measured.
         now: Where it begins, in epoch seconds on AWS's clock. What arrived before is there already.
     """
 
-    def __init__(self, backends: Backends, store: SharedMetricStore, now: float) -> None:
-        self._backends = backends
+    def __init__(self, clients: AwsClients, store: SharedMetricStore, now: float) -> None:
+        self._backends = clients
         self._store = store
         self._began = now
         self._collected = math.floor((now - LONGEST_DELAY) / MINUTE) * MINUTE

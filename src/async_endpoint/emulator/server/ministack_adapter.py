@@ -115,7 +115,7 @@ def bound_public_layers(has_version: Callable[[str], bool]) -> None:
     """Refuse other accounts' layer versions that `has_version(arn)` denies: ministack takes every number."""
     resolve = lambda_svc._resolve_cross_account_layer  # noqa: SLF001
 
-    def resolve_known(layer_arn: str, spec: Any, name_and_version: Any) -> Any:  # noqa: ANN401 - the signature is ministack's
+    def resolve_known(layer_arn: str, spec: Any, name_and_version: Any) -> Any:
         if not has_version(layer_arn):
             return lambda_svc._layer_access_denied(layer_arn)  # noqa: SLF001
         return resolve(layer_arn, spec, name_and_version)
@@ -181,7 +181,7 @@ def keep_metric_math(refusal: Callable[[Mapping[str, Any]], str | None]) -> None
     """
     put, record = cloudwatch._put_metric_alarm, provisioners._cw_metric_alarm_record  # noqa: SLF001
 
-    def put_with_math(params: Any, members: Mapping[str, Any], is_cbor: bool, is_json: bool = False) -> Any:  # noqa: ANN401, FBT001, FBT002 - the signature is ministack's
+    def put_with_math(params: Any, members: Mapping[str, Any], is_cbor: bool, is_json: bool = False) -> Any:  # noqa: FBT001, FBT002 - the signature is ministack's
         if (is_cbor or is_json) and (message := refusal(members)):
             return cloudwatch._error("ValidationError", message, 400, use_json=is_json, use_cbor=is_cbor)  # noqa: SLF001
         answer = put(params, members, is_cbor, is_json)
@@ -216,7 +216,7 @@ def keep_alarm_history(moment: Moment) -> None:
     lock = threading.RLock()  # templates put alarms from threads of their own
 
     def recorded(change: Callable[..., Any]) -> Callable[..., Any]:
-        def change_and_record(*arguments: Any, **members: Any) -> Any:  # noqa: ANN401 - the signature is ministack's
+        def change_and_record(*arguments: Any, **members: Any) -> Any:
             with lock:
                 before = {name: _Known(alarm, dict(alarm)) for name, alarm in cloudwatch._alarms.items()}  # noqa: SLF001
                 answer = change(*arguments, **members)
@@ -227,7 +227,7 @@ def keep_alarm_history(moment: Moment) -> None:
 
     record = cloudwatch._record_history  # noqa: SLF001
 
-    def record_others(*arguments: Any, **members: Any) -> None:  # noqa: ANN401 - the signature is ministack's
+    def record_others(*arguments: Any, **members: Any) -> None:
         if arguments[0] not in cloudwatch._alarms:  # noqa: SLF001 - of a composite alarm
             record(*arguments, **members)
 
@@ -249,7 +249,7 @@ def observe_alarm_states(observe: ObserveState) -> None:
     """
     set_state = cloudwatch._set_alarm_state  # noqa: SLF001
 
-    def set_and_observe(params: Any, members: Mapping[str, Any], is_cbor: bool, is_json: bool = False) -> Any:  # noqa: ANN401, FBT001, FBT002 - the signature is ministack's
+    def set_and_observe(params: Any, members: Mapping[str, Any], is_cbor: bool, is_json: bool = False) -> Any:  # noqa: FBT001, FBT002 - the signature is ministack's
         answer = set_state(params, members, is_cbor, is_json)
         given = members if is_cbor or is_json else {name: values[0] for name, values in params.items()}
         if answer[0] == _OK:
@@ -270,7 +270,7 @@ def observe_metrics(observe: Observe) -> None:
     store = cloudwatch._store_datum  # noqa: SLF001
     record = cloudwatch.record_metric
 
-    def store_and_observe(  # noqa: PLR0913, PLR0917 - the signature is ministack's
+    def store_and_observe(  # noqa: PLR0917 - the signature is ministack's
         namespace: str,
         name: str,
         dimensions: dict[str, str],
@@ -390,7 +390,7 @@ def _action_error(arn: str) -> str | None:
     return None if sns._topic_by_arn_any_scope(arn) else "Topic does not exist"  # noqa: SLF001
 
 
-def _give_metrics(alarm: dict[str, Any], queries: Any) -> dict[str, Any]:  # noqa: ANN401 - CloudWatch's own JSON
+def _give_metrics(alarm: dict[str, Any], queries: Any) -> dict[str, Any]:
     """An alarm on metric math has no members that name a metric."""
     for member in ("MetricName", "Namespace", "Statistic", "ExtendedStatistic", "Period", "Dimensions", "Unit"):
         alarm.pop(member, None)

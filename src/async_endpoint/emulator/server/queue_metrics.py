@@ -8,7 +8,7 @@ import logging
 from botocore.exceptions import BotoCoreError, ClientError
 
 from async_endpoint.cloudwatch.metrics import MetricKey, MetricStore
-from async_endpoint.emulator.clients import Backends
+from async_endpoint.emulator.clients import AwsClients
 
 _NAMESPACE = "AWS/SQS"
 _METRICS = {
@@ -23,8 +23,8 @@ logger = logging.getLogger(__name__)
 class QueueMetrics:
     """Samples every queue of a region."""
 
-    def __init__(self, backends: Backends, store: MetricStore) -> None:
-        self._backends = backends
+    def __init__(self, clients: AwsClients, store: MetricStore) -> None:
+        self._backends = clients
         self._store = store
 
     def sample(self, at: float) -> None:

@@ -11,16 +11,16 @@ from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
-from async_endpoint.autoscaling.arns import Identity
+from async_endpoint.autoscaling.arns import ArnFactory
 from async_endpoint.clock import SystemClock
 from async_endpoint.cloudwatch.alarms import MetricAlarm, State
 from async_endpoint.cloudwatch.metrics import MINUTE, MetricKey
 from async_endpoint.emulator.api.application_autoscaling import ApplicationAutoScaling, VariantCapacities
 from async_endpoint.emulator.assumptions import Assumptions
-from async_endpoint.emulator.clients import Backends
+from async_endpoint.emulator.clients import AwsClients
 from async_endpoint.emulator.containers.environment import ServingEnvironment
 from async_endpoint.emulator.faults.faults import Faults
-from async_endpoint.emulator.hosting.deployment import Site
+from async_endpoint.emulator.hosting.deployment import HostingContext
 from async_endpoint.emulator.hosting.endpoint import HostedEndpoint
 from async_endpoint.emulator.hosting.execution_roles import ExecutionRoles
 from async_endpoint.emulator.hosting.history import History
@@ -39,7 +39,7 @@ _OWN_NAMESPACES = ("AWS/SageMaker", "AWS/SQS", "/aws/sagemaker/")
 
 
 @dataclass(frozen=True)
-class Surroundings:
+class ServerConfig:
     """What every region of one local AWS shares.
 
     Attributes:
@@ -66,47 +66,47 @@ class Surroundings:
 class Region:
     """One account's region; thread-safe."""
 
-    def __init__(self, account: str, name: str, surroundings: Surroundings) -> None:
+    def __init__(self, account: str, name: str, config: ServerConfig) -> None:
         self.account = account
         self.name = name
-        self.clock = surroundings.clock
-        self._store = SharedMetricStore(surroundings.assumptions.delivery())
-        workdir = surroundings.workdir / name
-        self.backends = backends = Backends(surroundings.endpoint_url, name, account, workdir)
+        self.clock = config.clock
+        self._store = SharedMetricStore(config.assumptions.delivery())
+        workdir = config.workdir / name
+        self.clients = clients = AwsClients(config.endpoint_url, name, account, workdir)
         factory = InstanceFactory(
-            backends,
-            surroundings.serving,
-            threads=surroundings.threads,
+            clients,
+            config.serving,
+            threads=config.threads,
             clock=self.clock,
-            times=surroundings.times,
-            faults=surroundings.faults,
+            times=config.times,
+            faults=config.faults,
         )
 
         self.autoscaling = ApplicationAutoScaling(
-            Identity(name, account, lambda: str(uuid4())),
+            ArnFactory(name, account, lambda: str(uuid4())),
             self.clock,
             self._store,
             VariantCapacities(self._endpoint),
             _log_state,
             in_step=self._alarms_in_step,
-            rules=surroundings.assumptions.rules,
+            rules=config.assumptions.rules,
         )
         self.history = History()
-        site = Site(
-            backends,
+        context = HostingContext(
+            clients,
             factory.make,
             self._store,
             self.clock,
-            surroundings.assumptions,
-            surroundings.faults,
+            config.assumptions,
+            config.faults,
             self.history,
-            roles=ExecutionRoles(backends),
+            roles=ExecutionRoles(clients),
         )
-        self.sagemaker = ControlPlane(site, self.autoscaling)
-        self._alarms = AlarmStates(backends, self.autoscaling)
-        self._queues = QueueMetrics(backends, self._store)
-        self._publisher = MetricPublisher(backends, self._store, self.clock.now())
-        self._logs = InstanceLogs(backends, site.data_log)
+        self.sagemaker = ControlPlane(context, self.autoscaling)
+        self._alarms = AlarmStates(clients, self.autoscaling)
+        self._queues = QueueMetrics(clients, self._store)
+        self._publisher = MetricPublisher(clients, self._store, self.clock.now())
+        self._logs = InstanceLogs(clients, context.data_log)
         self._minute = math.floor(self.clock.now() / MINUTE)
         self._ticking = threading.Lock()
 

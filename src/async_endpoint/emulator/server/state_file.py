@@ -13,7 +13,7 @@ from typing import Any
 _FORMAT = 1
 
 
-class StateRefused(Exception):  # noqa: N818 - reads as what happened
+class StateRefused(Exception):
     """The kept state cannot be gone on from; the message says why, and what to do."""
 
 

@@ -27,7 +27,7 @@ _CHANGING = frozenset({"Creating", "Updating", "SystemUpdating", "RollingBack"})
 
 
 @dataclass(frozen=True)
-class Patience:
+class Deadline:
     """How long to wait altogether, and how long between two looks; seconds.
 
     Attributes:
@@ -59,14 +59,14 @@ class Patience:
 
 
 def delete_stack(
-    aws: Aws, stack: StackHoldings, patience: Patience, say: Callable[[str], None], *, attempt: str
+    aws: Aws, stack: StackHoldings, deadline: Deadline, say: Callable[[str], None], *, attempt: str
 ) -> None:
     """Wait for the stack's endpoint, empty its buckets, delete it and wait for that.
 
     Args:
         aws: Where.
         stack: As `survey` found it.
-        patience: How long to wait altogether.
+        deadline: How long to wait altogether.
         say: Takes each line about the progress.
         attempt: A text that no earlier attempt had, up to 128 letters, digits and hyphens: it tells this attempt's
             events from those of an earlier one.
@@ -75,38 +75,38 @@ def delete_stack(
         TeardownError: The time is over, or AWS refused to delete something; the message says what.
     """
     for endpoint in stack.endpoints:
-        wait_for_endpoint(aws.sagemaker, endpoint, patience, say)
+        wait_for_endpoint(aws.sagemaker, endpoint, deadline, say)
     for bucket in stack.buckets:
         empty(aws.s3, bucket, say)
     aws.cloudformation.delete_stack(StackName=stack.stack_id, ClientRequestToken=attempt)
-    _await_end(aws, stack, patience, say, attempt)
+    _await_end(aws, stack, deadline, say, attempt)
 
 
-def _await_end(aws: Aws, stack: StackHoldings, patience: Patience, say: Callable[[str], None], attempt: str) -> None:
-    began = told_at = patience.elapsed
+def _await_end(aws: Aws, stack: StackHoldings, deadline: Deadline, say: Callable[[str], None], attempt: str) -> None:
+    began = told_at = deadline.elapsed
     told = -1
     while True:
         events = _events(aws, stack.stack_id, attempt)
         ended = next((event["ResourceStatus"] for event in events if _of_stack(event)), "")
         if ended == "DELETE_COMPLETE":
-            say(f"{stack.name}: deleted after {patience.elapsed - began:.0f} s")
+            say(f"{stack.name}: deleted after {deadline.elapsed - began:.0f} s")
             return
         if ended == "DELETE_FAILED":
             raise TeardownError(
                 f"Stack {stack.name} could not be deleted ({_reasons(events)}): remove the cause, then destroy again."
             )
         gone = len({event["LogicalResourceId"] for event in events if event["ResourceStatus"] in _DONE})
-        if gone != told or patience.elapsed - told_at >= _TOLD_EVERY:
-            told, told_at = gone, patience.elapsed
-            say(f"{stack.name}: {gone} of {len(stack.resources)} resources gone, {patience.elapsed - began:.0f} s")
-        if not patience.pause():
+        if gone != told or deadline.elapsed - told_at >= _TOLD_EVERY:
+            told, told_at = gone, deadline.elapsed
+            say(f"{stack.name}: {gone} of {len(stack.resources)} resources gone, {deadline.elapsed - began:.0f} s")
+        if not deadline.pause():
             raise TeardownError(
-                f"Stack {stack.name} was not gone after {patience.seconds:.0f} s: CloudFormation goes on with it; "
+                f"Stack {stack.name} was not gone after {deadline.seconds:.0f} s: CloudFormation goes on with it; "
                 "destroy again when it has ended, or give more time by --timeout."
             )
 
 
-def wait_for_endpoint(sagemaker: SageMakerClient, name: str, patience: Patience, say: Callable[[str], None]) -> None:
+def wait_for_endpoint(sagemaker: SageMakerClient, name: str, deadline: Deadline, say: Callable[[str], None]) -> None:
     """Wait until SageMaker is not in the middle of changing an endpoint, as scaling does too.
 
     Raises:
@@ -117,9 +117,9 @@ def wait_for_endpoint(sagemaker: SageMakerClient, name: str, patience: Patience,
         if status != told:
             told = status
             say(f"endpoint {name} is {status}: waiting until that has ended")
-        if not patience.pause():
+        if not deadline.pause():
             raise TeardownError(
-                f"Endpoint {name} was still {status} after {patience.seconds:.0f} s, and its stack was not deleted: "
+                f"Endpoint {name} was still {status} after {deadline.seconds:.0f} s, and its stack was not deleted: "
                 "destroy again when it is InService or Failed, or give more time by --timeout."
             )
 

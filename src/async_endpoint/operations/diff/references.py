@@ -48,7 +48,7 @@ def _parameters(template: Mapping[str, Any], values: Mapping[_Reference, str]) -
             yield ("Ref", name), values[given]
 
 
-def _text(stack: str, value: Any) -> str:  # noqa: ANN401 - any part of a template
+def _text(stack: str, value: Any) -> str:
     match value:
         case {"Ref": str(name)}:
             return f"{{{stack}.{name}}}"
@@ -58,7 +58,7 @@ def _text(stack: str, value: Any) -> str:  # noqa: ANN401 - any part of a templa
             return f"{{{stack}.{json.dumps(value, sort_keys=True)}}}"
 
 
-def _replaced(value: Any, values: Mapping[_Reference, str]) -> Any:  # noqa: ANN401 - any part of a template
+def _replaced(value: Any, values: Mapping[_Reference, str]) -> Any:
     match value:
         case {"Fn::GetStackOutput": {"OutputName": str(name)}}:
             return values.get(("Fn::GetStackOutput", name), value)

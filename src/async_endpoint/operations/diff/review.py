@@ -178,7 +178,7 @@ def _replaces(old: Template, new: Template, parts: set[str], create_only: Create
     return bool(parts) and (old["Type"] != new["Type"] or bool(parts & create_only(new["Type"])))
 
 
-def _named_in(value: Any) -> set[str]:  # noqa: ANN401 - any part of a template
+def _named_in(value: Any) -> set[str]:
     match value:
         case {"Ref": str(name)} | {"Fn::GetAtt": [str(name), *_]}:
             return {name}
@@ -205,7 +205,7 @@ def _of_effect(effect: str, stack: str, template: Template) -> set[Permission]:
     }  # fmt: skip
 
 
-def _statements(value: Any) -> Iterator[Mapping[str, Any]]:  # noqa: ANN401 - any part of a template
+def _statements(value: Any) -> Iterator[Mapping[str, Any]]:
     """Every policy statement, wherever a resource keeps its policy."""
     match value:
         case {"Statement": list(statements)}:
@@ -218,11 +218,11 @@ def _statements(value: Any) -> Iterator[Mapping[str, Any]]:  # noqa: ANN401 - an
                 yield from _statements(inner)
 
 
-def _listed(value: Any) -> list[Any]:  # noqa: ANN401 - one or several
+def _listed(value: Any) -> list[Any]:
     return value if isinstance(value, list) else [value]
 
 
-def _short(value: Any) -> str:  # noqa: ANN401, PLR0911 - any part of a template, each in its form
+def _short(value: Any) -> str:  # noqa: PLR0911 - any part of a template, each in its form
     """A value of a template as one reads it: joins joined, references by name."""
     match value:
         case None:

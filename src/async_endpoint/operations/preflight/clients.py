@@ -40,7 +40,7 @@ class Clients:
         """
         home = _HOME_REGIONS.get(session.get_partition_for_region(region), region)
 
-        def client(service: str, where: str = region) -> Any:  # noqa: ANN401 - boto3's clients are made at run time
+        def client(service: str, where: str = region) -> Any:
             return session.client(service, region_name=where, config=_CONFIG)  # type: ignore[call-overload]
 
         return cls(

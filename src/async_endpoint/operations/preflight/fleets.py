@@ -91,7 +91,7 @@ def _of_type(resources: Json, kind: str) -> Iterator[Json]:
     return (each.get("Properties", {}) for each in resources.values() if each["Type"] == kind)
 
 
-def _referred(resources: Json, value: Any) -> Json:  # noqa: ANN401 - a template's own JSON
+def _referred(resources: Json, value: Any) -> Json:
     """The properties of the resource that a reference leads to; empty for a name."""
     match value:
         case {"Ref": str(logical_id)} | {"Fn::GetAtt": [str(logical_id), *_]}:
@@ -101,7 +101,7 @@ def _referred(resources: Json, value: Any) -> Json:  # noqa: ANN401 - a template
             return {}
 
 
-def _ends_with(value: Any, ending: str) -> bool:  # noqa: ANN401 - a template's own JSON
+def _ends_with(value: Any, ending: str) -> bool:
     match value:
         case str():
             return value.endswith(ending)

@@ -29,7 +29,7 @@ class Pseudo:
         }
 
 
-def text_of(value: Any, pseudo: Pseudo) -> str | None:  # noqa: ANN401 - a template's own JSON
+def text_of(value: Any, pseudo: Pseudo) -> str | None:
     """The text that CloudFormation will see; None for one that only the deploy itself can tell."""
     match value:
         case str():
