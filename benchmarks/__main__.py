@@ -20,7 +20,7 @@ BENCHMARKS = {
 
 
 def main() -> int:
-    """Run the benchmark that the command line names; the exit status is 0 when it reached its goal."""
+    """Runs the benchmark that the command line names; the exit status is 0 when it reached its goal."""
     listing = "\n".join(f"  {name:8} {what}" for name, what in BENCHMARKS.items())
     parser = argparse.ArgumentParser(
         prog="python -m benchmarks",

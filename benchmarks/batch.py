@@ -24,7 +24,7 @@ _SECONDS = 300.0
 
 
 def run() -> Result:
-    """Read 200 receipts both ways and compare what they say."""
+    """Reads 200 receipts both ways and compare what they say."""
     threads = len(os.sched_getaffinity(0))
     with tempfile.TemporaryDirectory() as place:
         folder = Path(place)

@@ -15,7 +15,7 @@ STOCK_PAGES, STOCK_TOKENS = 6, 64
 
 
 def run() -> Result:
-    """Read 200 receipts both ways, by turns; and some with a network of stock widths."""
+    """Reads 200 receipts both ways, by turns; and some with a network of stock widths."""
     progress(f"Reading {PAGES} receipts both ways, on one thread.")
     small = _measured(ARTIFACTS / "my_model", PAGES)
     with tempfile.TemporaryDirectory() as folder:

@@ -154,7 +154,7 @@ class _Endpoint:
         return seconds
 
     def accept(self) -> tuple[float, float]:
-        """Have requests queued at zero instances; how many a second, and the median acknowledgement in ms."""
+        """Has requests queued at zero instances; how many a second, and the median acknowledgement in ms."""
         sagemaker = self.client("sagemaker")
         change = {"VariantName": "AllTraffic", "DesiredInstanceCount": 0}
         sagemaker.update_endpoint_weights_and_capacities(EndpointName=_ENDPOINT, DesiredWeightsAndCapacities=[change])

@@ -19,7 +19,7 @@ _SDK = "import sys, tarfile\nwith tarfile.open(sys.argv[2], 'w:gz') as tar: tar.
 
 
 def run() -> Result:
-    """Pack 512 MB of weights both ways, each in a process of its own."""
+    """Packs 512 MB of weights both ways, each in a process of its own."""
     with tempfile.TemporaryDirectory() as place:
         folder = Path(place)
         progress(f"Making {MEGABYTES} MB of weights.")
@@ -52,7 +52,7 @@ def run() -> Result:
 
 
 def _run(command: list[str]) -> tuple[float, float]:
-    """Run a program to its end; returns its seconds and its peak memory in MB."""
+    """Runs a program to its end; returns its seconds and its peak memory in MB."""
     began = time.perf_counter()
     pid = os.posix_spawn(command[0], command, os.environ, file_actions=[(os.POSIX_SPAWN_DUP2, 2, 1)])
     _, status, usage = os.wait4(pid, 0)

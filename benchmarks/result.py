@@ -37,5 +37,5 @@ class Result:
 
 
 def progress(sentence: str) -> None:
-    """Tell what is going on."""
+    """Reports what is going on."""
     sys.stderr.write(f"{sentence}\n")

@@ -35,7 +35,7 @@ def packed(*options: str, folder: Path = ARTIFACTS) -> Path:
 
 
 def run_in_serving(script: str, *arguments: object, threads: int) -> str:
-    """Run a script of `in_serving/` in the serving environment, with the archive's code; returns what it printed."""
+    """Runs a script of `in_serving/` in the serving environment, with the archive's code; returns what it printed."""
     path = [ARTIFACTS / "code", packed("--packages"), ARTIFACTS / "training"]
     run = subprocess.run(  # noqa: S603 - our own program
         [str(environment().python), "-W", "ignore", str(IN_SERVING / script), *map(str, arguments)],

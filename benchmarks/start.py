@@ -22,7 +22,7 @@ _SECONDS = 900.0
 
 
 def run() -> Result:
-    """Start containers both ways until each has answered rightly; of the quick one the median of three."""
+    """Starts containers both ways until each has answered rightly; of the quick one the median of three."""
     environment()
     medians: dict[str, float] = {}
     sizes: dict[str, float] = {}

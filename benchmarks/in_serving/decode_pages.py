@@ -17,10 +17,10 @@ import time
 
 import torch
 
-from answer_tokens import prediction_of
 from donut_loading import load_model
 from greedy_decoder import GreedyDecoder
 from rendering import make_page
+from result_tokens import prediction_of
 
 
 class Stock:
@@ -38,7 +38,7 @@ class Stock:
         return output
 
     def read(self, image):
-        """Return the fields."""
+        """Returns the fields."""
         return self._model.inference(image=image, prompt=self._model.config.task_prompt)["predictions"][0]
 
 
@@ -52,7 +52,7 @@ class Lean:
         self.tokens = []
 
     def read(self, image):
-        """Return the fields."""
+        """Returns the fields."""
         tensor = self._model.encoder.prepare_input(image).unsqueeze(0)
         cells = self._model.encoder(tensor)
         self.tokens = self._decoder.decode(cells, [self._prompt])[0].ids
@@ -60,7 +60,7 @@ class Lean:
 
 
 def main(folder, pages, max_length=None):
-    """Measure and print."""
+    """Measures and print."""
     model = load_model(Path(folder))
     if max_length is not None:
         model.config.max_length = int(max_length)

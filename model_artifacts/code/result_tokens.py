@@ -1,7 +1,7 @@
-"""From the tokens of an answer to its fields, and to how sure the model was of each.
+"""Converts the tokens of a result to its fields, and to the confidence of each field.
 
-`DonutModel.token2json` reads the fields; what it returns is what is answered. The walk below goes the same way over the
-tokens with their probabilities, so that each field's confidence stands at the field's own place.
+`DonutModel.token2json` parses the fields. The walk below follows the same rules over the tokens with their
+probabilities, so that each confidence has the same place as its field.
 """
 
 from __future__ import annotations
@@ -18,12 +18,12 @@ _OPENING = re.compile(r"<s_(.*)>")
 _SEPARATOR = "<sep/>"
 
 
-# What an answer says: fields, or a list of them where its outermost tokens are a list's.
+# The fields of a result, or a list of them if its outermost tokens are a list's.
 Fields = Any
 
 
 def prediction_of(model: DonutModel, ids: Sequence[int]) -> Fields:
-    """Return the fields that an answer's tokens spell, as `DonutModel.inference` does.
+    """Returns the fields that the tokens encode, as `DonutModel.inference` does.
 
     Args:
         model: Its tokenizer and its `token2json`.
@@ -31,36 +31,36 @@ def prediction_of(model: DonutModel, ids: Sequence[int]) -> Fields:
     """
     tokenizer = model.decoder.tokenizer
     text = tokenizer.decode(ids).replace(tokenizer.eos_token, "").replace(tokenizer.pad_token, "")
-    # The prompt's own token is no field.
+    # The first token is the prompt's, not a field.
     return model.token2json(re.sub(r"<.*?>", "", text, count=1).strip())
 
 
 def confidence_of(model: DonutModel, decoded: Decoded, prediction: Fields) -> Fields | None:
-    """Return the confidence of each field, in the prediction's own shape.
+    """Returns the confidence of each field, in the shape of the prediction.
 
-    A field's confidence is the probability that the model gave to all of its value: the product of the probabilities of
-    the value's tokens and of the token that ends it, each given those before it. 0.98 means that the model would have
-    written something else in 2 of 100 cases; it is the model's own opinion, not a measured share.
+    A field's confidence is the model's probability of its whole value: the product of the probabilities of the value's
+    tokens and of its closing token, each given the tokens before it. It is the model's own estimate, not a measured
+    accuracy.
 
     Args:
         model: Its tokenizer.
-        decoded: The answer's tokens.
-        prediction: What `prediction_of` made of them.
+        decoded: The result's tokens.
+        prediction: What `prediction_of` returned for them.
 
     Returns:
-        None where the tokens are too ill-formed to say which belong to which field.
+        None if the tokens are too ill-formed to assign to fields.
     """
     names = model.decoder.tokenizer.convert_ids_to_tokens(decoded.ids)
     tokens = list(zip(names[1:], decoded.log_probabilities[1:]))
     if isinstance(prediction, dict) and set(prediction) == {"text_sequence"}:
-        # An answer without fields: Donut gives its text under this name.
+        # A result without fields: Donut returns its text under this name.
         return {"text_sequence": _leaf(tokens, 0.0)}
     found = _fields(tokens)
     return found if found is not None and _same_shape(found, prediction) else None
 
 
 def with_lists(value: Fields, names: Sequence[str]) -> Fields:
-    """Return the fields with those of these names as lists: Donut's tokens spell a list of one as its element."""
+    """Returns the fields with the named ones as lists: Donut's tokens encode a list of one as its element."""
     if isinstance(value, list):
         return [with_lists(element, names) for element in value]
     if not isinstance(value, dict):
@@ -69,7 +69,7 @@ def with_lists(value: Fields, names: Sequence[str]) -> Fields:
 
 
 def _fields(tokens: Sequence[Any]) -> Any:
-    """Return the tree of confidences of some tokens; None where they are no fields."""
+    """Returns the tree of confidences of some tokens; None if they do not form fields."""
     elements: list[dict[str, Any]] = [{}]
     position = 0
     while position < len(tokens):
@@ -91,7 +91,7 @@ def _fields(tokens: Sequence[Any]) -> Any:
 
 
 def _leaf(tokens: Sequence[Any], closing: float) -> float | list[float]:
-    """Return the confidence of a text, or of each of several texts."""
+    """Returns the confidence of a text, or of each of several texts."""
     sums = [0.0]
     for name, chance in tokens:
         sums[-1] += chance
