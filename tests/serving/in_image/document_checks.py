@@ -152,7 +152,7 @@ class Documents(RequestCase):
     def test_a_document_of_too_many_pages_is_refused_unless_fewer_are_asked_for(self):
         many = raw_pdf(count=1000)
         self.assert_rejects(
-            413, "^The document has 1000 pages, more than 50: .*pages, as 1-50", many, "application/pdf"
+            413, "^The document has 1000 pages, more than 50: .*pages, such as 1-50", many, "application/pdf"
         )
         self.assertEqual(len(self.predictions(many, "application/pdf", custom_attributes="pages=999-1000")), 2)
         with mock.patch.dict(os.environ, MAX_PAGES="2"):
