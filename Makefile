@@ -15,7 +15,7 @@ export JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION := 1
 export JSII_SILENCE_WARNING_DEPRECATED_NODE_VERSION := 1
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: help demo test check templates synth diff deploy destroy setup requirements clean
+.PHONY: help demo test test-fast check templates synth diff deploy destroy setup requirements clean
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -23,8 +23,15 @@ help:  ## list the targets
 demo: setup  ## deploy to a local AWS, process 100 documents from a cold start, fall asleep, destroy (KEEP=1 leaves it up, QUICK=1 waits for no sleep, SPEED=n sets its clock)
 	@$(BIN)/python -m demo.__main__ $(if $(KEEP),--keep) $(if $(QUICK),--no-sleep) $(if $(SPEED),--speed $(SPEED))
 
-test: check templates .venv-clients/.done  ## everything that must be green before a change lands
-	@$(BIN)/python -m pytest
+# Two workers: most tests wait for processes or for AWS's clock, and more than two of those at work starve each other.
+PYTEST = $(BIN)/python -m pytest -n 2 --dist loadgroup --no-loadscope-reorder
+
+test: setup .venv-checkov/.done .venv-clients/.done  ## everything that must be green before a change lands
+	@$(MAKE) --no-print-directory --jobs 2 --output-sync=target check templates
+	@$(PYTEST)
+
+test-fast: .venv/.done node_modules/.done  ## the tests that need neither a deployed stage nor the serving environment
+	@$(PYTEST) -m 'not end_to_end and not serving and not aws'
 
 check: setup  ## linters, types, workflows and the rules of who may import whom
 	@$(BIN)/ruff check .

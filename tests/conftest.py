@@ -20,6 +20,22 @@ from async_endpoint.protocol import JOBS_PARTITION_KEY
 
 pytest_plugins = ["tests.support.endpoint_fixtures"]
 
+# What takes longest begins first, so that parallel workers end together.
+LONGEST_FIRST = ("end_to_end", "serving", "stacks", "emulator")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Keeps a file's tests, and all tests on the one deployed stage, in one worker of `pytest -n --dist loadgroup`."""
+    for item in items:
+        on_the_stage = "stage" in getattr(item, "fixturenames", ()) and "end_to_end" in item.path.parts
+        file = item.path.relative_to(item.config.rootpath)
+        item.add_marker(pytest.mark.xdist_group("stage" if on_the_stage else str(file)))
+
+    def rank(item: pytest.Item) -> int:
+        return next((at for at, folder in enumerate(LONGEST_FIRST) if folder in item.path.parts), len(LONGEST_FIRST))
+
+    items.sort(key=rank)
+
 
 @pytest.fixture(scope="session")
 def aws_url() -> Iterator[str]:
