@@ -15,7 +15,7 @@ export JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION := 1
 export JSII_SILENCE_WARNING_DEPRECATED_NODE_VERSION := 1
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: help demo test check templates synth diff deploy destroy setup requirements clean
+.PHONY: help demo test check templates synth diff deploy destroy setup requirements settings-docs clean
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -87,6 +87,9 @@ destroy: .venv/.done  ## delete the stacks of a stage and all that they hold, af
 setup: requirements .venv/.done node_modules/.done  ## install everything; quick when it is there
 	@$(BIN)/async-endpoint local prepare > /dev/null
 	@$(BIN)/python model_artifacts/pack.py --packages > /dev/null
+
+settings-docs: .venv/.done  ## generate docs/settings.md and config/settings.schema.json from stacks/settings/
+	@$(BIN)/python -m stacks.settings.reference
 
 requirements:
 	@$(REQUIRE_PYTHON)
