@@ -15,13 +15,13 @@ export JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION := 1
 export JSII_SILENCE_WARNING_DEPRECATED_NODE_VERSION := 1
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: help demo test test-fast check templates synth diff deploy destroy setup requirements clean
+.PHONY: help demo test test-fast check templates synth diff deploy destroy setup requirements settings-docs clean
 
 help:  ## list the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 demo: setup  ## deploy to a local AWS, process 100 documents from a cold start, fall asleep, destroy (KEEP=1 leaves it up, QUICK=1 waits for no sleep, SPEED=n sets its clock)
-	@$(BIN)/python -m demo.__main__ $(if $(KEEP),--keep) $(if $(QUICK),--no-sleep) $(if $(SPEED),--speed $(SPEED))
+	@$(BIN)/python -m demo $(if $(KEEP),--keep) $(if $(QUICK),--no-sleep) $(if $(SPEED),--speed $(SPEED))
 
 # Two workers: most tests wait for processes or for AWS's clock, and more than two of those at work starve each other.
 PYTEST = $(BIN)/python -m pytest -n 2 --dist loadgroup --no-loadscope-reorder
@@ -94,6 +94,9 @@ destroy: .venv/.done  ## delete the stacks of a stage and all that they hold, af
 setup: requirements .venv/.done node_modules/.done  ## install everything; quick when it is there
 	@$(BIN)/async-endpoint local prepare > /dev/null
 	@$(BIN)/python model_artifacts/pack.py --packages > /dev/null
+
+settings-docs: .venv/.done  ## generate docs/settings.md and config/settings.schema.json from stacks/settings/
+	@$(BIN)/python -m stacks.settings.reference
 
 requirements:
 	@$(REQUIRE_PYTHON)

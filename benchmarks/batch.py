@@ -14,7 +14,7 @@ from async_endpoint.emulator.containers.model_container import Answer, ModelCont
 from benchmarks.result import Result, progress
 from benchmarks.serving import IN_SERVING, container, packed, run_in_serving, with_handler
 from stacks.serving_limits import ServingLimits
-from stacks.settings.model import ServingSettings
+from stacks.settings.serving import ServingSettings
 
 GOAL = 2.5
 IMAGES = 200

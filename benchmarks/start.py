@@ -14,7 +14,8 @@ from async_endpoint.emulator.containers.model_container import ModelContainer
 from benchmarks.result import Result, progress
 from benchmarks.serving import REPOSITORY, environment, packed
 from stacks.serving_limits import ServingLimits
-from stacks.settings.model import INCLUDED, INSTALL, ServingSettings
+from stacks.settings.model import INCLUDED, INSTALL
+from stacks.settings.serving import ServingSettings
 
 GOAL = 5.0
 ROUNDS = {INCLUDED: 3, INSTALL: 1}
