@@ -21,7 +21,7 @@ from async_endpoint.protocol import (
     merge,
     update_expression,
 )
-from tests.protocol.test_jobs import EVENTS, records
+from tests.protocol.test_job_record import EVENTS, records
 from tests.support.memory_table import MemoryTable
 
 CLAIM = JobRecord(job_id="job", state=JobState.RECEIVED, received_at="2026-01-01T00:00:00.000Z", claimed_until=100)

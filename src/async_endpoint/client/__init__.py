@@ -15,7 +15,7 @@ print(records.get("s3://my-inputs/inbox/receipt.png").state)
 """
 
 from async_endpoint.client.aws import AwsTransport
-from async_endpoint.client.collecting import PollInterval
+from async_endpoint.client.result_poller import PollInterval
 from async_endpoint.client.endpoint import AsyncEndpoint
 from async_endpoint.client.errors import (
     AsyncEndpointError,
@@ -31,7 +31,7 @@ from async_endpoint.client.errors import (
     SubmitError,
     Throttled,
 )
-from async_endpoint.client.job_records import JobsTableReader
+from async_endpoint.client.jobs_table import JobsTableReader
 from async_endpoint.client.jobs import Answer, Job, JobState
 from async_endpoint.client.memory import InMemoryTransport, ModelError
 from async_endpoint.client.transport import Acceptance, ListingPage, Payload, StoredObject, Transport

@@ -7,7 +7,7 @@ import uuid
 from typing import TYPE_CHECKING
 
 from async_endpoint.client.aws import AwsTransport
-from async_endpoint.client.collecting import PollInterval, ResultPoller
+from async_endpoint.client.result_poller import PollInterval, ResultPoller
 from async_endpoint.client.documents import UNNAMED, Document
 from async_endpoint.client.errors import (
     EndpointNotFound,
@@ -17,7 +17,7 @@ from async_endpoint.client.errors import (
     SubmitError,
 )
 from async_endpoint.client.jobs import Job, JobState
-from async_endpoint.client.parallel import bounded_map
+from async_endpoint.client.bounded_map import bounded_map
 from async_endpoint.protocol import (
     DEFAULT_INVOCATION_TIMEOUT_SECONDS,
     DEFAULT_REQUEST_TTL_SECONDS,

@@ -27,7 +27,7 @@ from async_endpoint.protocol.job_table import (
     TableResource,
     update_expression,
 )
-from async_endpoint.protocol.jobs import JobRecord, JobRecordError, JobState, merge
+from async_endpoint.protocol.job_record import JobRecord, JobRecordError, JobState, merge
 from async_endpoint.protocol.locations import LocationError, S3Location
 from async_endpoint.protocol.notifications import (
     Notification,

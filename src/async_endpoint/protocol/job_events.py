@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from async_endpoint.protocol.jobs import JobRecord, JobRecordError, JobState
+from async_endpoint.protocol.job_record import JobRecord, JobRecordError, JobState
 from async_endpoint.protocol.locations import LocationError, S3Location
 
 if TYPE_CHECKING:

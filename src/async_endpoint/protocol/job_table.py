@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Protocol
 
-from async_endpoint.protocol.jobs import JobRecord, JobState, merge
+from async_endpoint.protocol.job_record import JobRecord, JobState, merge
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

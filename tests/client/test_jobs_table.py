@@ -206,7 +206,7 @@ def test_what_aws_refuses_is_an_error_of_the_clients(
 def test_a_state_is_listed_newest_first_over_all_pages_and_no_further_than_the_limit(
     records: JobsTableReader, table: Table, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("async_endpoint.client.job_records._PAGE", 3)
+    monkeypatch.setattr("async_endpoint.client.jobs_table._PAGE", 3)
     for number in range(8):
         JobTable(table).merge(failed(f"job-{number}", NOON + timedelta(seconds=number)))
 

@@ -5,7 +5,7 @@ from itertools import count
 
 import pytest
 
-from async_endpoint.client.parallel import bounded_map
+from async_endpoint.client.bounded_map import bounded_map
 
 
 def test_outcomes_come_in_the_order_of_the_items() -> None:
