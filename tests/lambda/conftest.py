@@ -34,14 +34,24 @@ def jobs(jobs_table: Table) -> RecordedJobs:
 
 
 @pytest.fixture
+def forget_modules() -> Iterator[None]:
+    """Has modules with clients and loggers imported anew, in this test and in the next."""
+    _forget_modules()
+    yield
+    _forget_modules()
+
+
+@pytest.fixture
 def load(
+    forget_modules: None,
     aws_url: str,
     server: EndpointServer,
     jobs_table: Table,
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
-) -> Iterator[Callable[[str], Function]]:
+) -> Callable[[str], Function]:
     """Loads a function with its environment and the local AWS."""
+    del forget_modules
     environment = {
         **SUBMIT_ENVIRONMENT,
         "JOBS_TABLE": jobs_table.name,
@@ -60,8 +70,7 @@ def load(
         _forget_modules()
         return Function(importlib.import_module(f"{name}.handler"), capsys)
 
-    yield load
-    _forget_modules()
+    return load
 
 
 def _forget_modules() -> None:

@@ -17,7 +17,7 @@ from tests.support.intake import object_created
 class Function:
     """A loaded function, to be called like SQS calls it."""
 
-    module: ModuleType
+    module: ModuleType | SimpleNamespace
     capsys: pytest.CaptureFixture[str]
 
     def process(self, *bodies: str) -> tuple[list[int], list[dict[str, Any]]]:
