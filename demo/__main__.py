@@ -18,9 +18,8 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-from async_endpoint.cli import RunInterrupted
 from async_endpoint.cli.progress import Bars, Lines
-from async_endpoint.client import AsyncEndpointError
+from async_endpoint.client import AsyncEndpointError, RunInterrupted
 from async_endpoint.emulator.containers.environment import prepare
 from async_endpoint.emulator.containers.errors import ContainerError
 from async_endpoint.emulator.launcher import LocalAws, LocalAwsError, state_dir_arguments

@@ -46,7 +46,7 @@ def put(documents: Iterable[Path], inbox: S3Location) -> dict[str, S3Location]:
 
 def collect(places: dict[str, S3Location], table: str, timeout: float) -> list[InboxResult]:
     """Wait until the jobs table shows an end for each document, `timeout` seconds at most."""
-    records = JobsTableReader.of_session(table)
+    records = JobsTableReader.from_session(table)
     deadline = time.monotonic() + timeout
     found: dict[str, JobRecord | None] = dict.fromkeys(places)
     while True:
@@ -86,5 +86,5 @@ def _look_up(records: JobsTableReader, place: S3Location) -> JobRecord | None:
 def _answer(record: JobRecord | None) -> bytes | None:
     if record is None or record.state is not JobState.COMPLETED or record.outcome_location is None:
         return None
-    place = S3Location.parse(record.outcome_location)
+    place = S3Location.from_uri(record.outcome_location)
     return bytes(boto3.client("s3").get_object(Bucket=place.bucket, Key=place.key)["Body"].read())

@@ -8,9 +8,7 @@ from pathlib import Path
 
 import boto3
 
-from async_endpoint.cli import RunSummary, run_folder
-from async_endpoint.client import AsyncEndpoint, JobState, ResultTimeout
-from async_endpoint.client.folder_run import Progress
+from async_endpoint.client import AsyncEndpoint, JobState, Progress, ResultTimeout, RunSummary, run_folder
 from async_endpoint.protocol import S3Location
 from demo import inbox
 from demo.deployment import ROOT, Deployment, DeploymentError
@@ -50,7 +48,7 @@ class Reading:
     def answers(self) -> Iterator[tuple[str, bytes | None]]:
         """Each document's name with its answer, in the order of the names."""
         for job in self.run.jobs:
-            yield Path(job.document).name, job.answer.body if job.answer else None
+            yield Path(job.document).name, job.output.body if job.output else None
         for result in self.by_inbox:
             yield result.document, result.answer
 
@@ -69,7 +67,7 @@ def read_samples(deployment: Deployment, results: Path, *, deadline: float, prog
         AsyncEndpointError: The endpoint is not there, or S3 or the jobs table could not be asked.
     """
     began = time.monotonic()
-    places = inbox.put(sorted(RECEIPTS.glob(BY_INBOX)), S3Location.parse_prefix(deployment.inbox))
+    places = inbox.put(sorted(RECEIPTS.glob(BY_INBOX)), S3Location.from_prefix_uri(deployment.inbox))
     endpoint = AsyncEndpoint(deployment.endpoint, input_location=S3Location(deployment.inputs, "demo/"))
     first_output = _FirstOutput(deployment.outputs)
     first_output.start()

@@ -13,7 +13,7 @@ import pytest
 
 from async_endpoint.emulator.containers.environment import ServingEnvironment, prepare
 from async_endpoint.emulator.launcher import LocalAws
-from async_endpoint.protocol import Notification, parse
+from async_endpoint.protocol import Notification, parse_notification
 from demo.deployment import ROOT, Cdk, Deployment, synthesised_region
 
 T = TypeVar("T")
@@ -68,7 +68,7 @@ class Stage:
         def find() -> Notification | None:
             for message in sqs.receive_message(QueueUrl=self.topics_heard, MaxNumberOfMessages=10).get("Messages", []):
                 sqs.delete_message(QueueUrl=self.topics_heard, ReceiptHandle=message["ReceiptHandle"])
-                notification = parse(message["Body"])
+                notification = parse_notification(message["Body"])
                 if notification.inference_id == inference_id:
                     return notification
             return None

@@ -23,7 +23,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from async_endpoint.emulator.containers.environment import ServingEnvironment
 from async_endpoint.emulator.launcher import LocalAws
-from async_endpoint.protocol import parse
+from async_endpoint.protocol import parse_notification
 from demo.deployment import ROOT
 from tests.end_to_end.conftest import wait_for
 
@@ -166,7 +166,7 @@ class Chaos:
         url = sqs.get_queue_url(QueueName="heard")["QueueUrl"]
         while messages := sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=10).get("Messages"):
             for message in messages:
-                said = parse(message["Body"])
+                said = parse_notification(message["Body"])
                 if said.kind != "test":
                     yield said.kind, said.inference_id or ""
                 sqs.delete_message(QueueUrl=url, ReceiptHandle=message["ReceiptHandle"])

@@ -10,9 +10,8 @@ from async_endpoint.cli.diff import diff
 from async_endpoint.cli.preflight import preflight
 from async_endpoint.cli.run import run
 from async_endpoint.cli.status import jobs, status
-from async_endpoint.client.folder_run import FolderError, RunInterrupted, RunSummary, run_folder
 
-__all__ = ["FolderError", "RunInterrupted", "RunSummary", "main", "run_folder"]
+__all__ = ["main"]
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -22,9 +21,9 @@ def main() -> None:
 
 
 def _with_extra(module: str, name: str, what: str) -> click.Command:
-    """A command group of a module, or without the extra that it needs a command that says so."""
+    """Returns a command group of a module, or a command that names the missing extra."""
     try:
-        # The client must work without the extra.
+        # The other commands must work without the extra.
         group: click.Command = getattr(importlib.import_module(f"async_endpoint.cli.{module}"), name)
     except ImportError as error:
         reason = str(error)

@@ -71,7 +71,7 @@ def _read(session: boto3.Session, stack: str, endpoint: str, sample: Path, timeo
     if bucket is None:
         raise StackError(f"Stack {stack} has no output InputBucketName, where the sample would be put.")
     job = AsyncEndpoint(
-        endpoint, input_location=S3Location.parse_prefix(f"s3://{bucket}/{_SAMPLES}"), session=session
+        endpoint, input_location=S3Location.from_prefix_uri(f"s3://{bucket}/{_SAMPLES}"), session=session
     ).submit(sample)
     text = job.result(timeout=timeout).body.decode(errors="replace")
     _say(f"{sample.name} was read: {text if len(text) <= 200 else text[:200] + '…'}")  # noqa: PLR2004 - a line or two

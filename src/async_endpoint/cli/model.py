@@ -20,11 +20,11 @@ from async_endpoint.emulator.containers import archive as archives
 from async_endpoint.emulator.containers import archive_check
 from async_endpoint.emulator.containers.environment import ServingEnvironment, prepare
 from async_endpoint.emulator.containers.errors import ContainerError
+from async_endpoint.protocol import DOCUMENT_SUFFIXES
 
 # The step that the CDK runs when it publishes the archive; the package itself knows nothing of it.
 PACK = Path("model_artifacts", "pack.py")
 _SAMPLES = Path("samples", "receipts")
-_IMAGES = frozenset({".jpeg", ".jpg", ".pdf", ".png", ".tif", ".tiff", ".webp"})
 _SHOWN = 500
 _SECONDS = 900.0
 _OK = range(200, 300)
@@ -107,7 +107,7 @@ def check(
     archive = archive or _packed(folder)
     document = sample or _first_sample()
     try:
-        media_type = content_type or Document.of(document).content_type
+        media_type = content_type or Document.from_source(document).content_type
         serving = prepare(serving_env, lambda line: click.echo(line, err=True))
         found = _read(archive, document, media_type, serving)
     except (AsyncEndpointError, ContainerError) as error:
@@ -132,7 +132,7 @@ def _packed(folder: Path, *options: str) -> Path:
 
 
 def _first_sample() -> Path:
-    found = sorted(path for path in _SAMPLES.glob("*") if path.suffix in _IMAGES)
+    found = sorted(path for path in _SAMPLES.glob("*") if path.suffix in DOCUMENT_SUFFIXES)
     if not found:
         raise click.UsageError(f"There is no document in {_SAMPLES}: name one with --sample.")
     return found[0]

@@ -156,7 +156,7 @@ class ControlPlane:
             path = request["AsyncInferenceConfig"]["OutputConfig"].get(member)
             try:
                 if path is not None:
-                    S3Location.parse_prefix(path)
+                    S3Location.from_prefix_uri(path)
             except LocationError as error:
                 raise ValidationException(f"Invalid {member}: {error}") from error
         weighted = {"InitialVariantWeight": 1.0, **variant}  # the default, which DescribeEndpointConfig shows

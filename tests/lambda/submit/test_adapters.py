@@ -1,7 +1,8 @@
-"""Which answer of AWS ends a message in which way, where no local AWS gives that answer."""
+"""What each response of AWS does to a message, for responses that no local AWS sends."""
 
 import threading
 from collections.abc import Iterator
+from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, HTTPServer
 
 import boto3
@@ -11,7 +12,7 @@ from botocore.stub import Stubber
 
 from async_endpoint.protocol import InvocationRequest
 from submit.adapters import S3Documents, SageMakerEndpoint
-from submit.ports import AnswerUnknown, MessageKept
+from submit.ports import AcceptanceUnknown, RetryLater
 
 
 class _HangsUp(BaseHTTPRequestHandler):
@@ -35,41 +36,47 @@ def hanging_up() -> Iterator[str]:
         thread.join(timeout=5)
 
 
-def test_nobody_knows_of_a_request_whose_connection_broke_off(hanging_up: str, session: boto3.Session) -> None:
+def test_after_a_broken_connection_the_acceptance_is_unknown(hanging_up: str, session: boto3.Session) -> None:
     config = Config(retries={"total_max_attempts": 1}, proxies={})
     runtime = session.client("sagemaker-runtime", endpoint_url=hanging_up, config=config)
 
-    with pytest.raises(AnswerUnknown, match="The endpoint receipts gave no answer: Connection was closed"):
+    with pytest.raises(AcceptanceUnknown, match="The endpoint receipts sent no response: Connection was closed"):
         SageMakerEndpoint(runtime).invoke(InvocationRequest(endpoint_name="receipts", input_location="s3://inputs/a"))
     runtime.close()
 
 
 @pytest.mark.parametrize(
-    ("status", "code", "taken"),
-    [(500, "InternalFailure", "perhaps"), (503, "ServiceUnavailable", "perhaps"), (400, "ThrottlingException", "no")],
+    ("status", "code", "accepted"),
+    [
+        (HTTPStatus.INTERNAL_SERVER_ERROR, "InternalFailure", "perhaps"),
+        (HTTPStatus.SERVICE_UNAVAILABLE, "ServiceUnavailable", "perhaps"),
+        (HTTPStatus.BAD_REQUEST, "ThrottlingException", "no"),
+    ],
 )
-def test_after_an_error_of_sagemakers_own_the_request_may_have_been_taken(
-    session: boto3.Session, status: int, code: str, taken: str
+def test_after_a_server_error_the_request_may_have_been_accepted(
+    session: boto3.Session, status: int, code: str, accepted: str
 ) -> None:
     runtime = session.client("sagemaker-runtime")
     with Stubber(runtime) as stub:
         stub.add_client_error("invoke_endpoint_async", service_error_code=code, http_status_code=status)
 
-        with pytest.raises(MessageKept, match="The message is kept") as kept:
+        with pytest.raises(RetryLater, match=code) as raised:
             SageMakerEndpoint(runtime).invoke(
                 InvocationRequest(endpoint_name="receipts", input_location="s3://inputs/a")
             )
 
-    assert isinstance(kept.value, AnswerUnknown) == (taken == "perhaps")
+    assert isinstance(raised.value, AcceptanceUnknown) == (accepted == "perhaps")
     runtime.close()
 
 
-@pytest.mark.parametrize(("status", "code"), [(403, "403"), (503, "SlowDown")])
-def test_a_document_that_may_be_there_keeps_its_message(session: boto3.Session, status: int, code: str) -> None:
+@pytest.mark.parametrize(
+    ("status", "code"), [(HTTPStatus.FORBIDDEN, "403"), (HTTPStatus.SERVICE_UNAVAILABLE, "SlowDown")]
+)
+def test_a_document_that_cannot_be_read_now_is_retried_later(session: boto3.Session, status: int, code: str) -> None:
     s3 = session.client("s3")
     with Stubber(s3) as stub:
         stub.add_client_error("head_object", service_error_code=code, http_status_code=status)
 
-        with pytest.raises(MessageKept, match=r"s3://inputs/a cannot be looked at: .* the message is kept"):
+        with pytest.raises(RetryLater, match=r"s3://inputs/a cannot be read: .*"):
             S3Documents(s3).head("inputs", "a")
     s3.close()

@@ -1,4 +1,4 @@
-"""Run a function over many items in threads, a few ahead of the consumer."""
+"""Runs a function over many items in threads, a few ahead of the consumer."""
 
 from __future__ import annotations
 
@@ -10,18 +10,17 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
 Item = TypeVar("Item")
-Outcome = TypeVar("Outcome")
+Output = TypeVar("Output")
 
 
-def bounded_map(function: Callable[[Item], Outcome], items: Iterable[Item], workers: int) -> Iterator[Outcome]:
-    """Yield `function(item)` for each item, in order, with `workers` calls at once.
+def bounded_map(function: Callable[[Item], Output], items: Iterable[Item], workers: int) -> Iterator[Output]:
+    """Yields `function(item)` for each item, in order, with `workers` calls at once.
 
-    Unlike `Executor.map` it does not take all items at its start: at most twice `workers` are under way or waiting
-    to be yielded. When a call raises, or the consumer leaves, calls that have not begun are dropped and those under
-    way are waited for.
+    Unlike `Executor.map` this does not take all items at the start: at most twice `workers` are in progress or waiting
+    to be yielded. When a call raises, or the consumer stops, pending calls are dropped and calls in progress finish.
     """
     with ThreadPoolExecutor(workers) as pool:
-        ahead: deque[Future[Outcome]] = deque()
+        ahead: deque[Future[Output]] = deque()
         try:
             for item in items:
                 ahead.append(pool.submit(function, item))

@@ -1,4 +1,4 @@
-"""What the jobs table says: one job by its id or its document, or the jobs in a state, newest first."""
+"""Reads the jobs table: one job by its id or its document, or the jobs in a state, newest first."""
 
 from __future__ import annotations
 
@@ -37,11 +37,11 @@ _MISSING = frozenset({"404", "NoSuchKey", "NotFound"})
 
 
 class JobsTableReader:
-    """The jobs table, for whoever asks what became of a document; writes nothing.
+    """The jobs table, read-only.
 
     Args:
         table: boto3's Table resource.
-        s3: A client of `s3`; used only to ask for a job by its document.
+        s3: A client of `s3`, to find a job by its document.
     """
 
     def __init__(self, table: Table, s3: S3Client) -> None:
@@ -49,11 +49,11 @@ class JobsTableReader:
         self._s3 = s3
 
     @classmethod
-    def of_session(cls, table: str, session: boto3.Session | None = None) -> JobsTableReader:
-        """Take the table of that name, by boto3's defaults where no session is given.
+    def from_session(cls, table: str, session: boto3.Session | None = None) -> JobsTableReader:
+        """Opens the table of that name; uses boto3's defaults if there is no session.
 
         Raises:
-            AsyncEndpointError: boto3 lacks something, such as a region.
+            AsyncEndpointError: boto3 lacks a setting, such as the region.
         """
         try:
             session = session or boto3.Session()
@@ -62,29 +62,29 @@ class JobsTableReader:
             raise AsyncEndpointError(f"boto3 cannot reach AWS as configured: {error}") from error
 
     def get(self, job: str | S3Location) -> JobRecord:
-        """What is recorded of a job, as the last write left it.
+        """Returns the record of a job, read consistently.
 
         Args:
-            job: Its id; or where its document lies (`s3://…` or `https://…`), which means the newest version there. A
-                document that was deleted since is found while its bucket keeps its versions.
+            job: Its id, or the location of its document (`s3://…` or `https://…`), which means the newest version. A
+                deleted document is found while its bucket keeps its versions.
 
         Raises:
             JobNotFound: There is no such job, or no such document.
             RecordsError: The table could not be read.
-            StorageError: S3 could not be asked for the document's version.
+            StorageError: S3 could not return the document's version.
         """
         if isinstance(job, str) and not job.startswith(("s3://", "https://", "http://")):
-            return self._of_id(job)
+            return self._by_id(job)
         try:
-            return self._of_document(S3Location.parse(job) if isinstance(job, str) else job)
+            return self._by_document(S3Location.from_uri(job) if isinstance(job, str) else job)
         except LocationError as error:
             raise JobNotFound(str(error)) from error
 
     def list(self, state: JobState | None = None, *, limit: int | None = None) -> Iterator[JobRecord]:
-        """The jobs in a state, or in any, by the time they reached it, newest first.
+        """Yields the jobs in a state, or in all states, ordered by when they reached it, newest first.
 
-        Reads on as the caller does, never more than `limit`. The table's index is a moment behind its writes, so that
-        a job on its way from one state to the next may come twice, or not at all, when all states are asked for.
+        Reads pages on demand, never more than `limit` jobs. The table's index lags slightly behind its writes, so a job
+        that changes its state may appear twice, or not at all, in a list of all states.
 
         Raises:
             RecordsError: The table could not be read.
@@ -95,28 +95,28 @@ class JobsTableReader:
         )
         return islice(newest_first, limit)
 
-    def _of_id(self, job: str) -> JobRecord:
+    def _by_id(self, job: str) -> JobRecord:
         record = self._read(job)
         if record is None:
             raise JobNotFound(
-                f"There is no job {job!r} in the table {self._table.name}: it was never seen, or is forgotten by now."
+                f"There is no job {job!r} in the table {self._table.name}: it never existed, or its record has expired."
             )
         return record
 
-    def _of_document(self, place: S3Location) -> JobRecord:
-        version = self._newest_version(place)
-        if version is not None and (record := self._read(job_id(place.bucket, place.key, version))):
+    def _by_document(self, location: S3Location) -> JobRecord:
+        version = self._newest_version(location)
+        if version is not None and (record := self._read(job_id(location.bucket, location.key, version))):
             return record
-        # The client uploads into a folder that is called as the job: see `Document.upload_key`.
-        folder = place.key.rpartition("/")[0].rpartition("/")[2]
+        # The client uploads into a folder with the name of the job: see `Document.upload_location`.
+        folder = location.key.rpartition("/")[0].rpartition("/")[2]
         record = self._read(folder) if folder else None
-        if record is not None and (record.bucket, record.key) == (place.bucket, place.key):
+        if record is not None and (record.bucket, record.key) == (location.bucket, location.key):
             return record
         if version is None:
-            raise JobNotFound(f"There is no document {place}, and no job of it is known: ask by the job's id.")
+            raise JobNotFound(f"There is no document {location}, and no known job of it: use the job's id.")
         raise JobNotFound(
-            f"There is no job of the newest version of {place} in the table {self._table.name}: the document was not "
-            "put into the inbox, or its upload is not yet seen."
+            f"There is no job of the newest version of {location} in the table {self._table.name}: the document was "
+            "not uploaded to the inbox, or its event has not arrived yet."
         )
 
     def _read(self, job: str) -> JobRecord | None:
@@ -145,28 +145,28 @@ class JobsTableReader:
     def _unreadable(self, error: Exception) -> RecordsError:
         return RecordsError(f"The jobs table {self._table.name} cannot be read: {error}")
 
-    def _newest_version(self, place: S3Location) -> str | None:
-        """The version that names the job, as `Upload.version` has it; None if there never was such an object."""
+    def _newest_version(self, location: S3Location) -> str | None:
+        """Returns the version that identifies the job, like `Upload.version`; None if there never was an object."""
         try:
-            found = self._s3.head_object(Bucket=place.bucket, Key=place.key)
+            found = self._s3.head_object(Bucket=location.bucket, Key=location.key)
             return Upload.version_of(found.get("VersionId"), found["ETag"])
         except ClientError as error:
             if error.response["Error"].get("Code") not in _MISSING:
-                raise StorageError(f"The version of {place} cannot be asked for: {error}") from error
+                raise StorageError(f"The version of {location} cannot be read: {error}") from error
         except BotoCoreError as error:
-            raise StorageError(f"The version of {place} cannot be asked for: {error}") from error
-        return self._newest_deleted(place)
+            raise StorageError(f"The version of {location} cannot be read: {error}") from error
+        return self._newest_deleted(location)
 
-    def _newest_deleted(self, place: S3Location) -> str | None:
-        """The newest version under a delete marker; None too where one may not list versions."""
+    def _newest_deleted(self, location: S3Location) -> str | None:
+        """Returns the newest version under a delete marker; None if there is none or the versions cannot be listed."""
         try:
-            page = self._s3.list_object_versions(Bucket=place.bucket, Prefix=place.key, MaxKeys=10)
+            page = self._s3.list_object_versions(Bucket=location.bucket, Prefix=location.key, MaxKeys=10)
         except _AWS_ERRORS:
             return None
-        # Versions of a key come newest first.
+        # S3 lists the versions of a key newest first.
         versions: Iterable[str] = (
             Upload.version_of(each["VersionId"], each["ETag"])
             for each in page.get("Versions", [])
-            if each["Key"] == place.key
+            if each["Key"] == location.key
         )
         return next(iter(versions), None)

@@ -1,4 +1,4 @@
-"""Collecting many results costs few calls, ends in time, and loses nothing."""
+"""Collecting many results takes few calls, stops in time, and loses nothing."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from async_endpoint.client import (
     ResultTimeout,
     StorageError,
 )
-from async_endpoint.client.listing import existing
+from async_endpoint.client.listing import find_existing
 from async_endpoint.protocol import InvocationRequest, S3Location
 from tests.support.endpoint_fixtures import Clock, echo
 
@@ -38,14 +38,14 @@ def submit(endpoint: AsyncEndpoint, *seconds: float) -> list[Job]:
     return [endpoint.submit(b"abc", content_type=str(delay)) for delay in seconds]
 
 
-def test_jobs_are_yielded_as_they_end(make_endpoint: MakeEndpoint) -> None:
+def test_jobs_are_yielded_as_they_settle(make_endpoint: MakeEndpoint) -> None:
     endpoint, _ = make_endpoint(seconds=by_content_type)
     slow, quick, middling = submit(endpoint, 300, 1, 60)
 
     assert list(endpoint.as_completed([slow, quick, middling])) == [quick, middling, slow]
 
 
-def test_jobs_that_have_ended_come_first_and_once(make_endpoint: MakeEndpoint) -> None:
+def test_settled_jobs_come_first_and_once(make_endpoint: MakeEndpoint) -> None:
     endpoint, transport = make_endpoint(seconds=by_content_type)
     ended, queued = submit(endpoint, 0, 60)
     ended.result()
@@ -54,14 +54,14 @@ def test_jobs_that_have_ended_come_first_and_once(make_endpoint: MakeEndpoint) -
     assert transport.calls["get"] == 2
 
 
-def test_an_empty_collection_asks_nobody(make_endpoint: MakeEndpoint) -> None:
+def test_an_empty_collection_makes_no_call(make_endpoint: MakeEndpoint) -> None:
     endpoint, transport = make_endpoint()
 
     assert endpoint.collect([]) == []
     assert not transport.calls
 
 
-def test_a_thousand_results_cost_one_listing_a_prefix_and_one_get_each(make_endpoint: MakeEndpoint) -> None:
+def test_a_thousand_results_take_one_listing_a_prefix_and_one_get_each(make_endpoint: MakeEndpoint) -> None:
     endpoint, transport = make_endpoint()
     jobs = endpoint.submit_many([b"abc"] * 999)
 
@@ -71,7 +71,7 @@ def test_a_thousand_results_cost_one_listing_a_prefix_and_one_get_each(make_endp
     assert transport.calls["get"] == 999
 
 
-def test_waiting_costs_two_listings_a_look_however_many_jobs(make_endpoint: MakeEndpoint, clock: Clock) -> None:
+def test_waiting_takes_two_listings_a_poll_however_many_jobs(make_endpoint: MakeEndpoint, clock: Clock) -> None:
     endpoint, transport = make_endpoint(seconds=lambda _: 120)
     jobs = endpoint.submit_many([b"abc"] * 500)
 
@@ -100,11 +100,11 @@ def test_the_default_deadline_is_that_of_the_api(make_endpoint: MakeEndpoint, cl
     assert job.deadline - clock.now == 21_600 + 900 + 60
 
 
-def test_a_timeout_says_how_many_are_left_and_loses_none(make_endpoint: MakeEndpoint) -> None:
+def test_a_timeout_reports_how_many_are_left_and_loses_none(make_endpoint: MakeEndpoint) -> None:
     endpoint, _ = make_endpoint(seconds=by_content_type)
     jobs, done = submit(endpoint, 1, 50, 50), list[Job]()
 
-    with pytest.raises(ResultTimeout, match="2 of 3 jobs have no answer after 10 s; they go on"):
+    with pytest.raises(ResultTimeout, match="2 of 3 jobs have no result after 10 s; they continue"):
         endpoint.collect(jobs, on_done=done.append, timeout=10)
 
     assert done == jobs[:1]
@@ -120,7 +120,7 @@ def test_the_pause_grows_while_nothing_happens_and_shrinks_when_results_come() -
     assert pauses.after(0.2, found_something=True) == 0.2
 
 
-def test_an_answer_counts_before_a_failure_of_the_same_job(make_endpoint: MakeEndpoint) -> None:
+def test_a_result_counts_before_a_failure_of_the_same_job(make_endpoint: MakeEndpoint) -> None:
     endpoint, transport = make_endpoint()
     job = endpoint.submit(b"abc")
     assert job.failure_location is not None
@@ -139,16 +139,16 @@ def test_outputs_and_failures_may_share_a_folder(make_endpoint: MakeEndpoint) ->
     assert transport.calls["list_page"] == 1
 
 
-def test_what_had_been_found_before_s3_refused_is_not_lost(clock: Clock) -> None:
-    class Refuses(InMemoryTransport):
-        refusing = True
+def test_results_found_before_an_error_of_s3_are_not_lost(clock: Clock) -> None:
+    class Fails(InMemoryTransport):
+        failing = True
 
         def get(self, location: S3Location) -> Payload:
-            if self.refusing and self.calls["get"] == 2:
+            if self.failing and self.calls["get"] == 2:
                 raise StorageError("The result cannot be read.")
             return super().get(location)
 
-    transport = Refuses(echo, clock=clock)
+    transport = Fails(echo, clock=clock)
     endpoint = AsyncEndpoint(
         "r", input_location="s3://in-put/", transport=transport, clock=clock, sleep=clock.sleep, concurrency=1
     )
@@ -158,12 +158,12 @@ def test_what_had_been_found_before_s3_refused_is_not_lost(clock: Clock) -> None
         endpoint.collect(jobs)
     assert sum(job.state is JobState.COMPLETED for job in jobs) == 2
 
-    transport.refusing = False
+    transport.failing = False
     assert set(endpoint.collect(jobs)) == set(jobs)
 
 
 class Bucket(InMemoryTransport):
-    """Remembers what each page began after."""
+    """Checks the prefix of each page."""
 
     def __init__(self, keys: set[str], page_size: int) -> None:
         super().__init__(echo, clock=lambda: 0.0, page_size=page_size)
@@ -185,7 +185,7 @@ def test_exactly_the_wanted_objects_that_exist_are_found_in_few_pages(
 ) -> None:
     bucket = Bucket(there, page_size)
 
-    found = existing(bucket, {S3Location("memory", key) for key in wanted})
+    found = find_existing(bucket, {S3Location("memory", key) for key in wanted})
 
     assert {location.key for location in found} == there & wanted
     folders = {key.rpartition("/")[0] for key in wanted}
@@ -193,12 +193,12 @@ def test_exactly_the_wanted_objects_that_exist_are_found_in_few_pages(
     assert bucket.calls["list_page"] <= whole_listings
 
 
-def test_old_results_in_the_folder_are_leapt_over() -> None:
+def test_old_results_in_the_folder_are_skipped() -> None:
     old = {f"output/{number:06}-old.out" for number in range(20_000)}
     wanted = {"output/000500-new.out", "output/012345-new.out", "output/019999-new.out"}
     bucket = Bucket(old | wanted, page_size=1000)
 
-    found = existing(bucket, {S3Location("memory", key) for key in wanted})
+    found = find_existing(bucket, {S3Location("memory", key) for key in wanted})
 
     assert {location.key for location in found} == wanted
     assert bucket.calls["list_page"] == 3

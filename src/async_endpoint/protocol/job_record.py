@@ -1,16 +1,16 @@
-"""What is known of a job, and how reports of it add up whatever their order and however often each comes.
+"""The record of a job, and how to merge two records of the same job.
 
-SQS, SNS and EventBridge deliver at least once and in any order. So each event is a record of its own that holds what
-that event tells (`job_events`), and `merge` joins two records of one job: commutative, associative and idempotent. A
-record consists of three facts, and a merge takes each fact whole from one side, never a mixture of two tellers:
+SQS, SNS and EventBridge deliver at least once and in any order. So each event becomes a record that holds only what the
+event reports (`job_events`), and `merge_records` joins two records of one job. The merge is commutative, associative
+and idempotent. A record consists of three facts, and a merge takes each fact whole from one of the two records:
 
     upload      bucket, key, version, overwritable, input_location, content_type, received_at
-    acceptance  submitted_at, output_location, failure_location: the 202's
+    acceptance  submitted_at, output_location, failure_location: from the 202 response
     outcome     state, ended_at, reason, result_location
 
-Of two uploads or acceptances the fuller one stays, of two outcomes that of the higher state; where that leaves a
-choice (the same job invoked twice, say) the earlier one, and then the smaller text, only so that the order of arrival
-does not decide.
+Of two uploads or acceptances the merge keeps the more complete one, of two outcomes the one with the higher state. A
+tie (the same job invoked twice, for example) goes to the earlier fact, then to the smaller text, so that the order of
+arrival has no influence.
 """
 
 from __future__ import annotations
@@ -28,56 +28,56 @@ _OUTCOME = ("ended_at", "reason", "result_location")
 
 
 class JobState(StrEnum):
-    """How far a job came. States are in order of rank, and a job's state only ever rises."""
+    """The state of a job. States are in order of rank, and a job's state only ever rises."""
 
     RECEIVED = "RECEIVED"
     """Claimed for submission."""
     SUBMITTED = "SUBMITTED"
-    """SageMaker answered 202."""
+    """SageMaker accepted the request with a 202."""
     EXPIRED = "EXPIRED"
-    """Ended: too long in the queue or with the model."""
+    """Final: too long in the queue or in the model."""
     FAILED = "FAILED"
-    """Ended without an answer, for a reason."""
+    """Final: no result, with a reason."""
     COMPLETED = "COMPLETED"
-    """Ended with an answer, which outweighs any failure that was told as well."""
+    """Final: there is a result. It outweighs a failure that was reported as well."""
 
     @property
     def rank(self) -> int:
-        """The state's place in the order, from 0."""
+        """The position of the state in the order, from 0."""
         return list(JobState).index(self)
 
     @property
     def is_final(self) -> bool:
-        """Whether the job has ended."""
+        """Whether the state is an outcome."""
         return self.rank >= JobState.EXPIRED.rank
 
 
 class JobRecordError(ValueError):
-    """An item, or a notification, from which no record of a job can be made; one sentence."""
+    """An item or a notification that is not a valid record of a job; the message is one sentence."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class JobRecord:
-    """What is known of one job. Times are ISO 8601 in UTC with milliseconds and a `Z`, so that they sort as text.
+    """The known facts about one job. Times are ISO 8601 in UTC with milliseconds and a `Z`, so that they sort as text.
 
     Attributes:
         job_id: The InferenceId.
-        state: How far it came.
-        bucket: Where the document lies, if it is an object.
+        state: The highest state that was reported.
+        bucket: The bucket of the document, if the document is an object.
         key: The object's key as S3 stores it.
-        version: As `Upload.version`; None for a job that did not come by the inbox.
+        version: As `Upload.version`; None for a job that did not come through the inbox.
         overwritable: As `Upload.overwritable`.
-        content_type: What SageMaker was told that the document is.
-        input_location: The InputLocation that SageMaker was given.
+        content_type: The ContentType of the request.
+        input_location: The InputLocation of the request.
         received_at: When the document was put into the inbox.
-        submitted_at: When SageMaker took the request.
-        output_location: Where SageMaker said that an answer will lie.
-        failure_location: Where SageMaker said that an error will lie.
+        submitted_at: When SageMaker accepted the request.
+        output_location: The OutputLocation of the 202.
+        failure_location: The FailureLocation of the 202.
         ended_at: When the job reached its final state.
-        reason: Why there is no answer.
-        result_location: Where the notification says that the answer, or the error, lies.
-        claimed_until: Epoch seconds at which another submission may be tried if none was recorded.
-        expires_at: Epoch seconds after which the table may forget the job.
+        reason: Why there is no result.
+        result_location: The location of the result, or of the error, in the notification.
+        claimed_until: Epoch seconds at which the claim expires and another caller may submit the document.
+        expires_at: Epoch seconds after which the table may delete the job.
     """
 
     job_id: str
@@ -107,21 +107,21 @@ class JobRecord:
 
     @property
     def outcome_location(self) -> str | None:
-        """Where to read how the job ended: as the notification says or else the 202; None before the end."""
+        """The object with the result or the error, from the notification or else from the 202; None if still open."""
         expected = {JobState.COMPLETED: self.output_location, JobState.FAILED: self.failure_location}
         return self.result_location or expected.get(self.state)
 
     @classmethod
     def from_item(cls, item: Mapping[str, Any]) -> JobRecord:
-        """Read an item of the jobs table, as boto3's Table resource or JSON has it; what is unknown is passed over.
+        """Reads an item of the jobs table, from boto3's Table resource or from JSON; ignores unknown attributes.
 
         Raises:
-            JobRecordError: The item has no id, or no state that is known here.
+            JobRecordError: The item has no id, or an unknown state.
         """
         known: dict[str, Any] = {field.name: item[field.name] for field in fields(cls) if field.name in item}
         if not isinstance(known.get("job_id"), str) or known.get("state") not in set(JobState):
             raise JobRecordError(
-                f"The item {known.get('job_id')!r} is no job: its state {known.get('state')!r} is none of "
+                f"The item {known.get('job_id')!r} is not a job: its state {known.get('state')!r} is none of "
                 f"{', '.join(JobState)}."
             )
         # boto3 gives every number as a Decimal.
@@ -129,20 +129,22 @@ class JobRecord:
         return cls(**known | {"state": JobState(known["state"])})
 
     def to_item(self) -> dict[str, str | int | bool]:
-        """The record as an item's attributes, `updated_at` among them; what is None is left out."""
+        """Returns the attributes of the item, including `updated_at` and without those that are None."""
         attributes: dict[str, Any] = {field.name: getattr(self, field.name) for field in fields(self)}
         attributes |= {"state": self.state.value, "updated_at": self.updated_at}
         return {name: value for name, value in attributes.items() if value is not None}
 
 
-def merge(first: JobRecord, second: JobRecord) -> JobRecord:
-    """What two records of one job say together: commutative, associative, idempotent.
+def merge_records(first: JobRecord, second: JobRecord) -> JobRecord:
+    """Merges two records of one job: commutative, associative, idempotent.
 
     Raises:
-        JobRecordError: They are of different jobs.
+        JobRecordError: The records belong to different jobs.
     """
     if first.job_id != second.job_id:
-        raise JobRecordError(f"The records of {first.job_id} and {second.job_id} are of two jobs: merge one job's.")
+        raise JobRecordError(
+            f"The records of {first.job_id} and {second.job_id} belong to two jobs: merge records of one job."
+        )
     both = (first, second)
     upload = min(both, key=lambda record: _order(record, _UPLOAD))
     acceptance = min(both, key=lambda record: _order(record, _ACCEPTANCE))
@@ -159,7 +161,7 @@ def merge(first: JobRecord, second: JobRecord) -> JobRecord:
 
 
 def _order(record: JobRecord, names: tuple[str, ...]) -> tuple[object, ...]:
-    """The place of a fact in a total order, the preferred one first: the fuller, then the smaller values."""
+    """Returns the sort key of a fact, the preferred one first: more complete, then smaller values."""
     values = [getattr(record, name) for name in names]
     return values.count(None), *((value is None, value) for value in values)
 

@@ -19,12 +19,12 @@ from async_endpoint.protocol import (
     Upload,
     build_failure,
     build_success,
-    ended,
-    merge,
-    parse,
-    received,
-    rejected,
-    submitted,
+    merge_records,
+    parse_notification,
+    record_outcome,
+    record_received,
+    record_rejected,
+    record_submitted,
     test_notification,
 )
 
@@ -72,8 +72,8 @@ def notification(kind: str, *, minute: int = 1, run: int = 1) -> Notification:
         "input_location": UPLOAD.input_location,
     }
     if kind == "success":
-        return parse(build_success(**common, output_location=f"s3://out/{run}.out"))
-    return parse(
+        return parse_notification(build_success(**common, output_location=f"s3://out/{run}.out"))
+    return parse_notification(
         build_failure(
             **common,
             failure_reason=f"ClientError: run {run}",
@@ -84,7 +84,7 @@ def notification(kind: str, *, minute: int = 1, run: int = 1) -> Notification:
 
 
 def accepted(run: int) -> JobRecord:
-    return submitted(
+    return record_submitted(
         UPLOAD,
         at=LATER.replace(second=run),
         content_type="image/png",
@@ -94,15 +94,15 @@ def accepted(run: int) -> JobRecord:
     )
 
 
-# Every event that can be told of one upload, some of them by two runs of the same job.
+# Every event of one upload, some of them by two runs of the same job.
 EVENTS = [
-    received(UPLOAD, claimed_until=50, expires_at=100),
-    received(UPLOAD, claimed_until=60, expires_at=110),
+    record_received(UPLOAD, claimed_until=50, expires_at=100),
+    record_received(UPLOAD, claimed_until=60, expires_at=110),
     accepted(1),
     accepted(2),
-    rejected(UPLOAD, "The object was deleted before it was read.", at=LATER, expires_at=105),
+    record_rejected(UPLOAD, "The object was deleted before it was read.", at=LATER, expires_at=105),
     *(
-        ended(notification(kind, minute=minute, run=run), at=MOMENT, expires_at=200 + minute)
+        record_outcome(notification(kind, minute=minute, run=run), at=MOMENT, expires_at=200 + minute)
         for kind in ("success", "failure", "expired")
         for minute, run in ((1, 1), (2, 2))
     ),
@@ -114,20 +114,20 @@ def test_any_order_and_doubling_of_events_ends_in_the_same_record(events: list[J
     mixed = [*events, *events]
     random.shuffle(mixed)
 
-    assert reduce(merge, mixed) == reduce(merge, events)
+    assert reduce(merge_records, mixed) == reduce(merge_records, events)
 
 
 @given(records, records, records)
 def test_merging_is_commutative_associative_and_idempotent(a: JobRecord, b: JobRecord, c: JobRecord) -> None:
-    assert merge(a, b) == merge(b, a)
-    assert merge(merge(a, b), c) == merge(a, merge(b, c))
-    assert merge(a, a) == a
-    assert merge(merge(a, b), b) == merge(a, b)
+    assert merge_records(a, b) == merge_records(b, a)
+    assert merge_records(merge_records(a, b), c) == merge_records(a, merge_records(b, c))
+    assert merge_records(a, a) == a
+    assert merge_records(merge_records(a, b), b) == merge_records(a, b)
 
 
 @given(records, records)
 def test_a_state_only_ever_rises(a: JobRecord, b: JobRecord) -> None:
-    assert merge(a, b).state.rank == max(a.state.rank, b.state.rank)
+    assert merge_records(a, b).state.rank == max(a.state.rank, b.state.rank)
 
 
 @given(records)
@@ -142,10 +142,10 @@ def test_a_record_is_the_item_that_it_becomes(record: JobRecord) -> None:
 
 
 def test_the_usual_way_of_a_document() -> None:
-    told = [EVENTS[0], accepted(1), ended(notification("success"), at=MOMENT, expires_at=200)]
+    reports = [EVENTS[0], accepted(1), record_outcome(notification("success"), at=MOMENT, expires_at=200)]
 
-    for order in itertools.permutations(told):
-        record = reduce(merge, order)
+    for order in itertools.permutations(reports):
+        record = reduce(merge_records, order)
         assert record == JobRecord(
             job_id=UPLOAD.job_id,
             state=JobState.COMPLETED,
@@ -167,30 +167,34 @@ def test_the_usual_way_of_a_document() -> None:
         assert record.outcome_location == "s3://out/1.out"
 
 
-def test_an_answer_outweighs_a_failure_and_an_expiry_that_were_told_as_well() -> None:
-    told = [ended(notification(kind), at=MOMENT, expires_at=1) for kind in ("failure", "success", "expired")]
+def test_a_result_outweighs_a_failure_and_an_expiry_that_were_reported_as_well() -> None:
+    reports = [
+        record_outcome(notification(kind), at=MOMENT, expires_at=1) for kind in ("failure", "success", "expired")
+    ]
 
-    for order in itertools.permutations(told):
-        record = reduce(merge, order)
+    for order in itertools.permutations(reports):
+        record = reduce(merge_records, order)
         assert (record.state, record.reason) == (JobState.COMPLETED, None)
 
 
 def test_an_answer_is_where_the_notification_says_even_if_another_run_was_recorded() -> None:
-    record = merge(accepted(1), ended(notification("success", run=2), at=MOMENT, expires_at=1))
+    record = merge_records(accepted(1), record_outcome(notification("success", run=2), at=MOMENT, expires_at=1))
 
     assert record.outcome_location == "s3://out/2.out"
 
 
 def test_the_error_of_a_failure_that_names_no_location_is_where_the_202_said() -> None:
-    told = ended(Notification("failure", inference_id=UPLOAD.job_id, failure_reason="no"), at=LATER, expires_at=1)
+    outcome = record_outcome(
+        Notification("failure", inference_id=UPLOAD.job_id, failure_reason="no"), at=LATER, expires_at=1
+    )
 
-    record = merge(accepted(1), told)
+    record = merge_records(accepted(1), outcome)
 
     assert (record.outcome_location, record.ended_at) == ("s3://fail/1", "2026-03-01T12:05:00.000Z")
 
 
 def test_a_client_s_own_job_is_recorded_from_its_notification_alone() -> None:
-    record = ended(notification("failure"), at=MOMENT, expires_at=7)
+    record = record_outcome(notification("failure"), at=MOMENT, expires_at=7)
 
     assert (record.state, record.bucket, record.key) == (JobState.FAILED, "inputs", "inbox/a.png")
     assert (record.submitted_at, record.ended_at) == ("2026-03-01T12:05:00.000Z", "2026-03-01T12:06:00.000Z")
@@ -198,30 +202,32 @@ def test_a_client_s_own_job_is_recorded_from_its_notification_alone() -> None:
 
 
 def test_an_input_location_in_an_unknown_form_is_kept_as_it_is() -> None:
-    told = ended(Notification("expired", inference_id="x", input_location="ftp://somewhere"), at=LATER, expires_at=1)
+    outcome = record_outcome(
+        Notification("expired", inference_id="x", input_location="ftp://somewhere"), at=LATER, expires_at=1
+    )
 
-    assert (told.state, told.input_location, told.bucket) == (JobState.EXPIRED, "ftp://somewhere", None)
+    assert (outcome.state, outcome.input_location, outcome.bucket) == (JobState.EXPIRED, "ftp://somewhere", None)
 
 
 @pytest.mark.parametrize(
-    "told",
+    "parsed",
     [
-        parse(test_notification()),
-        parse({"inferenceId": "x", "invocationStatus": "Paused"}),
-        parse({"invocationStatus": "Completed"}),
+        parse_notification(test_notification()),
+        parse_notification({"inferenceId": "x", "invocationStatus": "Paused"}),
+        parse_notification({"invocationStatus": "Completed"}),
     ],
 )
-def test_a_notification_of_no_outcome_is_refused_in_a_sentence(told: Notification) -> None:
-    with pytest.raises(JobRecordError, match=r"tells no outcome of a job: its members are \w+"):
-        ended(told, at=LATER, expires_at=1)
+def test_a_notification_of_no_outcome_is_rejected_in_a_sentence(parsed: Notification) -> None:
+    with pytest.raises(JobRecordError, match=r"reports no outcome of a job: its members are \w+"):
+        record_outcome(parsed, at=LATER, expires_at=1)
 
 
 def test_records_of_two_jobs_are_not_merged() -> None:
     with pytest.raises(JobRecordError, match="two jobs"):
-        merge(JobRecord(job_id="a", state=JobState.FAILED), JobRecord(job_id="b", state=JobState.FAILED))
+        merge_records(JobRecord(job_id="a", state=JobState.FAILED), JobRecord(job_id="b", state=JobState.FAILED))
 
 
 @pytest.mark.parametrize("item", [{}, {"job_id": "a"}, {"job_id": "a", "state": "LOST"}, {"state": "FAILED"}])
-def test_an_item_that_is_no_job_is_refused_in_a_sentence(item: dict[str, str]) -> None:
-    with pytest.raises(JobRecordError, match="is no job: its state"):
+def test_an_item_that_is_no_job_is_rejected_in_a_sentence(item: dict[str, str]) -> None:
+    with pytest.raises(JobRecordError, match="is not a job: its state"):
         JobRecord.from_item(item)
