@@ -24,9 +24,11 @@ TARGET: dict[str, object] = {
     "ScalableDimension": "sagemaker:variant:DesiredInstanceCount",
 }
 DIMENSIONS = [{"Name": "EndpointName", "Value": ENDPOINT}]
-WAITING = MetricKey.of("AWS/SageMaker", "HasBacklogWithoutCapacity", {"EndpointName": ENDPOINT})
-PER_INSTANCE = MetricKey.of("AWS/SageMaker", "ApproximateBacklogSizePerInstance", {"EndpointName": ENDPOINT})
-LOAD = MetricKey.of("Tests", "Load")
+WAITING = MetricKey.from_dimensions("AWS/SageMaker", "HasBacklogWithoutCapacity", {"EndpointName": ENDPOINT})
+PER_INSTANCE = MetricKey.from_dimensions(
+    "AWS/SageMaker", "ApproximateBacklogSizePerInstance", {"EndpointName": ENDPOINT}
+)
+LOAD = MetricKey.from_dimensions("Tests", "Load")
 
 
 class Endpoint:

@@ -10,7 +10,7 @@ from async_endpoint.cloudwatch.alarms import State
 from tests.autoscaling.fleet import LOAD, PER_INSTANCE, START, TARGET, Fleet
 from tests.autoscaling.test_policies import step
 
-OTHER = MetricKey.of("Tests", "Other")
+OTHER = MetricKey.from_dimensions("Tests", "Other")
 ARN = "arn:aws:cloudwatch:us-east-1:000000000000:alarm:"
 
 

@@ -12,7 +12,7 @@ from async_endpoint.cloudwatch import (
 )
 from tests.autoscaling.fleet import DIMENSIONS, LOAD, PER_INSTANCE, RESOURCE, START, TARGET, Fleet
 
-OTHER = MetricKey.of("Tests", "Other")
+OTHER = MetricKey.from_dimensions("Tests", "Other")
 LOAD_SPECIFICATION = {"Namespace": LOAD.namespace, "MetricName": LOAD.name, "Statistic": "Average"}
 
 
@@ -317,7 +317,7 @@ def test_a_policy_never_changes_its_type() -> None:
 
 def test_a_target_has_one_tracking_policy_for_a_metric_specification() -> None:
     fleet = Fleet()
-    key = MetricKey.of("Tests", "Load", {"A": "1", "B": "2"})
+    key = MetricKey.from_dimensions("Tests", "Load", {"A": "1", "B": "2"})
     predefined = {"PredefinedMetricSpecification": {"PredefinedMetricType": "SageMakerVariantInvocationsPerInstance"}}
     put_predefined = partial(
         fleet.scaler.put_scaling_policy,

@@ -9,7 +9,7 @@ import pytest
 
 from async_endpoint.autoscaling.schedules import Schedule
 from async_endpoint.cloudwatch import ObjectNotFoundException, ValidationException
-from async_endpoint.cloudwatch.metrics import MetricKey
+from async_endpoint.cloudwatch.metric_key import MetricKey
 from tests.autoscaling.fleet import START, TARGET, Fleet
 
 # The fleet's clock starts on Friday, 15 January 2027, 08:00 UTC.

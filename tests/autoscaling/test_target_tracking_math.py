@@ -10,7 +10,7 @@ from async_endpoint.cloudwatch import MetricKey, ValidationException
 from tests.autoscaling.fleet import LOAD, TARGET, Fleet
 from tests.autoscaling.test_policies import KEY
 
-WORKERS = MetricKey.of("Tests", "Workers", {"Pool": "a"})
+WORKERS = MetricKey.from_dimensions("Tests", "Workers", {"Pool": "a"})
 
 
 def stat(query_id: str, key: MetricKey = LOAD, **more: object) -> dict[str, object]:
@@ -132,7 +132,7 @@ def test_a_target_has_one_policy_on_the_same_metrics() -> None:
     fleet.tracking_policy("plain", key=LOAD)
     product: dict[str, object] = {"Id": "each", "Expression": "load * workers"}
     put(fleet, "product", product, *EACH[1:])
-    put(fleet, "other", *EACH[:2], stat("workers", MetricKey.of("Tests", "Workers", {"Pool": "b"})))
+    put(fleet, "other", *EACH[:2], stat("workers", MetricKey.from_dimensions("Tests", "Workers", {"Pool": "b"})))
     put(fleet, "whole", EACH[0] | {"ReturnData": False}, stat("load", ReturnData=True), EACH[2])
     assert len(fleet.scaler.describe_scaling_policies(ServiceNamespace="sagemaker")["ScalingPolicies"]) == 5
 

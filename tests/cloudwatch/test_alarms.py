@@ -10,7 +10,7 @@ from async_endpoint.cloudwatch import (
     evaluate,
 )
 
-KEY = MetricKey.of("AWS/SageMaker", "HasBacklogWithoutCapacity", {"EndpointName": "e"})
+KEY = MetricKey.from_dimensions("AWS/SageMaker", "HasBacklogWithoutCapacity", {"EndpointName": "e"})
 TEN = 1_795_341_600  # 22 November 2026, 10:00:00 UTC
 PROPERTIES: dict[str, object] = {
     "AlarmName": "has-backlog",

@@ -209,7 +209,7 @@ def test_an_alarm_on_metric_math_breaches_by_its_result(nocap: float | None, bac
     store = MetricStore()
     for name, value in (("HasBacklogWithoutCapacity", nocap), ("ApproximateBacklogSize", backlog)):
         if value is not None:
-            store.put(MetricKey.of("AWS/SageMaker", name, {"EndpointName": "e"}), value, TEN - 30)
+            store.put(MetricKey.from_dimensions("AWS/SageMaker", name, {"EndpointName": "e"}), value, TEN - 30)
     evaluation = evaluate(alarm_on(*WAKE), store, TEN)
     assert evaluation.state == state
     if state == "ALARM":
@@ -252,7 +252,7 @@ def test_queries_that_make_no_alarm_are_refused(queries: list[dict[str, object]]
 
 def test_an_expression_may_refer_to_another() -> None:
     store = MetricStore()
-    store.put(MetricKey.of("AWS/SageMaker", "A", {"EndpointName": "e"}), 4, TEN - 30)
+    store.put(MetricKey.from_dimensions("AWS/SageMaker", "A", {"EndpointName": "e"}), 4, TEN - 30)
     twice = {"Id": "twice", "Expression": "a * 2", "ReturnData": False}
     alarm = alarm_on({"Id": "r", "Expression": "twice + 1"}, twice, stat("a", "A"), Threshold=9)
     assert evaluate(alarm, store, TEN).values == (9,)

@@ -148,7 +148,7 @@ def _set_up(scaler: AutoScaler, recording: Recording) -> None:
 
 def _points(recording: Recording) -> list[tuple[MetricKey, Point]]:
     return [
-        (MetricKey.of(series.namespace, series.name, series.dimensions), point)
+        (MetricKey.from_dimensions(series.namespace, series.name, series.dimensions), point)
         for series in recording.metrics
         for point in series.points
     ]

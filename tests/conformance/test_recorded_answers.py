@@ -48,7 +48,7 @@ def test_a_scaling_activity_is_worded_and_timed_as_aws_told_it() -> None:
 def test_policies_are_described_with_the_members_and_alarms_of_awss_answer() -> None:
     recorded = answer("scaling-policies")
     fleet = Fleet()
-    key = MetricKey.of("/aws/sagemaker/Endpoints", "CPUUtilization", VARIANT)
+    key = MetricKey.from_dimensions("/aws/sagemaker/Endpoints", "CPUUtilization", VARIANT)
     tracking = {name: value for name, value in recorded["tracking"].items() if name != "CustomizedMetricSpecification"}
     fleet.step_policy()
     fleet.tracking_policy(key=key, **tracking | {"TargetValue": recorded["tracking"]["TargetValue"]})

@@ -10,7 +10,7 @@ from typing import Any
 
 from async_endpoint.autoscaling.arns import ArnFactory
 from async_endpoint.clock import ManualClock
-from async_endpoint.cloudwatch.metrics import MINUTE
+from async_endpoint.cloudwatch.metric_key import MINUTE
 from async_endpoint.emulator.api.application_autoscaling import ApplicationAutoScaling, VariantCapacities
 from async_endpoint.emulator.clients import AwsClients
 from async_endpoint.emulator.containers.errors import ContainerDied, ContainerFailed

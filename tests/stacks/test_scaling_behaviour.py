@@ -91,17 +91,23 @@ class Work:
         while self.waiting and len(self.running) < count:
             self.waiting -= 1
             self.running.append(now + self.seconds)
-            yield MetricKey.of("AWS/SageMaker", "RequestDownloadLatency", OF_VARIANT), 40_000.0
+            yield MetricKey.from_dimensions("AWS/SageMaker", "RequestDownloadLatency", OF_VARIANT), 40_000.0
         backlog = self.waiting + (len(self.running) if self.backlog_counts_running else 0)
-        yield MetricKey.of("AWS/SageMaker", "ApproximateBacklogSize", OF_QUEUE), backlog
-        yield MetricKey.of("AWS/SageMaker", "HasBacklogWithoutCapacity", OF_QUEUE), float(backlog > 0 and count == 0)
+        yield MetricKey.from_dimensions("AWS/SageMaker", "ApproximateBacklogSize", OF_QUEUE), backlog
+        yield (
+            MetricKey.from_dimensions("AWS/SageMaker", "HasBacklogWithoutCapacity", OF_QUEUE),
+            float(backlog > 0 and count == 0),
+        )
         if count:
-            yield MetricKey.of("AWS/SageMaker", "ApproximateBacklogSizePerInstance", OF_QUEUE), backlog / count
+            yield (
+                MetricKey.from_dimensions("AWS/SageMaker", "ApproximateBacklogSizePerInstance", OF_QUEUE),
+                backlog / count,
+            )
         if done:
-            yield MetricKey.of("AWS/SageMaker", "InvocationsProcessed", OF_VARIANT), len(done)
+            yield MetricKey.from_dimensions("AWS/SageMaker", "InvocationsProcessed", OF_VARIANT), len(done)
         for instance in range(count):
             busy = instance < len(self.running)
-            yield MetricKey.of(INSTANCES, "CPUUtilization", OF_VARIANT), self.cpu_at_work if busy else 3
+            yield MetricKey.from_dimensions(INSTANCES, "CPUUtilization", OF_VARIANT), self.cpu_at_work if busy else 3
 
     def run(self, seconds: int, every: int = TICK) -> list[tuple[float, int]]:
         self.fleet.run(seconds, self.publish, every=every)
@@ -207,7 +213,7 @@ def test_background_work_keeps_an_instance_awake(for_four: Template) -> None:
     def busy(now: float) -> Iterator[tuple[MetricKey, float]]:
         yield from work.publish(now)
         if fleet.endpoint.count:
-            yield MetricKey.of(INSTANCES, "CPUUtilization", OF_VARIANT), 85
+            yield MetricKey.from_dimensions(INSTANCES, "CPUUtilization", OF_VARIANT), 85
 
     fleet.run(2 * HOUR, busy, every=TICK)
     assert fleet.endpoint.count == 1

@@ -19,7 +19,8 @@ from async_endpoint.cloudwatch.alarms import MetricAlarm, State
 from async_endpoint.cloudwatch.errors import CapacityError, ValidationException
 from async_endpoint.cloudwatch.evaluation import Evaluation
 from async_endpoint.cloudwatch.evaluation_rules import EvaluationRules
-from async_endpoint.cloudwatch.metrics import MINUTE, MetricStore
+from async_endpoint.cloudwatch.metric_key import MINUTE
+from async_endpoint.cloudwatch.metrics import MetricStore
 from async_endpoint.cloudwatch.watched_alarms import AlarmListener, WatchedAlarms
 
 

@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from async_endpoint.autoscaling import quotas
+from async_endpoint.autoscaling import resource_limits
 from async_endpoint.autoscaling.policies import (
     Policy,
     StepScalingPolicy,
@@ -103,7 +103,7 @@ class Registry:
             ValidationException: another policy tracks the same metric.
         """
         others = [known for known in self.policies_of(policy.target) if known.name != policy.name]
-        quotas.check_policies(len(others) + 1)
+        resource_limits.check_policies(len(others) + 1)
         if isinstance(policy.policy, TargetTrackingPolicy) and policy.policy.specification in {
             known.policy.specification for known in others if isinstance(known.policy, TargetTrackingPolicy)
         }:

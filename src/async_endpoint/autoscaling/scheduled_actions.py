@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Self
 
-from async_endpoint.autoscaling import quotas
+from async_endpoint.autoscaling import resource_limits
 from async_endpoint.autoscaling.schedules import Schedule
 from async_endpoint.autoscaling.targets import TargetKey
 from async_endpoint.cloudwatch import members
@@ -114,7 +114,7 @@ class ScheduledActions:
             LimitExceededException: It would be one more than a target can have.
         """
         names = {known for target, known in self._known if target == key}
-        quotas.check_scheduled_actions(len(names | {name}))
+        resource_limits.check_scheduled_actions(len(names | {name}))
 
     def put(self, action: ScheduledAction) -> None:
         """Add an action or replace it."""

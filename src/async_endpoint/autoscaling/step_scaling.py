@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Self
 
-from async_endpoint.autoscaling import quotas
+from async_endpoint.autoscaling import resource_limits
 from async_endpoint.cloudwatch import members
 from async_endpoint.cloudwatch.errors import ValidationException
 from async_endpoint.cloudwatch.members import Members
@@ -173,7 +173,7 @@ class StepScalingPolicy:
     def _check_steps(self) -> None:
         if not self.steps:
             raise ValidationException("At least one step adjustment must be specified.")
-        quotas.check_step_adjustments(len(self.steps))
+        resource_limits.check_step_adjustments(len(self.steps))
         if self.adjustment_type == "ExactCapacity" and any(step.adjustment < 0 for step in self.steps):
             raise ValidationException("ScalingAdjustment must not be negative with the ExactCapacity adjustment type.")
         ordered = sorted(self.steps, key=lambda step: step.lower)

@@ -12,7 +12,8 @@ from async_endpoint.cloudwatch import members
 from async_endpoint.cloudwatch.alarms import MetricAlarm
 from async_endpoint.cloudwatch.errors import ValidationException
 from async_endpoint.cloudwatch.members import Members
-from async_endpoint.cloudwatch.metrics import MINUTE, STATISTICS
+from async_endpoint.cloudwatch.metric_key import MINUTE
+from async_endpoint.cloudwatch.metrics import STATISTICS
 from async_endpoint.cloudwatch.queries import MathQuery, StatisticQuery
 
 # The default for SageMaker's endpoint variants.

@@ -15,7 +15,8 @@ from async_endpoint.cloudwatch.errors import (
 )
 from async_endpoint.cloudwatch.evaluation import Evaluation, evaluate
 from async_endpoint.cloudwatch.evaluation_rules import EvaluationRules
-from async_endpoint.cloudwatch.metrics import Datapoint, MetricKey, MetricStore
+from async_endpoint.cloudwatch.metric_key import MetricKey
+from async_endpoint.cloudwatch.metrics import Datapoint, MetricStore
 from async_endpoint.cloudwatch.queries import MetricQuery, StatisticQuery
 from async_endpoint.cloudwatch.watched_alarms import AlarmListener
 

@@ -8,7 +8,7 @@ from typing import Literal, Self
 from async_endpoint.cloudwatch import members
 from async_endpoint.cloudwatch.errors import ValidationException
 from async_endpoint.cloudwatch.members import Members
-from async_endpoint.cloudwatch.metrics import MINUTE
+from async_endpoint.cloudwatch.metric_key import MINUTE
 from async_endpoint.cloudwatch.queries import MetricQuery, query_from_properties
 
 State = Literal["OK", "ALARM", "INSUFFICIENT_DATA"]

@@ -9,12 +9,10 @@ import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import TYPE_CHECKING, Protocol
+from typing import Protocol
 
-if TYPE_CHECKING:
-    from async_endpoint.cloudwatch.metrics import MetricKey
+from async_endpoint.cloudwatch.metric_key import MINUTE, MetricKey
 
-_MINUTE = 60
 LONGEST_DELAY = 3600  # seconds; readers look no further back for what may still arrive
 _KEPT_DRAWS = 100_000
 
@@ -28,7 +26,7 @@ class Publisher(StrEnum):
     SQS = "sqs"
 
 
-def publisher_of(key: "MetricKey") -> Publisher | None:
+def publisher_of(key: MetricKey) -> Publisher | None:
     """Return a metric's publisher; None for metrics that clients put, which arrive at once."""
     if key.namespace == "AWS/SQS":
         return Publisher.SQS
@@ -43,7 +41,7 @@ def publisher_of(key: "MetricKey") -> Publisher | None:
 class Delivery(Protocol):
     """When the datapoint of a metric's minute becomes visible."""
 
-    def arrival(self, key: "MetricKey", minute: int) -> float | None:
+    def arrival(self, key: MetricKey, minute: int) -> float | None:
         """Return the epoch second from which the datapoint of the minute that begins at `minute` is seen.
 
         None: it never is.
@@ -53,10 +51,10 @@ class Delivery(Protocol):
 class Punctual:
     """Every datapoint is there when its minute has ended."""
 
-    def arrival(self, key: "MetricKey", minute: int) -> float | None:
+    def arrival(self, key: MetricKey, minute: int) -> float | None:
         """As `Delivery.arrival`."""
         del key
-        return minute + _MINUTE
+        return minute + MINUTE
 
 
 @dataclass(frozen=True)
@@ -94,21 +92,21 @@ class Delayed:
     seed: int = 0
     _drawn: dict[tuple[object, int], float] = field(default_factory=dict, repr=False, compare=False)
 
-    def arrival(self, key: "MetricKey", minute: int) -> float | None:
+    def arrival(self, key: MetricKey, minute: int) -> float | None:
         """As `Delivery.arrival`."""
         publisher = publisher_of(key)
         if publisher is None:
-            return minute + _MINUTE
+            return minute + MINUTE
         if self.gaps and self._draw(key, minute) < self.gaps:
             return None
         delay = self.delays.get(publisher)
         if delay is None:
-            return minute + _MINUTE
+            return minute + MINUTE
         spread = delay.longest - delay.shortest
         late = delay.shortest + (spread * self._draw(publisher, minute) if spread else 0.0)
-        return minute + _MINUTE + late
+        return minute + MINUTE + late
 
-    def _draw(self, of: "MetricKey | Publisher", minute: int) -> float:
+    def _draw(self, of: MetricKey | Publisher, minute: int) -> float:
         """Return a number from 0 to below 1 that only the seed, what it is of and the minute decide."""
         known = self._drawn.get((of, minute))
         if known is None:

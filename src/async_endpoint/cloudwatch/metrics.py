@@ -3,28 +3,14 @@
 import math
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Self
+from typing import Any
 
 from async_endpoint.cloudwatch.delivery import Delivery, Punctual
+from async_endpoint.cloudwatch.metric_key import MINUTE, MetricKey
 
-MINUTE = 60
 # CloudWatch lets an alarm look back seven days at most; the eighth holds its evaluation range.
 RETENTION_SECONDS = 8 * 24 * 60 * MINUTE
 STATISTICS = ("Average", "Maximum", "Minimum", "SampleCount", "Sum")
-
-
-@dataclass(frozen=True, slots=True)
-class MetricKey:
-    """A metric's identity. Dimensions are a set: order does not matter, and none may be left out."""
-
-    namespace: str
-    name: str
-    dimensions: frozenset[tuple[str, str]] = frozenset()
-
-    @classmethod
-    def of(cls, namespace: str, name: str, dimensions: Mapping[str, str] | None = None) -> Self:
-        """Return the key of a metric whose dimensions are given as a mapping."""
-        return cls(namespace, name, frozenset((dimensions or {}).items()))
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,7 +145,7 @@ class MetricStore:
     def restore(self, state: Iterable[Any]) -> None:
         """Take in what `state` gave."""
         for namespace, name, dimensions, buckets in state:
-            key = MetricKey.of(namespace, name, dict(dimensions))
+            key = MetricKey.from_dimensions(namespace, name, dict(dimensions))
             for minute, *numbers in buckets:
                 self._add(key, minute, _Bucket(*numbers))
 

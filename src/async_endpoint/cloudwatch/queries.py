@@ -13,9 +13,10 @@ from async_endpoint.cloudwatch import members
 from async_endpoint.cloudwatch.errors import ValidationException
 from async_endpoint.cloudwatch.evaluation_rules import EvaluationRules
 from async_endpoint.cloudwatch.members import Members
+from async_endpoint.cloudwatch.metric_key import MINUTE, MetricKey
 from async_endpoint.cloudwatch.metric_math import Expression, Series
 from async_endpoint.cloudwatch.metric_math_parser import parse
-from async_endpoint.cloudwatch.metrics import MINUTE, STATISTICS, Datapoint, MetricKey, MetricStore
+from async_endpoint.cloudwatch.metrics import STATISTICS, Datapoint, MetricStore
 
 
 class MetricQuery(Protocol):

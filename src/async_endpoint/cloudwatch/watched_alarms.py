@@ -9,7 +9,8 @@ from async_endpoint.cloudwatch import alarm_reasons
 from async_endpoint.cloudwatch.alarms import MetricAlarm, State
 from async_endpoint.cloudwatch.evaluation import Evaluation, evaluate
 from async_endpoint.cloudwatch.evaluation_rules import EvaluationRules
-from async_endpoint.cloudwatch.metrics import MINUTE, MetricStore
+from async_endpoint.cloudwatch.metric_key import MINUTE
+from async_endpoint.cloudwatch.metrics import MetricStore
 
 AlarmListener = Callable[[MetricAlarm, State, State, str], None]
 

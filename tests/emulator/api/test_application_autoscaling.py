@@ -10,7 +10,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from async_endpoint.cloudwatch.errors import CapacityError
-from async_endpoint.cloudwatch.metrics import MINUTE
+from async_endpoint.cloudwatch.metric_key import MINUTE
 from async_endpoint.emulator.api.alarm_settings import refusal
 from async_endpoint.emulator.api.application_autoscaling import VariantCapacities, handle
 from async_endpoint.emulator.errors import AwsError

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from async_endpoint.cloudwatch.alarms import MetricAlarm
-from async_endpoint.cloudwatch.metrics import MINUTE
+from async_endpoint.cloudwatch.metric_key import MINUTE
 from async_endpoint.emulator.console.overview import WAITING_SHOWN, empty, overview, regions_with_endpoints
 from async_endpoint.protocol.invocation import InvocationRequest
 from tests.emulator.fakes import ACCOUNT, REGION, START, FakeClock, FakeInstance, FakeRegion, eventually, fake_region

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from async_endpoint.cloudwatch.alarms import MetricAlarm
-from async_endpoint.cloudwatch.metrics import MINUTE
+from async_endpoint.cloudwatch.metric_key import MINUTE
 from async_endpoint.emulator.clients import AwsClients
 from async_endpoint.emulator.faults.faults import Fault, Shortage
 from async_endpoint.emulator.hosting.unavailable_instance import CapacityNeverCame, UnavailableInstance

@@ -13,7 +13,7 @@ from functools import cache
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
-from async_endpoint.autoscaling.instance_quotas import CODES, SERVICE_CODE, quota_name
+from async_endpoint.autoscaling.instance_quota_codes import CODES, SERVICE_CODE, quota_name
 from async_endpoint.emulator.api.sagemaker import Response, json_answer, json_object
 from async_endpoint.emulator.errors import AwsError
 from async_endpoint.emulator.local_routes import Answer, Route

@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any, cast
 from botocore.exceptions import BotoCoreError, ClientError
 
 from async_endpoint.cloudwatch.delivery import LONGEST_DELAY, Delivery
-from async_endpoint.cloudwatch.metrics import MINUTE, Datapoint, MetricKey, MetricStore
+from async_endpoint.cloudwatch.metric_key import MINUTE, MetricKey
+from async_endpoint.cloudwatch.metrics import Datapoint, MetricStore
 from async_endpoint.emulator.clients import AwsClients
 from async_endpoint.emulator.hosting.endpoint_metrics import UNITS
 

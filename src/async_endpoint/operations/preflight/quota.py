@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
 
-from async_endpoint.autoscaling.instance_quotas import CODES, SERVICE_CODE, quota_name
+from async_endpoint.autoscaling.instance_quota_codes import CODES, SERVICE_CODE, quota_name
 from async_endpoint.operations.preflight.check import Check, Status, code_of, guarded
 from async_endpoint.operations.preflight.usage import used_by_others
 
