@@ -5,12 +5,9 @@ import json
 import pytest
 
 from async_endpoint.autoscaling import AutoScaler
-from async_endpoint.cloudwatch import MetricKey
 from async_endpoint.cloudwatch.alarms import State
-from tests.autoscaling.fleet import LOAD, PER_INSTANCE, START, TARGET, Fleet
-from tests.autoscaling.test_policies import step
+from tests.autoscaling.fleet import LOAD, OTHER, PER_INSTANCE, START, TARGET, Fleet, step
 
-OTHER = MetricKey.from_dimensions("Tests", "Other")
 ARN = "arn:aws:cloudwatch:us-east-1:000000000000:alarm:"
 
 

@@ -7,12 +7,7 @@ import pytest
 from botocore.session import get_session
 from botocore.validate import ParamValidator
 
-from async_endpoint.cloudwatch import (
-    Delayed,
-    DelayRange,
-    MetricKey,
-    Publisher,
-)
+from async_endpoint.cloudwatch import Delayed, DelayRange, MetricKey, Publisher
 from tests.autoscaling.fleet import LOAD, PER_INSTANCE, RESOURCE, TARGET, WAITING, Fleet
 
 Publish = Callable[[float], Iterator[tuple[MetricKey, float]]]

@@ -4,9 +4,8 @@ from collections.abc import Callable
 
 import pytest
 
-from async_endpoint.cloudwatch import LimitExceededException
-from tests.autoscaling.fleet import TARGET, Fleet
-from tests.autoscaling.test_policies import step
+from async_endpoint.autoscaling import LimitExceededException
+from tests.autoscaling.fleet import TARGET, Fleet, step
 
 
 def put_policy(fleet: Fleet, number: int) -> None:

@@ -7,8 +7,7 @@ import pytest
 
 from async_endpoint.autoscaling import AutoScaler
 from async_endpoint.cloudwatch import MetricKey, MetricStore
-from tests.autoscaling.fleet import LOAD, PER_INSTANCE, START, TARGET, WAITING, Fleet
-from tests.autoscaling.test_policies import step
+from tests.autoscaling.fleet import LOAD, PER_INSTANCE, START, TARGET, WAITING, Fleet, step
 
 MINUTES = 45
 
@@ -34,7 +33,7 @@ def day(fleet: Fleet, *, interrupted_at: int | None = None) -> list[object]:
         if minute == interrupted_at:
             kept = json.loads(json.dumps([fleet.scaler.state(), fleet.metrics.state()]))
             fleet.metrics = MetricStore()
-            fleet.scaler = AutoScaler(fleet.clock, fleet.metrics, fleet.endpoint, fleet._note)
+            fleet.scaler = AutoScaler(fleet.clock, fleet.metrics, fleet.endpoint, on_alarm_state=fleet._note)
             fleet.scaler.restore(kept[0])
             fleet.metrics.restore(kept[1])
         fleet.run(60, publish, every=10)

@@ -14,7 +14,7 @@ from async_endpoint.cloudwatch import (
     evaluate,
 )
 from tests.autoscaling.fleet import Fleet
-from tests.cloudwatch.test_alarms import alarm_of
+from tests.cloudwatch.alarms import alarm_of
 
 TEN = 1_795_341_600  # 22 November 2026, 10:00:00 UTC
 QUEUE = MetricKey.from_dimensions("AWS/SageMaker", "ApproximateBacklogSize", {"EndpointName": "e"})

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from async_endpoint.emulator.constraints import refusal
+from async_endpoint.emulator.constraints import broken_constraints
 from async_endpoint.emulator.errors import ValidationException
 from async_endpoint.emulator.service_models import operation, validated
 from tests.emulator.fakes import endpoint_config
@@ -77,7 +77,7 @@ def test_all_of_them_are_named() -> None:
 def test_a_secret_is_not_repeated() -> None:
     shape = operation("sagemaker-runtime", "InvokeEndpointAsync").input_shape
     assert shape is not None
-    message = refusal({"EndpointName": "e", "CustomAttributes": "s" * 1025}, shape)
+    message = broken_constraints({"EndpointName": "e", "CustomAttributes": "s" * 1025}, shape)
     assert message == (
         f"1 validation error detected: Value at 'customAttributes' {FAILED} have length less than or equal to 1024"
     )

@@ -11,16 +11,9 @@ from typing import Literal
 
 from aws_cdk.assertions import Template
 
+from async_endpoint.autoscaling import CapacityError
 from async_endpoint.clock import ManualClock
-from async_endpoint.cloudwatch import (
-    CapacityError,
-    Delayed,
-    DelayRange,
-    EvaluationRules,
-    MetricKey,
-    MetricStore,
-    Publisher,
-)
+from async_endpoint.cloudwatch import Delayed, DelayRange, EvaluationRules, MetricKey, MetricStore, Publisher
 from tests.autoscaling.fleet import ENDPOINT, RESOURCE, START
 
 OF_QUEUE = {"EndpointName": ENDPOINT}

@@ -12,12 +12,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from app import build_app
-from async_endpoint.cloudwatch import (
-    Delivery,
-    EvaluationRules,
-    MetricAlarm,
-    MetricKey,
-)
+from async_endpoint.cloudwatch import Delivery, EvaluationRules, MetricKey
+from async_endpoint.emulator.api.alarm_settings import alarm_from_settings
+from async_endpoint.emulator.service_models import validated
 from tests.autoscaling.fleet import ENDPOINT, TARGET, Fleet
 from tests.stacks.templates import dev
 
@@ -38,11 +35,12 @@ def scaled(
     for logical_id, policy in template.find_resources("AWS::ApplicationAutoScaling::ScalingPolicy").items():
         members = resolved(policy["Properties"], arns)
         del members["ScalingTargetId"]
-        arns[logical_id] = str(fleet.scaler.put_scaling_policy(**TARGET, **members)["PolicyARN"])
+        request = validated("application-autoscaling", "PutScalingPolicy", {**TARGET, **members})
+        arns[logical_id] = str(fleet.scaler.put_scaling_policy(**request)["PolicyARN"])
     for logical_id, alarm in template.find_resources("AWS::CloudWatch::Alarm").items():
         if logical_id.startswith("Scaling"):
             properties = resolved(alarm["Properties"], arns)
-            fleet.scaler.put_alarm(MetricAlarm.from_properties({**properties, "AlarmName": logical_id}))
+            fleet.scaler.put_alarm(alarm_from_settings({**properties, "AlarmName": logical_id}))
     return fleet
 
 

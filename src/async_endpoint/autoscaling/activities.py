@@ -14,22 +14,22 @@ INTERRUPTED = "The change was interrupted."
 
 
 def triggered(alarm: str, state: str, policy: str) -> str:
-    """Return the cause of a change that an alarm brought about."""
+    """Returns the cause of a change that an alarm brought about."""
     return f"monitor alarm {alarm} in state {state} triggered policy {policy}"
 
 
 def scheduled(action: str) -> str:
-    """Return the cause of a change that a scheduled action asked for."""
+    """Returns the cause of a change that a scheduled action asked for."""
     return f"scheduled action name {action} was triggered"
 
 
 def instance_count(capacity: int) -> str:
-    """Return what a change of the instance count sets; AWS ends this description with a full stop."""
+    """Returns what a change of the instance count sets; AWS ends this description with a full stop."""
     return f"desired instance count to {capacity}."
 
 
 def bounds(least: int | None, most: int | None) -> str:
-    """Return what a scheduled action sets; AWS ends this description without a full stop.
+    """Returns what a scheduled action sets; AWS ends this description without a full stop.
 
     Source: Application Auto Scaling user guide, the example output of a schedule's scaling activities.
     """
@@ -38,7 +38,7 @@ def bounds(least: int | None, most: int | None) -> str:
 
 
 def bound_was_set(bound: str, capacity: int) -> str:
-    """Return the cause of a change that a new bound, "minimum" or "maximum", brought about."""
+    """Returns the cause of a change that a new bound, "minimum" or "maximum", brought about."""
     return f"{bound} capacity was set to {capacity}"
 
 
@@ -59,32 +59,32 @@ class Activity:
     message: str = ""
 
     def waiting(self) -> None:
-        """Record that the change was accepted and is under way."""
+        """Records that the change was accepted and is under way."""
         self.message = f"Successfully set {self.what} Waiting for change to be fulfilled by sagemaker."
 
     def succeeded(self, at: float) -> None:
-        """Record that the change is complete."""
+        """Records that the change is complete."""
         self.status, self.ended_at = "Successful", at
         self.message = f"Successfully set {self.what} Change successfully fulfilled by sagemaker."
 
     def carried_out(self) -> None:
-        """Record that bounds were set: there is nothing to wait for, and AWS's example shows no EndTime."""
+        """Records that bounds were set: there is nothing to wait for, and AWS's example shows no EndTime."""
         self.status, self.message = "Successful", f"Successfully set {self.what}"
 
     def failed(self, at: float, why: str) -> None:
-        """Record that the change was refused or came to nothing."""
+        """Records that the change was refused or came to nothing."""
         self.status, self.ended_at = "Failed", at
         self.message = f"Failed to set {self.what.removesuffix('.')}. Reason: {why}"
 
     def ended(self, at: float, status: Literal["Unfulfilled", "Overridden"]) -> None:
-        """Record that an accepted change ended otherwise than asked for, and nobody says why.
+        """Records that an accepted change ended otherwise than asked for, and nobody says why.
 
         Its message stays: no recording shows other words.
         """
         self.status, self.ended_at = status, at
 
     def describe(self) -> dict[str, object]:
-        """Return the activity as a ScalingActivity."""
+        """Returns the activity as a ScalingActivity."""
         described = {"ActivityId": self.activity_id} | self.target.describe()
         described |= {
             "Description": f"Setting {self.what}",
@@ -104,13 +104,13 @@ class ActivityLog:
         self._kept: deque[Activity] = deque(maxlen=KEPT)
 
     def begin(self, target: TargetKey, what: str, cause: str, at: float) -> Activity:
-        """Record a change that begins."""
+        """Records a change that begins."""
         activity = Activity(self._new_id(), target, what, cause, at)
         self._kept.append(activity)
         return activity
 
     def find(self, activity_id: str) -> Activity | None:
-        """Return an activity, or None where it is not kept any more."""
+        """Returns an activity, or None where it is not kept any more."""
         return next((activity for activity in self if activity.activity_id == activity_id), None)
 
     def state(self) -> list[Any]:
@@ -122,7 +122,7 @@ class ActivityLog:
         ]  # fmt: skip
 
     def restore(self, state: list[Any], taken_up: Collection[str] = ()) -> None:
-        """Take in what `state` gave.
+        """Restores what `state` returned.
 
         A change that was under way ended with whoever was to carry it out, unless its id is among those taken up.
         """

@@ -6,8 +6,8 @@ from typing import Any, Protocol
 
 from async_endpoint.autoscaling.activities import Activity, ActivityLog, instance_count
 from async_endpoint.autoscaling.cooldowns import Cooldowns
+from async_endpoint.autoscaling.errors import CapacityError
 from async_endpoint.autoscaling.targets import TargetKey
-from async_endpoint.cloudwatch.errors import CapacityError
 
 
 class CapacityPort(Protocol):
@@ -17,7 +17,7 @@ class CapacityPort(Protocol):
     """
 
     def desired(self, resource_id: str) -> int:
-        """Return the desired instance count."""
+        """Returns the desired instance count."""
         ...
 
     def set_desired(self, resource_id: str, capacity: int) -> None:
@@ -29,18 +29,18 @@ class CapacityPort(Protocol):
         ...
 
     def is_updating(self, resource_id: str) -> bool:
-        """Tell whether a change of any kind is under way, which blocks scaling.
+        """Returns whether a change of any kind is under way, which blocks scaling.
 
         The return of instances after whoever runs them was stopped is one.
         """
         ...
 
     def running(self, resource_id: str) -> int:
-        """Return the number of instances in service."""
+        """Returns the number of instances in service."""
         ...
 
     def failure(self, resource_id: str) -> str | None:
-        """Return why the last change of any kind came to nothing, one sentence; None when it came about."""
+        """Returns why the last change of any kind came to nothing, one sentence; None when it came about."""
         ...
 
 
@@ -77,7 +77,7 @@ class CapacityChanges:
         self._under_way: dict[TargetKey, _UnderWay] = {}
 
     def available(self, target: TargetKey) -> int | None:
-        """Return a target's instance count, or None while it must not be changed: it is updating, or it is gone.
+        """Returns a target's instance count, or None while it must not be changed: it is updating, or it is gone.
 
         A change counts as under way until `settle` has seen its end: its cooldown must be known before the next one.
         """
@@ -104,7 +104,7 @@ class CapacityChanges:
         self._settle_one(target, at)
 
     def settle(self, at: float) -> None:
-        """Close the activities whose changes are complete, or came to nothing; those start no cooldown."""
+        """Closes the activities whose changes are complete, or came to nothing; those start no cooldown."""
         for target in tuple(self._under_way):
             self._settle_one(target, at)
 
@@ -117,7 +117,7 @@ class CapacityChanges:
         ]
 
     def forget(self, target: TargetKey) -> None:
-        """Drop what is known of a target that is no longer registered; a change that is under way still ends."""
+        """Drops what is known of a target that is no longer registered; a change that is under way still ends."""
         if target in self._under_way:
             self._under_way[target] = dataclasses.replace(self._under_way[target], is_forgotten=True)
         self.out_of_bounds.discard(target)
@@ -153,7 +153,7 @@ class CapacityChanges:
             self.out_of_bounds.add(target)
 
     def _close(self, resource_id: str, known: _UnderWay, at: float) -> bool:
-        """Record how a change that has ended ended; tells whether it came about.
+        """Records how a change that has ended ended; tells whether it came about.
 
         The instances count, too: they may be there after all. Where another count is desired than was asked for, and
         nobody says why, SageMaker has given the change up if that is what there was or on the way from there; else

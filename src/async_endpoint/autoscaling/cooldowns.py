@@ -23,7 +23,7 @@ class Cooldown:
     grown_at: float = -math.inf
 
     def base(self, current: int, at: float) -> int:
-        """Return the capacity from which a scale-out counts.
+        """Returns the capacity from which a scale-out counts.
 
         While a scale-out cools down, what it added already is part of the next one: 2 + 2 = 4, then a step of +3
         counts from 2 and adds one. So only a larger scale-out passes.
@@ -31,7 +31,7 @@ class Cooldown:
         return min(self.out_from, current) if at < self.out_until else current
 
     def blocks_scale_in(self, at: float) -> bool:
-        """Tell whether a scale-in must wait. A scale-out need not: it ends this cooldown."""
+        """Returns whether a scale-in must wait. A scale-out need not: it ends this cooldown."""
         return at < self.in_until
 
 
@@ -42,11 +42,11 @@ class Cooldowns:
         self._by_target: dict[TargetKey, Cooldown] = {}
 
     def of(self, target: TargetKey) -> Cooldown:
-        """Return a target's cooldowns."""
+        """Returns a target's cooldowns."""
         return self._by_target.get(target, Cooldown())
 
     def begin(self, target: TargetKey, before: int, after: int, at: float, until: float) -> None:
-        """Start the cooldown of a change that is complete at the epoch second `at`."""
+        """Starts the cooldown of a change that is complete at the epoch second `at`."""
         if after > before:
             base = self.of(target).base(before, at)
             self._by_target[target] = Cooldown(out_until=until, out_from=base, grown_at=at)
@@ -58,10 +58,10 @@ class Cooldowns:
         return [[key.describe(), *dataclasses.astuple(cooldown)] for key, cooldown in self._by_target.items()]
 
     def restore(self, state: list[Any]) -> None:
-        """Take in what `state` gave."""
+        """Restores what `state` returned."""
         for key, *parts in state:
             self._by_target[TargetKey.from_members(key)] = Cooldown(*parts)
 
     def forget(self, target: TargetKey) -> None:
-        """Drop a target's cooldowns."""
+        """Drops a target's cooldowns."""
         self._by_target.pop(target, None)

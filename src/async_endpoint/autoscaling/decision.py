@@ -25,7 +25,7 @@ class TriggeredPolicy:
     values: tuple[float, ...]
 
     def desired_capacity(self, capacity: int) -> int | None:
-        """Return what the policy asks for from `capacity`, or None when it asks for nothing.
+        """Returns what the policy asks for from `capacity`, or None when it asks for nothing.
 
         Target tracking never goes against its alarm: AlarmHigh only adds and AlarmLow only removes.
         """
@@ -40,14 +40,14 @@ class TriggeredPolicy:
 
     @property
     def tracks_inwards(self) -> bool:
-        """Tell whether this is target tracking's scale-in half."""
+        """Returns whether this is target tracking's scale-in half."""
         return not isinstance(self.policy, StepScalingPolicy) and not self.alarm.breaches_above
 
 
 def decide(
     target: ScalableTarget, firings: Sequence[TriggeredPolicy], current: int, cooldown: Cooldown, at: float
 ) -> Change | None:
-    """Return the change that the firing policies make of `current` instances, or None.
+    """Returns the change that the firing policies make of `current` instances, or None.
 
     The largest capacity wins, the first policy where several ask for it. The caller leaves out target tracking's
     scale-in unless all target-tracking policies agree to it; a step policy's scale-in needs no agreement.
@@ -71,7 +71,7 @@ def decide(
 def _allowed(
     target: ScalableTarget, firing: TriggeredPolicy, current: int, cooldown: Cooldown, at: float
 ) -> int | None:
-    """Return what one policy may have within the bounds: `current` where it wants a change that must wait.
+    """Returns what one policy may have within the bounds: `current` where it wants a change that must wait.
 
     A bound never turns a change round: a scale-out of a target that stands above its maximum leaves it there.
     """

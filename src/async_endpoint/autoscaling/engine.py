@@ -25,7 +25,7 @@ class ScalingEngine:
         self._unchecked: set[TargetKey] = set()
 
     def hold_to_bounds(self, key: TargetKey, at: float) -> None:
-        """Bring a newly registered target within its bounds, now or when its update ends.
+        """Brings a newly registered target within its bounds, now or when its update ends.
 
         Later manual changes are left alone: bounds are enforced when they are set, and by each scaling after that. What
         comes to nothing is tried again each minute.
@@ -34,7 +34,7 @@ class ScalingEngine:
         self._check_bounds(at)
 
     def forget(self, key: TargetKey) -> None:
-        """Drop what is known of a target that is no longer registered."""
+        """Drops what is known of a target that is no longer registered."""
         self._cooldowns.forget(key)
         self._unchecked.discard(key)
         self._changes.forget(key)
@@ -54,7 +54,7 @@ class ScalingEngine:
         self._unchecked.update(TargetKey.from_members(key) for key in state["unchecked"])
 
     def settle(self, at: float) -> None:
-        """Close the changes that are complete, and make up for bounds that had to wait."""
+        """Closes the changes that are complete, and make up for bounds that had to wait."""
         self._changes.settle(at)
         self._check_bounds(at)
 
@@ -94,7 +94,7 @@ class ScalingEngine:
                 self._changes.make(key, Change(current, within, cause), at)
 
     def _firings(self, key: TargetKey, signals: Sequence[Evaluation]) -> list[TriggeredPolicy]:
-        """Return what the alarms invoke on a target: unlike other actions, scaling repeats while a state lasts.
+        """Returns what the alarms invoke on a target: unlike other actions, scaling repeats while a state lasts.
 
         Target tracking's scale-in is left out while its datapoints are from before the last growth ("it does not
         interpret insufficient data as low utilization", user guide): an AlarmLow that lasts must not take away an
@@ -122,7 +122,7 @@ def _in_order(keys: Iterable[TargetKey]) -> list[TargetKey]:
 
 
 def _would_scale_in(policy: RegisteredPolicy, going_off: Collection[str]) -> bool:
-    """Tell whether a policy does not stand against target tracking's scale-in, by the names of alarms in ALARM.
+    """Returns whether a policy does not stand against target tracking's scale-in, by the names of alarms in ALARM.
 
     Only a target-tracking policy with its scale-in half can; it agrees while its AlarmLow is in ALARM. What it does
     once a client has deleted its AlarmLow AWS does not say; here it does not agree.

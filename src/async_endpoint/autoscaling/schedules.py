@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Self
 
-from async_endpoint.cloudwatch.errors import ValidationException
+from async_endpoint.autoscaling.errors import ValidationException
 
 _MONTHS = ("JAN", "FEB", "MAR", "APR", "MAY", "JUN", "JUL", "AUG", "SEP", "OCT", "NOV", "DEC")
 _DAYS = ("SUN", "MON", "TUE", "WED", "THU", "FRI", "SAT")  # numbered from 1
@@ -45,7 +45,7 @@ class Schedule:
 
     @classmethod
     def parse(cls, expression: str, zone: str | None) -> Self:
-        """Read an expression.
+        """Reads an expression.
 
         Raises:
             ValidationException: It is none, or the time zone is unknown.
@@ -71,7 +71,7 @@ class Schedule:
         )
 
     def is_due(self, minute: int, start: float) -> bool:
-        """Tell whether the action is due in the minute that begins at an epoch second.
+        """Returns whether the action is due in the minute that begins at an epoch second.
 
         `start` is when a rate begins to count, in epoch seconds.
         """

@@ -21,7 +21,7 @@ _RELATIONS = {
 
 
 def reason(alarm: MetricAlarm, state: State, deciding: Sequence[Datapoint], received: int) -> str:
-    """Return StateReason.
+    """Returns StateReason.
 
     `deciding` are the datapoints that speak for the state, newest first; `received` counts all that were evaluated.
     """
@@ -47,7 +47,7 @@ def reason(alarm: MetricAlarm, state: State, deciding: Sequence[Datapoint], rece
 
 
 def reason_data(alarm: MetricAlarm, now: float, real: Sequence[Datapoint]) -> str:
-    """Return StateReasonData, JSON text; `real` are the evaluated datapoints, newest first."""
+    """Returns StateReasonData, JSON text; `real` are the evaluated datapoints, newest first."""
     data: dict[str, object] = {"version": "1.0", "queryDate": _moment(now)}
     if real:
         data["startDate"] = _moment(real[-1].start)
@@ -63,7 +63,7 @@ def reason_data(alarm: MetricAlarm, now: float, real: Sequence[Datapoint]) -> st
 
 
 def recent_datapoints(data: str | None) -> tuple[float, ...]:
-    """Return the values that a StateReasonData names, oldest first; none where it is of another form."""
+    """Returns the values that a StateReasonData names, oldest first; none where it is of another form."""
     try:
         found = json.loads(data or "null")
     except (ValueError, RecursionError):

@@ -27,7 +27,7 @@ class Publisher(StrEnum):
 
 
 def publisher_of(key: MetricKey) -> Publisher | None:
-    """Return a metric's publisher; None for metrics that clients put, which arrive at once."""
+    """Returns a metric's publisher; None for metrics that clients put, which arrive at once."""
     if key.namespace == "AWS/SQS":
         return Publisher.SQS
     if key.namespace.startswith("/aws/sagemaker/"):
@@ -42,7 +42,7 @@ class Delivery(Protocol):
     """When the datapoint of a metric's minute becomes visible."""
 
     def arrival(self, key: MetricKey, minute: int) -> float | None:
-        """Return the epoch second from which the datapoint of the minute that begins at `minute` is seen.
+        """Returns the epoch second from which the datapoint of the minute that begins at `minute` is seen.
 
         None: it never is.
         """
@@ -65,7 +65,7 @@ class DelayRange:
     longest: float
 
     def __post_init__(self) -> None:
-        """Check that the range is one.
+        """Checks that the range is one.
 
         Raises:
             ValueError: It begins before 0, ends before it begins, or goes beyond an hour.
@@ -107,7 +107,7 @@ class Delayed:
         return minute + MINUTE + late
 
     def _draw(self, of: MetricKey | Publisher, minute: int) -> float:
-        """Return a number from 0 to below 1 that only the seed, what it is of and the minute decide."""
+        """Returns a number from 0 to below 1 that only the seed, what it is of and the minute decide."""
         known = self._drawn.get((of, minute))
         if known is None:
             name = of if isinstance(of, Publisher) else (of.namespace, of.name, sorted(of.dimensions))

@@ -11,7 +11,7 @@ import statistics
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
-from async_endpoint.cloudwatch.errors import ValidationException
+from async_endpoint.cloudwatch.errors import ValidationError
 from async_endpoint.cloudwatch.metric_math import (
     Binary,
     Expression,
@@ -59,10 +59,10 @@ _IF_ARGUMENTS = (2, 3)
 
 
 def parse(text: str) -> Expression:
-    """Read an expression.
+    """Reads an expression.
 
     Raises:
-        ValidationException: It is not one, uses what is not evaluated here, or a function that CloudWatch advises
+        ValidationError: It is not one, uses what is not evaluated here, or a function that CloudWatch advises
             against in alarms; the message says what and where.
     """
     parser = _Parser(text)
@@ -178,13 +178,13 @@ class _Parser:
         self._take(")")
         return Fill(series, filler)
 
-    def _advised_against(self, name: str) -> ValidationException:
+    def _advised_against(self, name: str) -> ValidationError:
         arrays = f", or give {name} an array of series such as [a, b]" if name in _OF_SEVERAL else ""
-        return ValidationException(
+        return ValidationError(
             f"The expression '{self.text}' cannot be used in an alarm: CloudWatch recommends not to use {name} of a "
             "single series there, because an alarm retrieves more datapoints than its evaluation periods and the "
             f"function acts differently with the extra data. Compare each datapoint instead{arrays}."
         )
 
-    def _wrong(self, why: str) -> ValidationException:
-        return ValidationException(f"The expression '{self.text}' cannot be evaluated: {why}.")
+    def _wrong(self, why: str) -> ValidationError:
+        return ValidationError(f"The expression '{self.text}' cannot be evaluated: {why}.")

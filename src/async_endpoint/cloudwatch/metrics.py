@@ -75,21 +75,21 @@ class MetricStore:
         self._series: dict[MetricKey, _Series] = {}
 
     def put(self, key: MetricKey, value: float, at: float) -> None:
-        """Record one sample taken at the epoch second `at`."""
+        """Records one sample taken at the epoch second `at`."""
         number = float(value)
         self._add(key, at, _Bucket(1.0, number, number, number))
 
     def put_statistics(self, key: MetricKey, statistics: Mapping[str, float], at: float) -> None:
-        """Record a set of samples by its SampleCount, Sum, Minimum and Maximum, as PutMetricData takes them."""
+        """Records a set of samples by its SampleCount, Sum, Minimum and Maximum, as PutMetricData takes them."""
         wanted = (statistics["SampleCount"], statistics["Sum"], statistics["Minimum"], statistics["Maximum"])
         self._add(key, at, _Bucket(*map(float, wanted)))
 
     def keys(self) -> Iterator[MetricKey]:
-        """Yield every metric that holds data."""
+        """Yields every metric that holds data."""
         yield from self._series
 
     def arrival(self, key: MetricKey, minute: int) -> float | None:
-        """Return the moment from which a minute's datapoint is visible; None if it has none, or it never is."""
+        """Returns the moment from which a minute's datapoint is visible; None if it has none, or it never is."""
         series = self._series.get(key)
         return self._delivery.arrival(key, minute) if series is not None and minute in series.buckets else None
 
@@ -102,7 +102,7 @@ class MetricStore:
         end: float,
         seen_at: float | None = None,
     ) -> dict[int, float]:
-        """Return the statistic of each period that holds data, by the period's start, oldest first.
+        """Returns the statistic of each period that holds data, by the period's start, oldest first.
 
         Periods of `period` seconds are aligned to the epoch; the first is the one that contains `start`, the last
         begins before `end`. Minutes from `end` on are left out, and those that are not visible yet at `seen_at`.
@@ -119,7 +119,7 @@ class MetricStore:
         return {at: value for at, value in found.items() if value is not None}
 
     def window(self, key: MetricKey, statistic: str, period: int, end: float, count: int) -> tuple[Datapoint, ...]:
-        """Return the last `count` periods before the minute of `end`, oldest first, as they are seen at `end`.
+        """Returns the last `count` periods before the minute of `end`, oldest first, as they are seen at `end`.
 
         Missing ones, and those that have not arrived yet, have no value. The window slides by the minute: five-minute
         periods seen at minute 6 cover minutes 1 to 6, as an alarm's do.
@@ -143,7 +143,7 @@ class MetricStore:
         ]  # fmt: skip
 
     def restore(self, state: Iterable[Any]) -> None:
-        """Take in what `state` gave."""
+        """Restores what `state` returned."""
         for namespace, name, dimensions, buckets in state:
             key = MetricKey.from_dimensions(namespace, name, dict(dimensions))
             for minute, *numbers in buckets:

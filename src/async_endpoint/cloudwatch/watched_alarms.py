@@ -34,21 +34,21 @@ class WatchedAlarm:
     recovering_since: float | None = None
 
     def is_due(self, minute: int) -> bool:
-        """Tell whether the alarm is evaluated at a minute's boundary: once it is set up, at its interval."""
+        """Returns whether the alarm is evaluated at a minute's boundary: once it is set up, at its interval."""
         if minute < self.configured_at:
             return False
         return self.evaluation is None or minute % self.alarm.evaluation_interval == 0
 
     @property
     def signal(self) -> Evaluation | None:
-        """Return what repeats its scaling actions each minute: the newest evaluation, while it shows that state.
+        """Returns what repeats its scaling actions each minute: the newest evaluation, while it shows that state.
 
         A state that a client has set is no evaluation's: its actions are invoked once, when it is set.
         """
         return self.evaluation if self.evaluation is not None and self.evaluation.state == self.state else None
 
     def describe(self) -> dict[str, object]:
-        """Return the alarm as a MetricAlarm of DescribeAlarms, times in epoch seconds."""
+        """Returns the alarm as a MetricAlarm of DescribeAlarms, times in epoch seconds."""
         described = self.alarm.describe() | {
             "AlarmArn": self.arn,
             "AlarmConfigurationUpdatedTimestamp": self.configured_at,
@@ -77,7 +77,7 @@ class WatchedAlarms:
         self._alarms: dict[str, WatchedAlarm] = {}
 
     def put(self, alarm: MetricAlarm, now: float) -> None:
-        """Make an alarm, or replace the settings of the one with its name; that one's state stays as it is."""
+        """Creates an alarm, or replace the settings of the one with its name; that one's state stays as it is."""
         known = self._alarms.get(alarm.name)
         if known is None:
             self._alarms[alarm.name] = WatchedAlarm(alarm, self._arn(alarm.name), now, now)
@@ -95,11 +95,11 @@ class WatchedAlarms:
     def restore(self, state: list[Any]) -> None:
         """Take in what `state` gave; each is evaluated anew at the next minute, from the state that it was in."""
         for settings, *parts in state:
-            alarm = MetricAlarm.from_properties(settings)
+            alarm = MetricAlarm.from_members(settings)
             self._alarms[alarm.name] = WatchedAlarm(alarm, self._arn(alarm.name), *parts)
 
     def delete(self, names: Iterable[str]) -> None:
-        """Delete alarms; names that do not exist are passed over."""
+        """Deletes alarms; names that do not exist are passed over."""
         for name in names:
             self._alarms.pop(name, None)
 
@@ -117,14 +117,14 @@ class WatchedAlarms:
         return False
 
     def get(self, name: str) -> WatchedAlarm | None:
-        """Return an alarm, or None."""
+        """Returns an alarm, or None."""
         return self._alarms.get(name)
 
     def __iter__(self) -> Iterator[WatchedAlarm]:
         return iter(tuple(self._alarms.values()))
 
     def naming(self, arn: str) -> list[WatchedAlarm]:
-        """Return the alarms that have an ARN among their actions."""
+        """Returns the alarms that have an ARN among their actions."""
         return [known for known in self if arn in _all_actions(known.alarm)]
 
     def forget_action(self, arn: str) -> None:
@@ -139,7 +139,7 @@ class WatchedAlarms:
             )
 
     def evaluate(self, minute: int) -> None:
-        """Evaluate what is due at a minute's boundary, and tell the listener of each change of state."""
+        """Evaluates what is due at a minute's boundary, and tell the listener of each change of state."""
         for known in self:
             if not known.is_due(minute):
                 continue
@@ -151,7 +151,7 @@ class WatchedAlarms:
                 self._enter(known, evaluation.state, evaluation.reason, evaluation.reason_data, minute)
 
     def _is_late_to_recover(self, known: WatchedAlarm, evaluation: Evaluation, minute: int) -> bool:
-        """Tell whether an alarm keeps its ALARM, and what that rested on, for longer than its datapoints do."""
+        """Returns whether an alarm keeps its ALARM, and what that rested on, for longer than its datapoints do."""
         if evaluation.state == "ALARM" or known.signal is None or known.signal.state != "ALARM":
             return False
         if known.recovering_since is None:

@@ -15,7 +15,8 @@ from async_endpoint.autoscaling.arns import ArnFactory
 from async_endpoint.clock import SystemClock
 from async_endpoint.cloudwatch.alarms import MetricAlarm, State
 from async_endpoint.cloudwatch.metric_key import MINUTE, MetricKey
-from async_endpoint.emulator.api.application_autoscaling import ApplicationAutoScaling, VariantCapacities
+from async_endpoint.emulator.api.autoscaling_service import ApplicationAutoScaling
+from async_endpoint.emulator.api.variant_capacities import VariantCapacities
 from async_endpoint.emulator.assumptions import Assumptions
 from async_endpoint.emulator.clients import AwsClients
 from async_endpoint.emulator.containers.environment import ServingEnvironment
@@ -87,7 +88,7 @@ class Region:
             self.clock,
             self._store,
             VariantCapacities(self._endpoint),
-            _log_state,
+            on_alarm_state=_log_state,
             in_step=self._alarms_in_step,
             rules=config.assumptions.rules,
         )

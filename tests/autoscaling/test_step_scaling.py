@@ -1,22 +1,16 @@
+"""Step scaling: which step a metric falls into, and which capacity follows."""
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from async_endpoint.autoscaling import StepScalingPolicy, TargetTrackingPolicy
+from async_endpoint.autoscaling import StepScalingPolicy, ValidationException
 from async_endpoint.autoscaling.policies import Breach
-from async_endpoint.autoscaling.targets import TargetKey
-from async_endpoint.cloudwatch import StatisticQuery, ValidationException
-
-KEY = TargetKey("reader", "main")
-
-
-def step(adjustment: int, lower: float | None = None, upper: float | None = None) -> dict[str, object]:
-    bounds = {"MetricIntervalLowerBound": lower, "MetricIntervalUpperBound": upper}
-    return {"ScalingAdjustment": adjustment} | {name: bound for name, bound in bounds.items() if bound is not None}
+from tests.autoscaling.fleet import step
 
 
 def policy_of(*steps: dict[str, object], kind: str = "ChangeInCapacity", **members: object) -> StepScalingPolicy:
-    return StepScalingPolicy.from_properties({"AdjustmentType": kind, "StepAdjustments": list(steps)} | members)
+    return StepScalingPolicy.from_members({"AdjustmentType": kind, "StepAdjustments": list(steps)} | members)
 
 
 def above(*values: float, threshold: float = 60) -> Breach:
@@ -73,11 +67,9 @@ def test_an_alarm_that_missing_data_decided_asks_for_nothing() -> None:
 
 
 def test_defaults_are_those_of_sagemaker() -> None:
-    for policy in (policy_of(step(1, 0)), tracking_of()):
-        assert [policy.cooldown_after(outwards=outwards) for outwards in (True, False)] == [300, 300]
+    policy = policy_of(step(1, 0))
+    assert [policy.cooldown_after(outwards=outwards) for outwards in (True, False)] == [300, 300]
     assert policy_of(step(1, 0), Cooldown=0).cooldown_after(outwards=True) == 0
-    own = tracking_of(ScaleOutCooldown=0, ScaleInCooldown="60")
-    assert [own.cooldown_after(outwards=outwards) for outwards in (True, False)] == [0, 60]
     assert policy_of(step(1, 0, 10), step(2, 10)).desired_capacity(0, above(61, 75, 85)) == 2  # the average
 
 
@@ -88,14 +80,6 @@ def test_a_policy_is_described_with_the_members_that_were_given() -> None:
     }
     stepping: dict[str, object] = {"Cooldown": 300, "MetricAggregationType": "Average", "MinAdjustmentMagnitude": 2}
     assert policy_of(step(1, 0), kind="ExactCapacity", **stepping).describe().items() >= stepping.items()
-    assert tracking_of().describe() == tracking_members()
-    tracking: dict[str, object] = {"ScaleOutCooldown": 300, "ScaleInCooldown": 0, "DisableScaleIn": False}
-    assert tracking_of(5, **tracking).describe() == tracking_members() | tracking
-
-
-def test_steps_written_as_text_read_alike() -> None:
-    written: dict[str, object] = {"ScalingAdjustment": "1", "MetricIntervalLowerBound": "0"}
-    assert policy_of(written, Cooldown="120") == policy_of(step(1, 0), Cooldown=120)
 
 
 @pytest.mark.parametrize(
@@ -120,18 +104,20 @@ def test_steps_that_overlap_or_leave_a_gap_are_refused(steps: list[dict[str, obj
 @pytest.mark.parametrize(
     ("members", "sentence"),
     [
-        ({"AdjustmentType": "Double"}, r"enum value set: \[ChangeInCapacity"),
-        ({"AdjustmentType": None}, "Value null at 'adjustmentType'"),
-        ({"Cooldown": -1}, "greater than or equal to 0"),
-        ({"MetricAggregationType": "Sum"}, r"\[Average, Minimum, Maximum\]"),
-        ({"MinAdjustmentMagnitude": 0}, "greater than or equal to 1"),
+        ({"Cooldown": -1}, "Cooldown must be 0 or more, not -1."),
+        ({"MinAdjustmentMagnitude": 0}, "MinAdjustmentMagnitude must be 1 or more, not 0."),
     ],
 )
 def test_a_wrong_step_policy_is_refused(members: dict[str, object], sentence: str) -> None:
     with pytest.raises(ValidationException, match=sentence):
-        StepScalingPolicy.from_properties(
+        StepScalingPolicy.from_members(
             {"AdjustmentType": "ChangeInCapacity", "StepAdjustments": [step(1, 0)]} | members
         )
+
+
+def test_a_step_policy_needs_an_adjustment_type() -> None:
+    with pytest.raises(ValidationException, match="AdjustmentType must be specified"):
+        StepScalingPolicy.from_members({"StepAdjustments": [step(1, 0)]})
 
 
 def test_an_exact_capacity_below_zero_is_refused() -> None:
@@ -150,73 +136,3 @@ def test_every_metric_above_the_threshold_falls_into_exactly_one_step(cuts: list
     holding = [one for one in policy.steps if one.contains(metric, breaches_above=True)]
     assert len(holding) == 1
     assert holding[0].adjustment == sum(bound <= metric for bound in bounds)
-
-
-def tracking_members(target: float = 5) -> dict[str, object]:
-    specification = {"MetricName": "Load", "Namespace": "Tests", "Statistic": "Average"}
-    return {"TargetValue": target, "CustomizedMetricSpecification": specification}
-
-
-def tracking_of(target: float = 5, **members: object) -> TargetTrackingPolicy:
-    return TargetTrackingPolicy.from_properties(tracking_members(target) | members, KEY)
-
-
-@pytest.mark.parametrize(
-    ("capacity", "metric", "expected"),
-    [(1, 20, 4), (2, 5.1, 3), (4, 2.5, 2), (3, 0, 0), (0, 1, 1), (0, 23, 5), (0, 0, 0), (4, 4.9, 4)],
-)
-def test_target_tracking_rounds_up_what_brings_the_metric_to_its_target(
-    capacity: int, metric: float, expected: int
-) -> None:
-    assert tracking_of().desired_capacity(capacity, metric) == expected
-
-
-def test_target_tracking_is_not_misled_by_binary_fractions() -> None:
-    assert tracking_of(target=0.1).desired_capacity(3, 0.1) == 3
-
-
-def test_target_tracking_makes_aws_fixed_alarms() -> None:
-    high, low = tracking_of(target=7).alarms(KEY, "arn:policy", "id-1", "id-2")
-    assert high.name == "TargetTracking-endpoint/reader/variant/main-AlarmHigh-id-1"
-    assert low.name == "TargetTracking-endpoint/reader/variant/main-AlarmLow-id-2"
-    assert (high.comparison_operator, high.threshold, high.evaluation_periods) == ("GreaterThanThreshold", 7.0, 3)
-    assert (low.comparison_operator, low.threshold, low.evaluation_periods) == ("LessThanThreshold", 6.3, 15)
-    assert high.query.period == low.query.period == 60
-    assert high.actions_in("ALARM") == low.actions_in("ALARM") == ("arn:policy",)
-    assert high.treat_missing_data == low.treat_missing_data == "missing"
-
-
-def test_the_predefined_metric_of_sagemaker_is_known() -> None:
-    policy = TargetTrackingPolicy.from_properties(
-        {
-            "TargetValue": "70",
-            "PredefinedMetricSpecification": {"PredefinedMetricType": "SageMakerVariantInvocationsPerInstance"},
-        },
-        KEY,
-    )
-    assert isinstance(policy.query, StatisticQuery)
-    assert policy.query.metric_name == "InvocationsPerInstance"
-    assert policy.query.dimensions == (("EndpointName", "reader"), ("VariantName", "main"))
-    assert policy.query.statistic == "Sum"
-
-
-@pytest.mark.parametrize(
-    ("members", "sentence"),
-    [
-        ({"TargetValue": 0}, "must be greater than 0"),
-        ({"TargetValue": None}, "'targetValue'"),
-        ({"CustomizedMetricSpecification": None}, "Exactly one of"),
-        ({"PredefinedMetricSpecification": {"PredefinedMetricType": "x"}}, "Exactly one of"),
-        (
-            {
-                "CustomizedMetricSpecification": None,
-                "PredefinedMetricSpecification": {"PredefinedMetricType": "ALBRequestCountPerTarget"},
-            },
-            "ALBRequestCountPerTarget is not evaluated here",
-        ),
-        ({"CustomizedMetricSpecification": "Load"}, "Member must be a structure"),
-    ],
-)
-def test_a_wrong_tracking_policy_is_refused(members: dict[str, object], sentence: str) -> None:
-    with pytest.raises(ValidationException, match=sentence):
-        TargetTrackingPolicy.from_properties(tracking_members() | members, KEY)
