@@ -98,7 +98,7 @@ def test_an_alarm_low_that_is_gone_scales_nothing_in_and_agrees_to_nothing() -> 
 
 
 @pytest.mark.parametrize("exists", [True, False])
-def test_alarms_that_are_not_its_own_are_passed_over(exists: bool) -> None:  # noqa: FBT001 - a parameter of the test
+def test_alarms_that_are_not_its_own_are_passed_over(*, exists: bool) -> None:
     fleet = stepping()
     fleet.scaler.own_alarm_changed("busy", exists=exists, actions_enabled=False)
     fleet.scaler.own_alarm_changed("nobody", exists=exists, actions_enabled=False)

@@ -106,7 +106,7 @@ def test_a_bound_that_comes_to_nothing_is_tried_again_each_minute_also_after_a_r
 
 
 @pytest.mark.parametrize("late", [True, False])
-def test_a_change_whose_instances_are_there_when_it_is_looked_at_is_successful(late: bool) -> None:  # noqa: FBT001 - a parameter of the test
+def test_a_change_whose_instances_are_there_when_it_is_looked_at_is_successful(*, late: bool) -> None:
     fleet = busy_fleet()
     fleet.endpoint.trouble = TROUBLE if late else None
     fleet.minutes(1)

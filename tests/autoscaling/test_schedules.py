@@ -30,7 +30,7 @@ def minute(text: str) -> int:
     ],
 )
 def test_an_expression_is_due_at_its_minutes(expression: str, zone: str | None, due: str, not_due: str) -> None:
-    schedule = Schedule.parse(expression, zone)
+    schedule = Schedule.from_expression(expression, zone)
     assert schedule.is_due(minute(due), 0)
     assert not schedule.is_due(minute(not_due), 0)
 
@@ -38,7 +38,7 @@ def test_an_expression_is_due_at_its_minutes(expression: str, zone: str | None, 
 @pytest.mark.parametrize(("after", "due"), [(0, False), (300, True), (360, False), (600, True)])
 def test_a_rate_counts_from_its_start(after: int, *, due: bool) -> None:
     start = minute("2027-01-15T08:00")
-    assert Schedule.parse("rate(5 minutes)", None).is_due(start + after, start + 20) == due
+    assert Schedule.from_expression("rate(5 minutes)", None).is_due(start + after, start + 20) == due
 
 
 @pytest.mark.parametrize(
@@ -66,4 +66,4 @@ def test_a_rate_counts_from_its_start(after: int, *, due: bool) -> None:
 )
 def test_what_is_no_schedule_is_refused(expression: str, zone: str | None, why: str) -> None:
     with pytest.raises(ValidationException, match=why):
-        Schedule.parse(expression, zone)
+        Schedule.from_expression(expression, zone)

@@ -45,7 +45,7 @@ def test_the_order_of_dimensions_does_not_matter_but_each_of_them_does() -> None
     fewer = MetricKey.from_dimensions("AWS/SageMaker", "CPUUtilization", {"EndpointName": "e"})
     assert store.periods(swapped, "Sum", 60, 0, 60) == {0: 1.0}
     assert store.periods(fewer, "Sum", 60, 0, 60) == {}
-    assert list(store.keys()) == [KEY]
+    assert store.all_keys() == [KEY]
 
 
 def test_a_statistic_set_counts_like_its_samples() -> None:

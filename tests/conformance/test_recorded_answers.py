@@ -76,7 +76,7 @@ def published(requests: int) -> set[tuple[str, frozenset[tuple[str, str]]]]:
     instances._put("MemoryUtilization", 9, START)
     for name in answer("published-metrics")["variant"] * requests:
         metrics.count(name)
-    return {(key.name, key.dimensions) for key in store.keys()}  # noqa: SIM118 - a store is no mapping
+    return {(key.name, key.dimensions) for key in store.all_keys()}
 
 
 def test_a_busy_endpoint_has_exactly_the_metrics_that_were_found_on_aws() -> None:

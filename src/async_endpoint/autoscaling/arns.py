@@ -1,4 +1,4 @@
-"""The identifiers that AWS would have given, from an injected source so that a run can be repeated."""
+"""ARNs and ids as AWS makes them, from a source that is passed in, so that a run can be repeated."""
 
 import itertools
 import uuid

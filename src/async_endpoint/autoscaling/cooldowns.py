@@ -1,4 +1,4 @@
-"""Cooldowns: what a completed change still means for the next one.
+"""Cooldowns: how a completed change limits the next one.
 
 Source of the rules: Application Auto Scaling API reference, Cooldown, ScaleOutCooldown and ScaleInCooldown. AWS does
 not say whether they belong to a policy or to its target; here they are the target's, so that two policies cannot add
@@ -25,8 +25,8 @@ class Cooldown:
     def base(self, current: int, at: float) -> int:
         """Returns the capacity from which a scale-out counts.
 
-        While a scale-out cools down, what it added already is part of the next one: 2 + 2 = 4, then a step of +3
-        counts from 2 and adds one. So only a larger scale-out passes.
+        While a scale-out cools down, the next one includes what it added: 2 + 2 = 4, then a step of +3 counts from 2
+        and adds one. So only a larger scale-out passes.
         """
         return min(self.out_from, current) if at < self.out_until else current
 
@@ -41,20 +41,20 @@ class Cooldowns:
     def __init__(self) -> None:
         self._by_target: dict[TargetKey, Cooldown] = {}
 
-    def of(self, target: TargetKey) -> Cooldown:
+    def get(self, target: TargetKey) -> Cooldown:
         """Returns a target's cooldowns."""
         return self._by_target.get(target, Cooldown())
 
     def begin(self, target: TargetKey, before: int, after: int, at: float, until: float) -> None:
         """Starts the cooldown of a change that is complete at the epoch second `at`."""
         if after > before:
-            base = self.of(target).base(before, at)
+            base = self.get(target).base(before, at)
             self._by_target[target] = Cooldown(out_until=until, out_from=base, grown_at=at)
         else:
-            self._by_target[target] = Cooldown(in_until=until, grown_at=self.of(target).grown_at)
+            self._by_target[target] = Cooldown(in_until=until, grown_at=self.get(target).grown_at)
 
     def state(self) -> list[Any]:
-        """Every cooldown, as plain JSON for `restore`."""
+        """Returns every cooldown, as plain JSON for `restore`."""
         return [[key.describe(), *dataclasses.astuple(cooldown)] for key, cooldown in self._by_target.items()]
 
     def restore(self, state: list[Any]) -> None:

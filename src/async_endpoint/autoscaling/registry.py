@@ -12,7 +12,7 @@ from async_endpoint.cloudwatch.alarms import MetricAlarm
 
 @dataclass(frozen=True)
 class RegisteredPolicy:
-    """A scaling policy of a target. The two ids name AlarmHigh and AlarmLow, should it be target tracking."""
+    """A scaling policy of a target. The two ids name AlarmHigh and AlarmLow of target tracking."""
 
     target: TargetKey
     name: str
@@ -22,7 +22,7 @@ class RegisteredPolicy:
     alarm_ids: tuple[str, str]
 
     def own_alarms(self) -> tuple[MetricAlarm, ...]:
-        """Returns the alarms that the policy makes for itself: target tracking's AlarmHigh and AlarmLow."""
+        """Returns the alarms that the policy creates for itself: target tracking's AlarmHigh and AlarmLow."""
         if isinstance(self.policy, StepScalingPolicy):
             return ()
         return self.policy.alarms(self.target, self.arn, *self.alarm_ids)
@@ -34,7 +34,7 @@ class RegisteredPolicy:
 
 
 class Registry:
-    """Scalable targets by key and policies by target and name, in the order of their making."""
+    """Scalable targets by key and policies by target and name, in the order of creation."""
 
     def __init__(self) -> None:
         self._targets: dict[TargetKey, ScalableTarget] = {}
@@ -53,7 +53,7 @@ class Registry:
         """Returns a target.
 
         Raises:
-            ObjectNotFoundException: it is not registered.
+            ObjectNotFoundException: It is not registered.
         """
         if key not in self._targets:
             raise ObjectNotFoundException(f"No scalable target registered for {key}")
@@ -79,7 +79,7 @@ class Registry:
         """Returns a policy.
 
         Raises:
-            ObjectNotFoundException: it does not exist.
+            ObjectNotFoundException: It does not exist.
         """
         if (key, name) not in self._policies:
             raise ObjectNotFoundException(f"No scaling policy found for {key}, policy name: {name}")
@@ -89,8 +89,8 @@ class Registry:
         """Checks a policy against what its target allows beside its other policies.
 
         Raises:
-            LimitExceededException: it would be one more than a target can have.
-            ValidationException: another policy tracks the same metric.
+            LimitExceededException: It would be one more than a target can have.
+            ValidationException: Another policy tracks the same metric.
         """
         others = [known for known in self.policies_of(policy.target) if known.name != policy.name]
         resource_limits.check_policies(len(others) + 1)

@@ -1,4 +1,4 @@
-"""Scheduled actions: at given times a target gets other bounds."""
+"""Scheduled actions: they change a target's bounds at given times."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ from async_endpoint.autoscaling.targets import TargetKey
 
 @dataclass(frozen=True)
 class ScheduledAction:
-    """One action; times are in epoch seconds, `least` and `most` instance counts, None where they stay as they are."""
+    """One action; times are in epoch seconds, `least` and `most` instance counts, None for a bound that stays."""
 
     target: TargetKey
     name: str
@@ -47,7 +47,7 @@ class ScheduledAction:
             target=TargetKey.from_members(request),
             name=request["ScheduledActionName"],
             arn=previous.arn if previous else arn,
-            schedule=Schedule.parse(expression, zone),
+            schedule=Schedule.from_expression(expression, zone),
             created_at=previous.created_at if previous else now,
             least=action.get("MinCapacity"),
             most=action.get("MaxCapacity"),
@@ -95,7 +95,7 @@ class ScheduledAction:
 
 
 class ScheduledActions:
-    """The actions of every target by name, in the order of their making."""
+    """The actions of every target by name, in the order of creation."""
 
     def __init__(self) -> None:
         self._known: dict[tuple[TargetKey, str], ScheduledAction] = {}

@@ -4,7 +4,7 @@ import dataclasses
 from collections.abc import Mapping
 from typing import Any
 
-from async_endpoint.autoscaling.activities import ActivityLog, bounds, scheduled
+from async_endpoint.autoscaling.activities import ActivityLog, bounds, schedule_cause
 from async_endpoint.autoscaling.arns import ArnFactory
 from async_endpoint.autoscaling.describe_requests import is_selected, paginate
 from async_endpoint.autoscaling.engine import ScalingEngine
@@ -69,7 +69,7 @@ class ScheduledScaling:
             least = target.min_capacity if action.least is None else action.least
             most = target.max_capacity if action.most is None else action.most
             asked = bounds(action.least, action.most)
-            activity = self._log.begin(action.target, asked, scheduled(action.name), minute)
+            activity = self._log.begin(action.target, asked, schedule_cause(action.name), minute)
             if least > most:
                 activity.failed(minute, f"Maximum capacity ({most}) cannot be less than minimum capacity ({least})")
                 continue

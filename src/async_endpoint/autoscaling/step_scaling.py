@@ -1,4 +1,4 @@
-"""Step scaling: how far a metric lies beyond its alarm's threshold picks one adjustment of the capacity.
+"""Step scaling: the distance of a metric from its alarm's threshold selects one adjustment of the capacity.
 
 Source of the rules: Application Auto Scaling user guide, "How step scaling works".
 """
@@ -18,7 +18,7 @@ DEFAULT_COOLDOWN = 300
 
 @dataclass(frozen=True)
 class Step:
-    """One step; its bounds are relative to the alarm's threshold, infinite where the request left them out."""
+    """One step; its bounds are relative to the alarm's threshold, infinite if the request leaves them out."""
 
     adjustment: int
     lower: float = -math.inf
@@ -75,9 +75,9 @@ class Breach:
 
 @dataclass(frozen=True)
 class StepScalingPolicy:
-    """A StepScalingPolicyConfiguration; what the request left out is None, and its default applies on use.
+    """A StepScalingPolicyConfiguration; a member that the request leaves out is None, and its default applies on use.
 
-    `cooldown` is in seconds and holds for both directions; `min_adjustment_magnitude` counts for percentages only.
+    `cooldown` is in seconds, for both directions; `min_adjustment_magnitude` applies to percentages only.
     """
 
     adjustment_type: str
@@ -114,8 +114,8 @@ class StepScalingPolicy:
         """Returns the capacity that this policy asks for from `capacity`, or None when no step applies.
 
         The metric is the aggregate of the values that decided the alarm. AWS does not say which datapoints it
-        aggregates; the breaching ones always lie in a step that begins at the threshold. An alarm that missing data
-        decided has no metric, and asks for nothing.
+        aggregates; the breaching ones always lie in a step that begins at the threshold. An alarm decided by
+        missing data has no metric, so the policy asks for nothing.
         """
         if not breach.values:
             return None
@@ -127,7 +127,7 @@ class StepScalingPolicy:
 
     def cooldown_after(self, *, outwards: bool) -> int:
         """Returns the seconds of cooldown after a change in a direction."""
-        del outwards  # one cooldown holds for both
+        del outwards  # one cooldown for both directions
         return DEFAULT_COOLDOWN if self.cooldown is None else self.cooldown
 
     def describe(self) -> dict[str, object]:
@@ -161,7 +161,7 @@ class StepScalingPolicy:
 
     @staticmethod
     def _whole_instances(change: float) -> int:
-        """Round towards zero, but never a change away: 6.67 is 6, 0.4 is 1, -0.4 is -1 and -6.67 is -6."""
+        """Rounds towards zero, but never to no change: 6.67 is 6, 0.4 is 1, -0.4 is -1 and -6.67 is -6."""
         if 0 < abs(change) < 1:
             return int(math.copysign(1, change))
         return math.trunc(change)

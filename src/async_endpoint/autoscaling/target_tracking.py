@@ -1,4 +1,4 @@
-"""Target tracking: keep a metric at a value, by two alarms that the policy makes for itself.
+"""Target tracking: keeps a metric at a value, by two alarms that the policy creates for itself.
 
 Source of the rules: Application Auto Scaling user guide, "How target tracking scaling works".
 """
@@ -18,7 +18,7 @@ from async_endpoint.cloudwatch.queries import MathQuery, StatisticQuery, dimensi
 
 # The default for SageMaker's endpoint variants.
 DEFAULT_COOLDOWN = 300
-# The alarms are fixed: out after three minutes above the target, in after fifteen below nine tenths of it.
+# The alarms are fixed: scale out after 3 minutes above the target, in after 15 minutes below 90 % of it.
 HIGH_PERIODS = 3
 LOW_PERIODS = 15
 LOW_SHARE = 0.9
@@ -34,7 +34,7 @@ _REQUIRED_OF_ONE_METRIC = ("Namespace", "MetricName", "Statistic")
 class TargetTrackingPolicy:
     """A TargetTrackingScalingPolicyConfiguration; the cooldowns are in seconds.
 
-    What the request left out is None, and its default applies on use.
+    A member that the request leaves out is None, and its default applies on use.
     """
 
     target: float
@@ -76,13 +76,13 @@ class TargetTrackingPolicy:
 
     @property
     def specification(self) -> tuple[object, ...]:
-        """Returns what makes two policies' metric specifications the same one."""
+        """Returns what two policies with the same metric specification share."""
         if self.predefined_metric is not None:
             return (self.predefined_metric,)
         return self.query.identity
 
     def alarms(self, target: TargetKey, policy_arn: str, high_id: str, low_id: str) -> tuple[MetricAlarm, MetricAlarm]:
-        """Returns AlarmHigh and AlarmLow, named as AWS names them, each with this policy as its one action."""
+        """Returns AlarmHigh and AlarmLow, named as AWS does, each with this policy as its one action."""
         high = MetricAlarm(
             name=f"TargetTracking-{target.resource_id}-AlarmHigh-{high_id}",
             query=self.query,
@@ -107,9 +107,9 @@ class TargetTrackingPolicy:
     def desired_capacity(self, capacity: int, metric: float) -> int:
         """Returns the capacity that would bring the newest value of the metric to the target.
 
-        The metric falls as capacity rises, so ceil(capacity x metric / target); at zero instances the metric stands
-        for the whole load, so ceil(metric / target). AWS publishes no formula: this is the accepted reading, and the
-        one place that knows it.
+        The metric falls as capacity rises, so ceil(capacity x metric / target); at zero instances the metric is the
+        whole load, so ceil(metric / target). AWS publishes no formula: this is the accepted reading, and the only place
+        that contains it.
         """
         return math.ceil(round(max(capacity, 1) * metric / self.target, _DECIMALS))
 
@@ -168,7 +168,7 @@ def _by_the_minute(query: Mapping[str, Any]) -> Mapping[str, Any]:
 
 
 def _described(query: StatisticQuery | MathQuery) -> dict[str, object]:
-    """Returns a query as a CustomizedMetricSpecification, which knows no period."""
+    """Returns a query as a CustomizedMetricSpecification, which has no period."""
     if isinstance(query, MathQuery):
         return {"Metrics": [_without_period(each) for each in query.given]}
     specification = query.describe()

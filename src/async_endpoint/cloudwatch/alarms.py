@@ -19,7 +19,7 @@ _COMPARISONS: dict[str, Callable[[float, float], bool]] = {
     "LessThanThreshold": operator.lt,
     "LessThanOrEqualToThreshold": operator.le,
 }
-# What CloudWatch takes and is not evaluated here, with what to give instead.
+# Members that CloudWatch accepts and that are not evaluated here, with what to give instead.
 _NOT_EVALUATED = {
     "ExtendedStatistic": f"percentiles are not kept here: take one of {', '.join(STATISTICS)} as Statistic",
     "ThresholdMetricId": "anomaly detection bands are not evaluated here: give a Threshold",
@@ -29,7 +29,7 @@ _NOT_EVALUATED = {
 
 @dataclass(frozen=True)
 class MetricAlarm:
-    """One alarm's settings. `datapoints_to_alarm` is None where the request left it out (then all must breach)."""
+    """One alarm's settings. `datapoints_to_alarm` is None if the request leaves it out: then all must breach."""
 
     name: str
     query: MetricQuery
@@ -88,7 +88,7 @@ class MetricAlarm:
 
     @property
     def breaches_above(self) -> bool:
-        """Returns whether values above the threshold breach it, rather than values below."""
+        """Returns whether values above the threshold breach, rather than values below."""
         return self.comparison_operator.startswith("Greater")
 
     def breaches(self, value: float) -> bool:
@@ -96,7 +96,7 @@ class MetricAlarm:
         return _COMPARISONS[self.comparison_operator](value, self.threshold)
 
     def actions_in(self, state: State) -> tuple[str, ...]:
-        """Returns the ARNs that are invoked in a state; none when the alarm's actions are switched off."""
+        """Returns the ARNs that are invoked in a state; none when the alarm's actions are disabled."""
         if not self.actions_enabled:
             return ()
         return {

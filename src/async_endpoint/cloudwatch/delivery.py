@@ -1,8 +1,8 @@
 """When a metric's datapoints reach CloudWatch: later than their time, each publisher at its own pace, some never.
 
 A datapoint keeps its timestamp; a reader sees it from its arrival on. Field reports put SageMaker's one-minute metrics
-one to three minutes behind; how late each of a region's publishers is, AWS does not publish. docs/evidence.md lists
-the sources.
+one to three minutes behind. AWS does not publish how late each publisher of a region is. docs/evidence.md lists the
+sources.
 """
 
 import hashlib
@@ -21,8 +21,8 @@ class Publisher(StrEnum):
     """Who publishes a metric; the datapoints of one publisher's minute arrive together."""
 
     QUEUE = "queue"  # the endpoint's backlog
-    VARIANT = "variant"  # what the variant has processed
-    INSTANCES = "instances"  # what instances use of their machine
+    VARIANT = "variant"  # what the variant processed
+    INSTANCES = "instances"  # the use of CPU, memory, disk and GPU
     SQS = "sqs"
 
 
@@ -42,33 +42,33 @@ class Delivery(Protocol):
     """When the datapoint of a metric's minute becomes visible."""
 
     def arrival(self, key: MetricKey, minute: int) -> float | None:
-        """Returns the epoch second from which the datapoint of the minute that begins at `minute` is seen.
+        """Returns the epoch second from which the datapoint of the minute that begins at `minute` is visible.
 
-        None: it never is.
+        None: never.
         """
 
 
 class Punctual:
-    """Every datapoint is there when its minute has ended."""
+    """Every datapoint is visible when its minute has ended."""
 
     def arrival(self, key: MetricKey, minute: int) -> float | None:
-        """As `Delivery.arrival`."""
+        """See `Delivery.arrival`."""
         del key
         return minute + MINUTE
 
 
 @dataclass(frozen=True)
 class DelayRange:
-    """Seconds from a minute's end to the arrival of its datapoint, anew for each minute, both ends included."""
+    """Seconds from a minute's end to the arrival of its datapoint, drawn for each minute, both bounds included."""
 
     shortest: float
     longest: float
 
     def __post_init__(self) -> None:
-        """Checks that the range is one.
+        """Checks the range.
 
         Raises:
-            ValueError: It begins before 0, ends before it begins, or goes beyond an hour.
+            ValueError: It begins before 0, ends before it begins, or exceeds an hour.
         """
         if not 0 <= self.shortest <= self.longest <= LONGEST_DELAY:
             raise ValueError(
@@ -82,8 +82,8 @@ class Delayed:
     """Delays and gaps that follow from a seed: the same seed, the same arrivals.
 
     Args:
-        delays: The delay of each publisher; one that is left out is punctual.
-        gaps: The share of datapoints that never arrive, 0 to 1; each metric's minute by itself.
+        delays: The delay of each publisher; a publisher without one is punctual.
+        gaps: The share of datapoints that never arrive, 0 to 1; drawn for each minute of each metric.
         seed: What delays and gaps are drawn from.
     """
 
@@ -93,7 +93,7 @@ class Delayed:
     _drawn: dict[tuple[object, int], float] = field(default_factory=dict, repr=False, compare=False)
 
     def arrival(self, key: MetricKey, minute: int) -> float | None:
-        """As `Delivery.arrival`."""
+        """See `Delivery.arrival`."""
         publisher = publisher_of(key)
         if publisher is None:
             return minute + MINUTE
@@ -106,14 +106,16 @@ class Delayed:
         late = delay.shortest + (spread * self._draw(publisher, minute) if spread else 0.0)
         return minute + MINUTE + late
 
-    def _draw(self, of: MetricKey | Publisher, minute: int) -> float:
-        """Returns a number from 0 to below 1 that only the seed, what it is of and the minute decide."""
-        known = self._drawn.get((of, minute))
+    def _draw(self, subject: MetricKey | Publisher, minute: int) -> float:
+        """Returns a number from 0 to below 1 that depends on the seed, the subject and the minute alone."""
+        known = self._drawn.get((subject, minute))
         if known is None:
-            name = of if isinstance(of, Publisher) else (of.namespace, of.name, sorted(of.dimensions))
+            name: object = subject
+            if isinstance(subject, MetricKey):
+                name = (subject.namespace, subject.name, sorted(subject.dimensions))
             digest = hashlib.blake2b(repr((self.seed, name, minute)).encode(), digest_size=8).digest()
             known = int.from_bytes(digest, "big") / 2**64
             if len(self._drawn) > _KEPT_DRAWS:
                 self._drawn.clear()
-            self._drawn[of, minute] = known
+            self._drawn[subject, minute] = known
         return known

@@ -62,8 +62,8 @@ def parse(text: str) -> Expression:
     """Reads an expression.
 
     Raises:
-        ValidationError: It is not one, uses what is not evaluated here, or a function that CloudWatch advises
-            against in alarms; the message says what and where.
+        ValidationError: The text is no expression, or uses what is not evaluated here or a function that CloudWatch
+            advises against in alarms; the message says what and where.
     """
     parser = _Parser(text)
     root = parser.read()
@@ -118,21 +118,21 @@ class _Parser:
         return left
 
     def _value(self) -> Node:
-        token = self._take()
-        if token == "-":  # noqa: S105 - a sign
+        found = self._take()
+        if found == "-":
             return Function(operator.neg, self._value())
-        if token == "(":  # noqa: S105 - a bracket
+        if found == "(":
             inner = self._level(0)
             self._take(")")
             return inner
-        if token[0].isdigit():
-            return Number(float(token))
+        if found[0].isdigit():
+            return Number(float(found))
         if self._next == "(":
-            return self._call(token)
-        if not token[0].islower():
-            raise self._wrong(f"'{token}' is not expected there")
-        self.names.add(token)
-        return Name(token)
+            return self._call(found)
+        if not found[0].islower():
+            raise self._wrong(f"'{found}' is not expected there")
+        self.names.add(found)
+        return Name(found)
 
     def _call(self, name: str) -> Node:
         self._take("(")

@@ -1,7 +1,7 @@
-"""Where an alarm's datapoints come from, and those of target tracking, which makes alarms of its own.
+"""The queries that give an alarm its datapoints: a statistic of one metric, or metric math.
 
-An alarm sees only the `MetricQuery` protocol: a further kind of query is a new class here and one branch in
-`query_from_members`; neither the evaluation nor the autoscaler changes.
+An alarm knows only the `MetricQuery` protocol: a further kind of query is a new class here and one branch in
+`query_from_members`.
 """
 
 from collections.abc import Mapping, Sequence
@@ -27,7 +27,7 @@ class MetricQuery(Protocol):
         ...
 
     def datapoints(self, store: MetricStore, end: float, count: int, rules: EvaluationRules) -> tuple[Datapoint, ...]:
-        """Returns the last `count` datapoints whose periods have ended at `end`, oldest first, as they are seen then.
+        """Returns the last `count` datapoints whose periods have ended at `end`, oldest first, as visible then.
 
         Missing ones are included; `rules` settle what CloudWatch's guide leaves open.
         """
@@ -63,7 +63,7 @@ class StatisticQuery:
         return (self.key, self.statistic)
 
     def datapoints(self, store: MetricStore, end: float, count: int, rules: EvaluationRules) -> tuple[Datapoint, ...]:
-        """As `MetricQuery.datapoints`."""
+        """See `MetricQuery.datapoints`."""
         del rules
         return store.window(self.key, self.statistic, self.period, end, count)
 
@@ -81,9 +81,9 @@ class StatisticQuery:
 
 @dataclass(frozen=True)
 class MathQuery:
-    """Metric math: the one query of an alarm's or a policy's Metrics that returns data, and those that it refers to.
+    """Metric math: the one query of Metrics that returns data, and the queries that it refers to.
 
-    `given` are the members as they came, for DescribeAlarms; `result` is the id of the query that returns data.
+    `given` are the members of the request, for DescribeAlarms; `result` is the id of the query that returns data.
     """
 
     given: tuple[Mapping[str, Any], ...]
@@ -124,12 +124,12 @@ class MathQuery:
 
     @property
     def identity(self) -> tuple[object, ...]:
-        """Returns what two queries that are alike share: ids, metrics and expressions, but not the order of them."""
+        """Returns what two queries that are alike share: ids, metrics and expressions, in any order."""
         statistics = frozenset((name, query.identity) for name, query in self.statistics.items())
         return (self.result, statistics, frozenset((name, each.text) for name, each in self.expressions.items()))
 
     def datapoints(self, store: MetricStore, end: float, count: int, rules: EvaluationRules) -> tuple[Datapoint, ...]:
-        """As `MetricQuery.datapoints`."""
+        """See `MetricQuery.datapoints`."""
         windows = {name: query.datapoints(store, end, count, rules) for name, query in self.statistics.items()}
         known: dict[str, Series] = {name: tuple(point.value for point in window) for name, window in windows.items()}
         values = self._values(self.result, known, count, rules)

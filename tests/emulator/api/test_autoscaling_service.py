@@ -144,7 +144,7 @@ def test_tags_of_a_scalable_target(region: FakeRegion) -> None:
 
 
 @pytest.mark.parametrize("by_deletion", [False, True])
-def test_what_is_no_scalable_target_any_more_has_no_tags(region: FakeRegion, by_deletion: bool) -> None:  # noqa: FBT001 - a parameter of the test
+def test_what_is_no_scalable_target_any_more_has_no_tags(region: FakeRegion, *, by_deletion: bool) -> None:
     register(region, 0, 1)
     (target,) = region.autoscaling.call("DescribeScalableTargets", {"ServiceNamespace": "sagemaker"})["ScalableTargets"]
     arn = target["ScalableTargetARN"]
