@@ -3,7 +3,7 @@
 from tests.autoscaling.fleet import LOAD, START, Fleet
 
 
-def test_an_activity_is_told_as_aws_tells_it() -> None:
+def test_an_activity_is_worded_as_aws_words_it() -> None:
     fleet = Fleet(busy_for=150)
     fleet.alarm("busy", LOAD, fleet.step_policy("wake"))
     fleet.minutes(1)
@@ -23,7 +23,7 @@ def test_an_activity_is_told_as_aws_tells_it() -> None:
     )
 
 
-def test_a_refused_change_is_a_failed_activity_and_starts_no_cooldown() -> None:
+def test_a_rejected_change_is_a_failed_activity_and_starts_no_cooldown() -> None:
     fleet = Fleet()
     fleet.alarm("busy", LOAD, fleet.step_policy())
     fleet.endpoint.refusal = "The account-level service limit is 0 Instances."

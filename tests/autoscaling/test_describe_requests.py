@@ -6,7 +6,7 @@ from async_endpoint.autoscaling import InvalidNextTokenException, ValidationExce
 from tests.autoscaling.fleet import RESOURCE, TARGET, Fleet
 
 
-def test_answers_come_in_pages() -> None:
+def test_results_come_in_pages() -> None:
     fleet = Fleet()
     for name in ("a", "b", "c"):
         fleet.step_policy(name)
@@ -44,7 +44,7 @@ def test_a_page_holds_fifty_of_anything_else_at_most(members: dict[str, object])
 
 
 @pytest.mark.parametrize("token", ["", "x", "-1", "9" * 5000])
-def test_a_token_that_no_answer_gave_is_refused(token: str) -> None:
+def test_a_token_that_no_response_contained_is_rejected(token: str) -> None:
     scaler = Fleet().scaler
     for describe in (
         scaler.describe_scalable_targets,
@@ -52,12 +52,12 @@ def test_a_token_that_no_answer_gave_is_refused(token: str) -> None:
         scaler.describe_scheduled_actions,
         scaler.describe_scaling_activities,
     ):
-        with pytest.raises(InvalidNextTokenException, match="NextToken") as refused:
+        with pytest.raises(InvalidNextTokenException, match="NextToken") as rejected:
             describe(ServiceNamespace="sagemaker", NextToken=token)
-        assert refused.value.code == "InvalidNextTokenException"
+        assert rejected.value.code == "InvalidNextTokenException"
 
 
-def test_a_describe_selects_by_resource_and_refuses_a_dimension_alone() -> None:
+def test_a_describe_selects_by_resource_and_rejects_a_dimension_alone() -> None:
     scaler = Fleet(count=0, least=1).scaler
     assert len(scaler.activities()) == 1
     assert scaler.describe_scaling_activities(ServiceNamespace="sagemaker", ResourceId=RESOURCE) == {

@@ -168,7 +168,7 @@ def validated(service: str, shape: str, value: dict[str, Any]) -> None:
     assert not report.has_errors(), report.generate_report()
 
 
-def test_every_answer_fits_awss_own_model() -> None:
+def test_every_response_fits_awss_own_model() -> None:
     fleet = Fleet(least=1)
     fleet.recipe()
     fleet.step_policy(

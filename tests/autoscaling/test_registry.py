@@ -11,7 +11,7 @@ from tests.autoscaling.fleet import LOAD, TARGET, Fleet
 LOAD_SPECIFICATION = {"Namespace": LOAD.namespace, "MetricName": LOAD.name, "Statistic": "Average"}
 
 
-def test_deleting_a_policy_takes_its_alarms_and_its_action_along() -> None:
+def test_deleting_a_policy_deletes_its_alarms_and_its_action() -> None:
     fleet = Fleet()
     step, tracking = fleet.step_policy(), fleet.tracking_policy()
     fleet.alarm("busy", LOAD, step)
@@ -35,7 +35,7 @@ def test_putting_a_policy_again_keeps_its_arn_and_its_alarms_names() -> None:
     assert [alarm["Threshold"] for alarm in fleet.scaler.alarms()] == [50.0, 45.0]
 
 
-def test_a_policy_that_is_changed_keeps_its_type_where_none_is_given() -> None:
+def test_an_update_without_a_policy_type_keeps_the_type() -> None:
     fleet = Fleet()
     fleet.tracking_policy(target=5)
     configuration = {"TargetValue": 7, "CustomizedMetricSpecification": LOAD_SPECIFICATION}
@@ -92,19 +92,19 @@ def test_a_target_has_one_tracking_policy_for_a_metric_specification() -> None:
     fleet.tracking_policy("six", CustomizedMetricSpecification=specification | {"MetricName": "Others"})
 
 
-def test_deregistering_takes_policies_and_their_alarms_along() -> None:
+def test_deregistering_deletes_policies_and_their_alarms() -> None:
     fleet = Fleet()
     fleet.tracking_policy()
     fleet.scaler.deregister_scalable_target(**TARGET)
     assert fleet.scaler.alarms() == []
     assert fleet.scaler.describe_scaling_policies(ServiceNamespace="sagemaker") == {"ScalingPolicies": []}
-    with pytest.raises(ObjectNotFoundException) as refused:
+    with pytest.raises(ObjectNotFoundException) as rejected:
         fleet.scaler.deregister_scalable_target(**TARGET)
-    assert str(refused.value) == (
+    assert str(rejected.value) == (
         "No scalable target registered for service namespace: sagemaker, resource ID: endpoint/reader/variant/main, "
         "scalable dimension: sagemaker:variant:DesiredInstanceCount"
     )
-    assert refused.value.code == "ObjectNotFoundException"
+    assert rejected.value.code == "ObjectNotFoundException"
 
 
 def test_alarms_of_a_policy_are_described_with_it() -> None:
@@ -131,7 +131,7 @@ def test_alarms_of_a_policy_are_described_with_it() -> None:
         ({"ResourceId": "endpoint/x/variant/y"}, ObjectNotFoundException, "No scalable target registered for service"),
     ],
 )
-def test_a_wrong_policy_is_refused(members: dict[str, object], error: type[Exception], sentence: str) -> None:
+def test_an_invalid_policy_is_rejected(members: dict[str, object], error: type[Exception], sentence: str) -> None:
     request = TARGET | {"PolicyName": "p"} | members
     with pytest.raises(error, match=sentence):
         Fleet().scaler.put_scaling_policy(**request)

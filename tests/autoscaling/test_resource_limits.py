@@ -32,9 +32,9 @@ def test_a_target_holds_its_quota_and_no_more(put: Callable[[Fleet, int], None],
     fleet = Fleet()
     for number in range(quota):
         put(fleet, number)
-    with pytest.raises(LimitExceededException, match=sentence) as refused:
+    with pytest.raises(LimitExceededException, match=sentence) as rejected:
         put(fleet, quota)
-    assert refused.value.code == "LimitExceededException"
+    assert rejected.value.code == "LimitExceededException"
     put(fleet, 0)  # one that is changed takes no more room
 
 

@@ -191,6 +191,6 @@ def test_actions_go_with_their_target() -> None:
         ),
     ],
 )
-def test_what_is_no_action_is_refused(members: dict[str, object], why: str) -> None:
+def test_an_invalid_action_is_rejected(members: dict[str, object], why: str) -> None:
     with pytest.raises(ValidationException, match=why):
         Fleet().scaler.put_scheduled_action(**TARGET, ScheduledActionName="start", **members)

@@ -64,6 +64,6 @@ def test_a_rate_counts_from_its_start(after: int, *, due: bool) -> None:
         ("cron(0 8 ? * * *)", "Europe/Vienn", "The timezone 'Europe/Vienn' is not one"),
     ],
 )
-def test_what_is_no_schedule_is_refused(expression: str, zone: str | None, why: str) -> None:
+def test_an_invalid_schedule_is_rejected(expression: str, zone: str | None, why: str) -> None:
     with pytest.raises(ValidationException, match=why):
         Schedule.from_expression(expression, zone)

@@ -96,7 +96,7 @@ def test_a_policy_is_described_with_the_members_that_were_given() -> None:
         ([step(1, None, 0), step(2, None, 0)], "can't overlap"),
     ],
 )
-def test_steps_that_overlap_or_leave_a_gap_are_refused(steps: list[dict[str, object]], sentence: str) -> None:
+def test_steps_that_overlap_or_leave_a_gap_are_rejected(steps: list[dict[str, object]], sentence: str) -> None:
     with pytest.raises(ValidationException, match=sentence):
         policy_of(*steps)
 
@@ -108,7 +108,7 @@ def test_steps_that_overlap_or_leave_a_gap_are_refused(steps: list[dict[str, obj
         ({"MinAdjustmentMagnitude": 0}, "MinAdjustmentMagnitude must be 1 or more, not 0."),
     ],
 )
-def test_a_wrong_step_policy_is_refused(members: dict[str, object], sentence: str) -> None:
+def test_an_invalid_step_policy_is_rejected(members: dict[str, object], sentence: str) -> None:
     with pytest.raises(ValidationException, match=sentence):
         StepScalingPolicy.from_members(
             {"AdjustmentType": "ChangeInCapacity", "StepAdjustments": [step(1, 0)]} | members
@@ -120,7 +120,7 @@ def test_a_step_policy_needs_an_adjustment_type() -> None:
         StepScalingPolicy.from_members({"StepAdjustments": [step(1, 0)]})
 
 
-def test_an_exact_capacity_below_zero_is_refused() -> None:
+def test_an_exact_capacity_below_zero_is_rejected() -> None:
     with pytest.raises(ValidationException, match="must not be negative"):
         policy_of(step(-1, 0), kind="ExactCapacity")
 

@@ -85,6 +85,6 @@ def test_the_predefined_metric_of_sagemaker_is_known() -> None:
         ),
     ],
 )
-def test_a_wrong_tracking_policy_is_refused(members: dict[str, object], sentence: str) -> None:
+def test_an_invalid_tracking_policy_is_rejected(members: dict[str, object], sentence: str) -> None:
     with pytest.raises(ValidationException, match=sentence):
         TargetTrackingPolicy.from_members(tracking_members() | members, KEY)

@@ -106,7 +106,7 @@ def test_a_policy_is_described_with_the_metrics_that_were_given() -> None:
     assert described(tracking(*EACH, more)) == configuration(*EACH, more)
 
 
-def test_a_policy_goes_on_after_an_interruption() -> None:
+def test_a_policy_continues_after_a_restart() -> None:
     fleet = tracking(*EACH)
     before = described(fleet)
     kept = json.loads(json.dumps(fleet.scaler.state()))
@@ -147,7 +147,7 @@ def test_a_target_has_one_policy_on_the_same_metrics() -> None:
         ([{"Id": "r", "MetricStat": {"Metric": {}, "Stat": "p90"}}], "The query 'r': statistic p90 cannot be used"),
     ],
 )
-def test_metrics_that_make_no_policy_are_refused(queries: list[dict[str, object]], why: str) -> None:
+def test_invalid_metrics_are_rejected(queries: list[dict[str, object]], why: str) -> None:
     with pytest.raises(ValidationException, match=why):
         policy_of(*queries)
 

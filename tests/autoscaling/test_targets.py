@@ -17,7 +17,7 @@ def test_an_update_of_a_target_keeps_what_it_leaves_out() -> None:
     assert target["SuspendedState"]["DynamicScalingOutSuspended"] is False
 
 
-def test_a_target_has_the_service_linked_role_whatever_was_given() -> None:
+def test_a_target_always_has_the_service_linked_role() -> None:
     fleet = Fleet()
     fleet.scaler.register_scalable_target(**TARGET, RoleARN="arn:aws:iam::000000000000:role/mine")
     (target,) = fleet.scaler.describe_scalable_targets(ServiceNamespace="sagemaker")["ScalableTargets"]
@@ -49,7 +49,7 @@ def test_a_target_has_the_service_linked_role_whatever_was_given() -> None:
         ({"MinCapacity": -1}, ValidationException, "MinCapacity must be 0 or more, not -1."),
     ],
 )
-def test_a_wrong_target_is_refused(changes: dict[str, object], error: type[Exception], sentence: str) -> None:
+def test_an_invalid_target_is_rejected(changes: dict[str, object], error: type[Exception], sentence: str) -> None:
     fleet = Fleet()
     request = TARGET | {"MinCapacity": 0, "MaxCapacity": 5} | changes
     with pytest.raises(error, match=sentence):

@@ -52,7 +52,7 @@ def test_gaps_are_a_share_of_each_metrics_datapoints() -> None:
 
 
 @pytest.mark.parametrize(("shortest", "longest"), [(-1, 5), (10, 5), (0, 3_601), (float("nan"), 5)])
-def test_a_range_that_is_none_is_refused(shortest: float, longest: float) -> None:
+def test_an_invalid_range_is_rejected(shortest: float, longest: float) -> None:
     with pytest.raises(ValueError, match="A delay is from 0 to 3600 seconds"):
         DelayRange(shortest, longest)
 

@@ -111,7 +111,7 @@ def test_what_the_guide_leaves_open_is_a_switch(
     ["MAX(a)", "MIN(a) > 1", "a - AVG(a)", "SUM(a)", "STDDEV(a)", "DATAPOINT_COUNT(a)", "RUNNING_SUM(a)",
      "SUM(REMOVE_EMPTY([a, b]))", "REMOVE_EMPTY([a, b])"],
 )  # fmt: skip
-def test_functions_that_cloudwatch_advises_against_in_alarms_are_refused_with_its_advice(expression: str) -> None:
+def test_functions_that_cloudwatch_advises_against_in_alarms_are_rejected_with_its_advice(expression: str) -> None:
     with pytest.raises(ValidationError, match=r"recommends not to use .* more datapoints than its evaluation periods"):
         parse(expression)
 
@@ -136,10 +136,10 @@ def test_the_names_that_an_expression_refers_to_are_known() -> None:
         ("FILL(backlog, LINEAR)", "'LINEAR' is not expected there"),
     ],
 )
-def test_what_is_no_expression_is_refused_with_what_and_where(expression: str, why: str) -> None:
-    with pytest.raises(ValidationError, match=why) as refused:
+def test_an_invalid_expression_is_rejected_with_what_and_where(expression: str, why: str) -> None:
+    with pytest.raises(ValidationError, match=why) as rejected:
         parse(expression)
-    assert f"The expression '{expression}' cannot be evaluated" in str(refused.value)
+    assert f"The expression '{expression}' cannot be evaluated" in str(rejected.value)
 
 
 NUMBERS = st.floats(min_value=-1e6, max_value=1e6, allow_nan=False).map(lambda number: round(abs(number), 3))

@@ -67,7 +67,7 @@ def test_memory_is_bounded_by_the_retention() -> None:
     assert len(store._series[KEY].buckets) == 10
 
 
-def test_what_one_minute_data_cannot_answer_is_refused() -> None:
+def test_a_period_or_statistic_that_is_not_kept_is_rejected() -> None:
     store = store_of((0, 1))
     with pytest.raises(ValueError, match="take a multiple of 60"):
         store.periods(KEY, "Sum", 10, 0, 60)

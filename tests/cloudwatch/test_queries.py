@@ -95,7 +95,7 @@ def test_an_alarm_shows_its_queries_as_they_were_put() -> None:
         ),
     ],
 )
-def test_queries_that_make_no_alarm_are_refused(queries: list[dict[str, object]], why: str) -> None:
+def test_invalid_queries_are_rejected(queries: list[dict[str, object]], why: str) -> None:
     with pytest.raises(ValidationError, match=why):
         alarm_on(*queries)
 

@@ -27,7 +27,7 @@ def fits(pattern: str, text: str) -> bool:
     return re.fullmatch(wanted, text) is not None
 
 
-def test_a_scaling_activity_is_worded_and_timed_as_aws_told_it() -> None:
+def test_a_scaling_activity_has_the_words_and_times_of_awss() -> None:
     recorded = answer("scaling-activity")
     fleet = Fleet(count=1, most=recorded["count"], busy_for=recorded["seconds"])
     fleet.tracking_policy(recorded["policy"], target=5)
@@ -45,7 +45,7 @@ def test_a_scaling_activity_is_worded_and_timed_as_aws_told_it() -> None:
     assert 0 <= activity["EndTime"] - activity["StartTime"] - recorded["seconds"] < 60
 
 
-def test_policies_are_described_with_the_members_and_alarms_of_awss_answer() -> None:
+def test_policies_are_described_with_the_members_and_alarms_of_awss_response() -> None:
     recorded = answer("scaling-policies")
     fleet = Fleet()
     key = MetricKey.from_dimensions("/aws/sagemaker/Endpoints", "CPUUtilization", VARIANT)

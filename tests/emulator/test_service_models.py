@@ -49,12 +49,12 @@ def test_times_become_epoch_seconds(moment: object) -> None:
 
 
 @pytest.mark.parametrize("value", ["inf", "nan", "much", True])
-def test_what_is_no_finite_number_is_rejected(value: object) -> None:
+def test_a_value_that_is_not_a_finite_number_is_rejected(value: object) -> None:
     with pytest.raises(ValidationException, match="Invalid type for parameter Threshold"):
         validated("cloudwatch", "PutMetricAlarm", {"AlarmName": "a", "Threshold": value})
 
 
-def test_what_is_no_time_is_rejected() -> None:
+def test_a_value_that_is_not_a_time_is_rejected() -> None:
     with pytest.raises(ValidationException, match="Invalid type for parameter CreationTimeAfter"):
         validated("sagemaker", "ListModels", {"CreationTimeAfter": "yesterday, perhaps"})
 
@@ -64,9 +64,9 @@ def test_everything_that_has_no_place_in_the_model_is_reported_at_once() -> None
     request["ProductionVariants"][0]["InitialVariantWeight"] = "heavy"
     del request["EndpointConfigName"]
     request["ProductionVariants"][0]["Colour"] = "green"
-    with pytest.raises(ValidationException) as refused:
+    with pytest.raises(ValidationException) as rejected:
         validated("sagemaker", "CreateEndpointConfig", request)
-    message = refused.value.message
+    message = rejected.value.message
     assert message.startswith("CreateEndpointConfig: ")
     assert "Invalid type for parameter ProductionVariants[0].InitialVariantWeight, value: heavy" in message
     assert "EndpointConfigName" not in message
@@ -84,7 +84,7 @@ def test_a_services_model_is_loaded_once_for_all_of_its_operations() -> None:
     assert first.service_model is second.service_model
 
 
-def test_what_is_unknown_or_null_is_passed_over_also_deep_inside() -> None:
+def test_unknown_members_and_nulls_are_dropped_at_every_level() -> None:
     request = endpoint_config("c", "m")
     said = endpoint_config("c", "m")
     said["Colour"] = said["DataCaptureConfig"] = None

@@ -50,11 +50,11 @@ def test_settings_that_break_a_rule_are_rejected() -> None:
         alarm_from_settings(settings)
 
 
-def test_a_client_is_refused_and_nothing_is_kept(running: Running) -> None:
+def test_an_invalid_alarm_of_a_client_is_rejected_and_not_stored(running: Running) -> None:
     cloudwatch, name = running.client("cloudwatch"), f"alarm-{uuid.uuid4().hex}"
-    with pytest.raises(ClientError, match="Option foo is not supported") as refused:
+    with pytest.raises(ClientError, match="Option foo is not supported") as rejected:
         cloudwatch.put_metric_alarm(**changed(ON_A_METRIC, AlarmName=name, TreatMissingData="foo"))
-    assert refused.value.response["Error"]["Code"] == "ValidationError"
+    assert rejected.value.response["Error"]["Code"] == "ValidationError"
     assert cloudwatch.describe_alarms(AlarmNames=[name])["MetricAlarms"] == []
 
 

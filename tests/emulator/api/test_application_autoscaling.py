@@ -34,7 +34,7 @@ def client(running: Running) -> Client:
     return running.client("application-autoscaling")
 
 
-def test_an_answer_is_json_with_the_errors_name_where_one_is(region: FakeRegion) -> None:
+def test_a_response_is_json_and_an_error_has_its_name(region: FakeRegion) -> None:
     headers = {"x-amz-target": "AnyScaleFrontendService.DeregisterScalableTarget"}
     status, answered, body = handle(region, "/", headers, json.dumps(TARGET).encode())
     assert (status, answered["x-amzn-errortype"]) == (400, "ObjectNotFoundException")
@@ -47,9 +47,9 @@ def test_through_boto3(client: Client) -> None:
     assert client.describe_scalable_targets(ServiceNamespace="sagemaker")["ScalableTargets"] == []
     assert client.describe_scaling_activities(ServiceNamespace="sagemaker")["ScalingActivities"] == []
     assert client.describe_scheduled_actions(ServiceNamespace="sagemaker")["ScheduledActions"] == []
-    with pytest.raises(ClientError) as refused:
+    with pytest.raises(ClientError) as rejected:
         client.register_scalable_target(**TARGET, MinCapacity=0, MaxCapacity=1)
-    assert refused.value.response["Error"] == {
+    assert rejected.value.response["Error"] == {
         "Code": "ValidationException",
         "Message": f"SageMaker resource {RESOURCE} does not exist.",
     }

@@ -65,11 +65,11 @@ def test_an_endpoint_in_transition_is_not_scaled_before_it_settles(region: FakeR
 
 
 @pytest.mark.parametrize("resource", ["endpoint/other/variant/AllTraffic", "endpoint/receipts/variant/Other"])
-def test_a_variant_that_does_not_exist_is_no_target(region: FakeRegion, resource: str) -> None:
+def test_a_variant_that_does_not_exist_cannot_be_a_target(region: FakeRegion, resource: str) -> None:
     request = {**TARGET, "ResourceId": resource, "MinCapacity": 0, "MaxCapacity": 1}
-    with pytest.raises(AwsError, match=f"SageMaker resource {resource} does not exist.") as refused:
+    with pytest.raises(AwsError, match=f"SageMaker resource {resource} does not exist.") as rejected:
         region.autoscaling.call("RegisterScalableTarget", request)
-    assert (refused.value.code, refused.value.status) == ("ValidationException", 400)
+    assert (rejected.value.code, rejected.value.status) == ("ValidationException", 400)
 
 
 def test_a_scale_out_that_comes_to_nothing_is_a_failed_activity(region: FakeRegion) -> None:
@@ -89,7 +89,7 @@ def test_a_scale_out_that_comes_to_nothing_is_a_failed_activity(region: FakeRegi
     assert "The model was not ready." in activity["StatusMessage"]
 
 
-def test_a_scale_out_goes_on_in_the_next_life(region: FakeRegion, tmp_path: Path) -> None:
+def test_a_scale_out_continues_after_a_restart(region: FakeRegion, tmp_path: Path) -> None:
     region.launches.prepared = [FakeInstance(ready=False)]
     register(region, 2, 5)
     region.endpoint("receipts").stop()
@@ -134,9 +134,9 @@ def test_tags_of_a_scalable_target(region: FakeRegion) -> None:
     request = {**TARGET, "MinCapacity": 0, "MaxCapacity": 1, "Tags": {"stage": "dev"}}
     arn = call("RegisterScalableTarget", request)["ScalableTargetARN"]
     register(region, 0, 2)
-    with pytest.raises(AwsError, match="The scalable target that you tried to tag already exists") as refused:
+    with pytest.raises(AwsError, match="The scalable target that you tried to tag already exists") as rejected:
         call("RegisterScalableTarget", request)
-    assert (refused.value.code, refused.value.status) == ("ValidationException", 400)
+    assert (rejected.value.code, rejected.value.status) == ("ValidationException", 400)
     assert call("ListTagsForResource", {"ResourceARN": arn}) == {"Tags": {"stage": "dev"}}
     call("TagResource", {"ResourceARN": arn, "Tags": {"stage": "prod", "team": "a"}})
     call("UntagResource", {"ResourceARN": arn, "TagKeys": ["team", "other"]})
@@ -144,7 +144,7 @@ def test_tags_of_a_scalable_target(region: FakeRegion) -> None:
 
 
 @pytest.mark.parametrize("by_deletion", [False, True])
-def test_what_is_no_scalable_target_any_more_has_no_tags(region: FakeRegion, *, by_deletion: bool) -> None:
+def test_a_deregistered_target_has_no_tags(region: FakeRegion, *, by_deletion: bool) -> None:
     register(region, 0, 1)
     (target,) = region.autoscaling.call("DescribeScalableTargets", {"ServiceNamespace": "sagemaker"})["ScalableTargets"]
     arn = target["ScalableTargetARN"]
@@ -157,9 +157,9 @@ def test_what_is_no_scalable_target_any_more_has_no_tags(region: FakeRegion, *, 
         ("TagResource", {"Tags": {"a": "b"}}),
         ("UntagResource", {"TagKeys": ["a"]}),
     ):
-        with pytest.raises(AwsError) as refused:
+        with pytest.raises(AwsError) as rejected:
             region.autoscaling.call(operation, {"ResourceARN": arn, **members})
-        assert (refused.value.code, refused.value.status) == ("ResourceNotFoundException", 400)
+        assert (rejected.value.code, rejected.value.status) == ("ResourceNotFoundException", 400)
 
 
 STEPS = {

@@ -12,7 +12,7 @@ from tests.emulator.fakes import ACCOUNT, REGION
 DEEP_LEARNING_CONTAINERS = "763104351884"
 
 
-def test_the_functions_layer_is_the_newest_version_that_is_there() -> None:
+def test_the_functions_layer_is_the_newest_existing_version() -> None:
     layer, _, version = staged_function._POWERTOOLS.format(region=REGION).rpartition(":")
     assert has_layer_version(f"{layer}:{version}")
     assert not has_layer_version(f"{layer}:{int(version) + 1}")

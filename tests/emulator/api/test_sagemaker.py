@@ -1,4 +1,4 @@
-"""SageMaker on the wire: what InvokeEndpointAsync answers, and what does not fit the protocol."""
+"""SageMaker on the wire: the response of InvokeEndpointAsync, and what does not fit the protocol."""
 
 import json
 import uuid
@@ -36,7 +36,7 @@ def test_a_request_is_accepted_with_its_id_and_its_two_locations(region: FakeReg
     assert item.received_at == region.clock.now()
 
 
-def test_an_id_is_made_for_a_request_without_one(region: FakeRegion) -> None:
+def test_a_request_without_an_id_gets_one(region: FakeRegion) -> None:
     _, _, body = handle(region, PATH, LOCATION, b"")
     (item,) = region.endpoint("e").queue.close()
     assert json.loads(body) == {"InferenceId": item.request.inference_id}
@@ -50,13 +50,13 @@ def test_a_repeated_id_is_another_request(region: FakeRegion) -> None:
     assert region.endpoint("e").queue.backlog == 2
 
 
-def test_a_refusal_names_its_error_for_either_way_of_reading_it(region: FakeRegion) -> None:
+def test_an_error_has_its_name_in_header_and_body(region: FakeRegion) -> None:
     status, headers, body = handle(region, "/endpoints/x/async-invocations", LOCATION, b"")
     assert (status, headers["x-amzn-errortype"]) == (400, "ValidationError")
     assert json.loads(body) == {"__type": "ValidationError", "message": "Endpoint x of account 000000000000 not found."}
 
 
-def test_a_path_that_is_none_is_named_in_the_refusal(region: FakeRegion) -> None:
+def test_an_unknown_path_is_named_in_the_error(region: FakeRegion) -> None:
     status, _, body = handle(region, "/endpoints/e/elsewhere", {}, b"")
     assert status == 400
     assert json.loads(body) == {
@@ -69,6 +69,7 @@ def test_a_path_that_is_none_is_named_in_the_refusal(region: FakeRegion) -> None
     ("body", "message"),
     [
         (b"{", "The request's body is not JSON: "),
+        (b'{"MaxResults": NaN}', "The request's body is not JSON: NaN is not a JSON number."),
         (b"[]", "The request's body is not a JSON object."),
         (b'{"EndpointName": 7}', "DescribeEndpoint: Invalid type for parameter EndpointName, value: 7"),
     ],
@@ -85,7 +86,7 @@ def test_constraints_are_judged_before_the_endpoint_is_looked_up(region: FakeReg
     assert "'requestTTLSeconds' failed to satisfy constraint" in json.loads(body)["message"]
 
 
-def test_null_is_absent_and_what_a_newer_client_says_is_passed_over(region: FakeRegion) -> None:
+def test_null_is_absent_and_members_of_a_newer_client_are_ignored(region: FakeRegion) -> None:
     body = b'{"MaxResults": null, "Colour": "green", "NameContains": "e"}'
     status, _, answer = handle(region, "/", {"x-amz-target": "SageMaker.ListEndpoints"}, body)
     assert status == 200

@@ -19,7 +19,7 @@ def region(tmp_path: Path) -> Iterator[FakeRegion]:
         yield region
 
 
-def test_a_refused_change_is_a_failed_activity() -> None:
+def test_a_variant_that_does_not_exist_cannot_be_changed() -> None:
     capacities = VariantCapacities(lambda _: None)
     with pytest.raises(CapacityError, match=f"SageMaker resource {RESOURCE} does not exist."):
         capacities.set_desired(RESOURCE, 1)
@@ -42,7 +42,7 @@ def test_a_change_that_came_about_has_no_failure(region: FakeRegion) -> None:
     assert (capacities.running(RESOURCE), capacities.failure(RESOURCE)) == (2, None)
 
 
-def test_a_variant_that_is_not_there_runs_nothing() -> None:
+def test_a_variant_that_does_not_exist_runs_nothing() -> None:
     capacities = VariantCapacities(lambda _: None)
     for ask in (capacities.running, capacities.failure):
         with pytest.raises(CapacityError, match=f"SageMaker resource {RESOURCE} does not exist."):

@@ -54,7 +54,7 @@ def test_deleting_a_failed_endpoint_and_all_that_belongs_to_it(sagemaker: Client
     assert not sagemaker.list_models(NameContains=name)["Models"]
 
 
-def test_names_that_can_be_none(sagemaker: Client) -> None:
+def test_an_invalid_name_is_rejected_in_awss_words(sagemaker: Client) -> None:
     assert rejection(sagemaker.describe_endpoint, EndpointName="a_b") == (
         "ValidationException",
         (
@@ -75,7 +75,7 @@ def test_the_deployment_config_is_shown(sagemaker: Client, name: str) -> None:
     assert shown == {"BlueGreenUpdatePolicy": canary}
 
 
-def test_an_operation_that_is_not_here(sagemaker: Client) -> None:
+def test_an_unknown_operation(sagemaker: Client) -> None:
     assert rejection(sagemaker.list_training_jobs) == (
         "UnknownOperationException",
         "The local AWS does not implement sagemaker:ListTrainingJobs.",

@@ -22,10 +22,10 @@ def test_a_call_without_a_signature(running: Running, failed: str) -> None:
     def post(path: str, headers: dict[str, str]) -> tuple[int, str]:
         url = f"{running.local.endpoint_url}{path}"
         request = urllib.request.Request(url, b"x", headers, method="POST")  # noqa: S310 - localhost
-        with pytest.raises(urllib.error.HTTPError) as refused:
+        with pytest.raises(urllib.error.HTTPError) as rejected:
             urllib.request.urlopen(request, timeout=5)  # noqa: S310 - localhost
-        with refused.value as answer:
-            return refused.value.code, answer.read().decode()
+        with rejected.value as answer:
+            return rejected.value.code, answer.read().decode()
 
     message = f"Endpoint {failed} of account {ACCOUNT} is not in service."
     assert post(f"/endpoints/{failed}/async-invocations", {}) == (
@@ -38,7 +38,7 @@ def test_a_call_without_a_signature(running: Running, failed: str) -> None:
     assert post("/endpoints/unsigned/elsewhere", {})[0] == 405
 
 
-def test_an_asynchronous_endpoint_takes_no_synchronous_call(runtime: Client, failed: str) -> None:
+def test_an_asynchronous_endpoint_rejects_a_synchronous_call(runtime: Client, failed: str) -> None:
     code, message = rejection(runtime.invoke_endpoint, EndpointName=failed, Body=b"x")
     assert code == "ValidationError"
     assert message.endswith("call it with InvokeEndpointAsync.")
@@ -65,7 +65,7 @@ def test_invocations_that_break_a_rule(runtime: Client, failed: str, members: di
     assert message in text
 
 
-def test_an_endpoint_that_does_not_serve_takes_no_request(runtime: Client, failed: str) -> None:
+def test_an_endpoint_that_does_not_serve_rejects_requests(runtime: Client, failed: str) -> None:
     assert rejection(runtime.invoke_endpoint_async, EndpointName=failed, InputLocation="s3://bucket/key") == (
         "ValidationError",
         f"Endpoint {failed} of account {ACCOUNT} is not in service.",

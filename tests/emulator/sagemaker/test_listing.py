@@ -48,7 +48,7 @@ def test_lists_by_time(sagemaker: Client, failed: str) -> None:
     assert sagemaker.list_endpoint_configs(NameContains=failed, CreationTimeAfter="2001-01-01")["EndpointConfigs"]
 
 
-def test_a_page_that_never_was(sagemaker: Client) -> None:
+def test_an_invalid_token_is_rejected(sagemaker: Client) -> None:
     assert rejection(sagemaker.list_models, NextToken="x") == ("ValidationException", "Invalid NextToken.")
 
 

@@ -38,7 +38,7 @@ def test_a_variant_without_a_weight_has_the_default(sagemaker: Client, name: str
     assert variant["InitialVariantWeight"] == 1.0
 
 
-def test_names_are_taken_once(sagemaker: Client, failed: str) -> None:
+def test_a_name_is_unique(sagemaker: Client, failed: str) -> None:
     create: list[tuple[Any, dict[str, Any], str]] = [
         (sagemaker.create_model, model(failed), "model"),
         (sagemaker.create_endpoint_config, endpoint_config(failed, failed), "endpoint configuration"),
@@ -68,7 +68,7 @@ def test_names_are_taken_once(sagemaker: Client, failed: str) -> None:
         ),
     ],
 )
-def test_what_is_not_there(sagemaker: Client, operation: str, members: dict[str, Any], noun: str) -> None:
+def test_unknown_resources_are_not_found(sagemaker: Client, operation: str, members: dict[str, Any], noun: str) -> None:
     arn = f"{ARN}:{noun.replace('configuration', 'config').replace(' ', '-')}/x"
     assert rejection(getattr(sagemaker, operation), **members) == (
         "ValidationException",

@@ -40,7 +40,7 @@ from tests.emulator.sagemaker.calls import Client, rejection, status
         ),
     ],
 )
-def test_endpoint_configs_that_are_refused(sagemaker: Client, name: str, change: dict[str, Any], message: str) -> None:
+def test_invalid_configs_are_rejected(sagemaker: Client, name: str, change: dict[str, Any], message: str) -> None:
     config = endpoint_config(f"{name}-2", name)
     ((member, value),) = change.items()
     match member:
@@ -61,7 +61,7 @@ def test_endpoint_configs_that_are_refused(sagemaker: Client, name: str, change:
     assert message in text
 
 
-def test_a_missing_model_is_told_before_what_the_local_aws_lacks(sagemaker: Client) -> None:
+def test_a_missing_model_is_reported_before_what_the_local_aws_lacks(sagemaker: Client) -> None:
     config = endpoint_config("c", "no-such-model")
     del config["AsyncInferenceConfig"]
     assert rejection(sagemaker.create_endpoint_config, **config)[1].startswith("Could not find model ")

@@ -16,7 +16,7 @@ def test_tags(sagemaker: Client, failed: str) -> None:
 
 
 @pytest.mark.parametrize("kind", ["endpoint", "endpoint-config", "model"])
-def test_what_is_not_there_has_no_tags(sagemaker: Client, kind: str) -> None:
+def test_unknown_resources_have_no_tags(sagemaker: Client, kind: str) -> None:
     arn = f"{ARN}:{kind}/x"
     expected = ("ValidationException", f'Could not find resource "{arn}".')
     assert rejection(sagemaker.list_tags, ResourceArn=arn) == expected

@@ -10,7 +10,7 @@ from async_endpoint.emulator.service_models import drop_unknown_members, validat
 
 
 def broken_setting(settings: Mapping[str, Any]) -> str | None:
-    """Returns why CloudWatch rejects an alarm; None if CloudWatch takes the alarm.
+    """Returns why CloudWatch rejects an alarm; None if CloudWatch accepts the alarm.
 
     Args:
         settings: Members of PutMetricAlarm, or a template's properties, whose numbers may be text.

@@ -11,7 +11,7 @@ Response = tuple[int, dict[str, str], bytes]
 
 
 def operation_name(headers: Mapping[str, str]) -> str:
-    """Returns the operation that a request's headers name, in lower case as they are; empty where they name none."""
+    """Returns the operation that a request's headers, whose names are in lower case, call; empty without one."""
     return headers.get("x-amz-target", "").rpartition(".")[2]
 
 

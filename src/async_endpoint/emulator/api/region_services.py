@@ -10,7 +10,7 @@ from async_endpoint.emulator.sagemaker.control_plane import ControlPlane
 
 
 class RegionServices(Protocol):
-    """The services of one region, and what is known of it; `region.Region` is the implementation."""
+    """The services of one region, and its clock, clients and history; `region.Region` is the implementation."""
 
     @property
     def account(self) -> str:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from http import HTTPStatus
 from typing import Any, Protocol
 
+from async_endpoint.autoscaling.targets import TargetKey
 from async_endpoint.emulator.errors import AwsError, UnknownOperation, ValidationException
 from async_endpoint.emulator.hosting.deployment import Deployment, HostingContext
 from async_endpoint.emulator.hosting.endpoint import HostedEndpoint
@@ -268,4 +269,4 @@ class ControlPlane:
 
 def _resource_id(name: str, deployment: Deployment) -> str:
     """Returns the resource id of the variant with which an endpoint serves."""
-    return f"endpoint/{name}/variant/{deployment.variant['VariantName']}"
+    return TargetKey(name, deployment.variant["VariantName"]).resource_id

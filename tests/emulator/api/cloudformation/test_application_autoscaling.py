@@ -64,7 +64,7 @@ def test_scaling_is_created_updated_and_deleted(region: FakeRegion) -> None:
 
 
 @pytest.mark.parametrize("change", [{"variant": "Other"}, {"instance_type": "ml.g5.xlarge"}])
-def test_another_variant_or_instance_type_is_refused_while_the_variant_is_scaled(
+def test_another_variant_or_instance_type_is_rejected_while_the_variant_is_scaled(
     region: FakeRegion, change: dict[str, Any]
 ) -> None:
     physical_id, old = create_endpoint(region)
@@ -78,7 +78,7 @@ def test_another_variant_or_instance_type_is_refused_while_the_variant_is_scaled
     assert described(region)["EndpointConfigName"] == new["EndpointConfigName"]
 
 
-def test_deleting_an_endpoint_takes_its_scalable_target_with_it(region: FakeRegion) -> None:
+def test_deleting_an_endpoint_deregisters_its_scalable_target(region: FakeRegion) -> None:
     physical_id, properties = create_endpoint(region)
     create_scaling(region)
     ENDPOINT.delete(region, physical_id, properties)

@@ -25,7 +25,7 @@ from tests.emulator.api.cloudformation.resources import (
 from tests.emulator.fakes import LIMIT, FakeInstance, FakeRegion, eventually
 
 
-def test_names_are_made_from_logical_ids_within_sagemakers_63_characters(region: FakeRegion) -> None:
+def test_names_are_generated_from_logical_ids_within_sagemakers_63_characters(region: FakeRegion) -> None:
     physical_id, attributes = MODEL.create(region, "Serving" * 12, properties_of_model())
     name = attributes["ModelName"]
     assert re.fullmatch(r"(Serving){7}S-[0-9a-f]{12}", name)
