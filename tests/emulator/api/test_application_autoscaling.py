@@ -3,6 +3,7 @@
 import json
 from collections.abc import Iterator
 from datetime import UTC, datetime
+from http import HTTPStatus
 from pathlib import Path
 from typing import Any
 
@@ -37,7 +38,7 @@ def client(running: Running) -> Client:
 def test_a_response_is_json_and_an_error_has_its_name(region: FakeRegion) -> None:
     headers = {"x-amz-target": "AnyScaleFrontendService.DeregisterScalableTarget"}
     status, answered, body = handle(region, "/", headers, json.dumps(TARGET).encode())
-    assert (status, answered["x-amzn-errortype"]) == (400, "ObjectNotFoundException")
+    assert (status, answered["x-amzn-errortype"]) == (HTTPStatus.BAD_REQUEST, "ObjectNotFoundException")
     assert json.loads(body)["message"].startswith("No scalable target found for service namespace: sagemaker")
     headers = {"x-amz-target": "AnyScaleFrontendService.DescribeScalableTargets"}
     assert handle(region, "/", headers, b'{"ServiceNamespace": "sagemaker"}')[2] == b'{"ScalableTargets": []}'

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator
+from http import HTTPStatus
 from pathlib import Path
 from typing import Any
 
@@ -69,7 +70,7 @@ def test_a_variant_that_does_not_exist_cannot_be_a_target(region: FakeRegion, re
     request = {**TARGET, "ResourceId": resource, "MinCapacity": 0, "MaxCapacity": 1}
     with pytest.raises(AwsError, match=f"SageMaker resource {resource} does not exist.") as rejected:
         region.autoscaling.call("RegisterScalableTarget", request)
-    assert (rejected.value.code, rejected.value.status) == ("ValidationException", 400)
+    assert (rejected.value.code, rejected.value.status) == ("ValidationException", HTTPStatus.BAD_REQUEST)
 
 
 def test_a_scale_out_that_comes_to_nothing_is_a_failed_activity(region: FakeRegion) -> None:
@@ -136,7 +137,7 @@ def test_tags_of_a_scalable_target(region: FakeRegion) -> None:
     register(region, 0, 2)
     with pytest.raises(AwsError, match="The scalable target that you tried to tag already exists") as rejected:
         call("RegisterScalableTarget", request)
-    assert (rejected.value.code, rejected.value.status) == ("ValidationException", 400)
+    assert (rejected.value.code, rejected.value.status) == ("ValidationException", HTTPStatus.BAD_REQUEST)
     assert call("ListTagsForResource", {"ResourceARN": arn}) == {"Tags": {"stage": "dev"}}
     call("TagResource", {"ResourceARN": arn, "Tags": {"stage": "prod", "team": "a"}})
     call("UntagResource", {"ResourceARN": arn, "TagKeys": ["team", "other"]})
@@ -159,7 +160,7 @@ def test_a_deregistered_target_has_no_tags(region: FakeRegion, *, by_deletion: b
     ):
         with pytest.raises(AwsError) as rejected:
             region.autoscaling.call(operation, {"ResourceARN": arn, **members})
-        assert (rejected.value.code, rejected.value.status) == ("ResourceNotFoundException", 400)
+        assert (rejected.value.code, rejected.value.status) == ("ResourceNotFoundException", HTTPStatus.BAD_REQUEST)
 
 
 STEPS = {
@@ -195,7 +196,7 @@ def test_a_target_that_does_not_fit_the_model_is_rejected(
         region.autoscaling.call(
             "RegisterScalableTarget", {key: value for key, value in request.items() if value is not None}
         )
-    assert (rejected.value.code, rejected.value.status) == ("ValidationException", 400)
+    assert (rejected.value.code, rejected.value.status) == ("ValidationException", HTTPStatus.BAD_REQUEST)
 
 
 @pytest.mark.parametrize(
@@ -241,7 +242,7 @@ def test_a_policy_that_does_not_fit_is_rejected(region: FakeRegion, members: dic
     register(region, 0, 1)
     with pytest.raises(AwsError, match=message) as rejected:
         put_policy(region, **members)
-    assert (rejected.value.code, rejected.value.status) == ("ValidationException", 400)
+    assert (rejected.value.code, rejected.value.status) == ("ValidationException", HTTPStatus.BAD_REQUEST)
 
 
 def test_a_templates_texts_make_the_same_policy_as_numbers_and_booleans(region: FakeRegion) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from http import HTTPStatus
 
 from async_endpoint.emulator.api.public_registry import describe_images, has_layer_version
 from stacks import serving_images
@@ -23,6 +24,6 @@ def test_the_images_that_stages_are_served_by_are_those_that_are_listed() -> Non
     answer = describe_images(ACCOUNT, REGION, request)
     assert answer is not None
     status, _, body = answer
-    assert status == 200
+    assert status == HTTPStatus.OK
     listed = [tag for each in json.loads(body)["imageDetails"] for tag in each["imageTags"]]
     assert sorted(listed) == sorted(serving_images.TAGS.values())

@@ -2,6 +2,7 @@
 
 import urllib.error
 import urllib.request
+from http import HTTPStatus
 from typing import Any
 
 import pytest
@@ -29,13 +30,13 @@ def test_a_call_without_a_signature(running: Running, failed: str) -> None:
 
     message = f"Endpoint {failed} of account {ACCOUNT} is not in service."
     assert post(f"/endpoints/{failed}/async-invocations", {}) == (
-        400,
+        HTTPStatus.BAD_REQUEST,
         f'{{"__type": "ValidationError", "message": "{message}"}}',
     )
     assert "call it with InvokeEndpointAsync" in post(f"/endpoints/{failed}/invocations", {})[1]
     of_s3 = {"Authorization": f"AWS4-HMAC-SHA256 Credential=local/20260101/{REGION}/s3/aws4_request"}
-    assert post(f"/endpoints/{failed}/async-invocations", of_s3)[0] == 405
-    assert post("/endpoints/unsigned/elsewhere", {})[0] == 405
+    assert post(f"/endpoints/{failed}/async-invocations", of_s3)[0] == HTTPStatus.METHOD_NOT_ALLOWED
+    assert post("/endpoints/unsigned/elsewhere", {})[0] == HTTPStatus.METHOD_NOT_ALLOWED
 
 
 def test_an_asynchronous_endpoint_rejects_a_synchronous_call(runtime: Client, failed: str) -> None:

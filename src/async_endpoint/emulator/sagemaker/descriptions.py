@@ -1,12 +1,9 @@
 """An endpoint as DescribeEndpoint and ListEndpoints show it."""
 
-from typing import Any
-
 from async_endpoint.emulator.hosting.deployment import Deployment
 from async_endpoint.emulator.hosting.endpoint import HostedEndpoint
 from async_endpoint.emulator.hosting.model import primary_container
-
-Json = dict[str, Any]
+from async_endpoint.emulator.sagemaker.listing import Json
 
 
 def description(endpoint: HostedEndpoint) -> Json:

@@ -1,11 +1,8 @@
 """The rules of SageMaker's requests that its models do not state, and what the local AWS does not host."""
 
-from typing import Any
-
 from async_endpoint.emulator.errors import ValidationException
+from async_endpoint.emulator.sagemaker.listing import Json
 from async_endpoint.protocol.locations import LocationError, S3Location
-
-Json = dict[str, Any]
 
 _REQUIRED_OF_VARIANT = ("ModelName", "InstanceType", "InitialInstanceCount")
 _NOT_ASYNCHRONOUS = ("ml.inf1.", "ml.inf2.")

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-Json = dict[str, Any]
+from async_endpoint.emulator.sagemaker.listing import Json
 
 
 class Tags:
