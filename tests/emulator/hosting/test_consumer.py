@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from async_endpoint.clock import ManualClock
-from async_endpoint.cloudwatch.metrics import MINUTE
+from async_endpoint.cloudwatch.metric_key import MINUTE
 from async_endpoint.emulator.clients import AwsClients
 from async_endpoint.emulator.containers.errors import ContainerDied, ContainerTimeout
 from async_endpoint.emulator.containers.model_container import Answer

@@ -12,7 +12,11 @@ from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
 
-from async_endpoint.autoscaling.instance_quotas import CODES, SERVICE_CODE, quota_name
+from async_endpoint.autoscaling.instance_quota_codes import (
+    INSTANCE_QUOTA_CODES,
+    QUOTA_SERVICE_CODE,
+    instance_quota_name,
+)
 from async_endpoint.operations.preflight.check import Check, Status, code_of, guarded
 from async_endpoint.operations.preflight.usage import used_by_others
 
@@ -54,10 +58,10 @@ def judge_quota(fleet: Fleet, instance_type: str, quota: Quota | None, others: i
     What a new endpoint cannot start with is an error, unless another type of the fleet may stand in; what only scaling
     or an update lacks is a warning, and so is a quota that would suffice if other endpoints used nothing of it.
     """
-    name = quota_name(instance_type)
+    name = instance_quota_name(instance_type)
     if quota is None:
         message = f'Service Quotas lists no "{name}": either the type is not offered in {region}, or it took too long.'
-        listing = f"aws service-quotas list-service-quotas --service-code {SERVICE_CODE} --region {region}"
+        listing = f"aws service-quotas list-service-quotas --service-code {QUOTA_SERVICE_CODE} --region {region}"
         return Check(QUOTA, Status.WARNING, message, listing)
     left = quota.value - (others or 0)
     used = f", and other endpoints use {others}" if others else ""
@@ -71,8 +75,8 @@ def judge_quota(fleet: Fleet, instance_type: str, quota: Quota | None, others: i
             return Check(QUOTA, Status.WARNING, f"{found}.", listing)
         return Check(QUOTA, Status.OK, f"{found}.")
     fix = (
-        f"aws service-quotas request-service-quota-increase --service-code {SERVICE_CODE} --quota-code {quota.code} "
-        f"--desired-value {fleet.updating + (others or 0)} --region {region}"
+        f"aws service-quotas request-service-quota-increase --service-code {QUOTA_SERVICE_CODE} "
+        f"--quota-code {quota.code} --desired-value {fleet.updating + (others or 0)} --region {region}"
     )
     if left < fleet.initial:
         is_only = len(fleet.instance_types) == 1
@@ -93,8 +97,8 @@ def find_quota(clients: Clients, instance_type: str, *, deadline: float) -> Quot
     Raises:
         BotoCoreError, ClientError: Service Quotas did not answer.
     """
-    name = quota_name(instance_type)
-    if code := CODES.get(instance_type):
+    name = instance_quota_name(instance_type)
+    if code := INSTANCE_QUOTA_CODES.get(instance_type):
         for get in (clients.quotas.get_service_quota, clients.quotas.get_aws_default_service_quota):
             found = _got(get, code)
             if found and found["QuotaName"] == name:
@@ -108,7 +112,7 @@ def find_quota(clients: Clients, instance_type: str, *, deadline: float) -> Quot
 
 def _got(get: Callable[..., dict[str, Any]], code: str) -> dict[str, Any] | None:
     try:
-        found: dict[str, Any] = get(ServiceCode=SERVICE_CODE, QuotaCode=code)["Quota"]
+        found: dict[str, Any] = get(ServiceCode=QUOTA_SERVICE_CODE, QuotaCode=code)["Quota"]
     except ClientError as error:
         if code_of(error) != _NOT_THERE:
             raise
@@ -118,7 +122,7 @@ def _got(get: Callable[..., dict[str, Any]], code: str) -> dict[str, Any] | None
 
 def _listed(clients: Clients, operation: str, deadline: float) -> Iterator[dict[str, Any]]:
     pages = clients.quotas.get_paginator(operation).paginate(
-        ServiceCode=SERVICE_CODE, PaginationConfig={"PageSize": 100}
+        ServiceCode=QUOTA_SERVICE_CODE, PaginationConfig={"PageSize": 100}
     )
     for page in pages:
         yield from page["Quotas"]

@@ -1,12 +1,12 @@
 """The service quotas on the instances of endpoints: their names, and the codes of those that public sources give.
 
 Preflight believes a code only where Service Quotas gives it this name. Source of the codes: the public repository
-aws-samples/easy-model-deployer, `src/emd/models/utils/constants.py`. Whether they are the same in every region is said
-nowhere; people use them so. Instances of an asynchronous endpoint count in the same quota.
+aws-samples/easy-model-deployer, `src/emd/models/utils/constants.py`. No source says whether they are the same in every
+region; public projects use them so. Instances of an asynchronous endpoint count in the same quota.
 """
 
-SERVICE_CODE = "sagemaker"
-CODES = {
+QUOTA_SERVICE_CODE = "sagemaker"
+INSTANCE_QUOTA_CODES = {
     "ml.g4dn.xlarge": "L-B67CFA0C",
     "ml.g4dn.2xlarge": "L-EA346344",
     "ml.g4dn.4xlarge": "L-31522FA6",
@@ -24,6 +24,6 @@ CODES = {
 }
 
 
-def quota_name(instance_type: str) -> str:
-    """The name of the quota on a type's instances, as Service Quotas and SageMaker's refusals have it."""
+def instance_quota_name(instance_type: str) -> str:
+    """Returns the name of the quota on a type's instances, as Service Quotas and SageMaker's errors show it."""
     return f"{instance_type} for endpoint usage"

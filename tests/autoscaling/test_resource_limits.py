@@ -4,9 +4,8 @@ from collections.abc import Callable
 
 import pytest
 
-from async_endpoint.cloudwatch import LimitExceededException
-from tests.autoscaling.fleet import TARGET, Fleet
-from tests.autoscaling.test_policies import step
+from async_endpoint.autoscaling import LimitExceededException
+from tests.autoscaling.fleet import TARGET, Fleet, step
 
 
 def put_policy(fleet: Fleet, number: int) -> None:
@@ -33,9 +32,9 @@ def test_a_target_holds_its_quota_and_no_more(put: Callable[[Fleet, int], None],
     fleet = Fleet()
     for number in range(quota):
         put(fleet, number)
-    with pytest.raises(LimitExceededException, match=sentence) as refused:
+    with pytest.raises(LimitExceededException, match=sentence) as rejected:
         put(fleet, quota)
-    assert refused.value.code == "LimitExceededException"
+    assert rejected.value.code == "LimitExceededException"
     put(fleet, 0)  # one that is changed takes no more room
 
 
