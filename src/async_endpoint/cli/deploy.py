@@ -10,7 +10,7 @@ import click
 from botocore.exceptions import BotoCoreError, ClientError
 
 from async_endpoint.client import AsyncEndpoint, AsyncEndpointError
-from async_endpoint.operations.rollout import Rollout, RolloutError
+from async_endpoint.operations.deploy.rollout import Rollout, RolloutError
 from async_endpoint.operations.stack_outputs import StackError, read_outputs
 from async_endpoint.protocol import S3Location
 

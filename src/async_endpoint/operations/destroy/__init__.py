@@ -3,10 +3,10 @@
 Knows boto3 and CloudFormation, and nothing of this project's stacks.
 """
 
-from async_endpoint.operations.destroy.aws import Aws, TeardownError
+from async_endpoint.operations.destroy.clients import Aws, TeardownError
 from async_endpoint.operations.destroy.buckets import BucketContent
 from async_endpoint.operations.destroy.deletion import Deadline, delete_stack
-from async_endpoint.operations.destroy.holdings import Count, Resource, StackHoldings
+from async_endpoint.operations.destroy.inventory import Count, Resource, StackHoldings
 from async_endpoint.operations.destroy.leftovers import surviving_log_groups
 from async_endpoint.operations.destroy.survey import survey
 

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 from botocore.exceptions import ClientError
 
-from async_endpoint.operations.destroy.aws import TeardownError
-from async_endpoint.operations.destroy.holdings import Count
+from async_endpoint.operations.destroy.clients import TeardownError
+from async_endpoint.operations.destroy.inventory import Count
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

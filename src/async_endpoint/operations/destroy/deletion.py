@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from botocore.exceptions import ClientError
 
-from async_endpoint.operations.destroy.aws import TeardownError
+from async_endpoint.operations.destroy.clients import TeardownError
 from async_endpoint.operations.destroy.buckets import empty
 
 if TYPE_CHECKING:
@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     from mypy_boto3_cloudformation.type_defs import StackEventTypeDef
     from mypy_boto3_sagemaker.client import SageMakerClient
 
-    from async_endpoint.operations.destroy.aws import Aws
-    from async_endpoint.operations.destroy.holdings import StackHoldings
+    from async_endpoint.operations.destroy.clients import Aws
+    from async_endpoint.operations.destroy.inventory import StackHoldings
 
 _DONE = frozenset({"DELETE_COMPLETE", "DELETE_SKIPPED"})
 _TOLD_EVERY = 30.0  # seconds, while nothing changes

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from async_endpoint.operations.destroy.holdings import FUNCTION
+from async_endpoint.operations.destroy.inventory import FUNCTION
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from async_endpoint.operations.destroy.aws import Aws
-    from async_endpoint.operations.destroy.holdings import StackHoldings
+    from async_endpoint.operations.destroy.clients import Aws
+    from async_endpoint.operations.destroy.inventory import StackHoldings
 
 
 def surviving_log_groups(aws: Aws, stacks: Iterable[StackHoldings]) -> list[str]:

@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING
 
 from botocore.exceptions import ClientError
 
-from async_endpoint.operations.destroy.aws import TeardownError
+from async_endpoint.operations.destroy.clients import TeardownError
 from async_endpoint.operations.destroy.buckets import content_of
-from async_endpoint.operations.destroy.holdings import (
+from async_endpoint.operations.destroy.inventory import (
     BUCKET,
     MANAGED_POLICY,
     NESTED_STACK,
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from mypy_boto3_dynamodb.client import DynamoDBClient
     from mypy_boto3_iam.client import IAMClient
 
-    from async_endpoint.operations.destroy.aws import Aws
+    from async_endpoint.operations.destroy.clients import Aws
 
 _NOTHING = "Nothing was deleted."
 _GONE = frozenset({"DELETE_COMPLETE", "DELETE_SKIPPED"})

@@ -4,6 +4,6 @@ from async_endpoint.operations.preflight.assembly import Assembly, AssemblyError
 from async_endpoint.operations.preflight.check import Check, Status
 from async_endpoint.operations.preflight.clients import Clients
 from async_endpoint.operations.preflight.runner import run
-from async_endpoint.operations.preflight.synthesis import SynthesisError, synthesised
+from async_endpoint.operations.cdk import SynthesisError, synthesised
 
 __all__ = ["Assembly", "AssemblyError", "Check", "Clients", "Status", "SynthesisError", "run", "synthesised"]

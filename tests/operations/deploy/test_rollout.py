@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from botocore.exceptions import ClientError
 
-from async_endpoint.operations import rollout as module
-from async_endpoint.operations.rollout import Rollout, RolloutError
+from async_endpoint.operations.deploy import rollout as module
+from async_endpoint.operations.deploy.rollout import Rollout, RolloutError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
