@@ -1,12 +1,20 @@
-"""What a deploy of an endpoint needs around it: a quiet moment before, and a look at what really serves after."""
+"""A rollout: a deploy command, run between two scaling actions, and the check that its configuration serves."""
 
 from __future__ import annotations
 
-import time
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from botocore.exceptions import ClientError
+
+from async_endpoint.operations.deadline import Deadline
+from async_endpoint.operations.endpoint_status import (
+    CHANGING,
+    DELETING,
+    IN_SERVICE,
+    EndpointBusy,
+    wait_until_settled,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -14,89 +22,97 @@ if TYPE_CHECKING:
     from mypy_boto3_cloudformation.client import CloudFormationClient
     from mypy_boto3_sagemaker.client import SageMakerClient
 
-_IN_TRANSITION = frozenset({"Creating", "Updating", "SystemUpdating", "RollingBack", "Deleting"})
-_REFUSED = "Cannot update in-progress endpoint"
-# SageMaker's sentences about a role that lacks something, or whose policy IAM does not know everywhere yet.
+    from async_endpoint.operations.endpoint_status import EndpointState
+
+_UPDATE_REJECTED = "Cannot update in-progress endpoint"
+# SageMaker's sentences about a role that lacks something, or whose policy IAM has not propagated yet.
 _ROLE_REJECTED = ("The provided role", "Could not access model data")
-_POLL_SECONDS = 1.0
-_TRIES = 3
+_TRANSITIONS = CHANGING | {DELETING}
+_ATTEMPTS = 3
 
 
 class RolloutError(Exception):
-    """A deploy after which not the deployed configuration serves; the message says what does, and why."""
+    """A deploy after which the deployed configuration does not serve; the message says what serves, and why."""
 
 
 @dataclass(frozen=True)
-class Deployed:
-    """What a stack holds, by its own account: the endpoint's name and its configuration's; None where it has none."""
+class StackEndpoint:
+    """The endpoint of a stack, as CloudFormation lists it: names, None for what the stack does not have."""
 
     endpoint: str | None
     config: str | None
 
 
 @dataclass(frozen=True)
-class Served:
-    """What an endpoint serves, by SageMaker's account."""
+class RolloutResult:
+    """A deployed configuration that serves.
 
-    status: str
-    config: str
-    instances: int
-    failure: str | None
+    Attributes:
+        endpoint: The endpoint's name.
+        is_unchanged_and_asleep: Whether the configuration served before and the endpoint runs no instance: a request
+            would only wake it.
+    """
+
+    endpoint: str
+    is_unchanged_and_asleep: bool
 
 
 class Rollout:
-    """Deploys the stack of an endpoint and finds out what came of it.
+    """Deploys the stack of an endpoint and checks the outcome.
 
     Args:
-        cloudformation: A client of the stack's region.
-        sagemaker: One of the same region.
+        cloudformation: A client in the stack's region.
+        sagemaker: A client in the same region.
         stack: The stack's name.
-        say: Takes one line for a person.
+        say: Takes each line about the progress.
         timeout: Seconds to wait for the endpoint, each time.
+        poll_seconds: Seconds between two looks at the endpoint.
     """
 
     def __init__(
         self,
         cloudformation: CloudFormationClient,
         sagemaker: SageMakerClient,
+        *,
         stack: str,
         say: Callable[[str], None],
         timeout: float,
+        poll_seconds: float = 1.0,
     ) -> None:
         self._cloudformation = cloudformation
         self._sagemaker = sagemaker
         self._stack = stack
         self._say = say
         self._timeout = timeout
+        self._poll_seconds = poll_seconds
 
-    def run(self, deploy: Callable[[], int]) -> tuple[str, bool]:
-        """Wait for a running update, deploy, compare; answers the endpoint's name and whether there is news to prove.
+    def run(self, deploy: Callable[[], int]) -> RolloutResult:
+        """Waits for an update that is under way, deploys, and compares what serves with what was deployed.
 
-        A deploy that SageMaker refused because scaling had just taken the endpoint is tried again, twice. News is a
-        configuration that did not serve before.
+        A deploy that SageMaker rejected because a scaling action had just started is repeated, twice at most.
 
         Args:
-            deploy: Deploys and answers the exit status, 0 for success.
+            deploy: Deploys and returns the exit status, 0 for success.
 
         Raises:
-            RolloutError: The deploy failed, or the endpoint serves something else than what was deployed.
+            RolloutError: The deploy failed, or another configuration serves than the deployed one.
         """
-        before = self.deployed()
-        served = self.settled(before.endpoint) if before.endpoint else None
-        for attempt in range(1, _TRIES + 1):
+        before = self.stack_endpoint()
+        served = self._settled(before.endpoint) if before.endpoint else None
+        for attempt in range(1, _ATTEMPTS + 1):
             known = self._events()
             status = deploy()
             if status == 0:
                 break
-            if attempt < _TRIES and before.endpoint and self._new_reason(known, _REFUSED):
-                self._say(f"Scaling had just taken {before.endpoint}: waiting for it, then deploying again.")
-                self.settled(before.endpoint)
+            if attempt < _ATTEMPTS and before.endpoint and self._has_new_reason(known, _UPDATE_REJECTED):
+                self._say(f"A scaling action on {before.endpoint} had just started: waiting, then deploying again.")
+                self._settled(before.endpoint)
                 continue
             raise self._failure(status, before.endpoint, known)
-        return self._compare(served)
+        return self._check(served)
 
-    def deployed(self) -> Deployed:
-        """What the stack holds now; nothing where there is no such stack."""
+    def stack_endpoint(self) -> StackEndpoint:
+        """Returns the endpoint that the stack has now; without names if there is no such stack."""
         found: dict[str, str] = {}
         try:
             pages = self._cloudformation.get_paginator("list_stack_resources").paginate(StackName=self._stack)
@@ -107,74 +123,53 @@ class Rollout:
         except ClientError as error:
             if "does not exist" not in str(error):
                 raise
-        return Deployed(
+        return StackEndpoint(
             found.get("AWS::SageMaker::Endpoint") or None, found.get("AWS::SageMaker::EndpointConfig") or None
         )
 
-    def settled(self, endpoint: str) -> Served | None:
-        """What an endpoint serves once no transition is under way; None where there is no such endpoint.
+    def _settled(self, endpoint: str) -> EndpointState | None:
+        deadline = Deadline(self._timeout, interval=self._poll_seconds)
+        try:
+            return wait_until_settled(self._sagemaker, endpoint, deadline, self._say, statuses=_TRANSITIONS)
+        except EndpointBusy as busy:
+            raise RolloutError(f"{busy}; nothing more was done.") from busy
 
-        Raises:
-            RolloutError: It did not settle in time.
-        """
-        deadline = time.monotonic() + self._timeout
-        told = ""
-        while True:
-            try:
-                found: dict[str, Any] = dict(self._sagemaker.describe_endpoint(EndpointName=endpoint))
-            except ClientError as error:
-                if "Could not find" not in str(error):
-                    raise
-                return None
-            status = found["EndpointStatus"]
-            if status not in _IN_TRANSITION:
-                variants = found.get("ProductionVariants") or [{}]
-                return Served(
-                    status,
-                    found["EndpointConfigName"],
-                    variants[0].get("CurrentInstanceCount", 0),
-                    found.get("FailureReason"),
-                )
-            if status != told:
-                self._say(f"{endpoint} is {status}: waiting.")
-                told = status
-            if time.monotonic() > deadline:
-                raise RolloutError(f"{endpoint} was still {status} after {self._timeout:g} s; nothing more was done.")
-            time.sleep(_POLL_SECONDS)
-
-    def _compare(self, before: Served | None) -> tuple[str, bool]:
-        deployed = self.deployed()
+    def _check(self, before: EndpointState | None) -> RolloutResult:
+        deployed = self.stack_endpoint()
         if deployed.endpoint is None or deployed.config is None:
-            raise RolloutError(f"Stack {self._stack} holds no endpoint: name the stack that does with --stack.")
-        served = self.settled(deployed.endpoint)
+            raise RolloutError(f"Stack {self._stack} has no endpoint: name the stack that has it with --stack.")
+        served = self._settled(deployed.endpoint)
         if served is None:
-            raise RolloutError(f"Stack {self._stack} names endpoint {deployed.endpoint}, and SageMaker has none such.")
-        if served.status != "InService" or served.config != deployed.config:
             raise RolloutError(
-                f"{deployed.endpoint} is {served.status} and serves {served.config}, not {deployed.config}, which was "
-                f"deployed: SageMaker went back to the old configuration.{_because(served)}"
+                f"Stack {self._stack} lists endpoint {deployed.endpoint}, which SageMaker does not have."
+            )
+        if served.status != IN_SERVICE or served.config != deployed.config:
+            raise RolloutError(
+                f"{deployed.endpoint} is {served.status} and serves {served.config}, not the deployed "
+                f"{deployed.config}: SageMaker rolled back to the old configuration.{_reason_of(served)}"
             )
         self._say(f"{deployed.endpoint} serves {served.config}, as deployed.")
-        return deployed.endpoint, before is None or before.config != served.config or served.instances > 0
+        is_unchanged = before is not None and before.config == served.config
+        return RolloutResult(deployed.endpoint, is_unchanged and not served.instances)
 
     def _failure(self, status: int, endpoint: str | None, known: dict[str, str]) -> RolloutError:
-        served = self.settled(endpoint) if endpoint else None
+        served = self._settled(endpoint) if endpoint else None
         if served is None:
             # A role is as new as its endpoint here, and IAM is eventually consistent.
             hint = (
-                " SageMaker rejected the execution role, whose policy may not be known everywhere yet: deploy again. "
-                "If it is rejected once more, the role lacks what CloudFormation's reason names."
-                if self._new_reason(known, *_ROLE_REJECTED)
+                " SageMaker rejected the execution role, whose policy IAM may not have propagated yet: deploy again. "
+                "If it is rejected again, the role lacks the permission in CloudFormation's reason."
+                if self._has_new_reason(known, *_ROLE_REJECTED)
                 else ""
             )
             return RolloutError(f"The deploy failed with exit status {status}, and there is no endpoint.{hint}")
         return RolloutError(
             f"The deploy failed with exit status {status} and was rolled back: {endpoint} is {served.status} and "
-            f"serves {served.config}, as before.{_because(served)}"
+            f"serves {served.config}, as before.{_reason_of(served)}"
         )
 
     def _events(self) -> dict[str, str]:
-        """The stack's events so far: id → reason."""
+        """Returns the reasons of the stack's events so far, by the events' ids."""
         try:
             pages = self._cloudformation.get_paginator("describe_stack_events").paginate(StackName=self._stack)
             return {
@@ -187,11 +182,11 @@ class Rollout:
                 raise
             return {}
 
-    def _new_reason(self, known: dict[str, str], *sentences: str) -> bool:
-        """Whether an event since then has one of these sentences in its reason."""
+    def _has_new_reason(self, known: dict[str, str], *sentences: str) -> bool:
+        """Returns whether the reason of an event that is not known yet contains one of the sentences."""
         new = [reason for event, reason in self._events().items() if event not in known]
         return any(sentence in reason for sentence in sentences for reason in new)
 
 
-def _because(served: Served) -> str:
-    return f" Its reason: {served.failure}" if served.failure else ""
+def _reason_of(state: EndpointState) -> str:
+    return f" Its reason: {state.failure_reason}" if state.failure_reason else ""
