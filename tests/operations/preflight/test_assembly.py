@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from async_endpoint.operations.preflight.assembly import Archive, Assembly, AssemblyError, Bootstrap, Named
-from async_endpoint.operations.preflight.intrinsics import Pseudo
+from async_endpoint.operations.preflight.assembly import Archive, Assembly, AssemblyError, Bootstrap, PhysicalName
+from async_endpoint.operations.preflight.intrinsics import PseudoParameters
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-PSEUDO = Pseudo("123456789012", "eu-west-1")
+PSEUDO = PseudoParameters("123456789012", "eu-west-1")
 ASSETS = "cdk-hnb659fds-assets-${AWS::AccountId}-eu-west-1"
 
 
@@ -65,7 +65,7 @@ def test_what_a_stage_needs_is_found_in_all_of_its_stacks(tmp_path: Path) -> Non
         Archive("cdk-hnb659fds-assets-123456789012-eu-west-1", "built.tar.gz", is_prefix=False, is_published=True),
         Archive("mine", "m/", is_prefix=True, is_published=False),
     ]
-    assert assembly.named("AWS::Logs::LogGroup", "LogGroupName", PSEUDO) == [Named("my-one", "/logs/e")]
+    assert assembly.physical_names("AWS::Logs::LogGroup", "LogGroupName", PSEUDO) == [PhysicalName("my-one", "/logs/e")]
 
 
 def test_an_account_that_the_stacks_name_is_known(tmp_path: Path) -> None:

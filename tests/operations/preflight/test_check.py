@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from botocore.exceptions import EndpointConnectionError
 
-from async_endpoint.operations.preflight.check import Check, Status, guarded
+from async_endpoint.operations.preflight.check import Check, Status, run_check
 from tests.operations.preflight.fakes import client_error
 
 
@@ -22,6 +22,6 @@ def test_a_request_that_fails_is_a_warning(error: Exception, fix: str) -> None:
     def ask() -> Check:
         raise error
 
-    check = guarded("bootstrap", "ssm:GetParameter", ask)
+    check = run_check("bootstrap", "ssm:GetParameter", ask)
     assert (check.status, check.fix) == (Status.WARNING, fix)
     assert "not checked" in check.message

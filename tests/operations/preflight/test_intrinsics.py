@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from async_endpoint.operations.preflight.intrinsics import Pseudo, text_of
+from async_endpoint.operations.preflight.intrinsics import PseudoParameters, text_of
 
-PSEUDO = Pseudo("123456789012", "eu-west-1")
+PSEUDO = PseudoParameters("123456789012", "eu-west-1")
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from botocore.exceptions import ClientError
 
-from async_endpoint.operations.preflight.check import Check, Status, code_of, guarded
+from async_endpoint.operations.preflight.check import Check, Status, code_of, run_check
 
 if TYPE_CHECKING:
     from async_endpoint.operations.preflight.assembly import Archive
@@ -47,7 +47,7 @@ def check_archive(clients: Clients, archive: Archive, *, account: str, region: s
     def ask() -> Check:
         return judge_archive(archive, _describe(clients, archive, account), account=account, region=region)
 
-    return guarded(
+    return run_check(
         ARCHIVE,
         f"s3:ListBucket, s3:GetEncryptionConfiguration and s3:GetObject on {archive.bucket}, and kms:DescribeKey",
         ask,

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Self
 
 from async_endpoint.operations.preflight.fleets import Fleet, fleets
-from async_endpoint.operations.preflight.intrinsics import Pseudo, text_of
+from async_endpoint.operations.preflight.intrinsics import PseudoParameters, text_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -38,7 +38,7 @@ class Stack:
 
 
 @dataclass(frozen=True)
-class Named:
+class PhysicalName:
     """A physical name that a template sets, with its stack."""
 
     stack: str
@@ -118,12 +118,12 @@ class Assembly:
         """Returns the fleet of each variant of the stage's endpoints."""
         return [fleet for stack in self.stacks for fleet in fleets(stack.template)]
 
-    def images(self, pseudo: Pseudo) -> list[str]:
+    def images(self, pseudo: PseudoParameters) -> list[str]:
         """Returns the URIs of the models' container images."""
         found = [text_of(container.get("Image"), pseudo) for container in self._containers()]
         return list(dict.fromkeys(image for image in found if image))
 
-    def layers(self, pseudo: Pseudo) -> list[str]:
+    def layers(self, pseudo: PseudoParameters) -> list[str]:
         """Returns the ARNs of the functions' layer versions, except those that the stacks create."""
         found = [
             text_of(layer, pseudo)
@@ -133,7 +133,7 @@ class Assembly:
         ]
         return list(dict.fromkeys(arn for arn in found if arn))
 
-    def archives(self, pseudo: Pseudo) -> list[Archive]:
+    def archives(self, pseudo: PseudoParameters) -> list[Archive]:
         """Returns the locations of the models' files."""
         assets = {place.replace("${AWS::AccountId}", pseudo.account) for place in self.assets}
         places = []
@@ -146,14 +146,14 @@ class Assembly:
                 places.append(Archive(bucket, key, is_prefix, f"{bucket}/{key}" in assets))
         return list(dict.fromkeys(places))
 
-    def named(self, kind: str, member: str, pseudo: Pseudo) -> list[Named]:
+    def physical_names(self, kind: str, member: str, pseudo: PseudoParameters) -> list[PhysicalName]:
         """Returns the physical names that templates set for a resource type."""
         found = [
             (stack.name, text_of(properties.get(member), pseudo))
             for stack in self.stacks
             for _, properties in stack.resources(kind)
         ]
-        return [Named(stack, name) for stack, name in found if name]
+        return [PhysicalName(stack, name) for stack, name in found if name]
 
     def _containers(self) -> Iterator[Json]:
         for stack in self.stacks:

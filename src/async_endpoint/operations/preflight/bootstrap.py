@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from botocore.exceptions import ClientError
 
-from async_endpoint.operations.preflight.check import Check, Status, code_of, guarded
+from async_endpoint.operations.preflight.check import Check, Status, code_of, run_check
 
 if TYPE_CHECKING:
     from async_endpoint.operations.preflight.assembly import Bootstrap
@@ -29,7 +29,7 @@ def check_bootstrap(clients: Clients, wanted: Bootstrap | None, *, account: str,
             version = None
         return judge_bootstrap(wanted, version, f"aws://{account}/{region}")
 
-    return guarded(BOOTSTRAP, "ssm:GetParameter", ask)
+    return run_check(BOOTSTRAP, "ssm:GetParameter", ask)
 
 
 def judge_bootstrap(wanted: Bootstrap, version: str | None, environment: str) -> Check:

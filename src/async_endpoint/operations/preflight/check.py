@@ -51,7 +51,7 @@ def is_denied(error: Exception) -> bool:
     return code_of(error) in _DENIED
 
 
-def guarded(name: str, action: str, check: Callable[[], Check]) -> Check:
+def run_check(name: str, action: str, check: Callable[[], Check]) -> Check:
     """Runs a check; a request that fails is a warning, because it says nothing about the deploy.
 
     Args:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from botocore.exceptions import ConnectionError as NoConnection
 from botocore.exceptions import HTTPClientError
 
-from async_endpoint.operations.preflight.check import AWS_ERRORS, Check, Status, code_of, guarded, one_line
+from async_endpoint.operations.preflight.check import AWS_ERRORS, Check, Status, code_of, one_line, run_check
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -64,7 +64,7 @@ def check_region(clients: Clients, region: str, environment: Mapping[str, str] =
         states = {each["RegionName"]: each.get("OptInStatus", _ENABLED[0]) for each in found}
         return judge_region(region, states.get(region), environment)
 
-    return guarded(REGION, "ec2:DescribeRegions", ask)
+    return run_check(REGION, "ec2:DescribeRegions", ask)
 
 
 def judge_region(region: str, state: str | None, environment: Mapping[str, str]) -> Check:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Self
 
 from botocore.exceptions import ClientError
 
-from async_endpoint.operations.preflight.check import Check, Status, code_of, guarded, is_denied
+from async_endpoint.operations.preflight.check import Check, Status, code_of, is_denied, run_check
 
 if TYPE_CHECKING:
     from async_endpoint.operations.preflight.clients import Clients
@@ -74,7 +74,7 @@ def check_image(clients: Clients, uri: str, *, account: str, region: str) -> Che
             found = []
         return judge_image(image, exists=bool(found))
 
-    return guarded(IMAGE, f"ecr:DescribeImages on repository {image.repository} of {image.registry}", ask)
+    return run_check(IMAGE, f"ecr:DescribeImages on repository {image.repository} of {image.registry}", ask)
 
 
 def _denied_by_registry(image: Image) -> Check:

@@ -10,7 +10,7 @@ _VARIABLE = re.compile(r"\$\{([A-Za-z0-9:.]+)\}")
 
 
 @dataclass(frozen=True)
-class Pseudo:
+class PseudoParameters:
     """The pseudo parameters: account and region of the stage."""
 
     account: str
@@ -29,7 +29,7 @@ class Pseudo:
         }
 
 
-def text_of(value: Any, pseudo: Pseudo) -> str | None:
+def text_of(value: Any, pseudo: PseudoParameters) -> str | None:
     """Returns the text that CloudFormation will use; None if only the deploy determines it."""
     match value:
         case str():

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from botocore.exceptions import ClientError
 
-from async_endpoint.operations.preflight.check import Check, Status, code_of, guarded, is_denied
+from async_endpoint.operations.preflight.check import Check, Status, code_of, is_denied, run_check
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -24,7 +24,7 @@ def check_layer(clients: Clients, arns: Sequence[str], region: str) -> Check:
     """Checks each layer version with Lambda."""
     if not arns:
         return Check(LAYER, Status.OK, "No function uses a layer.")
-    return guarded(
+    return run_check(
         LAYER,
         f"lambda:GetLayerVersion on {', '.join(arns)}",
         lambda: judge_layers(arns, [arn for arn in arns if not _exists(clients, arn)], region),

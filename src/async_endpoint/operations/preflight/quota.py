@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from botocore.exceptions import ClientError
 
 from async_endpoint.autoscaling.instance_quotas import CODES, SERVICE_CODE, quota_name
-from async_endpoint.operations.preflight.check import Check, Status, code_of, guarded
+from async_endpoint.operations.preflight.check import Check, Status, code_of, run_check
 from async_endpoint.operations.preflight.usage import used_by_others
 
 if TYPE_CHECKING:
@@ -45,7 +45,7 @@ def check_quota(clients: Clients, fleet: Fleet, instance_type: str, region: str)
         others = used_by_others(clients, instance_type, fleet.endpoint) if quota else 0
         return judge_quota(fleet, instance_type, quota, others, region)
 
-    return guarded(QUOTA, _ACTIONS, ask)
+    return run_check(QUOTA, _ACTIONS, ask)
 
 
 def judge_quota(fleet: Fleet, instance_type: str, quota: Quota | None, others: int | None, region: str) -> Check:

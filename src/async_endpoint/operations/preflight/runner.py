@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 
 from botocore.exceptions import BotoCoreError
 
-from async_endpoint.operations.preflight import archive, bootstrap, identity, image, layer, quota, taken
+from async_endpoint.operations.preflight import archive, bootstrap, identity, image, layer, physical_names, quota
 from async_endpoint.operations.preflight.check import AWS_ERRORS, Check, Status, unchecked
 from async_endpoint.operations.preflight.clients import Clients
-from async_endpoint.operations.preflight.intrinsics import Pseudo
+from async_endpoint.operations.preflight.intrinsics import PseudoParameters
 from async_endpoint.operations.preflight.stacks import STACKS, describe_stacks, judge_stacks
 
 if TYPE_CHECKING:
@@ -29,8 +29,8 @@ _NAMES = (
     image.IMAGE,
     layer.LAYER,
     archive.ARCHIVE,
-    taken.LOG_GROUP,
-    taken.ENDPOINT,
+    physical_names.LOG_GROUP,
+    physical_names.ENDPOINT,
 )
 
 
@@ -59,7 +59,7 @@ def run(assembly: Assembly, session: boto3.Session) -> list[Check]:
     return [credentials, where, *_rest(assembly, clients, _pseudo(session, account, region))]
 
 
-def _rest(assembly: Assembly, clients: Clients, pseudo: Pseudo) -> list[Check]:
+def _rest(assembly: Assembly, clients: Clients, pseudo: PseudoParameters) -> list[Check]:
     """Runs the checks that depend on account and region only, in parallel."""
     account, region = pseudo.account, pseudo.region
     work: list[Callable[[], list[Check]]] = [
@@ -85,19 +85,22 @@ def _rest(assembly: Assembly, clients: Clients, pseudo: Pseudo) -> list[Check]:
     return sorted(found, key=lambda check: _NAMES.index(check.name))
 
 
-def _check_stacks(assembly: Assembly, clients: Clients, pseudo: Pseudo) -> list[Check]:
+def _check_stacks(assembly: Assembly, clients: Clients, pseudo: PseudoParameters) -> list[Check]:
     """Checks the states of the stacks, and the physical names that they need."""
     try:
         states = describe_stacks(clients, [stack.name for stack in assembly.stacks])
     except AWS_ERRORS as error:
         # Without the stacks, the owner of a log group is unknown.
-        return [unchecked(STACKS, _STACK_ACTIONS, error), *_skipped((taken.LOG_GROUP, taken.ENDPOINT), STACKS)]
-    groups = assembly.named(taken.LOG_GROUP_TYPE, "LogGroupName", pseudo)
-    endpoints = assembly.named(taken.ENDPOINT_TYPE, "EndpointName", pseudo)
+        return [
+            unchecked(STACKS, _STACK_ACTIONS, error),
+            *_skipped((physical_names.LOG_GROUP, physical_names.ENDPOINT), STACKS),
+        ]
+    groups = assembly.physical_names(physical_names.LOG_GROUP_TYPE, "LogGroupName", pseudo)
+    endpoints = assembly.physical_names(physical_names.ENDPOINT_TYPE, "EndpointName", pseudo)
     return [
         judge_stacks(states, pseudo.region),
-        taken.check_log_groups(clients, groups, states, pseudo.region),
-        taken.check_endpoints(clients, endpoints, states, pseudo.region),
+        physical_names.check_log_groups(clients, groups, states, pseudo.region),
+        physical_names.check_endpoints(clients, endpoints, states, pseudo.region),
     ]
 
 
@@ -105,6 +108,8 @@ def _skipped(names: tuple[str, ...] | list[str], because: str) -> list[Check]:
     return [Check(name, Status.SKIPPED, f"Not checked: it depends on {because}.") for name in names]
 
 
-def _pseudo(session: boto3.Session, account: str, region: str) -> Pseudo:
+def _pseudo(session: boto3.Session, account: str, region: str) -> PseudoParameters:
     partition = session.get_partition_for_region(region)
-    return Pseudo(account, region, partition, "amazonaws.com.cn" if partition == "aws-cn" else "amazonaws.com")
+    return PseudoParameters(
+        account, region, partition, "amazonaws.com.cn" if partition == "aws-cn" else "amazonaws.com"
+    )

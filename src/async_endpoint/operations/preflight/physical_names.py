@@ -5,12 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from async_endpoint.operations.endpoint_status import describe
-from async_endpoint.operations.preflight.check import AWS_ERRORS, Check, Status, guarded
+from async_endpoint.operations.preflight.check import AWS_ERRORS, Check, Status, run_check
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from async_endpoint.operations.preflight.assembly import Named
+    from async_endpoint.operations.preflight.assembly import PhysicalName
     from async_endpoint.operations.preflight.clients import Clients
     from async_endpoint.operations.preflight.stacks import StackState
 
@@ -24,7 +24,9 @@ _ENDPOINT_LOGS = "/aws/sagemaker/Endpoints/"
 _RENAME = "set endpoint.name in config/STAGE.toml to another name"
 
 
-def check_log_groups(clients: Clients, groups: Sequence[Named], stacks: Sequence[StackState], region: str) -> Check:
+def check_log_groups(
+    clients: Clients, groups: Sequence[PhysicalName], stacks: Sequence[StackState], region: str
+) -> Check:
     """Checks the log groups that templates name.
 
     SageMaker creates an endpoint's log group by itself, so an endpoint can leave one behind that no stack owns.
@@ -35,10 +37,10 @@ def check_log_groups(clients: Clients, groups: Sequence[Named], stacks: Sequence
         foreign = [each for each in existing if not _owned(LOG_GROUP_TYPE, each, stacks)]
         return judge_log_groups(groups, {each: _may_be_in_use(clients, each.name) for each in foreign}, region)
 
-    return guarded(LOG_GROUP, "logs:DescribeLogGroups", ask)
+    return run_check(LOG_GROUP, "logs:DescribeLogGroups", ask)
 
 
-def judge_log_groups(groups: Sequence[Named], foreign: Mapping[Named, bool], region: str) -> Check:
+def judge_log_groups(groups: Sequence[PhysicalName], foreign: Mapping[PhysicalName, bool], region: str) -> Check:
     """Returns the check for existing groups that their stack does not own, each with whether an endpoint may use it."""
     if not foreign:
         names = ", ".join(each.name for each in groups)
@@ -59,7 +61,9 @@ def judge_log_groups(groups: Sequence[Named], foreign: Mapping[Named, bool], reg
     return Check(LOG_GROUP, Status.ERROR, message, fix)
 
 
-def check_endpoints(clients: Clients, endpoints: Sequence[Named], stacks: Sequence[StackState], region: str) -> Check:
+def check_endpoints(
+    clients: Clients, endpoints: Sequence[PhysicalName], stacks: Sequence[StackState], region: str
+) -> Check:
     """Checks the endpoints that templates name."""
 
     def ask() -> Check:
@@ -70,10 +74,10 @@ def check_endpoints(clients: Clients, endpoints: Sequence[Named], stacks: Sequen
             region,
         )
 
-    return guarded(ENDPOINT, "sagemaker:DescribeEndpoint", ask)
+    return run_check(ENDPOINT, "sagemaker:DescribeEndpoint", ask)
 
 
-def judge_endpoints(existing: Mapping[Named, str], owned: Sequence[Named], region: str) -> Check:
+def judge_endpoints(existing: Mapping[PhysicalName, str], owned: Sequence[PhysicalName], region: str) -> Check:
     """Returns the check for the existing endpoints, with their statuses, and those that their stacks own."""
     for each, status in existing.items():
         command = f"aws sagemaker describe-endpoint --endpoint-name {each.name} --region {region}"
@@ -90,7 +94,7 @@ def judge_endpoints(existing: Mapping[Named, str], owned: Sequence[Named], regio
     return Check(ENDPOINT, Status.OK, " ".join(f"{each.name} is {status}." for each, status in existing.items()))
 
 
-def _owned(kind: str, named: Named, stacks: Sequence[StackState]) -> bool:
+def _owned(kind: str, named: PhysicalName, stacks: Sequence[StackState]) -> bool:
     return any(stack.name == named.stack and stack.owns(kind, named.name) for stack in stacks)
 
 

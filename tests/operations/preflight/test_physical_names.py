@@ -6,18 +6,18 @@ from typing import Any
 
 import pytest
 
-from async_endpoint.operations.preflight.assembly import Named
+from async_endpoint.operations.preflight.assembly import PhysicalName
 from async_endpoint.operations.preflight.check import Status
-from async_endpoint.operations.preflight.taken import check_log_groups, judge_endpoints, judge_log_groups
+from async_endpoint.operations.preflight.physical_names import check_log_groups, judge_endpoints, judge_log_groups
 from tests.operations.preflight.fakes import REGION, client_error
 
 OK, WARNING, ERROR = Status.OK, Status.WARNING, Status.ERROR
 
 
 def test_a_log_group_that_no_stack_of_the_stage_owns_is_an_error() -> None:
-    group = Named("s", "/logs/e")
+    group = PhysicalName("s", "/logs/e")
     assert judge_log_groups([group], {}, REGION).status is OK
-    check = judge_log_groups([group], {group: False, Named("s", "/logs/f"): False}, REGION)
+    check = judge_log_groups([group], {group: False, PhysicalName("s", "/logs/f"): False}, REGION)
     assert check.status is ERROR
     # What a shell runs of the line only looks; the deletion is behind the comment's sign.
     run, _, comment = (check.fix or "").partition("   # ")
@@ -33,7 +33,7 @@ def test_a_log_group_that_no_stack_of_the_stage_owns_is_an_error() -> None:
 
 
 def test_a_log_group_whose_endpoint_exists_must_not_be_deleted() -> None:
-    used, left = Named("s", "/logs/used"), Named("s", "/logs/left")
+    used, left = PhysicalName("s", "/logs/used"), PhysicalName("s", "/logs/left")
     fix = judge_log_groups([used, left], {used: True, left: False}, REGION).fix or ""
     assert fix.startswith("Set endpoint.name in config/STAGE.toml to another name")
     assert "delete" not in fix
@@ -68,13 +68,13 @@ def test_a_log_group_is_offered_for_deletion_only_if_its_endpoint_is_known_to_be
     answer: Exception | None, *, offers_deletion: bool
 ) -> None:
     clients: Any = Aws(answer)
-    check = check_log_groups(clients, [Named("s", "/aws/sagemaker/Endpoints/e")], [], REGION)
+    check = check_log_groups(clients, [PhysicalName("s", "/aws/sagemaker/Endpoints/e")], [], REGION)
     assert check.status is ERROR
     assert ("delete-log-group" in (check.fix or "")) == offers_deletion
 
 
 def test_an_endpoint_that_no_stack_owns_is_an_error_and_a_failed_one_a_warning() -> None:
-    named = Named("s", "e")
+    named = PhysicalName("s", "e")
     assert judge_endpoints({}, [], REGION).status is OK
     assert judge_endpoints({named: "InService"}, [named], REGION).status is OK
     assert judge_endpoints({named: "Failed"}, [named], REGION).status is WARNING
