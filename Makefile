@@ -55,38 +55,26 @@ synth: .venv/.done node_modules/.done  ## the templates of a stage, without cred
 	@npx cdk synth --quiet -c stage=$(STAGE)
 
 ifdef BASE
-diff: .venv/.done node_modules/.done  ## what a deploy of a stage would change (STAGE=dev); with BASE=commit, what all stages would since then
-	@work=$$(mktemp -d) && trap 'git worktree remove --force "$$work/base" 2>/dev/null; rm -rf "$$work"' EXIT && \
-	git worktree add --quiet --detach "$$work/base" "$(BASE)" && \
-	ln -s '$(CURDIR)/.venv' '$(CURDIR)/node_modules' "$$work/base/" && status=0 && \
-	for file in config/*.toml; do stage=$$(basename "$$file" .toml); \
-		npx cdk synth --quiet --output "$$work/head-$$stage" -c stage="$$stage" > "$$work/log" 2>&1 || { cat "$$work/log" >&2; exit 2; }; \
-		mkdir -p "$$work/base-$$stage"; echo '{}' > "$$work/base-$$stage/none.template.json"; \
-		test ! -f "$$work/base/$$file" || (cd "$$work/base" && npx cdk synth --quiet --output "$$work/base-$$stage" -c stage="$$stage") \
-			> "$$work/log" 2>&1 || { cat "$$work/log" >&2; exit 2; }; \
-		$(if $(MARKDOWN),,for template in "$$work/base-$$stage"/[A-Z]*.template.json; do name=$$(basename "$$template" .template.json); \
-			test ! -f "$$work/head-$$stage/$$name.template.json" || npx cdk diff "$$name" --exclusively --app "$$work/head-$$stage" --template "$$template" \
-				> "$$work/log" 2>&1 || { cat "$$work/log" >&2; exit 2; }; sed '/^npm /d' "$$work/log"; done;) \
-		$(BIN)/async-endpoint diff "$$work/base-$$stage" "$$work/head-$$stage" --title "$$stage" $(if $(MARKDOWN),--markdown) || status=$$?; \
-	done; exit $$status
+diff: .venv/.done node_modules/.done  ## show what deploying a stage would change (STAGE=dev); with BASE=commit, what has changed in all stages since
+	@$(BIN)/async-endpoint diff --base "$(BASE)" $(if $(MARKDOWN),--markdown)
 else
 diff: .venv/.done node_modules/.done
 	@npx cdk diff --all -c stage=$(STAGE)
 endif
 
-# The CDK CLI asks before it widens permissions, and takes no answer where there is no terminal: YES=1 is the answer.
-# What preflight has looked at is what is deployed: the app is synthesised once.
-deploy: .venv/.done node_modules/.done  ## check the account, deploy a stage, prove that it serves (STAGE=dev, YES=1 does not ask, SKIP_PREFLIGHT=1 does not check)
+# The CDK CLI asks before it widens permissions, and fails where there is no terminal: YES=1 approves in advance.
+# The app is synthesised once: preflight checks exactly what is deployed.
+deploy: .venv/.done node_modules/.done  ## check the account, deploy a stage, process a sample (STAGE=dev, YES=1 does not ask, SKIP_PREFLIGHT=1 does not check)
 	@test -f 'config/$(STAGE).toml' || { echo 'There is no stage $(STAGE): config/$(STAGE).toml is missing.' >&2; exit 1; }
 	@work=$$(mktemp -d) && trap 'rm -rf "$$work"' EXIT && echo 'Synthesising stage $(STAGE)…' && \
 	{ npx cdk synth --quiet --output "$$work/app" -c stage=$(STAGE) > "$$work/log" 2>&1 || { cat "$$work/log" >&2; exit 1; }; } && \
 	$(if $(SKIP_PREFLIGHT),,{ $(BIN)/async-endpoint preflight --app "$$work/app" || { \
-		echo 'Nothing was deployed: mend the errors above, or deploy all the same with SKIP_PREFLIGHT=1.' >&2; exit 1; }; } &&) \
+		echo 'Nothing was deployed: fix the errors above, or skip the checks with SKIP_PREFLIGHT=1.' >&2; exit 1; }; } &&) \
 	$(BIN)/async-endpoint deploy --stack async-endpoint-$(STAGE)-endpoint --sample samples/receipts/receipt-000.jpg --region "$(REGION)" \
 		-- npx cdk deploy --all --app "$$work/app" $(if $(YES),--require-approval never)
 
-# Last deployed, first destroyed. YES reaches the command through its environment.
-destroy: .venv/.done  ## delete the stacks of a stage and all that they hold, after asking (STAGE=dev, YES=1 does not ask)
+# The stacks are destroyed in the reverse order of their deployment. The command reads YES from its environment.
+destroy: .venv/.done  ## delete the stacks of a stage with all their contents, after a confirmation (STAGE=dev, YES=1 does not ask)
 	@test -f 'config/$(STAGE).toml' || { echo 'There is no stage $(STAGE): config/$(STAGE).toml is missing.' >&2; exit 1; }
 	@$(BIN)/async-endpoint destroy $(foreach part,workflow endpoint foundation,async-endpoint-$(STAGE)-$(part)) \
 		--region "$(REGION)"

@@ -1,9 +1,9 @@
-"""The clients of AWS that a teardown needs, and its error."""
+"""The AWS clients of a teardown."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Self
 
 from botocore.config import Config
 
@@ -19,13 +19,9 @@ if TYPE_CHECKING:
 _CONFIG = Config(retries={"mode": "standard", "total_max_attempts": 6})
 
 
-class TeardownError(Exception):
-    """Stacks that may not, or could not, be deleted; the message is one sentence or two for a person."""
-
-
 @dataclass(frozen=True)
-class Aws:
-    """One client for each service that is asked, all of one account and region."""
+class TeardownClients:
+    """One client for each service, all for one account and region."""
 
     cloudformation: CloudFormationClient
     dynamodb: DynamoDBClient
@@ -35,11 +31,11 @@ class Aws:
     sagemaker: SageMakerClient
 
     @classmethod
-    def of_session(cls, session: boto3.Session) -> Aws:
-        """Make all of them; endpoint URLs and credentials are boto3's own.
+    def from_session(cls, session: boto3.Session) -> Self:
+        """Creates the clients; endpoint URLs and credentials are boto3's own.
 
         Raises:
-            botocore.exceptions.BotoCoreError: boto3 lacks something, such as a region.
+            botocore.exceptions.BotoCoreError: The configuration lacks something, such as a region.
         """
         return cls(
             cloudformation=session.client("cloudformation", config=_CONFIG),

@@ -1,4 +1,4 @@
-"""A deploy is done when what was deployed serves; SageMaker and CloudFormation are played by tables of answers."""
+"""A rollout succeeds when the deployed configuration serves; SageMaker and CloudFormation respond from tables."""
 
 from __future__ import annotations
 
@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from botocore.exceptions import ClientError
 
-from async_endpoint.operations import rollout as module
-from async_endpoint.operations.rollout import Rollout, RolloutError
+from async_endpoint.operations.deploy.rollout import Rollout, RolloutError, RolloutResult
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -67,11 +66,6 @@ def serving(config: str, *, status: str = "InService", instances: int = 1, why: 
     return answer | ({"FailureReason": why} if why else {})
 
 
-@pytest.fixture(autouse=True)
-def quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "_POLL_SECONDS", 0.0)
-
-
 class Deploys:
     """A deploy command: each run has its exit status, what the stack then holds, and an event."""
 
@@ -84,65 +78,63 @@ class Deploys:
         return status
 
 
-def roll_out(aws: Aws, *runs: tuple[int, str | None, str], timeout: float = 5) -> tuple[Any, list[str]]:
+def roll_out(aws: Any, *runs: tuple[int, str | None, str], timeout: float = 5) -> tuple[RolloutResult, list[str]]:
     said: list[str] = []
     deploys = Deploys(aws, *runs)
-    answer = Rollout(aws, aws, STACK, said.append, timeout).run(deploys)  # type: ignore[arg-type]  # both, played
+    result = Rollout(aws, aws, stack=STACK, say=said.append, timeout=timeout, poll_seconds=0).run(deploys)
     assert not deploys.runs
-    return answer, said
+    return result, said
 
 
-def test_a_first_deploy_asks_for_nothing_that_is_not_there() -> None:
-    answer, said = roll_out(Aws(None, serving("new")), (0, "new", ""))
-    assert answer == ("donut", True)
+def test_a_first_deploy_waits_for_nothing() -> None:
+    result, said = roll_out(Aws(None, serving("new")), (0, "new", ""))
+    assert result == RolloutResult("donut", is_unchanged_and_asleep=False)
     assert said == ["donut serves new, as deployed."]
 
 
-def test_it_waits_for_what_is_under_way_before_it_deploys() -> None:
+def test_it_waits_for_an_update_before_it_deploys() -> None:
     aws = Aws(
         "old", serving("old", status="Updating"), serving("old", status="Updating"), serving("old"), serving("new")
     )
-    answer, said = roll_out(aws, (0, "new", ""))
-    assert answer == ("donut", True)
-    assert said == ["donut is Updating: waiting.", "donut serves new, as deployed."]
+    result, said = roll_out(aws, (0, "new", ""))
+    assert result == RolloutResult("donut", is_unchanged_and_asleep=False)
+    assert said == ["Endpoint donut is Updating: waiting.", "donut serves new, as deployed."]
 
 
-@pytest.mark.parametrize(("instances", "news"), [(0, False), (1, True)])
-def test_the_configuration_from_before_is_no_news_while_the_endpoint_sleeps(instances: int, *, news: bool) -> None:
-    answer, _ = roll_out(Aws("same", serving("same", instances=instances)), (0, "same", ""))
-    assert answer == ("donut", news)
+@pytest.mark.parametrize(("instances", "asleep"), [(0, True), (1, False)])
+def test_a_sleeping_endpoint_with_the_configuration_from_before_is_reported(instances: int, *, asleep: bool) -> None:
+    result, _ = roll_out(Aws("same", serving("same", instances=instances)), (0, "same", ""))
+    assert result == RolloutResult("donut", is_unchanged_and_asleep=asleep)
 
 
-def test_a_deploy_that_scaling_was_in_the_way_of_is_tried_again() -> None:
+def test_a_deploy_rejected_because_of_a_scaling_action_is_repeated() -> None:
     aws = Aws("old", serving("old"), serving("old"), serving("new"))
-    answer, said = roll_out(aws, (1, "old", REFUSED), (0, "new", ""))
-    assert answer == ("donut", True)
-    assert said[0] == "Scaling had just taken donut: waiting for it, then deploying again."
+    result, said = roll_out(aws, (1, "old", REFUSED), (0, "new", ""))
+    assert result == RolloutResult("donut", is_unchanged_and_asleep=False)
+    assert said[0] == "A scaling action on donut had just started: waiting, then deploying again."
 
 
-def test_a_refusal_of_an_earlier_deploy_is_no_reason_to_try_again() -> None:
+def test_a_rejection_of_an_earlier_deploy_is_no_reason_to_repeat() -> None:
     aws = Aws("old", serving("old"))
     aws.events.append(REFUSED)
     with pytest.raises(RolloutError, match="failed with exit status 1 and was rolled back: donut is InService"):
         roll_out(aws, (1, "old", "No such image"))
 
 
-def test_it_gives_up_after_three_tries() -> None:
+def test_it_gives_up_after_three_attempts() -> None:
     runs = [(1, "old", REFUSED)] * 3
     with pytest.raises(RolloutError, match="serves old, as before"):
         roll_out(Aws("old", serving("old")), *runs)
 
 
-def test_a_failed_deploy_says_what_serves_and_why() -> None:
+def test_a_failed_deploy_reports_what_serves_and_why() -> None:
     failed = serving("old", why="The image 'x' could not be pulled.")
     with pytest.raises(RolloutError, match=r"serves old, as before\. Its reason: The image 'x' could not be pulled\."):
         roll_out(Aws("old", serving("old"), failed), (1, "old", "failed to stabilize"))
 
 
 def test_a_silent_rollback_is_an_error() -> None:
-    with pytest.raises(
-        RolloutError, match=r"InService and serves old, not new, which was deployed: SageMaker went back"
-    ):
+    with pytest.raises(RolloutError, match=r"InService and serves old, not the deployed new: SageMaker rolled back"):
         roll_out(Aws("old", serving("old"), serving("old", why="Alarm fired")), (0, "new", ""))
 
 
@@ -163,14 +155,14 @@ def test_a_new_role_that_is_rejected_is_worth_a_second_deploy(reason: str, *, hi
     aws = Aws(None, None)
     with pytest.raises(RolloutError) as failed:
         roll_out(aws, (1, "gone", reason))
-    assert ("may not be known everywhere yet: deploy again" in str(failed.value)) == hint
+    assert ("may not have propagated yet: deploy again" in str(failed.value)) == hint
 
 
 def test_a_stack_without_an_endpoint_is_the_wrong_one() -> None:
-    with pytest.raises(RolloutError, match=f"Stack {STACK} holds no endpoint"):
+    with pytest.raises(RolloutError, match=f"Stack {STACK} has no endpoint"):
         roll_out(Aws(None, None), (0, None, ""))
 
 
 def test_it_does_not_wait_for_ever() -> None:
-    with pytest.raises(RolloutError, match="donut was still Updating after 0 s; nothing more was done"):
+    with pytest.raises(RolloutError, match="Endpoint donut was still Updating after 0 s; nothing more was done"):
         roll_out(Aws("old", serving("old", status="Updating")), (0, "new", ""), timeout=0)
