@@ -21,7 +21,7 @@ help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 demo: setup  ## deploy to a local AWS, process 100 documents from a cold start, fall asleep, destroy (KEEP=1 leaves it up, QUICK=1 waits for no sleep, SPEED=n sets its clock)
-	@$(BIN)/python -m demo.__main__ $(if $(KEEP),--keep) $(if $(QUICK),--no-sleep) $(if $(SPEED),--speed $(SPEED))
+	@$(BIN)/python -m demo $(if $(KEEP),--keep) $(if $(QUICK),--no-sleep) $(if $(SPEED),--speed $(SPEED))
 
 test: check templates .venv-clients/.done  ## everything that must be green before a change lands
 	@$(BIN)/python -m pytest

@@ -1,4 +1,4 @@
-"""Has the sample receipts read by a deployed endpoint: most by the client, some through the inbox."""
+"""Sends the sample receipts to a deployed endpoint: most through the client, some through the inbox."""
 
 import threading
 import time
@@ -22,76 +22,76 @@ _POLL_SECONDS = 0.1
 
 
 @dataclass(frozen=True)
-class Reading:
-    """What became of the samples.
+class SampleRun:
+    """The outcome of every sample.
 
     Attributes:
-        run: Those that the client sent.
-        by_inbox: Those that were put into the inbox.
-        seconds: For all of them.
-        woke: Seconds from the first request that the client had accepted to the first output object.
+        by_client: The documents that the client sent.
+        by_inbox: The documents that were uploaded to the inbox.
+        seconds: Seconds for all of them.
+        woke: Seconds from the client's first accepted request to the first output object.
     """
 
-    run: RunSummary
+    by_client: RunSummary
     by_inbox: list[inbox.InboxResult]
     seconds: float
     woke: float
 
     @property
     def documents(self) -> int:
-        """How many there are."""
-        return len(self.run.jobs) + len(self.by_inbox)
+        """The number of documents."""
+        return len(self.by_client.jobs) + len(self.by_inbox)
 
     @property
     def completed(self) -> int:
-        """How many have an answer: by the client's own account, or by the jobs table's."""
-        return self.run.count(JobState.COMPLETED) + sum(result.completed for result in self.by_inbox)
+        """The number of documents with a result, as the client or the jobs table reports it."""
+        return self.by_client.count(JobState.COMPLETED) + sum(result.completed for result in self.by_inbox)
 
-    def answers(self) -> Iterator[tuple[str, bytes | None]]:
-        """Each document's name with its answer, in the order of the names."""
-        for job in self.run.jobs:
+    def results(self) -> Iterator[tuple[str, bytes | None]]:
+        """Yields each document's name with its result, ordered by name; None for a document that failed."""
+        for job in self.by_client.jobs:
             yield Path(job.document).name, job.answer.body if job.answer else None
         for result in self.by_inbox:
-            yield result.document, result.answer
+            yield result.document, result.body
 
 
-def read_samples(deployment: Deployment, results: Path, *, deadline: float, progress: Progress) -> Reading:
-    """Put ten samples into the inbox, send ninety with the client, and wait for all.
+def process_samples(deployment: Deployment, results: Path, *, deadline: float, progress: Progress) -> SampleRun:
+    """Uploads ten samples to the inbox, sends ninety through the client, and waits for all results.
 
     Args:
         deployment: The deployed app.
-        results: One line of JSON for each document goes there; replaced if it exists.
-        deadline: Seconds to wait for all answers.
-        progress: Is told how the client's part gets on.
+        results: The file that gets one line of JSON for each document; replaced if it exists.
+        deadline: Seconds to wait for all results.
+        progress: Shows the progress of the client's documents.
 
     Raises:
-        DeploymentError: The client's documents were not all answered by the deadline; says what the endpoint does.
-        AsyncEndpointError: The endpoint is not there, or S3 or the jobs table could not be asked.
+        DeploymentError: Results of the client's documents were missing at the deadline; says what the endpoint does.
+        AsyncEndpointError: The endpoint does not exist, or S3 or the jobs table is unavailable.
     """
     began = time.monotonic()
-    places = inbox.put(sorted(RECEIPTS.glob(BY_INBOX)), S3Location.parse_prefix(deployment.inbox))
+    uploaded = inbox.upload(sorted(RECEIPTS.glob(BY_INBOX)), S3Location.parse_prefix(deployment.inbox))
     endpoint = AsyncEndpoint(deployment.endpoint, input_location=S3Location(deployment.inputs, "demo/"))
     first_output = _FirstOutput(deployment.outputs)
     first_output.start()
     try:
-        run = run_folder(RECEIPTS, endpoint, results, pattern=BY_CLIENT, timeout=deadline, progress=progress)
-        by_inbox = inbox.collect(places, deployment.jobs_table, deadline)
+        by_client = run_folder(RECEIPTS, endpoint, results, pattern=BY_CLIENT, timeout=deadline, progress=progress)
+        by_inbox = inbox.collect(uploaded, deployment.jobs_table, deadline)
     except ResultTimeout as error:
         status, variant = deployment.describe()["EndpointStatus"], deployment.variant()
         raise DeploymentError(
-            f"Not every document was answered within {deadline:.0f} s: the endpoint is {status} with "
+            f"Some results were missing after {deadline:.0f} s: the endpoint is {status} with "
             f"{variant['CurrentInstanceCount']} of {variant['DesiredInstanceCount']} instances. {error}"
         ) from error
     finally:
         first_output.stop()
-    ended = time.monotonic()
+    finished = time.monotonic()
     inbox.append_to(results, by_inbox)
-    accepted = min(job.submitted_at for job in run.jobs)
-    return Reading(run, by_inbox, ended - began, (first_output.seen_at or ended) - accepted)
+    accepted = min(job.submitted_at for job in by_client.jobs)
+    return SampleRun(by_client, by_inbox, finished - began, (first_output.seen_at or finished) - accepted)
 
 
 class _FirstOutput(threading.Thread):
-    """Notes when the first object appears in a bucket, on the clock that jobs use."""
+    """Records when the first object appears in a bucket, on the clock that jobs use."""
 
     def __init__(self, bucket: str) -> None:
         super().__init__(daemon=True)
@@ -100,7 +100,7 @@ class _FirstOutput(threading.Thread):
         self._stopped = threading.Event()
 
     def run(self) -> None:
-        """Look until there is one."""
+        """Polls until there is an object."""
         s3 = boto3.client("s3")
         while not self._stopped.wait(_POLL_SECONDS):
             if s3.list_objects_v2(Bucket=self._bucket, MaxKeys=1)["KeyCount"]:
@@ -108,6 +108,6 @@ class _FirstOutput(threading.Thread):
                 return
 
     def stop(self) -> None:
-        """Look no longer."""
+        """Stops polling."""
         self._stopped.set()
         self.join()
