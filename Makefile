@@ -15,13 +15,16 @@ export JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION := 1
 export JSII_SILENCE_WARNING_DEPRECATED_NODE_VERSION := 1
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: help demo test check templates synth diff deploy destroy setup requirements clean
+.PHONY: help demo test check templates synth diff deploy destroy setup images requirements clean
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 demo: setup  ## deploy to a local AWS, process 100 documents from a cold start, fall asleep, destroy (KEEP=1 leaves it up, QUICK=1 waits for no sleep, SPEED=n sets its clock)
 	@$(BIN)/python -m demo $(if $(KEEP),--keep) $(if $(QUICK),--no-sleep) $(if $(SPEED),--speed $(SPEED))
+
+images: setup  ## one more demo, which draws the README's images anew (needs Chromium)
+	@$(BIN)/python -m demo.images
 
 test: check templates .venv-clients/.done  ## everything that must be green before a change lands
 	@$(BIN)/python -m pytest

@@ -102,7 +102,7 @@ def demo(options: Options, console: Console, *, before_destroy: Callable[[LocalA
     else:
         local.stop()
     summary = Summary(run.documents, run.completed, exact, run.seconds, run.woke, slept, options.speed)
-    console.print(summary.line(), soft_wrap=True)
+    console.print(summary.line(), style="bold", soft_wrap=True)
     return 0 if run.completed == run.documents else 1
 
 

@@ -59,7 +59,9 @@ def print_results(console: Console, run: SampleRun, results_file: str) -> int:
         found = json.loads(body)["predictions"][0] if body else {"error": "no result"}
         exact += found == expected
         if number < _SHOWN:
-            table.add_row(document, _one_line(expected), _one_line(found), "yes" if found == expected else "no")
+            table.add_row(
+                document, _one_line(expected), _one_line(found), "[green]yes" if found == expected else "[yellow]no"
+            )
     console.print(table)
     serving = run.seconds - run.woke
     console.print(
