@@ -20,10 +20,10 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-demo: setup  ## deploy to a local AWS, process 100 documents from a cold start, fall asleep, destroy (KEEP=1 leaves it up, QUICK=1 waits for no sleep, SPEED=n sets its clock)
+demo: setup  ## deploy to a local AWS, process 100 documents from zero instances, sleep, destroy (KEEP=1 leaves it up, QUICK=1 skips the wait for sleep, SPEED=n sets AWS's clock)
 	@$(BIN)/python -m demo $(if $(KEEP),--keep) $(if $(QUICK),--no-sleep) $(if $(SPEED),--speed $(SPEED))
 
-images: setup  ## one more demo, which draws the README's images anew (needs Chromium)
+images: setup  ## draw the images of the README from one more demo (needs Chromium)
 	@$(BIN)/python -m demo.images
 
 test: check templates .venv-clients/.done  ## everything that must be green before a change lands
