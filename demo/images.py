@@ -1,5 +1,7 @@
 """Makes the images of the README: the demo's output as SVG, and a screenshot of the console as PNG.
 
+It also copies the demo's last line into the README.
+
 `make images` runs it: one whole demo, about three minutes. It needs Chromium.
 """
 
@@ -20,6 +22,7 @@ from demo.__main__ import demo, parse_options
 from demo.deployment import ROOT, DeploymentError, synthesised_region
 
 IMAGES = ROOT / "docs" / "images"
+README = ROOT / "README.md"
 _COLUMNS = 116
 _PAGE = "_local/endpoints/donut-async-dev?region={region}&refresh=0"
 _WINDOW = "1280,1100"
@@ -39,7 +42,9 @@ def main() -> int:
         console,
         before_destroy=lambda local: screenshot(chromium, local, IMAGES / "console.png"),
     )
+    last_line = console.export_text(clear=False).strip().splitlines()[-1]
     (IMAGES / "demo.svg").write_text(picture_of(console.export_text(styles=True)), encoding="utf-8")
+    README.write_text(with_last_line(README.read_text(encoding="utf-8"), last_line), encoding="utf-8")
     return status
 
 
@@ -55,6 +60,14 @@ def screenshot(chromium: str, local: LocalAws, image: Path) -> None:
         capture_output=True,
         timeout=_CHROMIUM_SECONDS,
     )  # fmt: skip
+
+
+def with_last_line(text: str, line: str) -> str:
+    """Returns a text whose line with the demo's numbers is replaced."""
+    replaced, count = re.subn(r"^\d+ documents, \d+ completed, .*$", lambda _: line, text, flags=re.MULTILINE)
+    if count != 1:
+        raise DeploymentError(f"README.md has {count} lines with the demo's numbers; expected one.")
+    return replaced
 
 
 def picture_of(output: str) -> str:
