@@ -15,13 +15,16 @@ export JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION := 1
 export JSII_SILENCE_WARNING_DEPRECATED_NODE_VERSION := 1
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: help demo test test-fast check templates synth diff deploy destroy setup requirements settings-docs clean
+.PHONY: help demo test test-fast check templates synth diff deploy destroy setup images requirements settings-docs clean
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-demo: setup  ## deploy to a local AWS, process 100 documents from a cold start, fall asleep, destroy (KEEP=1 leaves it up, QUICK=1 waits for no sleep, SPEED=n sets its clock)
+demo: setup  ## deploy to a local AWS, process 100 documents from zero instances, sleep, destroy (KEEP=1 leaves it up, QUICK=1 skips the wait for sleep, SPEED=n sets AWS's clock)
 	@$(BIN)/python -m demo $(if $(KEEP),--keep) $(if $(QUICK),--no-sleep) $(if $(SPEED),--speed $(SPEED))
+
+images: setup  ## draw the images of the README from one more demo (needs Chromium)
+	@$(BIN)/python -m demo.images
 
 # Two workers: most tests wait for processes or for AWS's clock, and more than two of those at work starve each other.
 PYTEST = $(BIN)/python -m pytest -n 2 --dist loadgroup --no-loadscope-reorder

@@ -1,4 +1,4 @@
-"""Reads receipts with the stock `DonutModel.inference` and with the lean decoder, by turns, one page at a time.
+"""Processes receipts with the stock `DonutModel.inference` and with the lean decoder, in turns, one page at a time.
 
 Run by the serving environment's Python with the archive's code, its packages and the training folder on the path:
 
@@ -24,7 +24,7 @@ from result_tokens import prediction_of
 
 
 class Stock:
-    """The stock way, with a note of the tokens that it decodes."""
+    """The stock way; also records the decoded tokens."""
 
     def __init__(self, model):
         self._model = model
@@ -60,7 +60,7 @@ class Lean:
 
 
 def main(folder, pages, max_length=None):
-    """Measures and print."""
+    """Measures both ways and prints the numbers."""
     model = load_model(Path(folder))
     if max_length is not None:
         model.config.max_length = int(max_length)

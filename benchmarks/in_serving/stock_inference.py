@@ -1,6 +1,6 @@
-"""The handler to compare with: one image a request through the stock `DonutModel.inference`, as such endpoints do.
+"""The baseline handler: one image per request through the stock `DonutModel.inference`.
 
-It takes the place of `inference.py` in a copy of the archive; loading and everything around it are the same.
+It replaces `inference.py` in a copy of the archive; loading and everything else are the same.
 """
 
 from __future__ import annotations

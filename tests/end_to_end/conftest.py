@@ -96,7 +96,7 @@ def stage(serving: ServingEnvironment, tmp_path_factory: pytest.TempPathFactory)
         region = synthesised_region(folder / "cdk.out")
         cdk = Cdk(local, folder / "cdk.log", str(folder / "cdk.out"))
         cdk.bootstrap(region)
-        deployment = Deployment.of(cdk.deploy(folder / "outputs.json"))
+        deployment = Deployment.from_outputs(cdk.deploy(folder / "outputs.json"))
         with pytest.MonkeyPatch.context() as environment:
             for name, value in local.environment(region).items():
                 environment.setenv(name, value)

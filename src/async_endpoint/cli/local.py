@@ -104,7 +104,7 @@ def prepare_command(serving_env: Path) -> None:
     "--assume",
     multiple=True,
     metavar="NAME=VALUE",
-    help="Decide what AWS does not document; see docs/local-aws.md.",
+    help="Decide what AWS does not document; see docs/local-aws-fidelity.md.",
 )
 @_seconds("provision", "an instance is provisioned")
 @_seconds("pull", "the instance has pulled the image")
