@@ -49,7 +49,7 @@ class SampleRun:
     def results(self) -> Iterator[tuple[str, bytes | None]]:
         """Yields each document's name with its result, ordered by name; None for a document that failed."""
         for job in self.by_client.jobs:
-            yield Path(job.document).name, job.answer.body if job.answer else None
+            yield Path(job.document).name, job.output.body if job.output else None
         for result in self.by_inbox:
             yield result.document, result.body
 

@@ -10,7 +10,7 @@ import pytest
 from click.testing import CliRunner
 from rich.console import Console
 
-from async_endpoint.client import main
+from async_endpoint.cli import main
 from async_endpoint.emulator.launcher import DEFAULT_STATE_DIR, LocalAws
 from demo.__main__ import parse_options, print_next_commands
 from demo.deployment import ROOT
