@@ -6,6 +6,9 @@ from pathlib import Path
 
 import aws_cdk as cdk
 
+# The stacks import the protocol of their own checkout, whatever is installed.
+sys.path.insert(0, str(Path(__file__).resolve().parent / "src"))
+
 from model_artifacts.pack import ArchiveError
 from stacks.endpoint import EndpointStack
 from stacks.foundation import FoundationStack

@@ -7,12 +7,12 @@ from aws_cdk import aws_iam as iam
 from constructs import Construct
 
 from stacks.constructs.async_endpoint import ANSWERS, FAILURES, AsyncEndpoint, Outcomes, log_group_name
+from stacks.constructs.bucket_path import BucketPath
 from stacks.constructs.endpoint_alarms import EndpointAlarms
 from stacks.constructs.endpoint_metrics import EndpointMetrics
 from stacks.constructs.execution_role import ExecutionRole
 from stacks.constructs.model_archive import ModelArchive
 from stacks.constructs.rollback_alarms import RollbackAlarms
-from stacks.constructs.s3_locations import S3Location
 from stacks.constructs.scale_to_zero import ScaleToZero
 from stacks.constructs.serving_model import ServingModel
 from stacks.foundation import FoundationStack
@@ -95,8 +95,8 @@ class EndpointStack(Stack):
             "Execution",
             archive=archive,
             read=[
-                S3Location.of_bucket(foundation.buckets.input),
-                *(S3Location.of_url(self, url) for url in settings.data.further_input_locations),
+                BucketPath.from_bucket(foundation.buckets.input),
+                *(BucketPath.from_url(self, url) for url in settings.data.further_input_locations),
             ],
             written=self._outcomes.written,
             topics=foundation.topics.all,

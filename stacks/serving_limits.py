@@ -9,11 +9,12 @@ Read in: sagemaker-pytorch-inference 2.0.10 (torchserve.py, ts_environment.py), 
 import math
 from dataclasses import dataclass
 
+from async_endpoint.protocol import INVOCATION_TIMEOUT_SECONDS_RANGE
 from stacks.settings.fields import SettingsError
 from stacks.settings.model import ServingSettings
 
-# InvokeEndpointAsync and CreateEndpointConfig take no more.
-_MAX_INVOCATION_TIMEOUT = 3600
+_, _MAX_INVOCATION_TIMEOUT = INVOCATION_TIMEOUT_SECONDS_RANGE
+# Limit of CreateEndpointConfig.
 _MAX_CONCURRENT_INVOCATIONS = 1000
 # TorchServe's own: with more than that waiting it answers 503.
 _DEFAULT_JOB_QUEUE = 100

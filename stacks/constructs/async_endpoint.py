@@ -12,11 +12,11 @@ from aws_cdk import aws_logs as logs
 from aws_cdk import aws_sagemaker as sagemaker
 from constructs import Construct
 
+from stacks.constructs.bucket_path import BucketPath
 from stacks.constructs.document_buckets import DocumentBuckets
 from stacks.constructs.encryption_key import to_use
 from stacks.constructs.execution_role import ExecutionRole
 from stacks.constructs.published_values import ERROR_TOPIC, KEY, OUTPUT_BUCKET, SUCCESS_TOPIC
-from stacks.constructs.s3_locations import S3Location
 from stacks.constructs.serving_model import ServingModel
 from stacks.foundation import FoundationStack
 from stacks.instance_types import has_instance_storage
@@ -41,8 +41,8 @@ class Outcomes:
     published values: all of its properties are create-only.
     """
 
-    answers: S3Location | None
-    failures: S3Location | None
+    answers: BucketPath | None
+    failures: BucketPath | None
     result_url: str | None
     failure_url: str | None
     success_topic: str | None
@@ -62,9 +62,9 @@ class Outcomes:
         """Resolves `own`, `none` and locations in S3."""
         own = {"path": ANSWERS, "failure_path": FAILURES}
         found = {
-            name: S3Location.of_bucket(foundation.buckets.output, prefix)
+            name: BucketPath.from_bucket(foundation.buckets.output, prefix)
             if (path := getattr(settings, name)) == OWN
-            else S3Location.of_url(scope, path)
+            else BucketPath.from_url(scope, path)
             for name, prefix in own.items()
             if getattr(settings, name) != NONE
         }
@@ -88,7 +88,7 @@ class Outcomes:
         )
 
     @property
-    def written(self) -> tuple[S3Location, ...]:
+    def written(self) -> tuple[BucketPath, ...]:
         """The places that the endpoint writes to."""
         return tuple(location for location in (self.answers, self.failures) if location)
 

@@ -12,9 +12,9 @@ from aws_cdk import aws_kms as kms
 from aws_cdk import aws_sns as sns
 from constructs import Construct
 
+from stacks.constructs.bucket_path import BucketPath
 from stacks.constructs.encryption_key import to_use
 from stacks.constructs.model_archive import ModelArchive
-from stacks.constructs.s3_locations import S3Location
 from stacks.rules import accept_wildcards
 
 # Instances in a VPC: https://docs.aws.amazon.com/sagemaker/latest/dg/sagemaker-roles.html
@@ -45,8 +45,8 @@ class ExecutionRole(Construct):
         construct_id: str,
         *,
         archive: ModelArchive,
-        read: Sequence[S3Location],
-        written: Sequence[S3Location],
+        read: Sequence[BucketPath],
+        written: Sequence[BucketPath],
         topics: Sequence[sns.ITopic],
         key: kms.IKey | None,
         repository_arn: str,
@@ -95,7 +95,7 @@ class ExecutionRole(Construct):
 
 
 def _documents(
-    archive: ModelArchive, read: Sequence[S3Location], written: Sequence[S3Location]
+    archive: ModelArchive, read: Sequence[BucketPath], written: Sequence[BucketPath]
 ) -> list[iam.PolicyStatement]:
     buckets = [*(location.bucket_arn for location in (*read, *written)), archive.listed_bucket_arn]
     statements = [

@@ -6,16 +6,16 @@ from aws_cdk import aws_iam as iam
 from aws_cdk import aws_kms as kms
 from constructs import Construct
 
+from async_endpoint.protocol import (
+    JOBS_BY_STATE_INDEX,
+    JOBS_BY_STATE_PARTITION_KEY,
+    JOBS_BY_STATE_SORT_KEY,
+    JOBS_PARTITION_KEY,
+    JOBS_TTL_ATTRIBUTE,
+)
 from stacks.constructs.encryption_key import to_use_for_table
 from stacks.rules import accept
 from stacks.settings.data import DataSettings
-
-# The layout is the protocol's, which the stacks do not import; a test holds the two together.
-JOB_ID = "job_id"
-BY_STATE = "by-state"
-STATE = "state"
-UPDATED_AT = "updated_at"
-EXPIRES_AT = "expires_at"
 
 
 class JobsTable(Construct):
@@ -34,21 +34,21 @@ class JobsTable(Construct):
         self.table = dynamodb.Table(
             self,
             "Table",
-            partition_key=dynamodb.Attribute(name=JOB_ID, type=text),
+            partition_key=dynamodb.Attribute(name=JOBS_PARTITION_KEY, type=text),
             billing_mode=dynamodb.BillingMode.PAY_PER_REQUEST,
             point_in_time_recovery_specification=dynamodb.PointInTimeRecoverySpecification(
                 point_in_time_recovery_enabled=True
             ),
             encryption=dynamodb.TableEncryption.CUSTOMER_MANAGED if key else None,
             encryption_key=key,
-            time_to_live_attribute=EXPIRES_AT,
+            time_to_live_attribute=JOBS_TTL_ATTRIBUTE,
             deletion_protection=keep,
             removal_policy=RemovalPolicy.RETAIN if keep else RemovalPolicy.DESTROY,
         )
         self.table.add_global_secondary_index(
-            index_name=BY_STATE,
-            partition_key=dynamodb.Attribute(name=STATE, type=text),
-            sort_key=dynamodb.Attribute(name=UPDATED_AT, type=text),
+            index_name=JOBS_BY_STATE_INDEX,
+            partition_key=dynamodb.Attribute(name=JOBS_BY_STATE_PARTITION_KEY, type=text),
+            sort_key=dynamodb.Attribute(name=JOBS_BY_STATE_SORT_KEY, type=text),
             projection_type=dynamodb.ProjectionType.ALL,
         )
         findings = {
@@ -101,7 +101,9 @@ class JobsTable(Construct):
 
     def _to_list(self) -> iam.PolicyStatement:
         return iam.PolicyStatement(
-            sid="ListJobs", actions=["dynamodb:Query"], resources=[f"{self.table.table_arn}/index/{BY_STATE}"]
+            sid="ListJobs",
+            actions=["dynamodb:Query"],
+            resources=[f"{self.table.table_arn}/index/{JOBS_BY_STATE_INDEX}"],
         )
 
     def _to_use_key(self) -> list[iam.PolicyStatement]:

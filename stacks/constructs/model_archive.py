@@ -8,7 +8,7 @@ from aws_cdk import aws_sagemaker as sagemaker
 from constructs import Construct
 
 from model_artifacts import pack
-from stacks.constructs.s3_locations import S3Location
+from stacks.constructs.bucket_path import BucketPath
 from stacks.settings.fields import SettingsError
 from stacks.settings.model import BUILT, PREFIX, ModelSettings
 
@@ -36,7 +36,7 @@ class ModelArchive(Construct):
         if settings.source == BUILT:
             self._publish(folder, settings.dependencies)
             return
-        location = S3Location.of_url(self, str(settings.location))
+        location = BucketPath.from_url(self, str(settings.location))
         if settings.source == PREFIX:
             self.object_arns = location.objects_arn
             self.listed_bucket_arn = location.bucket_arn

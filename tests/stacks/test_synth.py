@@ -127,10 +127,16 @@ def test_a_wrong_setting_ends_the_app_with_one_sentence(tmp_path: Path) -> None:
 @pytest.fixture
 def alone(tmp_path: Path) -> Path:
     """A folder with the app, and with nothing of what it deploys."""
-    for name in ("app.py", "cdk.json", "model_artifacts/__init__.py", "model_artifacts/pack.py"):
-        (tmp_path / name).parent.mkdir(exist_ok=True)
+    for name in (
+        "app.py",
+        "cdk.json",
+        "model_artifacts/__init__.py",
+        "model_artifacts/pack.py",
+        "src/async_endpoint/__init__.py",
+    ):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(ROOT / name, tmp_path / name)
-    for name in ("config", "stacks", "model_artifacts/packing"):
+    for name in ("config", "stacks", "model_artifacts/packing", "src/async_endpoint/protocol"):
         shutil.copytree(ROOT / name, tmp_path / name)
     return tmp_path
 

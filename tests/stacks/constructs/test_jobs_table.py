@@ -3,8 +3,6 @@ from collections.abc import Callable
 import pytest
 from aws_cdk.assertions import Template
 
-from async_endpoint import protocol
-from stacks.constructs import jobs_table
 from tests.stacks.templates import only
 
 TABLE = "AWS::DynamoDB::Table"
@@ -31,22 +29,6 @@ def test_the_table_is_on_demand_restorable_and_forgets(foundation: Template) -> 
             {"AttributeName": name, "AttributeType": "S"} for name in ("job_id", "state", "updated_at")
         ],
     }
-
-
-def test_the_table_is_laid_out_as_the_protocol_reads_it() -> None:
-    assert (
-        jobs_table.JOB_ID,
-        jobs_table.BY_STATE,
-        jobs_table.STATE,
-        jobs_table.UPDATED_AT,
-        jobs_table.EXPIRES_AT,
-    ) == (
-        protocol.JOBS_PARTITION_KEY,
-        protocol.JOBS_BY_STATE_INDEX,
-        protocol.JOBS_BY_STATE_PARTITION_KEY,
-        protocol.JOBS_BY_STATE_SORT_KEY,
-        protocol.JOBS_TTL_ATTRIBUTE,
-    )
 
 
 @pytest.mark.parametrize(("stage", "policy", "protected"), [("dev", "Delete", False), ("prod", "Retain", True)])
