@@ -1,6 +1,6 @@
-"""A Lambda function's code as it is deployed: its own folder, and the protocol that it shares with client and emulator.
+"""A Lambda function's code for its deployment: its own folder, and the protocol.
 
-The folder `lambda/` is an import root, not a package: what stands in it is imported by its own name, as `submit`.
+The folder `lambda/` is an import root, not a package: its folders are imported by their own names, such as `submit`.
 """
 
 import shutil
@@ -14,15 +14,15 @@ _READABLE = 0o644
 
 
 class LambdaCodeError(ValueError):
-    """A function that cannot be put together. Its message is one sentence for whoever moved its files."""
+    """A function whose code is incomplete; the message is one sentence."""
 
 
 @contextmanager
 def staged(name: str, *, sources: Path) -> Iterator[Path]:
-    """Puts a function's code together in a folder that lasts as long as the context.
+    """Assembles a function's code in a temporary folder that exists as long as the context.
 
-    The CDK copies the folder while it makes the function, and names it by the files' paths and contents: neither where
-    the folder was nor when it was written shows in a template.
+    The CDK copies the folder when it creates the function, and names the copy by the files' paths and contents: the
+    template depends on neither the folder's place nor its age.
 
     Args:
         name: The function's folder in `lambda/`, and the first part of its handler.
@@ -30,22 +30,20 @@ def staged(name: str, *, sources: Path) -> Iterator[Path]:
 
     Yields:
         A folder with `NAME/*.py`, `async_endpoint/protocol/*.py` and an empty `async_endpoint/__init__.py`, and nothing
-        else: no byte code, which differs from run to run, and nothing of the package that would need an installation.
+        else: no byte code, which differs from run to run, and no part of the package that needs an installation.
 
     Raises:
-        LambdaCodeError: The function has no handler.py, or the protocol is not where it was.
+        LambdaCodeError: The function has no handler.py, or the protocol is missing.
     """
     function, protocol = sources / "lambda" / name, sources / "src" / _PROTOCOL
     for needed in (function / "handler.py", protocol / "__init__.py"):
         if not needed.is_file():
-            raise LambdaCodeError(
-                f"{needed} is missing; function {name} cannot be put together without it: restore it."
-            )
+            raise LambdaCodeError(f"{needed} is missing; function {name} cannot be assembled without it: restore it.")
     with tempfile.TemporaryDirectory(prefix=f"{name}-") as temporary:
         folder = Path(temporary)
         _copy_modules(function, folder / name)
         _copy_modules(protocol, folder / _PROTOCOL)
-        # Not the package's own: it may import what a function does not carry.
+        # Not the package's own __init__.py: it may import modules that a function does not carry.
         _readable(folder / _PROTOCOL.parent / "__init__.py")
         yield folder
 
@@ -57,7 +55,7 @@ def _copy_modules(source: Path, target: Path) -> None:
 
 
 def _readable(path: Path) -> Path:
-    """Makes a file that everybody may read: Lambda runs as another user, and the archive keeps a file's mode."""
+    """Creates a file that everybody may read: Lambda runs as another user, and the archive keeps a file's mode."""
     path.touch()
     path.chmod(_READABLE)
     return path

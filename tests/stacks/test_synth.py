@@ -164,4 +164,4 @@ def test_a_missing_function_ends_the_app_with_one_sentence(alone: Path) -> None:
     done = start([str(alone / "app.py")], alone)
     assert done.returncode == 1
     assert "Traceback" not in done.stderr
-    assert "lambda/submit/handler.py is missing; function submit cannot be put together" in done.stderr.splitlines()[-1]
+    assert "lambda/submit/handler.py is missing; function submit cannot be assembled" in done.stderr.splitlines()[-1]

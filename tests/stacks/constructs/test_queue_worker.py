@@ -110,7 +110,7 @@ def test_only_lambda_may_assume_a_role_and_it_has_no_managed_policy(workflow: Te
                 {"Effect": "Allow", "Action": "sts:AssumeRole", "Principal": {"Service": "lambda.amazonaws.com"}}
             ],
         },
-        "Description": f"What function {WORKERS[worker]} acts as",
+        "Description": f"Role of function {WORKERS[worker]}",
     }
 
 
@@ -126,9 +126,9 @@ def test_the_first_message_that_was_kept_aside_raises_an_alarm_that_says_what_to
     separator, (said, working_queue, end) = alarm.pop("AlarmDescription")["Fn::Join"]
     assert (separator, working_queue) == ("", {"Fn::GetAtt": [id_of(workflow, QUEUE, f"{worker}Queue"), "QueueName"]})
     assert f"{said}QUEUE{end}" == (
-        f"Function {WORKERS[worker]} gave up on messages after 5 tries. They are in this alarm's queue until 14 days "
-        "after they were sent. Find the reason in the function's log, put it right, then move them back: in SQS, start "
-        "a DLQ redrive to QUEUE as custom destination. Runbook: docs/operations.md#messages-were-kept-aside"
+        f"Function {WORKERS[worker]} gave up on messages after 5 attempts. They are in this alarm's DLQ until 14 days "
+        "after they were sent. Find the cause in the function's log, fix it, then move the messages back: in SQS, "
+        "start a DLQ redrive to QUEUE as custom destination. Runbook: docs/operations.md#messages-were-kept-aside"
     )
     queue = id_of(workflow, QUEUE, f"{worker}DeadLetters")
     assert alarm == {
