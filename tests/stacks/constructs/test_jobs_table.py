@@ -1,9 +1,7 @@
-from collections.abc import Callable
-
 import pytest
 from aws_cdk.assertions import Template
 
-from tests.stacks.templates import only
+from tests.stacks.templates import StacksOf, only
 
 TABLE = "AWS::DynamoDB::Table"
 
@@ -33,7 +31,7 @@ def test_the_table_is_on_demand_restorable_and_forgets(foundation: Template) -> 
 
 @pytest.mark.parametrize(("stage", "policy", "protected"), [("dev", "Delete", False), ("prod", "Retain", True)])
 def test_the_stage_decides_what_becomes_of_the_records(
-    stacks_of: Callable[[str], dict[str, Template]],
+    stacks_of: StacksOf,
     stage: str,
     policy: str,
     protected: bool,  # noqa: FBT001 - a parameter
