@@ -55,15 +55,7 @@ class EndpointStack(StageStack):
         )
         self.endpoint = self._endpoint(artifacts, rollback)
         if settings.scaling.enabled:
-            ScaleToZero(
-                self,
-                "Scaling",
-                endpoint=self.endpoint,
-                settings=settings.scaling,
-                invocation_timeout_seconds=settings.limits.invocation_timeout_seconds,
-                on_gpu=settings.endpoint.device == Device.GPU,
-                vcpus=min(map(vcpus_of, settings.endpoint.instance_types)),
-            )
+            self._scale()
         EndpointAlarms(
             self,
             "Alarms",
@@ -121,6 +113,18 @@ class EndpointStack(StageStack):
             in_vpc=bool(settings.network.subnet_ids),
         )
 
+    def _scale(self) -> None:
+        settings = self._settings
+        ScaleToZero(
+            self,
+            "Scaling",
+            endpoint=self.endpoint,
+            settings=settings.scaling,
+            invocation_timeout_seconds=settings.limits.invocation_timeout_seconds,
+            on_gpu=settings.endpoint.device == Device.GPU,
+            vcpus=min(map(vcpus_of, settings.endpoint.instance_types)),
+        )
+
     def _caller(self) -> iam.ManagedPolicy:
         name = self._settings.endpoint.name
         caller = iam.ManagedPolicy(
@@ -135,7 +139,7 @@ class EndpointStack(StageStack):
             {
                 self._foundation.buckets.input.arn_for_objects("*"): "A caller chooses its documents' keys.",
                 **{
-                    path.objects_arn: "SageMaker names each object; a caller gets answers and failures, no more."
+                    path.objects_arn: "SageMaker names each object; a caller may get results and failures, no more."
                     for path in self._locations.written
                 },
             },

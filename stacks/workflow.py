@@ -73,19 +73,7 @@ class WorkflowStack(StageStack):
             endpoint_log_group=log_group_name(settings.endpoint.name),
             workers={"Intake": self.intake, "Results": self.results},
         )
-        self._add_outputs(
-            {
-                "InboxLocation": (
-                    foundation.buckets.input.s3_url_for_object(INBOX),
-                    "Location whose documents are submitted without a further call",
-                ),
-                "JobsTableName": (foundation.jobs.table.table_name, "Table with the state of each job"),
-                "JobReaderPolicyArn": (
-                    self._job_reader().managed_policy_arn,
-                    "Policy to attach to readers of the jobs table",
-                ),
-            }
-        )
+        self._add_outputs(self._stack_outputs(self._job_reader()))
 
     def _intake(self, sources: Path) -> QueueWorker:
         settings, jobs = self._settings, self._foundation.jobs
@@ -111,7 +99,7 @@ class WorkflowStack(StageStack):
         )
         suppress_wildcards(
             worker.policy,
-            {self._documents_arn: f"A document is named by whoever uploads it; only those under {INBOX} are read."},
+            {self._documents_arn: f"Uploaders choose the keys; the function may read only documents under {INBOX}."},
         )
         return worker
 
@@ -204,11 +192,19 @@ class WorkflowStack(StageStack):
             policy,
             {
                 self._documents_arn: (
-                    f"Any document under {INBOX} may be asked for; of others only the keys can be listed."
+                    f"A reader may look up any document under {INBOX}; of others it can only list the keys."
                 )
             },
         )
         return policy
+
+    def _stack_outputs(self, reader: iam.ManagedPolicy) -> dict[str, tuple[str, str]]:
+        inbox = self._foundation.buckets.input.s3_url_for_object(INBOX)
+        return {
+            "InboxLocation": (inbox, "Location whose documents are submitted without a further call"),
+            "JobsTableName": (self._foundation.jobs.table.table_name, "Table with the state of each job"),
+            "JobReaderPolicyArn": (reader.managed_policy_arn, "Policy to attach to readers of the jobs table"),
+        }
 
     @property
     def _documents_arn(self) -> str:

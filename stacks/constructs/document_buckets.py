@@ -13,8 +13,8 @@ from stacks.settings.data import DataSettings
 _ABANDONED_UPLOAD = Duration.days(1)
 _OLD_VERSION = Duration.days(30)
 _NOT_REPLICATED = (
-    "Documents are copies of what callers keep, answers can be made again, and S3 keeps both in three zones; a second "
-    "region would double the bill, and may not be where documents are allowed to be."
+    "Documents are copies of files that callers keep, results can be produced again, and S3 stores both in three "
+    "zones; a second region would double the bill, and documents may not be allowed there."
 )
 
 

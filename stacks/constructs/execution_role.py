@@ -30,14 +30,14 @@ _NETWORK_ACTIONS = (
     "ec2:DescribeVpcs",
 )
 
-_REQUESTS_NAME_DOCUMENTS = "A request names its document by key; no more is read."
-_SAGEMAKER_NAMES_OBJECTS = "SageMaker names each object itself; only answers and failures are writable."
-_ALL_FILES_OF_THE_MODEL = "The model is all files under its prefix; no other place is read."
+_REQUESTS_NAME_DOCUMENTS = "A request chooses its document by key; other locations are not readable."
+_SAGEMAKER_NAMES_OBJECTS = "SageMaker names each object itself; it may write only results and failures."
+_ALL_FILES_OF_THE_MODEL = "The model is all files under its prefix; the role may read no others."
 _NO_RESOURCE = (
-    "ecr:GetAuthorizationToken and cloudwatch:PutMetricData know no resource (Service Authorization Reference); the "
-    "second is held to SageMaker's namespaces by a condition."
+    "ecr:GetAuthorizationToken and cloudwatch:PutMetricData support no resource (Service Authorization Reference); a "
+    "condition restricts the second to SageMaker's namespaces."
 )
-_NO_RESOURCE_IN_VPC = " SageMaker checks for its network actions with no resource named, and only with a VPC."
+_NO_RESOURCE_IN_VPC = " SageMaker checks its network actions without a resource, and only with a VPC."
 
 
 class ExecutionRole(Construct):
@@ -73,6 +73,7 @@ class ExecutionRole(Construct):
         self.policy = iam.ManagedPolicy(
             self,
             "Permissions",
+            # Create-only: another text replaces the policy.
             description="Read the model and documents, write answers, failures, logs and metrics, tell of each end",
             roles=[self.role],
             statements=[*_documents(archive, read, written), *_notifications(topics)],

@@ -124,6 +124,10 @@ class StagedFunction(Construct):
                 role=self.role,
                 log_group=self.log_group,
             )
+        self._suppress_findings(function, reasons)
+        return function
+
+    def _suppress_findings(self, function: lambda_.Function, reasons: SuppressionReasons) -> None:
         suppress(
             function,
             {
@@ -142,4 +146,3 @@ class StagedFunction(Construct):
                 function,
                 {"CKV_AWS_173": _MANAGED_ELSEWHERE.format("Lambda encrypts the environment, which holds no secret,")},
             )
-        return function

@@ -33,7 +33,7 @@ _TIMEOUT_SECONDS = 60
 _LEAST_MEMORY_MB = 256
 _ONE_EVENT = "One event every five minutes invokes it; reserving would take concurrency from the rest of the account."
 _NEXT_RUN = "An event says only that it is time to look. The next run looks at the same things, five minutes later."
-_NO_RESOURCE = "DescribeScalableTargets knows no resource: IAM takes nothing but * for it. It only reads."
+_NO_RESOURCE = "DescribeScalableTargets supports no resource: IAM accepts only * for it. It only reads."
 
 
 class Watchdog(StagedFunction):
@@ -137,7 +137,7 @@ class Watchdog(StagedFunction):
 
 
 def _limits(settings: StageSettings) -> dict[str, str]:
-    """The environment variables by which the function judges whether instances are idle."""
+    """Returns the environment variables by which the function recognises idle instances."""
     scaling, endpoint = settings.scaling, settings.endpoint
     return {
         "IDLE_MINUTES": str(settings.alarms.idle_minutes),

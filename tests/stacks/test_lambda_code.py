@@ -93,6 +93,6 @@ def test_a_change_of_function_or_protocol_is_another_asset(sources: Path, change
 )
 def test_a_function_that_is_not_whole_is_refused_with_what_is_missing(sources: Path, missing: str) -> None:
     (sources / missing).unlink()
-    with pytest.raises(LambdaCodeError, match=f"{missing} is missing; function small cannot be assembled"):  # noqa: SIM117
-        with staged("small", sources=sources):
-            pytest.fail("it was staged")
+    message = f"{missing} is missing; function small cannot be assembled"
+    with pytest.raises(LambdaCodeError, match=message), staged("small", sources=sources):
+        pytest.fail("it was staged")

@@ -34,7 +34,8 @@ def test_the_stage_decides_what_becomes_of_the_records(
     stacks_of: StacksOf,
     stage: str,
     policy: str,
-    protected: bool,  # noqa: FBT001 - a parameter
+    *,
+    protected: bool,
 ) -> None:
     table = only(stacks_of(stage)["Foundation"], TABLE)[1]
     assert (table["DeletionPolicy"], table["UpdateReplacePolicy"]) == (policy, policy)
