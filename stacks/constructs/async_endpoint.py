@@ -81,7 +81,7 @@ class AsyncEndpoint(Construct):
         """Allows the grantee to upload documents, invoke the endpoint, and read results and failures.
 
         Raises:
-            ValueError: The grantee takes no policy, such as a service or a role that was imported as immutable.
+            ValueError: The grantee takes no policy, such as a service principal.
         """
         grant(
             grantee,

@@ -7,7 +7,7 @@ def grant(grantee: iam.IGrantable, *statements: iam.PolicyStatement) -> None:
     """Adds statements to the grantee's policy.
 
     Raises:
-        ValueError: The grantee takes no policy, such as a service or a role that was imported as immutable.
+        ValueError: The grantee takes no policy, such as a service principal.
     """
     for statement in statements:
         if not grantee.grant_principal.add_to_principal_policy(statement).statement_added:

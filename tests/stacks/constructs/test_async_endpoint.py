@@ -1,12 +1,5 @@
-from pathlib import Path
-
-import aws_cdk as cdk
-import pytest
-from aws_cdk import aws_iam as iam
 from aws_cdk.assertions import Template
 
-from app import build_app
-from stacks.endpoint import EndpointStack
 from tests.stacks.templates import (
     INPUT,
     OUTPUT,
@@ -66,16 +59,6 @@ def test_a_caller_may_invoke_put_get_and_list_and_nothing_else(endpoint: Templat
         ("GetAnswersAndFailures", "s3:GetObject", [below(OUTPUT, "/failures/*"), below(OUTPUT, "/results/*")]),
         ("ListAnswers", "s3:ListBucket", OUTPUT),
     ]
-
-
-def test_a_grant_that_would_be_lost_is_an_error(artifacts: Path) -> None:
-    app = build_app(artifacts=artifacts)
-    stack = app.node.find_child("Endpoint")
-    assert isinstance(stack, EndpointStack)
-    service = iam.ServicePrincipal("lambda.amazonaws.com")
-    with pytest.raises(ValueError, match="takes no policy"):
-        stack.endpoint.grant_invoke(service)
-    stack.endpoint.grant_invoke(iam.Role(cdk.Stack(app, "Elsewhere"), "Role", assumed_by=service))
 
 
 def test_fallback_types_become_pools_in_their_order(endpoint_with: TemplateWith) -> None:
