@@ -37,7 +37,7 @@ def failure_of(folder: Path) -> str:
     return ended.value.code
 
 
-def test_a_missing_model_ends_the_app_with_one_sentence(alone: Path) -> None:
+def test_a_missing_model_fails_the_app_with_one_sentence(alone: Path) -> None:
     artifacts = write_artifacts(alone / "model_artifacts")
     for path in (artifacts / "my_model").iterdir():
         path.unlink()
@@ -46,12 +46,12 @@ def test_a_missing_model_ends_the_app_with_one_sentence(alone: Path) -> None:
     assert "put the trained model" in failure
 
 
-def test_a_missing_script_ends_the_app_with_one_sentence(alone: Path) -> None:
+def test_a_missing_script_fails_the_app_with_one_sentence(alone: Path) -> None:
     assert 'model.folder is "model_artifacts", which is not there' in failure_of(alone)
     (alone / "model_artifacts").mkdir()
     assert 'model.folder is "model_artifacts", which has no code/inference.py' in failure_of(alone)
 
 
-def test_a_missing_function_ends_the_app_with_one_sentence(alone: Path) -> None:
+def test_a_missing_function_fails_the_app_with_one_sentence(alone: Path) -> None:
     write_artifacts(alone / "model_artifacts")
     assert "lambda/submit/handler.py is missing; function submit cannot be assembled" in failure_of(alone)

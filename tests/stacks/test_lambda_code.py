@@ -91,7 +91,7 @@ def test_a_change_of_function_or_protocol_is_another_asset(sources: Path, change
 @pytest.mark.parametrize(
     "missing", ["lambda/small/handler.py", "src/async_endpoint/protocol/__init__.py"], ids=["handler", "protocol"]
 )
-def test_a_function_that_is_not_whole_is_refused_with_what_is_missing(sources: Path, missing: str) -> None:
+def test_an_incomplete_function_is_rejected_with_the_missing_file(sources: Path, missing: str) -> None:
     (sources / missing).unlink()
     message = f"{missing} is missing; function small cannot be assembled"
     with pytest.raises(LambdaCodeError, match=message), staged("small", sources=sources):

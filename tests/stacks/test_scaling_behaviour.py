@@ -98,7 +98,7 @@ def test_it_sleeps_when_no_request_can_be_in_work_any_more(for_four: Template, *
     assert TIMEOUT + 60 <= asleep <= TIMEOUT + 180
 
 
-def test_the_alarm_that_ended_them_ends_itself(for_four: Template) -> None:
+def test_the_alarm_that_stopped_them_recovers_by_itself(for_four: Template) -> None:
     """It has no datapoint any more once the minutes of the instance are out of its range."""
     fleet = scaled(for_four, most=4)
     Work(fleet, [60.0], 30, backlog_counts_running=True).run(HOUR)
@@ -108,7 +108,7 @@ def test_the_alarm_that_ended_them_ends_itself(for_four: Template) -> None:
 
 
 def test_background_work_keeps_an_instance_awake(for_four: Template) -> None:
-    """Which the alarm on instances without work tells of."""
+    """The alarm on instances without work reports it."""
     fleet = scaled(for_four, most=4)
     work = Work(fleet, [60.0], 30, backlog_counts_running=True)
 

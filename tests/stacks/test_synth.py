@@ -65,7 +65,7 @@ def test_a_stage_breaks_no_rule_and_no_schema(every_rule: tuple[Path, str], stag
     assert f"{stage} was synthesised" in every_rule[1]
 
 
-def test_a_misspelt_property_ends_the_synth(every_rule: tuple[Path, str]) -> None:
+def test_a_misspelt_property_fails_the_synth(every_rule: tuple[Path, str]) -> None:
     assert "TreatMissingDta" in every_rule[1]
 
 
@@ -87,7 +87,7 @@ def test_a_second_synth_from_another_folder_and_umask_gives_equal_bytes(
     assert written(tmp_path / "dev") == written(every_rule[0] / "dev")
 
 
-def test_a_wrong_setting_ends_the_app_with_one_sentence(tmp_path: Path) -> None:
+def test_a_wrong_setting_fails_the_app_with_one_sentence(tmp_path: Path) -> None:
     done = start([str(ROOT / "app.py")], tmp_path, CDK_CONTEXT_JSON='{"stage": "production"}')
     assert done.returncode == 1
     # Before it there may be jsii's opinion of the Node release.

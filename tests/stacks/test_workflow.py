@@ -95,7 +95,7 @@ def test_documents_put_into_the_inbox_go_to_the_intake_queue(workflow: Template)
     }
 
 
-def test_both_topics_tell_the_results_queue_in_their_envelope(workflow: Template) -> None:
+def test_both_topics_send_to_the_results_queue_in_their_envelope(workflow: Template) -> None:
     subscriptions = workflow.find_resources("AWS::SNS::Subscription").values()
     assert [each["Properties"] for each in subscriptions] == [
         {  # not raw: the envelope says which topic it came from
@@ -163,7 +163,7 @@ def test_record_may_write_the_table_and_nothing_else(workflow: Template) -> None
     assert statements(workflow, "Results") == [RECORD_JOBS, logs, queue]
 
 
-def test_whoever_looks_up_jobs_may_read_the_table_and_find_documents_of_the_inbox(workflow: Template) -> None:
+def test_a_job_reader_may_read_the_table_and_find_documents_of_the_inbox(workflow: Template) -> None:
     policy = by_id_prefix(workflow, "AWS::IAM::ManagedPolicy", "JobReader")["Properties"]["PolicyDocument"]["Statement"]
     assert [(each["Sid"], each["Action"], each["Resource"]) for each in policy] == [
         ("GetJob", "dynamodb:GetItem", JOBS),

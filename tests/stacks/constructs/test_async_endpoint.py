@@ -42,7 +42,7 @@ def test_the_endpoint_has_its_name_from_the_settings_and_its_config_by_name(endp
     assert made["EndpointConfigName"] == {"Fn::GetAtt": [config_id, "EndpointConfigName"]}
 
 
-def test_logs_end_and_their_group_is_there_first(endpoint: Template) -> None:
+def test_logs_expire_and_their_group_is_created_first(endpoint: Template) -> None:
     group_id, group = only(endpoint, "AWS::Logs::LogGroup")
     endpoint_id, _ = only(endpoint, "AWS::SageMaker::Endpoint")
     assert group["Properties"] == {"LogGroupName": "/aws/sagemaker/Endpoints/donut-async-dev", "RetentionInDays": 14}

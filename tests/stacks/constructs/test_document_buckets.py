@@ -55,12 +55,12 @@ def test_plain_http_and_old_tls_are_denied(foundation: Template, name: str) -> N
     ]
 
 
-def test_only_the_input_bucket_tells_eventbridge(foundation: Template) -> None:
-    told = {
+def test_only_the_input_bucket_sends_events_to_eventbridge(foundation: Template) -> None:
+    made = {
         name: by_id_prefix(foundation, BUCKET, name)["Properties"].get("NotificationConfiguration")
         for name in ("DocumentsInput", "DocumentsOutput")
     }
-    assert told == {
+    assert made == {
         "DocumentsInput": {"EventBridgeConfiguration": {"EventBridgeEnabled": True}},
         "DocumentsOutput": None,
     }

@@ -56,7 +56,7 @@ def test_it_reads_documents_and_the_one_archive(endpoint: Template, statements: 
     assert url == {"Fn::Sub": f"s3://{bucket['Fn::Sub']}{key}"}
 
 
-def test_it_writes_answers_and_failures_only(statements: dict[str, JsonObject]) -> None:
+def test_it_writes_results_and_failures_only(statements: dict[str, JsonObject]) -> None:
     statement = statements["WriteAnswersAndFailures"]
     assert statement["Action"] == ["s3:AbortMultipartUpload", "s3:PutObject"]
     assert statement["Resource"] == [below(OUTPUT, "/failures/*"), below(OUTPUT, "/results/*")]

@@ -9,7 +9,7 @@ from tests.stacks.templates import ROOT, TemplateWith, by_sid, properties
 MODEL = "AWS::SageMaker::Model"
 
 
-def test_an_archive_of_somebody_elses_is_read_where_it_is(endpoint_with: TemplateWith) -> None:
+def test_an_archive_in_another_bucket_is_read_from_there(endpoint_with: TemplateWith) -> None:
     endpoint = endpoint_with(model__source="archive", model__location="s3://models-1/donut/model.tar.gz")
     assert properties(endpoint, MODEL)["PrimaryContainer"]["ModelDataUrl"] == "s3://models-1/donut/model.tar.gz"
     assert "arn:aws:s3:::models-1/donut/model.tar.gz" in by_sid(endpoint)["ReadModelAndDocuments"]["Resource"]

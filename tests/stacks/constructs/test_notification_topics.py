@@ -6,7 +6,7 @@ from tests.stacks.templates import TemplateWith, properties
 TOPIC = "AWS::SNS::Topic"
 
 
-def test_there_is_a_topic_for_answers_and_one_for_failures(foundation: Template) -> None:
+def test_there_is_a_topic_for_results_and_one_for_failures(foundation: Template) -> None:
     assert sorted(each[: len("NotificationsError")] for each in foundation.find_resources(TOPIC)) == [
         "AlarmsTopic3A2DFEB",  # what alarms tell
         "NotificationsError",

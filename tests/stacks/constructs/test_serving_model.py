@@ -5,8 +5,6 @@ from aws_cdk.assertions import Template
 
 from app import build_app
 from model_artifacts import pack
-from stacks.instance_types import Device
-from stacks.serving_images import serving_image
 from stacks.settings.fields import SettingsError
 from tests.stacks.templates import StacksOf, TemplateWith, by_sid, dev, properties, write_artifacts
 
@@ -42,28 +40,6 @@ def test_what_is_replaced_at_each_change_has_no_fixed_name(
     stacks_of: StacksOf, stage: str, resource_type: str, name: str
 ) -> None:
     assert name not in properties(stacks_of(stage)["Endpoint"], resource_type)
-
-
-@pytest.mark.parametrize(
-    ("region", "device", "uri", "repository"),
-    [
-        (
-            "ap-northeast-1",
-            Device.CPU,
-            "763104351884.dkr.ecr.ap-northeast-1.amazonaws.com/pytorch-inference:1.11.0-cpu-py38-ubuntu20.04-sagemaker",
-            "arn:aws:ecr:ap-northeast-1:763104351884:repository/pytorch-inference",
-        ),
-        (
-            "cn-north-1",
-            Device.GPU,
-            "727897471807.dkr.ecr.cn-north-1.amazonaws.com.cn/pytorch-inference:1.11.0-gpu-py38-cu113-ubuntu20.04-sagemaker",
-            "arn:aws-cn:ecr:cn-north-1:727897471807:repository/pytorch-inference",
-        ),
-    ],
-)
-def test_the_image_is_that_of_the_region_and_processor(region: str, device: Device, uri: str, repository: str) -> None:
-    image = serving_image(region=region, framework_version="1.11.0", device=device)
-    assert (image.uri, image.repository_arn) == (uri, repository)
 
 
 def test_an_own_image_is_pulled_from_its_own_repository(endpoint_with: TemplateWith) -> None:

@@ -1,4 +1,4 @@
-"""The watchdog's schedule, what it is told, and exactly what it may do."""
+"""The watchdog's schedule, its environment, and exactly what it may do."""
 
 import json
 from collections.abc import Iterator
@@ -195,11 +195,11 @@ def test_prod_notifies_and_stops_nothing(stacks_of: StacksOf) -> None:
 
 
 def test_without_scaling_as_many_may_run_as_the_settings_say(workflow_with: TemplateWith) -> None:
-    told = variables(workflow_with(scaling__enabled=False, endpoint__initial_instance_count=2))
-    assert told["UNSCALED_INSTANCES"] == "2"
+    environment = variables(workflow_with(scaling__enabled=False, endpoint__initial_instance_count=2))
+    assert environment["UNSCALED_INSTANCES"] == "2"
 
 
-def test_an_alarm_tells_of_a_schedule_that_cannot_invoke_it(workflow: Template) -> None:
+def test_an_alarm_reports_a_schedule_that_cannot_invoke_it(workflow: Template) -> None:
     alarm = by_id_prefix(workflow, "AWS::CloudWatch::Alarm", "WatchdogNotInvoked")["Properties"]
     assert (alarm["Namespace"], alarm["MetricName"]) == ("AWS/Events", "FailedInvocations")
     assert alarm["Dimensions"] == [
