@@ -47,7 +47,7 @@ def test_a_missing_model_fails_the_app_with_one_sentence(alone: Path) -> None:
 
 
 def test_a_missing_script_fails_the_app_with_one_sentence(alone: Path) -> None:
-    assert 'model.folder is "model_artifacts", which is not there' in failure_of(alone)
+    assert 'model.folder is "model_artifacts", which does not exist' in failure_of(alone)
     (alone / "model_artifacts").mkdir()
     assert 'model.folder is "model_artifacts", which has no code/inference.py' in failure_of(alone)
 
