@@ -10,7 +10,8 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
-from async_endpoint.emulator.containers.model_container import Answer, ModelContainer
+from async_endpoint.emulator.containers.invocation import ContainerResponse, Invocation
+from async_endpoint.emulator.containers.model_container import ModelContainer
 from benchmarks.result import Result, progress
 from benchmarks.serving import IN_SERVING, container, packed, run_in_serving, with_handler
 from stacks.serving_limits import ServingLimits
@@ -37,7 +38,7 @@ def run() -> Result:
             container(stock, folder / "stock", variables[0], threads) as one_by_one,
             container(batched, folder / "batched", variables[1], threads) as together,
         ):
-            ways: dict[str, Callable[[list[bytes]], list[Answer]]] = {
+            ways: dict[str, Callable[[list[bytes]], list[ContainerResponse]]] = {
                 "stock": lambda some: [_send(one_by_one, image) for image in some],
                 "batched": lambda some: _at_once(together, some),
             }
@@ -66,10 +67,10 @@ def _images(folder: Path) -> list[bytes]:
 
 
 def _by_turns(
-    ways: dict[str, Callable[[list[bytes]], list[Answer]]], images: list[bytes]
-) -> tuple[dict[str, float], dict[str, list[Answer]]]:
+    ways: dict[str, Callable[[list[bytes]], list[ContainerResponse]]], images: list[bytes]
+) -> tuple[dict[str, float], dict[str, list[ContainerResponse]]]:
     seconds = dict.fromkeys(ways, 0.0)
-    answers: dict[str, list[Answer]] = {name: [] for name in ways}
+    answers: dict[str, list[ContainerResponse]] = {name: [] for name in ways}
     for send in ways.values():
         send(images[: 2 * CONCURRENCY])  # what only first requests cost
     share = len(images) // _ROUNDS
@@ -82,19 +83,19 @@ def _by_turns(
     return seconds, answers
 
 
-def _at_once(instance: ModelContainer, images: list[bytes]) -> list[Answer]:
+def _at_once(instance: ModelContainer, images: list[bytes]) -> list[ContainerResponse]:
     with ThreadPoolExecutor(CONCURRENCY) as threads:
         return list(threads.map(lambda image: _send(instance, image), images))
 
 
-def _send(instance: ModelContainer, image: bytes) -> Answer:
-    answer = instance.invoke(image, content_type="application/x-image", timeout=_SECONDS)
+def _send(instance: ModelContainer, image: bytes) -> ContainerResponse:
+    answer = instance.invoke(Invocation(image, content_type="application/x-image", timeout=_SECONDS))
     if answer.status != 200:  # noqa: PLR2004 - HTTP's OK
         raise RuntimeError(f"An image was answered {answer.status}: {answer.body[:300]!r}")
     return answer
 
 
-def _fields(answer: Answer) -> Any:
+def _fields(answer: ContainerResponse) -> Any:
     """The prediction; the stock one without the list that the archive makes of a single item."""
     prediction = json.loads(answer.body)["predictions"][0]
     items = prediction.get("items") if isinstance(prediction, dict) else None

@@ -4,7 +4,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -14,8 +14,8 @@ from async_endpoint.cloudwatch.metrics import MINUTE
 from async_endpoint.emulator.api.application_autoscaling import ApplicationAutoScaling, VariantCapacities
 from async_endpoint.emulator.clients import AwsClients
 from async_endpoint.emulator.containers.errors import ContainerDied, ContainerFailed
-from async_endpoint.emulator.containers.model_container import Answer, SizedStream
-from async_endpoint.emulator.hosting.deployment import HostingContext
+from async_endpoint.emulator.containers.invocation import ContainerResponse, Invocation
+from async_endpoint.emulator.hosting.context import HostingContext
 from async_endpoint.emulator.hosting.endpoint import HostedEndpoint
 from async_endpoint.emulator.hosting.execution_roles import AnyRole, Roles
 from async_endpoint.emulator.hosting.history import History
@@ -28,8 +28,8 @@ START = 1_800_000_000.0 // MINUTE * MINUTE
 IMAGE = f"763104351884.dkr.ecr.{REGION}.amazonaws.com/pytorch-inference:1.11.0-cpu-py38-ubuntu20.04-sagemaker"
 LIMIT = 60.0  # seconds for anything that happens in another thread or process, on a busy machine too
 
-OK = Answer(200, "application/json", b'{"total": 12}')
-Handler = Callable[[bytes], Answer]
+OK = ContainerResponse(200, "application/json", b'{"total": 12}')
+Handler = Callable[[bytes], ContainerResponse]
 
 
 def eventually(check: Callable[[], Any], what: str, *, limit: float = LIMIT, every: float = 0.01) -> Any:
@@ -64,7 +64,7 @@ class FakeInstance:
         self.started = threading.Event()
         self.stopped = threading.Event()
         self.died = threading.Event()
-        self.requests: list[dict[str, Any]] = []
+        self.requests: list[Invocation] = []  # their bodies as bytes
         self.drained: list[float] = []
         if ready:
             self.ready.set()
@@ -96,14 +96,14 @@ class FakeInstance:
     def ping(self) -> bool:
         return self.alive and self.healthy
 
-    def invoke(self, body: bytes | SizedStream, **parts: Any) -> Answer:
-        body = body if isinstance(body, bytes) else body.read()
-        self.requests.append({"body": body, **parts})
+    def invoke(self, invocation: Invocation) -> ContainerResponse:
+        body = invocation.body if isinstance(invocation.body, bytes) else invocation.body.read()
+        self.requests.append(replace(invocation, body=body))
         if not self.alive:
             raise ContainerDied("The container is not running.")
         return self.handler(body)
 
-    def hang(self, _: bytes) -> Answer:
+    def hang(self, _: bytes) -> ContainerResponse:
         """A handler that works until the instance is gone."""
         while self.alive:
             time.sleep(0.005)

@@ -14,9 +14,10 @@ from async_endpoint.clock import ManualClock
 from async_endpoint.cloudwatch.metrics import MINUTE
 from async_endpoint.emulator.clients import AwsClients
 from async_endpoint.emulator.containers.errors import ContainerDied, ContainerTimeout
-from async_endpoint.emulator.containers.model_container import Answer
+from async_endpoint.emulator.containers.invocation import ContainerResponse, Invocation
 from async_endpoint.emulator.hosting import payloads as inputs
 from async_endpoint.emulator.hosting.consumer import InstanceConsumer
+from async_endpoint.emulator.hosting.context import HostingContext
 from async_endpoint.emulator.hosting.endpoint_metrics import EndpointMetrics
 from async_endpoint.emulator.hosting.output_config import OutputConfig
 from async_endpoint.emulator.hosting.payloads import PayloadReader
@@ -26,7 +27,17 @@ from async_endpoint.emulator.server.metric_publisher import SharedMetricStore
 from async_endpoint.protocol.invocation import InvocationRequest
 from async_endpoint.protocol.notifications import parse
 from tests.emulator.conftest import Destinations
-from tests.emulator.fakes import LIMIT, OK, REGION, START, FakeInstance, endpoint_config, eventually, within_limit
+from tests.emulator.fakes import (
+    LIMIT,
+    OK,
+    REGION,
+    START,
+    FakeInstance,
+    Launches,
+    endpoint_config,
+    eventually,
+    within_limit,
+)
 
 WAITED = 2.5  # seconds that every request here has been in the queue
 STAMP = datetime.fromtimestamp(START, UTC).strftime("%Y-%m-%dT%H:%M:%S.000Z")
@@ -49,7 +60,9 @@ class Desk:
         if "body" not in given:
             given.setdefault("input_location", self.around.upload(b"a receipt"))
         request = InvocationRequest(**given)
-        config = OutputConfig.of(endpoint_config("c", "m", output={**self.around.output, **(output or {})}))
+        config = OutputConfig.from_endpoint_config(
+            endpoint_config("c", "m", output={**self.around.output, **(output or {})})
+        )
         item = QueuedRequest(request, *config.locations(request), self.clock.now(), config, losses)
         self.queue.put(item)
         return item
@@ -58,12 +71,13 @@ class Desk:
         self.clock.advance(START + WAITED - self.clock.now())
         instance.start()
         metrics = EndpointMetrics("receipts", "AllTraffic", self.store, self.clock)
+        context = HostingContext(self.clients, Launches(), self.store, self.clock)
         consumer = InstanceConsumer(
             self.queue,
             instance,
             concurrency=concurrency,
-            inputs=PayloadReader(self.queue, self.clients, metrics),
-            results=ResultWriter("receipts", self.clients, metrics, self.clock),
+            payloads=PayloadReader(self.queue, self.clients, metrics),
+            results=ResultWriter("receipts", "AllTraffic", context, metrics),
             metrics=metrics,
             ping_seconds=ping_seconds,
         )
@@ -97,11 +111,11 @@ def desk(around: Destinations, clients: AwsClients) -> Iterator[Desk]:
 
 
 def answering(status: int, body: bytes = b"out of memory", content_type: str = "text/plain") -> FakeInstance:
-    return FakeInstance(lambda _: Answer(status, content_type, body))
+    return FakeInstance(lambda _: ContainerResponse(status, content_type, body))
 
 
-def raising(error: Exception) -> Callable[[bytes], Answer]:
-    def handler(_: bytes) -> Answer:
+def raising(error: Exception) -> Callable[[bytes], ContainerResponse]:
+    def handler(_: bytes) -> ContainerResponse:
         raise error
 
     return handler
@@ -133,14 +147,14 @@ def test_a_document_becomes_an_object_a_notification_and_a_count(desk: Desk) -> 
     ]
     assert desk.around.read(item.output_location) == (OK.body, "application/json")
     assert instance.requests == [
-        {
-            "body": b"a receipt",
-            "content_type": "image/png",
-            "accept": "application/json",
-            "custom_attributes": "page=1",
-            "inference_id": item.request.inference_id,
-            "timeout": 900,
-        }
+        Invocation(
+            b"a receipt",
+            timeout=900,
+            content_type="image/png",
+            accept="application/json",
+            custom_attributes="page=1",
+            inference_id=item.request.inference_id,
+        )
     ]
     desk.settle()
     assert desk.counts() == {"InvocationsProcessed": 1}
@@ -171,7 +185,7 @@ def test_a_request_without_a_media_type_is_of_the_objects(desk: Desk, given: str
     desk.put(input_location=location, content_type=given)
     desk.man(instance)
     desk.settle()
-    assert [request["content_type"] for request in instance.requests] == [seen]
+    assert [request.content_type for request in instance.requests] == [seen]
 
 
 def test_an_inline_body_needs_no_object(desk: Desk) -> None:
@@ -179,7 +193,7 @@ def test_an_inline_body_needs_no_object(desk: Desk) -> None:
     desk.put(body=b"inline")
     desk.man(instance)
     (message,) = desk.around.success.take(1)
-    assert instance.requests[0]["body"] == b"inline"
+    assert instance.requests[0].body == b"inline"
     assert message["requestParameters"] == {"endpointName": "receipts"}
 
 
@@ -252,7 +266,7 @@ def test_a_model_that_takes_too_long_makes_the_request_expire(desk: Desk) -> Non
     (message,) = desk.around.error.take(1)
     assert message["invocationStatus"] == "Expired"
     assert message["failureReason"] == "ClientError: The model did not answer within 7 seconds."
-    assert instance.requests[0]["timeout"] == 7
+    assert instance.requests[0].timeout == 7
     assert item.failure_location is not None
     assert desk.around.read(item.failure_location)[0] == message["failureReason"].encode()
     desk.settle()
@@ -388,13 +402,13 @@ def test_an_instance_that_misses_a_health_check_now_and_then_is_kept(desk: Desk)
 @pytest.mark.parametrize(
     ("handler", "end"),
     [
-        (lambda _: Answer(500, "text/plain", b"Worker died."), "Failed"),
+        (lambda _: ContainerResponse(500, "text/plain", b"Worker died."), "Failed"),
         (raising(ContainerTimeout("no answer")), "Expired"),
     ],
 )
 @pytest.mark.parametrize("healthy", [True, False])
 def test_an_instance_that_fails_a_request_is_given_up_only_when_its_workers_are_dead(
-    desk: Desk, handler: Callable[[bytes], Answer], end: str, *, healthy: bool
+    desk: Desk, handler: Callable[[bytes], ContainerResponse], end: str, *, healthy: bool
 ) -> None:
     instance = FakeInstance(handler)
     instance.healthy = healthy
@@ -408,7 +422,7 @@ def test_an_instance_that_fails_a_request_is_given_up_only_when_its_workers_are_
 def test_a_connection_that_broke_once_is_tried_again_on_the_same_instance(desk: Desk) -> None:
     answers = iter([ContainerDied("connection reset")])
 
-    def handler(_: bytes) -> Answer:
+    def handler(_: bytes) -> ContainerResponse:
         for error in answers:
             raise error
         return OK
@@ -427,7 +441,7 @@ def test_a_request_that_breaks_three_instances_down_is_to_blame(desk: Desk) -> N
         assert desk.around.error.pending() == []
         instance = FakeInstance()
 
-        def crash(body: bytes, instance: FakeInstance = instance) -> Answer:
+        def crash(body: bytes, instance: FakeInstance = instance) -> ContainerResponse:
             instance.died.set()
             return instance.hang(body)
 
@@ -443,7 +457,7 @@ def test_a_request_that_breaks_three_instances_down_is_to_blame(desk: Desk) -> N
 def test_the_next_document_is_fetched_while_the_container_works(desk: Desk) -> None:
     release = threading.Event()
 
-    def handler(_: bytes) -> Answer:
+    def handler(_: bytes) -> ContainerResponse:
         assert release.wait(LIMIT)
         return OK
 
@@ -451,12 +465,12 @@ def test_the_next_document_is_fetched_while_the_container_works(desk: Desk) -> N
     second = desk.put()
     instance = FakeInstance(handler)
     consumer = desk.man(instance)
-    eventually(lambda: consumer._inputs._ahead, "the next document")
+    eventually(lambda: consumer._payloads._ahead, "the next document")
     location = second.request.input_location or ""
     desk.clients.s3.delete_object(Bucket=desk.around.bucket, Key=location.removeprefix(f"s3://{desk.around.bucket}/"))
     release.set()
     desk.settle()
-    assert [request["body"] for request in instance.requests] == [b"a receipt", b"a receipt"]
+    assert [request.body for request in instance.requests] == [b"a receipt", b"a receipt"]
     assert desk.counts()["InvocationsProcessed"] == 2
 
 
@@ -501,7 +515,7 @@ def test_as_many_at_once_as_the_concurrency_allows(desk: Desk) -> None:
     inside, release, most = threading.Semaphore(0), threading.Event(), 2
     running: list[int] = []
 
-    def handler(_: bytes) -> Answer:
+    def handler(_: bytes) -> ContainerResponse:
         running.append(1)
         inside.release()
         assert release.wait(LIMIT)

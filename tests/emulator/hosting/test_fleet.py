@@ -6,23 +6,25 @@ from collections.abc import Callable
 
 import pytest
 
-from async_endpoint.emulator.hosting.fleet import Fleet, LaunchFailed
+from async_endpoint.emulator.hosting.errors import LaunchFailed
+from async_endpoint.emulator.hosting.fleet import Fleet
+from async_endpoint.emulator.hosting.instance import Instance
 from tests.emulator.fakes import LIMIT, FakeInstance, Launches, eventually, within_limit
 
 
 class FakeConsumer:
-    def __init__(self, container: FakeInstance) -> None:
-        self.container = container
+    def __init__(self, instance: FakeInstance) -> None:
+        self.instance = instance
         self.lost = False
         self.stopped = threading.Event()
         self.joined = threading.Event()
 
     def stop(self) -> None:
-        assert not self.container.stopped.is_set(), "the consumer must stop taking requests before its container ends"
+        assert not self.instance.stopped.is_set(), "the consumer must stop taking requests before its instance ends"
         self.stopped.set()
 
     def join(self) -> None:
-        assert self.container.stopped.is_set()
+        assert self.instance.stopped.is_set()
         self.joined.set()
 
 
@@ -34,8 +36,9 @@ class Manned:
         self.consumers: list[FakeConsumer] = []
         self.fleet = Fleet(self.launches.launch, self._consume, startup_timeout=LIMIT, relaunch_seconds=0.05)
 
-    def _consume(self, container: FakeInstance) -> FakeConsumer:
-        self.consumers.append(FakeConsumer(container))
+    def _consume(self, instance: Instance) -> FakeConsumer:
+        assert isinstance(instance, FakeInstance)
+        self.consumers.append(FakeConsumer(instance))
         return self.consumers[-1]
 
 
@@ -65,7 +68,7 @@ def test_scaling_in_dismisses_the_newest_and_settles_when_they_are_gone() -> Non
     oldest, *others = manned.launches.made
     assert oldest.alive
     assert all(instance.stopped.is_set() for instance in others)
-    gone = [consumer for consumer in manned.consumers if consumer.container is not oldest]
+    gone = [consumer for consumer in manned.consumers if consumer.instance is not oldest]
     assert all(consumer.stopped.is_set() and consumer.joined.is_set() for consumer in gone)
     within_limit(manned.fleet.stop, "the end of the fleet")
 

@@ -3,14 +3,21 @@
 from typing import Any
 
 from async_endpoint.cloudwatch.metrics import MINUTE
-from async_endpoint.emulator.hosting.history import ANSWER_BYTES_KEPT, DOCUMENTS_KEPT, HOURS_KEPT, History, Point
+from async_endpoint.emulator.hosting.history import (
+    ANSWER_BYTES_KEPT,
+    DOCUMENTS_KEPT,
+    HOURS_KEPT,
+    Document,
+    History,
+    Point,
+)
 from tests.emulator.fakes import START
 
 MINUTE_1 = int(START)
 
 
 def ended(history: History, inference_id: str, **members: Any) -> None:
-    document = {
+    document: dict[str, Any] = {
         "endpoint": "receipts",
         "instance": "i-01",
         "status": "Completed",
@@ -22,7 +29,7 @@ def ended(history: History, inference_id: str, **members: Any) -> None:
         "content_type": "application/json",
         "at": START,
     }
-    history.document(inference_id=inference_id, **{**document, **members})
+    history.add(Document(inference_id=inference_id, **{**document, **members}))
 
 
 def sampled(history: History, at: float, **numbers: int) -> None:

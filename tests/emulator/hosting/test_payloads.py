@@ -32,6 +32,7 @@ from pathlib import Path
 import urllib3
 from async_endpoint.emulator.clients import AwsClients
 from async_endpoint.emulator.containers.environment import ServingEnvironment
+from async_endpoint.emulator.containers.invocation import Invocation
 from async_endpoint.emulator.containers.model_container import ModelContainer
 from async_endpoint.emulator.hosting.endpoint_metrics import EndpointMetrics
 from async_endpoint.emulator.hosting.payloads import PayloadReader
@@ -57,7 +58,7 @@ inputs = PayloadReader(RequestQueue(), clients, EndpointMetrics("e", "v", Metric
 def send(key):
     request = InvocationRequest(endpoint_name="e", input_location=f"s3://documents/{key}")
     payload = inputs.payload(QueuedRequest(request, "", None, 0.0, OutputConfig(None, None, None, None)))
-    answer = container.invoke(payload.body, content_type=payload.content_type, timeout=100)
+    answer = container.invoke(Invocation(payload.body, content_type=payload.content_type, timeout=100))
     return int(answer.body)
 
 

@@ -1,10 +1,13 @@
 """One container's processes: the supervisor, and below it toolkit, TorchServe and workers."""
 
+import contextlib
 import subprocess
 import sys
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path
+
+import psutil
 
 from async_endpoint.emulator.containers import ports
 from async_endpoint.emulator.containers.environment import Overlay
@@ -61,14 +64,22 @@ class ContainerProcess:
         """The container's exit code (128 + signal when one ended it); None while it runs."""
         return self._supervisor.poll()
 
+    def kill(self) -> None:
+        """Kills every process of the tree (SIGKILL), so that none can clean up."""
+        with contextlib.suppress(psutil.NoSuchProcess):
+            root = psutil.Process(self.pid)
+            for each in [*root.children(recursive=True), root]:
+                with contextlib.suppress(psutil.NoSuchProcess):
+                    each.kill()
+
     def end(self) -> None:
-        """End every process and give the ports back; a second call does nothing.
+        """Ends every process and releases the ports; a second call does nothing.
 
         Raises:
-            ContainerError: Some process does not end, SIGKILL notwithstanding.
+            ContainerError: Some process does not end, not even after SIGKILL.
         """
         if self._supervisor.stdin is not None:
-            self._supervisor.stdin.close()  # the supervisor's sign
+            self._supervisor.stdin.close()  # tells the supervisor to end the tree
         try:
             self._supervisor.wait(_END_SECONDS)
         except subprocess.TimeoutExpired:

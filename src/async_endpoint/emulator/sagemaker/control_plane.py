@@ -6,7 +6,8 @@ from collections.abc import Callable, Mapping
 from typing import Any, Protocol
 
 from async_endpoint.emulator.errors import AwsError, UnknownOperation, ValidationException
-from async_endpoint.emulator.hosting.deployment import Deployment, HostingContext
+from async_endpoint.emulator.hosting.context import HostingContext
+from async_endpoint.emulator.hosting.deployment import Deployment
 from async_endpoint.emulator.hosting.endpoint import HostedEndpoint
 from async_endpoint.emulator.sagemaker.descriptions import description, summary
 from async_endpoint.emulator.sagemaker.named_resources import Json, NamedResources, Tags, cut, page
@@ -75,7 +76,7 @@ class ControlPlane:
         if operation not in self._operations:
             raise UnknownOperation("sagemaker", operation)
         members = validated("sagemaker", operation, request)
-        if operation == "CreateModel" and (refusal := self._site.roles.refuse_model(members)):
+        if operation == "CreateModel" and (refusal := self._site.roles.model_rejection(members)):
             raise ValidationException(refusal)
         with self._lock:
             return self._operations[operation](members)
