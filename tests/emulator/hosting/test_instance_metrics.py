@@ -35,7 +35,7 @@ def test_a_busy_and_an_idle_instance_are_two_samples_of_what_their_processes_do(
     busy = busy_child()
     try:
         roots = {busy.pid: time.monotonic(), idle.pid: time.monotonic()}
-        time.sleep(1.5)
+        time.sleep(0.8)
         metrics.sample(roots)
     finally:
         os.killpg(busy.pid, 9)

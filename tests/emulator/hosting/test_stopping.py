@@ -11,6 +11,7 @@ import pytest
 from async_endpoint.emulator.api.cloudformation import RESOURCE_TYPES
 from async_endpoint.emulator.clients import AwsClients
 from async_endpoint.emulator.errors import AwsError
+from async_endpoint.emulator.faults import faults
 from async_endpoint.emulator.faults.faults import Fault
 from async_endpoint.emulator.hosting.endpoint import HostedEndpoint
 from async_endpoint.emulator.hosting.results import ResultWriter
@@ -161,7 +162,10 @@ def test_requests_of_an_endpoint_that_is_deleted_meanwhile_are_written_or_kept(
     assert endpoint.state()["status"] == "Deleting"
 
 
-def test_notifications_that_a_fault_holds_back_are_sent(region: FakeRegion, around: Destinations) -> None:
+def test_notifications_that_a_fault_delays_are_sent(
+    region: FakeRegion, around: Destinations, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(faults, "_REORDERED_SECONDS", 0.3)
     region.context.faults.add(Fault("reorder"))
     endpoint = region.create("receipts", output=around.output)
     (name,) = accept(endpoint, 1)

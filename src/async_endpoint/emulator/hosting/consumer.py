@@ -100,6 +100,7 @@ class InstanceConsumer:
     def stop(self) -> None:
         """Takes no more requests; those in flight continue as long as the container lives."""
         self._stopping.set()
+        self._queue.wake()
 
     def join(self) -> None:
         """Returns when every request that it took has its outcome or is back in the queue."""

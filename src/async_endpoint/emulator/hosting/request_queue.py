@@ -100,6 +100,11 @@ class RequestQueue:
             self._in_flight += 1
             return self._waiting.popleft()
 
+    def wake(self) -> None:
+        """Ends every `take` that waits, so that a consumer notices at once that it was stopped."""
+        with self._changed:
+            self._changed.notify_all()
+
     def restore(self, kept: Iterable[QueuedRequest]) -> None:
         """Puts the requests of an earlier process at the head, in their order."""
         with self._changed:
