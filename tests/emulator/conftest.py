@@ -14,6 +14,7 @@ from botocore.config import Config
 
 from async_endpoint.emulator.clients import AwsClients
 from async_endpoint.emulator.containers.environment import ServingEnvironment
+from async_endpoint.emulator.faults.http import FaultClient
 from async_endpoint.emulator.launcher import LocalAws
 from tests.emulator.fakes import ACCOUNT, REGION, eventually
 
@@ -32,14 +33,14 @@ class Running:
     local: LocalAws
     started_within: float
 
-    def client(self, service: str, region: str = REGION) -> Any:
+    def client(self, service: str, region: str = REGION, *, attempts: int = 1) -> Any:
         return boto3.client(  # type: ignore[call-overload]  # the service's name is no literal here
             service,
             endpoint_url=self.local.endpoint_url,
             region_name=region,
             aws_access_key_id="local",
             aws_secret_access_key="local",  # noqa: S106
-            config=Config(retries={"total_max_attempts": 1}, proxies={}),
+            config=Config(retries={"total_max_attempts": attempts, "mode": "standard"}, proxies={}),
         )
 
 
@@ -172,6 +173,14 @@ def around(clients: AwsClients, sns: "SNSClient", sqs: "SQSClient") -> Iterator[
     yield made
     for mailbox in (made.success, made.error):
         sqs.delete_queue(QueueUrl=mailbox.queue)  # the local AWS measures every queue in each of its short minutes
+
+
+@pytest.fixture
+def faults(running: Running) -> Iterator[FaultClient]:
+    """The faults of the running local AWS, switched off after the test."""
+    client = running.local.faults
+    yield client
+    client.clear(seed=0)
 
 
 @pytest.fixture
