@@ -106,7 +106,7 @@ def test_one_whose_python_has_gone_is_built_anew(fake_uv: FakeUv, target: Path) 
 def test_someones_folder_is_left_alone(fake_uv: FakeUv, target: Path) -> None:
     target.mkdir(parents=True)
     (target / "thesis.txt").touch()
-    with pytest.raises(ContainerError, match="not empty and is no Python environment"):
+    with pytest.raises(ContainerError, match="not empty and is not a Python environment"):
         prepare(target, print)
     assert (target / "thesis.txt").exists()
     assert fake_uv.calls == []

@@ -100,7 +100,7 @@ class ModelContainer:
         """Unpacks the archive and launches the processes; returns without waiting for them.
 
         Raises:
-            ArchiveRefused: The archive cannot be unpacked safely.
+            ArchiveRejected: The archive cannot be unpacked safely.
             ContainerError: It was started or stopped before.
         """
         with self._lock:
