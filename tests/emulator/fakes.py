@@ -1,4 +1,4 @@
-"""Stand-ins for what takes a machine's resources: instances that are threads, and the services around them."""
+"""Fakes of what needs a machine's resources: instances without processes, and a region around them."""
 
 import threading
 import time
@@ -33,7 +33,7 @@ Handler = Callable[[bytes], ContainerResponse]
 
 
 def eventually(check: Callable[[], Any], what: str, *, limit: float = LIMIT, every: float = 0.01) -> Any:
-    """What `check` answers once it is true; fails with `what` when it is not within `limit` seconds."""
+    """Returns the first true value of `check`; fails with `what` after `limit` seconds."""
     deadline = time.monotonic() + limit
     while not (found := check()):
         assert time.monotonic() < deadline, f"{what}: not within {limit:g} s"
@@ -42,7 +42,7 @@ def eventually(check: Callable[[], Any], what: str, *, limit: float = LIMIT, eve
 
 
 def within_limit(work: Callable[[], object], what: str) -> None:
-    """Have work done that ends by itself if nothing is wrong; fails with `what` when it does not end in time."""
+    """Runs work that ends by itself; fails with `what` when it does not end in time."""
     thread = threading.Thread(target=work, daemon=True)
     thread.start()
     thread.join(LIMIT)
@@ -50,7 +50,7 @@ def within_limit(work: Callable[[], object], what: str) -> None:
 
 
 class FakeInstance:
-    """An instance without a process, whose fate a test decides."""
+    """An instance without a process, which a test controls."""
 
     instance_id = "i-0123456789abcdef0"
     invocations = 0
@@ -117,7 +117,7 @@ class FakeInstance:
 
 
 class Launches:
-    """Makes the instances of endpoints: the next ones as prepared, any further as `default` makes them."""
+    """Makes the instances of endpoints: first the prepared ones, then those of `default`."""
 
     def __init__(self, *prepared: FakeInstance, default: Callable[[], FakeInstance] = FakeInstance) -> None:
         self.prepared = list(prepared)
@@ -140,14 +140,14 @@ class Launches:
 
 
 class FakeClock(ManualClock):
-    """A clock that obeys, and says that it keeps the wall's pace."""
+    """A clock that a test moves, at the wall's speed."""
 
     speed = 1.0
 
 
 @dataclass
 class FakeRegion:
-    """A region as `region.Region` wires it, with instances that are threads and a clock that obeys."""
+    """A region wired as `region.Region`, with fake instances and a clock that a test moves."""
 
     launches: Launches
     clients: AwsClients
@@ -182,7 +182,7 @@ class FakeRegion:
         return endpoint
 
     def create(self, name: str, **config: Any) -> HostedEndpoint:
-        """An endpoint that has been created with its model and config, and has settled."""
+        """Returns an endpoint that was created with its model and config, after the transition."""
         self.create_config(f"{name}-config", **config)
         self.sagemaker.call("CreateEndpoint", {"EndpointName": name, "EndpointConfigName": f"{name}-config"})
         assert self.endpoint(name).wait(LIMIT)
@@ -200,7 +200,7 @@ class FakeRegion:
 def fake_region(
     tmp_path: Path, *prepared: FakeInstance, clients: AwsClients | None = None, roles: Roles | None = None
 ) -> Iterator[FakeRegion]:
-    """A region whose endpoints have stopped afterwards; without clients it must not need any."""
+    """Yields a region and stops its endpoints; without clients it must not call any service."""
     nowhere = AwsClients("http://localhost:1", REGION, ACCOUNT, tmp_path)
     region = FakeRegion(Launches(*prepared), clients or nowhere, roles=roles or AnyRole())
     try:
