@@ -142,7 +142,7 @@ def on_loopback(builder: bytes) -> bytes:
 
 
 def _code(java: _ClassFile) -> bytes:
-    """Returns the Code attribute, from its length on: `return forAddress(new InetSocketAddress("127.0.0.1", port));`."""
+    """Returns the Code attribute of `forPort`, from its length on; the body is that of the module's docstring."""
     address = java.add_class(_ADDRESS)
     loopback = java.add(_STRING, java.add_string("127.0.0.1"))
     construct = java.add_method(_ADDRESS, "<init>", "(Ljava/lang/String;I)V")
