@@ -90,9 +90,14 @@ class Rollout:
         with self._status.lock:
             self._status.begin_change()
             self.coming = None
-        if weight is not None:
-            self.weight = weight
-        self._run_in_background(self._resize(count))
+        serving = self.serving
+        if serving is None:
+            raise RuntimeError(f"Endpoint {self._status.arn} changes its capacity, and no deployment serves.")
+        self.weight = self.weight if weight is None else weight
+        before = serving.fleet.desired
+        if count is not None:
+            serving.fleet.resize(count)
+        self._run_in_background(lambda: self._settle(serving, before, count))
 
     def stop(self) -> tuple[Deployment, ...] | None:
         """Accepts no more changes, because the local AWS stops; returns the deployments, None if already stopped."""
@@ -190,16 +195,6 @@ class Rollout:
             self.leaving.fleet.stop(drain=True)
             self.leaving = None
         deployment.announce()
-
-    def _resize(self, wanted: int | None) -> Callable[[], str | None]:
-        """Asks for another number of instances, None for no other; returns the work that waits for them."""
-        serving = self.serving
-        if serving is None:
-            raise RuntimeError(f"Endpoint {self._status.arn} changes, and no deployment serves.")
-        before = serving.fleet.desired
-        if wanted is not None:
-            serving.fleet.resize(wanted)
-        return lambda: self._settle(serving, before, wanted)
 
     def _settle(self, deployment: Deployment, before: int, wanted: int | None) -> str | None:
         """Waits for a change of capacity; returns why it is not complete.
