@@ -112,7 +112,7 @@ def test_someones_folder_is_left_alone(fake_uv: FakeUv, target: Path) -> None:
     assert fake_uv.calls == []
 
 
-def test_what_is_missing_is_told_before_any_work(
+def test_missing_requirements_are_reported_before_any_work(
     fake_uv: FakeUv, target: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(requirements, "missing", lambda: ["No Java."])

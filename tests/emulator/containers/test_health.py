@@ -54,7 +54,7 @@ class Clock:
         ({"TS_DEFAULT_STARTUP_TIMEOUT": "5"}, 60),
     ],
 )
-def test_a_load_may_take_as_long_as_an_answer(environment: dict[str, str], seconds: int) -> None:
+def test_a_load_may_take_as_long_as_a_response(environment: dict[str, str], seconds: int) -> None:
     assert load_seconds(environment) == seconds
 
 

@@ -70,7 +70,7 @@ def test_more_requests_may_wait_than_torchserve_s_own_hundred(launch: Callable[.
     assert waiting == {200: 120, 503: 10}
 
 
-def test_one_limit_of_torchserve_holds_for_load_and_answer(launch: Callable[..., ModelContainer]) -> None:
+def test_one_limit_of_torchserve_holds_for_load_and_response(launch: Callable[..., ModelContainer]) -> None:
     """With the one for answers alone, 1 second, no load of 3 would ever end."""
     limits = ServingLimits(ServingSettings(timeout_seconds=1, load_timeout_seconds=5))
     assert limits.response_timeout_seconds == 5

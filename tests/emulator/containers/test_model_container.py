@@ -101,7 +101,7 @@ def listening(instance: ModelContainer) -> list[tuple[str, int]]:
     ]
 
 
-def test_it_answers_with_the_archives_model(container: ModelContainer) -> None:
+def test_it_returns_the_result_of_the_archives_model(container: ModelContainer) -> None:
     answer = invoke(container, "[1]")
     assert answer.content_type == "application/json"
     assert told(answer) | {"environment": None, "python": None} == {
@@ -164,7 +164,7 @@ def test_a_timeout_leaves_the_worker_at_it_and_the_next_request_waits(container:
     assert time.monotonic() - began > 1.4
 
 
-def test_requests_at_once_are_answered_each_with_its_own(container: ModelContainer) -> None:
+def test_concurrent_requests_get_their_own_results(container: ModelContainer) -> None:
     bodies = [str(number) for number in range(20)]
     with ThreadPoolExecutor(8) as threads:
         answers = list(threads.map(lambda body: told(invoke(container, body))["body"], bodies))
@@ -242,13 +242,13 @@ def test_nothing_is_left_after_the_owner_is_killed(serving: ServingEnvironment, 
     assert eventually(lambda: not living(tree), 10)
 
 
-def test_a_model_that_cannot_be_loaded_is_told_with_its_reason(launch: Launch) -> None:
+def test_a_model_that_cannot_be_loaded_is_reported_with_its_reason(launch: Launch) -> None:
     instance = launch({"code/inference.py": FAILING})
     with pytest.raises(ContainerFailed, match="could not be loaded: ValueError: weights of another shape"):
         instance.wait_ready(READY_SECONDS)
 
 
-def test_requirements_that_cannot_be_installed_are_told_with_pips_reason(launch: Launch) -> None:
+def test_requirements_that_cannot_be_installed_are_reported_with_pips_reason(launch: Launch) -> None:
     instance = launch(FILES | {"code/requirements.txt": "--no-index\njmespath==99\n"})
     with pytest.raises(ContainerFailed, match="exit code 1: No matching distribution found for jmespath==99"):
         instance.wait_ready(READY_SECONDS)

@@ -61,7 +61,7 @@ def test_another_class_file_is_rejected(content: bytes, sentence: str) -> None:
         on_loopback(content)
 
 
-def test_a_torchserve_without_the_class_is_refused(tmp_path: Path) -> None:
+def test_a_torchserve_without_the_class_is_rejected(tmp_path: Path) -> None:
     with zipfile.ZipFile(tmp_path / "model-server.jar", "w") as jar:
         jar.writestr("org/pytorch/serve/ModelServer.class", b"")
     with pytest.raises(UnknownClassFileError, match=r"No jar in .* holds io/grpc"):

@@ -114,7 +114,7 @@ def test_a_consumer_gives_up_an_instance_that_no_longer_responds(bench: Bench) -
     assert received == {item.request.inference_id for item in items}
 
 
-def test_a_busy_instance_that_answers_no_health_check_is_given_up_and_its_request_counts_a_loss(bench: Bench) -> None:
+def test_a_busy_instance_that_fails_its_health_checks_is_given_up_and_its_request_counts_a_loss(bench: Bench) -> None:
     stuck = FakeInstance()
     stuck.handler = stuck.hang
     bench.put()

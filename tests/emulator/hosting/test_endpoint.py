@@ -35,7 +35,7 @@ def test_a_location_outside_s3_is_rejected(region: FakeRegion) -> None:
         invoke(region.create("e"), body=None, input_location="https://example.com/a.png")
 
 
-def test_requests_wait_at_zero_instances_and_are_answered_after_waking(
+def test_requests_wait_at_zero_instances_and_are_processed_after_waking(
     served: FakeRegion, around: Destinations
 ) -> None:
     endpoint = served.endpoint("e")
@@ -52,7 +52,7 @@ def test_requests_wait_at_zero_instances_and_are_answered_after_waking(
     assert {message["inferenceId"] for message in messages if message != TEST_MESSAGE} == ids
 
 
-def test_a_request_at_work_while_the_endpoint_goes_to_zero_is_answered_later(
+def test_a_running_request_of_an_endpoint_that_scales_to_zero_is_processed_later(
     served: FakeRegion, around: Destinations
 ) -> None:
     endpoint = served.endpoint("e")
@@ -70,7 +70,7 @@ def test_a_request_at_work_while_the_endpoint_goes_to_zero_is_answered_later(
     assert endpoint.queue.backlog == 0
 
 
-def test_a_request_at_work_during_an_update_is_answered_by_the_new_instances(
+def test_the_new_instances_process_a_request_that_ran_during_an_update(
     served: FakeRegion, around: Destinations
 ) -> None:
     endpoint = served.endpoint("e")
@@ -86,7 +86,7 @@ def test_a_request_at_work_during_an_update_is_answered_by_the_new_instances(
     assert len(served.launches.made[1].requests) == 1
 
 
-def test_an_instance_that_dies_is_replaced_and_its_request_answered(served: FakeRegion, around: Destinations) -> None:
+def test_an_instance_that_dies_is_replaced_and_its_request_processed(served: FakeRegion, around: Destinations) -> None:
     endpoint = served.endpoint("e")
     (first,) = served.launches.made
     first.handler = first.hang

@@ -59,7 +59,7 @@ def without(action: str) -> dict[str, str]:
     return {name: resource for name, resource in EVERYTHING.items() if name != action}
 
 
-def test_a_role_that_may_do_what_it_must_is_not_refused(clients: AwsClients, make_role: MakeRole) -> None:
+def test_a_role_with_all_permissions_is_accepted(clients: AwsClients, make_role: MakeRole) -> None:
     roles, role = ExecutionRoles(clients), make_role()
     assert roles.model_rejection(of(role)) is None
     assert roles.endpoint_rejection(of(role), OUTPUT) is None
@@ -234,18 +234,18 @@ def test_an_update_with_rollback_alarms_that_the_role_may_not_read_is_rejected(
             return dict(region.sagemaker.call("DescribeEndpoint", {"EndpointName": "e"}))
 
         region.sagemaker.call("CreateEndpointConfig", endpoint_config("again", "plain"))
-        refused = update("again")
-        assert (refused["EndpointStatus"], refused["EndpointConfigName"]) == ("InService", "plain")
-        assert '"cloudwatch:DescribeAlarms" permissions for alarm "errors"' in refused["FailureReason"]
+        rejected = update("again")
+        assert (rejected["EndpointStatus"], rejected["EndpointConfigName"]) == ("InService", "plain")
+        assert '"cloudwatch:DescribeAlarms" permissions for alarm "errors"' in rejected["FailureReason"]
         assert update("reads")["EndpointConfigName"] == "reads"
 
 
-def test_a_client_is_refused_by_the_server_that_the_check_asks(running: Running, make_role: MakeRole) -> None:
-    """Over HTTP: the check asks the very server that answers the client."""
+def test_the_running_server_rejects_a_role_by_its_own_iam(running: Running, make_role: MakeRole) -> None:
+    """Over HTTP: the check calls the same server as the client."""
     sagemaker = running.client("sagemaker")
-    with pytest.raises(ClientError, match="Could not access model data at") as refused:
+    with pytest.raises(ClientError, match="Could not access model data at") as rejected:
         sagemaker.create_model(**of(make_role(without("s3:GetObject"))))
-    assert refused.value.response["Error"]["Code"] == "ValidationException"
+    assert rejected.value.response["Error"]["Code"] == "ValidationException"
 
 
 def test_a_stack_whose_role_may_not_read_the_archive_is_not_created(running: Running) -> None:

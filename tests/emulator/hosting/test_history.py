@@ -82,7 +82,7 @@ def test_documents_of_an_endpoint_that_had_the_name_before_are_left_out() -> Non
     assert [document.inference_id for document in history.documents("receipts", since=START + 30)] == ["of this one"]
 
 
-def test_of_a_long_answer_the_beginning_and_the_size_are_kept() -> None:
+def test_a_long_result_is_kept_as_its_beginning_and_its_size() -> None:
     history = History()
     ended(history, "long", answer=b"a" * ANSWER_BYTES_KEPT + b"b" * 10)
     (document,) = history.documents("receipts")

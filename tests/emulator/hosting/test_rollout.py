@@ -21,7 +21,7 @@ def region(tmp_path: Path) -> Iterator[FakeRegion]:
         yield region
 
 
-def test_a_new_endpoint_is_creating_until_its_instances_answer(region: FakeRegion) -> None:
+def test_a_new_endpoint_is_creating_until_its_instances_are_ready(region: FakeRegion) -> None:
     slow = FakeInstance(ready=False)
     region.launches.prepared = [slow]
     region.create_config("c")
@@ -87,7 +87,7 @@ def test_an_endpoint_being_deleted_is_left_alone(region: FakeRegion) -> None:
     assert rejection(region, "DescribeEndpoint") == f'Could not find endpoint "{ARN}".'
 
 
-def test_an_update_takes_over_when_the_new_instances_answer(region: FakeRegion) -> None:
+def test_an_update_takes_over_when_the_new_instances_are_ready(region: FakeRegion) -> None:
     endpoint = region.create("e")
     (old,) = region.launches.made
     new = FakeInstance(ready=False)

@@ -197,7 +197,7 @@ def test_one_failure_that_cannot_be_written_leaves_the_others_their_outcomes(
     assert heard - {None} == {names[0], names[2]}
 
 
-def test_a_roll_back_that_a_stop_interrupts_has_told_its_reason(region: FakeRegion) -> None:
+def test_a_rollback_that_a_stop_interrupts_keeps_its_reason(region: FakeRegion) -> None:
     stuck = threading.Event()
 
     class Lingering(FakeInstance):
@@ -220,7 +220,7 @@ def test_a_roll_back_that_a_stop_interrupts_has_told_its_reason(region: FakeRegi
     assert "no weights" in state["failure_reason"]
 
 
-def test_changes_are_refused_as_ones_to_send_again_while_it_ends_and_before_it_goes_on(region: FakeRegion) -> None:
+def test_changes_are_rejected_as_retryable_during_a_stop_and_before_a_resume(region: FakeRegion) -> None:
     endpoint = region.create("receipts")
     endpoint.stop()
     region.sagemaker.end()
