@@ -8,6 +8,8 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from botocore.config import Config
+
 from async_endpoint.autoscaling.arns import ArnFactory
 from async_endpoint.clock import ManualClock
 from async_endpoint.cloudwatch.metrics import MINUTE
@@ -196,13 +198,21 @@ class FakeRegion:
         return self.sagemaker.endpoint(name) is None
 
 
+class UnreachableClients(AwsClients):
+    """Clients of an address without a server, which give up at once."""
+
+    @property
+    def _config(self) -> Config:
+        return Config(retries={"total_max_attempts": 1}, proxies={})
+
+
 @contextmanager
 def fake_region(
     tmp_path: Path, *prepared: FakeInstance, clients: AwsClients | None = None, roles: Roles | None = None
 ) -> Iterator[FakeRegion]:
     """Yields a region and stops its endpoints; without clients it must not call any service."""
-    nowhere = AwsClients("http://localhost:1", REGION, ACCOUNT, tmp_path)
-    region = FakeRegion(Launches(*prepared), clients or nowhere, roles=roles or AnyRole())
+    unreachable = UnreachableClients("http://localhost:1", REGION, ACCOUNT, tmp_path)
+    region = FakeRegion(Launches(*prepared), clients or unreachable, roles=roles or AnyRole())
     try:
         yield region
     finally:
