@@ -6,16 +6,18 @@ Tags: https://github.com/aws/deep-learning-containers/blob/master/available_imag
 
 import re
 from dataclasses import dataclass
+from typing import Literal
 
 from aws_cdk import region_info
 
 from stacks.instance_types import Capability, Device, capability_of
-from stacks.settings.fields import SettingsError, Text
+from stacks.settings.fields import SettingsError
 
 REPOSITORY = "pytorch-inference"
 
 # The model's packages (donut-python 1.0.9, transformers 4.11.3) run on this version and its Python 3.8.
-TAGS = {
+FrameworkVersion = Literal["1.11.0"]
+TAGS: dict[tuple[FrameworkVersion, Device], str] = {
     ("1.11.0", Device.GPU): "1.11.0-gpu-py38-cu113-ubuntu20.04-sagemaker",
     ("1.11.0", Device.CPU): "1.11.0-cpu-py38-ubuntu20.04-sagemaker",
 }
@@ -36,16 +38,12 @@ class Cuda:
 # pytorch/inference/docker/1.11/py3/cu113/Dockerfile.gpu of aws/deep-learning-containers). So 8.9 is served, and 9.0 and
 # later are not: its 7.0+PTX might bring PyTorch's own kernels there, and says nothing of cuBLAS and cuDNN.
 # The Dockerfile also names 3.7 and 5.0. They are not accepted: no one is known to have run the image on GPUs so old.
-CUDA = {"1.11.0": Cuda("11.3", oldest=(7, 0), newest=(8, 9))}
-FRAMEWORK_VERSIONS = tuple(sorted({version for version, _ in TAGS}))
+CUDA: dict[FrameworkVersion, Cuda] = {"1.11.0": Cuda("11.3", oldest=(7, 0), newest=(8, 9))}
 
-_OWN = re.compile(
-    r"(?P<account>\d{12})\.dkr\.ecr\.(?P<region>[a-z0-9-]+)\.amazonaws\.com/"
-    r"(?P<repository>[a-z0-9]+([._/-][a-z0-9]+)*)(:[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}|@sha256:[0-9a-f]{64})"
-)
-IMAGE_URI = Text(
-    _OWN.pattern,
-    "an image in ECR with its tag or digest, as 123456789012.dkr.ecr.ap-northeast-1.amazonaws.com/my-serving:1",
+# Its groups: account, region, repository. Editors have it from the JSON schema, which knows no names of groups.
+IMAGE_URI_PATTERN = (
+    r"([0-9]{12})\.dkr\.ecr\.([a-z0-9-]+)\.amazonaws\.com/"
+    r"([a-z0-9]+(?:[._/-][a-z0-9]+)*)(?::[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}|@sha256:[0-9a-f]{64})"
 )
 
 
@@ -57,7 +55,7 @@ class ServingImage:
     repository_arn: str
 
 
-def serving_image(*, region: str, framework_version: str, device: Device) -> ServingImage:
+def serving_image(*, region: str, framework_version: FrameworkVersion, device: Device) -> ServingImage:
     """Finds the image for a region, a framework version and a processor.
 
     Raises:
@@ -77,7 +75,7 @@ def serving_image(*, region: str, framework_version: str, device: Device) -> Ser
     )
 
 
-def require_gpu(instance_type: str, *, framework_version: str, field: str) -> None:
+def require_gpu(instance_type: str, *, framework_version: FrameworkVersion, field: str) -> None:
     """Checks that the image of a framework version runs on the GPUs of a type, which stands in that setting.
 
     Raises:
@@ -105,17 +103,15 @@ def _dotted(capability: Capability) -> str:
 
 
 def own_image(uri: str, *, region: str) -> ServingImage:
-    """Reads an image of one's own from its URI, which has the form of `IMAGE_URI`.
+    """Reads an image of one's own from its URI, which has the form of `IMAGE_URI_PATTERN`.
 
     Raises:
         SettingsError: For an image of another region, which SageMaker does not pull.
     """
-    parts = _OWN.fullmatch(uri)
-    if parts is None or parts["region"] != region:
+    parts = re.fullmatch(IMAGE_URI_PATTERN, uri)
+    if parts is None or parts[2] != region:
         raise SettingsError(
             f'endpoint.image_uri is "{uri}" and region "{region}"; SageMaker pulls images from its own region: copy '
             "the image there and name the copy."
         )
-    return ServingImage(
-        uri=uri, repository_arn=f"arn:aws:ecr:{region}:{parts['account']}:repository/{parts['repository']}"
-    )
+    return ServingImage(uri=uri, repository_arn=f"arn:aws:ecr:{region}:{parts[1]}:repository/{parts[3]}")

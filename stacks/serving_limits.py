@@ -10,7 +10,7 @@ import math
 from dataclasses import dataclass
 
 from stacks.settings.fields import SettingsError
-from stacks.settings.model import ServingSettings
+from stacks.settings.serving import ServingSettings
 
 # InvokeEndpointAsync and CreateEndpointConfig take no more.
 _MAX_INVOCATION_TIMEOUT = 3600

@@ -21,7 +21,9 @@ from stacks.constructs.serving_model import ServingModel
 from stacks.foundation import FoundationStack
 from stacks.instance_types import has_instance_storage
 from stacks.rules import accept
-from stacks.settings.endpoint import NONE, OWN, SUCCESS, EndpointSettings, OutputSettings
+from stacks.settings.endpoint import EndpointSettings
+from stacks.settings.notifications import SUCCESS
+from stacks.settings.output import NONE, OWN, OutputSettings
 from stacks.settings.updates import ALL_AT_ONCE, CANARY, ROLLING, UpdateSettings
 
 ANSWERS = "results"

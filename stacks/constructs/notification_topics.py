@@ -8,7 +8,7 @@ from aws_cdk import aws_sqs as sqs
 from constructs import Construct
 
 from stacks.constructs.queues import encrypted_queue
-from stacks.settings.endpoint import ERROR, SUCCESS, NotificationSettings
+from stacks.settings.notifications import ERROR, SUCCESS, NotificationSettings
 
 _QUEUE_RETENTION = Duration.days(7)
 _DEAD_LETTER_RETENTION = Duration.days(14)

@@ -114,7 +114,7 @@ class QueueWorker(StagedFunction):
                 # Named, because SQS knows no source of what EventBridge or SNS has put here by itself.
                 f"{self.queue.queue_name} as custom destination."
             ),
-            runbook="messages-were-kept-aside",
+            runbook="messages-were-dead-lettered",
             topic=self._topic,
         )
         NotifyingAlarm(

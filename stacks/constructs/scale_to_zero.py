@@ -22,7 +22,8 @@ from stacks.constructs import endpoint_metrics as names
 from stacks.constructs.alarms import late_periods
 from stacks.constructs.async_endpoint import AsyncEndpoint
 from stacks.constructs.endpoint_metrics import INSTANCES_NAMESPACE, MINUTE, NAMESPACE
-from stacks.settings.scaling import RESPONSIVE, ScalingSettings, WarmWindow
+from stacks.settings.scaling import RESPONSIVE, ScalingSettings
+from stacks.settings.warm_window import WarmWindow
 
 _MOST_STEPS = 20  # https://docs.aws.amazon.com/autoscaling/application/userguide/application-auto-scaling-quotas.html
 

@@ -8,8 +8,8 @@ from stacks.constructs.model_archive import ModelArchive
 from stacks.rules import accept
 from stacks.serving_images import ServingImage
 from stacks.serving_limits import ServingLimits
-from stacks.settings.endpoint import NetworkSettings
 from stacks.settings.model import INCLUDED, ModelSettings
+from stacks.settings.network import NetworkSettings
 
 
 class ServingModel(Construct):

@@ -11,27 +11,20 @@ from typing import Literal
 
 from aws_cdk.assertions import Template
 
+from async_endpoint.autoscaling import CapacityError
 from async_endpoint.clock import ManualClock
-from async_endpoint.cloudwatch import (
-    CapacityError,
-    Delayed,
-    DelayRange,
-    EvaluationRules,
-    MetricKey,
-    MetricStore,
-    Publisher,
-)
+from async_endpoint.cloudwatch import Delayed, DelayRange, EvaluationRules, MetricKey, MetricStore, Publisher
 from tests.autoscaling.fleet import ENDPOINT, RESOURCE, START
 
 OF_QUEUE = {"EndpointName": ENDPOINT}
 OF_VARIANT = {"EndpointName": ENDPOINT, "VariantName": "AllTraffic"}
-BACKLOG = MetricKey.of("AWS/SageMaker", "ApproximateBacklogSize", OF_QUEUE)
-WITHOUT_CAPACITY = MetricKey.of("AWS/SageMaker", "HasBacklogWithoutCapacity", OF_QUEUE)
-PER_INSTANCE = MetricKey.of("AWS/SageMaker", "ApproximateBacklogSizePerInstance", OF_QUEUE)
-DOWNLOADED = MetricKey.of("AWS/SageMaker", "RequestDownloadLatency", OF_VARIANT)
-PROCESSED = MetricKey.of("AWS/SageMaker", "InvocationsProcessed", OF_VARIANT)
-CPU = MetricKey.of("/aws/sagemaker/Endpoints", "CPUUtilization", OF_VARIANT)
-GPU = MetricKey.of("/aws/sagemaker/Endpoints", "GPUUtilization", OF_VARIANT)
+BACKLOG = MetricKey.from_dimensions("AWS/SageMaker", "ApproximateBacklogSize", OF_QUEUE)
+WITHOUT_CAPACITY = MetricKey.from_dimensions("AWS/SageMaker", "HasBacklogWithoutCapacity", OF_QUEUE)
+PER_INSTANCE = MetricKey.from_dimensions("AWS/SageMaker", "ApproximateBacklogSizePerInstance", OF_QUEUE)
+DOWNLOADED = MetricKey.from_dimensions("AWS/SageMaker", "RequestDownloadLatency", OF_VARIANT)
+PROCESSED = MetricKey.from_dimensions("AWS/SageMaker", "InvocationsProcessed", OF_VARIANT)
+CPU = MetricKey.from_dimensions("/aws/sagemaker/Endpoints", "CPUUtilization", OF_VARIANT)
+GPU = MetricKey.from_dimensions("/aws/sagemaker/Endpoints", "GPUUtilization", OF_VARIANT)
 
 MINUTE = 60
 TICK = 20  # seconds

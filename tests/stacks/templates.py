@@ -62,7 +62,7 @@ def dev(**changed: object) -> StageSettings:
         *tables, field = name.split("__")
         place = table[tables[0]] if tables else table
         place[field] = value
-    return StageSettings.read({"stage": "dev", **table})
+    return StageSettings.from_table({"stage": "dev", **table})
 
 
 def write_artifacts(folder: Path) -> Path:

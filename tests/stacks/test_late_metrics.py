@@ -18,13 +18,8 @@ from typing import Any
 import pytest
 from aws_cdk.assertions import Template
 
-from async_endpoint.cloudwatch import (
-    EvaluationRules,
-    MetricAlarm,
-    MetricStore,
-    State,
-    evaluate,
-)
+from async_endpoint.cloudwatch import EvaluationRules, MetricAlarm, MetricStore, State, evaluate
+from async_endpoint.emulator.api.alarm_settings import alarm_from_settings
 from tests.autoscaling.fleet import START
 from tests.stacks.late_metrics import (
     BACKLOG,
@@ -114,7 +109,7 @@ def idle_alarm(template: Template) -> MetricAlarm:
     for query in properties["Metrics"]:
         for dimension in query.get("MetricStat", {}).get("Metric", {}).get("Dimensions", []):
             dimension["Value"] = OF_VARIANT[dimension["Name"]]
-    return MetricAlarm.from_properties({**properties, "AlarmName": "idle", "AlarmActions": []})
+    return alarm_from_settings({**properties, "AlarmName": "idle", "AlarmActions": []})
 
 
 def alarm_minutes(alarm: MetricAlarm, case: Case, *, awake: range, work: set[int], minutes: int) -> list[int]:

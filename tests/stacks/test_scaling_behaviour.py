@@ -12,12 +12,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from app import build_app
-from async_endpoint.cloudwatch import (
-    Delivery,
-    EvaluationRules,
-    MetricAlarm,
-    MetricKey,
-)
+from async_endpoint.cloudwatch import Delivery, EvaluationRules, MetricKey
+from async_endpoint.emulator.api.alarm_settings import alarm_from_settings
+from async_endpoint.emulator.service_models import validated
 from tests.autoscaling.fleet import ENDPOINT, TARGET, Fleet
 from tests.stacks.templates import dev
 
@@ -38,11 +35,12 @@ def scaled(
     for logical_id, policy in template.find_resources("AWS::ApplicationAutoScaling::ScalingPolicy").items():
         members = resolved(policy["Properties"], arns)
         del members["ScalingTargetId"]
-        arns[logical_id] = str(fleet.scaler.put_scaling_policy(**TARGET, **members)["PolicyARN"])
+        request = validated("application-autoscaling", "PutScalingPolicy", {**TARGET, **members})
+        arns[logical_id] = str(fleet.scaler.put_scaling_policy(**request)["PolicyARN"])
     for logical_id, alarm in template.find_resources("AWS::CloudWatch::Alarm").items():
         if logical_id.startswith("Scaling"):
             properties = resolved(alarm["Properties"], arns)
-            fleet.scaler.put_alarm(MetricAlarm.from_properties({**properties, "AlarmName": logical_id}))
+            fleet.scaler.put_alarm(alarm_from_settings({**properties, "AlarmName": logical_id}))
     return fleet
 
 
@@ -91,17 +89,23 @@ class Work:
         while self.waiting and len(self.running) < count:
             self.waiting -= 1
             self.running.append(now + self.seconds)
-            yield MetricKey.of("AWS/SageMaker", "RequestDownloadLatency", OF_VARIANT), 40_000.0
+            yield MetricKey.from_dimensions("AWS/SageMaker", "RequestDownloadLatency", OF_VARIANT), 40_000.0
         backlog = self.waiting + (len(self.running) if self.backlog_counts_running else 0)
-        yield MetricKey.of("AWS/SageMaker", "ApproximateBacklogSize", OF_QUEUE), backlog
-        yield MetricKey.of("AWS/SageMaker", "HasBacklogWithoutCapacity", OF_QUEUE), float(backlog > 0 and count == 0)
+        yield MetricKey.from_dimensions("AWS/SageMaker", "ApproximateBacklogSize", OF_QUEUE), backlog
+        yield (
+            MetricKey.from_dimensions("AWS/SageMaker", "HasBacklogWithoutCapacity", OF_QUEUE),
+            float(backlog > 0 and count == 0),
+        )
         if count:
-            yield MetricKey.of("AWS/SageMaker", "ApproximateBacklogSizePerInstance", OF_QUEUE), backlog / count
+            yield (
+                MetricKey.from_dimensions("AWS/SageMaker", "ApproximateBacklogSizePerInstance", OF_QUEUE),
+                backlog / count,
+            )
         if done:
-            yield MetricKey.of("AWS/SageMaker", "InvocationsProcessed", OF_VARIANT), len(done)
+            yield MetricKey.from_dimensions("AWS/SageMaker", "InvocationsProcessed", OF_VARIANT), len(done)
         for instance in range(count):
             busy = instance < len(self.running)
-            yield MetricKey.of(INSTANCES, "CPUUtilization", OF_VARIANT), self.cpu_at_work if busy else 3
+            yield MetricKey.from_dimensions(INSTANCES, "CPUUtilization", OF_VARIANT), self.cpu_at_work if busy else 3
 
     def run(self, seconds: int, every: int = TICK) -> list[tuple[float, int]]:
         self.fleet.run(seconds, self.publish, every=every)
@@ -207,7 +211,7 @@ def test_background_work_keeps_an_instance_awake(for_four: Template) -> None:
     def busy(now: float) -> Iterator[tuple[MetricKey, float]]:
         yield from work.publish(now)
         if fleet.endpoint.count:
-            yield MetricKey.of(INSTANCES, "CPUUtilization", OF_VARIANT), 85
+            yield MetricKey.from_dimensions(INSTANCES, "CPUUtilization", OF_VARIANT), 85
 
     fleet.run(2 * HOUR, busy, every=TICK)
     assert fleet.endpoint.count == 1

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from stacks.serving_limits import DECIDED_BY, ServingLimits
 from stacks.settings.fields import SettingsError
-from stacks.settings.model import ServingSettings
+from stacks.settings.serving import ServingSettings
 from tests.stacks.templates import dev, properties
 
 SERVING = st.builds(

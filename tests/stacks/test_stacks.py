@@ -10,7 +10,7 @@ from syrupy.assertion import SnapshotAssertion
 from syrupy.extensions.single_file import SingleFileSnapshotExtension, WriteMode
 
 from app import build_app
-from async_endpoint.cli.diff import _create_only
+from async_endpoint.operations.diff.schemas import create_only_properties
 from tests.stacks.templates import ROOT, without_hashes
 
 OUTPUTS = {
@@ -62,11 +62,10 @@ def test_no_create_only_property_waits_for_the_change_sets_execution(
     stacks_of: Callable[[str], dict[str, Template]], stage: str
 ) -> None:
     """aws/aws-cdk#38829: CloudFormation plans a replacement where such a property holds Fn::GetStackOutput."""
-    create_only = _create_only()
     seen = 0
     for template in stacks_of(stage).values():
         for name, resource in template.to_json()["Resources"].items():
-            for property_name in create_only(resource["Type"]):
+            for property_name in create_only_properties(resource["Type"]):
                 value = json.dumps(resource.get("Properties", {}).get(property_name))
                 seen += value != "null"
                 assert "Fn::GetStackOutput" not in value, (name, property_name)

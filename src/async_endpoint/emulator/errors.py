@@ -1,4 +1,4 @@
-"""Error responses of the services that the emulator adds, under AWS's names.
+"""Errors that the added services return, as AWS names them.
 
 AwsError
 ├── ValidationException      400, the request or the state of a resource forbids it
@@ -13,10 +13,10 @@ from http import HTTPStatus
 
 @dataclass
 class AwsError(Exception):
-    """An error response of an AWS service.
+    """The response of an AWS service that rejects a request.
 
     Attributes:
-        message: The message of the response.
+        message: One or more sentences.
         code: The error's name on the wire; a subclass sets it.
         status: HTTP status.
     """
@@ -42,7 +42,7 @@ class ValidationException(AwsError):
 
 
 class ValidationError(AwsError):
-    """ValidationException as the SageMaker runtime spells it."""
+    """The SageMaker runtime's error where the control plane has ValidationException."""
 
     def __init__(self, message: str) -> None:
         super().__init__(message, "ValidationError", HTTPStatus.BAD_REQUEST)

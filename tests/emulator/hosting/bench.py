@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from async_endpoint.clock import ManualClock
-from async_endpoint.cloudwatch.metrics import MINUTE
+from async_endpoint.cloudwatch.metric_key import MINUTE
 from async_endpoint.emulator.clients import AwsClients
 from async_endpoint.emulator.containers.invocation import ContainerResponse
 from async_endpoint.emulator.hosting.consumer import InstanceConsumer

@@ -12,7 +12,8 @@ from pathlib import Path
 import pytest
 
 from async_endpoint.clock import ManualClock
-from async_endpoint.cloudwatch.metrics import MINUTE, MetricKey, MetricStore
+from async_endpoint.cloudwatch.metric_key import MINUTE, MetricKey
+from async_endpoint.cloudwatch.metrics import MetricStore
 from async_endpoint.emulator.clients import AwsClients
 from async_endpoint.emulator.containers.invocation import ContainerResponse
 from async_endpoint.emulator.hosting import payloads
@@ -142,7 +143,9 @@ class Reader:
 
     @property
     def timed(self) -> float:
-        key = MetricKey.of("AWS/SageMaker", "RequestDownloadLatency", {"EndpointName": "e", "VariantName": "v"})
+        key = MetricKey.from_dimensions(
+            "AWS/SageMaker", "RequestDownloadLatency", {"EndpointName": "e", "VariantName": "v"}
+        )
         return sum(self.store.periods(key, "SampleCount", MINUTE, START, START + MINUTE).values())
 
 

@@ -5,9 +5,9 @@ from typing import Any
 
 import pytest
 
-from async_endpoint.cloudwatch.metrics import MINUTE
+from async_endpoint.cloudwatch.metric_key import MINUTE
 from async_endpoint.emulator.containers.invocation import Invocation
-from async_endpoint.protocol.notifications import parse
+from async_endpoint.protocol.notifications import parse_notification
 from tests.emulator.fakes import OK, REGION, START, FakeInstance
 from tests.emulator.hosting.bench import LATER, STAMP, WAITED, Bench, returning
 
@@ -83,7 +83,7 @@ def test_the_result_travels_in_the_notification(bench: Bench, output: dict[str, 
     bench.serve(FakeInstance())
     (message,) = bench.around.success.take(1)
     assert message["responseBody"] == {"content": base64.b64encode(OK.body).decode(), "encoding": "BASE64"}
-    assert parse(message).response_body == OK.body
+    assert parse_notification(message).response_body == OK.body
     assert bool(bench.around.keys("results/")) is ("S3OutputPath" not in output)
 
 

@@ -128,7 +128,7 @@ def test_the_first_message_that_was_kept_aside_raises_an_alarm_that_says_what_to
     assert f"{said}QUEUE{end}" == (
         f"Function {WORKERS[worker]} gave up on messages after 5 tries. They are in this alarm's queue until 14 days "
         "after they were sent. Find the reason in the function's log, put it right, then move them back: in SQS, start "
-        "a DLQ redrive to QUEUE as custom destination. Runbook: docs/operations.md#messages-were-kept-aside"
+        "a DLQ redrive to QUEUE as custom destination. Runbook: docs/operations.md#messages-were-dead-lettered"
     )
     queue = id_of(workflow, QUEUE, f"{worker}DeadLetters")
     assert alarm == {

@@ -8,7 +8,7 @@ import pytest
 from aws_cdk.assertions import Template
 
 from app import build_app
-from async_endpoint.cloudwatch import MetricAlarm
+from async_endpoint.emulator.api.alarm_settings import alarm_from_settings
 from tests.aws.recorder import metrics_of as recorded_metrics
 from tests.stacks.templates import JsonObject, by_id_prefix, dev, id_of, only, properties, waits_for
 
@@ -234,14 +234,14 @@ def test_no_alarm_fills_what_has_not_arrived_or_reduces_a_series_to_a_number(
     """CloudWatch user guide, "Using metric math": a late metric would always end with the filler."""
     for template in (endpoint, by_aws):
         for alarm in template.find_resources(ALARM).values():
-            parsed = MetricAlarm.from_properties({"AlarmName": "a", **_plain(alarm["Properties"])})
+            parsed = alarm_from_settings({"AlarmName": "a", **_plain(alarm["Properties"])})
             assert "FILL" not in str(parsed.query.describe())
 
 
 def _plain(value: Any) -> Any:
     match value:
         case {"Ref": _} | {"Fn::GetAtt": _} | {"Fn::Join": _} | {"Fn::GetStackOutput": _}:
-            return "resolved"
+            return "arn:resolved"
         case dict():
             return {key: _plain(inner) for key, inner in value.items()}
         case list():

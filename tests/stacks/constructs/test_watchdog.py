@@ -4,7 +4,6 @@ import json
 from collections.abc import Callable, Iterator
 from datetime import timedelta
 from pathlib import Path
-from typing import get_type_hints
 
 import pytest
 from aws_cdk.assertions import Template
@@ -13,7 +12,6 @@ from app import build_app
 from stacks.settings.alarms import AlarmSettings
 from stacks.settings.base import Section
 from stacks.settings.endpoint import EndpointSettings
-from stacks.settings.fields import WholeNumber
 from stacks.settings.updates import UpdateSettings
 from tests.stacks.templates import JOBS, JsonObject, below, by_id_prefix, dev, id_of, of_foundation
 from watchdog.logic import LONGEST_GAP
@@ -48,9 +46,8 @@ def variables(workflow: Template) -> JsonObject:
 
 def within(section: type[Section], name: str) -> tuple[int, int]:
     """The range of a setting, as its section declares it."""
-    (rule,) = (each for each in get_type_hints(section, include_extras=True)[name].__metadata__)
-    assert isinstance(rule, WholeNumber)
-    return rule.low, rule.high
+    rule = section.model_json_schema()["properties"][name]
+    return rule["minimum"], rule["maximum"]
 
 
 def statements(workflow: Template) -> list[JsonObject]:

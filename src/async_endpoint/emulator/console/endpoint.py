@@ -4,10 +4,11 @@ import json
 from collections.abc import Iterable, Mapping
 from urllib.parse import urlencode
 
+from async_endpoint.emulator.api.region_services import RegionServices
 from async_endpoint.emulator.console.charts import backlog_chart, instances_chart
 from async_endpoint.emulator.console.durations import duration
 from async_endpoint.emulator.console.markup import Html, Part, badge, fill, joined, laid_out, moment, table
-from async_endpoint.emulator.console.overview import WAITING_SHOWN, Json, View
+from async_endpoint.emulator.console.overview import WAITING_SHOWN, Json
 from async_endpoint.emulator.console.pictures import Pictures
 from async_endpoint.emulator.hosting.history import ANSWER_BYTES_KEPT, DOCUMENTS_KEPT, HOURS_KEPT
 from async_endpoint.emulator.local_routes import PREFIX
@@ -21,7 +22,7 @@ _NOTHING = "-"
 Query = Mapping[str, str]
 
 
-def endpoint_page(region: View, endpoint: Json, query: Query, pictures: Pictures) -> Html:
+def endpoint_page(region: RegionServices, endpoint: Json, query: Query, pictures: Pictures) -> Html:
     """What is between the page's head and its end, of one endpoint of `overview`."""
     now = region.clock.now()
     cards = [
@@ -64,7 +65,7 @@ def _tiles(endpoint: Json) -> Html:
     return fill('<dl class="tiles">$tiles</dl>', tiles=shown)
 
 
-def _charts(region: View, endpoint: Json, query: Query, now: float) -> Html:
+def _charts(region: RegionServices, endpoint: Json, query: Query, now: float) -> Html:
     span = query.get("span", "")
     minutes = int(span if span in _SPANS else _USUAL_SPAN)
     start = max(endpoint["created_at"], now - minutes * 60)
@@ -147,7 +148,7 @@ def _result(activity: Json) -> str:
     return text
 
 
-def _documents(region: View, endpoint: Json, query: Query, pictures: Pictures) -> Html:
+def _documents(region: RegionServices, endpoint: Json, query: Query, pictures: Pictures) -> Html:
     kept = endpoint["documents"]
     every = query.get("documents") == "all"
     shown = kept if every else kept[:_DOCUMENTS_SHOWN]
@@ -161,7 +162,7 @@ def _documents(region: View, endpoint: Json, query: Query, pictures: Pictures) -
     return _card(joined([documents, more]), "documents")
 
 
-def _document_rows(region: View, shown: Iterable[Json], pictures: Pictures) -> Iterable[list[Part]]:
+def _document_rows(region: RegionServices, shown: Iterable[Json], pictures: Pictures) -> Iterable[list[Part]]:
     now = region.clock.now()
     for item in shown:
         document = region.history.find(item["number"])

@@ -6,17 +6,14 @@ seconds on AWS's clock.
 
 import time
 from collections.abc import Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import Any
 
 from async_endpoint.autoscaling.targets import NAMESPACE
-from async_endpoint.clock import Clock
-from async_endpoint.emulator.api.region_services import Services
+from async_endpoint.clock import ScaledClock
+from async_endpoint.emulator.api.region_services import RegionServices
 from async_endpoint.emulator.hosting.deployment import Deployment
 from async_endpoint.emulator.hosting.endpoint import HostedEndpoint
-from async_endpoint.emulator.hosting.history import Document, History
-
-if TYPE_CHECKING:
-    from async_endpoint.emulator.clients import AwsClients
+from async_endpoint.emulator.hosting.history import Document
 
 WAITING_SHOWN = 20
 _ACTIVITIES_SHOWN = 10
@@ -24,35 +21,7 @@ _ACTIVITIES_SHOWN = 10
 Json = dict[str, Any]
 
 
-class ScaledClock(Clock, Protocol):
-    """AWS's clock, and how it runs."""
-
-    @property
-    def speed(self) -> float:
-        """How many times faster than the wall's."""
-
-
-class View(Services, Protocol):
-    """A region as one looks at it; `region.Region` is one."""
-
-    @property
-    def name(self) -> str:
-        """The region's name."""
-
-    @property
-    def clock(self) -> ScaledClock:
-        """AWS's clock."""
-
-    @property
-    def history(self) -> History:
-        """What was."""
-
-    @property
-    def clients(self) -> "AwsClients":
-        """Where documents lie."""
-
-
-def overview(region: View) -> Json:
+def overview(region: RegionServices) -> Json:
     """Everything about a region, endpoints by name."""
     alarms = region.autoscaling.alarms()
     endpoints = sorted(region.sagemaker.endpoints(), key=lambda endpoint: endpoint.name)
@@ -66,7 +35,7 @@ def overview(region: View) -> Json:
     }
 
 
-def regions_with_endpoints(regions: Iterable[View]) -> list[str]:
+def regions_with_endpoints(regions: Iterable[RegionServices]) -> list[str]:
     """The names of those that have endpoints."""
     return sorted({region.name for region in regions if region.sagemaker.endpoints()})
 
@@ -82,7 +51,7 @@ def empty(region: str, clock: ScaledClock) -> Json:
     }
 
 
-def _endpoint(region: View, endpoint: HostedEndpoint, alarms: Iterable[Mapping[str, Any]]) -> Json:
+def _endpoint(region: RegionServices, endpoint: HostedEndpoint, alarms: Iterable[Mapping[str, Any]]) -> Json:
     deployment, now = endpoint.deployment, region.clock.now()
     variant = endpoint.config["ProductionVariants"][0]["VariantName"] if endpoint.config else None
     resource = f"endpoint/{endpoint.name}/variant/{variant}"
@@ -107,7 +76,7 @@ def _endpoint(region: View, endpoint: HostedEndpoint, alarms: Iterable[Mapping[s
     }
 
 
-def _instances(region: View, deployment: Deployment) -> list[Json]:
+def _instances(region: RegionServices, deployment: Deployment) -> list[Json]:
     clock, here = region.clock, time.monotonic()
     return [
         {
@@ -141,14 +110,14 @@ def _backlog(endpoint: HostedEndpoint, now: float) -> Json:
     }
 
 
-def _scaling(region: View, resource: str) -> Json | None:
+def _scaling(region: RegionServices, resource: str) -> Json | None:
     """The bounds of an endpoint's scalable target; None where it is none."""
     selected = {"ServiceNamespace": NAMESPACE, "ResourceIds": [resource]}
     targets = region.autoscaling.call("DescribeScalableTargets", selected)["ScalableTargets"]
     return {"min": targets[0]["MinCapacity"], "max": targets[0]["MaxCapacity"]} if targets else None
 
 
-def _activities(region: View, resource: str) -> list[Json]:
+def _activities(region: RegionServices, resource: str) -> list[Json]:
     selected = {"ServiceNamespace": NAMESPACE, "ResourceId": resource, "MaxResults": _ACTIVITIES_SHOWN}
     return [
         {

@@ -11,10 +11,12 @@ from functools import cache
 from importlib import resources
 from urllib.parse import quote, unquote, urlencode
 
+from async_endpoint.clock import ScaledClock
+from async_endpoint.emulator.api.region_services import RegionServices
 from async_endpoint.emulator.console.durations import duration
 from async_endpoint.emulator.console.endpoint import endpoint_page
 from async_endpoint.emulator.console.markup import Html, Part, badge, fill, html, joined, moment, table
-from async_endpoint.emulator.console.overview import Json, ScaledClock, View, empty, overview, regions_with_endpoints
+from async_endpoint.emulator.console.overview import Json, empty, overview, regions_with_endpoints
 from async_endpoint.emulator.console.pictures import Pictures, picture
 from async_endpoint.emulator.local_routes import PREFIX, Answer, RouteTable
 
@@ -47,12 +49,12 @@ class Pages:
         clock: AWS's clock.
     """
 
-    regions: Callable[[], Sequence[View]]
+    regions: Callable[[], Sequence[RegionServices]]
     clock: ScaledClock
     _pictures: Pictures
 
     @classmethod
-    def of(cls, regions: Callable[[], Sequence[View]], clock: ScaledClock) -> "Pages":
+    def of(cls, regions: Callable[[], Sequence[RegionServices]], clock: ScaledClock) -> "Pages":
         """Pages of which nothing was asked yet."""
         return cls(regions, clock, Pictures())
 
@@ -116,16 +118,16 @@ class Pages:
         status, headers, body = _answer(200, *found)
         return status, headers | {"cache-control": "private, max-age=3600"}, body
 
-    def _region(self, query: Query) -> View | None:
+    def _region(self, query: Query) -> RegionServices | None:
         return next((region for region in self.regions() if _is_meant(region, query)), None)
 
 
-def _is_meant(region: View, query: Query) -> bool:
+def _is_meant(region: RegionServices, query: Query) -> bool:
     meant = (query.get("region", region.name), query.get("account", region.account))
     return (region.name, region.account) == meant
 
 
-def _region(region: View, query: Query) -> Html:
+def _region(region: RegionServices, query: Query) -> Html:
     shown = overview(region)
     now = shown["clock"]["now"]
     endpoints = table(
@@ -149,7 +151,7 @@ def _region(region: View, query: Query) -> Html:
     return joined([card, fill('<section class="card alarms">$table</section>', table=alarms)])
 
 
-def _row(region: View, endpoint: Json, query: Query, now: float) -> list[Part]:
+def _row(region: RegionServices, endpoint: Json, query: Query, now: float) -> list[Part]:
     backlog, documents = endpoint["backlog"], endpoint["documents"]
     kept = {name: query[name] for name in ("refresh",) if name in query}
     address = f"{PREFIX}endpoints/{quote(endpoint['name'])}?" + urlencode(

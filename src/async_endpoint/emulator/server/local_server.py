@@ -16,7 +16,13 @@ from typing import Any
 
 from async_endpoint.clock import SystemClock
 from async_endpoint.cloudwatch.metrics import RETENTION_SECONDS
-from async_endpoint.emulator.api import alarm_settings, application_autoscaling, public_registry, service_quotas
+from async_endpoint.emulator.api import (
+    alarm_settings,
+    application_autoscaling,
+    autoscaling_service,
+    public_registry,
+    service_quotas,
+)
 from async_endpoint.emulator.api import sagemaker as sagemaker_api
 from async_endpoint.emulator.api.cloudformation import RESOURCE_TYPES
 from async_endpoint.emulator.assumptions import Assumptions
@@ -111,7 +117,7 @@ def run(config: ServerConfig, port: int, folder: StateFolder, *, until_stdin_clo
         "AnyScaleFrontendService.",
         application_autoscaling.handle,
         regions.get,
-        blocking=application_autoscaling.BLOCKING,
+        blocking=autoscaling_service.BLOCKING,
     )
     quotas = service_quotas.InstanceQuotas()
     ministack_adapter.add_service("servicequotas", service_quotas.TARGET_PREFIX, quotas.handle, regions.get)
@@ -120,7 +126,7 @@ def run(config: ServerConfig, port: int, folder: StateFolder, *, until_stdin_clo
     for name, resource in RESOURCE_TYPES.items():
         ministack_adapter.add_resource_type(name, resource, regions.get)
     ministack_adapter.replace_alarm_evaluation()
-    ministack_adapter.keep_metric_math(alarm_settings.refusal)
+    ministack_adapter.keep_metric_math(alarm_settings.broken_setting)
     ministack_adapter.keep_alarm_history(regions.alarm_moment)
     ministack_adapter.bound_metric_data(RETENTION_SECONDS)
     clock = config.clock

@@ -24,8 +24,8 @@ from ministack.services import cloudwatch, eventbridge, lambda_svc, sns
 from ministack.services.cloudformation import provisioners, stacks
 
 from async_endpoint.emulator.api.cloudformation import ResourceType
+from async_endpoint.emulator.api.json_protocol import Response
 from async_endpoint.emulator.api.public_registry import Describe
-from async_endpoint.emulator.api.sagemaker import Response
 from async_endpoint.emulator.errors import UnknownOperation
 from async_endpoint.emulator.server import alarm_history
 from async_endpoint.emulator.server.gateway import App
