@@ -40,9 +40,7 @@ def staged(name: str, *, sources: Path) -> Iterator[Path]:
     function, shared, protocol = sources / "lambda" / name, sources / "lambda" / _SHARED, sources / "src" / _PROTOCOL
     for needed in (function / "handler.py", shared / "__init__.py", protocol / "__init__.py"):
         if not needed.is_file():
-            raise LambdaCodeError(
-                f"{needed} is missing; function {name} cannot be put together without it: restore it."
-            )
+            raise LambdaCodeError(f"{needed} is missing; function {name} cannot be assembled without it: restore it.")
     with tempfile.TemporaryDirectory(prefix=f"{name}-") as temporary:
         folder = Path(temporary)
         _copy_modules(function, folder / name)

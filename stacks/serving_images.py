@@ -1,6 +1,6 @@
 """The AWS Deep Learning Container images that serve the model.
 
-Which account holds them in a region is known to `aws_cdk.region_info`; nothing is looked up.
+`aws_cdk.region_info` knows their account in each region; nothing is looked up.
 Tags: https://github.com/aws/deep-learning-containers/blob/master/available_images.md
 """
 
@@ -25,19 +25,19 @@ TAGS: dict[tuple[FrameworkVersion, Device], str] = {
 
 @dataclass(frozen=True)
 class Cuda:
-    """The GPUs that an image's CUDA serves, from the oldest compute capability to the newest."""
+    """The GPUs that an image's CUDA supports, from the oldest compute capability to the newest."""
 
     version: str
     oldest: Capability
     newest: Capability
 
 
-# A GPU runs code that was compiled for its own major compute capability and a minor one not above its own; code for
-# later ones has to be compiled anew (https://docs.nvidia.com/cuda/cuda-c-programming-guide/, "Binary Compatibility").
+# A GPU runs code compiled for its own major compute capability and for a minor one up to its own; later capabilities
+# need a new compilation (https://docs.nvidia.com/cuda/cuda-c-programming-guide/, "Binary Compatibility").
 # CUDA 11.3 compiles for 8.6 at most, and the image's Dockerfile names 8.0 as the newest (TORCH_CUDA_ARCH_LIST, in
-# pytorch/inference/docker/1.11/py3/cu113/Dockerfile.gpu of aws/deep-learning-containers). So 8.9 is served, and 9.0 and
-# later are not: its 7.0+PTX might bring PyTorch's own kernels there, and says nothing of cuBLAS and cuDNN.
-# The Dockerfile also names 3.7 and 5.0. They are not accepted: no one is known to have run the image on GPUs so old.
+# pytorch/inference/docker/1.11/py3/cu113/Dockerfile.gpu of aws/deep-learning-containers). So 8.9 is supported, and 9.0
+# and later are not: the Dockerfile's 7.0+PTX may cover PyTorch's own kernels there, but not cuBLAS and cuDNN.
+# The Dockerfile also names 3.7 and 5.0. They are not accepted: nobody is known to have run the image on such GPUs.
 CUDA: dict[FrameworkVersion, Cuda] = {"1.11.0": Cuda("11.3", oldest=(7, 0), newest=(8, 9))}
 
 # Its groups: account, region, repository. Editors have it from the JSON schema, which knows no names of groups.
@@ -49,24 +49,24 @@ IMAGE_URI_PATTERN = (
 
 @dataclass(frozen=True)
 class ServingImage:
-    """One image in one region: its URI, and the ARN of the repository that it is pulled from."""
+    """One image in one region: its URI, and the ARN of its repository."""
 
     uri: str
     repository_arn: str
 
 
 def serving_image(*, region: str, framework_version: FrameworkVersion, device: Device) -> ServingImage:
-    """Finds the image for a region, a framework version and a processor.
+    """Returns the image for a region, a framework version and a processor.
 
     Raises:
-        SettingsError: For a region in which AWS publishes no Deep Learning Containers.
+        SettingsError: AWS publishes no Deep Learning Containers in the region.
     """
     facts = region_info.RegionInfo.get(region)
     account = facts.dlc_repository_account
     if not account:
         raise SettingsError(
-            f'region is "{region}"; AWS publishes no PyTorch serving image there: choose a region as ap-northeast-1, '
-            "us-east-1 or eu-west-1."
+            f'region is "{region}"; AWS publishes no PyTorch serving image there: choose a region such as '
+            "ap-northeast-1, us-east-1 or eu-west-1."
         )
     tag = TAGS[framework_version, device]
     return ServingImage(
@@ -76,10 +76,10 @@ def serving_image(*, region: str, framework_version: FrameworkVersion, device: D
 
 
 def require_gpu(instance_type: str, *, framework_version: FrameworkVersion, field: str) -> None:
-    """Checks that the image of a framework version runs on the GPUs of a type, which stands in that setting.
+    """Checks that the image of a framework version runs on the GPUs of the type in the setting `field`.
 
     Raises:
-        SettingsError: For GPUs that the image's CUDA does not serve, and for those of a family that is not known here.
+        SettingsError: The image's CUDA does not support the GPUs, or their family is not listed here.
     """
     cuda = CUDA[framework_version]
     found = capability_of(instance_type)
@@ -103,10 +103,10 @@ def _dotted(capability: Capability) -> str:
 
 
 def own_image(uri: str, *, region: str) -> ServingImage:
-    """Reads an image of one's own from its URI, which has the form of `IMAGE_URI_PATTERN`.
+    """Returns the custom image of a URI, which has the form of `IMAGE_URI_PATTERN`.
 
     Raises:
-        SettingsError: For an image of another region, which SageMaker does not pull.
+        SettingsError: The image is in another region, from which SageMaker does not pull.
     """
     parts = re.fullmatch(IMAGE_URI_PATTERN, uri)
     if parts is None or parts[2] != region:

@@ -100,8 +100,6 @@ def test_a_change_of_any_included_file_is_another_asset(sources: Path, changed: 
 )
 def test_an_incomplete_function_is_rejected_with_the_missing_file(sources: Path, missing: str) -> None:
     (sources / missing).unlink()
-    with (
-        pytest.raises(LambdaCodeError, match=f"{missing} is missing; function small cannot be put together"),
-        staged("small", sources=sources),
-    ):
+    message = f"{missing} is missing; function small cannot be assembled"
+    with pytest.raises(LambdaCodeError, match=message), staged("small", sources=sources):
         pytest.fail("it was staged")

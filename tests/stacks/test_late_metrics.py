@@ -12,7 +12,6 @@ import math
 import os
 import random
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -32,10 +31,11 @@ from tests.stacks.late_metrics import (
     Pattern,
     Reading,
     Started,
-    findings,
     simulate,
 )
-from tests.stacks.test_scaling_behaviour import resolved, template_of
+from tests.stacks.late_promises import findings
+from tests.stacks.scaled_fleet import resolved
+from tests.stacks.templates import TemplateWith
 
 PATTERNS: tuple[Pattern, ...] = (
     "burst", "long", "every-7-minutes", "again-when-asleep", "200-at-once", "more-while-waking", "just-before-sleep",
@@ -60,8 +60,8 @@ SHARE = 120
 
 
 @pytest.fixture(scope="module")
-def templates(artifacts: Path) -> dict[str, Template]:
-    return {name: template_of(artifacts, scaling__max_instances=4, scaling__preset=name) for name in PRESETS}
+def templates(endpoint_with: TemplateWith) -> dict[str, Template]:
+    return {name: endpoint_with(scaling__max_instances=4, scaling__preset=name) for name in PRESETS}
 
 
 def cases() -> list[tuple[str, Case]]:
