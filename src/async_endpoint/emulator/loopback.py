@@ -4,6 +4,7 @@ import http.client
 import json
 import urllib.error
 import urllib.request
+from collections.abc import Mapping
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -56,6 +57,13 @@ def ask_json(request: str | urllib.request.Request) -> dict[str, Any]:
     if status != _OK:
         raise Refused(str(found.get("message", f"The local AWS at {_host(request)} answers with status {status}.")))
     return found
+
+
+def send_json(address: str, method: str, members: Mapping[str, Any] | None = None) -> dict[str, Any]:
+    """Sends a JSON object, if there is one, and returns the JSON object of the response; raises as `ask_json`."""
+    body = None if members is None else json.dumps(members).encode()
+    headers = {"content-type": "application/json"}
+    return ask_json(urllib.request.Request(address, body, headers, method=method))  # noqa: S310 - a loopback address
 
 
 def _host(request: str | urllib.request.Request) -> str:

@@ -55,7 +55,7 @@ class LocalGateway:
                 return
             if self._faults.watched_services:
                 service, operation, receive = await _meant(scope, receive, self._faults.watched_services)
-                refused = self._faults.before(service, operation) if service else None
+                refused = self._faults.response_instead(service, operation) if service else None
                 if refused is not None:
                     await _answer(send, refused)
                     return

@@ -21,7 +21,7 @@ from async_endpoint.emulator.assumptions import Assumptions
 from async_endpoint.emulator.clients import AwsClients
 from async_endpoint.emulator.containers.environment import ServingEnvironment
 from async_endpoint.emulator.faults.faults import Faults
-from async_endpoint.emulator.hosting.deployment import HostingContext
+from async_endpoint.emulator.hosting.context import HostingContext
 from async_endpoint.emulator.hosting.endpoint import HostedEndpoint
 from async_endpoint.emulator.hosting.execution_roles import ExecutionRoles
 from async_endpoint.emulator.hosting.history import History
