@@ -17,7 +17,7 @@ from rich.text import Text
 from async_endpoint.cli.state_dir import running_in, state_dir_option
 from async_endpoint.emulator.console.durations import duration
 from async_endpoint.emulator.launcher import DEFAULT_REGION, LocalAws
-from async_endpoint.emulator.loopback import NoAnswer, ask_json
+from async_endpoint.emulator.loopback import NoResponse, fetch_json
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 _EVERY_SECONDS = 2.0
 _ACTIVITIES_SHOWN = 3
 _DOCUMENTS_SHOWN = 5
-_ANSWER_SHOWN = 60
+_RESULT_SHOWN = 60
 _STYLES = {
     "InService": "green", "OK": "green", "Completed": "green", "Successful": "green",
     "Failed": "red", "ALARM": "red",
@@ -62,7 +62,7 @@ def status(state_dir: Path, region: str, *, watch: bool, as_json: bool) -> None:
             _watch(running, region)
         else:
             Console().print(_head(running), summary(fetched(running, region)))
-    except NoAnswer as error:
+    except NoResponse as error:
         raise click.ClickException(str(error)) from error
 
 
@@ -70,9 +70,9 @@ def fetched(running: LocalAws, region: str) -> Overview:
     """The overview of a region.
 
     Raises:
-        NoAnswer: The local AWS does not answer.
+        NoResponse: The local AWS does not respond.
     """
-    return ask_json(f"{running.endpoint_url}/_local/overview?{urllib.parse.urlencode({'region': region})}")
+    return fetch_json(f"{running.endpoint_url}/_local/overview?{urllib.parse.urlencode({'region': region})}")
 
 
 def summary(overview: Overview) -> RenderableType:
@@ -107,7 +107,7 @@ def details(overview: Overview) -> RenderableType:
         ]
     if not overview["endpoints"]:
         others = ", ".join(overview["regions"]) or "none"
-        parts.append(Text(f"No endpoint in {overview['region']}. RegionRegistry that have some: {others}."))
+        parts.append(Text(f"No endpoint in {overview['region']}. Regions that have some: {others}."))
     if overview["other_alarms"]:
         parts += [Text("Other alarms", style="bold"), _alarm_table(overview["other_alarms"])]
     return Group(*parts)
@@ -192,10 +192,10 @@ def _activities(endpoint: Overview) -> RenderableType:
 
 
 def _documents(endpoint: Overview) -> RenderableType:
-    table = _table("ended", "outcome", "document", "answer")
+    table = _table("ended", "outcome", "document", "result")
     for item in endpoint["documents"][:_DOCUMENTS_SHOWN]:
-        answer = " ".join(item["answer"].split())
-        short = answer if len(answer) <= _ANSWER_SHOWN else answer[: _ANSWER_SHOWN - 1] + "…"
+        result = " ".join(item["result"].split())
+        short = result if len(result) <= _RESULT_SHOWN else result[: _RESULT_SHOWN - 1] + "…"
         place = (item["input_location"] or item["inference_id"]).rpartition("/")[2]
         table.add_row(_clock(item["ended_at"]), _state(item["status"]), Text(_plain(place)), Text(_plain(short)))
     return table if table.row_count else Text("no document has ended", style="dim")

@@ -65,9 +65,11 @@ def served(pages: Pages) -> Iterator[str]:
     with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
         thread = threading.Thread(target=server.serve_forever)
         thread.start()
-        yield f"http://127.0.0.1:{server.server_port}"
-        server.shutdown()
-        thread.join()
+        try:
+            yield f"http://127.0.0.1:{server.server_port}"
+        finally:
+            server.shutdown()
+            thread.join()
 
 
 def fill(region: FakeRegion) -> None:
@@ -112,7 +114,7 @@ def test_a_user_sees_the_past_the_queue_and_each_document_beside_its_answer(
 ) -> None:
     with (
         fake_region(tmp_path, clients=clients) as region,
-        served(Pages.of(lambda: [region], region.clock)) as address,
+        served(Pages(lambda: [region], region.clock)) as address,
         browser(tmp_path / "profile") as tab,
     ):
         fill(region)

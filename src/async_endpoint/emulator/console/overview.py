@@ -1,6 +1,6 @@
 """One snapshot of a region as plain JSON: its endpoints with queue, instances, alarms, activities and documents.
 
-`/_local/overview`, which `async-endpoint local status` shows, and the pages have it from here. Times are in epoch
+`/_local/overview`, which `async-endpoint local status` shows, and the pages are made from it. Times are in epoch
 seconds on AWS's clock.
 """
 
@@ -25,15 +25,15 @@ Json = dict[str, Any]
 
 
 class ScaledClock(Clock, Protocol):
-    """AWS's clock, and how it runs."""
+    """AWS's clock with its speed."""
 
     @property
     def speed(self) -> float:
         """How many times faster than the wall's."""
 
 
-class View(Services, Protocol):
-    """A region as one looks at it; `region.Region` is one."""
+class ConsoleRegion(Services, Protocol):
+    """A region as the pages read it; `server.region.Region` is one."""
 
     @property
     def name(self) -> str:
@@ -45,15 +45,15 @@ class View(Services, Protocol):
 
     @property
     def history(self) -> History:
-        """What was."""
+        """The past of its endpoints."""
 
     @property
     def clients(self) -> "AwsClients":
-        """Where documents lie."""
+        """Clients of its services."""
 
 
-def overview(region: View) -> Json:
-    """Everything about a region, endpoints by name."""
+def overview(region: ConsoleRegion) -> Json:
+    """Returns everything about a region, endpoints sorted by name."""
     alarms = region.autoscaling.alarms()
     endpoints = sorted(region.sagemaker.endpoints(), key=lambda endpoint: endpoint.name)
     claimed = {alarm["AlarmName"] for endpoint in endpoints for alarm in _alarms_of(endpoint.name, alarms)}
@@ -66,13 +66,13 @@ def overview(region: View) -> Json:
     }
 
 
-def regions_with_endpoints(regions: Iterable[View]) -> list[str]:
-    """The names of those that have endpoints."""
+def regions_with_endpoints(regions: Iterable[ConsoleRegion]) -> list[str]:
+    """Returns the names of the regions that have endpoints."""
     return sorted({region.name for region in regions if region.sagemaker.endpoints()})
 
 
-def empty(region: str, clock: ScaledClock) -> Json:
-    """The overview of a region in which nothing was ever called."""
+def empty_overview(region: str, clock: ScaledClock) -> Json:
+    """Returns the overview of a region without any request so far."""
     return {
         "region": region,
         "account": None,
@@ -82,7 +82,7 @@ def empty(region: str, clock: ScaledClock) -> Json:
     }
 
 
-def _endpoint(region: View, endpoint: HostedEndpoint, alarms: Iterable[Mapping[str, Any]]) -> Json:
+def _endpoint(region: ConsoleRegion, endpoint: HostedEndpoint, alarms: Iterable[Mapping[str, Any]]) -> Json:
     deployment, now = endpoint.deployment, region.clock.now()
     variant = endpoint.config["ProductionVariants"][0]["VariantName"] if endpoint.config else None
     resource = f"endpoint/{endpoint.name}/variant/{variant}"
@@ -107,7 +107,7 @@ def _endpoint(region: View, endpoint: HostedEndpoint, alarms: Iterable[Mapping[s
     }
 
 
-def _instances(region: View, deployment: Deployment) -> list[Json]:
+def _instances(region: ConsoleRegion, deployment: Deployment) -> list[Json]:
     clock, here = region.clock, time.monotonic()
     return [
         {
@@ -141,14 +141,14 @@ def _backlog(endpoint: HostedEndpoint, now: float) -> Json:
     }
 
 
-def _scaling(region: View, resource: str) -> Json | None:
-    """The bounds of an endpoint's scalable target; None where it is none."""
+def _scaling(region: ConsoleRegion, resource: str) -> Json | None:
+    """Returns the bounds of an endpoint's scalable target; None if there is no target."""
     selected = {"ServiceNamespace": NAMESPACE, "ResourceIds": [resource]}
     targets = region.autoscaling.call("DescribeScalableTargets", selected)["ScalableTargets"]
     return {"min": targets[0]["MinCapacity"], "max": targets[0]["MaxCapacity"]} if targets else None
 
 
-def _activities(region: View, resource: str) -> list[Json]:
+def _activities(region: ConsoleRegion, resource: str) -> list[Json]:
     selected = {"ServiceNamespace": NAMESPACE, "ResourceId": resource, "MaxResults": _ACTIVITIES_SHOWN}
     return [
         {
@@ -164,12 +164,12 @@ def _activities(region: View, resource: str) -> list[Json]:
 
 
 def _alarms_of(endpoint: str, alarms: Iterable[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
-    """The alarms on metrics of one endpoint."""
+    """Returns the alarms on metrics of one endpoint."""
     return [alarm for alarm in alarms if any(_is_of(endpoint, each) for each in _dimensions(alarm))]
 
 
 def _dimensions(alarm: Mapping[str, Any]) -> list[Sequence[Mapping[str, str]]]:
-    """The dimensions of each metric that an alarm looks at, by itself or by metric math."""
+    """Returns the dimensions of each metric of an alarm, of those in metric math too."""
     queried = [query["MetricStat"]["Metric"] for query in alarm.get("Metrics", ()) if "MetricStat" in query]
     return [metric.get("Dimensions", ()) for metric in (alarm, *queried)]
 
@@ -197,8 +197,8 @@ def _document(document: Document) -> Json:
         "input_location": document.input_location,
         "output_location": document.output_location,
         "failure_location": document.failure_location,
-        "answer": document.answer.decode("utf-8", "replace"),
-        "answer_bytes": document.answer_size,
+        "result": document.answer.decode("utf-8", "replace"),
+        "result_bytes": document.answer_size,
         "content_type": document.content_type,
         "ended_at": document.at,
     }

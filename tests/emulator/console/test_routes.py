@@ -74,7 +74,7 @@ def region(tmp_path: Path) -> Iterator[FakeRegion]:
 
 
 def pages(*regions: FakeRegion) -> Pages:
-    return Pages.of(lambda: regions, FakeClock(START))
+    return Pages(lambda: regions, FakeClock(START))
 
 
 def page(region: FakeRegion, path: str = ENDPOINT, /, *, status: int = 200, **query: str) -> Read:
@@ -113,7 +113,7 @@ def test_the_first_page_lists_the_endpoints_of_every_region_and_leads_to_theirs(
 def test_before_the_first_request_the_first_page_says_so() -> None:
     status, _, body = pages().handle("GET", "/_local/", {}, b"")
     assert status == 200
-    assert b"Nothing was called yet." in body
+    assert b"No request yet." in body
 
 
 def test_an_endpoints_page_has_queue_charts_alarms_and_documents_with_captions(region: FakeRegion) -> None:
