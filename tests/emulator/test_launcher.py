@@ -148,7 +148,7 @@ time.sleep(600)
 
 
 def test_one_that_cannot_start_says_where_to_look(serving_environment: ServingEnvironment, tmp_path: Path) -> None:
-    said = rf"ended at once \(exit code \d+\): .*speed must be above 0.* \(log: {tmp_path}/local-aws.log\)"
+    said = rf"exited at once \(exit code \d+\): .*speed must be above 0.* \(log: {tmp_path}/local-aws.log\)"
     with pytest.raises(LocalAwsError, match=said):
         LocalAws.start(serving_environment, state_dir=tmp_path, speed=-1.0)
 
@@ -246,5 +246,5 @@ def test_what_it_held_is_there_again_after_a_stop(start: Start, tmp_path: Path) 
 def test_a_damaged_state_is_refused_before_anything_starts(start: Start, tmp_path: Path) -> None:
     (tmp_path / "kept").mkdir()
     (tmp_path / "kept" / "sagemaker.json").write_text("{", encoding="utf-8")
-    with pytest.raises(LocalAwsError, match=r"is damaged .*: start with --fresh to forget it"):
+    with pytest.raises(LocalAwsError, match=r"is damaged .*: start with --fresh to delete it"):
         start(tmp_path)

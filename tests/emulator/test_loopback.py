@@ -1,4 +1,4 @@
-"""A local AWS is asked past every proxy, and one that does not answer is a sentence."""
+"""A local AWS is asked past every proxy, and one that does not respond is a sentence."""
 
 import json
 import socket
@@ -12,8 +12,8 @@ import pytest
 
 from async_endpoint.emulator.faults.faults import FaultError
 from async_endpoint.emulator.faults.http import FaultClient
-from async_endpoint.emulator.launcher import _answers
-from async_endpoint.emulator.loopback import NoAnswer, ask
+from async_endpoint.emulator.loopback import NoResponse, fetch
+from async_endpoint.emulator.server_process import is_ready
 
 NOWHERE = "http://127.0.0.1:9"  # the discard service's port
 
@@ -58,38 +58,38 @@ def test_a_local_aws_is_asked_past_the_users_proxy() -> None:
     found = {"seed": 0, "faults": list[str]()}
     with answering(200, json.dumps(found).encode()) as address:
         assert FaultClient(address).describe() == found
-        assert _answers(address)
+        assert is_ready(address)
 
 
 def test_a_refusal_is_its_own_sentence() -> None:
     with answering(400, b'{"message": "There is no such fault."}') as address:
         with pytest.raises(FaultError, match=r"^There is no such fault\.$"):
             FaultClient(address).describe()
-        assert not _answers(address)
+        assert not is_ready(address)
 
 
 @pytest.mark.parametrize(("status", "body"), [(502, b"<h1>Bad gateway</h1>"), (200, b"hello"), (200, b"[]")])
 def test_an_answer_of_something_else_is_a_sentence(status: int, body: bytes) -> None:
-    with answering(status, body) as address, pytest.raises(NoAnswer) as told:
+    with answering(status, body) as address, pytest.raises(NoResponse) as told:
         FaultClient(address).describe()
     host = address.removeprefix("http://")
-    assert str(told.value) == f"What answers at {host} is no local AWS, or a broken one: status {status}, no JSON."
+    assert str(told.value) == f"The server at {host} is not a local AWS, or it is broken: status {status} without JSON."
 
 
 def test_nobody_there_is_a_sentence() -> None:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))  # and does not listen
         host = f"localhost:{taken.getsockname()[1]}"
-        with pytest.raises(NoAnswer) as told:
+        with pytest.raises(NoResponse) as told:
             FaultClient(f"http://{host}").add("kill")
-        assert not _answers(f"http://{host}")
-    assert str(told.value) == f"The local AWS at {host} does not answer: Connection refused."
+        assert not is_ready(f"http://{host}")
+    assert str(told.value) == f"The local AWS at {host} does not respond: Connection refused."
 
 
 def test_an_answer_that_does_not_come_or_breaks_off_is_a_sentence() -> None:
     with socket.create_server(("127.0.0.1", 0)) as server:
         address = f"http://localhost:{server.getsockname()[1]}"
-        with pytest.raises(NoAnswer, match="does not answer: timed out"):
-            ask(address, seconds=0.1)
-    with answering(200, b"") as address, pytest.raises(NoAnswer, match="does not answer"):
-        ask(f"{address}/cut-off")
+        with pytest.raises(NoResponse, match="does not respond: timed out"):
+            fetch(address, timeout=0.1)
+    with answering(200, b"") as address, pytest.raises(NoResponse, match="does not respond"):
+        fetch(f"{address}/cut-off")

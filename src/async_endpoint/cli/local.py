@@ -22,7 +22,7 @@ try:
     from async_endpoint.emulator.containers.errors import ContainerError
     from async_endpoint.emulator.hosting.instance_times import InstanceTimes
     from async_endpoint.emulator.launcher import DEFAULT_REGION, LocalAws, LocalAwsError, state_dir_arguments
-    from async_endpoint.emulator.loopback import NoAnswer
+    from async_endpoint.emulator.loopback import NoResponse
 except ModuleNotFoundError as missing:  # the extra was not installed
     raise ImportError(
         f"The local AWS needs {missing.name}: install it with `pip install 'async-endpoint[local]'`."
@@ -180,7 +180,7 @@ def quota(state_dir: Path, instance_type: str, value: int) -> None:
     """Set how many instances of TYPE Service Quotas says that endpoints may have, in every region."""
     try:
         set_quota(running_in(state_dir).endpoint_url, instance_type, value)
-    except (QuotaError, NoAnswer) as error:
+    except (QuotaError, NoResponse) as error:
         raise click.ClickException(str(error)) from error
     click.echo(f"{instance_type} for endpoint usage: {value}.")
 

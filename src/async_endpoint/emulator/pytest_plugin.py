@@ -55,10 +55,10 @@ def local_aws(local_aws_options: LocalAwsOptions, tmp_path_factory: pytest.TempP
     It ends with the run, however that ends.
     """
     try:
-        from async_endpoint.emulator.assumptions import Assumptions  # noqa: PLC0415 - see the module's docstring
-        from async_endpoint.emulator.containers.environment import prepare  # noqa: PLC0415
-        from async_endpoint.emulator.hosting.instance_times import InstanceTimes  # noqa: PLC0415
-        from async_endpoint.emulator.launcher import LocalAws  # noqa: PLC0415
+        from async_endpoint.emulator.assumptions import Assumptions
+        from async_endpoint.emulator.containers.environment import prepare
+        from async_endpoint.emulator.hosting.instance_times import InstanceTimes
+        from async_endpoint.emulator.launcher import LocalAws
     except ModuleNotFoundError as missing:
         raise pytest.UsageError(
             f"local_aws needs {missing.name}: install it with `pip install 'async-endpoint[local]'`."

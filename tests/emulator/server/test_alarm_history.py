@@ -25,7 +25,7 @@ def told(
     before: dict[str, Any] | None, after: dict[str, Any] | None, *, is_put: bool = False
 ) -> list[tuple[str, str, dict[str, Any]]]:
     errors = {"arn:gone": "Topic does not exist", "arn:nobody": ""}
-    found = list(alarm_history.items(before, after, AT, is_put=is_put, error=errors.get))
+    found = list(alarm_history.history_items(before, after, AT, is_put=is_put, action_error=errors.get))
     assert {item["Timestamp"] for item in found} <= {"2027-01-15T08:00:00Z"}
     return [(item["HistoryItemType"], item["HistorySummary"], json.loads(item["HistoryData"])) for item in found]
 
@@ -88,10 +88,10 @@ def test_what_changes_nothing_is_not_told() -> None:
 def test_a_history_forgets_after_thirty_days_and_what_is_too_much(monkeypatch: pytest.MonkeyPatch) -> None:
     days = ("2026-12-16T07:59:59Z", "2026-12-16T08:00:00Z", "2027-01-01T00:00:00Z")
     history = [{"Timestamp": day} for day in days]
-    alarm_history.forget(history, AT)
+    alarm_history.drop_expired(history, AT)
     assert [item["Timestamp"] for item in history] == list(days[1:])
-    monkeypatch.setattr(alarm_history, "KEPT", 1)
-    alarm_history.forget(history, AT)
+    monkeypatch.setattr(alarm_history, "MAX_ITEMS", 1)
+    alarm_history.drop_expired(history, AT)
     assert [item["Timestamp"] for item in history] == list(days[2:])
 
 

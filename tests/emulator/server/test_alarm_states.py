@@ -14,7 +14,8 @@ from async_endpoint.emulator.clients import AwsClients
 from async_endpoint.emulator.containers.environment import ServingEnvironment
 from async_endpoint.emulator.hosting.instance import InstanceFactory
 from async_endpoint.emulator.server.alarm_states import AlarmStates
-from async_endpoint.emulator.server.region import Region, ServerConfig
+from async_endpoint.emulator.server.config import ServerConfig
+from async_endpoint.emulator.server.region import Region
 from tests.emulator.conftest import Mailbox, Running, make_mailbox
 from tests.emulator.fakes import (
     ACCOUNT,
@@ -381,7 +382,7 @@ def test_a_state_that_is_set_by_hand_wakes_the_endpoint_at_once(whole: Region) -
     policy = {**TARGET, "PolicyName": "wake", "PolicyType": "StepScaling", "StepScalingPolicyConfiguration": wake}
     arn = whole.autoscaling.call("PutScalingPolicy", policy)["PolicyARN"]
     name = put_alarm(whole.clients.cloudwatch, "tests", AlarmActions=[arn])
-    whole.alarm_was_set(name, "ALARM", "by hand", '{"recentDatapoints": [9.0]}')
+    whole.apply_alarm_state(name, "ALARM", "by hand", '{"recentDatapoints": [9.0]}')
     endpoint = whole.sagemaker.endpoint("receipts")
     assert endpoint is not None
     assert endpoint.deployment is not None

@@ -51,7 +51,7 @@ def test_a_cloudwatch_that_does_not_answer_is_logged(tmp_path: Path, caplog: pyt
     store.put(MetricKey.of("AWS/SageMaker", "ModelLatency", DIMENSIONS), 1.0, MINUTE_1)
     nowhere = AwsClients("http://localhost:1", "us-east-1", ACCOUNT, tmp_path)
     MetricPublisher(nowhere, store, MINUTE_1).publish(MINUTE_1 + MINUTE)
-    assert "could not publish 1 data of AWS/SageMaker" in caplog.text
+    assert "1 datapoints of AWS/SageMaker could not be published" in caplog.text
 
 
 def test_a_datapoint_is_seen_by_clients_when_it_arrives_and_keeps_its_timestamp(far: AwsClients) -> None:

@@ -7,7 +7,7 @@ the one of the release that functions find here.
 import hashlib
 import json
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from async_endpoint.emulator.errors import AwsError
@@ -68,6 +68,3 @@ def has_layer_version(arn: str) -> bool:
     """Whether another account's layer version is there; of layers that are not known here every version is."""
     powertools = _POWERTOOLS.fullmatch(arn)
     return powertools is None or 1 <= int(powertools[1]) <= _NEWEST_POWERTOOLS
-
-
-Describe = Callable[[str, str, Mapping[str, Any]], Answer | None]

@@ -16,8 +16,8 @@ from uuid import uuid4
 from async_endpoint.autoscaling.instance_quotas import CODES, SERVICE_CODE, quota_name
 from async_endpoint.emulator.api.sagemaker import Response, json_answer, json_object
 from async_endpoint.emulator.errors import AwsError
-from async_endpoint.emulator.local_routes import Answer, Route
-from async_endpoint.emulator.loopback import Refused, ask_json
+from async_endpoint.emulator.local_routes import Route
+from async_endpoint.emulator.loopback import RequestRejected, fetch_json
 from async_endpoint.emulator.sagemaker.named_resources import cut
 from async_endpoint.emulator.service_models import operation, received, validated
 
@@ -127,7 +127,7 @@ _NONE_SUCH = "NoSuchResourceException"
 def quotas_route(quotas: InstanceQuotas) -> Route:
     """POST sets one: `{"instance_type": "ml.g4dn.xlarge", "value": 0}`."""
 
-    def answer(method: str, path: str, query: Mapping[str, str], body: bytes) -> Answer:
+    def answer(method: str, path: str, query: Mapping[str, str], body: bytes) -> Response:
         del path, query
         try:
             members = json.loads(body or b"{}")
@@ -146,15 +146,15 @@ def set_quota(endpoint_url: str, instance_type: str, value: int) -> None:
 
     Raises:
         QuotaError: There is no such quota.
-        NoAnswer: The local AWS does not answer.
+        NoResponse: The local AWS does not respond.
     """
     body = json.dumps({"instance_type": instance_type, "value": value}).encode()
     request = urllib.request.Request(  # noqa: S310 - a local AWS's own address
         f"{endpoint_url}/_local/quotas", body, dict(_HEADERS), method="POST"
     )
     try:
-        ask_json(request)
-    except Refused as error:
+        fetch_json(request)
+    except RequestRejected as error:
         raise QuotaError(str(error)) from error
 
 

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from async_endpoint.emulator.faults.faults import Fault, FaultError, Faults
-from async_endpoint.emulator.local_routes import Answer, Route
-from async_endpoint.emulator.loopback import Refused, ask_json
+from async_endpoint.emulator.local_routes import Response, Route
+from async_endpoint.emulator.loopback import RequestRejected, fetch_json
 
 _HEADERS = {"content-type": "application/json"}
 
@@ -16,7 +16,7 @@ _HEADERS = {"content-type": "application/json"}
 def faults_route(faults: Faults) -> Route:
     """GET lists, POST switches one on, DELETE switches all off (with `{"seed": n}` for what comes next)."""
 
-    def answer(method: str, path: str, query: Mapping[str, str], body: bytes) -> Answer:
+    def answer(method: str, path: str, query: Mapping[str, str], body: bytes) -> Response:
         del path, query
         try:
             members = json.loads(body or b"{}")
@@ -41,7 +41,7 @@ def faults_route(faults: Faults) -> Route:
 
 @dataclass(frozen=True)
 class FaultClient:
-    """The faults of a running local AWS; each method raises `NoAnswer` when it does not answer.
+    """The faults of a running local AWS; each method raises `NoResponse` when it does not respond.
 
     Attributes:
         endpoint_url: Where it answers.
@@ -72,6 +72,6 @@ class FaultClient:
             f"{self.endpoint_url}/_local/faults", body, dict(_HEADERS), method=method
         )
         try:
-            return ask_json(request)
-        except Refused as error:
+            return fetch_json(request)
+        except RequestRejected as error:
             raise FaultError(str(error)) from error
