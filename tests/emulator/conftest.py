@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from mypy_boto3_sns import SNSClient
     from mypy_boto3_sqs import SQSClient
 
-SPEED = 60.0
+SPEED = 120.0
 
 
 @dataclass(frozen=True)

@@ -18,10 +18,10 @@ LATE = {"EndpointName": "late", "VariantName": "AllTraffic"}
 RESTARTED = {"EndpointName": "restarted", "VariantName": "AllTraffic"}
 
 
-@pytest.fixture
-def far(running: Running, tmp_path: Path) -> AwsClients:
-    """A region in which nobody else publishes."""
-    return AwsClients(running.local.endpoint_url, "ap-northeast-1", ACCOUNT, tmp_path)
+@pytest.fixture(scope="module")
+def far(running: Running, tmp_path_factory: pytest.TempPathFactory) -> AwsClients:
+    """A region in which nothing else publishes."""
+    return AwsClients(running.local.endpoint_url, "ap-northeast-1", ACCOUNT, tmp_path_factory.mktemp("far"))
 
 
 def test_each_minute_is_one_statistic_set_under_the_exact_dimensions(far: AwsClients) -> None:

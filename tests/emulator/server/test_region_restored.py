@@ -9,7 +9,6 @@ import pytest
 
 from async_endpoint.emulator.clients import AwsClients
 from async_endpoint.emulator.errors import AwsError
-from async_endpoint.emulator.server.state_file import StateError, StateFolder
 from async_endpoint.protocol.invocation import InvocationRequest
 from tests.emulator.conftest import Destinations
 from tests.emulator.fakes import LIMIT, FakeInstance, FakeRegion, eventually, fake_region
@@ -190,25 +189,3 @@ def test_targets_policies_and_actions_go_on(first: FakeRegion, second: FakeRegio
     arn = scaling.call("DescribeScalableTargets", {"ServiceNamespace": "sagemaker"})["ScalableTargets"][0]
     tags = second.autoscaling.call("ListTagsForResource", {"ResourceARN": arn["ScalableTargetARN"]})
     assert tags == {"Tags": {"team": "papers"}}
-
-
-# -- the file ----------------------------------------------------------------------------------------------------
-
-
-def test_the_file_holds_what_was_saved_last(tmp_path: Path) -> None:
-    folder = StateFolder(tmp_path / "kept")
-    assert folder.load() is None
-    folder.save({"clock": 1.5})
-    folder.save({"clock": 2.5})
-    assert (folder.load() or {})["clock"] == 2.5
-    assert [path.name for path in folder.path.iterdir()] == ["sagemaker.json"]
-    folder.delete()
-    assert folder.load() is None
-
-
-@pytest.mark.parametrize(("text", "why"), [("{", "is damaged"), ('{"format": 0}', "by another release"), ("[]", "by")])
-def test_a_file_that_cannot_be_read_is_refused_with_the_way_out(tmp_path: Path, text: str, why: str) -> None:
-    folder = StateFolder(tmp_path)
-    folder.file.write_text(text, encoding="utf-8")
-    with pytest.raises(StateError, match=f"{why}.*start with --fresh to delete it"):
-        folder.load()
