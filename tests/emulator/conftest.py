@@ -1,4 +1,4 @@
-"""A local AWS in a process of its own, shared by all tests here: they take names of their own, not turns."""
+"""A local AWS in a process of its own, shared by all tests here: each takes names of its own."""
 
 import json
 import time
@@ -98,9 +98,9 @@ class Mailbox:
 
     def pending(self) -> list[dict[str, Any]]:
         """The messages that have come, taken."""
-        answer = self.sqs.receive_message(QueueUrl=self.queue, MaxNumberOfMessages=10)
+        received = self.sqs.receive_message(QueueUrl=self.queue, MaxNumberOfMessages=10)
         bodies = []
-        for message in answer.get("Messages", []):
+        for message in received.get("Messages", []):
             self.sqs.delete_message(QueueUrl=self.queue, ReceiptHandle=message["ReceiptHandle"])
             bodies.append(json.loads(message["Body"]))
         return bodies
@@ -133,8 +133,8 @@ class Destinations:
     def read(self, location: str) -> tuple[bytes, str]:
         """Body and content type of an object."""
         key = location.removeprefix(f"s3://{self.bucket}/")
-        answer = self.s3.get_object(Bucket=self.bucket, Key=key)
-        return answer["Body"].read(), answer["ContentType"]
+        found = self.s3.get_object(Bucket=self.bucket, Key=key)
+        return found["Body"].read(), found["ContentType"]
 
     def keys(self, prefix: str) -> list[str]:
         found = self.s3.list_objects_v2(Bucket=self.bucket, Prefix=prefix)

@@ -49,8 +49,8 @@ def pages(*regions: FakeRegion) -> Pages:
 
 
 def page(region: FakeRegion, path: str = ENDPOINT, /, *, status: int = 200, **query: str) -> Read:
-    answered, headers, body = pages(region).handle("GET", path, query, b"")
-    assert answered == status
+    responded, headers, body = pages(region).handle("GET", path, query, b"")
+    assert responded == status
     assert headers["content-type"] == "text/html; charset=utf-8"
     return Read(body.decode())
 

@@ -72,18 +72,18 @@ def test_what_users_send_is_text_wherever_it_is_shown(region: FakeRegion) -> Non
         assert {tag for tag, _ in read.elements} <= TAGS
         assert not [name for _, attributes in read.elements for name in attributes if name.startswith("on")]
         assert SHOWN in read.text
-    assert page(region).text.count(SHOWN) == 5  # key, alarm, answer, id, output
-    assert page(region).text.count('alert(\\"1\\")') == 2  # in the answer that is JSON
+    assert page(region).text.count(SHOWN) == 5  # key, alarm, result, id, output
+    assert page(region).text.count('alert(\\"1\\")') == 2  # in the result that is JSON
     assert page(region).text.count(HOSTILE_ID) == 1
 
 
 @pytest.mark.parametrize(
-    "answer",
+    "result",
     [b"[" * 2000, b"\xff\xfe\x00", b"NaN", b'{"a": "\\ud800"}', b"9" * 2000, b"", b'{"a": 1' + b" " * 3000],
     ids=["deep", "binary", "no number", "half a pair", "long number", "empty", "cut off"],
 )
-def test_a_result_of_any_kind_is_shown(region: FakeRegion, answer: bytes) -> None:
-    remembered(region, "strange", answer=answer)
+def test_a_result_of_any_kind_is_shown(region: FakeRegion, result: bytes) -> None:
+    remembered(region, "strange", answer=result)
     assert "strange" in page(region).text
 
 

@@ -32,7 +32,7 @@ class Documents:
         region.clients.s3.create_bucket(Bucket=self.bucket)
 
     def put(self, key: str, body: bytes, content_type: str) -> Response:
-        """How the page answers when it is asked for a document."""
+        """Puts a document into S3 and returns the response to a request for its picture."""
         self.region.clients.s3.put_object(Bucket=self.bucket, Key=key, Body=body, ContentType=content_type)
         ended(self.region.history, key, input_location=f"s3://{self.bucket}/{key}")
         number = self.region.history.documents("receipts")[0].number

@@ -31,7 +31,7 @@ def becomes(cloudwatch: Client, name: str, state: str, feed: Callable[[], object
     eventually(lambda: feed() or state_of(cloudwatch, name) == state, f"{name} in {state}", every=0.1)
 
 
-def test_an_alarm_fires_on_data_of_its_exact_dimensions_and_tells_its_topic_once(
+def test_an_alarm_fires_on_data_of_its_exact_dimensions_and_notifies_its_topic_once(
     cloudwatch: Client, mailbox: Mailbox
 ) -> None:
     namespace = f"tests-{uuid.uuid4().hex[:12]}"
@@ -48,8 +48,8 @@ def test_an_alarm_fires_on_data_of_its_exact_dimensions_and_tells_its_topic_once
     becomes(cloudwatch, name, "OK", feed(0, 99))
     becomes(cloudwatch, name, "ALARM", feed(6, 0))
     becomes(cloudwatch, name, "OK", feed(0, 99))
-    told = [(message["AlarmName"], message["NewStateValue"]) for message in mailbox.take(3)]
-    assert told == [(name, "OK"), (name, "ALARM"), (name, "OK")]
+    published = [(message["AlarmName"], message["NewStateValue"]) for message in mailbox.take(3)]
+    assert published == [(name, "OK"), (name, "ALARM"), (name, "OK")]
 
 
 def test_one_datapoint_is_not_two_of_two(cloudwatch: Client) -> None:
@@ -100,12 +100,12 @@ def test_an_alarm_on_metric_math_goes_by_its_result_and_is_shown_as_it_was_put(c
     becomes(cloudwatch, name, "ALARM", lambda: put(cloudwatch, namespace, 7))
 
 
-def test_the_server_tells_a_region_of_states_that_clients_set(running: Running) -> None:
+def test_a_region_scales_by_states_that_clients_set_before_the_next_minute(running: Running) -> None:
     """The alarm is the autoscaler's at once, without a minute's end: a moment later it is evaluated and OK again."""
     cloudwatch = running.client("cloudwatch")
     running.client("sagemaker").list_endpoints()
     name = put_alarm(cloudwatch, "tests", TreatMissingData="notBreaching")
     cloudwatch.set_alarm_state(AlarmName=name, StateValue="ALARM", StateReason="by hand")
-    told = f"alarm {name} went from INSUFFICIENT_DATA to ALARM: by hand"
-    eventually(lambda: told in running.local.log.read_text(encoding="utf-8"), "the region has heard of it")
+    line = f"alarm {name} went from INSUFFICIENT_DATA to ALARM: by hand"
+    eventually(lambda: line in running.local.log.read_text(encoding="utf-8"), "the region's log of the new state")
     eventually(lambda: state_of(cloudwatch, name) == "OK", "the next evaluation")

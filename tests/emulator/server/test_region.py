@@ -57,7 +57,7 @@ def test_target_trackings_alarms_are_there_when_the_policy_is_and_gone_when_it_i
     assert alarms(region.clients) == []
 
 
-def test_a_policy_that_is_put_anew_has_its_alarms_again_whatever_was_done_to_them_a_moment_ago(region: Region) -> None:
+def test_a_policy_that_is_put_again_has_its_alarms_again_whatever_clients_did_to_them(region: Region) -> None:
     configuration = {"TargetValue": 5.0, "CustomizedMetricSpecification": BACKLOG}
     policy = {**TARGET, "PolicyName": "track", "PolicyType": "TargetTrackingScaling"}
     put = {**policy, "TargetTrackingScalingPolicyConfiguration": configuration}
@@ -65,8 +65,8 @@ def test_a_policy_that_is_put_anew_has_its_alarms_again_whatever_was_done_to_the
     high, low = sorted(alarm["AlarmName"] for alarm in alarms(region.clients))
     region.clients.cloudwatch.delete_alarms(AlarmNames=[low])
     region.clients.cloudwatch.disable_alarm_actions(AlarmNames=[high])
-    answer = region.autoscaling.call("PutScalingPolicy", put)
-    assert sorted(alarm["AlarmName"] for alarm in answer["Alarms"]) == [high, low]
+    response = region.autoscaling.call("PutScalingPolicy", put)
+    assert sorted(alarm["AlarmName"] for alarm in response["Alarms"]) == [high, low]
     assert {alarm["AlarmName"]: alarm["ActionsEnabled"] for alarm in alarms(region.clients)} == {high: True, low: True}
 
 

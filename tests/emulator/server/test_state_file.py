@@ -19,7 +19,7 @@ def test_the_file_holds_what_was_saved_last(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(("text", "why"), [("{", "is damaged"), ('{"format": 0}', "by another release"), ("[]", "by")])
-def test_a_file_that_cannot_be_read_is_refused_with_the_way_out(tmp_path: Path, text: str, why: str) -> None:
+def test_a_file_that_cannot_be_read_is_an_error_with_the_remedy(tmp_path: Path, text: str, why: str) -> None:
     folder = StateFolder(tmp_path)
     folder.file.write_text(text, encoding="utf-8")
     with pytest.raises(StateError, match=f"{why}.*start with --fresh to delete it"):
