@@ -15,16 +15,26 @@ export JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION := 1
 export JSII_SILENCE_WARNING_DEPRECATED_NODE_VERSION := 1
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: help demo test check templates synth diff deploy destroy setup requirements clean
+.PHONY: help demo test test-fast check templates synth diff deploy destroy setup images requirements settings-docs clean
 
 help:  ## list the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-demo: setup  ## deploy to a local AWS, process 100 documents from a cold start, fall asleep, destroy (KEEP=1 leaves it up, QUICK=1 waits for no sleep, SPEED=n sets its clock)
-	@$(BIN)/python -m demo.__main__ $(if $(KEEP),--keep) $(if $(QUICK),--no-sleep) $(if $(SPEED),--speed $(SPEED))
+demo: setup  ## deploy to a local AWS, process 100 documents from zero instances, sleep, destroy (KEEP=1 leaves it up, QUICK=1 skips the wait for sleep, SPEED=n sets AWS's clock)
+	@$(BIN)/python -m demo $(if $(KEEP),--keep) $(if $(QUICK),--no-sleep) $(if $(SPEED),--speed $(SPEED))
 
-test: check templates .venv-clients/.done  ## everything that must be green before a change lands
-	@$(BIN)/python -m pytest
+images: setup  ## draw the images of the README from one more demo (needs Chromium)
+	@$(BIN)/python -m demo.images
+
+# Two workers: most tests wait for processes or for AWS's clock, and more than two of those at work starve each other.
+PYTEST = $(BIN)/python -m pytest -n 2 --dist loadgroup --no-loadscope-reorder
+
+test: setup .venv-checkov/.done .venv-clients/.done  ## everything that must be green before a change lands
+	@$(MAKE) --no-print-directory --jobs 2 --output-sync=target check templates
+	@$(PYTEST)
+
+test-fast: .venv/.done node_modules/.done  ## the tests that need neither a deployed stage nor the serving environment
+	@$(PYTEST) -m 'not end_to_end and not serving and not aws'
 
 check: setup  ## linters, types, workflows and the rules of who may import whom
 	@$(BIN)/ruff check .
@@ -48,38 +58,26 @@ synth: .venv/.done node_modules/.done  ## the templates of a stage, without cred
 	@npx cdk synth --quiet -c stage=$(STAGE)
 
 ifdef BASE
-diff: .venv/.done node_modules/.done  ## what a deploy of a stage would change (STAGE=dev); with BASE=commit, what all stages would since then
-	@work=$$(mktemp -d) && trap 'git worktree remove --force "$$work/base" 2>/dev/null; rm -rf "$$work"' EXIT && \
-	git worktree add --quiet --detach "$$work/base" "$(BASE)" && \
-	ln -s '$(CURDIR)/.venv' '$(CURDIR)/node_modules' "$$work/base/" && status=0 && \
-	for file in config/*.toml; do stage=$$(basename "$$file" .toml); \
-		npx cdk synth --quiet --output "$$work/head-$$stage" -c stage="$$stage" > "$$work/log" 2>&1 || { cat "$$work/log" >&2; exit 2; }; \
-		mkdir -p "$$work/base-$$stage"; echo '{}' > "$$work/base-$$stage/none.template.json"; \
-		test ! -f "$$work/base/$$file" || (cd "$$work/base" && npx cdk synth --quiet --output "$$work/base-$$stage" -c stage="$$stage") \
-			> "$$work/log" 2>&1 || { cat "$$work/log" >&2; exit 2; }; \
-		$(if $(MARKDOWN),,for template in "$$work/base-$$stage"/[A-Z]*.template.json; do name=$$(basename "$$template" .template.json); \
-			test ! -f "$$work/head-$$stage/$$name.template.json" || npx cdk diff "$$name" --exclusively --app "$$work/head-$$stage" --template "$$template" \
-				> "$$work/log" 2>&1 || { cat "$$work/log" >&2; exit 2; }; sed '/^npm /d' "$$work/log"; done;) \
-		$(BIN)/async-endpoint diff "$$work/base-$$stage" "$$work/head-$$stage" --title "$$stage" $(if $(MARKDOWN),--markdown) || status=$$?; \
-	done; exit $$status
+diff: .venv/.done node_modules/.done  ## show what deploying a stage would change (STAGE=dev); with BASE=commit, what has changed in all stages since
+	@$(BIN)/async-endpoint diff --base "$(BASE)" $(if $(MARKDOWN),--markdown)
 else
 diff: .venv/.done node_modules/.done
 	@npx cdk diff --all -c stage=$(STAGE)
 endif
 
-# The CDK CLI asks before it widens permissions, and takes no answer where there is no terminal: YES=1 is the answer.
-# What preflight has looked at is what is deployed: the app is synthesised once.
-deploy: .venv/.done node_modules/.done  ## check the account, deploy a stage, prove that it serves (STAGE=dev, YES=1 does not ask, SKIP_PREFLIGHT=1 does not check)
+# The CDK CLI asks before it widens permissions, and fails where there is no terminal: YES=1 approves in advance.
+# The app is synthesised once: preflight checks exactly what is deployed.
+deploy: .venv/.done node_modules/.done  ## check the account, deploy a stage, process a sample (STAGE=dev, YES=1 does not ask, SKIP_PREFLIGHT=1 does not check)
 	@test -f 'config/$(STAGE).toml' || { echo 'There is no stage $(STAGE): config/$(STAGE).toml is missing.' >&2; exit 1; }
 	@work=$$(mktemp -d) && trap 'rm -rf "$$work"' EXIT && echo 'Synthesising stage $(STAGE)…' && \
 	{ npx cdk synth --quiet --output "$$work/app" -c stage=$(STAGE) > "$$work/log" 2>&1 || { cat "$$work/log" >&2; exit 1; }; } && \
 	$(if $(SKIP_PREFLIGHT),,{ $(BIN)/async-endpoint preflight --app "$$work/app" || { \
-		echo 'Nothing was deployed: mend the errors above, or deploy all the same with SKIP_PREFLIGHT=1.' >&2; exit 1; }; } &&) \
+		echo 'Nothing was deployed: fix the errors above, or skip the checks with SKIP_PREFLIGHT=1.' >&2; exit 1; }; } &&) \
 	$(BIN)/async-endpoint deploy --stack async-endpoint-$(STAGE)-endpoint --sample samples/receipts/receipt-000.jpg --region "$(REGION)" \
 		-- npx cdk deploy --all --app "$$work/app" $(if $(YES),--require-approval never)
 
-# Last deployed, first destroyed. YES reaches the command through its environment.
-destroy: .venv/.done  ## delete the stacks of a stage and all that they hold, after asking (STAGE=dev, YES=1 does not ask)
+# The stacks are destroyed in the reverse order of their deployment. The command reads YES from its environment.
+destroy: .venv/.done  ## delete the stacks of a stage with all their contents, after a confirmation (STAGE=dev, YES=1 does not ask)
 	@test -f 'config/$(STAGE).toml' || { echo 'There is no stage $(STAGE): config/$(STAGE).toml is missing.' >&2; exit 1; }
 	@$(BIN)/async-endpoint destroy $(foreach part,workflow endpoint foundation,async-endpoint-$(STAGE)-$(part)) \
 		--region "$(REGION)"
@@ -87,6 +85,9 @@ destroy: .venv/.done  ## delete the stacks of a stage and all that they hold, af
 setup: requirements .venv/.done node_modules/.done  ## install everything; quick when it is there
 	@$(BIN)/async-endpoint local prepare > /dev/null
 	@$(BIN)/python model_artifacts/pack.py --packages > /dev/null
+
+settings-docs: .venv/.done  ## generate docs/settings.md and config/settings.schema.json from stacks/settings/
+	@$(BIN)/python -m stacks.settings.reference
 
 requirements:
 	@$(REQUIRE_PYTHON)

@@ -6,6 +6,9 @@ from pathlib import Path
 
 import aws_cdk as cdk
 
+# The stacks import the protocol of their own checkout, whatever is installed.
+sys.path.insert(0, str(Path(__file__).resolve().parent / "src"))
+
 from model_artifacts.pack import ArchiveError
 from stacks.endpoint import EndpointStack
 from stacks.foundation import FoundationStack
@@ -25,14 +28,14 @@ def build_app(
     outdir: Path | None = None,
     **context: str,
 ) -> cdk.App:
-    """Makes the app of the given settings, or of the stage that the context names, or of dev.
+    """Returns the app of the given settings, or of the stage in the context, by default dev.
 
-    The model is packed from `artifacts`, or from the folder that the settings name. The CDK CLI sets the output folder
-    by itself.
+    The model is packed from `artifacts`, or from the folder in the settings. The CDK CLI sets the output folder by
+    itself.
     """
-    # Started from another folder, the CLI does not find cdk.json: without its flags the templates would differ.
+    # Without the flags of cdk.json, which the CLI finds only in its working directory, the templates would differ.
     flags = json.loads((ROOT / "cdk.json").read_text(encoding="utf-8"))["context"]
-    # The analytics resource names the versions of Python and of the CDK: templates would differ between machines.
+    # The analytics resource names the versions of Python and the CDK: templates would differ between machines.
     app = cdk.App(context=flags | context, outdir=str(outdir) if outdir else None, analytics_reporting=False)
     settings = settings or load_settings(ROOT / "config", app.node.try_get_context("stage") or "dev")
     artifacts = artifacts or settings.model.artifacts_in(ROOT)

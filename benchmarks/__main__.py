@@ -8,19 +8,19 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from benchmarks.result import Result
 
-# Name: what is compared.
+# Name: the comparison.
 BENCHMARKS = {
     "pack": "packing an archive of 512 MB of weights, against tarfile's w:gz as the SageMaker SDK repacks",
     "synth": "cdk synth with a 700 MB model, against a plain CDK asset of the archive, and against a small model",
-    "start": "process start to the first right answer, packages in the archive against installed at the start",
-    "decode": "reading one image at a time, against the stock DonutModel.inference",
-    "batch": "images a second at concurrency 8, against one by one through the stock loop, both by TorchServe",
+    "start": "container start to the first right result, with packages in the archive, against installed at the start",
+    "decode": "one image at a time, against the stock DonutModel.inference",
+    "batch": "images per second at concurrency 8, against one by one through the stock loop, both in TorchServe",
     "emulator": "100 documents through the local AWS one at a time, against posting them to the same container",
 }
 
 
 def main() -> int:
-    """Run the benchmark that the command line names; the exit status is 0 when it reached its goal."""
+    """Runs the named benchmark; the exit status is 0 when it reached its goal."""
     listing = "\n".join(f"  {name:8} {what}" for name, what in BENCHMARKS.items())
     parser = argparse.ArgumentParser(
         prog="python -m benchmarks",
@@ -28,7 +28,7 @@ def main() -> int:
         epilog=f"benchmarks:\n{listing}",
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("name", choices=BENCHMARKS, metavar="NAME", help="one of those below")
+    parser.add_argument("name", choices=BENCHMARKS, metavar="NAME", help="one of the benchmarks below")
     chosen = parser.parse_args()
     result: Result = importlib.import_module(f"benchmarks.{chosen.name}").run()
     sys.stdout.write(f"{result.line(chosen.name)}\n")

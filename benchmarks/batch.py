@@ -1,4 +1,4 @@
-"""Images a second at concurrency 8 against one by one through the stock loop, both by TorchServe on the same CPU."""
+"""Images per second at concurrency 8, against one by one through the stock loop, both in TorchServe on one CPU."""
 
 import json
 import os
@@ -7,6 +7,7 @@ import time
 from collections import Counter
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from http import HTTPStatus
 from pathlib import Path
 from typing import Any
 
@@ -14,17 +15,17 @@ from async_endpoint.emulator.containers.model_container import Answer, ModelCont
 from benchmarks.result import Result, progress
 from benchmarks.serving import IN_SERVING, container, packed, run_in_serving, with_handler
 from stacks.serving_limits import ServingLimits
-from stacks.settings.model import ServingSettings
+from stacks.settings.serving import ServingSettings
 
 GOAL = 2.5
 IMAGES = 200
 CONCURRENCY = 8
-_ROUNDS = 4  # the ways take turns: what else this machine does then weighs on both alike
+_ROUNDS = 4  # both ways take turns, so that other load of the machine affects both
 _SECONDS = 300.0
 
 
 def run() -> Result:
-    """Read 200 receipts both ways and compare what they say."""
+    """Processes 200 receipts both ways and compares the results."""
     threads = len(os.sched_getaffinity(0))
     with tempfile.TemporaryDirectory() as place:
         folder = Path(place)
@@ -71,7 +72,7 @@ def _by_turns(
     seconds = dict.fromkeys(ways, 0.0)
     answers: dict[str, list[Answer]] = {name: [] for name in ways}
     for send in ways.values():
-        send(images[: 2 * CONCURRENCY])  # what only first requests cost
+        send(images[: 2 * CONCURRENCY])  # the extra cost of first requests
     share = len(images) // _ROUNDS
     for turn in range(_ROUNDS):
         for name, send in ways.items():
@@ -89,13 +90,13 @@ def _at_once(instance: ModelContainer, images: list[bytes]) -> list[Answer]:
 
 def _send(instance: ModelContainer, image: bytes) -> Answer:
     answer = instance.invoke(image, content_type="application/x-image", timeout=_SECONDS)
-    if answer.status != 200:  # noqa: PLR2004 - HTTP's OK
-        raise RuntimeError(f"An image was answered {answer.status}: {answer.body[:300]!r}")
+    if answer.status != HTTPStatus.OK:
+        raise RuntimeError(f"An image got status {answer.status}: {answer.body[:300]!r}")
     return answer
 
 
 def _fields(answer: Answer) -> Any:
-    """The prediction; the stock one without the list that the archive makes of a single item."""
+    """The prediction; the stock one lacks the archive's list around a single item."""
     prediction = json.loads(answer.body)["predictions"][0]
     items = prediction.get("items") if isinstance(prediction, dict) else None
     return prediction | {"items": [items]} if isinstance(items, dict) else prediction

@@ -10,16 +10,16 @@ from benchmarks.serving import ARTIFACTS, run_in_serving
 
 GOAL = 1.5
 PAGES = 200
-# A Donut of stock widths at its fewest layers, its weights drawn by chance: it never ends an answer by itself.
+# A Donut of stock widths at its fewest layers, with random weights: it never ends a result by itself.
 STOCK_PAGES, STOCK_TOKENS = 6, 64
 
 
 def run() -> Result:
-    """Read 200 receipts both ways, by turns; and some with a network of stock widths."""
-    progress(f"Reading {PAGES} receipts both ways, on one thread.")
+    """Processes 200 receipts both ways, in turns, and some with a network of stock widths."""
+    progress(f"Processing {PAGES} receipts both ways, on one thread.")
     small = _measured(ARTIFACTS / "my_model", PAGES)
     with tempfile.TemporaryDirectory() as folder:
-        progress("Making a Donut of stock widths, and reading with it.")
+        progress("Making a Donut of stock widths, and processing receipts with it.")
         run_in_serving("make_large_donut.py", folder, threads=1)
         large = _measured(Path(folder), STOCK_PAGES, STOCK_TOKENS)
     return Result(

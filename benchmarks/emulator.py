@@ -1,7 +1,7 @@
 """The local AWS: 100 documents through the whole asynchronous path, against posting them to the same container.
 
-In the same run: how many requests one boto3 process with two threads has accepted in a second, how long each waits for
-its acknowledgement, and what 20,000 of them cost in memory while they are queued.
+The same run measures how many requests per second one boto3 process with two threads submits, the median response time,
+and the memory of 20,000 queued requests.
 """
 
 import os
@@ -11,6 +11,7 @@ import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from http import HTTPStatus
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -39,12 +40,11 @@ _ENDPOINT = "benchmark"
 _IMAGE = "763104351884.dkr.ecr.us-east-1.amazonaws.com/pytorch-inference:1.11.0-cpu-py38-ubuntu20.04-sagemaker"
 _MEDIA_TYPE = "application/x-image"
 _POLL_SECONDS = 0.05
-_OK = 200
 _ADDRESS_VARIABLE = "TS_INFERENCE_ADDRESS"
 
 
 def run() -> Result:
-    """Serve the small Donut once, and measure the three on it."""
+    """Serves the small Donut once, and takes all three measurements on it."""
     with tempfile.TemporaryDirectory() as place:
         local = LocalAws.start(environment(), state_dir=Path(place), port=None, tied=True)
         try:
@@ -68,7 +68,7 @@ class _Endpoint:
         return endpoint
 
     def client(self, service: str) -> Any:
-        return boto3.client(  # type: ignore[call-overload]  # the service's name is no literal here
+        return boto3.client(  # type: ignore[call-overload]  # the service's name is not a literal here
             service,
             endpoint_url=self.local.endpoint_url,
             region_name=_REGION,
@@ -123,17 +123,17 @@ class _Endpoint:
         )
 
     def directly(self) -> float:
-        """Seconds for every document, one after another, posted to the container itself."""
+        """Seconds for every document, one after another, posted to the container."""
         pool = urllib3.connection_from_url(self._container_address(), maxsize=1)
         began = time.perf_counter()
         for image in self.images:
             answer = pool.request("POST", "/invocations", body=image, headers={"Content-Type": _MEDIA_TYPE})
-            if answer.status != _OK:
-                raise RuntimeError(f"The container answered {answer.status}: {answer.data[:300]!r}")
+            if answer.status != HTTPStatus.OK:
+                raise RuntimeError(f"The container returned {answer.status}: {answer.data[:300]!r}")
         return time.perf_counter() - began
 
     def asynchronously(self) -> float:
-        """Seconds from the first InvokeEndpointAsync until the last answer lies in S3."""
+        """Seconds from the first InvokeEndpointAsync until the last result is in S3."""
         runtime, s3 = self.client("sagemaker-runtime"), self.client("s3")
         began = time.perf_counter()
         locations = [
@@ -154,7 +154,7 @@ class _Endpoint:
         return seconds
 
     def accept(self) -> tuple[float, float]:
-        """Have requests queued at zero instances; how many a second, and the median acknowledgement in ms."""
+        """Queues requests at zero instances; returns requests per second, and the median response time in ms."""
         sagemaker = self.client("sagemaker")
         change = {"VariantName": "AllTraffic", "DesiredInstanceCount": 0}
         sagemaker.update_endpoint_weights_and_capacities(EndpointName=_ENDPOINT, DesiredWeightsAndCapacities=[change])
@@ -174,7 +174,7 @@ class _Endpoint:
         return QUEUED / (time.perf_counter() - began), statistics.median(waited) * 1e3
 
     def memory(self) -> float:
-        """What the local AWS's process holds, in MB."""
+        """The memory of the local AWS's process, in MB."""
         return float(psutil.Process(self.local.pid).memory_info().rss) / 1e6
 
     def _container_address(self) -> str:
@@ -204,7 +204,7 @@ def _measured(endpoint: _Endpoint) -> Result:
     grown = endpoint.memory() - idle
     progress(f"{per_second:.0f} accepted a second, p50 {milliseconds:.1f} ms; {QUEUED} queued cost {grown:.0f} MB")
     return Result(
-        # Of each round, as the machine's own speed varies from one to the next.
+        # One ratio per round, because the machine's speed varies between rounds.
         ratio=statistics.median(there / here for here, there in zip(direct, through, strict=True)),
         goal=GOAL,
         at_most=True,

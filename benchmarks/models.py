@@ -1,4 +1,4 @@
-"""Folders of models as large as people have them, for benchmarks."""
+"""Folders of models of realistic size."""
 
 import shutil
 from pathlib import Path
@@ -7,7 +7,7 @@ from benchmarks.serving import ARTIFACTS, run_in_serving
 
 
 def write_artifacts(folder: Path, megabytes: int) -> None:
-    """Make a folder like model_artifacts/ whose model.pth has so many megabytes of weights."""
+    """Makes a folder like model_artifacts/ whose model.pth has this many megabytes of weights."""
     shutil.copytree(ARTIFACTS / "code", folder / "code", ignore=shutil.ignore_patterns("__pycache__", ".*"))
     (folder / "my_model").mkdir(parents=True)
     for name in ("config.json", "sentencepiece.bpe.model"):

@@ -1,4 +1,4 @@
-"""pack.py against `tarfile` with `w:gz`, which is how the SageMaker SDK repacks a model (`repack_model`)."""
+"""pack.py against `tarfile` with `w:gz`, as the SageMaker SDK repacks a model (`repack_model`)."""
 
 import os
 import sys
@@ -19,13 +19,13 @@ _SDK = "import sys, tarfile\nwith tarfile.open(sys.argv[2], 'w:gz') as tar: tar.
 
 
 def run() -> Result:
-    """Pack 512 MB of weights both ways, each in a process of its own."""
+    """Packs 512 MB of weights both ways, each in its own process."""
     with tempfile.TemporaryDirectory() as place:
         folder = Path(place)
         progress(f"Making {MEGABYTES} MB of weights.")
         write_artifacts(folder / "model", MEGABYTES)
         progress("Packing with pack.py.")
-        # Packages stay out: the other way has none either.
+        # Without packages, as the SDK's way has none.
         ours = [ARTIFACTS / "pack.py", "--folder", folder / "model", "--build", folder, "--dependencies", "install"]
         seconds, memory = _run([sys.executable, *map(str, ours)])
         size = next(folder.glob("*/model.tar.gz")).stat().st_size
@@ -52,7 +52,7 @@ def run() -> Result:
 
 
 def _run(command: list[str]) -> tuple[float, float]:
-    """Run a program to its end; returns its seconds and its peak memory in MB."""
+    """Runs a program; returns its seconds and its peak memory in MB."""
     began = time.perf_counter()
     pid = os.posix_spawn(command[0], command, os.environ, file_actions=[(os.POSIX_SPAWN_DUP2, 2, 1)])
     _, status, usage = os.wait4(pid, 0)

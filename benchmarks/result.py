@@ -1,4 +1,4 @@
-"""What a benchmark found, and how it tells it."""
+"""The result of a benchmark, and its line of JSON."""
 
 import json
 import sys
@@ -8,14 +8,14 @@ from dataclasses import dataclass, field
 
 @dataclass(frozen=True)
 class Result:
-    """A ratio beside its goal.
+    """A ratio and its goal.
 
     Attributes:
-        ratio: How many times better than the alternative (or, where `at_most`, the share of it).
-        goal: What the ratio has to reach, or stay below.
-        at_most: Whether a small ratio is the good one.
-        conditions: Further conditions, by what they say; all must hold.
-        figures: What was measured, with its unit in the name.
+        ratio: How many times better than the alternative; with `at_most`, a share of it.
+        goal: The ratio's lower bound; with `at_most`, its upper bound.
+        at_most: Whether smaller is better.
+        conditions: Further conditions by name; all must hold.
+        figures: The measured numbers, with the unit in the name.
     """
 
     ratio: float
@@ -26,7 +26,7 @@ class Result:
 
     @property
     def ok(self) -> bool:
-        """Whether goal and conditions were reached."""
+        """Whether the goal and all conditions were reached."""
         reached = self.ratio <= self.goal if self.at_most else self.ratio >= self.goal
         return reached and all(self.conditions.values())
 
@@ -37,5 +37,5 @@ class Result:
 
 
 def progress(sentence: str) -> None:
-    """Tell what is going on."""
+    """Writes a sentence about the progress to stderr."""
     sys.stderr.write(f"{sentence}\n")

@@ -1,4 +1,4 @@
-"""The serving environment, the archive and its packages, for benchmarks that run the archive's code."""
+"""The serving environment, the archive and its packages."""
 
 import os
 import shutil
@@ -22,20 +22,20 @@ _PROGRAM = {"SAGEMAKER_PROGRAM": "inference.py"}
 
 
 def environment() -> ServingEnvironment:
-    """The Python 3.8 environment with the image's packages, built first when it is not there."""
+    """The Python 3.8 environment with the image's packages, built first if it is missing."""
     place = os.environ.get("ASYNC_ENDPOINT_SERVING_ENV", REPOSITORY / ".venv-serving")
     return prepare(Path(place), progress)
 
 
 def packed(*options: str, folder: Path = ARTIFACTS) -> Path:
-    """What pack.py prints: the archive, or with `--packages` the folder of the packages."""
+    """Runs pack.py; returns the archive, or with `--packages` the folder of the packages."""
     command = [sys.executable, str(ARTIFACTS / "pack.py"), "--folder", str(folder), *options]
     run = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True)  # noqa: S603 - our own program
     return Path(run.stdout.strip())
 
 
 def run_in_serving(script: str, *arguments: object, threads: int) -> str:
-    """Run a script of `in_serving/` in the serving environment, with the archive's code; returns what it printed."""
+    """Runs a script of `in_serving/` in the serving environment, with the archive's code; returns its output."""
     path = [ARTIFACTS / "code", packed("--packages"), ARTIFACTS / "training"]
     run = subprocess.run(  # noqa: S603 - our own program
         [str(environment().python), "-W", "ignore", str(IN_SERVING / script), *map(str, arguments)],
@@ -49,7 +49,7 @@ def run_in_serving(script: str, *arguments: object, threads: int) -> str:
 
 @contextmanager
 def container(archive: Path, workdir: Path, variables: dict[str, str], threads: int) -> Iterator[ModelContainer]:
-    """A container that has loaded the archive's model; stopped in the end."""
+    """Yields a container that has loaded the archive's model, and stops it."""
     instance = ModelContainer(archive, _PROGRAM | variables, environment(), workdir, threads=threads)
     try:
         instance.start()
@@ -60,7 +60,7 @@ def container(archive: Path, workdir: Path, variables: dict[str, str], threads: 
 
 
 def with_handler(archive: Path, handler: Path, folder: Path) -> Path:
-    """An archive like the given one, whose inference.py is another file."""
+    """Makes a copy of an archive with another inference.py."""
     with tarfile.open(archive) as tar:
         tar.extractall(folder / "unpacked", filter="data")
     shutil.copyfile(handler, folder / "unpacked" / "code" / "inference.py")

@@ -1,4 +1,4 @@
-"""From a container's start to its first right answer: packages in the archive, against installed at the start.
+"""From a container's start to its first right result: packages in the archive, against installed at the start.
 
 The second is what `code/requirements.txt` costs on every new instance: pip fetches and installs, each time with an
 empty cache, before TorchServe is started at all. Here it fetches from the index that this machine is configured with.
@@ -8,13 +8,15 @@ import json
 import os
 import tempfile
 import time
+from http import HTTPStatus
 from pathlib import Path
 
 from async_endpoint.emulator.containers.model_container import ModelContainer
 from benchmarks.result import Result, progress
 from benchmarks.serving import REPOSITORY, environment, packed
 from stacks.serving_limits import ServingLimits
-from stacks.settings.model import INCLUDED, INSTALL, ServingSettings
+from stacks.settings.model import INCLUDED, INSTALL
+from stacks.settings.serving import ServingSettings
 
 GOAL = 5.0
 ROUNDS = {INCLUDED: 3, INSTALL: 1}
@@ -22,7 +24,7 @@ _SECONDS = 900.0
 
 
 def run() -> Result:
-    """Start containers both ways until each has answered rightly; of the quick one the median of three."""
+    """Starts containers both ways, each until its first right result; takes the median of three of the fast way."""
     environment()
     medians: dict[str, float] = {}
     sizes: dict[str, float] = {}
@@ -48,7 +50,7 @@ def run() -> Result:
 
 
 def _start(archive: Path, workdir: Path) -> float:
-    """Seconds until the first sample is read rightly."""
+    """Seconds until the first right result."""
     receipts = REPOSITORY / "samples" / "receipts"
     row = json.loads((receipts / "answers.jsonl").read_text(encoding="utf-8").splitlines()[0])
     image = (receipts / row.pop("file")).read_bytes()
@@ -63,6 +65,6 @@ def _start(archive: Path, workdir: Path) -> float:
         seconds = time.perf_counter() - began
     finally:
         instance.stop()
-    if answer.status != 200 or json.loads(answer.body)["predictions"] != [row]:  # noqa: PLR2004 - HTTP's OK
-        raise RuntimeError(f"The first answer is not right: {answer.status} {answer.body[:300]!r}")
+    if answer.status != HTTPStatus.OK or json.loads(answer.body)["predictions"] != [row]:
+        raise RuntimeError(f"The first result is wrong: {answer.status} {answer.body[:300]!r}")
     return seconds

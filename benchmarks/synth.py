@@ -19,7 +19,7 @@ ROUNDS = 3
 
 
 def run() -> Result:
-    """Synthesise by turns with the real CDK CLI, three times each, and take the medians."""
+    """Synthesises in turns with the CDK CLI, three times each, and takes the medians."""
     with tempfile.TemporaryDirectory() as place:
         folder = Path(place)
         progress(f"Making {MEGABYTES} MB of weights, and their archive for the plain asset.")

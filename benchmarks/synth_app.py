@@ -17,7 +17,7 @@ from stacks.settings.model import ModelSettings
 
 
 class PlainAsset(Construct):
-    """The archive as `aws_s3_assets.Asset`, in the place of ModelArchive."""
+    """The archive as `aws_s3_assets.Asset`, instead of ModelArchive."""
 
     data_source = None
     listed_bucket_arn = None

@@ -1,1 +1,1 @@
-"""`make demo`: the main job on a local AWS."""
+"""The demo: the whole life of the endpoint on a local AWS, by `make demo`."""

@@ -1,7 +1,8 @@
-"""This repository's app on a local AWS, put there by the real CDK CLI: what the demo and the end-to-end tests share."""
+"""This repository's app on a local AWS, deployed by the CDK CLI: shared by the demo and the end-to-end tests."""
 
 import json
 import os
+import shutil
 import subprocess
 import time
 from collections.abc import Mapping
@@ -28,16 +29,16 @@ _LINES_SHOWN = 15
 
 
 class DeploymentError(Exception):
-    """The app could not be deployed, or its endpoint not brought where it should be; the message says why."""
+    """The app could not be deployed, or its endpoint did not reach the expected state; the message says why."""
 
 
 class Cdk:
     """The CDK CLI of this repository, pointed at a local AWS.
 
     Args:
-        local: Where it deploys to.
-        log: What it prints is appended here.
-        app: Folder of a synthesised app, or a command that synthesises one; the first is quicker for several commands.
+        local: The local AWS that it deploys to.
+        log: The file to which its output is appended.
+        app: Folder of a synthesised app, or a command that synthesises one; the folder is faster for several commands.
     """
 
     def __init__(self, local: LocalAws, log: Path, app: str = "cdk.out") -> None:
@@ -46,13 +47,16 @@ class Cdk:
         self._app = app
 
     def run(self, *arguments: str) -> str:
-        """Run one command and return what it printed.
+        """Runs one command and returns its output.
 
         Raises:
-            DeploymentError: Its exit status is not 0; the message ends with the last lines that it printed.
+            DeploymentError: npx is missing, or the exit status is not 0; the message contains the last lines of output.
         """
-        finished = subprocess.run(  # noqa: S603 - this repository's own tool
-            ["npx", "cdk", *arguments, "--no-notices"],  # noqa: S607 - npx is found on PATH, as by anybody
+        npx = shutil.which("npx")
+        if npx is None:
+            raise DeploymentError("npx is not on the PATH: install Node 20 or later with npm.")
+        finished = subprocess.run(  # noqa: S603 - this repository's own CDK CLI
+            [npx, "cdk", *arguments, "--no-notices"],
             cwd=ROOT,
             env=self._environment,
             stdin=subprocess.DEVNULL,
@@ -65,16 +69,16 @@ class Cdk:
         with self.log.open("a", encoding="utf-8") as log:
             log.write(f"$ cdk {' '.join(arguments)}\n{finished.stdout}\n")
         if finished.returncode:
-            said = "\n".join(finished.stdout.strip().splitlines()[-_LINES_SHOWN:])
-            raise DeploymentError(f"cdk {arguments[0]} failed ({self.log} has all that it said):\n{said}")
+            last_lines = "\n".join(finished.stdout.strip().splitlines()[-_LINES_SHOWN:])
+            raise DeploymentError(f"cdk {arguments[0]} failed ({self.log} has the whole output):\n{last_lines}")
         return finished.stdout
 
     def bootstrap(self, region: str) -> None:
-        """Make the bucket and the roles that deployments go through."""
+        """Creates the bucket and the roles that deployments need."""
         self.run("bootstrap", f"aws://{ACCOUNT}/{region}")
 
     def deploy(self, outputs: Path) -> dict[str, str]:
-        """Deploy every stack; returns the outputs of all, which are also written to `outputs` as the CLI has them."""
+        """Deploys every stack; returns the outputs of all, and has the CLI write them to `outputs`."""
         self.run(
             "deploy", "--app", self._app, "--all", "--require-approval", "never",
             "--progress", "events", "--outputs-file", str(outputs),
@@ -83,7 +87,7 @@ class Cdk:
         return {name: value for stack in stacks.values() for name, value in stack.items()}
 
     def destroy(self) -> None:
-        """Destroy every stack."""
+        """Destroys every stack."""
         self.run("destroy", "--app", self._app, "--all", "--force")
 
 
@@ -97,8 +101,8 @@ class Deployment:
         outputs: The output bucket.
         success_topic: ARN.
         error_topic: ARN.
-        jobs_table: The table that says what became of each document.
-        inbox: Where documents are put to be read, as an `s3://` prefix.
+        jobs_table: The name of the table with the outcome of each document.
+        inbox: The `s3://` prefix below which an uploaded document is processed.
     """
 
     endpoint: str
@@ -110,34 +114,34 @@ class Deployment:
     inbox: str
 
     @classmethod
-    def of(cls, outputs: Mapping[str, str]) -> "Deployment":
-        """Read it from the stacks' outputs."""
+    def from_outputs(cls, outputs: Mapping[str, str]) -> "Deployment":
+        """Takes the names from the stacks' outputs."""
         names = ("EndpointName", "InputBucketName", "OutputBucketName", "SuccessTopicArn", "ErrorTopicArn")
         return cls(*(outputs[name] for name in (*names, "JobsTableName", "InboxLocation")))
 
     def describe(self) -> "DescribeEndpointOutputTypeDef":
-        """The endpoint as DescribeEndpoint has it."""
+        """Calls DescribeEndpoint."""
         return boto3.client("sagemaker").describe_endpoint(EndpointName=self.endpoint)
 
     def variant(self) -> "ProductionVariantSummaryTypeDef":
         """The endpoint's one variant."""
         return self.describe()["ProductionVariants"][0]
 
-    def sleep_at_zero(self, local: LocalAws) -> None:
-        """Bring the endpoint to zero instances; returns when it says so and no process of an instance lives.
+    def scale_to_zero(self, local: LocalAws) -> None:
+        """Scales the endpoint in to zero; returns when it reports no instance and no process of one is left.
 
         Raises:
             DeploymentError: That took longer than a minute.
         """
         deadline = time.monotonic() + _SETTLE_SECONDS
-        asked = False
+        requested = False
         while True:
             status, count = self.describe()["EndpointStatus"], self.variant()["CurrentInstanceCount"]
             processes = _instance_processes(local)
-            if asked and (status, count) == ("InService", 0) and not processes:
+            if requested and (status, count) == ("InService", 0) and not processes:
                 return
-            if not asked and status == "InService":
-                asked = self._ask_for_zero()
+            if not requested and status == "InService":
+                requested = self._request_zero()
             if time.monotonic() > deadline:
                 raise DeploymentError(
                     f"Endpoint {self.endpoint} was not at zero after {_SETTLE_SECONDS} s: it is {status} with {count} "
@@ -145,24 +149,24 @@ class Deployment:
                 )
             time.sleep(_POLL_SECONDS)
 
-    def _ask_for_zero(self) -> bool:
-        """Ask for zero instances; False while a scaling action has the endpoint."""
+    def _request_zero(self) -> bool:
+        """Requests zero instances; False while another change of the endpoint is in progress."""
         try:
             boto3.client("sagemaker").update_endpoint_weights_and_capacities(
                 EndpointName=self.endpoint,
                 DesiredWeightsAndCapacities=[{"VariantName": self.variant()["VariantName"], "DesiredInstanceCount": 0}],
             )
-        except ClientError as refused:
-            if "Cannot update in-progress endpoint" in refused.response["Error"]["Message"]:
+        except ClientError as error:
+            if "Cannot update in-progress endpoint" in error.response["Error"]["Message"]:
                 return False
             raise
         return True
 
     def wait_until_asleep(self, seconds: float) -> float:
-        """Wait until scaling has ended every instance by itself; returns the seconds that it took.
+        """Waits until scaling has stopped every instance; returns the seconds that it took.
 
         Raises:
-            DeploymentError: It did not within `seconds`; says what the endpoint does.
+            DeploymentError: It took longer than `seconds`; the message says what the endpoint does.
         """
         began = time.monotonic()
         while True:
@@ -173,20 +177,20 @@ class Deployment:
                 return took
             if took > seconds:
                 raise DeploymentError(
-                    f"Endpoint {self.endpoint} did not fall asleep within {seconds:.0f} s: it is {status} with {count} "
-                    "instances. Look at the sleep alarm and the scaling activities."
+                    f"Endpoint {self.endpoint} did not scale in to zero within {seconds:.0f} s: it is {status} with "
+                    f"{count} instances. Look at the sleep alarm and the scaling activities."
                 )
             time.sleep(_POLL_SECONDS)
 
     def empty_buckets(self) -> None:
-        """Delete every version of every object: AWS deletes no bucket that holds one."""
+        """Deletes every version of every object: AWS deletes only empty buckets."""
         s3 = boto3.resource("s3")
         for bucket in (self.inputs, self.outputs):
             s3.Bucket(bucket).object_versions.delete()
 
 
 def _instance_processes(local: LocalAws) -> list[psutil.Process]:
-    """The roots of instances' process trees: each is a container's supervisor."""
+    """The root process of each instance: its container's supervisor."""
     children = psutil.Process(local.pid).children(recursive=True)
     return [process for process in children if any(part.endswith("supervisor.py") for part in _command(process))]
 
@@ -199,10 +203,10 @@ def _command(process: psutil.Process) -> list[str]:
 
 
 def synthesised_region(assembly: Path = ROOT / "cdk.out") -> str:
-    """The region that a synthesised app names for its stacks.
+    """The region of a synthesised app's stacks.
 
     Raises:
-        DeploymentError: There are several, or none.
+        DeploymentError: The stacks have several regions, or there is no stack.
     """
     manifest = json.loads((assembly / "manifest.json").read_text(encoding="utf-8"))
     regions = {

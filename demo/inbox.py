@@ -1,4 +1,4 @@
-"""Documents that go the way of the inbox: put into a bucket, submitted and recorded by the deployed functions."""
+"""Documents of the inbox: uploaded to the bucket, submitted and recorded by the deployed functions."""
 
 import json
 import time
@@ -16,51 +16,51 @@ _POLL_SECONDS = 0.5
 
 @dataclass(frozen=True)
 class InboxResult:
-    """What became of one document.
+    """The outcome of one document.
 
     Attributes:
         document: The file's name.
-        record: Its job as the jobs table has it; None if it was not recorded in time.
-        answer: The object that the record names, if the job completed.
+        record: Its item of the jobs table; None if no function recorded it in time.
+        body: Its result, if the job completed.
     """
 
     document: str
     record: JobRecord | None
-    answer: bytes | None
+    body: bytes | None
 
     @property
     def completed(self) -> bool:
-        """Whether the table says so."""
+        """Whether the jobs table has it as COMPLETED."""
         return self.record is not None and self.record.state is JobState.COMPLETED
 
 
-def put(documents: Iterable[Path], inbox: S3Location) -> dict[str, S3Location]:
-    """Upload documents, and do nothing else with them; returns where each lies."""
+def upload(documents: Iterable[Path], inbox: S3Location) -> dict[str, S3Location]:
+    """Uploads documents; returns the location of each by its name."""
     s3 = boto3.client("s3")
-    places = {path.name: inbox.child(path.name) for path in documents}
+    locations = {path.name: inbox.child(path.name) for path in documents}
     for path in documents:
-        place = places[path.name]
-        s3.upload_file(str(path), place.bucket, place.key)
-    return places
+        location = locations[path.name]
+        s3.upload_file(str(path), location.bucket, location.key)
+    return locations
 
 
-def collect(places: dict[str, S3Location], table: str, timeout: float) -> list[InboxResult]:
-    """Wait until the jobs table shows an end for each document, `timeout` seconds at most."""
-    records = JobsTableReader.of_session(table)
+def collect(locations: dict[str, S3Location], table: str, timeout: float) -> list[InboxResult]:
+    """Waits until the jobs table has an outcome for each document, at most `timeout` seconds."""
+    records = JobsTableReader.from_session(table)
     deadline = time.monotonic() + timeout
-    found: dict[str, JobRecord | None] = dict.fromkeys(places)
+    found: dict[str, JobRecord | None] = dict.fromkeys(locations)
     while True:
-        for document, place in places.items():
+        for document, location in locations.items():
             known = found[document]
             if known is None or not known.state.is_final:
-                found[document] = _look_up(records, place)
+                found[document] = _look_up(records, location)
         if all(record and record.state.is_final for record in found.values()) or time.monotonic() > deadline:
-            return [InboxResult(document, record, _answer(record)) for document, record in found.items()]
+            return [InboxResult(document, record, _result(record)) for document, record in found.items()]
         time.sleep(_POLL_SECONDS)
 
 
 def append_to(results: Path, found: Iterable[InboxResult]) -> None:
-    """Add a line of JSON for each to a file of results, in the form in which the client's run writes its own."""
+    """Appends a line of JSON for each to a file of results, in the form of the client's own lines."""
     with results.open("a", encoding="utf-8") as file:
         for result in found:
             record = result.record
@@ -71,20 +71,20 @@ def append_to(results: Path, found: Iterable[InboxResult]) -> None:
                 "output_location": record.output_location if record else None,
                 "failure_location": record.failure_location if record else None,
                 "reason": record.reason if record else None,
-                "answer": json.loads(result.answer) if result.answer else None,
+                "answer": json.loads(result.body) if result.body else None,
             }
             file.write(json.dumps(line, ensure_ascii=False) + "\n")
 
 
-def _look_up(records: JobsTableReader, place: S3Location) -> JobRecord | None:
+def _look_up(records: JobsTableReader, location: S3Location) -> JobRecord | None:
     try:
-        return records.get(place)
-    except JobNotFound:  # not seen yet
+        return records.get(location)
+    except JobNotFound:  # no function has recorded it yet
         return None
 
 
-def _answer(record: JobRecord | None) -> bytes | None:
+def _result(record: JobRecord | None) -> bytes | None:
     if record is None or record.state is not JobState.COMPLETED or record.outcome_location is None:
         return None
-    place = S3Location.parse(record.outcome_location)
-    return bytes(boto3.client("s3").get_object(Bucket=place.bucket, Key=place.key)["Body"].read())
+    location = S3Location.from_uri(record.outcome_location)
+    return bytes(boto3.client("s3").get_object(Bucket=location.bucket, Key=location.key)["Body"].read())

@@ -2,27 +2,28 @@
 
 from pathlib import Path
 
-from aws_cdk import CfnOutput, Environment, Stack
 from aws_cdk import aws_iam as iam
 from constructs import Construct
 
-from stacks.constructs.async_endpoint import ANSWERS, FAILURES, AsyncEndpoint, Outcomes, log_group_name
+from stacks.constructs.async_endpoint import AsyncEndpoint, log_group_name
+from stacks.constructs.bucket_path import BucketPath
 from stacks.constructs.endpoint_alarms import EndpointAlarms
 from stacks.constructs.endpoint_metrics import EndpointMetrics
 from stacks.constructs.execution_role import ExecutionRole
 from stacks.constructs.model_archive import ModelArchive
+from stacks.constructs.output_locations import FAILURES, RESULTS, OutputLocations
 from stacks.constructs.rollback_alarms import RollbackAlarms
-from stacks.constructs.s3_locations import S3Location
 from stacks.constructs.scale_to_zero import ScaleToZero
 from stacks.constructs.serving_model import ServingModel
 from stacks.foundation import FoundationStack
 from stacks.instance_types import Device, vcpus_of
-from stacks.rules import accept_wildcards
+from stacks.rules import suppress_wildcards
 from stacks.settings.stage import StageSettings
+from stacks.stage_stack import StageStack
 
 
-class EndpointStack(Stack):
-    """Role, model, endpoint, its scaling and its alarms; `endpoint` is for whoever builds on it."""
+class EndpointStack(StageStack):
+    """Execution role, model, endpoint, its scaling and its alarms. Callers take permissions from `endpoint`."""
 
     def __init__(
         self,
@@ -36,46 +37,25 @@ class EndpointStack(Stack):
         super().__init__(
             scope,
             construct_id,
-            stack_name=f"async-endpoint-{settings.stage}-endpoint",
-            description="Asynchronous endpoint: role, model, endpoint, its scaling from zero and its alarms",
-            env=Environment(account=settings.account, region=settings.region),
-            termination_protection=settings.termination_protection,
-            tags=dict(settings.tags),
+            settings=settings,
+            description="execution role, model, endpoint, scaling from zero, alarms",
         )
-        self._outcomes = Outcomes.from_settings(
+        self._settings = settings
+        self._foundation = foundation
+        self._locations = OutputLocations.from_settings(
             self,
             settings.output,
-            foundation=foundation,
+            bucket=foundation.buckets.output,
+            published=foundation.published,
             included=settings.notifications.include_response,
         )
         metrics = EndpointMetrics(settings.endpoint.name, AsyncEndpoint.variant_name)
         rollback = RollbackAlarms(
             self, "RollbackAlarms", metrics=metrics, settings=settings.updates, topic=foundation.alarms.topic
         )
-        role, model = self._model(settings, foundation, artifacts, rollback)
-        self.endpoint = AsyncEndpoint(
-            self,
-            "Endpoint",
-            model=model,
-            execution_role=role,
-            documents=foundation.buckets,
-            outcomes=self._outcomes,
-            key=foundation.key,
-            settings=settings.endpoint,
-            concurrent_invocations=settings.limits.concurrent_invocations,
-            updates=settings.updates,
-            rollback_alarms=rollback.alarms,
-        )
+        self.endpoint = self._endpoint(artifacts, rollback)
         if settings.scaling.enabled:
-            ScaleToZero(
-                self,
-                "Scaling",
-                endpoint=self.endpoint,
-                settings=settings.scaling,
-                invocation_timeout_seconds=settings.limits.invocation_timeout_seconds,
-                on_gpu=settings.endpoint.device == Device.GPU,
-                vcpus=min(map(vcpus_of, settings.endpoint.instance_types)),
-            )
+            self._scale()
         EndpointAlarms(
             self,
             "Alarms",
@@ -84,28 +64,12 @@ class EndpointStack(Stack):
             settings=settings.alarms,
             topic=foundation.alarms.topic,
         )
-        self._add_outputs(settings, foundation, self._caller(settings, foundation))
+        self._add_outputs(self._stack_outputs(self._caller()))
 
-    def _model(
-        self, settings: StageSettings, foundation: FoundationStack, artifacts: Path, rollback: RollbackAlarms
-    ) -> tuple[ExecutionRole, ServingModel]:
+    def _endpoint(self, artifacts: Path, rollback: RollbackAlarms) -> AsyncEndpoint:
+        settings, foundation = self._settings, self._foundation
         archive = ModelArchive(self, "Archive", folder=artifacts, settings=settings.model)
-        role = ExecutionRole(
-            self,
-            "Execution",
-            archive=archive,
-            read=[
-                S3Location.of_bucket(foundation.buckets.input),
-                *(S3Location.of_url(self, url) for url in settings.data.further_input_locations),
-            ],
-            written=self._outcomes.written,
-            topics=foundation.topics.all,
-            key=foundation.key,
-            repository_arn=settings.image.repository_arn,
-            log_group_name=log_group_name(settings.endpoint.name),
-            rollback_alarms=rollback.alarms,
-            in_vpc=bool(settings.network.subnet_ids),
-        )
+        role = self._execution_role(archive, rollback)
         model = ServingModel(
             self,
             "Model",
@@ -116,48 +80,95 @@ class EndpointStack(Stack):
             limits=settings.limits,
             network=settings.network,
         )
-        return role, model
+        return AsyncEndpoint(
+            self,
+            "Endpoint",
+            model=model,
+            execution_role=role,
+            documents=foundation.buckets,
+            outputs=self._locations,
+            key=foundation.key,
+            settings=settings.endpoint,
+            concurrent_invocations=settings.limits.concurrent_invocations,
+            updates=settings.updates,
+            rollback_alarms=rollback.alarms,
+        )
 
-    def _caller(self, settings: StageSettings, foundation: FoundationStack) -> iam.ManagedPolicy:
+    def _execution_role(self, archive: ModelArchive, rollback: RollbackAlarms) -> ExecutionRole:
+        settings, foundation = self._settings, self._foundation
+        return ExecutionRole(
+            self,
+            "Execution",
+            archive=archive,
+            read=[
+                BucketPath.from_bucket(foundation.buckets.input),
+                *(BucketPath.from_url(self, url) for url in settings.data.further_input_locations),
+            ],
+            written=self._locations.written,
+            topics=foundation.topics.all,
+            key=foundation.key,
+            repository_arn=settings.image.repository_arn,
+            log_group_name=log_group_name(settings.endpoint.name),
+            rollback_alarms=rollback.alarms,
+            in_vpc=bool(settings.network.subnet_ids),
+        )
+
+    def _scale(self) -> None:
+        settings = self._settings
+        ScaleToZero(
+            self,
+            "Scaling",
+            endpoint=self.endpoint,
+            settings=settings.scaling,
+            invocation_timeout_seconds=settings.limits.invocation_timeout_seconds,
+            on_gpu=settings.endpoint.device == Device.GPU,
+            vcpus=min(map(vcpus_of, settings.endpoint.instance_types)),
+        )
+
+    def _caller(self) -> iam.ManagedPolicy:
+        name = self._settings.endpoint.name
         caller = iam.ManagedPolicy(
-            self, "Caller", description=f"Put documents, have endpoint {settings.endpoint.name} read them, get answers"
+            self,
+            "Caller",
+            # Create-only: another text replaces the policy, and with it what callers have attached.
+            description=f"Put documents, have endpoint {name} read them, get answers",
         )
         self.endpoint.grant_invoke(caller)
-        accept_wildcards(
+        suppress_wildcards(
             caller,
             {
-                foundation.buckets.input.arn_for_objects("*"): "A caller chooses its documents' keys.",
+                self._foundation.buckets.input.arn_for_objects("*"): "A caller chooses its documents' keys.",
                 **{
-                    location.objects_arn: "SageMaker names each object; a caller gets answers and failures, no more."
-                    for location in self._outcomes.written
+                    path.objects_arn: "SageMaker names each object; a caller may get results and failures, no more."
+                    for path in self._locations.written
                 },
             },
         )
         return caller
 
-    def _add_outputs(self, settings: StageSettings, foundation: FoundationStack, caller: iam.ManagedPolicy) -> None:
-        buckets, topics = foundation.buckets, foundation.topics
+    def _stack_outputs(self, caller: iam.ManagedPolicy) -> dict[str, tuple[str, str]]:
+        buckets, topics = self._foundation.buckets, self._foundation.topics
         outputs = {
-            "EndpointName": (self.endpoint.endpoint_name, "The endpoint to invoke"),
-            "InputBucketName": (buckets.input.bucket_name, "Where documents are put"),
+            "EndpointName": (self.endpoint.endpoint_name, "Endpoint to invoke"),
+            "InputBucketName": (buckets.input.bucket_name, "Bucket for documents"),
             "OutputBucketName": (
                 buckets.output.bucket_name,
-                f"Where answers ({ANSWERS}/) and failures ({FAILURES}/) are found",
+                f"Bucket with results ({RESULTS}/) and failures ({FAILURES}/)",
             ),
-            "CallerPolicyArn": (caller.managed_policy_arn, "Policy to attach to whoever has documents read"),
+            "CallerPolicyArn": (caller.managed_policy_arn, "Policy to attach to callers of the endpoint"),
             "InvokeCommand": (
-                self._invoke_command(settings, buckets.input.bucket_name),
-                "Has document.png of the current folder read",
+                self._invoke_command(buckets.input.bucket_name),
+                "Command that submits document.png of the current folder",
             ),
         }
         if topics.success:
-            outputs["SuccessTopicArn"] = (topics.success.topic_arn, "Tells of each answer")
+            outputs["SuccessTopicArn"] = (topics.success.topic_arn, "Topic for successful results")
         if topics.error:
-            outputs["ErrorTopicArn"] = (topics.error.topic_arn, "Tells of each failure")
-        for output_id, (value, description) in outputs.items():
-            CfnOutput(self, output_id, value=value, description=description)
+            outputs["ErrorTopicArn"] = (topics.error.topic_arn, "Topic for failures")
+        return outputs
 
-    def _invoke_command(self, settings: StageSettings, input_bucket: str) -> str:
+    def _invoke_command(self, input_bucket: str) -> str:
+        settings = self._settings
         document = f"s3://{input_bucket}/document.png"
         return (
             f"aws s3 cp document.png {document} --region {settings.region} && "

@@ -1,7 +1,7 @@
-"""What a SageMaker instance type's name says of its processor.
+"""What a SageMaker instance type's name says about its hardware.
 
-CPU families are recognised by their letters, so that a new generation needs no change here. A GPU is known by its
-family, since not every image runs on every GPU.
+CPU families are recognised by their letters, so that a new generation needs no change here. GPU families are listed,
+since not every image runs on every GPU.
 Names: https://docs.aws.amazon.com/sagemaker/latest/dg/notebooks-available-instance-types.html
 GPUs: https://docs.aws.amazon.com/ec2/latest/instancetypes/ac.html
 Compute capabilities: https://developer.nvidia.com/cuda-gpus and https://developer.nvidia.com/cuda-legacy-gpus
@@ -33,12 +33,12 @@ _DEVICE_OF_LETTERS = {
     "gr": Device.GPU,
     "p": Device.GPU,
 }
-# The letter d among the attributes says so; of these families every type has NVMe storage, from this generation on.
+# A type with the letter d has NVMe storage, and every type of these families from this generation on.
 _ALWAYS_WITH_STORAGE = {"g": 4, "gr": 6, "p": 4}
 _NEURON_LETTERS = ("inf", "trn")
 
 Capability = tuple[int, int]
-"""A GPU's compute capability, as (8, 6) for 8.6."""
+"""A GPU's compute capability, such as (8, 6) for 8.6."""
 
 _CAPABILITIES: dict[str, Capability] = {
     "p2": (3, 7),  # K80
@@ -67,38 +67,38 @@ _CAPABILITIES: dict[str, Capability] = {
 
 
 def device_of(instance_type: str, *, field: str = "endpoint.instance_type") -> Device:
-    """The processor that the PyTorch images find on an instance type, which stands in that setting.
+    """Returns the processor that the PyTorch images use on the instance type in the setting `field`.
 
     Raises:
-        SettingsError: For what is no instance type, for Inferentia and Trainium, which asynchronous endpoints do not
-            take, and for Graviton, for which these images (x86-64) are not built.
+        SettingsError: The text is not an instance type, or the type has Inferentia or Trainium, which asynchronous
+            endpoints do not support, or Graviton, for which these images (x86-64) are not built.
     """
     parts = _NAME.fullmatch(instance_type)
     if not parts:
         raise SettingsError(
-            f'{field} is "{instance_type}"; it must be the name of an instance type, as ml.g4dn.xlarge.'
+            f'{field} is "{instance_type}"; it must be the name of an instance type, such as ml.g4dn.xlarge.'
         )
     letters, attributes = parts["letters"], parts["attributes"]
     if letters in _NEURON_LETTERS:
         raise SettingsError(
             f'{field} is "{instance_type}"; asynchronous endpoints run on no Inferentia or Trainium: '
-            "choose a GPU type, as ml.g4dn.xlarge, or a CPU type, as ml.m5d.xlarge."
+            "choose a GPU type, such as ml.g4dn.xlarge, or a CPU type, such as ml.m5d.xlarge."
         )
     if letters not in _DEVICE_OF_LETTERS:
         raise SettingsError(
             f'{field} is "{instance_type}"; its family must begin with one of '
-            f"{listing(_DEVICE_OF_LETTERS)}: choose a type as ml.g4dn.xlarge or ml.m5d.xlarge."
+            f"{listing(_DEVICE_OF_LETTERS)}: choose a type such as ml.g4dn.xlarge or ml.m5d.xlarge."
         )
     if "g" in attributes:
         raise SettingsError(
             f'{field} is "{instance_type}"; the PyTorch images are built for x86-64 and do not run on '
-            "Graviton: choose a type as ml.g4dn.xlarge or ml.m5d.xlarge."
+            "Graviton: choose a type such as ml.g4dn.xlarge or ml.m5d.xlarge."
         )
     return _DEVICE_OF_LETTERS[letters]
 
 
 def capability_of(instance_type: str) -> Capability | None:
-    """The compute capability of a GPU type's GPUs; None for a family that is not known here."""
+    """Returns the compute capability of a type's GPUs; None for a family that is not listed here."""
     parts = _NAME.fullmatch(instance_type)
     if not parts:
         return None
@@ -106,7 +106,7 @@ def capability_of(instance_type: str) -> Capability | None:
 
 
 def has_instance_storage(instance_type: str) -> bool:
-    """Whether a type brings NVMe storage of its own, and therefore takes no volume and no key for one."""
+    """Returns whether a type has NVMe storage, and therefore accepts neither a volume nor a key for one."""
     parts = _NAME.fullmatch(instance_type)
     if not parts:
         return False
@@ -119,10 +119,10 @@ _VCPUS_OF_XLARGE = 4
 
 
 def vcpus_of(instance_type: str) -> int:
-    """How many virtual CPUs a type has, of which each counts 100 percent in CPUUtilization.
+    """Returns how many virtual CPUs a type has; each counts 100 percent in CPUUtilization.
 
-    An xlarge has 4, and an n-xlarge n times as many, in every family that SageMaker hosts on. Where a type has more
-    (c4.8xlarge: 36), fewer is the safer answer: its instances then stay awake sooner.
+    An xlarge has 4, and an n-xlarge n times as many, in every family that SageMaker hosts on. A few types have more
+    (c4.8xlarge: 36); a smaller number is safe: their instances then count as busy sooner.
     Source: https://aws.amazon.com/sagemaker/ai/pricing/, the instance details.
     """
     size = instance_type.rpartition(".")[2]

@@ -1,6 +1,6 @@
-"""What every template must satisfy before it leaves the synth, and what the template linters are told.
+"""The rules that every template must satisfy at synthesis, and suppressions of single findings.
 
-An accepted finding stands beside its resource, as `accept(resource, {finding: reason})`, whichever tool finds it:
+A suppression is next to its resource: `suppress(resource, {finding: reason})`, whichever tool reports the finding:
 cdk-nag (AwsSolutions-…, NIST.800.53.R5-…), checkov (CKV_…) or cfn-lint (W…, E…, I…).
 """
 
@@ -18,17 +18,17 @@ _CFN_LINT = re.compile(r"[EWI]\d{4}")
 
 
 def add_rules(app: App, *, nist_800_53: bool) -> None:
-    """Lets the synth fail on each finding that nobody has accepted: of AWS Solutions, and of NIST 800-53 if asked."""
+    """Makes the synth fail on every finding that is not suppressed: of AWS Solutions, and on request of NIST 800-53."""
     Validations.of(app).add_plugins(AwsSolutionsChecks(app))
     if nist_800_53:
         Validations.of(app).add_plugins(NIST80053R5Checks(app))
 
 
-def accept(resource: IConstruct, findings: Mapping[str, str]) -> None:
-    """Accepts findings (id → reason that a reviewer can check).
+def suppress(resource: IConstruct, findings: Mapping[str, str]) -> None:
+    """Suppresses findings (id → reason that a reviewer can check).
 
-    Those of cdk-nag at the resource and below it; those of the template linters at the one CloudFormation resource
-    that it is, or is made of.
+    Findings of cdk-nag are suppressed at the resource and below it; those of the template linters at the one
+    CloudFormation resource that it is, or that it consists of.
     """
     checkov, cfn_lint = [], []
     for finding, reason in findings.items():
@@ -45,27 +45,27 @@ def accept(resource: IConstruct, findings: Mapping[str, str]) -> None:
         _template_resource(resource).add_metadata("cfn-lint", {"config": {"ignore_checks": cfn_lint}})
 
 
-def accept_wildcards(policy: IConstruct, reasons: Mapping[str, str]) -> None:
-    """Accepts wildcard resources (ARN → reason) in a policy, each by the very ARN that stands in the policy.
+def suppress_wildcards(policy: IConstruct, reasons: Mapping[str, str]) -> None:
+    """Suppresses the findings of wildcard resources in a policy (ARN, exactly as in the policy → reason).
 
-    A finding's id spells out how the ARN reads in the template. For a resource of another stack that is settled only
-    while the app is synthesised, just before its validation: this waits until then.
+    A finding's id contains the ARN as the template has it. The CDK resolves an ARN of another stack only during
+    synthesis, just before the validation: this waits until then.
     """
-    policy.node.add_validation(_AcceptedWildcards(policy, reasons))
+    policy.node.add_validation(_WildcardSuppression(policy, reasons))
 
 
 @jsii.implements(IValidation)
-class _AcceptedWildcards:
-    """Finds nothing wrong; it is called when references between stacks have been settled."""
+class _WildcardSuppression:
+    """Reports no errors; the CDK calls it after it has resolved references between stacks."""
 
     def __init__(self, policy: IConstruct, reasons: Mapping[str, str]) -> None:
         self._policy = policy
         self._reasons = reasons
 
     def validate(self) -> list[str]:
-        """Records the acceptances."""
+        """Suppresses the findings."""
         stack = Stack.of(self._policy)
-        accept(
+        suppress(
             self._policy,
             {
                 f"AwsSolutions-IAM5[Resource::{_as_in_finding(stack.resolve(arn))}]": reason
@@ -78,7 +78,9 @@ class _AcceptedWildcards:
 def _template_resource(resource: IConstruct) -> CfnResource:
     found = resource if isinstance(resource, CfnResource) else resource.node.default_child
     if not isinstance(found, CfnResource):
-        raise TypeError(f"{resource.node.path} is no single CloudFormation resource: accept the finding at one.")
+        raise TypeError(
+            f"{resource.node.path} is not a single CloudFormation resource: suppress the finding at one of its own."
+        )
     return found
 
 

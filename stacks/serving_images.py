@@ -1,21 +1,23 @@
 """The AWS Deep Learning Container images that serve the model.
 
-Which account holds them in a region is known to `aws_cdk.region_info`; nothing is looked up.
+`aws_cdk.region_info` knows their account in each region; nothing is looked up.
 Tags: https://github.com/aws/deep-learning-containers/blob/master/available_images.md
 """
 
 import re
 from dataclasses import dataclass
+from typing import Literal
 
 from aws_cdk import region_info
 
 from stacks.instance_types import Capability, Device, capability_of
-from stacks.settings.fields import SettingsError, Text
+from stacks.settings.fields import SettingsError
 
 REPOSITORY = "pytorch-inference"
 
 # The model's packages (donut-python 1.0.9, transformers 4.11.3) run on this version and its Python 3.8.
-TAGS = {
+FrameworkVersion = Literal["1.11.0"]
+TAGS: dict[tuple[FrameworkVersion, Device], str] = {
     ("1.11.0", Device.GPU): "1.11.0-gpu-py38-cu113-ubuntu20.04-sagemaker",
     ("1.11.0", Device.CPU): "1.11.0-cpu-py38-ubuntu20.04-sagemaker",
 }
@@ -23,52 +25,48 @@ TAGS = {
 
 @dataclass(frozen=True)
 class Cuda:
-    """The GPUs that an image's CUDA serves, from the oldest compute capability to the newest."""
+    """The GPUs that an image's CUDA supports, from the oldest compute capability to the newest."""
 
     version: str
     oldest: Capability
     newest: Capability
 
 
-# A GPU runs code that was compiled for its own major compute capability and a minor one not above its own; code for
-# later ones has to be compiled anew (https://docs.nvidia.com/cuda/cuda-c-programming-guide/, "Binary Compatibility").
+# A GPU runs code compiled for its own major compute capability and for a minor one up to its own; later capabilities
+# need a new compilation (https://docs.nvidia.com/cuda/cuda-c-programming-guide/, "Binary Compatibility").
 # CUDA 11.3 compiles for 8.6 at most, and the image's Dockerfile names 8.0 as the newest (TORCH_CUDA_ARCH_LIST, in
-# pytorch/inference/docker/1.11/py3/cu113/Dockerfile.gpu of aws/deep-learning-containers). So 8.9 is served, and 9.0 and
-# later are not: its 7.0+PTX might bring PyTorch's own kernels there, and says nothing of cuBLAS and cuDNN.
-# The Dockerfile also names 3.7 and 5.0. They are not accepted: no one is known to have run the image on GPUs so old.
-CUDA = {"1.11.0": Cuda("11.3", oldest=(7, 0), newest=(8, 9))}
-FRAMEWORK_VERSIONS = tuple(sorted({version for version, _ in TAGS}))
+# pytorch/inference/docker/1.11/py3/cu113/Dockerfile.gpu of aws/deep-learning-containers). So 8.9 is supported, and 9.0
+# and later are not: the Dockerfile's 7.0+PTX may cover PyTorch's own kernels there, but not cuBLAS and cuDNN.
+# The Dockerfile also names 3.7 and 5.0. They are not accepted: nobody is known to have run the image on such GPUs.
+CUDA: dict[FrameworkVersion, Cuda] = {"1.11.0": Cuda("11.3", oldest=(7, 0), newest=(8, 9))}
 
-_OWN = re.compile(
-    r"(?P<account>\d{12})\.dkr\.ecr\.(?P<region>[a-z0-9-]+)\.amazonaws\.com/"
-    r"(?P<repository>[a-z0-9]+([._/-][a-z0-9]+)*)(:[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}|@sha256:[0-9a-f]{64})"
-)
-IMAGE_URI = Text(
-    _OWN.pattern,
-    "an image in ECR with its tag or digest, as 123456789012.dkr.ecr.ap-northeast-1.amazonaws.com/my-serving:1",
+# Its groups: account, region, repository. Editors have it from the JSON schema, which knows no names of groups.
+IMAGE_URI_PATTERN = (
+    r"([0-9]{12})\.dkr\.ecr\.([a-z0-9-]+)\.amazonaws\.com/"
+    r"([a-z0-9]+(?:[._/-][a-z0-9]+)*)(?::[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}|@sha256:[0-9a-f]{64})"
 )
 
 
 @dataclass(frozen=True)
 class ServingImage:
-    """One image in one region: its URI, and the ARN of the repository that it is pulled from."""
+    """One image in one region: its URI, and the ARN of its repository."""
 
     uri: str
     repository_arn: str
 
 
-def serving_image(*, region: str, framework_version: str, device: Device) -> ServingImage:
-    """Finds the image for a region, a framework version and a processor.
+def serving_image(*, region: str, framework_version: FrameworkVersion, device: Device) -> ServingImage:
+    """Returns the image for a region, a framework version and a processor.
 
     Raises:
-        SettingsError: For a region in which AWS publishes no Deep Learning Containers.
+        SettingsError: AWS publishes no Deep Learning Containers in the region.
     """
     facts = region_info.RegionInfo.get(region)
     account = facts.dlc_repository_account
     if not account:
         raise SettingsError(
-            f'region is "{region}"; AWS publishes no PyTorch serving image there: choose a region as ap-northeast-1, '
-            "us-east-1 or eu-west-1."
+            f'region is "{region}"; AWS publishes no PyTorch serving image there: choose a region such as '
+            "ap-northeast-1, us-east-1 or eu-west-1."
         )
     tag = TAGS[framework_version, device]
     return ServingImage(
@@ -77,11 +75,11 @@ def serving_image(*, region: str, framework_version: str, device: Device) -> Ser
     )
 
 
-def require_gpu(instance_type: str, *, framework_version: str, field: str) -> None:
-    """Checks that the image of a framework version runs on the GPUs of a type, which stands in that setting.
+def require_gpu(instance_type: str, *, framework_version: FrameworkVersion, field: str) -> None:
+    """Checks that the image of a framework version runs on the GPUs of the type in the setting `field`.
 
     Raises:
-        SettingsError: For GPUs that the image's CUDA does not serve, and for those of a family that is not known here.
+        SettingsError: The image's CUDA does not support the GPUs, or their family is not listed here.
     """
     cuda = CUDA[framework_version]
     found = capability_of(instance_type)
@@ -105,17 +103,15 @@ def _dotted(capability: Capability) -> str:
 
 
 def own_image(uri: str, *, region: str) -> ServingImage:
-    """Reads an image of one's own from its URI, which has the form of `IMAGE_URI`.
+    """Returns the custom image of a URI, which has the form of `IMAGE_URI_PATTERN`.
 
     Raises:
-        SettingsError: For an image of another region, which SageMaker does not pull.
+        SettingsError: The image is in another region, from which SageMaker does not pull.
     """
-    parts = _OWN.fullmatch(uri)
-    if parts is None or parts["region"] != region:
+    parts = re.fullmatch(IMAGE_URI_PATTERN, uri)
+    if parts is None or parts[2] != region:
         raise SettingsError(
             f'endpoint.image_uri is "{uri}" and region "{region}"; SageMaker pulls images from its own region: copy '
             "the image there and name the copy."
         )
-    return ServingImage(
-        uri=uri, repository_arn=f"arn:aws:ecr:{region}:{parts['account']}:repository/{parts['repository']}"
-    )
+    return ServingImage(uri=uri, repository_arn=f"arn:aws:ecr:{region}:{parts[1]}:repository/{parts[3]}")

@@ -1,24 +1,25 @@
-"""How much the model server takes at a time, and for how long: everything that follows from the table `[serving]`.
+"""The limits of the model server and of its requests, computed from the table `[serving]`.
 
-SageMaker, the serving toolkit, TorchServe and its workers have a limit each for the same thing. One that is set by
-itself contradicts the others, so all of them are computed here.
-Read in: sagemaker-pytorch-inference 2.0.10 (torchserve.py, ts_environment.py), TorchServe 0.6.0
-(WorkerThread.java, ConfigManager.java) and 0.12.0, which an image of one's own may hold.
+SageMaker, the serving toolkit, TorchServe and its workers each have a limit of their own for the same thing. A limit
+that is set alone contradicts the others, so all of them are computed here.
+Sources: sagemaker-pytorch-inference 2.0.10 (torchserve.py, ts_environment.py), TorchServe 0.6.0
+(WorkerThread.java, ConfigManager.java) and 0.12.0, which a custom image may contain.
 """
 
 import math
 from dataclasses import dataclass
 
+from async_endpoint.protocol import INVOCATION_TIMEOUT_SECONDS_RANGE
 from stacks.settings.fields import SettingsError
-from stacks.settings.model import ServingSettings
+from stacks.settings.serving import ServingSettings
 
-# InvokeEndpointAsync and CreateEndpointConfig take no more.
-_MAX_INVOCATION_TIMEOUT = 3600
+_, _MAX_INVOCATION_TIMEOUT = INVOCATION_TIMEOUT_SECONDS_RANGE
+# Limit of CreateEndpointConfig.
 _MAX_CONCURRENT_INVOCATIONS = 1000
-# TorchServe's own: with more than that waiting it answers 503.
+# TorchServe's default: it responds 503 while as many requests wait.
 _DEFAULT_JOB_QUEUE = 100
 
-# What decides each variable of the container, for whoever wants to set one by hand.
+# The setting that decides each variable of the container; `model.environment` must not set these variables.
 DECIDED_BY = {
     "SAGEMAKER_MODEL_SERVER_WORKERS": "serving.workers",
     "SAGEMAKER_TS_MIN_WORKERS": "serving.workers",
@@ -38,10 +39,10 @@ DECIDED_BY = {
 
 @dataclass(frozen=True)
 class ServingLimits:
-    """The limits of one stage's containers, and those of the requests that SageMaker hands them.
+    """The limits of one stage's containers, and of the requests that SageMaker sends them.
 
     Raises:
-        SettingsError: For settings that together go beyond what SageMaker takes.
+        SettingsError: The settings together exceed SageMaker's limits.
     """
 
     settings: ServingSettings
@@ -65,15 +66,15 @@ class ServingLimits:
 
     @property
     def concurrent_invocations(self) -> int:
-        """MaxConcurrentInvocationsPerInstance: a worker reads one batch while its next one gathers."""
+        """MaxConcurrentInvocationsPerInstance: a worker processes one batch while its next batch fills."""
         return 2 * self.settings.workers * self.settings.batch_size
 
     @property
     def response_timeout_seconds(self) -> int:
-        """After how long TorchServe ends a worker that has not answered a batch, and starts another.
+        """Time after which TorchServe replaces a worker that has not returned a batch.
 
-        The image's TorchServe 0.6.0 has this one limit for the load, too: shorter than a load, it would start the
-        worker again for ever.
+        The image's TorchServe 0.6.0 applies the same limit to loading the model: with a shorter limit it would restart
+        the worker forever.
         """
         return max(self.settings.timeout_seconds, self.settings.load_timeout_seconds)
 
@@ -81,35 +82,35 @@ class ServingLimits:
     def invocation_timeout_seconds(self) -> int:
         """InvocationTimeoutSeconds of every request.
 
-        The worst that a request may meet is a batch ahead that hangs, the load of the worker that replaces it, and a
-        slow batch of its own. Given up sooner, it would fail for another request's fault, and its work would be lost.
+        In the worst case a request waits for a batch ahead that hangs and for the replaced worker to load, and its own
+        batch is slow. A shorter timeout would fail the request because of another one, and waste its work.
         """
         delay = math.ceil(self.settings.batch_delay_milliseconds / 1000)
         return 2 * self.response_timeout_seconds + self.settings.load_timeout_seconds + delay
 
     @property
     def environment(self) -> dict[str, str]:
-        """The variables of the container that set these limits."""
+        """The container's variables for these limits."""
         serving = self.settings
         values = {
-            # Unset, there would be a worker for each core or GPU, each with a copy of the model.
+            # The default is one worker per core or GPU, each with a copy of the model.
             "SAGEMAKER_MODEL_SERVER_WORKERS": serving.workers,
-            # One of these five makes the toolkit write all five for the model, with 1 worker and 60 seconds in place of
-            # what is not set, and these win over the two SAGEMAKER_MODEL_SERVER_ ones: so all five, and the same.
+            # If one of these five is set, the toolkit writes all five for the model, with defaults of 1 worker and 60
+            # seconds, and they override the two SAGEMAKER_MODEL_SERVER_ variables: set all five, with the same values.
             "SAGEMAKER_TS_MIN_WORKERS": serving.workers,
             "SAGEMAKER_TS_MAX_WORKERS": serving.workers,
             "SAGEMAKER_TS_BATCH_SIZE": serving.batch_size,
             "SAGEMAKER_TS_MAX_BATCH_DELAY": serving.batch_delay_milliseconds,
             "SAGEMAKER_TS_RESPONSE_TIMEOUT": self.response_timeout_seconds,
-            # What the toolkit writes as TorchServe's default.
+            # The toolkit writes it as TorchServe's default.
             "SAGEMAKER_MODEL_SERVER_TIMEOUT": self.response_timeout_seconds,
-            # For an image of one's own with TorchServe 0.12, where the load has a limit of its own, 120 seconds unless
-            # set; 0.6.0 does not know it. The toolkit has no name for it, but lets TorchServe read its own variables
+            # For a custom image with TorchServe 0.12, which has a separate limit for loading, by default 120 seconds;
+            # 0.6.0 ignores it. The toolkit has no name for it, but lets TorchServe read its own variables
             # (enable_envvars_config).
             "TS_DEFAULT_STARTUP_TIMEOUT": serving.load_timeout_seconds,
-            # Of 100 unless set: requests beyond it are answered 503, which SageMaker does not try again.
+            # By default 100: beyond it TorchServe responds 503, which SageMaker does not retry.
             "TS_JOB_QUEUE_SIZE": max(_DEFAULT_JOB_QUEUE, self.concurrent_invocations),
-            # TorchServe's own names: the SAGEMAKER_TS_ ones are not read for these. Unset, 6.5 MB is the limit.
+            # TorchServe's own names, since no SAGEMAKER_TS_ variable exists. The default is 6.5 MB.
             "TS_MAX_REQUEST_SIZE": serving.max_request_bytes,
             "TS_MAX_RESPONSE_SIZE": serving.max_response_bytes,
         }

@@ -1,9 +1,8 @@
-"""WorkflowStack: from an upload to the record of what became of it."""
+"""WorkflowStack: from an upload to the record of its outcome."""
 
 from pathlib import Path
 from typing import cast
 
-from aws_cdk import CfnOutput, Environment, Stack
 from aws_cdk import aws_events as events
 from aws_cdk import aws_events_targets as targets
 from aws_cdk import aws_iam as iam
@@ -13,24 +12,26 @@ from constructs import Construct
 
 from stacks.constructs.async_endpoint import AsyncEndpoint, log_group_name
 from stacks.constructs.dashboard import Dashboard
-from stacks.constructs.encryption_key import to_use
+from stacks.constructs.encryption_key import grant_use
 from stacks.constructs.endpoint_metrics import EndpointMetrics
+from stacks.constructs.grants import grant
 from stacks.constructs.published_values import ERROR_TOPIC, SUCCESS_TOPIC
 from stacks.constructs.queue_worker import QueueWorker
 from stacks.constructs.watchdog import Watchdog
 from stacks.foundation import FoundationStack
-from stacks.rules import accept_wildcards
+from stacks.rules import suppress_wildcards
 from stacks.settings.stage import StageSettings
+from stacks.stage_stack import StageStack
 
 INBOX = "inbox/"
 
 
-class WorkflowStack(Stack):
-    """Two workers: `intake` has each new document read, `results` records each end. And a watchdog of idle instances.
+class WorkflowStack(StageStack):
+    """The workers `intake`, which submits each new document, and `results`, which records each outcome; a watchdog.
 
-    The endpoint is known here by its name in the settings, not by its resource: this stack changes in seconds, never
-    waits for an endpoint's update, and stays when the endpoint is destroyed. Until there is one again, its messages
-    wait, and those that run out of tries are kept aside.
+    It takes the endpoint's name from the settings, not from the resource: this stack deploys in seconds, never waits
+    for an endpoint's update, and stays when the endpoint is destroyed. While there is no endpoint, its messages wait;
+    after the last attempt they go to the DLQ.
     """
 
     def __init__(
@@ -45,16 +46,15 @@ class WorkflowStack(Stack):
         super().__init__(
             scope,
             construct_id,
-            stack_name=f"async-endpoint-{settings.stage}-workflow",
-            description="Asynchronous endpoint: queues and functions that submit documents and record ends, dashboard",
-            env=Environment(account=settings.account, region=settings.region),
-            termination_protection=settings.termination_protection,
-            tags=dict(settings.tags),
+            settings=settings,
+            description="queues and functions that submit documents and record outcomes, dashboard",
         )
+        self._settings = settings
         self._foundation = foundation
-        self.intake = self._intake(settings, sources)
+        self.intake = self._intake(sources)
         self._send_uploads_to(self.intake)
-        self.results = self._results(settings, sources)
+        self.results = self._results(sources)
+        self._subscribe_to_topics(self.results)
         Watchdog(
             self,
             "Watchdog",
@@ -73,16 +73,15 @@ class WorkflowStack(Stack):
             endpoint_log_group=log_group_name(settings.endpoint.name),
             workers={"Intake": self.intake, "Results": self.results},
         )
-        self._add_outputs(self._job_reader())
+        self._add_outputs(self._stack_outputs(self._job_reader()))
 
-    def _intake(self, settings: StageSettings, sources: Path) -> QueueWorker:
-        bucket, jobs = self._foundation.buckets.input, self._foundation.jobs
-        documents = bucket.arn_for_objects(f"{INBOX}*")
+    def _intake(self, sources: Path) -> QueueWorker:
+        settings, jobs = self._settings, self._foundation.jobs
         worker = QueueWorker(
             self,
             "Intake",
             function="submit",
-            description=f"Has endpoint {settings.endpoint.name} read each document that is put under {INBOX}",
+            description=f"Submits each document uploaded under {INBOX} to endpoint {settings.endpoint.name}",
             sources=sources,
             environment={
                 "JOBS_TABLE": jobs.table.table_name,
@@ -92,33 +91,39 @@ class WorkflowStack(Stack):
                 "REQUEST_TTL_SECONDS": str(settings.endpoint.request_ttl_seconds),
                 "INVOCATION_TIMEOUT_SECONDS": str(settings.limits.invocation_timeout_seconds),
             },
-            permissions=[
-                *jobs.to_record(),
-                # HeadObject; nothing of a document is read here.
-                iam.PolicyStatement(sid="LookAtDocuments", actions=["s3:GetObject"], resources=[documents]),
-                # Without it a document that is gone is 403, not 404.
-                iam.PolicyStatement(sid="TellWhatIsGone", actions=["s3:ListBucket"], resources=[bucket.bucket_arn]),
-                iam.PolicyStatement(
-                    sid="Invoke",
-                    actions=["sagemaker:InvokeEndpointAsync"],
-                    resources=[self._endpoint_arn(settings.endpoint.name)],
-                ),
-            ],
+            grants=self._grant_submit,
             settings=settings.workflow,
             queue_age_seconds=settings.alarms.queue_age_seconds,
             key=self._foundation.key,
             topic=self._foundation.alarms.topic,
         )
-        accept_wildcards(
-            worker.policy, {documents: f"A document is named by whoever uploads it; only those under {INBOX} are read."}
+        suppress_wildcards(
+            worker.policy,
+            {self._documents_arn: f"Uploaders choose the keys; the function may read only documents under {INBOX}."},
         )
         return worker
+
+    def _grant_submit(self, policy: iam.ManagedPolicy) -> None:
+        bucket, name = self._foundation.buckets.input, self._settings.endpoint.name
+        self._foundation.jobs.grant_write(policy)
+        grant(
+            policy,
+            # For HeadObject; the function downloads no document.
+            iam.PolicyStatement(sid="LookAtDocuments", actions=["s3:GetObject"], resources=[self._documents_arn]),
+            # Without it a deleted document is 403, not 404.
+            iam.PolicyStatement(sid="TellWhatIsGone", actions=["s3:ListBucket"], resources=[bucket.bucket_arn]),
+            iam.PolicyStatement(
+                sid="Invoke",
+                actions=["sagemaker:InvokeEndpointAsync"],
+                resources=[self.format_arn(service="sagemaker", resource="endpoint", resource_name=name)],
+            ),
+        )
 
     def _send_uploads_to(self, worker: QueueWorker) -> None:
         events.Rule(
             self,
             "Uploads",
-            description=f"Documents put under {INBOX} go to the intake queue",
+            description=f"Sends documents uploaded under {INBOX} to the intake queue",
             event_pattern=events.EventPattern(
                 source=["aws.s3"],
                 detail_type=["Object Created"],
@@ -130,24 +135,27 @@ class WorkflowStack(Stack):
             targets=[targets.SqsQueue(worker.queue, dead_letter_queue=worker.dead_letters)],
         )
 
-    def _results(self, settings: StageSettings, sources: Path) -> QueueWorker:
-        jobs, topics = self._foundation.jobs, self._foundation.topics
-        worker = QueueWorker(
+    def _results(self, sources: Path) -> QueueWorker:
+        settings, jobs = self._settings, self._foundation.jobs
+        return QueueWorker(
             self,
             "Results",
             function="record",
-            description="Records what SageMaker tells of each job's end",
+            description="Records the outcome of each job from SageMaker's notifications",
             sources=sources,
             environment={
                 "JOBS_TABLE": jobs.table.table_name,
                 "JOB_RETENTION_DAYS": str(settings.workflow.job_retention_days),
             },
-            permissions=jobs.to_record(),
+            grants=jobs.grant_write,
             settings=settings.workflow,
             queue_age_seconds=settings.alarms.queue_age_seconds,
             key=self._foundation.key,
             topic=self._foundation.alarms.topic,
         )
+
+    def _subscribe_to_topics(self, worker: QueueWorker) -> None:
+        topics = self._foundation.topics
         published = {topics.success: SUCCESS_TOPIC, topics.error: ERROR_TOPIC}
         for topic in topics.all:
             subscription = topic.add_subscription(
@@ -156,43 +164,48 @@ class WorkflowStack(Stack):
             # A create-only property.
             resource = cast("sns.CfnSubscription", subscription.node.default_child)
             resource.topic_arn = self._foundation.published.read(self, published[topic])
-        return worker
-
-    def _endpoint_arn(self, name: str) -> str:
-        return self.format_arn(service="sagemaker", resource="endpoint", resource_name=name)
 
     def _job_reader(self) -> iam.ManagedPolicy:
-        bucket = self._foundation.buckets.input
-        documents = bucket.arn_for_objects(f"{INBOX}*")
         policy = iam.ManagedPolicy(
             self,
             "JobReader",
+            # Create-only: another text replaces the policy, and with it what readers have attached.
             description=f"Look up jobs by id, by state, or by the place of a document under {INBOX}",
-            statements=[
-                *self._foundation.jobs.to_read(),
-                # A document's newest version names its job, also when it was deleted since.
-                iam.PolicyStatement(sid="LookAtDocuments", actions=["s3:GetObject"], resources=[documents]),
-                *([to_use(self._foundation.key)] if self._foundation.key else []),
-                iam.PolicyStatement(
-                    sid="ListVersions",
-                    actions=["s3:ListBucket", "s3:ListBucketVersions"],
-                    resources=[bucket.bucket_arn],
-                ),
-            ],
         )
-        accept_wildcards(
-            policy, {documents: f"Any document under {INBOX} may be asked for; of others only the keys can be listed."}
+        self._foundation.jobs.grant_read(policy)
+        grant(
+            policy,
+            # A document's newest version names its job, even if the document was deleted since.
+            iam.PolicyStatement(sid="LookAtDocuments", actions=["s3:GetObject"], resources=[self._documents_arn]),
+        )
+        if self._foundation.key:
+            grant_use(self._foundation.key, policy)
+        grant(
+            policy,
+            iam.PolicyStatement(
+                sid="ListVersions",
+                actions=["s3:ListBucket", "s3:ListBucketVersions"],
+                resources=[self._foundation.buckets.input.bucket_arn],
+            ),
+        )
+        suppress_wildcards(
+            policy,
+            {
+                self._documents_arn: (
+                    f"A reader may look up any document under {INBOX}; of others it can only list the keys."
+                )
+            },
         )
         return policy
 
-    def _add_outputs(self, reader: iam.ManagedPolicy) -> None:
-        outputs = {
-            "InboxLocation": (
-                self._foundation.buckets.input.s3_url_for_object(INBOX),
-                "Where a document is put to be read without another call",
-            ),
-            "JobsTableName": (self._foundation.jobs.table.table_name, "What became of each document, by job"),
-            "JobReaderPolicyArn": (reader.managed_policy_arn, "Policy to attach to whoever looks up jobs"),
+    def _stack_outputs(self, reader: iam.ManagedPolicy) -> dict[str, tuple[str, str]]:
+        inbox = self._foundation.buckets.input.s3_url_for_object(INBOX)
+        return {
+            "InboxLocation": (inbox, "Location whose documents are submitted without a further call"),
+            "JobsTableName": (self._foundation.jobs.table.table_name, "Table with the state of each job"),
+            "JobReaderPolicyArn": (reader.managed_policy_arn, "Policy to attach to readers of the jobs table"),
         }
-        for output_id, (value, description) in outputs.items():
-            CfnOutput(self, output_id, value=value, description=description)
+
+    @property
+    def _documents_arn(self) -> str:
+        return self._foundation.buckets.input.arn_for_objects(f"{INBOX}*")

@@ -13,12 +13,25 @@ import pytest
 from botocore.config import Config
 from hypercorn.asyncio import serve
 from hypercorn.config import Config as ServerConfig
-from mypy_boto3_dynamodb.service_resource import Table
 from mypy_boto3_s3.client import S3Client
 
-from async_endpoint.protocol import JOBS_PARTITION_KEY
+pytest_plugins = ["tests.support.endpoint_fixtures", "tests.support.jobs_table"]
 
-pytest_plugins = ["tests.support.endpoint_fixtures"]
+# What takes longest begins first, so that parallel workers end together.
+LONGEST_FIRST = ("end_to_end", "serving", "stacks", "emulator")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Keeps a file's tests, and all tests on the one deployed stage, in one worker of `pytest -n --dist loadgroup`."""
+    for item in items:
+        on_the_stage = "stage" in getattr(item, "fixturenames", ()) and "end_to_end" in item.path.parts
+        file = item.path.relative_to(item.config.rootpath)
+        item.add_marker(pytest.mark.xdist_group("stage" if on_the_stage else str(file)))
+
+    def rank(item: pytest.Item) -> int:
+        return next((at for at, folder in enumerate(LONGEST_FIRST) if folder in item.path.parts), len(LONGEST_FIRST))
+
+    items.sort(key=rank)
 
 
 @pytest.fixture(scope="session")
@@ -85,16 +98,3 @@ def bucket(s3: S3Client) -> str:
     name = f"test-{uuid.uuid4().hex}"
     s3.create_bucket(Bucket=name, CreateBucketConfiguration={"LocationConstraint": "ap-northeast-1"})
     return name
-
-
-@pytest.fixture
-def jobs_table(aws_url: str, session: boto3.Session) -> Iterator[Table]:
-    """An empty jobs table, as far as writing goes."""
-    resource = session.resource("dynamodb", endpoint_url=aws_url, config=Config(max_pool_connections=64))
-    yield resource.create_table(
-        TableName=f"jobs-{uuid.uuid4().hex}",
-        KeySchema=[{"AttributeName": JOBS_PARTITION_KEY, "KeyType": "HASH"}],
-        AttributeDefinitions=[{"AttributeName": JOBS_PARTITION_KEY, "AttributeType": "S"}],
-        BillingMode="PAY_PER_REQUEST",
-    )
-    resource.meta.client.close()

@@ -17,12 +17,12 @@ def test_a_system_clock_starts_at_the_walls_time_and_runs_faster() -> None:
 
 
 @pytest.mark.parametrize("speed", [0, -1, float("nan")])
-def test_a_clock_that_would_stand_still_is_refused(speed: float) -> None:
+def test_a_clock_needs_a_speed_above_zero(speed: float) -> None:
     with pytest.raises(ValueError, match="speed must be above 0"):
         SystemClock(speed)
 
 
-def test_a_manual_clock_moves_only_when_told_and_never_back() -> None:
+def test_a_manual_clock_moves_only_by_advance_and_never_back() -> None:
     clock = ManualClock(100.0)
     clock.advance(5.5)
     assert clock.now() == 105.5

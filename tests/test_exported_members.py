@@ -1,13 +1,22 @@
-"""What a module makes public is gathered in its package, and listed there in order."""
+"""Each package exports the public names of its modules, and no name twice."""
 
+import ast
 import importlib
 import pkgutil
+import sys
+from collections.abc import Iterator
+from pathlib import Path
 from types import ModuleType
 
 import pytest
 
+import async_endpoint.autoscaling
 import async_endpoint.client
+import async_endpoint.cloudwatch
 import async_endpoint.protocol
+
+SOURCE = Path(async_endpoint.protocol.__file__).parents[1]
+PURE = (async_endpoint.cloudwatch, async_endpoint.autoscaling)  # on the standard library alone, the clock passed in
 
 
 def public_of(package: ModuleType) -> set[str]:
@@ -23,8 +32,8 @@ def public_of(package: ModuleType) -> set[str]:
     }
 
 
-# How the client works inside; its users meet none of it.
-INSIDE_THE_CLIENT = {"ResultPoller", "Document", "existing", "bounded_map", "Item", "Outcome"}
+# Used by other modules of ours, but not by users of the client.
+INSIDE_THE_CLIENT = {"ResultPoller", "Document", "find_existing", "bounded_map", "documents_in", "Item", "Output"}
 
 
 @pytest.mark.parametrize(
@@ -34,7 +43,39 @@ def test_every_public_name_is_exported(package: ModuleType, inside: set[str]) ->
     assert public_of(package) - set(package.__all__) == inside
 
 
-@pytest.mark.parametrize("package", [async_endpoint.protocol, async_endpoint.client])
+@pytest.mark.parametrize("package", [async_endpoint.protocol, async_endpoint.client, *PURE])
 def test_every_exported_name_is_there_once(package: ModuleType) -> None:
     assert len(set(package.__all__)) == len(package.__all__)
     assert all(hasattr(package, name) for name in package.__all__)
+
+
+def imports(source: Path) -> Iterator[tuple[str, str]]:
+    """Module and name of every import of a file; no name where a module is imported whole."""
+    for node in ast.walk(ast.parse(source.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.ImportFrom):
+            yield from ((str(node.module), alias.name) for alias in node.names)
+        elif isinstance(node, ast.Import):
+            yield from ((alias.name, "") for alias in node.names)
+
+
+@pytest.mark.parametrize("package", PURE)
+def test_what_others_use_of_a_pure_package_is_exported(package: ModuleType) -> None:
+    folder = SOURCE / package.__name__.rpartition(".")[2]
+    used = {
+        name
+        for source in SOURCE.rglob("*.py")
+        if folder not in source.parents
+        for module, name in imports(source)
+        if module.startswith(f"{package.__name__}.")
+    }
+    assert used
+    assert used - set(package.__all__) == set()
+
+
+@pytest.mark.parametrize("package", PURE)
+def test_a_pure_package_needs_the_standard_library_alone(package: ModuleType) -> None:
+    folder = SOURCE / package.__name__.rpartition(".")[2]
+    found = {module for source in folder.glob("*.py") for module, _ in imports(source)}
+    others = {module for module in found if module.split(".")[0] not in sys.stdlib_module_names}
+    allowed = ("async_endpoint.autoscaling", "async_endpoint.cloudwatch", "async_endpoint.clock")
+    assert {module for module in others if not module.startswith(allowed)} == set()

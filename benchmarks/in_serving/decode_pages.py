@@ -1,4 +1,4 @@
-"""Reads receipts with the stock `DonutModel.inference` and with the lean decoder, by turns, one page at a time.
+"""Processes receipts with the stock `DonutModel.inference` and with the lean decoder, in turns, one page at a time.
 
 Run by the serving environment's Python with the archive's code, its packages and the training folder on the path:
 
@@ -17,14 +17,14 @@ import time
 
 import torch
 
-from answer_tokens import prediction_of
 from donut_loading import load_model
 from greedy_decoder import GreedyDecoder
 from rendering import make_page
+from result_tokens import prediction_of
 
 
 class Stock:
-    """The stock way, with a note of the tokens that it decodes."""
+    """The stock way; also records the decoded tokens."""
 
     def __init__(self, model):
         self._model = model
@@ -38,7 +38,7 @@ class Stock:
         return output
 
     def read(self, image):
-        """Return the fields."""
+        """Returns the fields."""
         return self._model.inference(image=image, prompt=self._model.config.task_prompt)["predictions"][0]
 
 
@@ -52,7 +52,7 @@ class Lean:
         self.tokens = []
 
     def read(self, image):
-        """Return the fields."""
+        """Returns the fields."""
         tensor = self._model.encoder.prepare_input(image).unsqueeze(0)
         cells = self._model.encoder(tensor)
         self.tokens = self._decoder.decode(cells, [self._prompt])[0].ids
@@ -60,7 +60,7 @@ class Lean:
 
 
 def main(folder, pages, max_length=None):
-    """Measure and print."""
+    """Measures both ways and prints the numbers."""
     model = load_model(Path(folder))
     if max_length is not None:
         model.config.max_length = int(max_length)

@@ -1,7 +1,7 @@
-"""Makes a my_model/ with a Donut of stock widths, 36 million parameters drawn by chance: `make_large_donut.py FOLDER`.
+"""Makes a my_model/ with a Donut of stock widths, 36 million random parameters: `make_large_donut.py FOLDER`.
 
-The fewest layers that donut-python's widths allow, on a small canvas: what a step of its decoder costs is that of a
-published model's step with fewer layers.
+The fewest layers that donut-python's widths allow, on a small canvas: a step of its decoder costs as much as
+a published model's step with fewer layers.
 """
 
 from pathlib import Path

@@ -1,6 +1,6 @@
-"""Makes a my_model/ of so many megabytes of fp32 weights: `make_weights.py FOLDER MEGABYTES`.
+"""Makes a my_model/ with this many megabytes of fp32 weights: `make_weights.py FOLDER MEGABYTES`.
 
-Normally distributed, as the weights of a trained network nearly are: that decides how far an archive can shrink.
+Normally distributed, like those of a trained network, because the distribution decides how far they compress.
 """
 
 from pathlib import Path

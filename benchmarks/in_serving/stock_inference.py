@@ -1,6 +1,6 @@
-"""The handler to compare with: one image a request through the stock `DonutModel.inference`, as such endpoints do.
+"""The baseline handler: one image per request through the stock `DonutModel.inference`.
 
-It takes the place of `inference.py` in a copy of the archive; loading and everything around it are the same.
+It replaces `inference.py` in a copy of the archive; loading and everything else are the same.
 """
 
 from __future__ import annotations
@@ -21,23 +21,23 @@ from donut_loading import load_model
 
 
 def model_fn(model_dir):
-    """Load the model."""
+    """Loads the model."""
     return load_model(Path(model_dir) / "my_model")
 
 
 def input_fn(body, content_type):
-    """Decode the image."""
+    """Decodes the image."""
     del content_type
     return Image.open(io.BytesIO(body)).convert("RGB")
 
 
 def predict_fn(image, model):
-    """Read it."""
+    """Reads it."""
     with torch.no_grad():
         return model.inference(image=image, prompt=model.config.task_prompt)
 
 
 def output_fn(prediction, accept):
-    """Write the fields."""
+    """Writes the fields."""
     del accept
     return json.dumps(prediction), "application/json"

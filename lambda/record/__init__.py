@@ -1,1 +1,1 @@
-"""Records how each job ended, from the notifications of SageMaker."""
+"""Records the outcome of each job, from SageMaker's notifications."""

@@ -1,11 +1,11 @@
-"""From a notification of SageMaker to the record of its job."""
+"""Turns a notification of SageMaker into the record of its job."""
 
 from __future__ import annotations
 
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Protocol
 
-from async_endpoint.protocol import JobRecord, ended, parse
+from async_endpoint.protocol import JobRecord, parse_notification, record_outcome
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -16,19 +16,19 @@ _SECONDS_A_DAY = 86_400
 
 
 class Jobs(Protocol):
-    """The jobs table; `async_endpoint.protocol.JobTable` is one."""
+    """The jobs table; implemented by `async_endpoint.protocol.JobTable`."""
 
     def merge(self, record: JobRecord) -> JobRecord:
-        """Add what a record says; answers what the table then holds."""
+        """Merges a record and returns the record that the table then holds."""
 
 
-class Recorder:
-    """Records outcomes, in whatever order and however often they are told.
+class OutcomeRecorder:
+    """Records outcomes, in any order and however often each is reported.
 
     Args:
-        jobs: Where they go. A job that is not there yet is made: its submission may be recorded later, and a job that a
-            client submitted by itself has none.
-        settings: The function's.
+        jobs: The jobs table. A missing job is created: its submission may be recorded later, or never, if a client
+            submitted it.
+        settings: The settings of the function.
         clock: Epoch seconds.
     """
 
@@ -37,23 +37,23 @@ class Recorder:
         self._settings = settings
         self._clock = clock
 
-    def read(self, message: str) -> JobRecord | None:
-        """What a message tells; None for the test messages that SageMaker sends whenever the endpoint changes.
+    def parse_outcome(self, message: str) -> JobRecord | None:
+        """Returns the outcome in a message; None for a test message, which SageMaker sends when the endpoint changes.
 
         Raises:
             NotificationError: The message is not a JSON object.
-            JobRecordError: It tells no outcome of a job.
+            JobRecordError: It reports no outcome of a job.
         """
-        notification = parse(message)
+        notification = parse_notification(message)
         if notification.kind == "test":
             return None
         now = self._clock()
-        forgotten_at = int(now) + self._settings.job_retention_days * _SECONDS_A_DAY
-        return ended(notification, at=datetime.fromtimestamp(now, UTC), expires_at=forgotten_at)
+        expires_at = int(now) + self._settings.job_retention_days * _SECONDS_A_DAY
+        return record_outcome(notification, at=datetime.fromtimestamp(now, UTC), expires_at=expires_at)
 
     def record(self, outcome: JobRecord) -> str:
-        """Add an outcome to its job; answers what is known now, in a sentence."""
+        """Merges an outcome into its job and returns a sentence for the log."""
         job = self._jobs.merge(outcome)
         if job.state is not outcome.state:
-            return f"{outcome.state} was told, but the job is {job.state} and stays so."
+            return f"{outcome.state} was reported, but the job is {job.state} and stays so."
         return f"The job is {job.state}: see {job.outcome_location}." + (f" Reason: {job.reason}" if job.reason else "")

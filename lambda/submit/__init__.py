@@ -1,1 +1,1 @@
-"""Submits each document that is put into the inbox to the endpoint, once."""
+"""Submits each document in the inbox to the endpoint, once."""

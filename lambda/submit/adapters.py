@@ -1,12 +1,13 @@
-"""The ports on boto3. Each client is made once, when the function's container starts.
+"""The ports on boto3. Each client is made once, when the function's environment starts.
 
-No document and no request is tried again here: the queue does that, with pauses and an end.
+Nothing here retries a document or a request: the queue does, with pauses and a limit.
 """
 
 from __future__ import annotations
 
 import re
 import time
+from http import HTTPStatus
 from typing import TYPE_CHECKING, cast
 
 import boto3
@@ -16,8 +17,9 @@ from botocore.exceptions import EndpointConnectionError as NoConnection
 from botocore.parsers import ResponseParserError
 
 from async_endpoint.protocol import JobTable
+from shared.clients import SHORT_TIMEOUTS
 from submit.logic import Submitter
-from submit.ports import Acceptance, AnswerUnknown, Head, MessageKept, Rejected
+from submit.ports import Acceptance, AcceptanceUnknown, DocumentRejected, Head, RetryLater
 
 if TYPE_CHECKING:
     from mypy_boto3_s3.client import S3Client
@@ -28,11 +30,7 @@ if TYPE_CHECKING:
     from submit.settings import Settings
 
 _ONE_ATTEMPT = Config(retries={"mode": "standard", "total_max_attempts": 1}, connect_timeout=5, read_timeout=10)
-# botocore waits for a minute, longer than the function runs; a request that was made must be recorded in its time.
-_QUICK = Config(retries={"mode": "standard", "total_max_attempts": 3}, connect_timeout=2, read_timeout=5)
-_NOT_FOUND = 404
-_SERVER_ERRORS = 500
-# A ValidationError may also be about the endpoint (missing, not in service); then the document is not to blame.
+# A ValidationError may also concern the endpoint (missing, not in service); then the document is not the cause.
 _ABOUT_THE_REQUEST = re.compile(r"at '(?:inputLocation|contentType|inferenceId)'|\bInputLocation\b")
 
 
@@ -43,14 +41,14 @@ class S3Documents:
         self._s3 = s3
 
     def head(self, bucket: str, key: str) -> Head | None:
-        """Call HeadObject. S3 answers 404 for an absent object only to who may list the bucket, else 403."""
+        """Calls HeadObject. For a missing object S3 returns 404 if the caller may list the bucket, else 403."""
         try:
-            answer = self._s3.head_object(Bucket=bucket, Key=key)
+            response = self._s3.head_object(Bucket=bucket, Key=key)
         except ClientError as error:
-            if error.response.get("ResponseMetadata", {}).get("HTTPStatusCode") == _NOT_FOUND:
+            if _status(error) == HTTPStatus.NOT_FOUND:
                 return None
-            raise MessageKept(f"s3://{bucket}/{key} cannot be looked at: {error}; the message is kept.") from error
-        return Head(answer.get("VersionId"), answer["ETag"], answer.get("ContentType"))
+            raise RetryLater(f"s3://{bucket}/{key} cannot be read: {error}.") from error
+        return Head(response.get("VersionId"), response["ETag"], response.get("ContentType"))
 
 
 class SageMakerEndpoint:
@@ -60,24 +58,24 @@ class SageMakerEndpoint:
         self._runtime = runtime
 
     def invoke(self, request: InvocationRequest) -> Acceptance:
-        """Call InvokeEndpointAsync once."""
+        """Calls InvokeEndpointAsync once."""
         name = request.endpoint_name
         try:
-            answer = self._runtime.invoke_endpoint_async(**cast("InvokeEndpointAsyncInputTypeDef", request.members()))
+            response = self._runtime.invoke_endpoint_async(**cast("InvokeEndpointAsyncInputTypeDef", request.members()))
         except ClientError as error:
-            raise _refusal(name, error) from error
+            raise _submit_error(name, error) from error
         except (NoConnection, ConnectTimeoutError) as error:
-            raise MessageKept(f"The endpoint {name} cannot be reached: {error}; the message is kept.") from error
+            raise RetryLater(f"The endpoint {name} cannot be reached: {error}.") from error
         except (HTTPClientError, ResponseParserError) as error:
-            raise AnswerUnknown(f"The endpoint {name} gave no answer: {error}; the message is kept.") from error
+            raise AcceptanceUnknown(f"The endpoint {name} sent no response: {error}.") from error
         except BotoCoreError as error:
-            raise MessageKept(f"The endpoint {name} cannot be called: {error}; the message is kept.") from error
-        return Acceptance(answer.get("OutputLocation"), answer.get("FailureLocation"))
+            raise RetryLater(f"The endpoint {name} cannot be called: {error}.") from error
+        return Acceptance(response.get("OutputLocation"), response.get("FailureLocation"))
 
 
-def submitter(settings: Settings) -> Submitter:
-    """Everything joined, in the function's own account and region."""
-    table = boto3.resource("dynamodb", config=_QUICK).Table(settings.jobs_table)
+def make_submitter(settings: Settings) -> Submitter:
+    """Returns the submitter for the function's own account and region."""
+    table = boto3.resource("dynamodb", config=SHORT_TIMEOUTS).Table(settings.jobs_table)
     return Submitter(
         jobs=JobTable(table),
         documents=S3Documents(boto3.client("s3", config=_ONE_ATTEMPT)),
@@ -87,11 +85,15 @@ def submitter(settings: Settings) -> Submitter:
     )
 
 
-def _refusal(name: str, error: ClientError) -> Rejected | MessageKept:
+def _submit_error(name: str, error: ClientError) -> DocumentRejected | RetryLater:
     code = error.response["Error"].get("Code", "")
     message = error.response["Error"].get("Message") or str(error)
     if code == "ValidationError" and _ABOUT_THE_REQUEST.search(message):
-        return Rejected(f"SageMaker refuses the request: {message}")
-    if error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0) >= _SERVER_ERRORS:
-        return AnswerUnknown(f"The endpoint {name} failed: {code}: {message} The message is kept.")
-    return MessageKept(f"The endpoint {name} does not take the request: {code}: {message} The message is kept.")
+        return DocumentRejected(f"SageMaker rejects the request: {message}")
+    if _status(error) >= HTTPStatus.INTERNAL_SERVER_ERROR:
+        return AcceptanceUnknown(f"The endpoint {name} failed: {code}: {message}")
+    return RetryLater(f"The endpoint {name} does not accept the request: {code}: {message}")
+
+
+def _status(error: ClientError) -> int:
+    return error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)

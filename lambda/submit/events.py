@@ -1,4 +1,4 @@
-"""EventBridge's event of a new object, as it comes out of the intake queue."""
+"""EventBridge's event of a new object, from the intake queue."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from datetime import UTC, datetime
 from typing import Any
 
 
-class NotAnUpload(ValueError):  # reads as what the message is
-    """A message that is no event of a new object; one sentence that says what it is instead."""
+class NotAnUpload(ValueError):
+    """A message that is not the event of a new object; the message is one sentence that says what it is instead."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -23,7 +23,7 @@ class ObjectCreated:
         key: The object's key as S3 stores it. EventBridge does not URL-encode it, S3's own messages to SQS do.
         size: In bytes.
         etag: Without quotes.
-        version_id: None where the bucket keeps no versions, or the event does not tell.
+        version_id: None if the bucket has no versioning, or the event has no version.
         region: The bucket's region.
         at: When it happened.
     """
@@ -37,25 +37,25 @@ class ObjectCreated:
     at: datetime
 
     @classmethod
-    def parse(cls, message: str) -> ObjectCreated:
-        """Read a message's body.
+    def from_message(cls, message: str) -> ObjectCreated:
+        """Parses the body of a message.
 
         Raises:
             NotAnUpload: It is something else.
         """
         event = _json_object(message)
         if event.get("source") != "aws.s3" or event.get("detail-type") != "Object Created":
-            raise NotAnUpload(f"The message is no event of a new object but {_what_it_is(event)}; it is kept.")
+            raise NotAnUpload(f"The message is not the event of a new object but {_describe(event)}.")
         try:
-            return cls._of(event)
+            return cls._from_event(event)
         except (KeyError, TypeError, ValueError) as error:
             raise NotAnUpload(
-                f"The event {event.get('id')!r} of a new object cannot be read ({type(error).__name__}: {error}): "
-                "bucket, key, size, etag, region and time are needed; it is kept."
+                f"The event {event.get('id')!r} of a new object is invalid ({type(error).__name__}: {error}): "
+                "it needs bucket, key, size, etag, region and time."
             ) from error
 
     @classmethod
-    def _of(cls, event: dict[str, Any]) -> ObjectCreated:
+    def _from_event(cls, event: dict[str, Any]) -> ObjectCreated:
         created = event["detail"]["object"]
         moment = datetime.fromisoformat(event["time"])
         return cls(
@@ -73,9 +73,9 @@ def _json_object(message: str) -> dict[str, Any]:
     try:
         event = json.loads(message)
     except (ValueError, RecursionError) as error:
-        raise NotAnUpload(f"The message is not JSON ({error}): it begins {message[:60]!r}; it is kept.") from error
+        raise NotAnUpload(f"The message is not JSON ({error}): it begins {message[:60]!r}.") from error
     if not isinstance(event, dict):
-        raise NotAnUpload(f"The message is a JSON {type(event).__name__}, not an object; it is kept.")
+        raise NotAnUpload(f"The message is a JSON {type(event).__name__}, not an object.")
     return event
 
 
@@ -85,7 +85,7 @@ def _text(value: object) -> str:
     return value
 
 
-def _what_it_is(event: dict[str, Any]) -> str:
+def _describe(event: dict[str, Any]) -> str:
     if event.get("Event") == "s3:TestEvent" or "Records" in event:
         return "S3's own message to SQS, whose keys are URL-encoded: let the bucket send to EventBridge"
     if "Type" in event and "Message" in event:

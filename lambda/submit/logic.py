@@ -1,4 +1,4 @@
-"""From the event of a new object to one request of the endpoint, or to the reason why there is none."""
+"""Turns the event of a new object into one request of the endpoint, or into the reason why there is none."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from async_endpoint.protocol import (
     JobRecord,
     JobState,
     Upload,
-    received,
-    rejected,
-    submitted,
+    record_received,
+    record_rejected,
+    record_submitted,
+    upload_content_type,
 )
 from submit.events import ObjectCreated
-from submit.media_types import content_type_of
-from submit.ports import AnswerUnknown, MessageKept, Rejected
+from submit.ports import AcceptanceUnknown, DocumentRejected, RetryLater
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -31,12 +31,12 @@ _SECONDS_A_DAY = 86_400
 
 @dataclass(frozen=True)
 class Arrival:
-    """A document that came into the inbox.
+    """A document that arrived in the inbox.
 
     Attributes:
-        upload: Which version of which object.
+        upload: The version of the object.
         size: In bytes.
-        head: What lies under the key, if that was asked already.
+        head: The current version under the key, if it was read already.
     """
 
     upload: Upload
@@ -45,13 +45,13 @@ class Arrival:
 
 
 class Submitter:
-    """Submits documents, each once, however often its event comes.
+    """Submits documents, each once, however often its event arrives.
 
     Args:
-        jobs: Where every job is claimed before its request and recorded after it.
+        jobs: Claims each job before its request and records it afterwards.
         documents: The inbox.
-        endpoint: Where requests go.
-        settings: The function's.
+        endpoint: Receives the requests.
+        settings: The settings of the function.
         clock: Epoch seconds.
     """
 
@@ -65,12 +65,12 @@ class Submitter:
         self._clock = clock
 
     def identify(self, message: str) -> Arrival:
-        """Which document a message is about. HeadObject tells the version where the event does not.
+        """Returns the document of a message. Calls HeadObject if the event has no version.
 
         Raises:
-            NotAnUpload: The message is something else.
+            NotAnUpload: The message is not the event of a new object.
         """
-        event = ObjectCreated.parse(message)
+        event = ObjectCreated.from_message(message)
         head = None if event.version_id else self._documents.head(event.bucket, event.key)
         version_id, etag = (head.version_id, head.etag) if head else (event.version_id, event.etag)
         upload = Upload(
@@ -83,82 +83,87 @@ class Submitter:
         return Arrival(upload, event.size, head)
 
     def submit(self, arrival: Arrival) -> str:
-        """Submit a document unless that was done before; answers what was done, in a sentence.
+        """Submits a document unless that was done before; returns a sentence for the log.
 
-        The claim comes before anything else is found out: a document that is gone because its job ended must not be
+        The claim comes before any check of the document: a document that was deleted after its job was done must not be
         recorded as deleted too early.
 
         Raises:
-            MessageKept: The job is another's just now, or the endpoint does not take requests.
+            RetryLater: Another invocation has the claim, or the endpoint does not accept requests.
         """
         upload, now = arrival.upload, self._clock()
-        claim = received(
-            upload, claimed_until=int(now) + self._settings.claim_seconds, expires_at=self._forgotten_at(now)
+        claim = record_received(
+            upload, claimed_until=int(now) + self._settings.claim_seconds, expires_at=self._expires_at(now)
         )
-        if standing := self._jobs.claim(claim, now=now):
-            return _already(standing)
+        if existing := self._jobs.claim(claim, now=now):
+            return _no_claim(existing)
         try:
-            record = self._record_of_call(arrival)
-        except Rejected as error:
-            self._jobs.merge(rejected(upload, str(error), at=self._moment(), expires_at=self._forgotten_at(now)))
+            record = self._invoke(arrival)
+        except DocumentRejected as error:
+            self._jobs.merge(record_rejected(upload, str(error), at=self._moment(), expires_at=self._expires_at(now)))
             return f"{error} The job is recorded as FAILED."
-        except AnswerUnknown:
-            raise  # under the claim, so that an outcome can come before another request is made
+        except AcceptanceUnknown:
+            raise  # and keep the claim, so that an outcome can arrive before another request is made
         except Exception:
             self._jobs.release(claim)
             raise
         self._jobs.merge(record)
-        return f"{upload.input_location} is submitted; its answer will be {record.output_location}."
+        return f"{upload.input_location} is submitted; its result will be {record.output_location}."
 
-    def _record_of_call(self, arrival: Arrival) -> JobRecord:
+    def _invoke(self, arrival: Arrival) -> JobRecord:
         request = self._request(arrival)
         acceptance = self._endpoint.invoke(request)
-        return submitted(
+        return record_submitted(
             arrival.upload,
             at=self._moment(),
             content_type=request.content_type,
             output_location=acceptance.output_location,
             failure_location=acceptance.failure_location,
-            expires_at=self._forgotten_at(self._clock()),
+            expires_at=self._expires_at(self._clock()),
         )
 
     def _request(self, arrival: Arrival) -> InvocationRequest:
         upload = arrival.upload
-        place = f"The object s3://{upload.bucket}/{upload.key}"
+        subject = f"The object s3://{upload.bucket}/{upload.key}"
         if arrival.size == 0:
             what = "a folder marker, not a document" if upload.key.endswith("/") else "empty (0 bytes)"
-            raise Rejected(f"{place} is {what}.")
+            raise DocumentRejected(f"{subject} is {what}.")
         head = arrival.head or self._documents.head(upload.bucket, upload.key)
         if head is None:
-            raise Rejected(f"{place} was deleted before it was read.")
+            raise DocumentRejected(f"{subject} was deleted before it was processed.")
         version = Upload.version_of(head.version_id, head.etag)
         if version != upload.version:
-            # InputLocation cannot name a version: SageMaker would read the new one under the old one's id.
-            raise Rejected(f"{place} was overwritten before it was read, by {version}, which is a job of its own.")
+            # InputLocation cannot name a version: SageMaker would process the new one under the id of the old one.
+            raise DocumentRejected(
+                f"{subject} was overwritten before it was processed, by {version}, which is a separate job."
+            )
         try:
             return InvocationRequest(
                 endpoint_name=self._settings.endpoint_name,
                 input_location=upload.input_location,
-                content_type=content_type_of(upload.key, head.content_type),
+                content_type=upload_content_type(upload.key, declared=head.content_type),
                 inference_id=upload.job_id,
                 request_ttl_seconds=self._settings.request_ttl_seconds,
                 invocation_timeout_seconds=self._settings.invocation_timeout_seconds,
             )
         except InvocationError as error:
-            raise Rejected(f"{place} cannot be submitted: {error}.") from error
+            raise DocumentRejected(f"{subject} cannot be submitted: {error}.") from error
 
     def _moment(self) -> datetime:
         return datetime.fromtimestamp(self._clock(), UTC)
 
-    def _forgotten_at(self, now: float) -> int:
+    def _expires_at(self, now: float) -> int:
         return int(now) + self._settings.job_retention_days * _SECONDS_A_DAY
 
 
-def _already(standing: JobRecord) -> str:
-    """What to say of a job that cannot be claimed."""
-    if standing.state is JobState.RECEIVED:
-        raise MessageKept(
-            f"The job {standing.job_id} is being submitted until {standing.claimed_until} (epoch seconds) at the "
-            "latest; the message is kept."
+def _no_claim(existing: JobRecord) -> str:
+    """Returns the sentence for a job that is submitted or settled already.
+
+    Raises:
+        RetryLater: Another invocation has the claim.
+    """
+    if existing.state is JobState.RECEIVED:
+        raise RetryLater(
+            f"Another invocation has the claim on job {existing.job_id} until {existing.claimed_until} (epoch seconds)."
         )
-    return f"Nothing to do: the job is {standing.state} already."
+    return f"Nothing to do: the job is {existing.state} already."

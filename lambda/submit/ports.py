@@ -1,4 +1,4 @@
-"""What the logic needs of the outside, and the two ways in which a message can end otherwise than submitted."""
+"""The interfaces of the logic to AWS, and the errors of a document that is not submitted."""
 
 from __future__ import annotations
 
@@ -9,26 +9,26 @@ if TYPE_CHECKING:
     from async_endpoint.protocol import InvocationRequest, JobRecord
 
 
-class Rejected(Exception):  # reads as what happened
-    """The document can never be processed; the message is the sentence that its record keeps as the reason."""
+class DocumentRejected(Exception):
+    """The document can never be processed; the message is the sentence in the `reason` of its record."""
 
 
-class MessageKept(Exception):  # reads as what happened
-    """Not now: the message stays in the queue and comes again; one sentence."""
+class RetryLater(Exception):
+    """The document cannot be submitted now; the queue delivers its message again. The message is one sentence."""
 
 
-class AnswerUnknown(MessageKept):
-    """SageMaker may have taken the request: the call broke off once it was sent, or SageMaker itself failed."""
+class AcceptanceUnknown(RetryLater):
+    """SageMaker may have accepted the request: the connection broke after sending, or SageMaker failed."""
 
 
 @dataclass(frozen=True)
 class Head:
-    """What HeadObject says.
+    """The response of HeadObject.
 
     Attributes:
-        version_id: None where the bucket keeps no versions.
+        version_id: None if the bucket has no versioning.
         etag: With or without quotes.
-        content_type: As given at the upload, or S3's default.
+        content_type: The content type set by the uploader, or S3's default.
     """
 
     version_id: str | None
@@ -45,33 +45,33 @@ class Acceptance:
 
 
 class Jobs(Protocol):
-    """The jobs table; `async_endpoint.protocol.JobTable` is one and says what each does."""
+    """The jobs table; implemented and documented by `async_endpoint.protocol.JobTable`."""
 
     def claim(self, record: JobRecord, *, now: float) -> JobRecord | None:
-        """Take the job; otherwise what stands in the way."""
+        """Claims the job; returns the existing record if that is not possible."""
 
     def merge(self, record: JobRecord) -> JobRecord:
-        """Add what a record says."""
+        """Merges a record."""
 
     def release(self, record: JobRecord) -> None:
-        """Give the claim back."""
+        """Releases the claim."""
 
 
 class Documents(Protocol):
     """The documents in S3."""
 
     def head(self, bucket: str, key: str) -> Head | None:
-        """What lies there now; None if nothing does."""
+        """Returns the object's current version; None if there is none."""
 
 
 class Endpoint(Protocol):
     """The asynchronous endpoint."""
 
     def invoke(self, request: InvocationRequest) -> Acceptance:
-        """Hand over a request.
+        """Submits a request.
 
         Raises:
-            Rejected: SageMaker finds fault with the request itself.
-            MessageKept: The endpoint does not take requests now.
-            AnswerUnknown: Nobody knows whether it did.
+            DocumentRejected: The request itself is invalid.
+            RetryLater: The endpoint does not accept requests now.
+            AcceptanceUnknown: SageMaker may have accepted the request.
         """

@@ -1,1 +1,1 @@
-"""Finds instances that run without work, without CloudWatch: it notifies, and may stop them."""
+"""Finds instances that run without work, without CloudWatch: notifies, and may stop them."""

@@ -1,4 +1,4 @@
-"""The ports on boto3. Each client is made once, when the function's container starts."""
+"""The ports on boto3. Each client is made once, when the function's environment starts."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import boto3
 from boto3.dynamodb.conditions import Key
-from botocore.config import Config
 from botocore.exceptions import ClientError
 
 from async_endpoint.protocol import (
@@ -19,8 +18,9 @@ from async_endpoint.protocol import (
     JobState,
     utc_timestamp,
 )
+from shared.clients import SHORT_TIMEOUTS
 from watchdog.logic import Watchdog
-from watchdog.ports import Fleet, LookedMeanwhile, Memory, StopRefused, Work
+from watchdog.ports import ConcurrentRun, Fleet, Memory, StopRejected, Work
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -33,10 +33,8 @@ if TYPE_CHECKING:
 
     from watchdog.settings import Settings
 
-# botocore waits for a minute, longer than the function runs.
-_QUICK = Config(retries={"mode": "standard", "total_max_attempts": 3}, connect_timeout=2, read_timeout=5)
-_NO_ENDPOINT = "Could not find"  # as DescribeEndpoint's ValidationException begins
-# Between an outcome and its record: the notification, its queue, and a few tries of the function.
+_NO_ENDPOINT = "Could not find"  # the beginning of DescribeEndpoint's ValidationException
+# Between an outcome and its record: the notification, its queue, and a few attempts of the function.
 _RECORDED_SECONDS = 600
 _MESSAGES: tuple[QueueAttributeNameType, ...] = (
     "ApproximateNumberOfMessages",
@@ -46,14 +44,14 @@ _MESSAGES: tuple[QueueAttributeNameType, ...] = (
 
 
 class ScalableTargets(Protocol):
-    """What is used of boto3's client of Application Auto Scaling."""
+    """The used methods of boto3's client of Application Auto Scaling."""
 
     def describe_scalable_targets(self, **members: Any) -> Any:  # boto3's own signature is generated
         """DescribeScalableTargets."""
 
 
 class SageMakerEndpoint:
-    """An endpoint of SageMaker, with the scalable target of its variant."""
+    """A SageMaker endpoint with the scalable target of its variant."""
 
     def __init__(self, sagemaker: SageMakerClient, scaling: ScalableTargets, *, name: str, variant: str) -> None:
         self._sagemaker = sagemaker
@@ -62,7 +60,7 @@ class SageMakerEndpoint:
         self._variant = variant
 
     def fleet(self) -> Fleet:
-        """Call DescribeEndpoint and DescribeScalableTargets."""
+        """Calls DescribeEndpoint and DescribeScalableTargets."""
         try:
             endpoint = self._sagemaker.describe_endpoint(EndpointName=self._name)
         except ClientError as error:
@@ -86,7 +84,7 @@ class SageMakerEndpoint:
         )
 
     def stop(self, instances: int) -> None:
-        """Call UpdateEndpointWeightsAndCapacities."""
+        """Calls UpdateEndpointWeightsAndCapacities."""
         try:
             self._sagemaker.update_endpoint_weights_and_capacities(
                 EndpointName=self._name,
@@ -94,7 +92,7 @@ class SageMakerEndpoint:
             )
         except ClientError as error:
             if error.response["Error"].get("Code") == "ValidationException":
-                raise StopRefused(error.response["Error"].get("Message") or str(error)) from error
+                raise StopRejected(error.response["Error"].get("Message") or str(error)) from error
             raise
 
 
@@ -102,10 +100,10 @@ class JobsAndQueues:
     """The traces of work: five queries of one item each, and the depth of each queue.
 
     Args:
-        table: The jobs table. Its index lags behind by a moment, as every index of DynamoDB.
-        sqs: Where the queues are.
-        settings: The function's.
-        clock: Epoch seconds, on the clock that `submit` records submissions by.
+        table: The jobs table. Its index lags slightly, like every index of DynamoDB.
+        sqs: The client for the queues.
+        settings: The settings of the function.
+        clock: Epoch seconds, on the clock of the recorded submissions.
     """
 
     def __init__(self, table: Table, sqs: SQSClient, settings: Settings, clock: Callable[[], float]) -> None:
@@ -115,7 +113,7 @@ class JobsAndQueues:
         self._clock = clock
 
     def work(self) -> Work:
-        """Query the index by state, and ask each queue."""
+        """Queries the index by state, and calls GetQueueAttributes for each queue."""
         newest = {state: self._newest(state) for state in JobState if state.is_final}
         return Work(
             open_job=self._open_job(),
@@ -124,7 +122,7 @@ class JobsAndQueues:
         )
 
     def _open_job(self) -> str | None:
-        """A job that may still be waiting or running: an older one has ended, and nobody was notified of it."""
+        """Returns a job that may still wait or run; an older one is over, even if no notification arrived."""
         longest = self._settings.request_ttl_seconds + self._settings.invocation_timeout_seconds + _RECORDED_SECONDS
         since = utc_timestamp(datetime.fromtimestamp(self._clock() - longest, UTC))
         for state in JobState:
@@ -145,14 +143,14 @@ class JobsAndQueues:
 
 
 class TableMemory:
-    """One item of the jobs table, under a key that is longer than an InferenceId can be; no index and no expiry."""
+    """One item of the jobs table, under a key longer than any InferenceId; in no index, and without expiry."""
 
     def __init__(self, table: Table, key: str) -> None:
         self._table = table
         self._key = {JOBS_PARTITION_KEY: key}
 
     def get(self) -> Memory | None:
-        """Call GetItem, consistently."""
+        """Calls GetItem, consistently."""
         item: dict[str, Any] | None = self._table.get_item(Key=self._key, ConsistentRead=True).get("Item")
         if item is None:
             return None
@@ -162,13 +160,13 @@ class TableMemory:
             notified_at=_time_or_none(item["notified_at"]),
             instances=int(item["instances"]),
             changed_at=item["changed_at"],
-            # Absent from an item that an earlier version of the function has written.
+            # Missing in an item that an earlier version of the function wrote.
             transition_since=_time_or_none(item.get("transition_since")),
             outcomes=item["outcomes"],
         )
 
     def put(self, memory: Memory, *, after: Memory | None) -> None:
-        """Call UpdateItem on the condition that the item is the one that was read."""
+        """Calls UpdateItem on the condition that the item is unchanged since it was read."""
         item: dict[str, Any] = {
             "looked_at": utc_timestamp(memory.looked_at),
             "busy_at": utc_timestamp(memory.busy_at),
@@ -188,7 +186,7 @@ class TableMemory:
             )
         except ClientError as error:
             if error.response["Error"].get("Code") == "ConditionalCheckFailedException":
-                raise LookedMeanwhile("another run has written what it saw since this one read it.") from error
+                raise ConcurrentRun("another run has written the memory since this one read it.") from error
             raise
 
 
@@ -204,32 +202,32 @@ class AlarmTopic:
         self._arn = arn
 
     def publish(self, subject: str, message: str) -> None:
-        """Call Publish."""
+        """Calls Publish."""
         self._sns.publish(TopicArn=self._arn, Subject=subject, Message=message)
 
 
-def watchdog(settings: Settings) -> Watchdog:
-    """Everything joined, in the function's own account and region."""
-    table = boto3.resource("dynamodb", config=_QUICK).Table(settings.jobs_table)
+def make_watchdog(settings: Settings) -> Watchdog:
+    """Returns the watchdog for the function's own account and region."""
+    table = boto3.resource("dynamodb", config=SHORT_TIMEOUTS).Table(settings.jobs_table)
     return Watchdog(
         endpoint=SageMakerEndpoint(
-            boto3.client("sagemaker", config=_QUICK),
-            boto3.client("application-autoscaling", config=_QUICK),
+            boto3.client("sagemaker", config=SHORT_TIMEOUTS),
+            boto3.client("application-autoscaling", config=SHORT_TIMEOUTS),
             name=settings.endpoint_name,
             variant=settings.variant_name,
         ),
-        traces=JobsAndQueues(table, boto3.client("sqs", config=_QUICK), settings, time.time),
+        traces=JobsAndQueues(table, boto3.client("sqs", config=SHORT_TIMEOUTS), settings, time.time),
         memories=TableMemory(table, settings.memory_key),
-        topic=AlarmTopic(boto3.client("sns", config=_QUICK), settings.alarm_topic),
+        topic=AlarmTopic(boto3.client("sns", config=SHORT_TIMEOUTS), settings.alarm_topic),
         settings=settings,
     )
 
 
-def moment_of(event: dict[str, Any]) -> datetime:
-    """The time of a scheduled event, or now for an event that has none.
+def time_of(event: dict[str, Any]) -> datetime:
+    """Returns the time of a scheduled event, or now for an event without one.
 
     Raises:
-        ValueError: Its time is not one.
+        ValueError: The event's time is invalid.
     """
     if "time" not in event:
         return datetime.now(UTC)

@@ -1,12 +1,12 @@
-"""When instances have run without work for too long, and what is done about it.
+"""Finds out when instances have run without work for too long, and acts on it.
 
-Nothing here reads CloudWatch: a metric that is late or missing is what keeps an idle instance running.
+Nothing here reads CloudWatch: a late or missing metric is the very reason why an idle instance keeps running.
 
-A run compares what it sees with what the run before it saw. Idle time is counted from the last run that saw work or
-another reason for the instances, so it is never longer than somebody has watched: after the first run, and after a gap
-between two runs, the count begins anew. A change that is under way holds the count for as long as one may take; of
-instances of an endpoint that cannot be changed it only notifies. All of it is on one clock, that of the event's time.
-The times in the jobs table and in DescribeEndpoint are only compared with earlier ones of the same kind.
+Each run compares its observations with those of the last run. Idle time counts from the last run that saw work or
+another reason for the instances, so it never covers time that was not observed: after the first run, and after a gap
+between two runs, the count restarts. A change in progress stops the count for as long as one may take; if the endpoint
+cannot be changed, the watchdog only notifies. All times are on one clock, that of the event. The times in the jobs
+table and in DescribeEndpoint are only compared with earlier ones of the same kind.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from watchdog.ports import Fleet, LookedMeanwhile, Memory, StopRefused, Work
+from watchdog.ports import ConcurrentRun, Fleet, Memory, StopRejected, Work
 from watchdog.texts import minutes, notification, running
 
 if TYPE_CHECKING:
@@ -25,23 +25,23 @@ if TYPE_CHECKING:
     from watchdog.ports import Endpoint, Memories, Topic, Traces
     from watchdog.settings import Settings
 
-# Three runs of the schedule: what went on in a longer gap was not seen, so it counts as work.
+# Three runs of the schedule: nobody observed a longer gap, so it counts as work.
 LONGEST_GAP = timedelta(minutes=15)
 IN_SERVICE = "InService"
-# EndpointStatus while an operation runs; the others stay until somebody acts:
+# EndpointStatus while an operation runs; the other states stay until somebody acts:
 # https://docs.aws.amazon.com/sagemaker/latest/APIReference/API_DescribeEndpoint.html
 IN_TRANSITION = frozenset({"Creating", "Updating", "RollingBack", "SystemUpdating", "Deleting"})
 
 
 class Watchdog:
-    """Looks once a run; notifies once for each spell without work, and stops the instances if it may.
+    """Looks once in each run; notifies once for each idle period, and stops the instances if the settings allow it.
 
     Args:
-        endpoint: What is watched.
-        traces: Where work shows.
-        memories: What earlier runs saw.
-        topic: Who is notified.
-        settings: The function's.
+        endpoint: The watched endpoint.
+        traces: The traces of work.
+        memories: The observations of earlier runs.
+        topic: Receives the notification.
+        settings: The settings of the function.
     """
 
     def __init__(
@@ -54,13 +54,13 @@ class Watchdog:
         self._settings = settings
 
     def run(self, now: datetime) -> str:
-        """Look once, and act if it is time; returns what was seen and done, in sentences.
+        """Looks once, and acts if it is time; returns sentences for the log.
 
         Args:
-            now: The time of the scheduled event. A late one only makes the idle time shorter.
+            now: The time of the scheduled event. A late event only makes the idle time shorter.
 
         Raises:
-            Exception: Whatever the ports raise. If the notification fails, the instances are stopped all the same.
+            Exception: Any error of the ports. If the notification fails, the instances are stopped all the same.
         """
         before = self._memories.get()
         if before and now <= before.looked_at:
@@ -68,7 +68,7 @@ class Watchdog:
         fleet, seen, memory = self._look(before, now)
         try:
             self._memories.put(memory, after=before)
-        except LookedMeanwhile as other:
+        except ConcurrentRun as other:
             return f"Nothing to do: {other}"
         idle = now - memory.busy_at
         if seen:
@@ -78,10 +78,10 @@ class Watchdog:
         return self._act(fleet, memory, idle)
 
     def _look(self, before: Memory | None, now: datetime) -> tuple[Fleet, str | None, Memory]:
-        """What runs, why it may (None: no reason), and what to leave for the next run."""
+        """Returns the fleet, the reason why it may run (None: no reason), and the memory for the next run."""
         fleet, work = self._endpoint.fleet(), Work()
         seen = _not_watched(before, now) or reason_to_run(fleet, before, self._settings, now)
-        # While it sleeps, which is most of the time, the table and the queues are not read.
+        # While the endpoint sleeps, which is most of the time, the table and the queues are not read.
         if seen is None or before is None:
             work = self._traces.work()
             seen = seen or sign_of_work(work, before)
@@ -97,42 +97,39 @@ class Watchdog:
         return fleet, seen, memory
 
     def _act(self, fleet: Fleet, memory: Memory, idle: timedelta) -> str:
-        refusal = why_not_stopped(fleet, self._settings)
-        said = [f"{running(fleet.instances)}, and for {minutes(idle)} no work was seen."]
-        trouble: Exception | None = None
-        if memory.notified_at is None:
-            try:
-                self._topic.publish(*notification(fleet, idle, refusal, self._settings))
-                said.append("The alarm topic is notified.")
-                marked = replace(memory, notified_at=memory.looked_at)
-                self._memories.put(marked, after=memory)
-                memory = marked
-            except Exception as error:  # noqa: BLE001 - the instances cost money, whether or not anybody is told
-                trouble = error
-        said.append(refusal or self._stop(memory))
-        if trouble:
-            raise trouble
-        return " ".join(said)
+        reason_to_leave = why_not_stopped(fleet, self._settings)
+        done = [f"{running(fleet.instances)}, and for {minutes(idle)} no work was seen."]
+        try:
+            if memory.notified_at is None:
+                self._topic.publish(*notification(fleet, idle, reason_to_leave, self._settings))
+                notified = replace(memory, notified_at=memory.looked_at)
+                self._memories.put(notified, after=memory)
+                memory = notified
+                done.append("The alarm topic is notified.")
+        finally:
+            # The instances cost money, whether or not the notification succeeded.
+            done.append(reason_to_leave or self._stop(memory))
+        return " ".join(done)
 
     def _stop(self, memory: Memory) -> str:
-        """Look again, as late as possible, and stop the instances; returns what came of it."""
+        """Looks again, as late as possible, and stops the instances; returns a sentence for the log."""
         fleet, work = self._endpoint.fleet(), self._traces.work()
         seen = reason_to_run(fleet, memory, self._settings, memory.looked_at) or sign_of_work(work, memory)
         if seen:
-            # The memory stays as it is: whatever this was, the next run sees it too, or its outcome.
+            # The memory stays as it is: the next run sees this too, or its outcome.
             return f"They are not stopped, because a second look found: {seen}"
-        refusal = why_not_stopped(fleet, self._settings)
-        if refusal or fleet.minimum is None:
-            return refusal or ""
+        reason_to_leave = why_not_stopped(fleet, self._settings)
+        if reason_to_leave or fleet.minimum is None:
+            return reason_to_leave or ""
         try:
             self._endpoint.stop(fleet.minimum)
-        except StopRefused as refused:
-            return f"They could not be stopped, and the next run tries again: {refused}"
+        except StopRejected as error:
+            return f"They could not be stopped, and the next run tries again: {error}"
         return f"The instance count is set to {fleet.minimum}."
 
 
 def reason_to_run(fleet: Fleet, before: Memory | None, settings: Settings, now: datetime) -> str | None:
-    """Why the instances may run whether or not there is work, in a sentence; None if there is no reason."""
+    """Returns why the instances may run even without work, in a sentence; None if there is no reason."""
     if fleet.status is None:
         return f"There is no endpoint {settings.endpoint_name}."
     since = _transition_since(fleet, before, now)
@@ -148,7 +145,7 @@ def reason_to_run(fleet: Fleet, before: Memory | None, settings: Settings, now: 
 
 
 def sign_of_work(work: Work, before: Memory | None) -> str | None:
-    """What shows that there is or was work since the last look, in a sentence; None if nothing does."""
+    """Returns the evidence of work now or since the last look, in a sentence; None if there is none."""
     if work.messages:
         return f"{work.messages} message{' is' if work.messages == 1 else 's are'} in the queues."
     if work.open_job is not None:
@@ -161,7 +158,7 @@ def sign_of_work(work: Work, before: Memory | None) -> str | None:
 
 
 def why_not_stopped(fleet: Fleet, settings: Settings) -> str | None:
-    """Why idle instances are left alone, in a sentence; None if they are stopped."""
+    """Returns why idle instances keep running, in a sentence; None if they are stopped."""
     if fleet.status != IN_SERVICE:
         return (
             f"They are not stopped: the endpoint is {fleet.status}, and the watchdog changes the instance count only "
@@ -170,7 +167,7 @@ def why_not_stopped(fleet: Fleet, settings: Settings) -> str | None:
     if not settings.hard_stop:
         return "They are not stopped: scaling.hard_stop is off."
     if fleet.minimum is None:
-        return "They are not stopped: the variant has no scalable target, so how many are to stay is unknown."
+        return "They are not stopped: the variant has no scalable target, so the number to keep is unknown."
     if fleet.suspended:
         return "They are not stopped: scaling in is suspended at the scalable target."
     return None
@@ -185,7 +182,7 @@ def _not_watched(before: Memory | None, now: datetime) -> str | None:
 
 
 def _transition_since(fleet: Fleet, before: Memory | None, now: datetime) -> datetime | None:
-    """Since when every look has found an operation under way; None if none is."""
+    """Returns since when every look has found an operation in progress; None if there is none."""
     if fleet.status not in IN_TRANSITION:
         return None
     if before is None or _not_watched(before, now):
@@ -194,5 +191,5 @@ def _transition_since(fleet: Fleet, before: Memory | None, now: datetime) -> dat
 
 
 def _newest(known: Mapping[str, str], seen: Mapping[str, str]) -> dict[str, str]:
-    """The later time of each state: one that a job's expiry took out of the table must not look new when it returns."""
+    """Returns the later time of each state, so that an older outcome never looks new when newer ones have expired."""
     return {state: max(known.get(state, ""), seen.get(state, "")) for state in {**known, **seen}}

@@ -1,4 +1,4 @@
-"""What the logic needs of the outside, and what it is shown there."""
+"""The interfaces of the logic to AWS, and the data that they exchange."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ if TYPE_CHECKING:
     from datetime import datetime
 
 
-class LookedMeanwhile(Exception):  # reads as what happened
-    """Another run has written what it saw since this one read it; one sentence."""
+class ConcurrentRun(Exception):
+    """Another run has written the memory since this one read it; the message is one sentence."""
 
 
-class StopRefused(Exception):  # reads as what happened
-    """SageMaker does not change the endpoint's capacity now; one sentence in its words."""
+class StopRejected(Exception):
+    """SageMaker does not change the endpoint's capacity now; the message is SageMaker's."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,12 +39,12 @@ class Fleet:
 
 @dataclass(frozen=True, kw_only=True)
 class Work:
-    """The traces that work leaves.
+    """The traces of work.
 
     Attributes:
-        open_job: The id of a job that may still be waiting or running; None if there is none.
-        outcomes: For each final state that jobs are in, when the newest one reached it, as job records spell times.
-        messages: How many messages are in the queues, those in flight and delayed included.
+        open_job: The id of a job that may still wait or run; None if there is none.
+        outcomes: For each final state of jobs, when the newest job reached it, in the format of job records.
+        messages: How many messages are in the queues, including those in flight and delayed.
     """
 
     open_job: str | None = None
@@ -54,16 +54,16 @@ class Work:
 
 @dataclass(frozen=True, kw_only=True)
 class Memory:
-    """What the last run saw.
+    """The observations of the last run.
 
     Attributes:
         looked_at: The time of its event.
-        busy_at: The last time at which a run saw work, or a reason for the instances to be there.
-        notified_at: When the topic was notified that nothing was seen since; None if it was not.
+        busy_at: The last time at which a run saw work, or a reason for the instances to run.
+        notified_at: When the topic was notified of the idle time since then; None if it was not.
         instances: As `Fleet.instances`.
         changed_at: As `Fleet.changed_at`.
-        transition_since: The first of the looks, up to this one, that all found an operation of SageMaker under way;
-            None if this one did not.
+        transition_since: The first of the consecutive looks that found an operation of SageMaker in progress; None if
+            the last look did not.
         outcomes: As `Work.outcomes`, the newest ever seen.
     """
 
@@ -77,16 +77,16 @@ class Memory:
 
 
 class Endpoint(Protocol):
-    """The endpoint that is watched."""
+    """The watched endpoint."""
 
     def fleet(self) -> Fleet:
-        """What runs, and what is to run."""
+        """Returns the current and the minimum capacity."""
 
     def stop(self, instances: int) -> None:
-        """Set the variant's instance count.
+        """Sets the variant's instance count.
 
         Raises:
-            StopRefused: An update is under way, or the endpoint is gone.
+            StopRejected: An update is in progress, or the endpoint is gone.
         """
 
 
@@ -94,25 +94,25 @@ class Traces(Protocol):
     """The jobs table and the queues."""
 
     def work(self) -> Work:
-        """The traces of work that are there now."""
+        """Returns the current traces of work."""
 
 
 class Memories(Protocol):
-    """The one place in which a run leaves word for the next."""
+    """The storage of the last run's memory."""
 
     def get(self) -> Memory | None:
-        """What the last run left; None before the first."""
+        """Returns the memory of the last run; None before the first."""
 
     def put(self, memory: Memory, *, after: Memory | None) -> None:
-        """Replace what was read.
+        """Replaces the memory `after`, which was read.
 
         Raises:
-            LookedMeanwhile: It is no longer what was read.
+            ConcurrentRun: The stored memory is no longer the one that was read.
         """
 
 
 class Topic(Protocol):
-    """The topic that every alarm notifies."""
+    """The topic of all alarms."""
 
     def publish(self, subject: str, message: str) -> None:
-        """Send one notification."""
+        """Sends one notification."""

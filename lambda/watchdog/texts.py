@@ -1,4 +1,4 @@
-"""The notification's text."""
+"""The text of the notification."""
 
 from __future__ import annotations
 
@@ -14,28 +14,28 @@ _RUNBOOK = "docs/operations.md#instances-run-without-work"
 
 
 def minutes(time: timedelta) -> str:
-    """A length of time, in whole minutes."""
+    """Returns a duration in whole minutes."""
     whole = int(time.total_seconds() // 60)
     return f"{whole} minute{'' if whole == 1 else 's'}"
 
 
 def running(instances: int) -> str:
-    """How many instances run, as the beginning of a sentence."""
+    """Returns the beginning of a sentence: how many instances run."""
     return f"{instances} instance{' runs' if instances == 1 else 's run'}"
 
 
-def notification(fleet: Fleet, idle: timedelta, refusal: str | None, settings: Settings) -> tuple[str, str]:
-    """Subject (SNS takes up to 100 characters of ASCII) and text.
+def notification(fleet: Fleet, idle: timedelta, reason_to_leave: str | None, settings: Settings) -> tuple[str, str]:
+    """Returns the subject (SNS takes up to 100 characters of ASCII) and the text.
 
     Args:
-        fleet: What runs.
-        idle: How long no work was seen.
-        refusal: Why the instances are not stopped; None if they are.
-        settings: The function's.
+        fleet: The endpoint's capacity.
+        idle: How long there was no work.
+        reason_to_leave: Why the instances are not stopped; None if they are.
+        settings: The settings of the function.
     """
     subject = f"{settings.endpoint_name}: {running(fleet.instances)} without work"
     least = "the variant has no scalable target" if fleet.minimum is None else f"the minimum is {fleet.minimum}"
-    action = refusal or (
+    action = reason_to_leave or (
         f"The watchdog sets the instance count to {fleet.minimum}, and tries again every few minutes until that "
         "succeeds or it sees work."
     )

@@ -1,11 +1,10 @@
-"""Hands the requests that TorchServe brings together to the model together.
+"""Processes the requests of a TorchServe batch together.
 
-The serving toolkit's `Transformer.transform` gets them as a list and calls the handlers once for each: nothing is
-computed together, the first request's content type counts for all of them, and one that fails fails them all.
-`install` puts a function of ours in its place, which sees every request with its own headers and answers each with its
-own status. It also keeps the toolkit's traceback out of the answers.
+The serving toolkit's `Transformer.transform` gets a batch as a list and calls the handlers once per request: nothing is
+computed together, the first request's content type is used for all of them, and one that fails fails them all.
+`install` replaces it: every request has its own headers and gets its own status, and no response holds a traceback.
 
-The model is loaded as ever, by `model_fn`; and where nothing was installed, the toolkit's own way still works.
+`model_fn` still loads the model. Without `install`, the toolkit's own method is used.
 """
 
 from __future__ import annotations
@@ -17,7 +16,7 @@ from typing import Any, Callable, Mapping, Sequence
 
 from sagemaker_inference.transformer import Transformer
 
-from refusals import Refusal
+from request_errors import RequestError
 
 CUSTOM_ATTRIBUTES = "x-amzn-sagemaker-custom-attributes"
 _FAILED = "text/plain"
@@ -26,11 +25,11 @@ logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
-class Call:
-    """One request as it came.
+class BatchRequest:
+    """One request of a batch.
 
     Attributes:
-        body: Bytes; of JSON and text what TorchServe made of them; None where there is no body.
+        body: Bytes, or what TorchServe decoded from JSON or text; None without a body.
         content_type: Its header of that name.
         accept: Its header of that name.
         custom_attributes: Its header X-Amzn-SageMaker-Custom-Attributes.
@@ -43,54 +42,60 @@ class Call:
 
 
 @dataclass(frozen=True)
-class Reply:
-    """One answer: its text and content type."""
+class BatchResponse:
+    """A successful response: its text and content type."""
 
     text: str
     content_type: str
 
 
-Answer = Callable[[Any, Sequence[Call]], "Sequence[Reply | Refusal]"]
+ProcessBatch = Callable[[Any, Sequence[BatchRequest]], "Sequence[BatchResponse | RequestError]"]
 
 
-def install(answer: Answer) -> None:
-    """Have every batch answered by a function.
+def install(process: ProcessBatch) -> None:
+    """Installs the function that processes every batch.
 
     Args:
-        answer: Takes what `model_fn` returned and the batch's requests; returns one reply or refusal for each.
+        process: Takes what `model_fn` returned and the batch's requests; returns a response or an error for each.
     """
 
     def transform(self: Any, data: Sequence[Mapping[str, Any]], context: Any) -> list[str]:
         self.validate_and_initialize(model_dir=context.system_properties.get("model_dir"), context=context)
-        calls = [
-            call_of(item.get("body"), processor.get_request_properties())
+        requests = [
+            request_from_body(item.get("body"), processor.get_request_properties())
             for item, processor in zip(data, context.request_processor)
         ]
-        replies = _answers(answer, self._model, calls)
-        _send_no_headers(context, [_FAILED if isinstance(each, Refusal) else each.content_type for each in replies])
-        return [_told(context, index, reply) for index, reply in enumerate(replies)]
+        responses = _process(process, self._model, requests)
+        _send_no_headers(
+            context, [_FAILED if isinstance(each, RequestError) else each.content_type for each in responses]
+        )
+        return [_set_status(context, index, response) for index, response in enumerate(responses)]
 
     Transformer.transform = transform
 
 
-def call_of(body: Any, headers: Mapping[str, str]) -> Call:
-    """Return a request of a body and its headers, whose names may be written in any case."""
+def request_from_body(body: Any, headers: Mapping[str, str]) -> BatchRequest:
+    """Returns the request with this body and these headers, whose names may be in any case."""
     lower = {name.lower(): value for name, value in headers.items()}
     content_type = lower.get("content-type")
-    return Call(body, content_type, lower.get("accept"), lower.get(CUSTOM_ATTRIBUTES))
+    return BatchRequest(body, content_type, lower.get("accept"), lower.get(CUSTOM_ATTRIBUTES))
 
 
-def _answers(answer: Answer, model: Any, calls: Sequence[Call]) -> Sequence[Reply | Refusal]:
+def _process(
+    process: ProcessBatch, model: Any, requests: Sequence[BatchRequest]
+) -> Sequence[BatchResponse | RequestError]:
     try:
-        return answer(model, calls)
+        return process(model, requests)
     except Exception:
-        logger.exception("A batch of %d requests failed.", len(calls))
-        failure = Refusal(HTTPStatus.INTERNAL_SERVER_ERROR, "The model server failed on this batch: its log says why.")
-        return [failure] * len(calls)
+        logger.exception("A batch of %d requests failed.", len(requests))
+        failure = RequestError(
+            HTTPStatus.INTERNAL_SERVER_ERROR, "The model server failed on this batch: its log says why."
+        )
+        return [failure] * len(requests)
 
 
 def _send_no_headers(context: Any, content_types: Sequence[str]) -> None:
-    """Have TorchServe take each response's content type from the field of its own, and no headers beside it.
+    """Makes TorchServe send each response's content type in its own field, and no headers beside it.
 
     The worker would send the content type as a header too. TorchServe 0.6.0 gives up on a response whose headers are
     cut by the end of its read buffer, and on the worker with it: its whole batch fails (CodecUtils.readMap; reported as
@@ -100,9 +105,9 @@ def _send_no_headers(context: Any, content_types: Sequence[str]) -> None:
     context.get_response_headers = lambda _: {}
 
 
-def _told(context: Any, index: int, reply: Reply | Refusal) -> str:
-    """Tell TorchServe one response's status, and return its text."""
-    if isinstance(reply, Refusal):
-        context.set_response_status(code=reply.status_code, phrase=reply.phrase, idx=index)
-        return str(reply)
-    return reply.text
+def _set_status(context: Any, index: int, response: BatchResponse | RequestError) -> str:
+    """Sets the status of one response and returns its text."""
+    if isinstance(response, RequestError):
+        context.set_response_status(code=response.status_code, phrase=response.phrase, idx=index)
+        return str(response)
+    return response.text

@@ -1,7 +1,7 @@
-"""Documents as they arrive, page by page: images that Pillow reads, TIFF with many pages, and PDF.
+"""Opens documents page by page: images that Pillow reads, TIFF with many pages, and PDF.
 
-A page is unpacked only when it is asked for, and what would take too much memory is refused from its header, before it
-is unpacked. Nothing a file says is trusted but by the libraries that read it, and none of them starts a program.
+A page is decoded only when it is needed. A page that would take too much memory is rejected by its header, before it is
+decoded. Only libraries that start no program parse a file.
 """
 
 from __future__ import annotations
@@ -13,17 +13,17 @@ from typing import TYPE_CHECKING, Any
 from PIL import Image, ImageOps
 
 from grey_levels import in_eight_bits, is_deep
-from refusals import TOO_LARGE, Refusal
+from request_errors import TOO_LARGE, RequestError
 
 if TYPE_CHECKING:
     from limits import Limits
 
-# Formats that Pillow reads by itself: some of the others start programs.
+# Formats that Pillow decodes by itself: some of the others start programs.
 IMAGE_FORMATS = ("PNG", "JPEG", "TIFF", "WEBP", "BMP", "GIF")
 FORMATS = ", ".join((*IMAGE_FORMATS, "PDF"))
-# Donut scales the shorter side to its canvas first: a thin strip would grow to gigabytes on the way.
+# Donut scales the shorter side to its canvas first: a thin strip would grow to gigabytes.
 MOST_TIMES_LONGER = 25
-# Further on nobody counts the pages of a TIFF.
+# The pages of a TIFF are counted up to this number.
 MOST_FRAMES = 10_000
 # A reader looks for a PDF's mark this far into a file (Adobe's own implementation note on the header).
 PDF_MARK_WITHIN = 1024
@@ -31,41 +31,40 @@ PDF_MARK = b"%PDF-"
 
 
 def is_pdf(body: bytes) -> bool:
-    """Whether a file says that it is a PDF."""
+    """Whether a file has the mark of a PDF."""
     return PDF_MARK in bytes(body[:PDF_MARK_WITHIN])
 
 
 class Document:
-    """A file with pages, counted from 1. `close()` gives its memory back."""
+    """A file with pages, counted from 1. `close()` frees its memory."""
 
     page_count: int
 
     def page(self, number: int, shorter_side: int) -> Image.Image:
-        """Return a page in RGB, upright, white where it was transparent.
+        """Returns a page in RGB, upright, white where it was transparent.
 
         Args:
             number: From 1 to `page_count`.
             shorter_side: Pixels that a page without pixels of its own (PDF) is drawn at.
 
         Raises:
-            Refusal: The page is broken, too large or too thin.
+            RequestError: The page is broken, too large or too thin.
         """
         raise NotImplementedError
 
     def close(self) -> None:
-        """Forget the file."""
+        """Frees the file."""
 
 
 def open_document(body: bytes, limits: Limits) -> Document:
-    """Open a file by what it holds, whatever it is called.
+    """Opens a file by its content, whatever its content type.
 
     Args:
         body: The whole file.
         limits: What it may hold.
 
     Raises:
-        Refusal: 400 for what is no readable file of `FORMATS`, 413 for one beyond the limits, 422 for a PDF that is
-            encrypted.
+        RequestError: 400 for a file that is not a readable one of `FORMATS`, 413 beyond the limits, 422 if encrypted.
     """
     return _PdfFile(bytes(body)) if is_pdf(body) else _ImageFile(body, limits)
 
@@ -87,7 +86,7 @@ class _ImageFile(Document):
             raise self._unreadable() from None
 
     def _count(self) -> int:
-        """Return the pages of a TIFF; 1 for other images, whose further frames are an animation's."""
+        """Returns the pages of a TIFF; 1 for other images, whose further frames are an animation's."""
         if self._image.format != "TIFF":
             return 1
         count = 1
@@ -114,7 +113,7 @@ class _ImageFile(Document):
         _check_shape(width, height, "pixels", where)
         try:
             return _plain(self._image)
-        except Refusal:
+        except RequestError:
             raise
         except Exception:  # noqa: BLE001 - as above
             raise self._unreadable(where) from None
@@ -122,14 +121,14 @@ class _ImageFile(Document):
     def close(self) -> None:
         self._image.close()
 
-    def _unreadable(self, where: str = "") -> Refusal:
+    def _unreadable(self, where: str = "") -> RequestError:
         what = (
             f"The image{where} is not readable" if where else f"The body ({self._size} bytes) is not a readable image"
         )
-        return Refusal(HTTPStatus.BAD_REQUEST, f"{what}: send one whole file of {FORMATS}.")
+        return RequestError(HTTPStatus.BAD_REQUEST, f"{what}: send one whole file of {FORMATS}.")
 
-    def _too_many_pixels(self, where: str) -> Refusal:
-        return Refusal(
+    def _too_many_pixels(self, where: str) -> RequestError:
+        return RequestError(
             TOO_LARGE,
             f"The image{where} has more than {self._limits.image_pixels} pixels: send a smaller one, or raise "
             "MAX_IMAGE_PIXELS.",
@@ -143,7 +142,7 @@ class _PdfFile(Document):
         try:
             import pypdfium2  # noqa: PLC0415 - on the first PDF: an instance that sees none starts sooner
         except ImportError:
-            raise Refusal(
+            raise RequestError(
                 HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
                 "PDF is not served here: add pypdfium2 to code/requirements.txt, or send an image.",
             ) from None
@@ -153,10 +152,10 @@ class _PdfFile(Document):
         except pypdfium2.PdfiumError:
             # PDFium's own words may be those of an earlier file's error.
             if b"/Encrypt" in body:
-                raise Refusal(
+                raise RequestError(
                     HTTPStatus.UNPROCESSABLE_ENTITY, "The PDF is encrypted: send it without a password."
                 ) from None
-            raise Refusal(
+            raise RequestError(
                 HTTPStatus.BAD_REQUEST,
                 f"The body ({len(body)} bytes) is not a readable PDF: send one whole file with at least one page.",
             ) from None
@@ -173,7 +172,7 @@ class _PdfFile(Document):
             finally:
                 page.close()
         except self._pdfium.PdfiumError:
-            raise Refusal(
+            raise RequestError(
                 HTTPStatus.BAD_REQUEST, f"Page {number} of the PDF cannot be drawn: send one whole file."
             ) from None
 
@@ -183,7 +182,7 @@ class _PdfFile(Document):
 
 def _check_shape(width: float, height: float, unit: str, where: str) -> None:
     if not 0 < max(width, height) <= MOST_TIMES_LONGER * min(width, height):
-        raise Refusal(
+        raise RequestError(
             HTTPStatus.BAD_REQUEST,
             f"The image{where} is {width:g}x{height:g} {unit}: its longer side must be at most {MOST_TIMES_LONGER} "
             "times the shorter; crop it to the document.",
@@ -191,7 +190,7 @@ def _check_shape(width: float, height: float, unit: str, where: str) -> None:
 
 
 def _plain(image: Image.Image) -> Image.Image:
-    """Return an image in RGB: turned as its EXIF says, on white paper, deep grey brought down to eight bits."""
+    """Returns an image in RGB: turned as its EXIF says, on white paper, deep grey brought down to eight bits."""
     image.load()
     # Pillow turns a TIFF by its own tag while loading.
     page = image if image.format == "TIFF" else ImageOps.exif_transpose(image)

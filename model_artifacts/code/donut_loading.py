@@ -40,7 +40,7 @@ class ModelFolderError(Exception):
 
 
 def load_model(folder: Path) -> DonutModel:
-    """Load the model in a folder, in evaluation mode, on the GPU in half precision where there is one.
+    """Loads the model in a folder, in evaluation mode, on the GPU in half precision where there is one.
 
     Args:
         folder: Holds one of the three forms. Nothing is read from elsewhere.

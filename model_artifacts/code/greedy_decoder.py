@@ -49,7 +49,7 @@ class _Attention:
         self.out = (module.out_proj.weight, module.out_proj.bias)
 
     def split(self, hidden: torch.Tensor) -> torch.Tensor:
-        """Turn (pages, places, heads * width) into (pages * heads, places, width)."""
+        """Turns (pages, places, heads * width) into (pages * heads, places, width)."""
         pages, places, _ = hidden.shape
         by_head = hidden.view(pages, places, self.heads, self.width).transpose(1, 2)
         return by_head.reshape(pages * self.heads, places, self.width)
@@ -57,7 +57,7 @@ class _Attention:
     def attend(
         self, query: torch.Tensor, keys: torch.Tensor, values: torch.Tensor, mask: torch.Tensor | None
     ) -> torch.Tensor:
-        """Return what one place a page sees, (pages, heads * width).
+        """Returns what one place a page sees, (pages, heads * width).
 
         Args:
             query: (pages, heads * width).
@@ -118,7 +118,7 @@ class _LayerMemory:
         self.values = cells.new_empty((rows, room, own.width))
 
     def make_room(self, room: int) -> None:
-        """Make room for more places, up to `room`."""
+        """Makes room for more places, up to `room`."""
         keys, values = self.keys, self.values
         self.keys = keys.new_empty((*keys.shape[:2], room))
         self.keys[:, :, : keys.shape[2]] = keys
@@ -156,7 +156,7 @@ class _Network:
     def step(
         self, ids: torch.Tensor, place: int, memories: list[_LayerMemory], mask: torch.Tensor | None
     ) -> torch.Tensor:
-        """Return the logits of what follows, (pages, vocabulary), and remember the ids, (pages,), at their place."""
+        """Returns the logits of what follows, (pages, vocabulary), and remember the ids, (pages,), at their place."""
         hidden = functional.embedding(ids, self._embed) * self._scale + self._positions[place]
         hidden = self._first_norm(hidden)
         seen = slice(None, place + 1)
@@ -185,7 +185,7 @@ class GreedyDecoder:
         self._network = _Network(model)
 
     def decode(self, cells: torch.Tensor, prompts: Sequence[Sequence[int]]) -> list[Decoded]:
-        """Decode some pages.
+        """Decodes some pages.
 
         Args:
             cells: The encoder's output, (pages, cells, hidden size).
@@ -233,7 +233,7 @@ class _Run:
         return self._network.step(ids, place, self._memories, self._mask)
 
     def _hide_padding(self, ids: torch.Tensor, place: int) -> None:
-        """Keep the mask in step. It is there only once a padding token has been read, which few models ever write."""
+        """Keeps the mask in step. It is there only once a padding token has been read, which few models ever write."""
         is_padding = ids == self._network.padding
         if self._mask is None:
             if not bool(is_padding.any()):
@@ -260,7 +260,7 @@ class _Run:
         return following
 
     def _drop_ended_rows(self, following: torch.Tensor) -> torch.Tensor:
-        """Give the rows of ended pages up, once half of the rows are theirs: copying what stays costs, too."""
+        """Gives the rows of ended pages up, once half of the rows are theirs: copying what stays costs, too."""
         going = [row for row, goes_on in enumerate(self._goes_on) if goes_on]
         if 2 * len(going) > len(self._goes_on):
             return following

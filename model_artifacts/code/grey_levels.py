@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from PIL import Image
 
-from refusals import Refusal
+from request_errors import RequestError
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -31,14 +31,14 @@ def is_deep(image: Image.Image) -> bool:
 
 
 def in_eight_bits(image: Image.Image, opened: Image.Image) -> Image.Image:
-    """Return a deep image with 0 for its black and 255 for its white; what is transparent becomes white.
+    """Returns a deep image with 0 for its black and 255 for its white; what is transparent becomes white.
 
     Args:
         image: It, loaded.
         opened: The image that it was made of, which still knows its file's format and tags; may be the same.
 
     Raises:
-        Refusal: 422 where the file does not tell which value is white.
+        RequestError: 422 where the file does not tell which value is white.
     """
     tags = opened.tag_v2 if opened.format == "TIFF" else {}
     kind = tags.get(_SAMPLE_FORMAT, (_UNSIGNED,))[0]
@@ -67,8 +67,8 @@ def _of_floats(values: NDArray[np.float32]) -> NDArray[np.uint8]:
     return np.rint(values * 255).astype(np.uint8)
 
 
-def _unknown(what: str) -> Refusal:
-    return Refusal(
+def _unknown(what: str) -> RequestError:
+    return RequestError(
         HTTPStatus.UNPROCESSABLE_ENTITY,
         f"The grey image {what}, of which nobody knows what is white: send it with 8 or 16 bits, unsigned.",
     )

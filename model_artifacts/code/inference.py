@@ -1,18 +1,18 @@
-"""What the serving toolkit calls: model_fn once a worker, then input_fn, predict_fn and output_fn for each document.
+"""The functions that the serving toolkit calls: model_fn once per worker, then input_fn, predict_fn and output_fn.
 
-In: a document as the request's body, an image or a PDF, or a JSON envelope around one (requested.py). Out: its fields
-as JSON or JSON Lines, with a confidence for each (answers.py). A request that cannot be served gets a 4xx status and
-one ASCII sentence, and the worker goes on with the next. Requests that TorchServe hands over together are read together
-(batching.py, reader.py); the four functions are the same steps for one request alone.
+A request carries a document, an image or a PDF, or a JSON envelope around one (request_parsing.py). The response holds
+its fields as JSON or JSON Lines, with a confidence for each (results.py). An invalid request gets a 4xx status and one
+ASCII sentence; the worker continues with the next request. Requests of one TorchServe batch are processed together
+(batching.py, document_processor.py); the four functions are the same steps for a single request.
 
 Settings by environment variable: DONUT_TASK_PROMPT and ALLOW_PICKLED_MODEL (donut_loading.py), MAX_PAGES and
-MAX_IMAGE_PIXELS (limits.py), MODEL_VERSION (answers.py), OMP_NUM_THREADS.
+MAX_IMAGE_PIXELS (limits.py), MODEL_VERSION (results.py), OMP_NUM_THREADS.
 """
 
 from __future__ import annotations
 
 # First: it puts the archive's own packages on the import path.
-import vendored  # noqa: F401
+import vendored  # noqa: F401 - imported for its effect
 
 # isort: split
 
@@ -22,13 +22,13 @@ from typing import Any, Sequence
 
 from sagemaker_inference import content_types
 
-import answers
 import batching
+import results
+from document_processor import DocumentProcessor, PageResult, use_assigned_cpus
 from donut_loading import load_model
 from limits import Limits
-from reader import PageReading, Reader, use_the_processors
-from refusals import Refusal, failure
-from requested import Requested, understand
+from request_errors import RequestError, failure
+from request_parsing import InferenceRequest, parse_request
 
 # The toolkit decodes bodies of these types (JSON, CSV) before input_fn sees them and answers 500 where that fails.
 content_types.UTF8_TYPES.clear()
@@ -38,100 +38,101 @@ MODEL_FOLDER = "my_model"
 logger = logging.getLogger(__name__)
 
 
-def model_fn(model_dir: str) -> Reader:
-    """Load the model from the archive's `my_model/`, and have requests that come together read together.
+def model_fn(model_dir: str) -> DocumentProcessor:
+    """Loads the model from the archive's `my_model/` and installs the processing of whole batches.
 
     Args:
         model_dir: Folder the archive was unpacked into.
 
     Raises:
-        ModelFolderError: The folder holds no model that can be loaded.
-        SettingError: A limit's environment variable holds what it cannot.
+        ModelFolderError: The folder holds no loadable model.
+        SettingError: A limit's environment variable has an invalid value.
     """
-    Limits.of_environment()
-    use_the_processors()
-    reader = Reader(load_model(Path(model_dir) / MODEL_FOLDER))
-    batching.install(answer_batch)
-    return reader
+    Limits.from_environment()
+    use_assigned_cpus()
+    processor = DocumentProcessor(load_model(Path(model_dir) / MODEL_FOLDER))
+    batching.install(process_batch)
+    return processor
 
 
-def input_fn(body: Any, content_type: str | None, context: Any = None) -> Requested:
-    """Understand one request.
+def input_fn(body: Any, content_type: str | None, context: Any = None) -> InferenceRequest:
+    """Parses one request.
 
     Args:
         body: The request's body; None where the server found none.
         content_type: The request's content type.
-        context: TorchServe's, whose first request this is; for its custom attributes.
+        context: TorchServe's context, whose first request this is; used for its custom attributes.
 
     Raises:
-        Refusal: 400, 413, 415 or 422: it is no document that is served.
+        RequestError: 400, 413, 415 or 422: the document is invalid or not supported.
     """
     headers = context.request_processor[0].get_request_properties() if context is not None else {}
-    attributes = batching.call_of(body, headers).custom_attributes
-    return understand(body, content_type, attributes, Limits.of_environment())
+    attributes = batching.request_from_body(body, headers).custom_attributes
+    return parse_request(body, content_type, attributes, Limits.from_environment())
 
 
-def predict_fn(request: Requested, reader: Reader) -> list[PageReading]:
-    """Read one request's pages.
+def predict_fn(request: InferenceRequest, processor: DocumentProcessor) -> list[PageResult]:
+    """Processes one request's pages.
 
     Args:
         request: What input_fn returned.
-        reader: What model_fn returned.
+        processor: What model_fn returned.
 
     Raises:
-        Refusal: A page cannot be read; 500 when it is the model that fails. The worker goes on.
+        RequestError: A page cannot be processed; 500 if the model fails. The worker continues.
     """
-    outcome = reader.read([request])[0]
-    if isinstance(outcome, Refusal):
+    outcome = processor.process([request])[0]
+    if isinstance(outcome, RequestError):
         raise outcome
     return outcome
 
 
-def output_fn(readings: list[PageReading], accept: str | None) -> tuple[str, str]:
-    """Write the answer.
+def output_fn(pages: list[PageResult], accept: str | None) -> tuple[str, str]:
+    """Serialises the result.
 
     Args:
-        readings: What predict_fn returned.
+        pages: What predict_fn returned.
         accept: The request's Accept header: a list of media ranges, or None for any.
 
     Returns:
         The text and its content type.
 
     Raises:
-        Refusal: 406 when nothing that the client accepts is served.
+        RequestError: 406: none of the accepted media types is supported.
     """
-    content_type = answers.answer_type(accept)
-    return answers.write(readings, content_type), content_type
+    content_type = results.negotiated_type(accept)
+    return results.write(pages, content_type), content_type
 
 
-def answer_batch(reader: Reader, calls: Sequence[batching.Call]) -> list[batching.Reply | Refusal]:
-    """Answer the requests of a batch: each by its own headers, and one that fails alone.
+def process_batch(
+    processor: DocumentProcessor, requests: Sequence[batching.BatchRequest]
+) -> list[batching.BatchResponse | RequestError]:
+    """Processes the requests of a batch, each with its own headers; one that fails does not affect the others.
 
     Args:
-        reader: What model_fn returned.
-        calls: The requests.
+        processor: What model_fn returned.
+        requests: The batch's requests.
     """
-    limits = Limits.of_environment()
-    understood: list[tuple[str, Requested] | Refusal] = [_understood(call, limits) for call in calls]
-    requests = [entry[1] for entry in understood if not isinstance(entry, Refusal)]
-    outcomes = iter(reader.read(requests))
-    replies: list[batching.Reply | Refusal] = []
-    for entry in understood:
-        outcome = entry if isinstance(entry, Refusal) else next(outcomes)
-        if isinstance(entry, Refusal) or isinstance(outcome, Refusal):
-            replies.append(outcome)
+    limits = Limits.from_environment()
+    parsed: list[tuple[str, InferenceRequest] | RequestError] = [_parse(request, limits) for request in requests]
+    outcomes = iter(processor.process([entry[1] for entry in parsed if not isinstance(entry, RequestError)]))
+    responses: list[batching.BatchResponse | RequestError] = []
+    for entry in parsed:
+        outcome = entry if isinstance(entry, RequestError) else next(outcomes)
+        if isinstance(entry, RequestError) or isinstance(outcome, RequestError):
+            responses.append(outcome)
         else:
-            replies.append(batching.Reply(answers.write(outcome, entry[0]), entry[0]))
-    return replies
+            responses.append(batching.BatchResponse(results.write(outcome, entry[0]), entry[0]))
+    return responses
 
 
-def _understood(call: batching.Call, limits: Limits) -> tuple[str, Requested] | Refusal:
+def _parse(request: batching.BatchRequest, limits: Limits) -> tuple[str, InferenceRequest] | RequestError:
     try:
-        # What cannot be answered need not be read.
-        content_type = answers.answer_type(call.accept)
-        return content_type, understand(call.body, call.content_type, call.custom_attributes, limits)
-    except Refusal as refusal:
-        return refusal
+        # First, because a document whose result nobody accepts need not be opened.
+        content_type = results.negotiated_type(request.accept)
+        return content_type, parse_request(request.body, request.content_type, request.custom_attributes, limits)
+    except RequestError as error:
+        return error
     except Exception as error:
-        logger.exception("A request could not be understood.")
+        logger.exception("A request could not be parsed.")
         return failure(error)

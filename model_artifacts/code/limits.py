@@ -1,4 +1,4 @@
-"""How much of a document one request may hold, from the environment; everything beyond is refused with a sentence."""
+"""The limits of a request's document, from the environment; a request beyond them is rejected."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 
 class SettingError(Exception):
-    """An environment variable holds what it cannot; the message says which, and what it takes."""
+    """An environment variable has an invalid value; the message names it and the allowed values."""
 
 
 def _whole_number(name: str, default: int) -> int:
@@ -19,19 +19,19 @@ def _whole_number(name: str, default: int) -> int:
 
 @dataclass(frozen=True)
 class Limits:
-    """What one document may hold.
+    """The limits of one document.
 
     Attributes:
-        pages: Pages that are read of one document (MAX_PAGES, 50 where it is not set).
-        image_pixels: Pixels of one image once it is unpacked, 3 bytes each (MAX_IMAGE_PIXELS, 50 million).
+        pages: Pages of one request (MAX_PAGES, default 50).
+        image_pixels: Pixels of one decoded image, 3 bytes each (MAX_IMAGE_PIXELS, default 50 million).
     """
 
     pages: int
     image_pixels: int
 
     @classmethod
-    def of_environment(cls) -> Limits:
-        """Read the limits.
+    def from_environment(cls) -> Limits:
+        """Reads the limits.
 
         Raises:
             SettingError: One is not a whole number of 1 or more.

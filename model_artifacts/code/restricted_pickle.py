@@ -20,10 +20,10 @@ class ForbiddenNameError(pickle.UnpicklingError):
 
 
 class Unpickler(pickle.Unpickler):
-    """Finds the names that tensors need and refuses every other."""
+    """Finds the names that tensors need and rejects every other."""
 
     def find_class(self, module: str, name: str) -> Any:
-        """Return the named class or function.
+        """Returns the named class or function.
 
         Raises:
             ForbiddenNameError: It is not part of a tensor.
@@ -35,5 +35,5 @@ class Unpickler(pickle.Unpickler):
 
 
 def load(file: BinaryIO, **options: Any) -> Any:
-    """Read one pickle, as `pickle.load` does (torch's older file format calls it)."""
+    """Reads one pickle, as `pickle.load` does (torch's older file format calls it)."""
     return Unpickler(file, **options).load()

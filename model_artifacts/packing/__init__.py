@@ -1,1 +1,1 @@
-"""How model.tar.gz is checked, named, filled and written; `model_artifacts/pack.py` is the way in."""
+"""Checks, names, fills and writes model.tar.gz; `model_artifacts/pack.py` is the entry point."""

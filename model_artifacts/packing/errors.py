@@ -1,5 +1,5 @@
-"""What keeps an archive from being made."""
+"""The error of the packing step."""
 
 
 class ArchiveError(Exception):
-    """Inputs of which no archive can be made. Its message is one sentence: what, where, what to do."""
+    """Inputs that cannot be packed. The message is one sentence: what is wrong, where, what to do."""

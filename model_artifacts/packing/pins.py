@@ -1,7 +1,6 @@
-"""What a model's code asks for: requirements.txt, vendor.toml beside it, and the lock that is made of both.
+"""The requirements of a model's code: requirements.txt, vendor.toml beside it, and the lock of both.
 
-The lock stands for what they said when it was made: its first line holds a digest of them, so that a lock of other
-requirements is noticed without a network.
+The first line of the lock has a digest of both files, so an outdated lock is detected without a network.
 """
 
 from __future__ import annotations
@@ -23,7 +22,7 @@ REQUIREMENTS = "requirements.txt"
 LOCK = "requirements.lock"
 VENDOR_LIST = "vendor.toml"
 
-# Of the PyTorch 1.11 image: Ubuntu 20.04 has glibc 2.31.
+# The PyTorch 1.11 image's: Ubuntu 20.04 has glibc 2.31.
 PYTHON = "3.8"
 PLATFORM = "x86_64-manylinux_2_31"
 
@@ -36,13 +35,13 @@ _PIN = re.compile(
 
 
 @dataclass(frozen=True)
-class Wanted:
-    """What has to be in the container beside the code.
+class Requirements:
+    """The packages that the code requires, and which of them are not included.
 
     Attributes:
         pins: The lines of requirements.txt without comments.
-        image: Packages that the image brings, by name; a version where it must be just that, else "".
-        left_out: Packages that are asked for and never imported, by normalised name.
+        image: The image's packages, by name, with the required version or "" for any.
+        left_out: The normalised names of packages that are required and never imported.
     """
 
     pins: tuple[str, ...]
@@ -51,45 +50,45 @@ class Wanted:
 
     @property
     def digest(self) -> str:
-        """SHA-256, in hex; comments, order and the spelling of names do not count."""
-        said = [PYTHON, PLATFORM, sorted(self.pins), sorted(self.image.items()), sorted(self.left_out)]
-        return hashlib.sha256(json.dumps(said).encode()).hexdigest()
+        """The SHA-256, in hex; comments, order and the spelling of names do not count."""
+        parts = [PYTHON, PLATFORM, sorted(self.pins), sorted(self.image.items()), sorted(self.left_out)]
+        return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
 
     @property
     def first_line(self) -> str:
-        """How the lock that belongs to it begins."""
+        """The first line of a lock of these requirements."""
         return f"{_FIRST_LINE}{self.digest}\n"
 
 
 def normalised(name: str) -> str:
-    """A package's name as indexes compare it (PEP 503)."""
+    """Returns a package's name as indexes compare it (PEP 503)."""
     return re.sub(r"[-_.]+", "-", name).lower()
 
 
-def read(code: Path) -> Wanted:
-    """What a code folder asks for; without the files, nothing.
+def read_requirements(code: Path) -> Requirements:
+    """Returns the requirements of a code folder; without the files, none.
 
     Raises:
-        ArchiveError: For a line that is no pin, and for a vendor.toml that says something else than it can.
+        ArchiveError: A line is not a pin, or vendor.toml has other contents than it may have.
     """
     image, left_out = _vendor_list(code / VENDOR_LIST)
-    return Wanted(pins=tuple(_pins(code / REQUIREMENTS)), image=image, left_out=left_out)
+    return Requirements(pins=tuple(_pins(code / REQUIREMENTS)), image=image, left_out=left_out)
 
 
 def check_lock(code: Path) -> None:
-    """Sees that the lock is there if it is needed, and belongs to requirements.txt and vendor.toml as they are now.
+    """Checks that a lock that is needed exists and is up to date with requirements.txt and vendor.toml.
 
     Raises:
-        ArchiveError: It is missing, or was made of something else.
+        ArchiveError: The lock is missing or outdated.
     """
-    wanted, lock = read(code), code / LOCK
-    if not wanted.pins and not lock.exists():
+    requirements, lock = read_requirements(code), code / LOCK
+    if not requirements.pins and not lock.exists():
         return
     state = "is missing"
     if lock.exists():
-        if _text(lock).startswith(wanted.first_line):
+        if _text(lock).startswith(requirements.first_line):
             return
-        state = "was made of something else"
+        state = "is outdated"
     beside = f" and {VENDOR_LIST}" if (code / VENDOR_LIST).exists() else ""
     raise ArchiveError(
         f"{lock} {state}, and the packages of {REQUIREMENTS}{beside} cannot be included without it; run "
@@ -98,11 +97,11 @@ def check_lock(code: Path) -> None:
 
 
 def _text(path: Path) -> str:
-    """A file's text, with a byte order mark or without, as pip takes it."""
+    """Returns a file's text, with or without a byte order mark, as pip reads it."""
     try:
         return path.read_text(encoding="utf-8-sig")
     except UnicodeDecodeError as error:
-        raise ArchiveError(f"{path} is no UTF-8 ({error.reason} at byte {error.start}); save it as UTF-8.") from None
+        raise ArchiveError(f"{path} is not UTF-8 ({error.reason} at byte {error.start}); save it as UTF-8.") from None
 
 
 def _pins(path: Path) -> list[str]:
@@ -120,7 +119,7 @@ def _pins(path: Path) -> list[str]:
             )
         name = normalised(pin["name"])
         if name in found:
-            raise ArchiveError(f"{path}, line {number}, pins {pin['name']} a second time; leave one line of the two.")
+            raise ArchiveError(f"{path}, line {number}, pins {pin['name']} a second time; remove one of the two lines.")
         found[name] = text
     return list(found.values())
 
@@ -131,7 +130,7 @@ def _vendor_list(path: Path) -> tuple[dict[str, str], frozenset[str]]:
     try:
         table = tomllib.loads(_text(path))
     except ValueError as error:
-        raise ArchiveError(f"{path} is no TOML: {error}.") from None
+        raise ArchiveError(f"{path} is not TOML: {error}.") from None
     image, reasons = table.pop("image", {}), table.pop("left-out", {})
     if (
         table
@@ -139,8 +138,8 @@ def _vendor_list(path: Path) -> tuple[dict[str, str], frozenset[str]]:
         or not (isinstance(reasons, dict) and all(isinstance(names, list) for names in reasons.values()))
     ):
         raise ArchiveError(
-            f'{path} may hold two tables, [image] of name = "version" (or "") and [left-out] of "reason" = [names], '
-            "and no more."
+            f'{path} may contain only two tables: [image] with name = "version" (or ""), and [left-out] with '
+            '"reason" = [names].'
         )
     left_out = frozenset(normalised(str(name)) for names in reasons.values() for name in names)
     return {normalised(name): version for name, version in image.items()}, left_out

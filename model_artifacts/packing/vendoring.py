@@ -1,12 +1,13 @@
-"""The packages that the archive brings along: fetched once a lock, checked against its hashes, the same everywhere.
+"""The packages that the archive includes: downloaded once for each lock, and checked against its hashes.
 
-Wheels only, so that nothing is built or run here. What an installer notes about itself, and what only a person at a
-shell would run, is taken out; metadata and licences stay (transformers asks importlib.metadata for versions).
+Wheels only, so that nothing is built or run here. The installer's own records and command-line programs are removed;
+metadata and licences stay (transformers reads versions from importlib.metadata).
 """
 
 from __future__ import annotations
 
 import hashlib
+import importlib
 import shutil
 import subprocess
 import sys
@@ -18,69 +19,69 @@ from model_artifacts.packing import pins
 from model_artifacts.packing.errors import ArchiveError
 from model_artifacts.packing.members import VENDOR, Member
 
-_FORMAT = "1"  # raise it when something else is stripped
-# The installer's own notes; RECORD would list what was stripped.
-_NOTES = frozenset({"RECORD", "INSTALLER", "REQUESTED", "direct_url.json", "uv_cache.json"})
-# Folders at the top that are no packages: programs, and the tests of wheels that forgot to leave them out.
-_NO_PACKAGES = frozenset({"bin", "share", "include", "test", "tests"})
+_FORMAT = "1"  # increase it when other files are stripped
+# The installer's own records; RECORD would list stripped files.
+_RECORDS = frozenset({"RECORD", "INSTALLER", "REQUESTED", "direct_url.json", "uv_cache.json"})
+# Top-level folders that are not packages: programs, and tests that some wheels include by mistake.
+_NOT_PACKAGES = frozenset({"bin", "share", "include", "test", "tests"})
 
 
-def vendored(code: Path, cache: Path) -> list[Member]:
-    """The members below code/vendor/: every package of the code's lock, or none if it has no lock.
+def vendored_members(code: Path, cache: Path) -> list[Member]:
+    """Returns the members below code/vendor/: every package of the code's lock; none if there is no lock.
 
     Args:
-        code: The code folder; its lock was checked.
-        cache: Folder in which the packages of a lock are kept, by the lock's digest.
+        code: The code folder, with a lock that is up to date.
+        cache: The folder that keeps the packages of each lock, by the lock's digest.
 
     Raises:
-        ArchiveError: The packages cannot be fetched, or do not have the lock's hashes.
+        ArchiveError: The packages cannot be downloaded, or do not have the lock's hashes.
     """
-    folder = packages(code, cache)
+    folder = download_packages(code, cache)
     if folder is None:
         return []
     return [
         Member(f"{VENDOR}/{path.relative_to(folder).as_posix()}", path)
         for path in sorted(folder.rglob("*"))
-        if path.is_file() and "__pycache__" not in path.parts  # of an import since
+        if path.is_file() and "__pycache__" not in path.parts  # from a later import
     ]
 
 
-def packages(code: Path, cache: Path) -> Path | None:
-    """The folder of the packages of the code's lock, fetched if they are not there; None if it has no lock.
+def download_packages(code: Path, cache: Path) -> Path | None:
+    """Returns the folder with the packages of the code's lock, downloaded if necessary; None if there is no lock.
 
     Raises:
-        ArchiveError: As `vendored`.
+        ArchiveError: The packages cannot be downloaded, or do not have the lock's hashes.
     """
     lock = code / pins.LOCK
     if not lock.is_file():
         return None
     folder = cache / hashlib.sha256(f"{_FORMAT}\n".encode() + lock.read_bytes()).hexdigest()
     if not folder.is_dir():
-        sys.stderr.write(f"Fetching the packages of {lock}, once.\n")
+        sys.stderr.write(f"Downloading the packages of {lock}, once.\n")
         cache.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=cache) as draft:
-            fetched = Path(draft, "packages")
-            _install(lock, fetched)
-            _strip(fetched)
-            with suppress(OSError):  # another run was first, with the same
-                fetched.rename(folder)
+            downloaded = Path(draft, "packages")
+            _install(lock, downloaded)
+            _strip(downloaded)
+            with suppress(OSError):  # another run was first, with the same packages
+                downloaded.rename(folder)
     return folder
 
 
 def run_uv(*arguments: str) -> subprocess.CompletedProcess[str]:
-    """Runs uv, whichever is installed beside this Python.
+    """Runs the uv that is installed with this Python.
 
     Raises:
         ArchiveError: uv is not installed.
     """
     try:
-        import uv  # noqa: PLC0415 - a synth needs none
+        uv = importlib.import_module("uv")  # a synth needs none
     except ModuleNotFoundError:
         raise ArchiveError(
-            "uv, which fetches the packages of the archive, is not installed; run pip install -r requirements.txt."
+            "uv, which downloads the packages of the archive, is not installed; run pip install -r requirements.txt."
         ) from None
     command = [uv.find_uv_bin(), *arguments, "--no-progress"]
-    return subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603 - uv itself, no shell
+    return subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603 - uv, without a shell
 
 
 def _install(lock: Path, target: Path) -> None:
@@ -92,20 +93,20 @@ def _install(lock: Path, target: Path) -> None:
     if done.returncode:
         reason = " ".join(done.stderr.split()) or f"exit code {done.returncode}"
         raise ArchiveError(
-            f"The packages of {lock} could not be fetched, which packing them needs a network for: {reason}"
+            f"The packages of {lock} could not be downloaded, for which packing needs network access: {reason}"
         )
 
 
 def _strip(folder: Path) -> None:
     for path in folder.iterdir():
-        if path.name in _NO_PACKAGES and path.is_dir():
+        if path.name in _NOT_PACKAGES and path.is_dir():
             shutil.rmtree(path)
         elif path.name.startswith("."):
             path.unlink()
     for path in list(folder.rglob("*.dist-info/*")):
-        if path.name in _NOTES:
+        if path.name in _RECORDS:
             path.unlink()
     for path in list(folder.rglob("__pycache__")):
         shutil.rmtree(path)
     if links := [path for path in folder.rglob("*") if path.is_symlink()]:
-        raise ArchiveError(f"A package brings the symbolic link {links[0].name}, which SageMaker refuses.")
+        raise ArchiveError(f"A package contains the symbolic link {links[0].name}, which SageMaker rejects.")

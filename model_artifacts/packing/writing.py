@@ -1,12 +1,13 @@
-"""Writes model.tar.gz: equal members give equal bytes, wherever and whenever.
+"""Writes model.tar.gz: equal members give equal bytes, on any machine at any time.
 
-Weights hardly shrink, whatever the effort: python-isal's level 1 takes 8 % off fp32 weights at some hundred MB a
-second, where zlib's level 9, which tarfile has by default, takes off the same at a twentieth of the speed.
+Weights hardly shrink at any level: python-isal's level 1 saves 8 % of fp32 weights at some hundred MB a second; zlib's
+level 9, tarfile's default, saves the same at a twentieth of the speed.
 """
 
 from __future__ import annotations
 
 import errno
+import importlib
 import os
 import sys
 import tarfile
@@ -29,12 +30,12 @@ _MEGABYTE = 1_000_000
 
 
 def write(members: Iterable[Member], archive: Path) -> None:
-    """Writes the archive; a reader sees the whole of it or nothing, and two may write the same one at once.
+    """Writes the archive atomically; two processes may write the same archive at once.
 
-    Says on standard error how far it is, once that takes more than a second.
+    Reports progress on standard error if packing takes longer than a second.
 
     Raises:
-        ArchiveError: A file cannot be read or changes meanwhile, or the disk is full.
+        ArchiveError: A file cannot be read or changes during packing, or the disk is full.
     """
     ordered = sorted(members)
     try:
@@ -53,29 +54,25 @@ def write(members: Iterable[Member], archive: Path) -> None:
 
 def _fill(draft: BinaryIO, members: list[Member], progress: _Progress) -> None:
     try:
-        from isal import igzip  # noqa: PLC0415 - a synth needs none, and packs nothing
+        igzip = importlib.import_module("isal.igzip")  # a synth needs none
     except ModuleNotFoundError:
         raise ArchiveError(
             "python-isal, which compresses the archive, is not installed; run pip install -r requirements.txt."
         ) from None
     with (
-        igzip.IGzipFile(  # type: ignore[no-untyped-call]
-            filename="", fileobj=draft, mode="wb", compresslevel=1, mtime=0
-        ) as zipped,
-        tarfile.TarFile(
-            fileobj=cast("IO[bytes]", zipped), mode="w", format=tarfile.PAX_FORMAT, copybufsize=_CHUNK_BYTES
-        ) as tar,
+        igzip.IGzipFile(filename="", fileobj=draft, mode="wb", compresslevel=1, mtime=0) as zipped,
+        tarfile.TarFile(fileobj=zipped, mode="w", format=tarfile.PAX_FORMAT, copybufsize=_CHUNK_BYTES) as tar,
     ):
         for member in members:
             with member.path.open("rb") as content:
                 before = os.fstat(content.fileno())
-                tar.addfile(_entry(member.name, before.st_size), cast("IO[bytes]", progress.watching(content)))
+                tar.addfile(_entry(member.name, before.st_size), cast("IO[bytes]", progress.count_reads(content)))
                 if digests.fingerprint(before) != digests.fingerprint(os.fstat(content.fileno())):
-                    raise ArchiveError(f"{member.path} changed while it was packed; run it again when that is over.")
+                    raise ArchiveError(f"{member.path} changed during packing; pack again when it no longer changes.")
 
 
 def _entry(name: str, size: int) -> tarfile.TarInfo:
-    """A member's header: everything but name and size is the same on every machine (mtime, uid and gid are 0)."""
+    """Returns a member's header; all but name and size is the same on every machine (mtime, uid and gid are 0)."""
     entry = tarfile.TarInfo(name)
     entry.size = size
     entry.mode = 0o644
@@ -84,28 +81,28 @@ def _entry(name: str, size: int) -> tarfile.TarInfo:
 
 def _reason(error: OSError, archive: Path) -> str:
     if error.errno in {errno.ENOSPC, errno.EDQUOT}:
-        return f"{archive.parent} has no room left for {archive.name}; free some of its disk."
-    if error.errno is None:  # tarfile found less than the size that the header has
-        return f"A file of {archive.name} became shorter while it was packed; run it again when that is over."
+        return f"{archive.parent} has no space left for {archive.name}; free disk space there."
+    if error.errno is None:  # tarfile read less than the size in the header
+        return f"A file of {archive.name} became shorter during packing; pack again when it no longer changes."
     if error.filename is None:
         return f"{archive} cannot be written: {error.strerror}."
     return f"{error.filename} cannot be read or written: {error.strerror}."
 
 
 class _Progress:
-    """Says each second how much was packed, from the first second on."""
+    """Reports every second how much is packed."""
 
     def __init__(self, total: int) -> None:
         self._total = total
         self._done = 0
         self._next = time.monotonic() + _QUIET_SECONDS
 
-    def watching(self, content: BinaryIO) -> _Watched:
-        """The file, whose reading counts."""
-        return _Watched(content, self)
+    def count_reads(self, content: BinaryIO) -> _CountedFile:
+        """Returns the file, with its reads counted."""
+        return _CountedFile(content, self)
 
     def add(self, count: int) -> None:
-        """Bytes that were packed by now."""
+        """Counts bytes that were packed."""
         self._done += count
         now = time.monotonic()
         if now >= self._next:
@@ -113,15 +110,15 @@ class _Progress:
             sys.stderr.write(f"Packing: {self._done // _MEGABYTE} of {self._total // _MEGABYTE} MB.\n")
 
 
-class _Watched:
-    """A file whose reader is told of; tarfile asks for no more than `read`."""
+class _CountedFile:
+    """A file whose reads are counted; tarfile uses nothing but `read`."""
 
     def __init__(self, content: BinaryIO, progress: _Progress) -> None:
         self._content = content
         self._progress = progress
 
     def read(self, size: int = -1) -> bytes:
-        """As the file's own."""
+        """Reads as the file does."""
         data = self._content.read(size)
         self._progress.add(len(data))
         return data

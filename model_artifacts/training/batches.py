@@ -56,7 +56,7 @@ class BatchMaker:
         }
 
     def answer_ids(self, fields: dict[str, Any]) -> list[int]:
-        """Return the tokens of an answer, from the task prompt to the end token.
+        """Returns the tokens of an answer, from the task prompt to the end token.
 
         Spells what `DonutModel.json2token` and the tokenizer would, some fifty times faster.
         """
@@ -75,7 +75,7 @@ class BatchMaker:
         ]
 
     def make(self, pages: Sequence[Page]) -> Batch:
-        """Return the tensors of some receipts."""
+        """Returns the tensors of some receipts."""
         answers = [self.answer_ids(page.receipt.fields()) for page in pages]
         length = max(map(len, answers)) - 1
         decoder_input = torch.full((len(pages), length), self._tokenizer.pad_token_id, dtype=torch.long)

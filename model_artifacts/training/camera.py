@@ -43,7 +43,7 @@ class View:
         return math.cos(angle), math.sin(angle), -math.sin(angle), math.cos(angle)
 
     def place(self, x: float, y: float, size: tuple[int, int], reduction: int) -> tuple[float, float]:
-        """Return where a point of the paper comes to lie on the picture, in the picture's pixels."""
+        """Returns where a point of the paper comes to lie on the picture, in the picture's pixels."""
         a, b, c, d = self._matrix()
         x, y = x - size[0] / 2, y - size[1] / 2
         return (
@@ -52,7 +52,7 @@ class View:
         )
 
     def look(self, paper: Image.Image) -> Image.Image:
-        """Return the paper as seen from here; beyond its edges lies more of the same paper."""
+        """Returns the paper as seen from here; beyond its edges lies more of the same paper."""
         a, b, c, d = (value / self.scale for value in self._matrix())
         x, y = paper.width / 2 + self.shift[0], paper.height / 2 + self.shift[1]
         # Pillow asks for the way back: from a pixel of the picture to one of the paper. A turn's inverse is its mirror.
@@ -66,7 +66,7 @@ STRAIGHT = View()
 
 
 def draw_view(random_source: random.Random) -> View:
-    """Draw where a camera stood, so near that at most the paper's margins are out of the picture."""
+    """Draws where a camera stood, so near that at most the paper's margins are out of the picture."""
     return View(
         random_source.uniform(-MOST_DEGREES, MOST_DEGREES),
         random_source.uniform(SMALLEST_SCALE, LARGEST_SCALE),
@@ -77,7 +77,7 @@ def draw_view(random_source: random.Random) -> View:
 def photograph(
     paper: Image.Image, view: View, reduction: int, random_source: random.Random, *, with_marks: bool
 ) -> tuple[bytes, Image.Image]:
-    """Take a picture of a paper.
+    """Takes a picture of a paper.
 
     Args:
         paper: Mode L.
@@ -101,7 +101,7 @@ def photograph(
 
 
 def _shade(picture: Image.Image, random_source: random.Random) -> Image.Image:
-    """Return the picture under a light that falls off to one side, through a noisy sensor."""
+    """Returns the picture under a light that falls off to one side, through a noisy sensor."""
     angle, depth = random_source.uniform(0, 2 * math.pi), random_source.uniform(0, 1 - DARKEST_SHADE)
     across = np.linspace(-0.5, 0.5, picture.width)[None, :] * math.cos(angle)
     down = np.linspace(-0.5, 0.5, picture.height)[:, None] * math.sin(angle)

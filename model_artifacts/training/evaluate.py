@@ -27,21 +27,21 @@ ANY_IMAGE = "application/x-image"
 
 
 def drawn_documents(first: int, count: int, fonts: Sequence[str]) -> Iterator[Document]:
-    """Yield receipts of the evaluation seeds: the image file and the fields it shows."""
+    """Yields receipts of the evaluation seeds: the image file and the fields it shows."""
     for index in range(first, first + count):
         page = make_page("evaluation", index, fonts=tuple(fonts))
         yield page.jpeg, page.receipt.fields()
 
 
 def stored_documents(folder: Path) -> Iterator[Document]:
-    """Yield the receipts that a folder's answers.jsonl names."""
+    """Yields the receipts that a folder's answers.jsonl names."""
     for line in (folder / "answers.jsonl").read_text(encoding="utf-8").splitlines():
         answer = json.loads(line)
         yield (folder / answer.pop("file")).read_bytes(), answer
 
 
 def evaluate(archive: Path, documents: Iterable[Document]) -> dict[str, Any]:
-    """Read every document as the endpoint would and count what was exact.
+    """Reads every document as the endpoint would and count what was exact.
 
     Args:
         archive: Folder with the archive's `my_model/`.

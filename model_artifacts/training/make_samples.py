@@ -16,7 +16,7 @@ SAMPLES = 100
 
 
 def write_samples(folder: Path) -> None:
-    """Write the images and their answers into a folder, which is made if need be."""
+    """Writes the images and their answers into a folder, which is made if need be."""
     folder.mkdir(parents=True, exist_ok=True)
     answers = []
     for index in range(SAMPLES):

@@ -35,7 +35,7 @@ STOCK_CONFIGURATION = {
 
 
 def write_model_folder(folder: Path, configuration: dict[str, Any]) -> None:
-    """Write a stock Donut's first weights, its configuration and its tokenizer into a folder, made if need be."""
+    """Writes a stock Donut's first weights, its configuration and its tokenizer into a folder, made if need be."""
     folder.mkdir(parents=True, exist_ok=True)
     (folder / TOKENIZER_FILE).write_bytes(train_tokenizer())
     (folder / "config.json").write_text(json.dumps(configuration, indent=2) + "\n", encoding="utf-8")

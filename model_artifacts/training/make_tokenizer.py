@@ -46,7 +46,7 @@ CONFIGURATION = {
 
 
 def train_tokenizer() -> bytes:
-    """Return the sentencepiece model: one piece a character, and nothing changed on the way in."""
+    """Returns the sentencepiece model: one piece a character, and nothing changed on the way in."""
     written = io.BytesIO()
     sentencepiece.SentencePieceTrainer.train(
         sentence_iterator=iter([" ".join(CHARACTERS)]),
@@ -64,7 +64,7 @@ def train_tokenizer() -> bytes:
 
 
 def write_model_folder(folder: Path) -> None:
-    """Write `config.json` and `sentencepiece.bpe.model` into a folder, which is made if need be."""
+    """Writes `config.json` and `sentencepiece.bpe.model` into a folder, which is made if need be."""
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "sentencepiece.bpe.model").write_bytes(train_tokenizer())
     (folder / "config.json").write_text(json.dumps(CONFIGURATION, indent=2) + "\n", encoding="utf-8")

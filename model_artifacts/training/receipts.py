@@ -62,7 +62,7 @@ class Receipt:
     items: tuple[tuple[str, str], ...]
 
     def fields(self) -> dict[str, Any]:
-        """Return what a model should answer, in the order it answers: store, date, total, then the list of items.
+        """Returns what a model should answer, in the order it answers: store, date, total, then the list of items.
 
         A receipt without items has no such key: Donut's tokens have no empty list.
         """
@@ -79,7 +79,7 @@ def is_held_out(first_name: str, last_name: str) -> bool:
 
 @functools.lru_cache(maxsize=None)
 def stores_of(purpose: str) -> list[tuple[str, str]]:
-    """Return the two words of every store that a purpose's receipts may come from.
+    """Returns the two words of every store that a purpose's receipts may come from.
 
     Args:
         purpose: A key of `SEEDS`; `training` has the trained stores, every other one the held-out stores.
@@ -89,7 +89,7 @@ def stores_of(purpose: str) -> list[tuple[str, str]]:
 
 
 def seed_of(purpose: str, index: int) -> int:
-    """Return the seed of a purpose's receipt number `index`.
+    """Returns the seed of a purpose's receipt number `index`.
 
     Args:
         purpose: A key of `SEEDS`.
@@ -105,7 +105,7 @@ def seed_of(purpose: str, index: int) -> int:
 
 
 def draw_content(purpose: str, random_source: random.Random, *, with_items: bool = True) -> Receipt:
-    """Draw one receipt's content: a store of the purpose's kind, any date, one to four items and their sum.
+    """Draws one receipt's content: a store of the purpose's kind, any date, one to four items and their sum.
 
     Args:
         purpose: A key of `SEEDS`.

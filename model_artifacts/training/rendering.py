@@ -90,12 +90,12 @@ class _Pen:
 
 
 def _lines(receipt: Receipt, total_label: str) -> list[tuple[str, str]]:
-    """Return what stands left and right on each line."""
+    """Returns what stands left and right on each line."""
     return [(receipt.store, ""), (receipt.date, ""), *receipt.items, (total_label, receipt.total)]
 
 
 def _fitting_font(name: str, size: int, lines: list[tuple[str, str]], room: float) -> ImageFont.FreeTypeFont:
-    """Return the font at the size, or the next smaller one at which the longest line fits."""
+    """Returns the font at the size, or the next smaller one at which the longest line fits."""
     while True:
         font = _font(name, size)
         gap = OVERSAMPLING * SMALLEST_GAP
@@ -105,7 +105,7 @@ def _fitting_font(name: str, size: int, lines: list[tuple[str, str]], room: floa
 
 
 def render(receipt: Receipt, random_source: random.Random, fonts: tuple[str, ...], *, with_marks: bool = True) -> Page:
-    """Draw a receipt with a font, a paper, an ink, margins and line spacing of chance, and photograph it.
+    """Draws a receipt with a font, a paper, an ink, margins and line spacing of chance, and photograph it.
 
     Args:
         receipt: Its content.
@@ -145,7 +145,7 @@ def make_page(
     with_marks: bool = True,
     fonts: tuple[str, ...] = FONT_FILES,
 ) -> Page:
-    """Make a purpose's receipt number `index`: the same content and pixels every time.
+    """Makes a purpose's receipt number `index`: the same content and pixels every time.
 
     Args:
         purpose: A key of `receipts.SEEDS`.

@@ -41,7 +41,7 @@ VALIDATION_BATCH = 32
 
 
 def learning_rate(step: int, steps: int) -> float:
-    """Return the rate of a step: warm-up, level for the first half, then a straight line to 2 % of the peak."""
+    """Returns the rate of a step: warm-up, level for the first half, then a straight line to 2 % of the peak."""
     progress = step / steps
     decay = 1.0 if progress < 0.5 else max(0.02, 2.0 * (1.0 - progress))  # noqa: PLR2004 - the half of the run
     return PEAK_LEARNING_RATE * min(1.0, (step + 1) / WARM_UP_STEPS) * decay
@@ -102,7 +102,7 @@ class Trainer:
             gradient.copy_(mean.view_as(gradient))
 
     def train_step(self) -> dict[str, float]:
-        """Train on this process's share of the next receipts.
+        """Trains on this process's share of the next receipts.
 
         Returns:
             The step's `loss` (of the answer) and `cell_loss`, in nats a token and a cell.
@@ -126,7 +126,7 @@ class Trainer:
 
     @torch.no_grad()
     def exact_match(self, documents: int) -> dict[str, float]:
-        """Return the share of validation receipts read exactly: each text field, the three at once, the items."""
+        """Returns the share of validation receipts read exactly: each text field, the three at once, the items."""
         self.model.eval()
         prompt = self.model.decoder.tokenizer.convert_tokens_to_ids(self.model.config.task_prompt)
         right = dict.fromkeys([*TEXT_FIELDS, "three", LIST_FIELD], 0)
@@ -149,7 +149,7 @@ class Trainer:
         return {name: count / documents for name, count in right.items()}
 
     def state(self) -> dict[str, Any]:
-        """Return everything that a resumed run needs."""
+        """Returns everything that a resumed run needs."""
         return {
             "step": self.step,
             "model": self.model.state_dict(),
@@ -166,12 +166,12 @@ class Trainer:
 
 
 def report(**values: Any) -> None:
-    """Print one line of JSON."""
+    """Prints one line of JSON."""
     print(json.dumps(values), flush=True)  # noqa: T201 - the command's output
 
 
 def parse_arguments() -> argparse.Namespace:
-    """Read the command line; the defaults are the committed model's."""
+    """Reads the command line; the defaults are the committed model's."""
     parser = argparse.ArgumentParser(description="Train the small receipts Donut.")
     parser.add_argument("--folder", type=Path, default=MODEL_FOLDER, help="model folder to write")
     parser.add_argument("--steps", type=int, default=6000, help="length of the schedule")
@@ -187,7 +187,7 @@ def parse_arguments() -> argparse.Namespace:
 
 
 def train(rank: int, options: argparse.Namespace, meeting_point: str) -> None:
-    """Train as one of the processes; the first of them reports on the way and writes model.pth.
+    """Trains as one of the processes; the first of them reports on the way and writes model.pth.
 
     Args:
         rank: Which process this is, from 0.
@@ -222,7 +222,7 @@ def train(rank: int, options: argparse.Namespace, meeting_point: str) -> None:
 
 
 def main() -> None:
-    """Train and write model.pth beside its configuration and tokenizer."""
+    """Trains and write model.pth beside its configuration and tokenizer."""
     options = parse_arguments()
     write_model_folder(options.folder)
     with tempfile.TemporaryDirectory() as folder:

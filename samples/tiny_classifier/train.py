@@ -57,7 +57,7 @@ def draw(count: int, generator: torch.Generator) -> "tuple[torch.Tensor, torch.T
 
 
 def train() -> ShapeNetwork:
-    """Train for a fixed number of steps, on images that are drawn as they are needed."""
+    """Trains for a fixed number of steps, on images that are drawn as they are needed."""
     torch.manual_seed(0)
     generator = torch.Generator().manual_seed(TRAINING_SEED)
     network = ShapeNetwork()
@@ -74,7 +74,7 @@ def train() -> ShapeNetwork:
 
 
 def write_samples(folder: Path) -> None:
-    """Write requests with what is on them, each drawn after the last and seen by no training."""
+    """Writes requests with what is on them, each drawn after the last and seen by no training."""
     images, which = draw(SAMPLES, torch.Generator().manual_seed(SAMPLE_SEED))
     with (folder / "samples.jsonl").open("w", encoding="utf-8", newline="\n") as lines:
         for image, index in zip(images[:, 0], which):

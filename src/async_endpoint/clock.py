@@ -1,22 +1,30 @@
-"""AWS's clock, injected everywhere so that the same logic runs on the wall's time, faster, or in virtual time."""
+"""AWS's clock, passed in everywhere so that the same logic runs on the wall's time, faster, or in virtual time."""
 
 import time
 from typing import Protocol
 
 
 class Clock(Protocol):
-    """Whatever tells the time on AWS's clock."""
+    """A source of the time on AWS's clock."""
 
     def now(self) -> float:
-        """Return seconds since the epoch."""
+        """Returns seconds since the epoch."""
         ...
+
+
+class ScaledClock(Clock, Protocol):
+    """AWS's clock, and how fast it runs."""
+
+    @property
+    def speed(self) -> float:
+        """How many times faster than the wall's."""
 
 
 class SystemClock:
     """A clock that starts at the wall's time and runs `speed` times as fast from then on.
 
-    It counts on the monotonic clock, so a correction of the wall's time moves nothing. One that goes on for another,
-    which may have run ahead of the wall, starts at its end: `not_before`, in epoch seconds.
+    It counts on the monotonic clock, so a correction of the wall's time moves nothing. A clock that continues another
+    one, which may have run ahead of the wall, starts where the other stopped: `not_before`, in epoch seconds.
 
     Raises:
         ValueError: `speed` is not above zero.
@@ -30,26 +38,26 @@ class SystemClock:
         self._started_counting = time.monotonic()
 
     def now(self) -> float:
-        """Return seconds since the epoch, on this clock."""
+        """Returns seconds since the epoch, on this clock."""
         return self._started_at + (time.monotonic() - self._started_counting) * self.speed
 
     def wall_seconds(self, aws_seconds: float) -> float:
-        """Return how many of the wall's seconds pass while `aws_seconds` pass on this clock."""
+        """Returns how many of the wall's seconds pass while `aws_seconds` pass on this clock."""
         return aws_seconds / self.speed
 
 
 class ManualClock:
-    """A clock that moves only when told to, in epoch seconds."""
+    """A clock that moves only by `advance`, in epoch seconds."""
 
     def __init__(self, start: float = 0.0) -> None:
         self._now = start
 
     def now(self) -> float:
-        """Return seconds since the epoch, on this clock."""
+        """Returns seconds since the epoch, on this clock."""
         return self._now
 
     def advance(self, seconds: float) -> None:
-        """Move forward.
+        """Moves forward.
 
         Raises:
             ValueError: `seconds` is negative.

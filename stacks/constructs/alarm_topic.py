@@ -1,4 +1,4 @@
-"""The topic that every alarm of a stage tells."""
+"""The topic that every alarm of a stage notifies."""
 
 from aws_cdk import CfnOutput, Stack
 from aws_cdk import aws_iam as iam
@@ -7,22 +7,22 @@ from aws_cdk import aws_sns as sns
 from aws_cdk import aws_sns_subscriptions as subscriptions
 from constructs import Construct
 
-from stacks.rules import accept
+from stacks.rules import suppress
 from stacks.settings.alarms import AlarmSettings
 
 
 class AlarmTopic(Construct):
     """A topic that the account's alarms may publish to; it sends e-mail if the stage has an address.
 
-    The address gets a message that asks whether it wants to be told, and has to say yes.
+    SNS first sends the address a message to confirm the subscription.
     """
 
     def __init__(self, scope: Construct, construct_id: str, *, key: kms.IKey | None, settings: AlarmSettings) -> None:
         super().__init__(scope, construct_id)
-        # The account's AWS-managed key for SNS would keep CloudWatch from publishing.
+        # CloudWatch cannot publish under the account's AWS-managed key for SNS.
         self.topic = sns.Topic(self, "Topic", enforce_ssl=True, master_key=key)
         if key is None:
-            accept(
+            suppress(
                 self.topic,
                 {
                     "CKV_AWS_26": 'encryption is "aws-managed" for this stage, and CloudWatch cannot use the '
@@ -47,5 +47,5 @@ class AlarmTopic(Construct):
         if settings.email:
             self.topic.add_subscription(subscriptions.EmailSubscription(settings.email))
         CfnOutput(
-            self, "AlarmTopicArn", value=self.topic.topic_arn, description="Tells of each alarm: subscribe to it"
+            self, "AlarmTopicArn", value=self.topic.topic_arn, description="Topic for alarms: subscribe to it"
         ).override_logical_id("AlarmTopicArn")

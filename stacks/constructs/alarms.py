@@ -1,4 +1,4 @@
-"""What every alarm has in common: it may rest on no datapoint arriving on time; and what those have that notify."""
+"""Alarms that tolerate late datapoints, and alarms that notify a topic."""
 
 import math
 
@@ -8,22 +8,21 @@ from aws_cdk import aws_sns as sns
 from constructs import Construct
 
 _RUNBOOKS = "docs/operations.md"
-# SageMaker's one-minute metrics have been seen one to three minutes late, and each publisher has a pace of its own:
-# docs/evidence.md. Alarms allow for twice that, and a minute.
+# SageMaker's one-minute metrics were observed one to three minutes late, each publisher with its own delay:
+# docs/evidence.md. Alarms allow for twice that, plus a minute.
 _LATE_SECONDS = 420
 
 
 def late_periods(period_seconds: int) -> int:
-    """How many of the newest periods may be without their datapoint yet: an alarm looks back further by as many."""
+    """Returns how many of the newest periods may still lack their datapoint: an alarm looks back that much further."""
     return math.ceil(_LATE_SECONDS / period_seconds)
 
 
 class NotifyingAlarm(cloudwatch.Alarm):
-    """An alarm that notifies the topic, and says what happened, what to do and which runbook has the details.
+    """An alarm that notifies a topic. Its description says what happened, what to do, and which runbook to read.
 
-    It goes off when `periods` of the newest periods are at `threshold` or above. It looks back further than that, so
-    that datapoints may be late. Without data there is nothing wrong: most of these metrics are measured only while
-    there is work.
+    It fires when `periods` of the newest periods are at `threshold` or above, and looks back further than that, so that
+    datapoints may be late. Missing data do not breach: most of these metrics exist only while there is work.
     """
 
     def __init__(
@@ -34,14 +33,14 @@ class NotifyingAlarm(cloudwatch.Alarm):
         metric: cloudwatch.Metric | cloudwatch.MathExpression,
         threshold: float,
         periods: int = 1,
-        told: str,
+        description: str,
         runbook: str,
         topic: sns.ITopic,
     ) -> None:
         super().__init__(
             scope,
             construct_id,
-            alarm_description=f"{told} Runbook: {_RUNBOOKS}#{runbook}",
+            alarm_description=f"{description} Runbook: {_RUNBOOKS}#{runbook}",
             metric=metric,
             comparison_operator=cloudwatch.ComparisonOperator.GREATER_THAN_OR_EQUAL_TO_THRESHOLD,
             threshold=threshold,

@@ -1,4 +1,4 @@
-"""The buckets that documents come in through and answers go out by."""
+"""The buckets for documents, results and failures."""
 
 from typing import cast
 
@@ -7,22 +7,22 @@ from aws_cdk import aws_kms as kms
 from aws_cdk import aws_s3 as s3
 from constructs import Construct
 
-from stacks.rules import accept
+from stacks.rules import suppress
 from stacks.settings.data import DataSettings
 
 _ABANDONED_UPLOAD = Duration.days(1)
 _OLD_VERSION = Duration.days(30)
 _NOT_REPLICATED = (
-    "Documents are copies of what callers keep, answers can be made again, and S3 keeps both in three zones; a second "
-    "region would double the bill, and may not be where documents are allowed to be."
+    "Documents are copies of files that callers keep, results can be produced again, and S3 stores both in three "
+    "zones; a second region would double the bill, and documents may not be allowed there."
 )
 
 
 class DocumentBuckets(Construct):
     """An input and an output bucket, private and versioned, and a bucket for their access logs if the stage has them.
 
-    Documents and answers are encrypted under the given key, or by S3 itself; access logs by S3, which takes no other
-    key for them. Buckets are emptied by hand before they can be destroyed: no Lambda of ours may delete documents.
+    Documents and results are encrypted under the given key, or by S3 itself; access logs by S3, which accepts no other
+    key for them. Empty a bucket by hand before you destroy it: no function of this app may delete documents.
     """
 
     def __init__(self, scope: Construct, construct_id: str, *, key: kms.IKey | None, settings: DataSettings) -> None:
@@ -32,7 +32,7 @@ class DocumentBuckets(Construct):
         self._logs = self._access_log_bucket() if settings.access_logs else None
         self.input = self._bucket("Input", keep_days=settings.input_expiration_days)
         self.output = self._bucket("Output", keep_days=settings.output_expiration_days)
-        self._announce_uploads()
+        self._send_events()
 
     def _bucket(self, construct_id: str, *, keep_days: int) -> s3.Bucket:
         bucket = s3.Bucket(
@@ -41,7 +41,7 @@ class DocumentBuckets(Construct):
             block_public_access=s3.BlockPublicAccess.BLOCK_ALL,
             encryption=s3.BucketEncryption.KMS if self._key else s3.BucketEncryption.S3_MANAGED,
             encryption_key=self._key,
-            # One data key for many objects: without it every object costs a call of KMS.
+            # One data key for many objects: otherwise every object costs a request to KMS.
             bucket_key_enabled=True if self._key else None,
             enforce_ssl=True,
             minimum_tls_version=1.2,
@@ -54,7 +54,7 @@ class DocumentBuckets(Construct):
                     noncurrent_version_expiration=_OLD_VERSION,
                     abort_incomplete_multipart_upload_after=_ABANDONED_UPLOAD,
                 ),
-                # What an expired document leaves behind would slow every listing.
+                # Delete markers of expired documents slow every listing.
                 s3.LifecycleRule(id="RemoveDeleteMarkers", expired_object_delete_marker=True),
             ],
             server_access_logs_bucket=self._logs,
@@ -62,7 +62,7 @@ class DocumentBuckets(Construct):
             removal_policy=self._removal,
         )
         if not self._logs:
-            accept(
+            suppress(
                 bucket,
                 dict.fromkeys(
                     ("AwsSolutions-S1", "NIST.800.53.R5-S3BucketLoggingEnabled", "CKV_AWS_18"),
@@ -70,7 +70,7 @@ class DocumentBuckets(Construct):
                     "hours and would keep the stage from being destroyed.",
                 ),
             )
-        accept(bucket, {"NIST.800.53.R5-S3BucketReplicationEnabled": _NOT_REPLICATED})
+        suppress(bucket, {"NIST.800.53.R5-S3BucketReplicationEnabled": _NOT_REPLICATED})
         return bucket
 
     def _access_log_bucket(self) -> s3.Bucket:
@@ -91,7 +91,7 @@ class DocumentBuckets(Construct):
             ],
             removal_policy=self._removal,
         )
-        accept(
+        suppress(
             bucket,
             {
                 "NIST.800.53.R5-S3DefaultEncryptionKMS": "S3 delivers access logs under its own keys only.",
@@ -108,10 +108,10 @@ class DocumentBuckets(Construct):
         )
         return bucket
 
-    def _announce_uploads(self) -> None:
-        """Sends the input bucket's events to EventBridge, for whoever wants to act on an upload."""
+    def _send_events(self) -> None:
+        """Sends the input bucket's events to EventBridge."""
         resource = cast("s3.CfnBucket", self.input.node.default_child)
-        # Not `event_bridge_enabled=True`, which would set this through a Lambda of its own.
+        # Not `event_bridge_enabled=True`: it deploys a Lambda function that sets this property.
         resource.notification_configuration = s3.CfnBucket.NotificationConfigurationProperty(
             event_bridge_configuration=s3.CfnBucket.EventBridgeConfigurationProperty(event_bridge_enabled=True)
         )

@@ -1,20 +1,23 @@
-"""The key that encrypts everything of a stage, where the stage wants one of its own."""
+"""The key that encrypts everything of a stage, where the stage has a key of its own, and grants to use it."""
+
+from collections.abc import Sequence
 
 from aws_cdk import ArnFormat, RemovalPolicy, Stack
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_kms as kms
 from constructs import Construct
 
+from stacks.constructs.grants import grant
 from stacks.settings.data import DataSettings
 
 _USE = ("kms:Decrypt", "kms:GenerateDataKey*")
 
 
 class EncryptionKey(Construct):
-    """A symmetric key, rotated every year. Roles are granted its use by their own policies, services by the key's.
+    """A symmetric key, rotated every year. Roles may use it by their own policies, services by the key's policy.
 
-    `key` refers to it by its ARN, so that its policy is settled here: what is encrypted under a key must not be named
-    in the key's policy, or the two would wait for each other.
+    `key` refers to it by its ARN, so that its policy is complete here: a key's policy must not name what is encrypted
+    under the key, or the two would wait for each other.
 
     Services: https://docs.aws.amazon.com/sns/latest/dg/sns-enable-encryption-for-topic-sqs-queue-subscriptions.html,
     https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-use-resource-based.html,
@@ -23,22 +26,22 @@ class EncryptionKey(Construct):
 
     def __init__(self, scope: Construct, construct_id: str, *, settings: DataSettings) -> None:
         super().__init__(scope, construct_id)
-        # Whoever deletes the key deletes what it encrypts: it stays or goes as the data do.
+        # Without the key its data are lost: it is kept or deleted together with them.
         keep = settings.removal_policy == "retain"
         self.resource = kms.Key(
             self,
             "Key",
-            description="Asynchronous endpoint: documents, answers, notifications, jobs and logs of a stage",
+            description="Asynchronous endpoint: documents, results, notifications, jobs and logs of a stage",
             enable_key_rotation=True,
             removal_policy=RemovalPolicy.RETAIN if keep else RemovalPolicy.DESTROY,
         )
-        self._let_queues_be_fed()
-        self._let_alarms_be_told()
-        self._let_logs_be_written()
+        self._allow_senders_to_queues()
+        self._allow_alarms()
+        self._allow_logs()
         self.key = kms.Key.from_key_arn(self, "Reference", self.resource.key_arn)
 
-    def _let_queues_be_fed(self) -> None:
-        """SNS and EventBridge encrypt what they put into a queue as themselves."""
+    def _allow_senders_to_queues(self) -> None:
+        """SNS and EventBridge encrypt as themselves what they send to a queue."""
         for sid, service in (("FeedQueuesFromTopics", "sns"), ("FeedQueuesFromEvents", "events")):
             self.resource.add_to_resource_policy(
                 iam.PolicyStatement(
@@ -50,18 +53,18 @@ class EncryptionKey(Construct):
                 )
             )
 
-    def _let_alarms_be_told(self) -> None:
+    def _allow_alarms(self) -> None:
         self.resource.add_to_resource_policy(
             iam.PolicyStatement(
                 sid="TellAlarms",
-                # No condition: that CloudWatch says for whom it publishes, when it uses a key, is documented nowhere.
+                # No condition: AWS documents no source account or ARN in CloudWatch's requests to KMS.
                 principals=[iam.ServicePrincipal("cloudwatch.amazonaws.com")],
                 actions=list(_USE),
                 resources=["*"],
             )
         )
 
-    def _let_logs_be_written(self) -> None:
+    def _allow_logs(self) -> None:
         stack = Stack.of(self)
         groups = stack.format_arn(
             service="logs", resource="log-group", resource_name="*", arn_format=ArnFormat.COLON_RESOURCE_NAME
@@ -77,48 +80,51 @@ class EncryptionKey(Construct):
         )
 
 
-def to_use(key: kms.IKey) -> iam.PolicyStatement:
-    """What a role needs to write and to read what the key encrypts in S3, SNS and SQS."""
-    return iam.PolicyStatement(sid="UseKey", actions=["kms:Decrypt", "kms:GenerateDataKey"], resources=[key.key_arn])
+def grant_use(key: kms.IKey, grantee: iam.IGrantable) -> None:
+    """Allows the grantee to write and read what the key encrypts in S3, SNS and SQS."""
+    grant(
+        grantee,
+        iam.PolicyStatement(sid="UseKey", actions=["kms:Decrypt", "kms:GenerateDataKey"], resources=[key.key_arn]),
+    )
 
 
-def to_publish(key: kms.IKey, region: str) -> iam.PolicyStatement:
-    """What a role needs to publish to a topic under the key, and through SNS alone.
+def grant_use_for_topics(key: kms.IKey, grantee: iam.IGrantable) -> None:
+    """Allows the grantee to publish to topics under the key; only SNS can use the key for it.
 
     https://docs.aws.amazon.com/sns/latest/dg/sns-key-management.html
     https://docs.aws.amazon.com/kms/latest/developerguide/conditions-kms.html
     """
-    return iam.PolicyStatement(
-        sid="UseTopicKey",
-        actions=["kms:Decrypt", "kms:GenerateDataKey"],
-        resources=[key.key_arn],
-        conditions={"StringEquals": {"kms:ViaService": f"sns.{region}.amazonaws.com"}},
-    )
+    _grant_use_through("sns", key, grantee, sid="UseTopicKey", actions=["kms:Decrypt", "kms:GenerateDataKey"])
 
 
-def to_read_environment(key: kms.IKey, region: str) -> iam.PolicyStatement:
-    """What a function's role needs if Lambda decrypts the environment as that role.
+def grant_use_for_environment(key: kms.IKey, grantee: iam.IGrantable) -> None:
+    """Allows a function's role to decrypt the function's environment, if Lambda does so as that role.
 
-    Open: the guide does not say as whom Lambda does, nor that it makes a grant of its own for a customer's key.
+    Open: the guide does not say which principal decrypts, nor that Lambda creates a grant for a customer managed key.
     https://docs.aws.amazon.com/lambda/latest/dg/configuration-envvars-encryption.html
     """
-    return iam.PolicyStatement(
-        sid="ReadEnvironment",
-        actions=["kms:Decrypt"],
-        resources=[key.key_arn],
-        conditions={"StringEquals": {"kms:ViaService": f"lambda.{region}.amazonaws.com"}},
-    )
+    _grant_use_through("lambda", key, grantee, sid="ReadEnvironment", actions=["kms:Decrypt"])
 
 
-def to_use_for_table(key: kms.IKey, region: str) -> iam.PolicyStatement:
-    """What a role needs to work on a DynamoDB table under the key, and through DynamoDB alone.
+def grant_use_for_tables(key: kms.IKey, grantee: iam.IGrantable) -> None:
+    """Allows the grantee to work on DynamoDB tables under the key; only DynamoDB can use the key for it.
 
     https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/encryption.usagenotes.html
     """
-    return iam.PolicyStatement(
-        sid="UseTableKey",
-        actions=["kms:Decrypt", "kms:DescribeKey", "kms:Encrypt", "kms:GenerateDataKey", "kms:ReEncryptFrom",
-                 "kms:ReEncryptTo"],
-        resources=[key.key_arn],
-        conditions={"StringEquals": {"kms:ViaService": f"dynamodb.{region}.amazonaws.com"}},
-    )  # fmt: skip
+    actions = ["Decrypt", "DescribeKey", "Encrypt", "GenerateDataKey", "ReEncryptFrom", "ReEncryptTo"]
+    _grant_use_through("dynamodb", key, grantee, sid="UseTableKey", actions=[f"kms:{action}" for action in actions])
+
+
+def _grant_use_through(
+    service: str, key: kms.IKey, grantee: iam.IGrantable, *, sid: str, actions: Sequence[str]
+) -> None:
+    via = f"{service}.{Stack.of(key).region}.amazonaws.com"
+    grant(
+        grantee,
+        iam.PolicyStatement(
+            sid=sid,
+            actions=list(actions),
+            resources=[key.key_arn],
+            conditions={"StringEquals": {"kms:ViaService": via}},
+        ),
+    )

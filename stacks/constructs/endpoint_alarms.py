@@ -1,4 +1,4 @@
-"""The alarms of an endpoint that people get."""
+"""The alarms of an endpoint that notify people."""
 
 import math
 
@@ -15,21 +15,21 @@ from stacks.settings.alarms import AlarmSettings
 _FIVE_MINUTES = 300
 _FAILURES = "{} or more requests failed within five minutes. Read their failure objects and the endpoint's log."
 _EXPIRED = (
-    "Requests expired within five minutes: they waited or were worked on for longer than they may. Let more instances "
-    "run, then submit them again."
+    "Requests expired within five minutes: they exceeded their time to live or their invocation timeout. Run more "
+    "instances, then submit them again."
 )
-_UNTOLD = (
-    "SageMaker could not publish to a topic within five minutes: answers are there and nobody was told. Check the "
+_NOT_NOTIFIED = (
+    "SageMaker could not publish to a topic within five minutes: results exist, but nobody was notified. Check the "
     "topics, their key and the execution role."
 )
-_UNWRITTEN = (
-    "SageMaker could not write an answer within five minutes. Check the output location, its key and the execution "
+_NOT_UPLOADED = (
+    "SageMaker could not upload a result within five minutes. Check the output location, its key, and the execution "
     "role."
 )
 
 
 class EndpointAlarms(Construct):
-    """Waits that last too long, ends that are no answers, and instances that cost money for nothing.
+    """Alarms on requests that wait too long, on outcomes other than results, and on idle instances.
 
     `kept_warm` is how many instances may run without work.
     """
@@ -51,8 +51,8 @@ class EndpointAlarms(Construct):
             metrics.queue(names.WITHOUT_CAPACITY, "Minimum"),
             threshold=1,
             periods=settings.stuck_minutes,
-            told=f"Requests have waited for {settings.stuck_minutes} minutes and no instance has come. Look at the "
-            "endpoint's status and at the last scaling activities.",
+            description=f"Requests have waited for {settings.stuck_minutes} minutes and no instance has started. Check "
+            "the endpoint's status and the latest scaling activities.",
             runbook="requests-wait-and-no-instance-comes",
         )
         self._alarm(
@@ -60,35 +60,35 @@ class EndpointAlarms(Construct):
             metrics.queue(names.OLDEST, "Maximum"),
             threshold=settings.oldest_request_seconds,
             periods=3,
-            told=f"A request has waited for {settings.oldest_request_seconds} seconds or more. Let more instances run, "
-            "or find out why answers take so long.",
+            description=f"A request has waited for {settings.oldest_request_seconds} seconds or more. Run more "
+            "instances, or find out why requests take so long.",
             runbook="requests-wait-too-long",
         )
         self._failures(metrics, settings)
         self._idle(metrics, kept_warm, settings)
 
     def _failures(self, metrics: EndpointMetrics, settings: AlarmSettings) -> None:
-        for construct_id, name, threshold, told, runbook in (
+        for construct_id, name, threshold, description, runbook in (
             ("Failures", names.FAILED, settings.failures, _FAILURES.format(settings.failures), "requests-fail"),
             ("Expired", names.EXPIRED, 1, _EXPIRED, "requests-expire"),
-            ("NotificationFailures", names.NOTIFICATION_FAILURES, 1, _UNTOLD, "notifications-or-uploads-fail"),
-            ("UploadFailures", names.UPLOAD_FAILURES, 1, _UNWRITTEN, "notifications-or-uploads-fail"),
+            ("NotificationFailures", names.NOTIFICATION_FAILURES, 1, _NOT_NOTIFIED, "notifications-or-uploads-fail"),
+            ("UploadFailures", names.UPLOAD_FAILURES, 1, _NOT_UPLOADED, "notifications-or-uploads-fail"),
         ):
             self._alarm(
                 construct_id,
                 metrics.variant(name, "Sum", period_seconds=_FIVE_MINUTES),
                 threshold=threshold,
-                told=told,
+                description=description,
                 runbook=runbook,
             )
 
     def _idle(self, metrics: EndpointMetrics, kept_warm: int, settings: AlarmSettings) -> None:
-        """In periods of five minutes: a late or missing minute then leaves the rest of its period.
+        """Uses periods of five minutes: a late or missing minute then leaves the rest of its period.
 
-        Without an instance there is no datapoint of one, and the comparison is not met.
+        Without instances there is no CPU datapoint, and the comparison is false.
         """
         beyond = f"More than {kept_warm} instances" if kept_warm else "Instances"
-        # One sample a minute from each instance that may be idle, and two to spare.
+        # One sample a minute from each instance that may be idle, and a margin of two.
         samples = kept_warm * _FIVE_MINUTES // names.MINUTE
         self._alarm(
             "IdleInstances",
@@ -105,8 +105,8 @@ class EndpointAlarms(Construct):
             ),
             threshold=1,
             periods=math.ceil(settings.idle_minutes * names.MINUTE / _FIVE_MINUTES),
-            told=f"{beyond} have run for {settings.idle_minutes} minutes without work, and cost money. See why scaling "
-            "has not ended them.",
+            description=f"{beyond} have run for {settings.idle_minutes} minutes without work, and cost money. Find out "
+            "why scaling has not stopped them.",
             runbook="instances-run-without-work",
         )
 
@@ -116,7 +116,7 @@ class EndpointAlarms(Construct):
         metric: cloudwatch.Metric | cloudwatch.MathExpression,
         *,
         threshold: float,
-        told: str,
+        description: str,
         runbook: str,
         periods: int = 1,
     ) -> None:
@@ -126,7 +126,7 @@ class EndpointAlarms(Construct):
             metric=metric,
             threshold=threshold,
             periods=periods,
-            told=told,
+            description=description,
             runbook=runbook,
             topic=self._topic,
         )

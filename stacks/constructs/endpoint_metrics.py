@@ -1,4 +1,4 @@
-"""The metrics that an asynchronous endpoint has, with the dimensions they have and no others.
+"""The metrics of an asynchronous endpoint, with exactly their dimensions.
 
 https://docs.aws.amazon.com/sagemaker/latest/dg/async-inference-monitor.html
 https://docs.aws.amazon.com/sagemaker/latest/dg/monitoring-cloudwatch.html
@@ -13,13 +13,13 @@ NAMESPACE = "AWS/SageMaker"
 INSTANCES_NAMESPACE = "/aws/sagemaker/Endpoints"
 MINUTE = 60
 
-# The queue belongs to the endpoint: a variant's name more would match nothing.
+# Of the endpoint's queue: with a variant's name as second dimension they would match nothing.
 BACKLOG = "ApproximateBacklogSize"
 BACKLOG_PER_INSTANCE = "ApproximateBacklogSizePerInstance"
 OLDEST = "ApproximateAgeOfOldestRequest"
 WITHOUT_CAPACITY = "HasBacklogWithoutCapacity"
 
-# These belong to the variant.
+# Of the variant.
 PROCESSED = "InvocationsProcessed"
 FAILED = "InvocationFailures"
 EXPIRED = "ExpiredRequests"
@@ -32,7 +32,7 @@ PROCESSING_TIME = "TotalProcessingTime"
 DOWNLOAD_TIME = "RequestDownloadLatency"
 MODEL_LATENCY = "ModelLatency"
 
-# These are the variant's instances'. They are measured only while instances run.
+# Of the variant's instances, and published only while instances run.
 CPU = "CPUUtilization"
 GPU = "GPUUtilization"
 
@@ -47,39 +47,46 @@ class EndpointMetrics:
     def queue(
         self, name: str, statistic: str, *, period_seconds: int = MINUTE, label: str | None = None
     ) -> cloudwatch.Metric:
-        """A metric of the endpoint's queue."""
-        return self._metric(NAMESPACE, name, {"EndpointName": self.endpoint_name}, statistic, period_seconds, label)
-
-    def variant(
-        self, name: str, statistic: str, *, period_seconds: int = MINUTE, label: str | None = None
-    ) -> cloudwatch.Metric:
-        """A metric of the work that the variant has done."""
-        return self._metric(NAMESPACE, name, self.of_variant, statistic, period_seconds, label)
-
-    def instances(
-        self, name: str, statistic: str, *, period_seconds: int = MINUTE, label: str | None = None
-    ) -> cloudwatch.Metric:
-        """A metric of the variant's instances, one sample a minute from each."""
-        return self._metric(INSTANCES_NAMESPACE, name, self.of_variant, statistic, period_seconds, label)
-
-    def running(self, *, period_seconds: int = MINUTE) -> cloudwatch.Metric:
-        """How many instances run, which has no metric of its own: each sends one sample a minute."""
-        return self.instances(CPU, "SampleCount", period_seconds=period_seconds, label="Instances")
-
-    @property
-    def of_variant(self) -> dict[str, str]:
-        """The dimensions of a variant's metrics, name by name."""
-        return {"EndpointName": self.endpoint_name, "VariantName": self.variant_name}
-
-    @staticmethod
-    def _metric(  # noqa: PLR0917 - a metric's own
-        namespace: str, name: str, dimensions: dict[str, str], statistic: str, period_seconds: int, label: str | None
-    ) -> cloudwatch.Metric:
+        """Returns a metric of the endpoint's queue."""
         return cloudwatch.Metric(
-            namespace=namespace,
+            namespace=NAMESPACE,
             metric_name=name,
-            dimensions_map=dimensions,
+            dimensions_map=self.queue_dimensions,
             statistic=statistic,
             period=Duration.seconds(period_seconds),
             label=label,
         )
+
+    def variant(
+        self, name: str, statistic: str, *, period_seconds: int = MINUTE, label: str | None = None
+    ) -> cloudwatch.Metric:
+        """Returns a metric of the variant's work."""
+        return cloudwatch.Metric(
+            namespace=NAMESPACE,
+            metric_name=name,
+            dimensions_map=self.variant_dimensions,
+            statistic=statistic,
+            period=Duration.seconds(period_seconds),
+            label=label,
+        )
+
+    def running(self, *, period_seconds: int = MINUTE) -> cloudwatch.Metric:
+        """Returns the number of running instances: AWS has no metric for it, but each sends one CPU sample a minute."""
+        return cloudwatch.Metric(
+            namespace=INSTANCES_NAMESPACE,
+            metric_name=CPU,
+            dimensions_map=self.variant_dimensions,
+            statistic="SampleCount",
+            period=Duration.seconds(period_seconds),
+            label="Instances",
+        )
+
+    @property
+    def queue_dimensions(self) -> dict[str, str]:
+        """The dimensions of the queue's metrics: name → value."""
+        return {"EndpointName": self.endpoint_name}
+
+    @property
+    def variant_dimensions(self) -> dict[str, str]:
+        """The dimensions of the variant's metrics: name → value."""
+        return {"EndpointName": self.endpoint_name, "VariantName": self.variant_name}

@@ -1,4 +1,4 @@
-"""The role that SageMaker works as, and the one policy it has.
+"""The role that SageMaker assumes, and its only policy.
 
 Permissions: https://docs.aws.amazon.com/sagemaker/latest/dg/async-inference-create-endpoint-prerequisites.html
 """
@@ -12,10 +12,10 @@ from aws_cdk import aws_kms as kms
 from aws_cdk import aws_sns as sns
 from constructs import Construct
 
-from stacks.constructs.encryption_key import to_use
+from stacks.constructs.bucket_path import BucketPath
+from stacks.constructs.encryption_key import grant_use
 from stacks.constructs.model_archive import ModelArchive
-from stacks.constructs.s3_locations import S3Location
-from stacks.rules import accept_wildcards
+from stacks.rules import suppress_wildcards
 
 # Instances in a VPC: https://docs.aws.amazon.com/sagemaker/latest/dg/sagemaker-roles.html
 _NETWORK_ACTIONS = (
@@ -30,13 +30,21 @@ _NETWORK_ACTIONS = (
     "ec2:DescribeVpcs",
 )
 
+_REQUESTS_NAME_DOCUMENTS = "A request chooses its document by key; other locations are not readable."
+_SAGEMAKER_NAMES_OBJECTS = "SageMaker names each object itself; it may write only results and failures."
+_ALL_FILES_OF_THE_MODEL = "The model is all files under its prefix; the role may read no others."
+_NO_RESOURCE = (
+    "ecr:GetAuthorizationToken and cloudwatch:PutMetricData support no resource (Service Authorization Reference); a "
+    "condition restricts the second to SageMaker's namespaces."
+)
+_NO_RESOURCE_IN_VPC = " SageMaker checks its network actions without a resource, and only with a VPC."
+
 
 class ExecutionRole(Construct):
-    """A role with an explicit policy, so that whatever SageMaker checks at its creation can wait for the policy.
+    """A role with an explicit policy, so that resources whose creation checks the role can depend on the policy.
 
-    It reads documents under `read`, writes answers and failures under `written`, and publishes to `topics`; with a
-    `key` it may use that; with `in_vpc` it may put network interfaces into the account's subnets. It may read the state
-    of `rollback_alarms`.
+    It reads documents under `read`, writes results and failures under `written`, and publishes to `topics`. It may use
+    the `key`, describe the `rollback_alarms` and, with `in_vpc`, create network interfaces in the account's subnets.
     """
 
     def __init__(
@@ -45,8 +53,8 @@ class ExecutionRole(Construct):
         construct_id: str,
         *,
         archive: ModelArchive,
-        read: Sequence[S3Location],
-        written: Sequence[S3Location],
+        read: Sequence[BucketPath],
+        written: Sequence[BucketPath],
         topics: Sequence[sns.ITopic],
         key: kms.IKey | None,
         repository_arn: str,
@@ -59,52 +67,45 @@ class ExecutionRole(Construct):
             self,
             "Role",
             assumed_by=iam.ServicePrincipal("sagemaker.amazonaws.com"),
-            description="What the asynchronous endpoint's instances and its notifications act as",
+            description="Role of the asynchronous endpoint's instances and notifications",
         )
         group = _log_group_arn(self, log_group_name)
         self.policy = iam.ManagedPolicy(
             self,
             "Permissions",
+            # Create-only: another text replaces the policy.
             description="Read the model and documents, write answers, failures, logs and metrics, tell of each end",
             roles=[self.role],
-            statements=[
-                *_documents(archive, read, written),
-                *_notifications(topics),
-                *([to_use(key)] if key else []),
-                *_image(repository_arn),
-                *_observability(group),
-                *_rollback(rollback_alarms),
-                *(_network() if in_vpc else []),
-            ],
+            statements=[*_documents(archive, read, written), *_notifications(topics)],
         )
-        reasons = {location.objects_arn: "A request names its document by key; no more is read." for location in read}
-        reasons |= {
-            location.objects_arn: "SageMaker names each object itself; only answers and failures are writable."
-            for location in written
-        }
-        if archive.listed_bucket_arn:
-            reasons[archive.object_arns] = "The model is all files under its prefix; no other place is read."
-        reasons[f"{group}:*"] = "The log streams of this endpoint's group and no other."
-        reasons["*"] = (
-            "ecr:GetAuthorizationToken and cloudwatch:PutMetricData know no resource (Service Authorization Reference);"
-            " the second is held to SageMaker's namespaces by a condition."
-        )
+        if key:
+            grant_use(key, self.policy)
+        self.policy.add_statements(*_image(repository_arn), *_observability(group), *_rollback(rollback_alarms))
         if in_vpc:
-            reasons["*"] += " SageMaker checks for its network actions with no resource named, and only with a VPC."
-        accept_wildcards(self.policy, reasons)
+            self.policy.add_statements(*_network())
+        suppress_wildcards(
+            self.policy,
+            {
+                **{path.objects_arn: _REQUESTS_NAME_DOCUMENTS for path in read},
+                **{path.objects_arn: _SAGEMAKER_NAMES_OBJECTS for path in written},
+                **({archive.object_arns: _ALL_FILES_OF_THE_MODEL} if archive.listed_bucket_arn else {}),
+                f"{group}:*": "The log streams of this endpoint's group and no other.",
+                "*": _NO_RESOURCE + (_NO_RESOURCE_IN_VPC if in_vpc else ""),
+            },
+        )
 
 
 def _documents(
-    archive: ModelArchive, read: Sequence[S3Location], written: Sequence[S3Location]
+    archive: ModelArchive, read: Sequence[BucketPath], written: Sequence[BucketPath]
 ) -> list[iam.PolicyStatement]:
-    buckets = [*(location.bucket_arn for location in (*read, *written)), archive.listed_bucket_arn]
+    buckets = [*(path.bucket_arn for path in (*read, *written)), archive.listed_bucket_arn]
     statements = [
         iam.PolicyStatement(
             sid="ReadModelAndDocuments",
             actions=["s3:GetObject"],
-            resources=[archive.object_arns, *(location.objects_arn for location in read)],
+            resources=[archive.object_arns, *(path.objects_arn for path in read)],
         ),
-        # No condition on s3:prefix: CreateEndpoint simulates this without the key and would call the role invalid.
+        # No condition on s3:prefix: CreateEndpoint simulates this without the condition's key, and rejects the role.
         iam.PolicyStatement(
             sid="ListBuckets", actions=["s3:ListBucket"], resources=list(dict.fromkeys(filter(None, buckets)))
         ),
@@ -114,14 +115,14 @@ def _documents(
             iam.PolicyStatement(
                 sid="WriteAnswersAndFailures",
                 actions=["s3:PutObject", "s3:AbortMultipartUpload"],
-                resources=[location.objects_arn for location in written],
+                resources=[path.objects_arn for path in written],
             )
         )
     return statements
 
 
 def _notifications(topics: Sequence[sns.ITopic]) -> list[iam.PolicyStatement]:
-    # Here and not in the topics' policies, which CreateEndpoint does not take into account.
+    # Here and not in the topics' policies, which CreateEndpoint ignores.
     if not topics:
         return []
     return [iam.PolicyStatement(sid="Notify", actions=["sns:Publish"], resources=[topic.topic_arn for topic in topics])]
@@ -139,7 +140,7 @@ def _image(repository_arn: str) -> list[iam.PolicyStatement]:
 
 
 def _rollback(alarms: Sequence[cloudwatch.IAlarm]) -> list[iam.PolicyStatement]:
-    # SageMaker reads them as this role:
+    # SageMaker describes them with this role:
     # https://docs.aws.amazon.com/sagemaker/latest/dg/deployment-guardrails-configuration.html
     if not alarms:
         return []
@@ -157,7 +158,7 @@ def _network() -> list[iam.PolicyStatement]:
 
 
 def _log_group_arn(scope: Construct, log_group_name: str) -> str:
-    # Spelled out: the group's own ARN would make the role wait for it, and it ends in ":*".
+    # Not the group's own ARN: the role would depend on the group, and the ARN ends in ":*".
     return Stack.of(scope).format_arn(
         service="logs", resource="log-group", resource_name=log_group_name, arn_format=ArnFormat.COLON_RESOURCE_NAME
     )
@@ -167,7 +168,7 @@ def _observability(group: str) -> list[iam.PolicyStatement]:
     return [
         iam.PolicyStatement(
             sid="WriteLogs",
-            # The group is there before the endpoint; its creation stays allowed because SageMaker asks for it.
+            # The stack creates the group before the endpoint; SageMaker requires the permission all the same.
             actions=["logs:CreateLogGroup", "logs:CreateLogStream", "logs:DescribeLogStreams", "logs:PutLogEvents"],
             resources=[group, f"{group}:*"],
         ),

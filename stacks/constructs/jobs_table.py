@@ -1,29 +1,29 @@
-"""The table of jobs: what became of each document."""
+"""The jobs table: the outcome of each document."""
 
-from aws_cdk import RemovalPolicy, Stack
+from aws_cdk import RemovalPolicy
 from aws_cdk import aws_dynamodb as dynamodb
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_kms as kms
 from constructs import Construct
 
-from stacks.constructs.encryption_key import to_use_for_table
-from stacks.rules import accept
+from async_endpoint.protocol import (
+    JOBS_BY_STATE_INDEX,
+    JOBS_BY_STATE_PARTITION_KEY,
+    JOBS_BY_STATE_SORT_KEY,
+    JOBS_PARTITION_KEY,
+    JOBS_TTL_ATTRIBUTE,
+)
+from stacks.constructs.encryption_key import grant_use_for_tables
+from stacks.constructs.grants import grant
+from stacks.rules import suppress
 from stacks.settings.data import DataSettings
-
-# The layout is the protocol's, which the stacks do not import; a test holds the two together.
-JOB_ID = "job_id"
-BY_STATE = "by-state"
-STATE = "state"
-UPDATED_AT = "updated_at"
-EXPIRES_AT = "expires_at"
 
 
 class JobsTable(Construct):
-    """One item for each job, found by its id, or by its state in the order of the last change; one of the watchdog's.
+    """One item per job, found by its id, or by its state in the order of the last change; one item of the watchdog's.
 
-    On demand, restorable to any second of the last 35 days, encrypted under the given key or one
-    that DynamoDB owns. Items go by
-    themselves when they expire; the table stays or goes as the stage's data do.
+    On demand, restorable to any second of the last 35 days, encrypted under the given key or one that DynamoDB owns.
+    DynamoDB deletes expired items; the stage's data settings decide whether the table outlives its stack.
     """
 
     def __init__(self, scope: Construct, construct_id: str, *, key: kms.IKey | None, settings: DataSettings) -> None:
@@ -34,21 +34,21 @@ class JobsTable(Construct):
         self.table = dynamodb.Table(
             self,
             "Table",
-            partition_key=dynamodb.Attribute(name=JOB_ID, type=text),
+            partition_key=dynamodb.Attribute(name=JOBS_PARTITION_KEY, type=text),
             billing_mode=dynamodb.BillingMode.PAY_PER_REQUEST,
             point_in_time_recovery_specification=dynamodb.PointInTimeRecoverySpecification(
                 point_in_time_recovery_enabled=True
             ),
             encryption=dynamodb.TableEncryption.CUSTOMER_MANAGED if key else None,
             encryption_key=key,
-            time_to_live_attribute=EXPIRES_AT,
+            time_to_live_attribute=JOBS_TTL_ATTRIBUTE,
             deletion_protection=keep,
             removal_policy=RemovalPolicy.RETAIN if keep else RemovalPolicy.DESTROY,
         )
         self.table.add_global_secondary_index(
-            index_name=BY_STATE,
-            partition_key=dynamodb.Attribute(name=STATE, type=text),
-            sort_key=dynamodb.Attribute(name=UPDATED_AT, type=text),
+            index_name=JOBS_BY_STATE_INDEX,
+            partition_key=dynamodb.Attribute(name=JOBS_BY_STATE_PARTITION_KEY, type=text),
+            sort_key=dynamodb.Attribute(name=JOBS_BY_STATE_SORT_KEY, type=text),
             projection_type=dynamodb.ProjectionType.ALL,
         )
         findings = {
@@ -59,34 +59,37 @@ class JobsTable(Construct):
             findings["CKV_AWS_119"] = (
                 'encryption is "aws-managed" for this stage: DynamoDB encrypts with a key it owns.'
             )
-        accept(self.table, findings)
+        suppress(self.table, findings)
 
-    def to_record(self) -> list[iam.PolicyStatement]:
-        """What a function needs that reads a job and writes what became of it; no scan, and nothing is deleted."""
-        return [
+    def grant_write(self, grantee: iam.IGrantable) -> None:
+        """Allows the grantee to get and update one job by its id; not to scan, not to delete."""
+        grant(
+            grantee,
             iam.PolicyStatement(
                 sid="RecordJobs", actions=["dynamodb:GetItem", "dynamodb:UpdateItem"], resources=[self.table.table_arn]
             ),
-            *self._to_use_key(),
-        ]
+        )
+        self._grant_key(grantee)
 
-    def to_read(self) -> list[iam.PolicyStatement]:
-        """What somebody needs who asks for one job by its id, or for all jobs in one state."""
-        return [
+    def grant_read(self, grantee: iam.IGrantable) -> None:
+        """Allows the grantee to get one job by its id, and to list all jobs in one state."""
+        grant(
+            grantee,
             iam.PolicyStatement(sid="GetJob", actions=["dynamodb:GetItem"], resources=[self.table.table_arn]),
-            self._to_list(),
-            *self._to_use_key(),
-        ]
+            self._list_statement(),
+        )
+        self._grant_key(grantee)
 
-    def to_watch(self, item: str) -> list[iam.PolicyStatement]:
-        """What a function needs that asks for the newest jobs in each state and keeps one item of its own, by its key.
+    def grant_watch(self, grantee: iam.IGrantable, *, item: str) -> None:
+        """Allows the grantee to list the jobs in each state, and to get and update the one item with that key.
 
-        ForAllValues is true of a request without the condition's key, which Null therefore requires.
+        ForAllValues is true of a request without the condition's key; Null therefore requires the key.
         https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/specifying-conditions.html
         https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_condition_examples-multi-valued-context-keys.html
         """
-        return [
-            self._to_list(),
+        grant(
+            grantee,
+            self._list_statement(),
             iam.PolicyStatement(
                 sid="RememberLook",
                 actions=["dynamodb:GetItem", "dynamodb:UpdateItem"],
@@ -96,13 +99,13 @@ class JobsTable(Construct):
                     "Null": {"dynamodb:LeadingKeys": "false"},
                 },
             ),
-            *self._to_use_key(),
-        ]
-
-    def _to_list(self) -> iam.PolicyStatement:
-        return iam.PolicyStatement(
-            sid="ListJobs", actions=["dynamodb:Query"], resources=[f"{self.table.table_arn}/index/{BY_STATE}"]
         )
+        self._grant_key(grantee)
 
-    def _to_use_key(self) -> list[iam.PolicyStatement]:
-        return [to_use_for_table(self._key, Stack.of(self).region)] if self._key else []
+    def _list_statement(self) -> iam.PolicyStatement:
+        index_arn = f"{self.table.table_arn}/index/{JOBS_BY_STATE_INDEX}"
+        return iam.PolicyStatement(sid="ListJobs", actions=["dynamodb:Query"], resources=[index_arn])
+
+    def _grant_key(self, grantee: iam.IGrantable) -> None:
+        if self._key:
+            grant_use_for_tables(self._key, grantee)

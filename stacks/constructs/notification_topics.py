@@ -1,4 +1,4 @@
-"""The topics that SageMaker tells of each request's end, and the queues that hold what it told."""
+"""The topics to which SageMaker publishes the outcome of each request, and queues for their messages."""
 
 from aws_cdk import CfnOutput, Duration
 from aws_cdk import aws_kms as kms
@@ -8,21 +8,21 @@ from aws_cdk import aws_sqs as sqs
 from constructs import Construct
 
 from stacks.constructs.queues import encrypted_queue
-from stacks.settings.endpoint import ERROR, SUCCESS, NotificationSettings
+from stacks.settings.notifications import ERROR, SUCCESS, NotificationSettings
 
 _QUEUE_RETENTION = Duration.days(7)
 _DEAD_LETTER_RETENTION = Duration.days(14)
 
 
 class NotificationTopics(Construct):
-    """One topic for answers, one for failures; publishing takes TLS. `success` or `error` is None when switched off.
+    """One topic for results, one for failures; publishing requires TLS. `success` or `error` is None when switched off.
 
-    They are encrypted under the given key, or the account's AWS-managed key for SNS. Its policy lets every principal of
-    the account that may publish use it, and SageMaker publishes as the execution role; a service that publishes as
-    itself could not.
+    They are encrypted under the given key, or under the account's AWS-managed key for SNS. The policy of that key lets
+    every principal of the account that may publish use it; SageMaker publishes as the execution role. A service that
+    publishes as itself could not.
 
-    A topic that the settings name has a queue, for a consumer that comes and goes, and outputs with the queue's
-    address. What cannot be delivered to the queue is kept aside in a second one.
+    A topic that the settings name has a queue, for a consumer that is not always connected, and an output with the
+    queue's URL. Messages that SNS cannot deliver to the queue go to a dead-letter queue.
     """
 
     def __init__(
@@ -39,7 +39,7 @@ class NotificationTopics(Construct):
 
     @property
     def all(self) -> tuple[sns.Topic, ...]:
-        """The topics that there are."""
+        """The topics that are switched on."""
         return tuple(topic for topic in (self.success, self.error) if topic)
 
     def _topic(self, construct_id: str, key: kms.IKey) -> sns.Topic:
@@ -58,5 +58,8 @@ class NotificationTopics(Construct):
         )
         topic.add_subscription(subscriptions.SqsSubscription(queue, dead_letter_queue=dead_letters))
         CfnOutput(
-            self, f"{name}QueueUrl", value=queue.queue_url, description=f"Holds what the {name.lower()} topic told"
+            self,
+            f"{name}QueueUrl",
+            value=queue.queue_url,
+            description=f"Queue of the {name.lower()} topic",
         ).override_logical_id(f"{name}QueueUrl")

@@ -1,8 +1,8 @@
-"""Values of the foundation that create-only properties of other stacks take: docs/decisions/0008.
+"""Values of the foundation for create-only properties of other stacks: docs/decisions/0008.
 
-`Fn::GetStackOutput`, which the other references between stacks are, is resolved while a change set is executed. Until
-then its value is "known after apply", and a change set plans the replacement of each resource that has it in a
-create-only property. A template parameter of a type of Systems Manager is resolved when the change set is made.
+`Fn::GetStackOutput`, the form of all other references between stacks, is resolved while a change set is executed. Until
+then its value is "known after apply", and a change set plans to replace each resource that has it in a create-only
+property. A template parameter with a type of Systems Manager is resolved when the change set is created.
 
 https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/cloudformation-supplied-parameter-types.html
 """
@@ -19,7 +19,7 @@ KEY = "key"
 
 
 class PublishedValues(Construct):
-    """A parameter of Systems Manager for each value, under the stage's name; none of them is a secret."""
+    """One Systems Manager parameter per value, under the stage's name; no value is a secret."""
 
     def __init__(self, scope: Construct, construct_id: str, *, stage: str, values: Mapping[str, str]) -> None:
         super().__init__(scope, construct_id)
@@ -29,18 +29,25 @@ class PublishedValues(Construct):
             ssm.StringParameter(
                 self,
                 "".join(word.capitalize() for word in name.split("-")),
-                # Named, because its readers' templates name it.
+                # Named, because the templates of other stacks name it.
                 parameter_name=self._prefix + name,
                 string_value=value,
-                description="What an asynchronous endpoint's stacks take from its foundation",
+                description="Value of the foundation stack for the other stacks of an asynchronous endpoint",
             )
 
     def read(self, scope: Construct, name: str) -> str:
-        """The value, in another stack's template.
+        """Returns the value as a token for another stack's template.
 
         Raises:
-            ValueError: For a name that was not published.
+            ValueError: The value is not published.
         """
+        value = self.find(scope, name)
+        if value is None:
+            raise ValueError(f"{name} is not published; published are {', '.join(self._names)}.")
+        return value
+
+    def find(self, scope: Construct, name: str) -> str | None:
+        """Returns the value as `read` does, or None if it is not published."""
         if name not in self._names:
-            raise ValueError(f"{name} is not published; there are {', '.join(self._names)}.")
+            return None
         return ssm.StringParameter.value_for_string_parameter(scope, self._prefix + name)

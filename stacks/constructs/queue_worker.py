@@ -1,9 +1,9 @@
-"""A queue and the function that works on its messages, with all that belongs to the two.
+"""A queue, the function that processes its messages, and their alarms.
 
 Figures: https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-configure.html
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from aws_cdk import Duration
@@ -17,10 +17,10 @@ from constructs import Construct
 
 from stacks.constructs.alarms import NotifyingAlarm
 from stacks.constructs.queues import encrypted_queue
-from stacks.constructs.staged_function import AcceptedReasons, StagedFunction
+from stacks.constructs.staged_function import StagedFunction, SuppressionReasons
 from stacks.settings.workflow import WorkflowSettings
 
-# A message's age is counted from its first queue on, so that it may be twice as old in the second.
+# SQS counts a message's age from its first queue on: it may be twice as old in the dead-letter queue.
 _QUEUE_RETENTION = Duration.days(7)
 _DEAD_LETTER_RETENTION = Duration.days(14)
 _MINUTE = Duration.minutes(1)
@@ -32,14 +32,14 @@ _KEPT_BY_THE_QUEUE = "It is invoked by its queue alone, which keeps every messag
 
 
 class QueueWorker(StagedFunction):
-    """Delivers each message until the function no longer reports it as failed; after its last try it is kept aside.
+    """Delivers each message until the function succeeds; after the last attempt the message goes to the DLQ.
 
-    `queue` and `dead_letters` take TLS only. They are encrypted under the given key, as logs and environment are, or by
-    SQS itself, so that SNS and EventBridge can send to them unasked. Messages of one batch fail alone. Alarms tell
-    `topic` of the first message that was kept aside, of messages that nobody takes, and of a function that breaks.
+    `queue` and `dead_letters` require TLS. They are encrypted under the given key, like logs and environment, or by SQS
+    itself, so that SNS and EventBridge can send to them without a grant. Messages of one batch fail one by one. Alarms
+    notify `topic` of the first message in the DLQ, of messages that wait too long, and of failing invocations.
 
-    No concurrency is reserved: that would take it from the rest of the account, and fail where the account has little.
-    The event source's own limit does not let messages run into throttling.
+    No concurrency is reserved: it would be taken from the rest of the account, and fail where the account has little.
+    The event source's limit keeps messages from being throttled.
     """
 
     def __init__(
@@ -51,7 +51,7 @@ class QueueWorker(StagedFunction):
         description: str,
         sources: Path,
         environment: Mapping[str, str],
-        permissions: Sequence[iam.PolicyStatement],
+        grants: Callable[[iam.ManagedPolicy], None],
         settings: WorkflowSettings,
         queue_age_seconds: int,
         key: kms.IKey | None,
@@ -65,8 +65,8 @@ class QueueWorker(StagedFunction):
             belongings="its queue, its log and what it works on",
             sources=sources,
             environment=environment,
-            permissions=permissions,
-            reasons=AcceptedReasons(not_reserved=_NOTHING_RESERVED, no_dead_letters=_KEPT_BY_THE_QUEUE),
+            grants=grants,
+            reasons=SuppressionReasons(not_reserved=_NOTHING_RESERVED, no_dead_letters=_KEPT_BY_THE_QUEUE),
             timeout_seconds=settings.timeout_seconds,
             memory_mb=settings.memory_mb,
             settings=settings,
@@ -96,7 +96,7 @@ class QueueWorker(StagedFunction):
             max_concurrency=self._settings.max_concurrency,
             report_batch_item_failures=True,
         )
-        # Lambda looks whether it may read the queue when the mapping is made.
+        # Lambda checks at the mapping's creation whether it may read the queue.
         mapping.node.add_dependency(self.policy)
 
     def _alarms(self, function: str, queue_age_seconds: int) -> None:
@@ -107,14 +107,14 @@ class QueueWorker(StagedFunction):
                 statistic=cloudwatch.Stats.MAXIMUM, period=_MINUTE
             ),
             threshold=1,
-            told=(
-                f"Function {function} gave up on messages after {self._settings.max_attempts} tries. They are in this "
-                f"alarm's queue until {_DEAD_LETTER_RETENTION.to_days():g} days after they were sent. Find the reason "
-                "in the function's log, put it right, then move them back: in SQS, start a DLQ redrive to "
-                # Named, because SQS knows no source of what EventBridge or SNS has put here by itself.
+            description=(
+                f"Function {function} gave up on messages after {self._settings.max_attempts} attempts. They are in "
+                f"this alarm's DLQ until {_DEAD_LETTER_RETENTION.to_days():g} days after they were sent. Find the "
+                "cause in the function's log, fix it, then move the messages back: in SQS, start a DLQ redrive to "
+                # Named, because SQS knows no source queue of messages that EventBridge or SNS sent here directly.
                 f"{self.queue.queue_name} as custom destination."
             ),
-            runbook="messages-were-kept-aside",
+            runbook="messages-were-dead-lettered",
             topic=self._topic,
         )
         NotifyingAlarm(
@@ -125,8 +125,8 @@ class QueueWorker(StagedFunction):
             ),
             threshold=queue_age_seconds,
             periods=3,
-            told=f"A message has waited {queue_age_seconds} seconds or more for function {function}. See whether the "
-            "function runs, and what it is short of.",
+            description=f"A message has waited {queue_age_seconds} seconds or more for function {function}. Check "
+            "whether the function runs and whether it is throttled.",
             runbook="messages-wait-too-long",
             topic=self._topic,
         )
@@ -136,7 +136,7 @@ class QueueWorker(StagedFunction):
             metric=self.function.metric_errors(statistic=cloudwatch.Stats.SUM, period=_FIVE_MINUTES),
             threshold=1,
             periods=2,
-            told=f"Function {function} breaks or runs out of time. Its messages come again; read the function's log.",
+            description=f"Function {function} fails or times out. Its messages are delivered again: read its log.",
             runbook="a-function-breaks",
             topic=self._topic,
         )

@@ -1,4 +1,4 @@
-"""The alarms that send an update back to the old configuration."""
+"""The alarms that roll an update back."""
 
 from aws_cdk import aws_sns as sns
 from constructs import Construct
@@ -10,14 +10,15 @@ from stacks.settings.updates import UpdateSettings
 
 _METRICS = {
     "FailedInvocations": (endpoint_metrics.FAILED, "requests failed"),
-    "ModelErrors": (endpoint_metrics.ERRORS_5XX, "answers of the model were errors of its own (5xx)"),
+    "ModelErrors": (endpoint_metrics.ERRORS_5XX, "responses of the model were 5xx errors"),
 }
 
 
 class RollbackAlarms(Construct):
-    """One alarm on failed requests and one on the model's errors; `alarms` is empty where the stage wants none.
+    """One alarm on failed requests and one on the model's errors; `alarms` is empty if the stage has none.
 
-    Their metrics name the endpoint by its settings, not by its resource, so that the endpoint can wait for them.
+    Their metrics take the endpoint's name from the settings, not from the resource, so that the endpoint can depend on
+    them.
     """
 
     def __init__(
@@ -36,12 +37,12 @@ class RollbackAlarms(Construct):
                 construct_id,
                 metric=metrics.variant(name, "Sum"),
                 threshold=settings.rollback_failures,
-                told=(
-                    f"{settings.rollback_failures} or more {told} within a minute. An update that is under way goes "
-                    "back to the old configuration."
+                description=(
+                    f"{settings.rollback_failures} or more {what} within a minute. An update in progress is rolled "
+                    "back."
                 ),
                 runbook="a-deploy-that-rolled-back",
                 topic=topic,
             )
-            for construct_id, (name, told) in (_METRICS.items() if settings.rollback_on_alarms else ())
+            for construct_id, (name, what) in (_METRICS.items() if settings.rollback_on_alarms else ())
         )

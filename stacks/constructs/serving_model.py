@@ -1,19 +1,19 @@
-"""The model as SageMaker knows it: an image, an archive, and how the model server is to run."""
+"""The SageMaker model: an image, an archive, and the model server's environment."""
 
 from aws_cdk import aws_sagemaker as sagemaker
 from constructs import Construct
 
 from stacks.constructs.execution_role import ExecutionRole
 from stacks.constructs.model_archive import ModelArchive
-from stacks.rules import accept
+from stacks.rules import suppress
 from stacks.serving_images import ServingImage
 from stacks.serving_limits import ServingLimits
-from stacks.settings.endpoint import NetworkSettings
 from stacks.settings.model import INCLUDED, ModelSettings
+from stacks.settings.network import NetworkSettings
 
 
 class ServingModel(Construct):
-    """An unnamed Model: every change replaces it, and a fixed name would stand in its own way."""
+    """An unnamed Model: every change replaces it, and a fixed name would block the replacement."""
 
     def __init__(
         self,
@@ -46,7 +46,7 @@ class ServingModel(Construct):
             else None,
         )
         if not network.isolation:
-            accept(self.resource, {"CKV_AWS_370": _why_not_isolated(settings)})
+            suppress(self.resource, {"CKV_AWS_370": _why_not_isolated(settings)})
         self.resource.node.add_dependency(execution_role.policy)
 
     @property
@@ -63,5 +63,5 @@ def _why_not_isolated(settings: ModelSettings) -> str:
 
 def _environment(archive: ModelArchive, limits: ServingLimits) -> dict[str, str]:
     named = {"SAGEMAKER_PROGRAM": "inference.py"} | limits.environment
-    # So that an answer tells which model gave it. Of a model that is not built here nothing is known.
+    # Results name the model's version. A model that is not built here has none.
     return named | {"MODEL_VERSION": archive.version} if archive.version else named

@@ -1,6 +1,6 @@
 """A Lambda function of this repository, with its role, its permissions and its log group."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import cast
@@ -13,11 +13,11 @@ from aws_cdk import aws_logs as logs
 from constructs import Construct
 
 from stacks.lambda_code import staged
-from stacks.rules import accept
+from stacks.rules import suppress
 from stacks.settings.workflow import WorkflowSettings
 
-# AWS's public layer. Its versions are numbered alike for all Pythons and processors, and public projects pair the 36th
-# with Powertools 3.31.1, which the local AWS runs; `aws lambda get-layer-version-by-arn` tells for sure.
+# AWS's public layer. Its version numbers are the same for all Pythons and processors, and public projects pair the 36th
+# with Powertools 3.31.1, which the local AWS runs; `aws lambda get-layer-version-by-arn` shows the pair.
 _POWERTOOLS = "arn:aws:lambda:{region}:017000801446:layer:AWSLambdaPowertoolsPythonV3-python314-x86_64:36"
 _MANAGED_ELSEWHERE = 'encryption is "aws-managed" for this stage: {} with keys of its own.'
 _OUTSIDE_OF_VPC = (
@@ -26,12 +26,12 @@ _OUTSIDE_OF_VPC = (
 
 
 @dataclass(frozen=True, kw_only=True)
-class AcceptedReasons:
-    """Why findings that every function has are accepted for this one.
+class SuppressionReasons:
+    """Why two findings that every function has are suppressed for this one.
 
     Attributes:
         not_reserved: Why no concurrency is reserved.
-        no_dead_letters: Why Lambda itself keeps no event that failed.
+        no_dead_letters: Why the function itself has no dead-letter queue.
     """
 
     not_reserved: str
@@ -41,8 +41,8 @@ class AcceptedReasons:
 class StagedFunction(Construct):
     """The function of a folder in `lambda/`, its role, its permissions and its log group.
 
-    `belongings` says what it works on, in the description of its policy. Logs and environment are encrypted under the
-    given key. What invokes the function is the subclass's.
+    `grants` adds the function's permissions to its policy, and `belongings` names their resources in the policy's
+    description. Logs and environment are encrypted under the given key. Subclasses invoke the function.
     """
 
     def __init__(
@@ -55,8 +55,8 @@ class StagedFunction(Construct):
         belongings: str,
         sources: Path,
         environment: Mapping[str, str],
-        permissions: Sequence[iam.PolicyStatement],
-        reasons: AcceptedReasons,
+        grants: Callable[[iam.ManagedPolicy], None],
+        reasons: SuppressionReasons,
         timeout_seconds: int,
         memory_mb: int,
         settings: WorkflowSettings,
@@ -72,29 +72,29 @@ class StagedFunction(Construct):
             self,
             "Role",
             assumed_by=iam.ServicePrincipal("lambda.amazonaws.com"),
-            description=f"What function {function} acts as",
+            description=f"Role of function {function}",
         )
-        self.policy = self._policy(function, belongings, permissions)
+        self.policy = self._policy(function, belongings, grants)
         self.function = self._function(function, description, sources, environment, reasons)
 
     def _log_group(self) -> logs.LogGroup:
-        # Left to Lambda the group would never expire, and have a name of its own making.
+        # A group that Lambda creates by itself would never expire.
         group = logs.LogGroup(self, "Logs", removal_policy=RemovalPolicy.DESTROY, encryption_key=self._key)
-        # In days, as the settings have it; the construct takes names only.
+        # The settings have days; the construct takes only members of an enum.
         cast("logs.CfnLogGroup", group.node.default_child).retention_in_days = self._settings.log_retention_days
         if not self._key:
-            accept(group, {"CKV_AWS_158": _MANAGED_ELSEWHERE.format("CloudWatch Logs encrypts every group")})
+            suppress(group, {"CKV_AWS_158": _MANAGED_ELSEWHERE.format("CloudWatch Logs encrypts every group")})
         return group
 
-    def _policy(self, function: str, belongings: str, permissions: Sequence[iam.PolicyStatement]) -> iam.ManagedPolicy:
-        """A policy of its own, without the managed one that lets a function write into every log group."""
+    def _policy(self, function: str, belongings: str, grants: Callable[[iam.ManagedPolicy], None]) -> iam.ManagedPolicy:
+        """Creates the role's only policy; AWS's managed one would allow writing to every log group."""
         policy = iam.ManagedPolicy(
             self,
             "Permissions",
             description=f"What function {function} may do with {belongings}",
             roles=[self.role],
-            statements=list(permissions),
         )
+        grants(policy)
         self.log_group.grant_write(policy)
         return policy
 
@@ -104,7 +104,7 @@ class StagedFunction(Construct):
         description: str,
         sources: Path,
         environment: Mapping[str, str],
-        reasons: AcceptedReasons,
+        reasons: SuppressionReasons,
     ) -> lambda_.Function:
         layer = _POWERTOOLS.format(region=Stack.of(self).region)
         with staged(name, sources=sources) as folder:
@@ -124,7 +124,11 @@ class StagedFunction(Construct):
                 role=self.role,
                 log_group=self.log_group,
             )
-        accept(
+        self._suppress_findings(function, reasons)
+        return function
+
+    def _suppress_findings(self, function: lambda_.Function, reasons: SuppressionReasons) -> None:
+        suppress(
             function,
             {
                 "CKV_AWS_115": reasons.not_reserved,
@@ -138,8 +142,7 @@ class StagedFunction(Construct):
             },
         )
         if not self._key:
-            accept(
+            suppress(
                 function,
                 {"CKV_AWS_173": _MANAGED_ELSEWHERE.format("Lambda encrypts the environment, which holds no secret,")},
             )
-        return function

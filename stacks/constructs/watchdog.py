@@ -1,11 +1,10 @@
-"""The watchdog: a function on a schedule that finds instances without work, and reads nothing of CloudWatch for it.
+"""The watchdog: a scheduled function that finds instances without work, without reading CloudWatch.
 
 Schedule: https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-create-rule-schedule.html
 Scaling's permissions:
 https://docs.aws.amazon.com/service-authorization/latest/reference/list_awsapplicationautoscaling.html
 """
 
-from collections.abc import Sequence
 from pathlib import Path
 
 from aws_cdk import Duration, Stack
@@ -20,27 +19,28 @@ from constructs import Construct
 
 from stacks.constructs.alarms import NotifyingAlarm
 from stacks.constructs.async_endpoint import AsyncEndpoint
-from stacks.constructs.encryption_key import to_publish, to_read_environment
+from stacks.constructs.encryption_key import grant_use_for_environment, grant_use_for_topics
+from stacks.constructs.grants import grant
 from stacks.constructs.jobs_table import JobsTable
-from stacks.constructs.staged_function import AcceptedReasons, StagedFunction
-from stacks.rules import accept
+from stacks.constructs.staged_function import StagedFunction, SuppressionReasons
+from stacks.rules import suppress
 from stacks.settings.stage import StageSettings
 
 _FUNCTION = "watchdog"
-# The function takes a gap of three of these for work that it has not seen.
+# The function treats a gap of three of these as work that it has not seen.
 _EVERY = Duration.minutes(5)
 _TIMEOUT_SECONDS = 60
 _LEAST_MEMORY_MB = 256
 _ONE_EVENT = "One event every five minutes invokes it; reserving would take concurrency from the rest of the account."
 _NEXT_RUN = "An event says only that it is time to look. The next run looks at the same things, five minutes later."
-_NO_RESOURCE = "DescribeScalableTargets knows no resource: IAM takes nothing but * for it. It only reads."
+_NO_RESOURCE = "DescribeScalableTargets supports no resource: IAM accepts only * for it. It only reads."
 
 
 class Watchdog(StagedFunction):
-    """Notifies `topic` of instances that run without work, and stops them where `scaling.hard_stop` is on.
+    """Notifies `topic` of instances that run without work, and stops them if `scaling.hard_stop` is on.
 
-    Two alarms notify of the watchdog's own trouble: a function that breaks, and a schedule that cannot invoke it. These
-    two do read CloudWatch. A missing run raises none: that alarm would go off at each first deployment.
+    Two alarms report trouble of the watchdog itself: a failing function, and a schedule that cannot invoke it. These
+    two do read CloudWatch. No alarm watches for a missing run: it would fire at every first deployment.
     """
 
     def __init__(
@@ -56,8 +56,18 @@ class Watchdog(StagedFunction):
         key: kms.IKey | None,
         topic: sns.ITopic,
     ) -> None:
-        name, scaling, region = settings.endpoint.name, settings.scaling, Stack.of(scope).region
+        name, scaling = settings.endpoint.name, settings.scaling
         memory_key = f"watchdog of endpoint {name}; not a job, whose id has at most 64 characters"
+
+        def grants(policy: iam.ManagedPolicy) -> None:
+            _grant_endpoint(policy, name, may_stop=scaling.hard_stop and scaling.enabled)
+            jobs.grant_watch(policy, item=memory_key)
+            _grant_queue_lengths(policy, intake, results)
+            _grant_notify(policy, topic)
+            if key:
+                grant_use_for_topics(key, policy)
+                grant_use_for_environment(key, policy)
+
         super().__init__(
             scope,
             construct_id,
@@ -73,50 +83,21 @@ class Watchdog(StagedFunction):
                 "INTAKE_QUEUE_URL": intake.queue_url,
                 "RESULTS_QUEUE_URL": results.queue_url,
                 "ALARM_TOPIC_ARN": topic.topic_arn,
-                "IDLE_MINUTES": str(settings.alarms.idle_minutes),
-                "REQUEST_TTL_SECONDS": str(settings.endpoint.request_ttl_seconds),
-                "INVOCATION_TIMEOUT_SECONDS": str(settings.limits.invocation_timeout_seconds),
-                "TRANSITION_SECONDS": str(longest_transition_seconds(settings)),
-                "HARD_STOP": str(scaling.hard_stop).lower(),
-                "UNSCALED_INSTANCES": str(0 if scaling.enabled else settings.endpoint.initial_instance_count),
+                **_limits(settings),
             },
-            permissions=[
-                *self._to_watch(Stack.of(scope), name, hard_stop=scaling.hard_stop and scaling.enabled),
-                *jobs.to_watch(memory_key),
-                iam.PolicyStatement(
-                    sid="MeasureQueues",
-                    actions=["sqs:GetQueueAttributes"],
-                    resources=[intake.queue_arn, results.queue_arn],
-                ),
-                iam.PolicyStatement(sid="Notify", actions=["sns:Publish"], resources=[topic.topic_arn]),
-                *([to_publish(key, region), to_read_environment(key, region)] if key else []),
-            ],
-            reasons=AcceptedReasons(not_reserved=_ONE_EVENT, no_dead_letters=_NEXT_RUN),
-            # A run ends long before the next. It takes 65 MB, but less memory is less of a processor, too.
+            grants=grants,
+            reasons=SuppressionReasons(not_reserved=_ONE_EVENT, no_dead_letters=_NEXT_RUN),
+            # A run ends long before the next. It takes 65 MB, but less memory also means less CPU.
             timeout_seconds=_TIMEOUT_SECONDS,
             memory_mb=max(_LEAST_MEMORY_MB, settings.workflow.memory_mb),
             settings=settings.workflow,
             key=key,
         )
-        accept(self.policy, {"AwsSolutions-IAM5[Resource::*]": _NO_RESOURCE})
+        suppress(self.policy, {"AwsSolutions-IAM5[Resource::*]": _NO_RESOURCE})
         self._alarms(self._schedule(), topic)
 
-    @staticmethod
-    def _to_watch(stack: Stack, endpoint: str, *, hard_stop: bool) -> Sequence[iam.PolicyStatement]:
-        arn = stack.format_arn(service="sagemaker", resource="endpoint", resource_name=endpoint)
-        stop = iam.PolicyStatement(
-            sid="StopInstances", actions=["sagemaker:UpdateEndpointWeightsAndCapacities"], resources=[arn]
-        )
-        return [
-            iam.PolicyStatement(sid="DescribeEndpoint", actions=["sagemaker:DescribeEndpoint"], resources=[arn]),
-            iam.PolicyStatement(
-                sid="ReadMinimum", actions=["application-autoscaling:DescribeScalableTargets"], resources=["*"]
-            ),
-            *([stop] if hard_stop else []),
-        ]
-
     def _schedule(self) -> events.Rule:
-        # A second try, or a late one, would show nothing that the next run does not.
+        # A retry, or a late run, would find nothing that the next run does not.
         self.function.configure_async_invoke(retry_attempts=0, max_event_age=_EVERY)
         return events.Rule(
             self,
@@ -135,8 +116,8 @@ class Watchdog(StagedFunction):
             period=_EVERY,
         )
         errors = self.function.metric_errors(statistic=cloudwatch.Stats.SUM, period=_EVERY)
-        for construct_id, metric, told in (
-            ("Errors", errors, "The watchdog fails or times out: see its function's log."),
+        for construct_id, metric, trouble in (
+            ("Errors", errors, "The watchdog fails or times out: read its function's log."),
             (
                 "NotInvoked",
                 not_invoked,
@@ -149,17 +130,63 @@ class Watchdog(StagedFunction):
                 metric=metric,
                 threshold=1,
                 periods=2,
-                told=f"{told} Until this is fixed, only the alarm on metrics notifies of instances without work.",
+                description=f"{trouble} Until it is fixed, only the alarm on metrics finds instances without work.",
                 runbook="the-watchdog-fails",
                 topic=topic,
             )
 
 
-def longest_transition_seconds(settings: StageSettings) -> int:
-    """How long one change of the endpoint may take: an update at its longest, and one more start of an instance.
+def _limits(settings: StageSettings) -> dict[str, str]:
+    """Returns the environment variables by which the function recognises idle instances."""
+    scaling, endpoint = settings.scaling, settings.endpoint
+    return {
+        "IDLE_MINUTES": str(settings.alarms.idle_minutes),
+        "REQUEST_TTL_SECONDS": str(endpoint.request_ttl_seconds),
+        "INVOCATION_TIMEOUT_SECONDS": str(settings.limits.invocation_timeout_seconds),
+        "TRANSITION_SECONDS": str(longest_transition_seconds(settings)),
+        "HARD_STOP": str(scaling.hard_stop).lower(),
+        "UNSCALED_INSTANCES": str(0 if scaling.enabled else endpoint.initial_instance_count),
+    }
 
-    The start is a creation's, to which the update's limit does not apply, or a rollback's, of which it is not
-    documented whether it does:
+
+def _grant_endpoint(policy: iam.ManagedPolicy, endpoint: str, *, may_stop: bool) -> None:
+    arn = Stack.of(policy).format_arn(service="sagemaker", resource="endpoint", resource_name=endpoint)
+    grant(
+        policy,
+        iam.PolicyStatement(sid="DescribeEndpoint", actions=["sagemaker:DescribeEndpoint"], resources=[arn]),
+        iam.PolicyStatement(
+            sid="ReadMinimum", actions=["application-autoscaling:DescribeScalableTargets"], resources=["*"]
+        ),
+    )
+    if may_stop:
+        grant(
+            policy,
+            iam.PolicyStatement(
+                sid="StopInstances", actions=["sagemaker:UpdateEndpointWeightsAndCapacities"], resources=[arn]
+            ),
+        )
+
+
+def _grant_queue_lengths(policy: iam.ManagedPolicy, *queues: sqs.IQueue) -> None:
+    grant(
+        policy,
+        iam.PolicyStatement(
+            sid="MeasureQueues",
+            actions=["sqs:GetQueueAttributes"],
+            resources=[queue.queue_arn for queue in queues],
+        ),
+    )
+
+
+def _grant_notify(policy: iam.ManagedPolicy, topic: sns.ITopic) -> None:
+    grant(policy, iam.PolicyStatement(sid="Notify", actions=["sns:Publish"], resources=[topic.topic_arn]))
+
+
+def longest_transition_seconds(settings: StageSettings) -> int:
+    """Returns how long a change of the endpoint may take: the longest update, and one more start of an instance.
+
+    The start is that of a creation, to which the update's limit does not apply, or of a rollback; whether the limit
+    applies to a rollback is not documented:
     https://docs.aws.amazon.com/sagemaker/latest/APIReference/API_BlueGreenUpdatePolicy.html
     """
     endpoint = settings.endpoint

@@ -1,1 +1,1 @@
-"""The tables of a stage's file, each a frozen dataclass that refuses what cannot be used."""
+"""The settings of a stage: one pydantic model for each table of its file."""

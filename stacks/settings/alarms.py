@@ -1,23 +1,58 @@
-"""The settings of the alarms: who is told, and from what on."""
+"""The settings of the alarms."""
 
-from dataclasses import dataclass
 from typing import Annotated, ClassVar
 
+from pydantic import Field
+
 from stacks.settings.base import Section
-from stacks.settings.fields import Text, WholeNumber
+from stacks.settings.fields import advice, matching
+
+EmailAddress = Annotated[str, matching(r"[^@\s]+@[^@\s]+\.[^@\s.]+", "an e-mail address, such as team@example.com")]
 
 
-@dataclass(frozen=True, kw_only=True)
 class AlarmSettings(Section):
-    """Thresholds of the alarms that people get, and their address."""
+    """Thresholds of the alarms, and the address that they notify."""
 
     table: ClassVar[str] = "alarms"
 
-    email: Annotated[str, Text(r"[^@\s]+@[^@\s]+\.[^@\s.]+", "an e-mail address, as team@example.com")] | None = None
-    stuck_minutes: Annotated[
-        int, WholeNumber(3, 1400, "requests wait and no instance comes; longer than a cold start takes")
-    ] = 20
-    oldest_request_seconds: Annotated[int, WholeNumber(60, 21_600, "age of the request that waits longest")] = 3600
-    failures: Annotated[int, WholeNumber(1, 100_000, "failed requests in five minutes")] = 5
-    idle_minutes: Annotated[int, WholeNumber(5, 1400, "instances run, beyond those kept warm, and have no work")] = 90
-    queue_age_seconds: Annotated[int, WholeNumber(60, 604_800, "age of the oldest message that no function took")] = 900
+    email: EmailAddress | None = Field(
+        None, description="Receives every alarm, once it has confirmed the subscription message of SNS."
+    )
+    stuck_minutes: int = Field(
+        20,
+        ge=3,
+        le=1400,
+        json_schema_extra=advice("requests wait and no instance starts; longer than a cold start takes"),
+        description="Alarm when requests have waited this long and no instance has started. "
+        "Must be longer than a cold start takes.",
+    )
+    oldest_request_seconds: int = Field(
+        3600,
+        ge=60,
+        le=21_600,
+        json_schema_extra=advice("age of the request that waits longest"),
+        description="Alarm when a request has waited this long.",
+    )
+    failures: int = Field(
+        5,
+        ge=1,
+        le=100_000,
+        json_schema_extra=advice("failed requests in five minutes"),
+        description="Alarm at this many failed requests in five minutes.",
+    )
+    idle_minutes: int = Field(
+        90,
+        ge=5,
+        le=1400,
+        json_schema_extra=advice("instances run without work, beyond those kept warm"),
+        description="Alarm when more instances than are kept warm have run this long without work. The alarm on "
+        "metrics and the watchdog both use it. Must exceed the longest time that "
+        "[`[serving]`](#serving-the-model-server-in-the-container) allows a request by more than ten minutes.",
+    )
+    queue_age_seconds: int = Field(
+        900,
+        ge=60,
+        le=604_800,
+        json_schema_extra=advice("age of the oldest message that no function has received"),
+        description="Alarm when a message has waited this long for its function.",
+    )

@@ -1,97 +1,107 @@
 """What every table of the settings file has in common."""
 
 import difflib
-from collections.abc import Iterable, Mapping
-from dataclasses import MISSING, dataclass, fields
-from typing import Annotated, Any, ClassVar, Self, get_args, get_origin, get_type_hints
+from collections.abc import Mapping, Sequence
+from typing import Any, ClassVar, NamedTuple, Self
 
-from stacks.settings.fields import Rule, SettingsError, as_written, listing
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from stacks.settings.fields import SettingsError, as_written, listing
+from stacks.settings.schema import JsonSchema, allowed_by, schema_of
 
 
-@dataclass(frozen=True, kw_only=True)
-class Section:
-    """A table of the settings file. Subclasses name the table and give each field a rule or a type of its own."""
+class Section(BaseModel):
+    """A table of the settings file: its settings, their limits, and what must hold between them."""
+
+    model_config = ConfigDict(frozen=True, strict=True, extra="forbid", validate_default=True)
 
     table: ClassVar[str] = ""
 
-    def __post_init__(self) -> None:
-        """Checks each field against its rule.
-
-        Raises:
-            SettingsError: For the first field, in the order of definition, that breaks its rule.
-        """
-        for name, rule in self._rules().items():
-            value = getattr(self, name)
-            if value is None and _default_of(type(self), name) is None:
-                continue
-            problem = rule.problem(value)
-            if problem:
-                raise SettingsError(f"{self.qualified(name)} is {as_written(value)}; {problem}.")
-
     @classmethod
     def qualified(cls, name: str) -> str:
-        """A field's name as one would look for it in the file: `scaling.max_instances`."""
+        """Returns a setting's name with its table: `scaling.max_instances`."""
         return f"{cls.table}.{name}" if cls.table else name
 
     @classmethod
-    def read(cls, table: Mapping[str, Any]) -> Self:
+    def from_table(cls, table: Mapping[str, Any]) -> Self:
         """Makes the section from a table of the settings file.
 
         Raises:
-            SettingsError: For an unknown field, a missing one, or a value that breaks its rule.
+            SettingsError: For the first problem: an unknown setting, a missing one, or a value that is not allowed.
         """
-        known = {field.name: field for field in fields(cls)}
-        for name in table:
-            if name not in known:
-                raise SettingsError(f"{cls.qualified(name)} is no setting; {_nearest(cls, name, known)}.")
-        for name, field in known.items():
-            if name not in table and field.default is MISSING and field.default_factory is MISSING:
-                raise SettingsError(f"{cls.qualified(name)} is missing; add it: it has no default.")
-        rules = cls._rules()
-        return cls(**{name: _made(rules.get(name), cls.qualified(name), value) for name, value in table.items()})
+        try:
+            return cls.model_validate(dict(table))
+        except ValidationError as error:
+            raise _first_problem(cls, table, error) from None
+
+
+def _first_problem(section: type[Section], table: Mapping[str, Any], error: ValidationError) -> SettingsError:
+    """Puts the first problem into a sentence; a misspelt name comes before the missing setting that it may mean."""
+    problem = min(error.errors(), key=lambda each: each["type"] != "extra_forbidden")
+    cause = problem.get("ctx", {}).get("error")
+    if isinstance(cause, SettingsError):
+        return cause
+    setting = _Setting.from_location(section, table, problem["loc"])
+    match problem["type"]:
+        case "extra_forbidden":
+            return SettingsError(f"{setting.qualified} is not a setting; {setting.nearest()}.")
+        case "missing":
+            return SettingsError(f"{setting.qualified} is missing; add it: it has no default.")
+    return SettingsError(f"{setting.qualified} is {as_written(setting.value)}; {setting.problem()}.")
+
+
+class _Setting(NamedTuple):
+    """A setting that an error of pydantic's is about.
+
+    Args:
+        path: The table's name and the setting's.
+        known: The schemas of the settings of its table, by name.
+        value: The whole value of the setting; None if it is missing.
+        inside: Where the error is inside the value: an item's index, or a key.
+    """
+
+    path: tuple[str, ...]
+    known: Mapping[str, JsonSchema]
+    value: Any
+    inside: Sequence[int | str]
 
     @classmethod
-    def _rules(cls) -> dict[str, Rule]:
-        """Field name → rule, for the fields that have one. An optional field's rule stands inside `| None`."""
-        found = {}
-        for name, hint in get_type_hints(cls, include_extras=True).items():
-            candidates = [hint, *get_args(hint)]
-            annotated = next((each for each in candidates if get_origin(each) is Annotated), None)
-            if annotated is not None:
-                found[name] = annotated.__metadata__[0]
-        return found
+    def from_location(
+        cls, section: type[Section], table: Mapping[str, Any], location: Sequence[int | str]
+    ) -> "_Setting":
+        """Follows an error's location, such as ("scaling", "warm_windows", 0, "days"), into the tables."""
+        schema, inside = schema_of(section), list(location)
+        path = [section.table] if section.table else []
+        while True:
+            name = str(inside.pop(0))
+            path.append(name)
+            value: Any = table.get(name)
+            inner = schema["properties"].get(name, {})
+            if inside and "properties" in inner:
+                schema, table = inner, value
+            elif len(inside) > 1 and "properties" in inner.get("items", {}):
+                schema, table = inner["items"], value[inside.pop(0)]
+            else:
+                return cls(tuple(path), schema["properties"], value, inside)
 
+    @property
+    def qualified(self) -> str:
+        """The setting's name as the file's reader knows it."""
+        return ".".join(self.path)
 
-@dataclass(frozen=True)
-class TablesOf:
-    """An array of tables, each a section of its own, at most `most` of them."""
+    def nearest(self) -> str:
+        """Names the setting that was probably meant, or all settings of the table."""
+        *table, name = self.path
+        near = difflib.get_close_matches(name, self.known, n=1)
+        if near:
+            return f"the nearest name is {'.'.join([*table, *near])}"
+        return f"the settings here are {listing(self.known)}"
 
-    section: type[Section]
-    most: int
-
-    def problem(self, value: object) -> str | None:
-        """Refuses what is no list of sections, or too long a one."""
-        if isinstance(value, tuple) and len(value) <= self.most and all(isinstance(row, self.section) for row in value):
-            return None
-        return f"it must be at most {self.most} tables, each headed [[{self.section.table}]]"
-
-
-def _made(rule: Rule | None, name: str, value: object) -> object:
-    """A value of the file as a section keeps it: lists become tuples, arrays of tables sections."""
-    if isinstance(rule, TablesOf) and isinstance(value, list):
-        if not all(isinstance(row, Mapping) for row in value):
-            raise SettingsError(f"{name} is {as_written(value)}; {rule.problem(value)}.")
-        return tuple(rule.section.read(row) for row in value)
-    return tuple(value) if isinstance(value, list) else value
-
-
-def _nearest(cls: type[Section], name: str, known: Iterable[str]) -> str:
-    """Names the field that was probably meant, or all of them."""
-    near = difflib.get_close_matches(name, known, n=1)
-    if near:
-        return f"the nearest name is {cls.qualified(near[0])}"
-    return f"the settings here are {listing(known)}"
-
-
-def _default_of(cls: type[Section], name: str) -> object:
-    return next(field.default for field in fields(cls) if field.name == name)
+    def problem(self) -> str:
+        """Says what the value, or the item of a list that is wrong in it, must be."""
+        schema = self.known[self.path[-1]]
+        match self.inside:
+            case [int(index), *_] if "properties" not in schema["items"]:
+                item = as_written(self.value[index])
+                return f"of item {index + 1}, {item}, it must be {allowed_by(schema['items'], self.qualified)}"
+        return f"it must be {allowed_by(schema, self.qualified)}"

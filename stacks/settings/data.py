@@ -1,20 +1,32 @@
-"""The settings of the buckets and of the table of jobs."""
+"""The settings of the buckets and of the jobs table."""
 
-from dataclasses import dataclass
-from typing import Annotated, ClassVar
+from typing import ClassVar, Literal
+
+from pydantic import Field
 
 from stacks.settings.base import Section
-from stacks.settings.fields import S3_LOCATION, YES_OR_NO, ListOf, OneOf, WholeNumber
+from stacks.settings.fields import ListOf, S3Location, advice
 
 
-@dataclass(frozen=True, kw_only=True)
 class DataSettings(Section):
-    """What becomes of the documents and of the answers."""
+    """How long documents, results and job records are kept, and what happens to them when the stack is deleted."""
 
     table: ClassVar[str] = "data"
 
-    removal_policy: Annotated[str, OneOf(("destroy", "retain"), "what happens to data when its stack goes")] = "retain"
-    access_logs: Annotated[bool, YES_OR_NO] = True
-    input_expiration_days: Annotated[int, WholeNumber(1, 3650)] = 365
-    output_expiration_days: Annotated[int, WholeNumber(1, 3650)] = 365
-    further_input_locations: Annotated[tuple[str, ...], ListOf(S3_LOCATION, most=20)] = ()
+    removal_policy: Literal["destroy", "retain"] = Field(
+        "retain",
+        json_schema_extra=advice("what happens to data when its stack is deleted"),
+        description="What happens to the buckets and the jobs table when their stack is deleted. "
+        '`"destroy"` deletes buckets only once they are empty; `"retain"` also protects the table from deletion.',
+    )
+    access_logs: bool = Field(True, description="Whether a third bucket keeps the access logs of the other two.")
+    input_expiration_days: int = Field(365, ge=1, le=3650, description="Age at which documents are deleted.")
+    output_expiration_days: int = Field(
+        365, ge=1, le=3650, description="Age at which results and failure records are deleted."
+    )
+    further_input_locations: ListOf[S3Location] = Field(
+        (),
+        max_length=20,
+        description="More places that the endpoint may read documents from, such as a caller's own bucket. A bucket in "
+        "another account must allow the execution role, and so must the key that encrypts it.",
+    )

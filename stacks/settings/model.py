@@ -1,85 +1,93 @@
-"""The settings of the model: where its archive comes from, and how it is served."""
+"""The settings of the model: where its files come from, and what its container gets."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Annotated, ClassVar
+from typing import Annotated, ClassVar, Final, Literal, Self
+
+from pydantic import Field, model_validator
 
 from stacks.settings.base import Section
-from stacks.settings.fields import S3_LOCATION, OneOf, SettingsError, Text, Texts, WholeNumber
+from stacks.settings.fields import S3Location, SettingsError, advice, allowed, matching
 
-_ONE_GIGABYTE = 1_073_741_824
-BUILT = "built"
-ARCHIVE = "archive"
-PREFIX = "prefix"
-INCLUDED = "included"
-INSTALL = "install"
+BUILT: Final = "built"
+ARCHIVE: Final = "archive"
+PREFIX: Final = "prefix"
+INCLUDED: Final = "included"
+INSTALL: Final = "install"
 _SCRIPT = "code/inference.py"
 
+_PART = r"[A-Za-z0-9_](\.?[A-Za-z0-9_-])*\.?"  # of a path; never two dots in a row
+Folder = Annotated[
+    str, matching(f"{_PART}(/{_PART})*", "a folder below the repository's, such as samples/tiny_classifier")
+]
+VariableName = Annotated[str, Field(pattern=r"^[a-zA-Z_][a-zA-Z0-9_]{0,1023}$")]
 
-@dataclass(frozen=True, kw_only=True)
+
 class ModelSettings(Section):
     """Where the model comes from: built here, an archive in S3, or the same files uncompressed under a prefix."""
 
     table: ClassVar[str] = "model"
 
-    source: Annotated[str, OneOf((BUILT, ARCHIVE, PREFIX))] = BUILT
-    folder: Annotated[
-        str, Text(r"(?!.*\.\.)\w[\w.-]*(/\w[\w.-]*)*", "a folder below the repository's, as samples/tiny_classifier")
-    ] = "model_artifacts"
-    location: Annotated[str, S3_LOCATION] | None = None
-    dependencies: Annotated[
-        str,
-        OneOf((INCLUDED, INSTALL), "part of the archive or the image, or installed by pip when a container starts"),
-    ] = INCLUDED
-    environment: Annotated[
-        Mapping[str, str], Texts(r"[a-zA-Z_][a-zA-Z0-9_]{0,1023}", "of letters, digits and underscores")
-    ] = field(default_factory=dict)
+    source: Literal["built", "archive", "prefix"] = Field(
+        BUILT,
+        description='`"built"` packs `model.folder` into an archive. `"archive"` is a `.tar.gz` that is already in S3. '
+        '`"prefix"` is the same files uncompressed under a prefix in S3; instances start sooner, as nothing is '
+        "unpacked.",
+    )
+    folder: Folder = Field(
+        "model_artifacts",
+        description='The folder that a `"built"` model is packed from. It holds `my_model/` and `code/inference.py`; '
+        "see [your own model](your-model.md).",
+    )
+    location: S3Location | None = Field(
+        None,
+        description="Where the files are in S3. Required for an archive, where it ends in `.tar.gz`, and for a prefix, "
+        'where it ends in `/`; not allowed for `"built"`.',
+    )
+    dependencies: Literal["included", "install"] = Field(
+        INCLUDED,
+        json_schema_extra=advice("part of the archive or the image, or installed by pip when a container starts"),
+        description='`"included"`: the archive holds the packages of `code/requirements.lock`, or the image has them. '
+        '`"install"`: pip installs `code/requirements.txt` when a container starts.',
+    )
+    environment: Mapping[VariableName, str] = Field(
+        {},
+        json_schema_extra=allowed("a table of texts in quotes, each name of letters, digits and underscores")
+        | {"additionalProperties": False},
+        description="More environment variables of the container. Those that `[serving]` sets are rejected. Put no "
+        "secrets here: anyone who can read the template can read them.",
+    )
 
-    def __post_init__(self) -> None:
-        """Checks the fields, and that the source has the location that it needs."""
-        super().__post_init__()
+    @model_validator(mode="after")
+    def _check_location(self) -> Self:
+        """Checks that the source has the location that it needs."""
         if self.source == BUILT:
             if self.location is not None:
                 raise SettingsError(
                     f'model.location is "{self.location}" and model.source "{BUILT}", which is packed from '
                     f'{self.folder}/: take the location out, or set source = "{ARCHIVE}" or "{PREFIX}".'
                 )
-            return
+            return self
         ending, form = (".tar.gz", "an archive") if self.source == ARCHIVE else ("/", "a prefix")
         if self.location is None or not self.location.endswith(ending) or self.location.count("/") < len("///"):
             found = "missing" if self.location is None else f'"{self.location}"'
             raise SettingsError(
                 f'model.location is {found} and model.source "{self.source}"; give {form} in S3 that ends in '
-                f"{ending}, as s3://bucket/models/donut{ending}."
+                f"{ending}, such as s3://bucket/models/donut{ending}."
             )
+        return self
 
     def artifacts_in(self, root: Path) -> Path:
-        """The folder that the archive is packed from.
+        """Returns the folder that the archive is packed from.
 
         Raises:
-            SettingsError: For a model that is built here, from a folder that is not there or holds no script.
+            SettingsError: For a model that is built here, from a folder that does not exist or holds no script.
         """
         folder = root / self.folder
         if self.source == BUILT and not (folder / _SCRIPT).is_file():
-            lack = f"has no {_SCRIPT}" if folder.is_dir() else "is not there"
+            lack = f"has no {_SCRIPT}" if folder.is_dir() else "does not exist"
             raise SettingsError(
                 f'model.folder is "{self.folder}", which {lack}; give the folder that holds my_model/ and {_SCRIPT}, '
                 "relative to the repository's."
             )
         return folder
-
-
-@dataclass(frozen=True, kw_only=True)
-class ServingSettings(Section):
-    """The model server inside the container; `stacks/serving_limits.py` has what follows from it."""
-
-    table: ClassVar[str] = "serving"
-
-    workers: Annotated[int, WholeNumber(1, 64, "each holds its own copy of the model")] = 1
-    batch_size: Annotated[int, WholeNumber(1, 256, "requests that a worker reads together")] = 1
-    batch_delay_milliseconds: Annotated[int, WholeNumber(0, 60_000, "how long a batch waits until it is full")] = 50
-    timeout_seconds: Annotated[int, WholeNumber(1, 1800, "how long a worker may take for one batch")] = 300
-    load_timeout_seconds: Annotated[int, WholeNumber(1, 3600, "how long a worker may take to load the model")] = 240
-    max_request_bytes: Annotated[int, WholeNumber(1, _ONE_GIGABYTE)] = 104_857_600
-    max_response_bytes: Annotated[int, WholeNumber(1, _ONE_GIGABYTE)] = 104_857_600

@@ -1,120 +1,119 @@
-"""The settings of scaling, and of the hours in which the endpoint is kept warm."""
+"""The settings of scaling: how many instances run, and how fast that changes."""
 
-import re
-import zoneinfo
-from dataclasses import dataclass
-from typing import Annotated, ClassVar
+from itertools import combinations
+from typing import ClassVar, Final, Literal, Self
 
-from stacks.settings.base import Section, TablesOf
-from stacks.settings.fields import YES_OR_NO, OneOf, SettingsError, Text, WholeNumber
+from pydantic import Field, model_validator
 
-AWS = "aws"
-RESPONSIVE = "responsive"
-WEEK = ("MON", "TUE", "WED", "THU", "FRI", "SAT", "SUN")
-_TIME = Text(r"([01]\d|2[0-3]):[0-5]\d", "a time of day, as 08:00")
-_DAY = "|".join(WEEK)
+from stacks.settings.base import Section
+from stacks.settings.fields import SettingsError, advice
+from stacks.settings.warm_window import WarmWindow
+
+AWS: Final = "aws"
+RESPONSIVE: Final = "responsive"
 
 
-@dataclass(frozen=True)
-class _TimeZone:
-    def problem(self, value: object) -> str | None:
-        if isinstance(value, str) and value in zoneinfo.available_timezones():
-            return None
-        return "it must be the name of a time zone, as Asia/Tokyo or UTC"
-
-
-@dataclass(frozen=True, kw_only=True)
-class WarmWindow(Section):
-    """Hours of certain days in which some instances run, whether there is work or not."""
-
-    table: ClassVar[str] = "scaling.warm_windows"
-
-    name: Annotated[str, Text(r"[a-z][a-z0-9-]{0,30}", "a short lower-case name, as office-hours")]
-    days: Annotated[str, Text(rf"({_DAY})([,-]({_DAY}))*", "days, as MON-FRI or SAT,SUN")] = "MON-FRI"
-    start: Annotated[str, _TIME]
-    end: Annotated[str, _TIME]
-    time_zone: Annotated[str, _TimeZone()] = "UTC"
-    min_instances: Annotated[int, WholeNumber(1, 1000, "instances that are kept in these hours")] = 1
-
-    def __post_init__(self) -> None:
-        """Checks the fields, and that the window ends after it starts."""
-        super().__post_init__()
-        if self.end <= self.start:
-            raise SettingsError(
-                f'{self.qualified("end")} is "{self.end}" and start "{self.start}"; a window ends on the day on which '
-                "it starts: take a later end, or two windows for a night."
-            )
-
-    @property
-    def weekdays(self) -> frozenset[int]:
-        """The days as numbers, Monday 0; a range may run over the week's end."""
-        found: set[int] = set()
-        for part in re.split(",", self.days):
-            first, *last = (WEEK.index(name) for name in part.split("-"))
-            until = last[-1] if last else first
-            found |= {day % len(WEEK) for day in range(first, until + (len(WEEK) if until < first else 0) + 1)}
-        return frozenset(found)
-
-    def overlaps(self, other: "WarmWindow") -> bool:
-        """Whether both are open at some time; windows of two time zones are taken to be when they share a day."""
-        if not self.weekdays & other.weekdays:
-            return False
-        return self.time_zone != other.time_zone or (self.start <= other.end and other.start <= self.end)
-
-
-@dataclass(frozen=True, kw_only=True)
 class ScalingSettings(Section):
     """How many instances run, and how fast that changes."""
 
     table: ClassVar[str] = "scaling"
 
-    enabled: Annotated[bool, YES_OR_NO] = True
-    preset: Annotated[str, OneOf((RESPONSIVE, AWS))] = RESPONSIVE
-    min_instances: Annotated[int, WholeNumber(0, 1000)] = 0
-    max_instances: Annotated[int, WholeNumber(1, 1000, "at 0 nothing would ever be read")] = 2
-    backlog_per_instance: Annotated[int, WholeNumber(1, 100_000, "waiting requests that one instance is to have")] = 5
-    scale_out_cooldown_seconds: Annotated[int, WholeNumber(0, 86_400)] = 300
-    scale_in_cooldown_seconds: Annotated[int, WholeNumber(0, 86_400)] = 300
-    wake_cooldown_seconds: Annotated[
-        int, WholeNumber(0, 86_400, "for less than 900 the alarm, late to end, may start further instances")
-    ] = 900
-    idle_utilization_percent: Annotated[
-        int, WholeNumber(1, 100, "of all virtual CPUs together, or of a GPU; below it, nothing is computed")
-    ] = 20
-    # Off unless asked for: a request that a client sent directly shows nowhere until it has ended.
-    hard_stop: Annotated[bool, YES_OR_NO] = False
-    warm_windows: Annotated[tuple[WarmWindow, ...], TablesOf(WarmWindow, most=10)] = ()
+    enabled: bool = Field(
+        True,
+        description="Whether the number of instances follows the work. Without scaling, "
+        "`endpoint.initial_instance_count` instances run all the time.",
+    )
+    preset: Literal["responsive", "aws"] = Field(
+        RESPONSIVE, description="The policies that decide: see [how it scales](architecture.md#how-it-scales)."
+    )
+    min_instances: int = Field(0, ge=0, le=1000, description="Fewest instances. 0 lets the endpoint sleep.")
+    max_instances: int = Field(
+        2,
+        ge=1,
+        le=1000,
+        json_schema_extra=advice("at 0 no request would ever be processed"),
+        description="Most instances, at least `scaling.min_instances`.",
+    )
+    backlog_per_instance: int = Field(
+        5,
+        ge=1,
+        le=100_000,
+        json_schema_extra=advice("waiting requests for each instance"),
+        description="Waiting requests for each instance. Target tracking aims at it, and it sets the number of "
+        "instances at waking.",
+    )
+    scale_out_cooldown_seconds: int = Field(
+        300, ge=0, le=86_400, description="Cooldown after target tracking has added instances."
+    )
+    scale_in_cooldown_seconds: int = Field(
+        300, ge=0, le=86_400, description="Cooldown after instances have been removed."
+    )
+    wake_cooldown_seconds: int = Field(
+        900,
+        ge=0,
+        le=86_400,
+        json_schema_extra=advice("below 900 the alarm, late to end, may start more instances"),
+        description="Cooldown after the step from 0. The wake alarm can stay on for up to 15 minutes after the "
+        "instances are in service and repeats its action every minute, so a shorter cooldown may start more instances.",
+    )
+    idle_utilization_percent: int = Field(
+        20,
+        ge=1,
+        le=100,
+        json_schema_extra=advice("of all virtual CPUs together, or of a GPU; below it, the instance is idle"),
+        description="An instance is idle while it uses less than this of all its virtual CPUs together, and of a GPU. "
+        "CPUUtilization counts 100 for each virtual CPU: on an ml.g4dn.xlarge, which has four, 20 percent are 80.",
+    )
+    # Off by default: a request that a client sent directly leaves no trace until it has ended.
+    hard_stop: bool = Field(
+        False,
+        description="Whether [the watchdog](architecture.md#the-watchdog) stops instances that were idle for longer "
+        "than `alarms.idle_minutes`, besides notifying. It sets the number of instances to the scalable target's "
+        "minimum, and may cut off a request that a client sent directly.",
+    )
+    warm_windows: tuple[WarmWindow, ...] = Field(
+        (),
+        max_length=10,
+        strict=False,  # TOML's arrays are lists
+        description="Hours in which instances run, with or without work.",
+    )
 
     @property
     def highest_floor(self) -> int:
         """The most instances that are ever kept without work."""
         return max([self.min_instances, *(window.min_instances for window in self.warm_windows)])
 
-    def __post_init__(self) -> None:
-        """Checks the fields, that the range is one, and that the windows fit into it and beside each other."""
-        super().__post_init__()
+    @model_validator(mode="after")
+    def _check_range(self) -> Self:
+        """Checks that the fewest instances are not more than the most."""
         if self.min_instances > self.max_instances:
             raise SettingsError(
                 f"scaling.min_instances is {self.min_instances} and scaling.max_instances {self.max_instances}; "
                 "the smaller must not exceed the larger: lower min_instances or raise max_instances."
             )
+        return self
+
+    @model_validator(mode="after")
+    def _check_windows(self) -> Self:
+        """Checks that windows fit into the range, and beside each other."""
         if self.warm_windows and not self.enabled:
             raise SettingsError(
                 "scaling.warm_windows are given and scaling.enabled is false; only scaling opens and closes them: set "
                 "enabled = true or take them out."
             )
-        for index, window in enumerate(self.warm_windows):
+        for window in self.warm_windows:
             if not self.min_instances < window.min_instances <= self.max_instances:
                 raise SettingsError(
                     f"{window.qualified('min_instances')} of {window.name} is {window.min_instances}; it must be above "
                     f"scaling.min_instances, {self.min_instances}, and not above scaling.max_instances, "
-                    f"{self.max_instances}: outside that range the window would change nothing or be refused."
+                    f"{self.max_instances}: outside that range the window would change nothing or be rejected."
                 )
-            for other in self.warm_windows[:index]:
-                if window.name == other.name:
-                    raise SettingsError(f'scaling.warm_windows has two windows named "{window.name}": rename one.')
-                if window.overlaps(other):
-                    raise SettingsError(
-                        f"scaling.warm_windows {other.name} and {window.name} overlap or touch; the end of the one "
-                        "would close the other: part them, or make them one."
-                    )
+        for first, second in combinations(self.warm_windows, 2):
+            if first.name == second.name:
+                raise SettingsError(f'scaling.warm_windows has two windows named "{first.name}": rename one.')
+            if first.overlaps(second):
+                raise SettingsError(
+                    f"scaling.warm_windows {first.name} and {second.name} overlap or touch; the end of the one would "
+                    "close the other: separate them, or make them one."
+                )
+        return self

@@ -1,110 +1,142 @@
-"""A stage's settings: typed, frozen, and validated where they are made.
+"""A stage's settings: typed, frozen, and validated when they are read.
 
-They stand in `config/STAGE.toml`; nothing else overrides them. Each table of the file is a section of
-`stacks/sections/`; here is what concerns the stage as a whole, and what must hold between sections. The limits are
-those of the SageMaker, Application Auto Scaling, CloudWatch and CloudWatch Logs APIs, unless a field says otherwise.
+They are in `config/STAGE.toml`; nothing else overrides them. Each table of the file is a section with a module of its
+own; here is what concerns the stage as a whole, and what must hold between sections. The limits are those of the
+SageMaker, Application Auto Scaling, CloudWatch and CloudWatch Logs APIs, unless a field says otherwise.
 """
 
 import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Annotated, Any, Self
+from typing import Annotated, Any, Final, Literal, Self
 
 from aws_cdk import region_info
+from pydantic import AfterValidator, Field, model_validator
 
-from stacks.instance_types import Device
 from stacks.serving_images import ServingImage, own_image, serving_image
 from stacks.serving_limits import DECIDED_BY, ServingLimits
 from stacks.settings.alarms import AlarmSettings
 from stacks.settings.base import Section
 from stacks.settings.data import DataSettings
-from stacks.settings.endpoint import (
-    ERROR,
-    NONE,
-    SUCCESS,
-    EndpointSettings,
-    NetworkSettings,
-    NotificationSettings,
-    OutputSettings,
-)
-from stacks.settings.fields import YES_OR_NO, OneOf, SettingsError, Tags, Text, listing
-from stacks.settings.model import INCLUDED, ModelSettings, ServingSettings
+from stacks.settings.endpoint import EndpointSettings
+from stacks.settings.fields import SettingsError, advice, allowed, listing, matching
+from stacks.settings.model import INCLUDED, ModelSettings
+from stacks.settings.network import NetworkSettings
+from stacks.settings.notifications import ERROR, SUCCESS, NotificationSettings
+from stacks.settings.output import NONE, OutputSettings
 from stacks.settings.scaling import ScalingSettings
+from stacks.settings.serving import ServingSettings
 from stacks.settings.updates import UpdateSettings
 from stacks.settings.workflow import WorkflowSettings
 
-AWS_MANAGED = "aws-managed"
-CUSTOMER_MANAGED = "customer-managed"
+AWS_MANAGED: Final = "aws-managed"
+CUSTOMER_MANAGED: Final = "customer-managed"
 _STEPS_NEED = 2
-# Two looks of the watchdog, which are five minutes apart: a request is over, and its outcome is recorded, before that.
+# The watchdog looks every five minutes, and a request must be over and recorded before its second look.
 _IDLE_MARGIN_SECONDS = 600
 
-SECTIONS: tuple[type[Section], ...] = (
-    DataSettings, ModelSettings, EndpointSettings, ServingSettings, OutputSettings, NotificationSettings,
-    NetworkSettings, ScalingSettings, UpdateSettings, AlarmSettings, WorkflowSettings,
-)  # fmt: skip
+
+def _check_tag_key(key: str) -> str:
+    if key.lower().startswith("aws:"):
+        raise ValueError("The prefix aws: is reserved.")
+    return key
 
 
-@dataclass(frozen=True, kw_only=True)
+StageName = Annotated[str, matching(r"[a-z][a-z0-9-]{0,30}", "a short lower-case name, such as dev")]
+Region = Annotated[str, matching(r"[a-z]{2}(-[a-z]+)+-[0-9]", "the name of a region, such as ap-northeast-1")]
+Account = Annotated[str, matching(r"[0-9]{12}", "an account number of 12 digits, in quotes")]
+TagKey = Annotated[str, Field(min_length=1, max_length=128), AfterValidator(_check_tag_key)]
+TagValue = Annotated[str, Field(max_length=256)]
+
+
 class StageSettings(Section):
-    """Everything that one stage chooses. The region is named, so that templates do not depend on who makes them."""
+    """Everything that one stage chooses."""
 
-    stage: Annotated[str, Text(r"[a-z][a-z0-9-]{0,30}", "a short lower-case name, as dev")]
-    region: Annotated[str, Text(r"[a-z]{2}(-[a-z]+)+-\d", "the name of a region, as ap-northeast-1")] = "ap-northeast-1"
-    account: Annotated[str, Text(r"\d{12}", "an account number of 12 digits, in quotes")] | None = None
-    termination_protection: Annotated[bool, YES_OR_NO] = True
-    tags: Annotated[Mapping[str, str], Tags()] = field(default_factory=dict)
-    nist_800_53: Annotated[bool, YES_OR_NO] = False
-    encryption: Annotated[str, OneOf((AWS_MANAGED, CUSTOMER_MANAGED), "whose keys encrypt what is kept")] = AWS_MANAGED
-    data: DataSettings = field(default_factory=DataSettings)
-    model: ModelSettings = field(default_factory=ModelSettings)
+    stage: StageName = Field(description="The stage's name, which is the file's.")
+    region: Region = Field(
+        "ap-northeast-1",
+        description="Where everything is deployed: a region with AWS's PyTorch images, outside China. It is part of "
+        "the settings so that templates do not depend on who synthesises them.",
+    )
+    account: Account | None = Field(
+        None, description="The account to deploy to. Without it, the account of your credentials."
+    )
+    termination_protection: bool = Field(True, description="Whether CloudFormation protects the stacks from deletion.")
+    encryption: Literal["aws-managed", "customer-managed"] = Field(
+        AWS_MANAGED,
+        json_schema_extra=advice("whose keys encrypt the data"),
+        description='`"customer-managed"`: a KMS key of the stage encrypts documents, results, topics, queues, jobs, '
+        "logs and the functions' environment, and the roles may use it. The key costs about 1 USD a month; its calls "
+        "cost little, because buckets ask for a data key once for many objects.",
+    )
+    nist_800_53: bool = Field(
+        False,
+        description="Whether the synth also fails on findings of cdk-nag's NIST 800-53 R5 rules, besides those of AWS "
+        "Solutions.",
+    )
+    tags: Mapping[TagKey, TagValue] = Field(
+        {},
+        json_schema_extra=allowed(
+            "a table of texts: keys of 1 to 128 characters not beginning with aws:, values of up to 256"
+        ),
+        description="Tags of all stacks and their resources.",
+    )
+    data: DataSettings = Field(default_factory=DataSettings)
+    model: ModelSettings = Field(default_factory=ModelSettings)
     endpoint: EndpointSettings
-    serving: ServingSettings = field(default_factory=ServingSettings)
-    output: OutputSettings = field(default_factory=OutputSettings)
-    notifications: NotificationSettings = field(default_factory=NotificationSettings)
-    network: NetworkSettings = field(default_factory=NetworkSettings)
-    scaling: ScalingSettings = field(default_factory=ScalingSettings)
-    updates: UpdateSettings = field(default_factory=UpdateSettings)
-    alarms: AlarmSettings = field(default_factory=AlarmSettings)
-    workflow: WorkflowSettings = field(default_factory=WorkflowSettings)
+    serving: ServingSettings = Field(default_factory=ServingSettings)
+    output: OutputSettings = Field(default_factory=OutputSettings)
+    notifications: NotificationSettings = Field(default_factory=NotificationSettings)
+    network: NetworkSettings = Field(default_factory=NetworkSettings)
+    scaling: ScalingSettings = Field(default_factory=ScalingSettings)
+    updates: UpdateSettings = Field(default_factory=UpdateSettings)
+    alarms: AlarmSettings = Field(default_factory=AlarmSettings)
+    workflow: WorkflowSettings = Field(default_factory=WorkflowSettings)
 
-    def __post_init__(self) -> None:
-        """Checks the fields, that the region has image and layer, and what must hold between sections."""
-        super().__post_init__()
+    @classmethod
+    def from_table(cls, table: Mapping[str, Any]) -> Self:
+        """Makes the settings from all tables of a file and the stage's name."""
+        # Without [endpoint], the message is about the setting that is missing in it.
+        return super().from_table({"endpoint": {}, **table})
+
+    @model_validator(mode="after")
+    def _check_region(self) -> Self:
+        """Checks that the region has the image and the functions' layer."""
         _ = self.image
-        _ = self.limits
         partition = region_info.RegionInfo.get(self.region).partition
         if partition != "aws":
             raise SettingsError(
                 f'region is "{self.region}", of the partition {partition}; the functions\' layer is known for the '
-                "partition aws alone: choose a region as ap-northeast-1, us-east-1 or eu-west-1."
+                "partition aws alone: choose a region such as ap-northeast-1, us-east-1 or eu-west-1."
             )
-        self._check_variables()
-        self._check_instances()
-        self._check_outcomes()
-        self._check_idle_minutes()
-        if self.network.isolation and self.model.dependencies != INCLUDED:
-            raise SettingsError(
-                f'network.isolation is true and model.dependencies "{self.model.dependencies}"; an isolated container '
-                f'reaches no package index when it starts: set dependencies = "{INCLUDED}" with an archive or image '
-                "that has them, or isolation = false."
-            )
+        return self
 
-    def _check_variables(self) -> None:
+    @model_validator(mode="after")
+    def _check_container(self) -> Self:
+        """Checks that the container's variables agree with its limits, and that it reaches what it installs."""
+        _ = self.limits
         for name in self.model.environment:
             if name in DECIDED_BY:
                 raise SettingsError(
                     f"model.environment names {name}, which {DECIDED_BY[name]} decides, together with the limits that "
                     "must agree with it: take it out and set that."
                 )
+        if self.network.isolation and self.model.dependencies != INCLUDED:
+            raise SettingsError(
+                f'network.isolation is true and model.dependencies "{self.model.dependencies}"; an isolated container '
+                f'reaches no package index when it starts: set dependencies = "{INCLUDED}" with an archive or image '
+                "that has them, or isolation = false."
+            )
+        return self
 
-    def _check_instances(self) -> None:
+    @model_validator(mode="after")
+    def _check_instances(self) -> Self:
+        """Checks that the first instances fit into the range of scaling, and are enough for steps."""
         initial, scaling = self.endpoint.initial_instance_count, self.scaling
         if scaling.enabled and initial > scaling.max_instances:
             raise SettingsError(
                 f"endpoint.initial_instance_count is {initial} and scaling.max_instances "
-                f"{scaling.max_instances}; scaling would end the rest at once: lower the one or raise the other."
+                f"{scaling.max_instances}; scaling would stop the rest at once: lower the one or raise the other."
             )
         least = min(initial, scaling.min_instances) if scaling.enabled else initial
         if self.updates.in_steps and least < _STEPS_NEED:
@@ -113,27 +145,33 @@ class StageSettings(Section):
                 f"scaling.min_instances {scaling.min_instances}; a step is at most half of the instances, so both "
                 f'must be at least {_STEPS_NEED}: raise them, or take strategy = "all-at-once".'
             )
+        return self
 
-    def _check_outcomes(self) -> None:
-        output, told = self.output, self.notifications
-        if output.path == NONE and SUCCESS not in told.include_response:
+    @model_validator(mode="after")
+    def _check_outcomes(self) -> Self:
+        """Checks that results and failures reach someone, and that the workflow has the topics it needs."""
+        output, topics = self.output, self.notifications
+        if output.path == NONE and SUCCESS not in topics.include_response:
             raise SettingsError(
-                f'output.path is "{NONE}" and notifications.include_response does not name "{SUCCESS}"; answers would '
+                f'output.path is "{NONE}" and notifications.include_response does not name "{SUCCESS}"; results would '
                 "reach nobody: give a path, or include the response in the notification."
             )
-        if output.failure_path == NONE and not told.error:
+        if output.failure_path == NONE and not topics.error:
             raise SettingsError(
                 f'output.failure_path is "{NONE}" and notifications.error is false; failures would leave no trace: '
                 "give a path, or set error = true."
             )
         for topic in (SUCCESS, ERROR):
-            if self.workflow.enabled and not getattr(told, topic):
+            if self.workflow.enabled and not getattr(topics, topic):
                 raise SettingsError(
-                    f"notifications.{topic} is false and workflow.enabled true; the record of a job's end is made from "
+                    f"notifications.{topic} is false and workflow.enabled true; the outcome of a job is recorded from "
                     f"the notification: set {topic} = true, or workflow.enabled = false."
                 )
+        return self
 
-    def _check_idle_minutes(self) -> None:
+    @model_validator(mode="after")
+    def _check_idle_minutes(self) -> Self:
+        """Checks that an instance does not count as idle while it processes its longest request."""
         longest = self.limits.invocation_timeout_seconds + _IDLE_MARGIN_SECONDS
         if 60 * self.alarms.idle_minutes <= longest:
             raise SettingsError(
@@ -141,6 +179,7 @@ class StageSettings(Section):
                 f"{self.limits.invocation_timeout_seconds} seconds, of which nothing shows before its end: set "
                 f"idle_minutes to {longest // 60 + 1} or more, or lower serving.timeout_seconds."
             )
+        return self
 
     @property
     def kept_warm(self) -> int:
@@ -149,7 +188,7 @@ class StageSettings(Section):
 
     @property
     def limits(self) -> ServingLimits:
-        """How much an instance takes at a time, and for how long."""
+        """How much an instance processes at a time, and for how long."""
         return ServingLimits(self.serving)
 
     @property
@@ -158,21 +197,8 @@ class StageSettings(Section):
         if self.endpoint.image_uri is not None:
             return own_image(self.endpoint.image_uri, region=self.region)
         return serving_image(
-            region=self.region,
-            framework_version=self.endpoint.framework_version,
-            device=Device(self.endpoint.device),
+            region=self.region, framework_version=self.endpoint.framework_version, device=self.endpoint.device
         )
-
-    @classmethod
-    def read(cls, table: Mapping[str, Any]) -> Self:
-        """Makes the settings from a whole file's tables, the stage's name among them."""
-        made = dict(table)
-        for section in SECTIONS:
-            rows = table.get(section.table, {})
-            if not isinstance(rows, Mapping):
-                raise SettingsError(f"{section.table} is {rows}; it must be a table: [{section.table}].")
-            made[section.table] = section.read(rows)
-        return super().read(made)
 
 
 def load_settings(folder: Path, stage: str) -> StageSettings:
@@ -194,8 +220,10 @@ def load_settings(folder: Path, stage: str) -> StageSettings:
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise SettingsError(f"{place} is not TOML: {error}.") from error
     if "stage" in table:
-        raise SettingsError(f"{place}: stage is no setting of the file; the file's name is the stage's: take it out.")
+        raise SettingsError(
+            f"{place}: stage is not a setting of the file; the file's name is the stage's: take it out."
+        )
     try:
-        return StageSettings.read({**table, "stage": stage})
+        return StageSettings.from_table({**table, "stage": stage})
     except SettingsError as error:
         raise SettingsError(f"{place}: {error}") from error

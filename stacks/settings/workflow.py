@@ -3,34 +3,64 @@
 The limits are those of the Lambda and SQS APIs, unless a field says otherwise.
 """
 
-from dataclasses import dataclass
-from typing import Annotated, ClassVar
+from typing import ClassVar, Self
+
+from pydantic import Field, model_validator
 
 from stacks.settings.base import Section
-from stacks.settings.fields import LOG_RETENTION, YES_OR_NO, SettingsError, WholeNumber
+from stacks.settings.fields import LogRetentionDays, SettingsError, advice
 
 _DAY = 86_400
 _DAYS_OF_TRIES = 6  # a queue keeps a message for seven
 
 
-@dataclass(frozen=True, kw_only=True)
 class WorkflowSettings(Section):
-    """The queues and functions around the endpoint, both alike, and how long a job is remembered."""
+    """The queues and functions around the endpoint, and how long a job is recorded."""
 
     table: ClassVar[str] = "workflow"
 
-    enabled: Annotated[bool, YES_OR_NO] = True
-    job_retention_days: Annotated[int, WholeNumber(1, 3650)] = 365
-    max_attempts: Annotated[int, WholeNumber(1, 1000, "deliveries of a message before it is kept aside")] = 5
-    batch_size: Annotated[int, WholeNumber(1, 10, "messages that a function gets at a time")] = 10
-    max_concurrency: Annotated[int, WholeNumber(2, 1000, "batches at a time; Lambda knows no limit of 1")] = 10
-    timeout_seconds: Annotated[int, WholeNumber(3, 900, "how long a function may take for one batch")] = 30
-    memory_mb: Annotated[int, WholeNumber(128, 10_240)] = 256
-    log_retention_days: Annotated[int, LOG_RETENTION] = 30
+    enabled: bool = Field(
+        True,
+        description="Whether there is a workflow stack. Without it, documents are processed only when a client "
+        "submits them, and no jobs are recorded.",
+    )
+    job_retention_days: int = Field(365, ge=1, le=3650, description="How long the jobs table keeps a job.")
+    max_attempts: int = Field(
+        5,
+        ge=1,
+        le=1000,
+        json_schema_extra=advice("deliveries of a message before it goes to the dead-letter queue"),
+        description="Deliveries of a message before it goes to the dead-letter queue and raises an alarm.",
+    )
+    batch_size: int = Field(
+        10,
+        ge=1,
+        le=10,
+        json_schema_extra=advice("messages that a function receives together"),
+        description="Messages that a function receives together.",
+    )
+    max_concurrency: int = Field(
+        10,
+        ge=2,
+        le=1000,
+        json_schema_extra=advice("batches at a time; Lambda allows no limit of 1"),
+        description="Batches that a function processes at a time.",
+    )
+    timeout_seconds: int = Field(
+        30,
+        ge=3,
+        le=900,
+        json_schema_extra=advice("how long a function may take for one batch"),
+        description="How long a function may take for one batch.",
+    )
+    memory_mb: int = Field(
+        256, ge=128, le=10_240, description="Memory of each function. Its share of a CPU grows with it."
+    )
+    log_retention_days: LogRetentionDays = Field(30, description="Age at which the functions' logs are deleted.")
 
-    def __post_init__(self) -> None:
-        """Checks the fields, and that a message has its last try before its queue forgets it."""
-        super().__post_init__()
+    @model_validator(mode="after")
+    def _check_tries(self) -> Self:
+        """Checks that a message has its last delivery before its queue deletes it."""
         days = self.max_attempts * self.visibility_seconds / _DAY
         if days > _DAYS_OF_TRIES:
             raise SettingsError(
@@ -38,13 +68,14 @@ class WorkflowSettings(Section):
                 f"all tries of a message may take {_DAYS_OF_TRIES} days, and would take {days:.1f}: lower the one or "
                 "the other."
             )
+        return self
 
     @property
     def visibility_seconds(self) -> int:
-        """How long a message that is worked on, or failed, is left alone: six timeouts, as Lambda's guide advises."""
+        """How long a message stays invisible once a function has it: six timeouts, as Lambda's guide advises."""
         return 6 * self.timeout_seconds
 
     @property
     def claim_seconds(self) -> int:
-        """How long a job is one run's own: longer than the run lasts, and over when its message comes again."""
+        """How long a run keeps a job to itself: longer than the run lasts, over before its message returns."""
         return 2 * self.timeout_seconds

@@ -4,16 +4,9 @@ import json
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
-from async_endpoint.autoscaling import AutoScaler
+from async_endpoint.autoscaling import AutoScaler, CapacityError, TargetKey
 from async_endpoint.clock import ManualClock
-from async_endpoint.cloudwatch import (
-    CapacityError,
-    Delivery,
-    EvaluationRules,
-    MetricAlarm,
-    MetricKey,
-    MetricStore,
-)
+from async_endpoint.cloudwatch import Delivery, EvaluationRules, MetricAlarm, MetricKey, MetricStore
 
 START = 1_800_000_000.0  # a full minute: 15 January 2027, 08:00 UTC
 ENDPOINT, VARIANT = "reader", "main"
@@ -24,9 +17,13 @@ TARGET: dict[str, object] = {
     "ScalableDimension": "sagemaker:variant:DesiredInstanceCount",
 }
 DIMENSIONS = [{"Name": "EndpointName", "Value": ENDPOINT}]
-WAITING = MetricKey.of("AWS/SageMaker", "HasBacklogWithoutCapacity", {"EndpointName": ENDPOINT})
-PER_INSTANCE = MetricKey.of("AWS/SageMaker", "ApproximateBacklogSizePerInstance", {"EndpointName": ENDPOINT})
-LOAD = MetricKey.of("Tests", "Load")
+WAITING = MetricKey.from_dimensions("AWS/SageMaker", "HasBacklogWithoutCapacity", {"EndpointName": ENDPOINT})
+PER_INSTANCE = MetricKey.from_dimensions(
+    "AWS/SageMaker", "ApproximateBacklogSizePerInstance", {"EndpointName": ENDPOINT}
+)
+LOAD = MetricKey.from_dimensions("Tests", "Load")
+OTHER = MetricKey.from_dimensions("Tests", "Other")
+KEY = TargetKey(ENDPOINT, VARIANT)
 
 
 class Endpoint:
@@ -103,7 +100,7 @@ class Fleet:
         self.endpoint = Endpoint(self.clock, count, busy_for)
         self.transitions: list[tuple[float, str, str, str]] = []
         self.reasons: list[str] = []
-        self.scaler = AutoScaler(self.clock, self.metrics, self.endpoint, self._note, rules=rules)
+        self.scaler = AutoScaler(self.clock, self.metrics, self.endpoint, on_alarm_state=self._note, rules=rules)
         self.scaler.register_scalable_target(**TARGET, MinCapacity=least, MaxCapacity=most)
 
     def _note(self, alarm: MetricAlarm, old: str, new: str, reason: str) -> None:
@@ -163,7 +160,7 @@ class Fleet:
             "ComparisonOperator": "GreaterThanOrEqualToThreshold",
             "AlarmActions": [action] if action else [],
         }
-        self.scaler.put_alarm(MetricAlarm.from_properties(properties | members))
+        self.scaler.put_alarm(MetricAlarm.from_members(properties | members))
 
     def set_off(self, alarm: str, values: Sequence[float]) -> None:
         """Set an alarm to ALARM, by values and whatever it was before, as a client does."""
@@ -202,3 +199,24 @@ class Fleet:
     def described(self, name: str) -> dict[str, Any]:
         (alarm,) = self.scaler.alarms([name])
         return alarm
+
+
+def step(adjustment: int, lower: float | None = None, upper: float | None = None) -> dict[str, object]:
+    """A StepAdjustment."""
+    bounds = {"MetricIntervalLowerBound": lower, "MetricIntervalUpperBound": upper}
+    return {"ScalingAdjustment": adjustment} | {name: bound for name, bound in bounds.items() if bound is not None}
+
+
+def scaling_both_ways(count: int) -> Fleet:
+    """A fleet that LOAD scales out by one and OTHER scales in by one, each with a cooldown of five minutes."""
+    fleet = Fleet(count=count)
+    fleet.alarm("busy", LOAD, fleet.step_policy("out"))
+    fleet.alarm("idle", OTHER, fleet.step_policy("in", [step(-1, 0)]))
+    return fleet
+
+
+def both(fleet: Fleet, *minutes: tuple[int, int]) -> None:
+    """Passes a minute for each pair of values of LOAD and OTHER."""
+    for load, other in minutes:
+        fleet.metrics.put(OTHER, other, fleet.clock.now())
+        fleet.minutes(load)

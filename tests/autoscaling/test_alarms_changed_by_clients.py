@@ -5,12 +5,9 @@ import json
 import pytest
 
 from async_endpoint.autoscaling import AutoScaler
-from async_endpoint.cloudwatch import MetricKey
 from async_endpoint.cloudwatch.alarms import State
-from tests.autoscaling.fleet import LOAD, PER_INSTANCE, START, TARGET, Fleet
-from tests.autoscaling.test_policies import step
+from tests.autoscaling.fleet import LOAD, OTHER, PER_INSTANCE, START, TARGET, Fleet, step
 
-OTHER = MetricKey.of("Tests", "Other")
 ARN = "arn:aws:cloudwatch:us-east-1:000000000000:alarm:"
 
 
@@ -101,7 +98,7 @@ def test_an_alarm_low_that_is_gone_scales_nothing_in_and_agrees_to_nothing() -> 
 
 
 @pytest.mark.parametrize("exists", [True, False])
-def test_alarms_that_are_not_its_own_are_passed_over(exists: bool) -> None:  # noqa: FBT001 - a parameter of the test
+def test_alarms_that_are_not_its_own_are_ignored(*, exists: bool) -> None:
     fleet = stepping()
     fleet.scaler.own_alarm_changed("busy", exists=exists, actions_enabled=False)
     fleet.scaler.own_alarm_changed("nobody", exists=exists, actions_enabled=False)
@@ -277,7 +274,7 @@ def test_a_state_that_is_set_ends_the_scaling_of_the_one_before() -> None:
     assert fleet.endpoint.changes == [(60, 2), (120, 3)]
 
 
-def test_the_state_of_an_unknown_alarm_is_passed_over() -> None:
+def test_the_state_of_an_unknown_alarm_is_ignored() -> None:
     fleet = Fleet()
     set_state(fleet, "nobody", "ALARM", 1)
     assert fleet.scaler.alarms() == []

@@ -106,7 +106,7 @@ def test_a_bound_that_comes_to_nothing_is_tried_again_each_minute_also_after_a_r
 
 
 @pytest.mark.parametrize("late", [True, False])
-def test_a_change_whose_instances_are_there_when_it_is_looked_at_is_successful(late: bool) -> None:  # noqa: FBT001 - a parameter of the test
+def test_a_change_whose_instances_are_there_when_it_is_looked_at_is_successful(*, late: bool) -> None:
     fleet = busy_fleet()
     fleet.endpoint.trouble = TROUBLE if late else None
     fleet.minutes(1)
@@ -147,7 +147,7 @@ def test_bounds_that_are_set_after_a_change_do_not_wait_for_a_tick() -> None:
     assert fleet.scaler.activities()[1]["StatusCode"] == "Successful"
 
 
-def test_a_target_that_is_deregistered_during_a_change_is_no_trouble_to_others() -> None:
+def test_deregistering_a_target_during_a_change_does_not_affect_others() -> None:
     fleet = Fleet(count=1, least=1, busy_for=110)
     fleet.endpoint.trouble = TROUBLE
     fleet.scaler.register_scalable_target(**TARGET, MinCapacity=2)

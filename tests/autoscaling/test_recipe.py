@@ -7,12 +7,7 @@ import pytest
 from botocore.session import get_session
 from botocore.validate import ParamValidator
 
-from async_endpoint.cloudwatch import (
-    Delayed,
-    DelayRange,
-    MetricKey,
-    Publisher,
-)
+from async_endpoint.cloudwatch import Delayed, DelayRange, MetricKey, Publisher
 from tests.autoscaling.fleet import LOAD, PER_INSTANCE, RESOURCE, TARGET, WAITING, Fleet
 
 Publish = Callable[[float], Iterator[tuple[MetricKey, float]]]
@@ -173,7 +168,7 @@ def validated(service: str, shape: str, value: dict[str, Any]) -> None:
     assert not report.has_errors(), report.generate_report()
 
 
-def test_every_answer_fits_awss_own_model() -> None:
+def test_every_response_fits_awss_own_model() -> None:
     fleet = Fleet(least=1)
     fleet.recipe()
     fleet.step_policy(

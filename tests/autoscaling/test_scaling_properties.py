@@ -3,10 +3,7 @@
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from async_endpoint.cloudwatch import MetricKey
-from tests.autoscaling.fleet import LOAD, Fleet
-
-OTHER = MetricKey.of("Tests", "Other")
+from tests.autoscaling.fleet import LOAD, OTHER, Fleet
 
 loads = st.one_of(st.none(), st.integers(0, 40).map(float))
 minutes = st.lists(st.tuples(loads, loads), min_size=1, max_size=50)

@@ -1,81 +1,19 @@
-"""Scheduled actions: when they are due, in which time zone, and what they do to a target's bounds and count."""
+"""Scheduled actions: what they do to a target's bounds and count."""
 
 from collections.abc import Iterator
-from datetime import UTC, datetime
 from functools import partial
 from typing import Any
 
 import pytest
 
-from async_endpoint.autoscaling.schedules import Schedule
-from async_endpoint.cloudwatch import ObjectNotFoundException, ValidationException
-from async_endpoint.cloudwatch.metrics import MetricKey
-from tests.autoscaling.fleet import START, TARGET, Fleet
+from async_endpoint.autoscaling import ObjectNotFoundException, ValidationException
+from async_endpoint.cloudwatch.metric_key import MetricKey
+from tests.autoscaling.fleet import LOAD, START, TARGET, Fleet
+from tests.autoscaling.test_schedules import minute
 
 # The fleet's clock starts on Friday, 15 January 2027, 08:00 UTC.
 HOUR = 3600
 CHANGED = ("Schedule", "Timezone", "ScalableTargetAction", "StartTime", "EndTime")
-
-
-def minute(text: str) -> int:
-    return int(datetime.fromisoformat(text).replace(tzinfo=UTC).timestamp())
-
-
-@pytest.mark.parametrize(
-    ("expression", "zone", "due", "not_due"),
-    [
-        ("cron(0 8 ? * MON-FRI *)", None, "2027-01-15T08:00", "2027-01-16T08:00"),
-        ("cron(0 8 ? * MON-FRI *)", "Asia/Tokyo", "2027-01-14T23:00", "2027-01-15T08:00"),
-        ("cron(0 8 ? * MON-FRI *)", "Asia/Tokyo", "2027-01-17T23:00", "2027-01-15T23:00"),  # Tokyo's Monday, Saturday
-        ("cron(0 8 ? * SAT,SUN *)", None, "2027-01-17T08:00", "2027-01-18T08:00"),
-        ("cron(0 8 ? * FRI-MON *)", None, "2027-01-18T08:00", "2027-01-19T08:00"),
-        ("cron(0 8 ? * 2 *)", None, "2027-01-18T08:00", "2027-01-19T08:00"),
-        ("cron(30 19 ? * * *)", "Europe/Vienna", "2027-07-01T17:30", "2027-07-01T18:30"),  # summer time
-        ("cron(30 19 ? * * *)", "Europe/Vienna", "2027-01-15T18:30", "2027-01-15T17:30"),
-        ("cron(0/15 * * * ? *)", None, "2027-01-15T08:45", "2027-01-15T08:50"),
-        ("cron(5-10 * * * ? *)", None, "2027-01-15T08:07", "2027-01-15T08:11"),
-        ("cron(0 0 1 JAN,7 ? 2027-2028)", None, "2027-07-01T00:00", "2029-01-01T00:00"),
-        ("at(2027-01-15T08:00:00)", "Asia/Tokyo", "2027-01-14T23:00", "2027-01-15T08:00"),
-    ],
-)
-def test_an_expression_is_due_at_its_minutes(expression: str, zone: str | None, due: str, not_due: str) -> None:
-    schedule = Schedule.parse(expression, zone)
-    assert schedule.is_due(minute(due), 0)
-    assert not schedule.is_due(minute(not_due), 0)
-
-
-@pytest.mark.parametrize(("after", "due"), [(0, False), (300, True), (360, False), (600, True)])
-def test_a_rate_counts_from_its_start(after: int, *, due: bool) -> None:
-    start = minute("2027-01-15T08:00")
-    assert Schedule.parse("rate(5 minutes)", None).is_due(start + after, start + 20) == due
-
-
-@pytest.mark.parametrize(
-    ("expression", "zone", "why"),
-    [
-        ("cron(0 8 * * *)", None, "cron takes 6 fields, not 5"),
-        ("cron(0 8 * * * *)", None, r"exactly one of day-of-month and day-of-week must be \?"),
-        ("cron(60 8 ? * * *)", None, "60 is not from 0 to 59"),
-        ("cron(0 8 ? * MO *)", None, "cannot be used: 'MO' is neither a number nor a name of the field"),
-        ("cron(0 8/x ? * * *)", None, "cannot be used: 'x' is neither a number nor a name of the field"),
-        ("cron(0/0 8 ? * * *)", None, "has no positive step"),
-        ("cron(0 8 L * ? *)", None, "cannot be used: 'L' holds L, W or #, which the local AWS does not evaluate"),
-        ("cron(0 8 1,L-3 * ? *)", None, "cannot be used: 'L-3' holds L, W or #"),
-        ("cron(0 8 LW * ? *)", None, "cannot be used: 'LW' holds L, W or #"),
-        ("cron(0 8 15W * ? *)", None, "cannot be used: '15W' holds L, W or #"),
-        ("cron(0 8 ? * 6L *)", None, "cannot be used: '6L' holds L, W or #"),
-        ("cron(0 8 ? * fril *)", None, "cannot be used: 'fril' holds L, W or #"),
-        ("cron(0 8 ? * 6#3 *)", None, "cannot be used: '6#3' holds L, W or #"),
-        ("cron(0 8 ? * FRI#3 *)", None, "cannot be used: 'FRI#3' holds L, W or #"),
-        ("rate(0 minutes)", None, "give cron"),
-        ("at(tomorrow)", None, "cannot be used"),
-        ("daily", None, "give cron"),
-        ("cron(0 8 ? * * *)", "Europe/Vienn", "The timezone 'Europe/Vienn' is not one"),
-    ],
-)
-def test_what_is_no_schedule_is_refused(expression: str, zone: str | None, why: str) -> None:
-    with pytest.raises(ValidationException, match=why):
-        Schedule.parse(expression, zone)
 
 
 def put(fleet: Fleet, name: str, schedule: str, least: int, most: int = 5, **more: object) -> None:
@@ -137,8 +75,6 @@ def test_bounds_hold_for_policies_while_a_window_is_open() -> None:
     policy = fleet.step_policy(
         "sleep", [{"MetricIntervalLowerBound": 0, "ScalingAdjustment": 0}], AdjustmentType="ExactCapacity"
     )
-    from tests.autoscaling.fleet import LOAD  # noqa: PLC0415 - the metric that the alarm below is on
-
     fleet.alarm("idle", LOAD, policy)
     fleet.run(HOUR + 60, nothing, every=60)
     fleet.minutes(1, 1)
@@ -235,6 +171,10 @@ def test_actions_go_with_their_target() -> None:
     ("members", "why"),
     [
         ({}, "Schedule and ScalableTargetAction must be specified"),
+        (
+            {"Schedule": "cron(0 9 ? * * *)", "ScalableTargetAction": {"MaxCapacity": -1}},
+            "MaxCapacity must be 0 or more, not -1.",
+        ),
         ({"Schedule": "cron(0 9 ? * * *)", "ScalableTargetAction": {}}, "a MinCapacity or a MaxCapacity"),
         (
             {"Schedule": "cron(0 9 ? * * *)", "ScalableTargetAction": {"MinCapacity": 2, "MaxCapacity": 1}},
@@ -251,6 +191,6 @@ def test_actions_go_with_their_target() -> None:
         ),
     ],
 )
-def test_what_is_no_action_is_refused(members: dict[str, object], why: str) -> None:
+def test_an_invalid_action_is_rejected(members: dict[str, object], why: str) -> None:
     with pytest.raises(ValidationException, match=why):
         Fleet().scaler.put_scheduled_action(**TARGET, ScheduledActionName="start", **members)

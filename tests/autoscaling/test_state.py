@@ -7,8 +7,7 @@ import pytest
 
 from async_endpoint.autoscaling import AutoScaler
 from async_endpoint.cloudwatch import MetricKey, MetricStore
-from tests.autoscaling.fleet import LOAD, PER_INSTANCE, START, TARGET, WAITING, Fleet
-from tests.autoscaling.test_policies import step
+from tests.autoscaling.fleet import LOAD, PER_INSTANCE, START, TARGET, WAITING, Fleet, step
 
 MINUTES = 45
 
@@ -34,7 +33,7 @@ def day(fleet: Fleet, *, interrupted_at: int | None = None) -> list[object]:
         if minute == interrupted_at:
             kept = json.loads(json.dumps([fleet.scaler.state(), fleet.metrics.state()]))
             fleet.metrics = MetricStore()
-            fleet.scaler = AutoScaler(fleet.clock, fleet.metrics, fleet.endpoint, fleet._note)
+            fleet.scaler = AutoScaler(fleet.clock, fleet.metrics, fleet.endpoint, on_alarm_state=fleet._note)
             fleet.scaler.restore(kept[0])
             fleet.metrics.restore(kept[1])
         fleet.run(60, publish, every=10)
@@ -109,7 +108,7 @@ def test_a_manual_change_out_of_the_bounds_is_left_alone_afterwards() -> None:
     assert fleet.endpoint.changes == []
 
 
-def test_bounds_that_had_to_wait_are_made_up_for_afterwards() -> None:
+def test_bounds_that_had_to_wait_are_enforced_afterwards() -> None:
     fleet = Fleet(count=1)
     fleet.endpoint.busy_until = START + 90
     fleet.scaler.register_scalable_target(**TARGET, MinCapacity=3)
@@ -170,7 +169,7 @@ def test_a_change_under_way_on_an_endpoint_that_is_gone_has_failed() -> None:
     assert newest(fleet)[1].endswith("Reason: Could not find endpoint of endpoint/reader/variant/main.")
 
 
-def test_a_second_restart_takes_a_change_up_again() -> None:
+def test_a_second_restart_continues_a_change() -> None:
     fleet = growing()
     restart(fleet)
     restart(fleet)

@@ -83,8 +83,8 @@ def test_it_reads_the_sample_receipts(account: Account) -> None:
     assert {job.state for job in done} == {JobState.COMPLETED}
     exact = 0
     for job in done:
-        assert job.answer is not None
-        prediction = job.answer.json()["predictions"][0]
+        assert job.output is not None
+        prediction = job.output.json()["predictions"][0]
         row = wanted[Path(job.document).name]
         exact += all(prediction.get(name) == row[name] for name in ("store", "date", "total"))
     assert exact >= 19

@@ -73,14 +73,14 @@ def exists(cloudformation: CloudFormationClient, name: str) -> bool:
 
 
 def fill(s3: S3Client, bucket: str) -> None:
-    """Two objects, one of them in two versions, a third under a delete marker, and an upload that never ended."""
+    """Two objects, one of them in two versions, a third under a delete marker, and an unfinished upload."""
     for key, body in (("a", b"1"), ("a", b"2"), ("b", b"1"), ("gone", b"1")):
         s3.put_object(Bucket=bucket, Key=key, Body=body)
     s3.delete_object(Bucket=bucket, Key="gone")
     s3.create_multipart_upload(Bucket=bucket, Key="unfinished")
 
 
-def test_a_stack_goes_with_all_that_it_holds_and_the_list_of_it_comes_before_the_question(
+def test_a_stack_is_deleted_with_its_contents_which_are_listed_before_the_confirmation(
     deploy: Callable[..., Deployed], cloudformation: CloudFormationClient, s3: S3Client
 ) -> None:
     stack = deploy({"Inputs": BUCKET, "Jobs": TABLE})
@@ -102,7 +102,7 @@ def test_a_stack_goes_with_all_that_it_holds_and_the_list_of_it_comes_before_the
 
 
 @pytest.mark.parametrize("answer", ["n\n", "\n", ""])
-def test_without_a_yes_nothing_is_touched(
+def test_without_a_confirmation_nothing_is_deleted(
     deploy: Callable[..., Deployed], cloudformation: CloudFormationClient, s3: S3Client, answer: str
 ) -> None:
     stack = deploy({"Inputs": BUCKET})
@@ -111,13 +111,13 @@ def test_without_a_yes_nothing_is_touched(
     result = destroy(stack.name, answer=answer)
 
     assert result.exit_code == 1
-    assert "Error: Nothing was deleted: answer y to delete, or give --yes" in result.output
+    assert "Error: Nothing was deleted: answer y to delete, or pass --yes" in result.output
     assert exists(cloudformation, stack.name)
     assert len(s3.list_objects_v2(Bucket=stack["Inputs"])["Contents"]) == 2
 
 
 @pytest.mark.parametrize(("option", "environment"), [(["--yes"], {}), ([], {"YES": "1"})])
-def test_whoever_says_yes_beforehand_is_not_asked(
+def test_yes_skips_the_confirmation(
     deploy: Callable[..., Deployed],
     cloudformation: CloudFormationClient,
     option: list[str],
@@ -132,7 +132,7 @@ def test_whoever_says_yes_beforehand_is_not_asked(
     assert not exists(cloudformation, stack.name)
 
 
-def test_stacks_go_in_the_order_given_and_one_that_is_not_there_is_skipped(deploy: Callable[..., Deployed]) -> None:
+def test_stacks_are_deleted_in_the_order_given_and_a_missing_one_is_skipped(deploy: Callable[..., Deployed]) -> None:
     exported = f"topic-{uuid.uuid4().hex}"
     topic = {"Type": "AWS::SNS::Topic"}
     first = deploy({"Topic": topic}, Outputs={"Topic": {"Value": {"Ref": "Topic"}, "Export": {"Name": exported}}})
@@ -151,14 +151,14 @@ def test_stacks_go_in_the_order_given_and_one_that_is_not_there_is_skipped(deplo
     assert right.output.index(f"{second.name}: deleted") < right.output.index(f"{first.name}: deleted")
 
 
-def test_where_no_stack_is_there_is_nothing_to_do() -> None:
+def test_without_a_stack_there_is_nothing_to_destroy() -> None:
     result = destroy("never-there", "nor-this")
 
     assert result.exit_code == 0
     assert result.output.splitlines()[-1] == "There is nothing to destroy."
 
 
-def test_a_protected_stack_keeps_all_of_them(
+def test_a_protected_stack_prevents_the_whole_teardown(
     deploy: Callable[..., Deployed], cloudformation: CloudFormationClient, s3: S3Client
 ) -> None:
     loose, protected = deploy({"Inputs": BUCKET}), deploy({"Inputs": BUCKET}, protected=True)
@@ -172,7 +172,7 @@ def test_a_protected_stack_keeps_all_of_them(
     assert len(s3.list_objects_v2(Bucket=loose["Inputs"])["Contents"]) == 2
 
 
-def test_what_is_to_be_retained_keeps_its_content_and_is_named(
+def test_a_retained_bucket_keeps_its_contents_and_is_listed(
     deploy: Callable[..., Deployed], cloudformation: CloudFormationClient, s3: S3Client
 ) -> None:
     stack = deploy({"Kept": {**BUCKET, "DeletionPolicy": "Retain"}, "Going": BUCKET})
@@ -189,7 +189,7 @@ def test_what_is_to_be_retained_keeps_its_content_and_is_named(
     assert len(s3.list_object_versions(Bucket=stack["Kept"])["Versions"]) == 4
 
 
-def test_a_deletion_that_fails_says_why_and_stops_and_can_be_done_again(
+def test_a_failed_deletion_says_why_and_stops_and_can_be_repeated(
     deploy: Callable[..., Deployed], cloudformation: CloudFormationClient
 ) -> None:
     stack = deploy({"Network": {"Type": "AWS::EC2::VPC", "Properties": {"CidrBlock": "10.0.0.0/16"}}})
@@ -213,7 +213,7 @@ def test_a_deletion_that_fails_says_why_and_stops_and_can_be_done_again(
     assert not exists(cloudformation, later.name)
 
 
-def test_a_log_group_that_outlived_its_function_is_named(deploy: Callable[..., Deployed]) -> None:
+def test_a_log_group_that_outlives_its_function_is_listed(deploy: Callable[..., Deployed]) -> None:
     function = {
         "Type": "AWS::Lambda::Function",
         "Properties": {
@@ -238,7 +238,7 @@ def test_a_log_group_that_outlived_its_function_is_named(deploy: Callable[..., D
     ]
 
 
-def test_a_policy_that_others_hold_keeps_the_stacks_and_says_who(
+def test_a_policy_attached_elsewhere_prevents_the_teardown_and_says_where(
     deploy: Callable[..., Deployed], cloudformation: CloudFormationClient
 ) -> None:
     document = {"Version": "2012-10-17", "Statement": []}
@@ -268,7 +268,7 @@ def test_a_policy_that_others_hold_keeps_the_stacks_and_says_who(
     assert not exists(cloudformation, stack.name)
 
 
-def test_a_table_that_is_protected_keeps_the_stacks(
+def test_a_protected_table_prevents_the_teardown(
     deploy: Callable[..., Deployed], cloudformation: CloudFormationClient
 ) -> None:
     stack = deploy({"Jobs": {**TABLE, "Properties": {**TABLE["Properties"], "DeletionProtectionEnabled": True}}})

@@ -1,4 +1,4 @@
-"""`async-endpoint local`: what its commands say when there is no local AWS, or none that answers."""
+"""`async-endpoint local`: the messages of its commands without a local AWS, or with one that does not respond."""
 
 import json
 import os
@@ -45,7 +45,7 @@ def said(*arguments: str) -> tuple[int, str]:
 
 
 @pytest.mark.parametrize("command", ASKING, ids=" ".join)
-def test_a_local_aws_that_does_not_answer_is_a_sentence(silent: int, command: list[str]) -> None:
+def test_a_local_aws_that_does_not_respond_is_an_error(silent: int, command: list[str]) -> None:
     assert said(*command, "--state-dir", "silent") == (
         1,
         f"Error: The local AWS at localhost:{silent} does not respond: Connection refused.\n",
@@ -54,7 +54,7 @@ def test_a_local_aws_that_does_not_answer_is_a_sentence(silent: int, command: li
 
 @pytest.mark.usefixtures("folder")
 @pytest.mark.parametrize("command", USING, ids=" ".join)
-def test_where_none_runs_it_says_how_to_start_one_there(command: list[str]) -> None:
+def test_without_a_local_aws_the_error_says_how_to_start_one(command: list[str]) -> None:
     name, *rest = command
     options = ["--state-dir", "a folder"]
     arguments = [name, *options, *rest] if name == "exec" else [*command, *options]
@@ -78,18 +78,18 @@ def test_where_none_runs_it_says_how_to_start_one_there(command: list[str]) -> N
         (["no-capacity", "--seconds", "60"], "Error: No such option '--seconds'"),
     ],
 )
-def test_a_fault_that_there_is_not_ends_with_2_and_a_sentence(arguments: list[str], sentence: str) -> None:
+def test_a_fault_that_does_not_exist_is_wrong_usage(arguments: list[str], sentence: str) -> None:
     status, output = said("fault", *arguments)
     assert status == 2
     assert sentence in output
 
 
 @pytest.mark.usefixtures("folder")
-def test_to_stop_none_is_no_error() -> None:
+def test_stopping_without_a_local_aws_is_no_error() -> None:
     assert said("stop") == (0, "No local AWS runs in .local-aws.\n")
 
 
-def test_every_command_says_the_same_of_the_state_dir() -> None:
+def test_every_command_has_the_same_help_for_the_state_dir() -> None:
     def options(group: click.Group) -> Iterator[click.Option]:
         for command in group.commands.values():
             if isinstance(command, click.Group):
@@ -101,7 +101,7 @@ def test_every_command_says_the_same_of_the_state_dir() -> None:
 
 
 @pytest.mark.parametrize("assumed", ["metric-delay=soon", "metric-delays=5", "metric-gaps=200"])
-def test_an_assumption_that_cannot_be_made_is_wrong_usage_and_nothing_is_built(tmp_path: Path, assumed: str) -> None:
+def test_an_invalid_assumption_is_wrong_usage_and_nothing_is_built(tmp_path: Path, assumed: str) -> None:
     folder = tmp_path / "serving"
     done = CliRunner().invoke(main, ["local", "start", "--serving-env", str(folder), "--assume", assumed])
     assert done.exit_code == 2

@@ -1,4 +1,4 @@
-"""`async-endpoint model` on archives that read, refuse, do not load and do not unpack."""
+"""`async-endpoint model` on archives that process, reject, do not load and do not unpack."""
 
 import json
 import os
@@ -19,7 +19,7 @@ pytestmark = pytest.mark.serving
 
 @pytest.fixture
 def sample(tmp_path: Path) -> Path:
-    """A request that the tiny classifier answers."""
+    """A request that the tiny classifier processes."""
     line = (EXAMPLE / "samples.jsonl").read_text(encoding="utf-8").splitlines()[0]
     path = tmp_path / "request.json"
     path.write_text(json.dumps(json.loads(line)["request"]), encoding="utf-8")
@@ -28,7 +28,7 @@ def sample(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def example(tmp_path: Path) -> Path:
-    """A copy of the example, to be spoiled."""
+    """A copy of the example, to change."""
     return Path(shutil.copytree(EXAMPLE, tmp_path / "example", ignore=shutil.ignore_patterns("__pycache__")))
 
 
@@ -47,26 +47,26 @@ def run(*arguments: object, monkeypatch: pytest.MonkeyPatch, folder: Path = ROOT
     return CliRunner().invoke(main, ["model", *map(str, arguments)])
 
 
-def test_an_archive_is_read_with_and_what_it_took_is_told(
+def test_a_processed_sample_is_reported_with_times_and_memory(
     example: Path, sample: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     arguments = ("check", archive_of(example), "--sample", sample, "--content-type", "application/json")
 
-    told = run(*arguments, "--json", monkeypatch=monkeypatch)
-    in_words = run(*arguments, monkeypatch=monkeypatch)
+    as_json = run(*arguments, "--json", monkeypatch=monkeypatch)
+    as_text = run(*arguments, monkeypatch=monkeypatch)
 
-    assert told.exit_code == in_words.exit_code == 0, told.output
-    found = json.loads(told.output)
+    assert as_json.exit_code == as_text.exit_code == 0, as_json.output
+    found = json.loads(as_json.output)
     assert found["status"] == 200
     assert "shape" in json.loads(found["answer"])
     assert found["load_seconds"] > 0
     assert found["second_answer_seconds"] >= 0
     assert 50 < found["peak_memory_mb"] < 2000
-    assert "request.json (application/json) was answered 200 in" in in_words.output
-    assert "The model loaded in" in in_words.output
+    assert "request.json (application/json) returned status 200 in" in as_text.output
+    assert "The model loaded in" in as_text.output
 
 
-def test_a_document_that_is_refused_fails_the_check(
+def test_a_document_that_is_rejected_fails_the_check(
     example: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "bad.json").write_text("{", encoding="utf-8")
@@ -77,10 +77,10 @@ def test_a_document_that_is_refused_fails_the_check(
     )  # fmt: skip
 
     assert done.exit_code == 1
-    assert "was answered 400" in done.output
+    assert "returned status 400" in done.output
 
 
-def test_a_model_that_does_not_load_is_told_in_one_line(
+def test_a_model_that_does_not_load_is_reported_in_one_line(
     example: Path, sample: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (example / "my_model" / "model.pth").write_bytes(b"nothing that torch wrote")
@@ -92,7 +92,33 @@ def test_a_model_that_does_not_load_is_told_in_one_line(
     assert "Traceback" not in done.output
 
 
-def test_code_that_asks_for_the_network_is_refused_it(
+@pytest.mark.parametrize(
+    ("handler", "reason"),
+    [
+        ("async def model_fn(model_dir):\n    return None", "returned status 500"),
+        ("def model_fn():\n    return None", "The model does not load: TypeError"),
+        ("def predict_fn(data):\n    return data", "returned status 500"),
+        ("def predict_fn(data, model, context, more):\n    return data", "returned status 500"),
+        ("input_fn = None", "returned status 500"),
+        ("del predict_fn", "returned status 500"),
+        ("def transform_fn(model, data, content_type, accept):\n    return data", "The model does not load: "),
+    ],
+)
+def test_functions_that_the_serving_toolkit_cannot_call_fail_the_check(
+    example: Path, sample: Path, monkeypatch: pytest.MonkeyPatch, handler: str, reason: str
+) -> None:
+    """Packing does not look at these functions."""
+    script = example / "code" / "inference.py"
+    script.write_text(f"{script.read_text(encoding='utf-8')}\n{handler}\n", encoding="utf-8")
+    arguments = ("check", archive_of(example), "--sample", sample, "--content-type", "application/json")
+
+    done = run(*arguments, monkeypatch=monkeypatch)
+
+    assert done.exit_code == 1, done.output
+    assert reason in done.output
+
+
+def test_code_that_uses_the_network_fails_the_check(
     example: Path, sample: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     script = example / "code" / "inference.py"
@@ -105,7 +131,7 @@ def test_code_that_asks_for_the_network_is_refused_it(
     assert "checked without a network" in done.output
 
 
-def test_an_archive_that_installs_at_the_start_is_not_claimed_to_be_checked(
+def test_an_archive_that_installs_packages_at_start_is_not_checked(
     example: Path, sample: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (example / "code" / "requirements.txt").write_text("# why\ntimm==0.5.4\n", encoding="utf-8")
@@ -116,7 +142,9 @@ def test_an_archive_that_installs_at_the_start_is_not_claimed_to_be_checked(
     assert "has pip install 1 packages when a container starts" in done.output
 
 
-def test_what_is_no_archive_is_named(tmp_path: Path, sample: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_file_that_is_not_an_archive_is_an_error(
+    tmp_path: Path, sample: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     (tmp_path / "model.tar.gz").write_bytes(b"no archive")
 
     done = run("check", tmp_path / "model.tar.gz", "--sample", sample, monkeypatch=monkeypatch)
@@ -139,4 +167,4 @@ def test_outside_of_the_repository_there_is_nothing_to_pack_with(
     done = run("pack", "--folder", EXAMPLE, monkeypatch=monkeypatch, folder=tmp_path)
 
     assert done.exit_code == 1
-    assert "model_artifacts/pack.py is not here: run this in the repository" in done.output
+    assert "model_artifacts/pack.py does not exist here: run this in the app's repository" in done.output

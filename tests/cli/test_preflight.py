@@ -16,7 +16,7 @@ from async_endpoint.operations.preflight import Check, Status
 # The package has the command of that name in the module's stead.
 MODULE = importlib.import_module("async_endpoint.cli.preflight")
 ROOT = Path(__file__).resolve().parents[2]
-GOOD = Check("region", Status.OK, "eu-west-1 is turned on.")
+GOOD = Check("region", Status.OK, "eu-west-1 is enabled.")
 DOUBTFUL = Check("quota", Status.WARNING, "It is 1.", "aws service-quotas …")
 BAD = Check("bootstrap", Status.ERROR, "There is none.", "npx cdk bootstrap aws://1/eu-west-1")
 
@@ -44,10 +44,10 @@ def test_only_an_error_stops_a_deploy(
     assert check(monkeypatch, checks, "--app", app)[0] == status
 
 
-def test_each_check_is_a_line_with_what_mends_it_below(monkeypatch: pytest.MonkeyPatch, app: str) -> None:
+def test_each_check_is_a_line_with_its_fix_below(monkeypatch: pytest.MonkeyPatch, app: str) -> None:
     _, output = check(monkeypatch, [GOOD, BAD], "--app", app)
     assert output.splitlines() == [
-        "ok       region     eu-west-1 is turned on.",
+        "ok       region     eu-west-1 is enabled.",
         "error    bootstrap  There is none.",
         "                    → npx cdk bootstrap aws://1/eu-west-1",
     ]
@@ -79,11 +79,11 @@ def test_a_profile_that_does_not_exist_is_a_check_and_no_traceback(monkeypatch: 
 
 
 @pytest.mark.parametrize("given", [[], ["SKIP_PREFLIGHT=1"]])
-def test_make_deploy_checks_what_it_deploys_unless_told_not_to(given: list[str]) -> None:
-    # Nothing is run; what the target needs is taken to be there.
+def test_make_deploy_checks_what_it_deploys_unless_it_is_told_to_skip_that(given: list[str]) -> None:
+    # Nothing is run; what the target needs is taken to exist.
     made = ["-o", ".venv/.done", "-o", "node_modules/.done"]
     recipe = subprocess.run(
-        ["make", "--dry-run", *made, "deploy", *given],  # noqa: S607 - make is found on PATH, as by anybody
+        ["make", "--dry-run", *made, "deploy", *given],  # noqa: S607 - make is found on PATH
         cwd=ROOT,
         capture_output=True,
         text=True,

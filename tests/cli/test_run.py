@@ -1,4 +1,4 @@
-"""The `run` command as a shell sees it: its own process or its own arguments, boto3's own environment."""
+"""The `run` command with boto3's own environment."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import uuid
+from http import HTTPStatus
 from typing import TYPE_CHECKING
 
 import pytest
@@ -69,8 +70,8 @@ def test_one_failed_document_gives_exit_code_1_and_its_reason(folder: Path, buck
     assert "3.png failed: The image cannot be read." in result.stderr
 
 
-def test_an_endpoint_that_is_not_there_is_one_sentence(folder: Path, bucket: str, server: EndpointServer) -> None:
-    server.refusals = [(400, "ValidationError", "Endpoint receipts of account 1 not found.")] * 100
+def test_a_missing_endpoint_is_one_sentence(folder: Path, bucket: str, server: EndpointServer) -> None:
+    server.rejections = [(HTTPStatus.BAD_REQUEST, "ValidationError", "Endpoint receipts of account 1 not found.")] * 100
 
     result = CliRunner().invoke(main, ["run", str(folder), "--endpoint", "receipts", "--input", f"s3://{bucket}/in"])
 
@@ -78,10 +79,10 @@ def test_an_endpoint_that_is_not_there_is_one_sentence(folder: Path, bucket: str
     assert result.stderr.splitlines()[-1].startswith("Error: There is no endpoint receipts here: ")
 
 
-def test_ctrl_c_says_what_was_submitted_and_where_answers_will_lie(
+def test_ctrl_c_reports_what_was_submitted_and_the_locations_of_the_results(
     folder: Path, bucket: str, server: EndpointServer
 ) -> None:
-    server.answers = False
+    server.writes_results = False
     # Started in a shell's background, the tests ignore Ctrl-C, and so would every child of theirs.
     heeding = "import signal; signal.signal(signal.SIGINT, signal.default_int_handler)"
     command = [sys.executable, "-c", f"{heeding}; from async_endpoint.cli import main; main()", "run", str(folder)]
@@ -96,11 +97,11 @@ def test_ctrl_c_says_what_was_submitted_and_where_answers_will_lie(
         while "submitted 3/3" not in process.stderr.readline():
             assert process.poll() is None
         process.send_signal(signal.SIGINT)
-        _, told = process.communicate(timeout=30)
+        _, error_output = process.communicate(timeout=30)
 
     assert process.returncode == 130
-    assert told.startswith("Interrupted after 3 documents: 0 completed, 0 failed, 0 expired, 3 still queued")
-    assert "Traceback" not in told
+    assert error_output.startswith("Interrupted after 3 documents: 0 completed, 0 failed, 0 expired, 3 still queued")
+    assert "Traceback" not in error_output
     lines = [json.loads(line) for line in (folder.parent / "results.jsonl").read_text().splitlines()]
     assert [line["state"] for line in lines] == ["QUEUED"] * 3
     assert all(line["output_location"].startswith(f"s3://{bucket}/out/") for line in lines)

@@ -6,6 +6,7 @@ import re
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
+from http import HTTPStatus
 from typing import TYPE_CHECKING
 
 import pytest
@@ -60,19 +61,19 @@ def request_of(transport: AwsTransport, bucket: str) -> Callable[[], InvocationR
     return lambda: InvocationRequest(endpoint_name="receipts", input_location=place.uri, inference_id="id-1")
 
 
-def test_a_document_goes_up_and_its_answer_comes_back(endpoint: AsyncEndpoint, server: EndpointServer) -> None:
+def test_a_document_is_uploaded_and_its_result_fetched(endpoint: AsyncEndpoint, server: EndpointServer) -> None:
     job = endpoint.submit(b"\x89PNG\r\n\x1a\n....", ttl=600, invocation_timeout=30, custom_attributes="till=7")
 
-    answer = job.result(timeout=10)
+    result = job.result(timeout=10)
 
-    assert answer.json() == {"bytes": 12}
-    assert answer.content_type == "application/json"
+    assert result.json() == {"bytes": 12}
+    assert result.content_type == "application/json"
     (sent,) = server.requests
     assert (sent.content_type, sent.inference_id, sent.custom_attributes) == ("image/png", job.inference_id, "till=7")
     assert (sent.request_ttl_seconds, sent.invocation_timeout_seconds) == (600, 30)
 
 
-def test_a_failed_document_tells_the_reason_from_its_failure_object(endpoint: AsyncEndpoint) -> None:
+def test_a_failed_document_has_the_reason_from_its_failure_object(endpoint: AsyncEndpoint) -> None:
     with pytest.raises(JobFailed, match="The image cannot be read") as failed:
         endpoint.submit(b"bad").result(timeout=10)
 
@@ -86,7 +87,7 @@ def test_many_documents_are_collected_through_listings(endpoint: AsyncEndpoint, 
     jobs = endpoint.submit_many(sorted(tmp_path.iterdir()), concurrency=8)
     endpoint.collect(jobs, timeout=30)
 
-    assert [job.answer and job.answer.json()["bytes"] for job in jobs] == list(range(30))
+    assert [job.output and job.output.json()["bytes"] for job in jobs] == list(range(30))
 
 
 def test_a_large_file_goes_up_in_parts(transport: AwsTransport, bucket: str, s3: S3Client, tmp_path: Path) -> None:
@@ -113,7 +114,7 @@ def test_a_listing_comes_in_pages_that_follow_one_another(transport: AwsTranspor
     assert abs(first.objects[0].last_modified - datetime.now(UTC)) < timedelta(minutes=2)
 
 
-def test_an_acceptance_carries_the_locations_and_the_time_of_the_answer(
+def test_an_acceptance_carries_the_locations_and_the_time_of_the_response(
     transport: AwsTransport, bucket: str, request_of: Callable[[], InvocationRequest]
 ) -> None:
     accepted = transport.submit(request_of())
@@ -127,59 +128,65 @@ def test_an_acceptance_carries_the_locations_and_the_time_of_the_answer(
 
 
 @pytest.mark.parametrize(
-    ("refusal", "error"),
+    ("rejection", "error"),
     [
-        ((400, "ValidationError", "Endpoint receipts of account 123456789012 not found."), EndpointNotFound),
-        ((400, "ValidationError", "1 validation error detected: Value 'x' at 'accept'"), InvalidRequest),
-        ((403, "AccessDeniedException", "You are not authorized"), SubmitError),
+        (
+            (HTTPStatus.BAD_REQUEST, "ValidationError", "Endpoint receipts of account 123456789012 not found."),
+            EndpointNotFound,
+        ),
+        (
+            (HTTPStatus.BAD_REQUEST, "ValidationError", "1 validation error detected: Value 'x' at 'accept'"),
+            InvalidRequest,
+        ),
+        ((HTTPStatus.FORBIDDEN, "AccessDeniedException", "You are not authorized"), SubmitError),
     ],
 )
-def test_a_refusal_becomes_an_error_of_the_tree(
+def test_a_rejection_becomes_an_error_of_the_tree(
     transport: AwsTransport,
     server: EndpointServer,
     request_of: Callable[[], InvocationRequest],
-    refusal: tuple[int, str, str],
+    rejection: tuple[int, str, str],
     error: type[SubmitError],
 ) -> None:
-    server.refusals = [refusal]
+    server.rejections = [rejection]
 
-    with pytest.raises(error, match=re.escape(refusal[2])) as raised:
+    with pytest.raises(error, match=re.escape(rejection[2])) as raised:
         transport.submit(request_of())
 
     assert type(raised.value) is error
 
 
-def test_throttling_is_tried_again_and_then_told(
+def test_throttling_is_retried_and_then_raised(
     transport: AwsTransport, server: EndpointServer, request_of: Callable[[], InvocationRequest]
 ) -> None:
-    throttled = (400, "ThrottlingException", "Rate exceeded")
+    throttled = (HTTPStatus.BAD_REQUEST, "ThrottlingException", "Rate exceeded")
 
-    server.refusals = [throttled]
+    server.rejections = [throttled]
     assert transport.submit(request_of()).inference_id == "id-1"
 
-    server.refusals = [throttled] * 3
+    server.rejections = [throttled] * 3
     with pytest.raises(Throttled, match="lower the concurrency"):
         transport.submit(request_of())
-    assert len(server.refusals) == 1, "two attempts, as the client was made"
+    assert len(server.rejections) == 1, "two attempts, as the client was made"
 
 
 @pytest.mark.usefixtures("local_services")
 def test_retries_can_be_switched_off(server: EndpointServer, session: boto3.Session, bucket: str) -> None:
-    server.refusals = [(503, "ServiceUnavailable", "busy")] * 2
+    server.rejections = [(HTTPStatus.SERVICE_UNAVAILABLE, "ServiceUnavailable", "busy")] * 2
     endpoint = AsyncEndpoint("receipts", session=session, max_attempts=1)
 
     with pytest.raises(SubmitError, match="busy"):
         endpoint.submit(f"s3://{bucket}/in/a")
 
-    assert len(server.refusals) == 1
+    assert len(server.rejections) == 1
 
 
-def test_an_endpoint_that_names_no_output_is_told_from_one_that_refuses(
+def test_an_endpoint_that_names_no_output_has_its_own_error(
     transport: AwsTransport, server: EndpointServer, request_of: Callable[[], InvocationRequest]
 ) -> None:
-    server.names_output = False
+    server.has_output_path = False
 
-    with pytest.raises(SubmitError, match=r"took the request id-1 but named no place .* S3OutputPath"):
+    with pytest.raises(SubmitError, match=r"accepted the request id-1 without an output location .* S3OutputPath"):
         transport.submit(request_of())
 
 
@@ -190,15 +197,15 @@ def test_errors_of_s3_are_sentences(transport: AwsTransport, tmp_path: Path) -> 
         transport.list_page(nowhere, "")
     with pytest.raises(StorageError, match="no-such-bucket-here/key cannot be read"):
         transport.get(nowhere)
-    with pytest.raises(SubmitError, match="cannot be put at s3://no-such-bucket-here/key"):
+    with pytest.raises(SubmitError, match="cannot be uploaded to s3://no-such-bucket-here/key"):
         transport.upload(b"abc", nowhere, "image/png")
     with pytest.raises(InvalidDocument, match=r"gone\.png cannot be read: No such file"):
         transport.upload(tmp_path / "gone.png", nowhere, "image/png")
 
 
-def test_a_service_that_is_not_there_is_a_sentence(session: boto3.Session, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_unreachable_service_is_a_sentence(session: boto3.Session, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AWS_ENDPOINT_URL", "http://localhost:9")
-    transport = AwsTransport.of_session(session, concurrency=1, max_attempts=1)
+    transport = AwsTransport.from_session(session, concurrency=1, max_attempts=1)
 
     with pytest.raises(SubmitError, match="cannot be called: Could not connect"):
         transport.submit(InvocationRequest(endpoint_name="receipts", input_location="s3://bucket/key"))

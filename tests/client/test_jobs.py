@@ -1,4 +1,4 @@
-"""Submitting and waiting, on an endpoint in memory and a clock that obeys."""
+"""Submitting and waiting, with an endpoint in memory and a controlled clock."""
 
 from __future__ import annotations
 
@@ -36,12 +36,12 @@ def after(seconds: float) -> dict[str, Any]:
     return {"seconds": lambda _: seconds}
 
 
-def test_a_job_is_queued_until_its_answer_is_there(make_endpoint: MakeEndpoint, clock: Clock) -> None:
+def test_a_job_is_queued_until_its_result_exists(make_endpoint: MakeEndpoint, clock: Clock) -> None:
     endpoint, _ = make_endpoint(**after(90))
     job = endpoint.submit(b"abc")
 
     assert (job.state, job.status(), job.done()) == (JobState.QUEUED, JobState.QUEUED, False)
-    assert clock.sleeps == [], "asking for the status waits for nothing"
+    assert clock.sleeps == [], "status() does not wait"
 
     clock.now += 90
     assert (job.done(), job.state, job.seconds) == (True, JobState.COMPLETED, 90)
@@ -56,7 +56,7 @@ def test_a_result_comes_soon_after_its_object(make_endpoint: MakeEndpoint, clock
 
     assert 300 <= (job.seconds or 0) <= 304
     assert clock.sleeps[0] < 0.5
-    assert clock.sleeps == sorted(clock.sleeps), "nothing happened meanwhile: ever longer pauses"
+    assert clock.sleeps == sorted(clock.sleeps), "pauses grow while nothing happens"
 
 
 def test_the_locations_are_those_of_the_acceptance(make_endpoint: MakeEndpoint) -> None:
@@ -93,7 +93,7 @@ def test_what_is_in_s3_already_is_not_uploaded(make_endpoint: MakeEndpoint) -> N
     assert transport.requests[0].input_location == "s3://inputs/scans/a.png"
 
 
-def test_a_broken_rule_is_told_before_anything_is_uploaded(make_endpoint: MakeEndpoint) -> None:
+def test_an_invalid_request_is_rejected_before_the_upload(make_endpoint: MakeEndpoint) -> None:
     endpoint, transport = make_endpoint()
 
     with pytest.raises(InvalidRequest, match="document cannot be submitted: 1 validation error detected: Value '59'"):
@@ -102,14 +102,14 @@ def test_a_broken_rule_is_told_before_anything_is_uploaded(make_endpoint: MakeEn
     assert not transport.calls
 
 
-def test_a_local_document_needs_a_place_to_go_to(clock: Clock) -> None:
+def test_a_local_document_needs_an_input_location(clock: Clock) -> None:
     endpoint = AsyncEndpoint("receipts", transport=InMemoryTransport(echo, clock=clock))
 
     with pytest.raises(InvalidDocument, match="no input_location to upload it to"):
         endpoint.submit(b"abc")
 
 
-def test_a_failure_tells_its_reason(make_endpoint: MakeEndpoint) -> None:
+def test_a_failure_has_its_reason(make_endpoint: MakeEndpoint) -> None:
     endpoint, _ = make_endpoint()
 
     job = endpoint.submit(b"bad", inference_id="order-7")
@@ -124,7 +124,7 @@ def test_a_timeout_does_not_lose_the_job(make_endpoint: MakeEndpoint, clock: Clo
     endpoint, _ = make_endpoint(**after(100))
     job = endpoint.submit(b"abc")
 
-    with pytest.raises(ResultTimeout, match=r"no answer after 10 s; the job .* goes on"):
+    with pytest.raises(ResultTimeout, match=r"no result after 10 s; the job .* continues"):
         job.result(timeout=10)
 
     assert sum(clock.sleeps) == pytest.approx(10)
@@ -132,18 +132,18 @@ def test_a_timeout_does_not_lose_the_job(make_endpoint: MakeEndpoint, clock: Clo
     assert job.result(timeout=100).json() == {"bytes": 3}
 
 
-def test_a_job_without_an_end_expires_at_its_deadline_and_not_before(make_endpoint: MakeEndpoint, clock: Clock) -> None:
+def test_a_job_without_an_outcome_expires_at_its_deadline(make_endpoint: MakeEndpoint, clock: Clock) -> None:
     endpoint, _ = make_endpoint(**after(float("inf")))
     job = endpoint.submit(b"abc", ttl=600, invocation_timeout=30)
 
-    with pytest.raises(JobExpired, match="no answer by its deadline, 690 s after submission"):
+    with pytest.raises(JobExpired, match="no result by its deadline, 690 s after submission"):
         job.result()
 
     assert sum(clock.sleeps) == pytest.approx(690)
     assert job.state is JobState.EXPIRED
 
 
-def test_an_answer_that_came_while_nobody_looked_counts_after_the_deadline(
+def test_a_result_written_before_the_first_poll_counts_after_the_deadline(
     make_endpoint: MakeEndpoint, clock: Clock
 ) -> None:
     endpoint, _ = make_endpoint(**after(50))
@@ -161,7 +161,7 @@ def test_without_a_failure_path_the_expiry_says_so(make_endpoint: MakeEndpoint) 
         endpoint.submit(b"bad", ttl=60, invocation_timeout=1).result()
 
 
-def test_an_old_object_under_the_same_key_is_not_this_jobs_answer(clock: Clock) -> None:
+def test_an_old_object_under_the_same_key_is_not_the_result(clock: Clock) -> None:
     class ReusesKeys(InMemoryTransport):
         """Gives every request the same output, as SageMaker does when a file name is reused."""
 
@@ -192,11 +192,11 @@ def test_two_jobs_with_one_key_both_get_its_object(make_endpoint: MakeEndpoint) 
 
     endpoint.collect([first, second])
 
-    assert first.answer == second.answer is not None
-    assert (transport.calls["list_page"], transport.calls["get"]) == (2, 1), "in one look"
+    assert first.output == second.output is not None
+    assert (transport.calls["list_page"], transport.calls["get"]) == (2, 1), "in one poll"
 
 
-def test_many_documents_keep_their_order_and_one_bad_one_stops_nobody(
+def test_many_documents_keep_their_order_and_one_bad_one_does_not_stop_the_others(
     make_endpoint: MakeEndpoint, tmp_path: Path
 ) -> None:
     endpoint, _ = make_endpoint()
@@ -227,7 +227,7 @@ def test_documents_are_taken_only_a_few_ahead(make_endpoint: MakeEndpoint) -> No
     assert max(ahead) <= 6
 
 
-def test_submissions_run_side_by_side(clock: Clock) -> None:
+def test_submissions_run_in_parallel(clock: Clock) -> None:
     together = threading.Barrier(4, timeout=10)
 
     def model(_: InvocationRequest, document: bytes) -> bytes:
@@ -239,7 +239,7 @@ def test_submissions_run_side_by_side(clock: Clock) -> None:
     assert len(endpoint.submit_many([b"x"] * 4, concurrency=4)) == 4
 
 
-def test_an_endpoint_that_is_not_there_stops_all(clock: Clock) -> None:
+def test_a_missing_endpoint_stops_all(clock: Clock) -> None:
     class Nowhere(InMemoryTransport):
         def submit(self, request: InvocationRequest) -> Acceptance:
             self.requests.append(request)

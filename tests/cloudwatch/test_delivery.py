@@ -14,14 +14,14 @@ from async_endpoint.cloudwatch import (
     evaluate,
 )
 from tests.autoscaling.fleet import Fleet
-from tests.cloudwatch.test_alarms import alarm_of
+from tests.cloudwatch.alarms import alarm_of
 
 TEN = 1_795_341_600  # 22 November 2026, 10:00:00 UTC
-QUEUE = MetricKey.of("AWS/SageMaker", "ApproximateBacklogSize", {"EndpointName": "e"})
-VARIANT = MetricKey.of("AWS/SageMaker", "InvocationsProcessed", {"EndpointName": "e", "VariantName": "v"})
-CPU = MetricKey.of("/aws/sagemaker/Endpoints", "CPUUtilization", {"EndpointName": "e", "VariantName": "v"})
-SQS = MetricKey.of("AWS/SQS", "ApproximateNumberOfMessagesVisible", {"QueueName": "q"})
-OWN = MetricKey.of("my/app", "Errors", {})
+QUEUE = MetricKey.from_dimensions("AWS/SageMaker", "ApproximateBacklogSize", {"EndpointName": "e"})
+VARIANT = MetricKey.from_dimensions("AWS/SageMaker", "InvocationsProcessed", {"EndpointName": "e", "VariantName": "v"})
+CPU = MetricKey.from_dimensions("/aws/sagemaker/Endpoints", "CPUUtilization", {"EndpointName": "e", "VariantName": "v"})
+SQS = MetricKey.from_dimensions("AWS/SQS", "ApproximateNumberOfMessagesVisible", {"QueueName": "q"})
+OWN = MetricKey.from_dimensions("my/app", "Errors", {})
 
 
 def test_each_publisher_has_a_delay_of_its_own_and_a_clients_metric_has_none() -> None:
@@ -33,7 +33,7 @@ def test_each_publisher_has_a_delay_of_its_own_and_a_clients_metric_has_none() -
 
 def test_a_publishers_metrics_of_one_minute_arrive_together_and_minutes_out_of_order() -> None:
     delivery = Delayed({Publisher.QUEUE: DelayRange(60, 150)}, seed=3)
-    other = MetricKey.of("AWS/SageMaker", "HasBacklogWithoutCapacity", {"EndpointName": "e"})
+    other = MetricKey.from_dimensions("AWS/SageMaker", "HasBacklogWithoutCapacity", {"EndpointName": "e"})
     minutes = [TEN + 60 * number for number in range(200)]
     arrivals = [delivery.arrival(QUEUE, minute) for minute in minutes]
     assert arrivals == [delivery.arrival(other, minute) for minute in minutes]
@@ -52,7 +52,7 @@ def test_gaps_are_a_share_of_each_metrics_datapoints() -> None:
 
 
 @pytest.mark.parametrize(("shortest", "longest"), [(-1, 5), (10, 5), (0, 3_601), (float("nan"), 5)])
-def test_a_range_that_is_none_is_refused(shortest: float, longest: float) -> None:
+def test_an_invalid_range_is_rejected(shortest: float, longest: float) -> None:
     with pytest.raises(ValueError, match="A delay is from 0 to 3600 seconds"):
         DelayRange(shortest, longest)
 

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from async_endpoint.cloudwatch import Datapoint, MetricKey, MetricStore
 
-KEY = MetricKey.of("AWS/SageMaker", "CPUUtilization", {"EndpointName": "e", "VariantName": "v"})
+KEY = MetricKey.from_dimensions("AWS/SageMaker", "CPUUtilization", {"EndpointName": "e", "VariantName": "v"})
 
 
 def store_of(*samples: tuple[float, float]) -> MetricStore:
@@ -41,11 +41,11 @@ def test_an_alarms_window_slides_by_the_minute() -> None:
 
 def test_the_order_of_dimensions_does_not_matter_but_each_of_them_does() -> None:
     store = store_of((0, 1))
-    swapped = MetricKey.of("AWS/SageMaker", "CPUUtilization", {"VariantName": "v", "EndpointName": "e"})
-    fewer = MetricKey.of("AWS/SageMaker", "CPUUtilization", {"EndpointName": "e"})
+    swapped = MetricKey.from_dimensions("AWS/SageMaker", "CPUUtilization", {"VariantName": "v", "EndpointName": "e"})
+    fewer = MetricKey.from_dimensions("AWS/SageMaker", "CPUUtilization", {"EndpointName": "e"})
     assert store.periods(swapped, "Sum", 60, 0, 60) == {0: 1.0}
     assert store.periods(fewer, "Sum", 60, 0, 60) == {}
-    assert list(store.keys()) == [KEY]
+    assert store.all_keys() == [KEY]
 
 
 def test_a_statistic_set_counts_like_its_samples() -> None:
@@ -67,7 +67,7 @@ def test_memory_is_bounded_by_the_retention() -> None:
     assert len(store._series[KEY].buckets) == 10
 
 
-def test_what_one_minute_data_cannot_answer_is_refused() -> None:
+def test_a_period_or_statistic_that_is_not_kept_is_rejected() -> None:
     store = store_of((0, 1))
     with pytest.raises(ValueError, match="take a multiple of 60"):
         store.periods(KEY, "Sum", 10, 0, 60)

@@ -4,15 +4,11 @@ import heapq
 from dataclasses import dataclass, field
 from typing import Any
 
-from async_endpoint.autoscaling import AutoScaler
+from async_endpoint.autoscaling import AutoScaler, CapacityError
 from async_endpoint.clock import ManualClock
-from async_endpoint.cloudwatch import (
-    CapacityError,
-    EvaluationRules,
-    MetricAlarm,
-    MetricKey,
-    MetricStore,
-)
+from async_endpoint.cloudwatch import EvaluationRules, MetricAlarm, MetricKey, MetricStore
+from async_endpoint.emulator.api.alarm_settings import alarm_from_settings
+from async_endpoint.emulator.service_models import validated
 from tests.conformance.recording import Point, Recording
 
 START = 1_800_000_000.0  # a full minute: 15 January 2027, 08:00 UTC
@@ -90,7 +86,7 @@ def replay(recording: Recording, late: float = 0.0, rules: EvaluationRules | Non
     def note(alarm: MetricAlarm, _old: str, new: str, _reason: str) -> None:
         outcome.states.append((clock.now() - START, alarm.name, new))
 
-    scaler = AutoScaler(clock, store, variant, note, rules=rules)
+    scaler = AutoScaler(clock, store, variant, on_alarm_state=note, rules=rules)
     _set_up(scaler, recording)
     outcome.states.clear()
     shown = [
@@ -137,10 +133,11 @@ def _set_up(scaler: AutoScaler, recording: Recording) -> None:
     scaler.register_scalable_target(**TARGET, MinCapacity=least, MaxCapacity=most)
     arns = {}
     for policy in recording.policies:
-        arns[policy["PolicyName"]] = scaler.put_scaling_policy(**TARGET, **policy)["PolicyARN"]
+        request = validated("application-autoscaling", "PutScalingPolicy", {**TARGET, **policy})
+        arns[policy["PolicyName"]] = scaler.put_scaling_policy(**request)["PolicyARN"]
     for alarm in recording.alarms:
         actions = [arns[name] for name in alarm.get("AlarmActions", ())]
-        scaler.put_alarm(MetricAlarm.from_properties({**alarm, "AlarmActions": actions}))
+        scaler.put_alarm(alarm_from_settings({**alarm, "AlarmActions": actions}))
         state: Any = recording.initial_states.get(alarm["AlarmName"], "INSUFFICIENT_DATA")
         # Without data the state of the start invokes nothing.
         scaler.set_alarm_state(alarm["AlarmName"], state, "as it was when the recording began")
@@ -148,7 +145,7 @@ def _set_up(scaler: AutoScaler, recording: Recording) -> None:
 
 def _points(recording: Recording) -> list[tuple[MetricKey, Point]]:
     return [
-        (MetricKey.of(series.namespace, series.name, series.dimensions), point)
+        (MetricKey.from_dimensions(series.namespace, series.name, series.dimensions), point)
         for series in recording.metrics
         for point in series.points
     ]

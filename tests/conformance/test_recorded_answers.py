@@ -27,7 +27,7 @@ def fits(pattern: str, text: str) -> bool:
     return re.fullmatch(wanted, text) is not None
 
 
-def test_a_scaling_activity_is_worded_and_timed_as_aws_told_it() -> None:
+def test_a_scaling_activity_has_the_words_and_times_of_awss() -> None:
     recorded = answer("scaling-activity")
     fleet = Fleet(count=1, most=recorded["count"], busy_for=recorded["seconds"])
     fleet.tracking_policy(recorded["policy"], target=5)
@@ -45,10 +45,10 @@ def test_a_scaling_activity_is_worded_and_timed_as_aws_told_it() -> None:
     assert 0 <= activity["EndTime"] - activity["StartTime"] - recorded["seconds"] < 60
 
 
-def test_policies_are_described_with_the_members_and_alarms_of_awss_answer() -> None:
+def test_policies_are_described_with_the_members_and_alarms_of_awss_response() -> None:
     recorded = answer("scaling-policies")
     fleet = Fleet()
-    key = MetricKey.of("/aws/sagemaker/Endpoints", "CPUUtilization", VARIANT)
+    key = MetricKey.from_dimensions("/aws/sagemaker/Endpoints", "CPUUtilization", VARIANT)
     tracking = {name: value for name, value in recorded["tracking"].items() if name != "CustomizedMetricSpecification"}
     fleet.step_policy()
     fleet.tracking_policy(key=key, **tracking | {"TargetValue": recorded["tracking"]["TargetValue"]})
@@ -76,7 +76,7 @@ def published(requests: int) -> set[tuple[str, frozenset[tuple[str, str]]]]:
     instances._put("MemoryUtilization", 9, START)
     for name in answer("published-metrics")["variant"] * requests:
         metrics.count(name)
-    return {(key.name, key.dimensions) for key in store.keys()}  # noqa: SIM118 - a store is no mapping
+    return {(key.name, key.dimensions) for key in store.all_keys()}
 
 
 def test_a_busy_endpoint_has_exactly_the_metrics_that_were_found_on_aws() -> None:

@@ -161,7 +161,7 @@ def test_what_alarms_had_read_before_is_there_from_the_start() -> None:
     assert {point.highest for point in before} == {0}
 
 
-def test_instances_alarms_and_activities_are_told_from_the_start_on() -> None:
+def test_instances_alarms_and_activities_are_recorded_from_the_start() -> None:
     found = recorded()
     assert (found.bounds, found.instances_at_start) == ([0, 2], 0)
     assert found.desired == [[135, 1]]
@@ -174,7 +174,7 @@ def test_instances_alarms_and_activities_are_told_from_the_start_on() -> None:
     assert [(each["start"], each["end"], each["message"]) for each in found.activities] == [(130, 400, "done")]
 
 
-def test_nothing_in_the_file_tells_whose_it_was(tmp_path: Path) -> None:
+def test_nothing_in_the_file_identifies_its_owner(tmp_path: Path) -> None:
     path = tmp_path / "recording.json"
     recorded().save(path)
     text = path.read_text(encoding="utf-8")
@@ -192,7 +192,7 @@ def test_what_was_recorded_is_replayed_to_the_same_decisions(tmp_path: Path) -> 
     assert disagreements(written, replay(written)) == []
 
 
-def test_a_look_that_failed_is_told_and_the_next_goes_on() -> None:
+def test_a_failed_look_is_reported_and_the_next_one_continues() -> None:
     account = Account()
     recorder = Recorder(account, account, "reader", "main", "a test")
     recorder.look()
@@ -206,7 +206,7 @@ def test_a_look_that_failed_is_told_and_the_next_goes_on() -> None:
     assert found.desired == [[305, 1]]
 
 
-def test_each_row_that_it_says_something_about_is_told() -> None:
+def test_each_row_with_a_finding_is_reported() -> None:
     told = dict(findings(recorded()))
     assert set(told) <= set(FINDERS)
     assert told["metrics.per-instance-at-zero"].startswith("a value in 0 of 6 minutes")

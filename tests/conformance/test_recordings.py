@@ -82,7 +82,7 @@ def test_a_request_within_the_hour_keeps_the_instance() -> None:
     assert replay(recording).changes == []
 
 
-def test_a_replay_that_decides_something_else_is_told_apart() -> None:
+def test_a_replay_with_other_decisions_is_reported() -> None:
     recording = dataclasses.replace(load("wake-in-120-seconds.json"), tolerance_seconds=30.0)
     outcome = replay(recording, late=60.0)
     assert disagreements(recording, outcome) == ["the wanted count became 1 at 120 s and does at 180 s in the replay"]
@@ -124,7 +124,7 @@ def test_a_recording_is_read_as_it_was_written(tmp_path: Path) -> None:
         ("metrics", [{"namespace": "N", "name": "M", "points": []}], "dimensions"),
     ],
 )
-def test_what_is_no_recording_is_refused(tmp_path: Path, member: str, value: object, complaint: str) -> None:
+def test_an_invalid_recording_is_rejected(tmp_path: Path, member: str, value: object, complaint: str) -> None:
     found = json.loads((RECORDINGS / "wake-in-120-seconds.json").read_text(encoding="utf-8"))
     path = tmp_path / "broken.json"
     path.write_text(json.dumps({**found, member: value}), encoding="utf-8")

@@ -1,6 +1,5 @@
-"""What a user can set, call or read stands in the docs, and nothing else does; every link leads somewhere."""
+"""What a user can call or read is in the docs, and nothing else is; every link leads somewhere."""
 
-import dataclasses
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -18,23 +17,12 @@ from aws_cdk import CfnOutput
 from aws_cdk.aws_cloudwatch import CfnAlarm
 
 from async_endpoint.cli import main
-from stacks.settings.base import Section
-from stacks.settings.fields import WholeNumber
-from stacks.settings.scaling import WarmWindow
-from stacks.settings.stage import SECTIONS as TABLES
-from stacks.settings.stage import StageSettings
 from tests.stacks.templates import write_artifacts
 
 ROOT = Path(__file__).resolve().parents[2]
 DOCS = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md"), *(ROOT / "samples").rglob("*.md")])
 # Where the tables of commands and their options are.
 COMMAND_DOCS = ("docs/client.md", "docs/local-aws.md", "docs/operations.md", "docs/your-model.md")
-
-SECTIONS: tuple[type[Section], ...] = (*TABLES, WarmWindow)
-# What is no setting of the file: its name, and the tables themselves.
-NO_SETTINGS = {"stage", *(section.table for section in TABLES)}
-
-SETTING = r"[a-z0-9_.]+"
 
 Rows = dict[str, list[str]]
 
@@ -48,36 +36,6 @@ def rows_of(name: str, first_cell: str) -> Rows:
     lines = re.findall(rf"^\| `({first_cell})` \|(.*)\|$", text_of(name), re.MULTILINE)
     assert len(dict(lines)) == len(lines), "something has two rows"
     return {key: [cell.strip() for cell in rest.split(" | ")] for key, rest in lines}
-
-
-def settings() -> dict[str, tuple[type[Section], dataclasses.Field[object]]]:
-    """Every setting of a stage's file, by its name in the docs."""
-    sections: tuple[type[Section], ...] = (StageSettings, *SECTIONS)
-    return {
-        section.qualified(field.name): (section, field)
-        for section in sections
-        for field in dataclasses.fields(section)
-        if not (section is StageSettings and field.name in NO_SETTINGS)
-    }
-
-
-def as_toml(field: "dataclasses.Field[object]") -> str:  # noqa: PLR0911 - one for each kind of default
-    """A default as the docs write it."""
-    if field.default_factory is not dataclasses.MISSING:
-        return f"`{field.default_factory()}`"
-    match field.default:
-        case tuple(value):
-            return f"`{list(value)}`"
-        case None:
-            return "none"
-        case dataclasses.MISSING:
-            return "none, required"
-        case bool(value):
-            return f"`{str(value).lower()}`"
-        case str(value):
-            return f'`"{value}"`'
-        case value:
-            return f"`{value}`"
 
 
 def commands(group: click.Group, path: str) -> Iterator[tuple[str, click.Command]]:
@@ -96,20 +54,6 @@ def documented_commands() -> dict[str, tuple[str, list[str]]]:
         for name in COMMAND_DOCS
         for command, cells in rows_of(name, "async-endpoint [a-z -]+").items()
     }
-
-
-def test_the_settings_of_the_docs_are_the_settings_of_the_code() -> None:
-    assert rows_of("docs/settings.md", SETTING).keys() == settings().keys()
-
-
-@pytest.mark.parametrize("name", list(settings()))
-def test_the_docs_give_the_default_and_the_range_of_a_setting(name: str) -> None:
-    section, field = settings()[name]
-    default, allowed, _ = rows_of("docs/settings.md", SETTING)[name]
-    assert default == as_toml(field)
-    rule = section._rules().get(field.name)
-    if isinstance(rule, WholeNumber):
-        assert allowed == f"{rule.low} to {rule.high}"
 
 
 def test_every_command_is_documented_and_no_other() -> None:

@@ -10,8 +10,9 @@ from typing import Any
 
 from async_endpoint.autoscaling.arns import ArnFactory
 from async_endpoint.clock import ManualClock
-from async_endpoint.cloudwatch.metrics import MINUTE
-from async_endpoint.emulator.api.application_autoscaling import ApplicationAutoScaling, VariantCapacities
+from async_endpoint.cloudwatch.metric_key import MINUTE
+from async_endpoint.emulator.api.autoscaling_service import ApplicationAutoScaling
+from async_endpoint.emulator.api.variant_capacities import VariantCapacities
 from async_endpoint.emulator.clients import AwsClients
 from async_endpoint.emulator.containers.errors import ContainerDied, ContainerFailed
 from async_endpoint.emulator.containers.model_container import Answer, SizedStream
@@ -159,9 +160,9 @@ class FakeRegion:
     def __post_init__(self) -> None:
         self.context = HostingContext(self.clients, self.launches, self.store, self.clock, roles=self.roles)
         ids = iter(range(1_000_000))
-        identity = ArnFactory(self.clients.region, self.account, lambda: f"id-{next(ids)}")
+        arns = ArnFactory(self.clients.region, self.account, lambda: f"id-{next(ids)}")
         self.autoscaling = ApplicationAutoScaling(
-            identity, self.clock, self.store, VariantCapacities(self._find), lambda *_: None
+            arns, self.clock, self.store, VariantCapacities(self._find), on_alarm_state=lambda *_: None
         )
         self.sagemaker = ControlPlane(self.context, self.autoscaling)
 

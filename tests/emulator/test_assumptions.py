@@ -14,7 +14,10 @@ def test_each_pair_sets_a_switch_and_the_others_keep_their_defaults() -> None:
 
 
 def test_the_delay_of_metrics_is_a_number_or_a_range_of_seconds() -> None:
-    key, minute = MetricKey.of("AWS/SQS", "ApproximateNumberOfMessagesVisible", {"QueueName": "q"}), 1_800_000_000
+    key, minute = (
+        MetricKey.from_dimensions("AWS/SQS", "ApproximateNumberOfMessagesVisible", {"QueueName": "q"}),
+        1_800_000_000,
+    )
     punctual = Assumptions.parse(["metric-delay=0", "metric-gaps=0"]).delivery()
     assert punctual.arrival(key, minute) == minute + 60
     late = [Assumptions.parse(["metric-gaps=0"]).delivery().arrival(key, minute + 60 * each) for each in range(50)]

@@ -1,10 +1,10 @@
-"""What breaks a constraint of a service's model is refused in AWS's words."""
+"""A request that breaks a constraint of a service's model is rejected in AWS's words."""
 
 from typing import Any
 
 import pytest
 
-from async_endpoint.emulator.constraints import refusal
+from async_endpoint.emulator.constraints import broken_constraints
 from async_endpoint.emulator.errors import ValidationException
 from async_endpoint.emulator.service_models import operation, validated
 from tests.emulator.fakes import endpoint_config
@@ -60,29 +60,29 @@ def config(**changes: Any) -> dict[str, Any]:
     ],
 )
 def test_a_constraint_that_is_broken(request_: dict[str, Any], message: str) -> None:
-    with pytest.raises(ValidationException) as refused:
+    with pytest.raises(ValidationException) as rejected:
         validated("sagemaker", "CreateEndpointConfig", request_)
-    assert refused.value.message == f"1 validation error detected: {message}"
+    assert rejected.value.message == f"1 validation error detected: {message}"
 
 
 def test_all_of_them_are_named() -> None:
     request = config(VariantName="v" * 64) | {"Tags": [{"Key": "", "Value": "a"}]}
-    with pytest.raises(ValidationException) as refused:
+    with pytest.raises(ValidationException) as rejected:
         validated("sagemaker", "CreateEndpointConfig", request)
-    assert refused.value.message.startswith("3 validation errors detected: ")
-    assert refused.value.message.count("'productionVariants.1.member.variantName'") == 2
-    assert "Value '' at 'tags.1.member.key' failed" in refused.value.message
+    assert rejected.value.message.startswith("3 validation errors detected: ")
+    assert rejected.value.message.count("'productionVariants.1.member.variantName'") == 2
+    assert "Value '' at 'tags.1.member.key' failed" in rejected.value.message
 
 
 def test_a_secret_is_not_repeated() -> None:
     shape = operation("sagemaker-runtime", "InvokeEndpointAsync").input_shape
     assert shape is not None
-    message = refusal({"EndpointName": "e", "CustomAttributes": "s" * 1025}, shape)
+    message = broken_constraints({"EndpointName": "e", "CustomAttributes": "s" * 1025}, shape)
     assert message == (
         f"1 validation error detected: Value at 'customAttributes' {FAILED} have length less than or equal to 1024"
     )
 
 
-def test_patterns_of_java_alone_refuse_nothing() -> None:
+def test_patterns_that_only_java_knows_reject_nothing() -> None:
     tags = [{"Key": "größe", "Value": "ein Wert"}]
     assert validated("sagemaker", "CreateEndpointConfig", config() | {"Tags": tags})["Tags"] == tags

@@ -59,7 +59,7 @@ class Place:
 
     def checks(self) -> dict[str, Check]:
         """What preflight says, by the checks' names."""
-        found = run(Assembly.read(self.write()), boto3.Session())
+        found = run(Assembly.from_folder(self.write()), boto3.Session())
         assert [check.name for check in found] == NAMES
         return {check.name: check for check in found}
 
@@ -256,7 +256,7 @@ def test_a_region_that_there_is_not_and_one_that_other_tools_would_take(
 def test_no_credentials_and_those_of_another_account(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
     place.environment = f"aws://111111111111/{REGION}"
     found = place.checks()
-    assert "of account 111111111111" in found["credentials"].message
+    assert "belongs to account 111111111111" in found["credentials"].message
     assert {found[name].status for name in NAMES[1:]} == {Status.SKIPPED}
     monkeypatch.delenv("AWS_ACCESS_KEY_ID")
     monkeypatch.delenv("AWS_SECRET_ACCESS_KEY")
@@ -270,4 +270,4 @@ def test_a_service_that_does_not_answer_is_a_warning(place: Place) -> None:
     finally:
         place.running.local.faults.clear()
     assert check.status is Status.WARNING
-    assert check.message.startswith("AWS did not answer")
+    assert check.message.startswith("The request to AWS failed")

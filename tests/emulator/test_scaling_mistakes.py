@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from async_endpoint.cloudwatch import MetricAlarm
+from async_endpoint.emulator.api.alarm_settings import alarm_from_settings
 from async_endpoint.protocol.invocation import InvocationRequest
 from tests.emulator.fakes import LIMIT, FakeInstance, FakeRegion, fake_region
 
@@ -69,7 +69,7 @@ def wake(region: FakeRegion, dimensions: Mapping[str, str]) -> None:
         "TreatMissingData": "missing",
         "AlarmActions": [answer["PolicyARN"]],
     }
-    region.autoscaling.put_alarm(MetricAlarm.from_properties(alarm))
+    region.autoscaling.put_alarm(alarm_from_settings(alarm))
 
 
 def backlog_per_instance(dimensions: Mapping[str, str]) -> dict[str, Any]:

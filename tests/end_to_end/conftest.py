@@ -13,7 +13,7 @@ import pytest
 
 from async_endpoint.emulator.containers.environment import ServingEnvironment, prepare
 from async_endpoint.emulator.launcher import LocalAws
-from async_endpoint.protocol import Notification, parse
+from async_endpoint.protocol import Notification, parse_notification
 from demo.deployment import ROOT, Cdk, Deployment, synthesised_region
 
 T = TypeVar("T")
@@ -68,7 +68,7 @@ class Stage:
         def find() -> Notification | None:
             for message in sqs.receive_message(QueueUrl=self.topics_heard, MaxNumberOfMessages=10).get("Messages", []):
                 sqs.delete_message(QueueUrl=self.topics_heard, ReceiptHandle=message["ReceiptHandle"])
-                notification = parse(message["Body"])
+                notification = parse_notification(message["Body"])
                 if notification.inference_id == inference_id:
                     return notification
             return None
@@ -96,7 +96,7 @@ def stage(serving: ServingEnvironment, tmp_path_factory: pytest.TempPathFactory)
         region = synthesised_region(folder / "cdk.out")
         cdk = Cdk(local, folder / "cdk.log", str(folder / "cdk.out"))
         cdk.bootstrap(region)
-        deployment = Deployment.of(cdk.deploy(folder / "outputs.json"))
+        deployment = Deployment.from_outputs(cdk.deploy(folder / "outputs.json"))
         with pytest.MonkeyPatch.context() as environment:
             for name, value in local.environment(region).items():
                 environment.setenv(name, value)

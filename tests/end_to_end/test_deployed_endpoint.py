@@ -119,7 +119,7 @@ def test_nothing_is_listened_on_but_loopback(stage: Stage) -> None:
 
 
 def test_it_wakes_from_zero_by_the_deployed_alarm_and_policy(stage: Stage, receipts: Receipts) -> None:
-    stage.deployment.sleep_at_zero(stage.local)
+    stage.deployment.scale_to_zero(stage.local)
 
     invoked = stage.invoke(stage.put(receipts[3][0], "wake.png"), ContentType="image/png")
 
@@ -133,7 +133,7 @@ def test_it_wakes_from_zero_by_the_deployed_alarm_and_policy(stage: Stage, recei
 def test_without_the_alarm_it_stays_at_zero(stage: Stage, receipts: Receipts) -> None:
     cloudwatch = boto3.client("cloudwatch")
     alarm: Any = next(item for item in cloudwatch.describe_alarms()["MetricAlarms"] if "WakeAlarm" in item["AlarmName"])
-    stage.deployment.sleep_at_zero(stage.local)
+    stage.deployment.scale_to_zero(stage.local)
     cloudwatch.delete_alarms(AlarmNames=[alarm["AlarmName"]])
     minutes_before = _minutes_of_backlog(stage)
     invoked = stage.invoke(stage.put(receipts[4][0], "stays.png"), ContentType="image/png")
@@ -158,7 +158,7 @@ def test_another_concurrency_is_another_config_under_the_same_endpoint(
     changed = re.sub(r"(?m)^batch_size = \d+$", "batch_size = 3", settings)
     assert changed != settings
     config.write_text(changed, encoding="utf-8")
-    stage.deployment.sleep_at_zero(stage.local)  # where no scaling action takes the endpoint just as the deploy does
+    stage.deployment.scale_to_zero(stage.local)  # where no scaling action takes the endpoint just as the deploy does
 
     Cdk(stage.local, tmp_path / "cdk.log", f"{sys.executable} {app}").deploy(tmp_path / "outputs.json")
 

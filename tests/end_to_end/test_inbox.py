@@ -10,7 +10,7 @@ import boto3
 import pytest
 
 from async_endpoint.client import JobNotFound, JobsTableReader
-from async_endpoint.protocol import JobRecord, JobState, S3Location, job_id, parse
+from async_endpoint.protocol import JobRecord, JobState, S3Location, job_id, parse_notification
 from tests.end_to_end.conftest import Stage, listen, wait_for
 
 pytestmark = [pytest.mark.end_to_end, pytest.mark.serving]
@@ -26,7 +26,7 @@ def put(stage: Stage, key: str, body: bytes) -> S3Location:
 
 def end_of(stage: Stage, job: str | S3Location) -> JobRecord:
     """Wait until the table shows how a job ended."""
-    records = JobsTableReader.of_session(stage.deployment.jobs_table)
+    records = JobsTableReader.from_session(stage.deployment.jobs_table)
 
     def ended() -> JobRecord | None:
         try:
@@ -113,7 +113,7 @@ def test_a_document_is_read_whatever_it_is_called(stage: Stage, receipts: Receip
     assert (record.state, record.bucket, record.key) == (JobState.COMPLETED, place.bucket, place.key)
     times = (record.received_at, record.submitted_at, record.ended_at)
     assert all(re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z", moment or "") for moment in times)
-    answer = S3Location.parse(record.outcome_location or "")
+    answer = S3Location.from_uri(record.outcome_location or "")
     body = boto3.client("s3").get_object(Bucket=answer.bucket, Key=answer.key)["Body"].read()
     assert json.loads(body)["predictions"] == [on_receipt]
 
@@ -169,7 +169,7 @@ def test_a_doubled_event_is_one_job_and_one_request(stage: Stage, receipts: Rece
     assert [item["job_id"] for item in jobs] == [record.job_id]
     # Each request is notified of once; a second one would have been notified of by the time the next document is.
     after = end_of(stage, put(stage, "inbox/after-twice.png", receipts[11][0]))
-    told = [parse(body).inference_id for body in messages_until(heard, after.job_id)]
+    told = [parse_notification(body).inference_id for body in messages_until(heard, after.job_id)]
     assert told.count(record.job_id) == 1
 
 

@@ -29,7 +29,7 @@ def test_the_tiny_classifier_is_packed_deployed_and_right(
         cdk = Cdk(local, tmp_path / "cdk.log", assembly)
         region = synthesised_region(Path(assembly))
         cdk.bootstrap(region)
-        deployment = Deployment.of(cdk.deploy(tmp_path / "outputs.json"))
+        deployment = Deployment.from_outputs(cdk.deploy(tmp_path / "outputs.json"))
         for name, value in local.environment(region).items():
             monkeypatch.setenv(name, value)
         stage = Stage(local, cdk, deployment, topics_heard="")

@@ -110,7 +110,7 @@ def test_every_change_of_what_goes_in_changes_the_digest(folder: Path, change: s
 
 def test_how_packages_come_changes_the_digest(folder: Path) -> None:
     (folder / "code" / "requirements.lock").write_text("", encoding="utf-8")
-    with pytest.raises(pack.ArchiveError, match=r"requirements\.lock was made of something else"):
+    with pytest.raises(pack.ArchiveError, match=r"requirements\.lock is outdated"):
         pack.digest(folder)
     (folder / "code" / "requirements.lock").unlink()
     (folder / "code" / "requirements.txt").write_text("# none\n", encoding="utf-8")
@@ -146,36 +146,39 @@ def test_two_builds_of_one_archive_at_once_both_give_the_whole(folder: Path, tmp
     assert list(Path(path).parent.iterdir()) == [Path(path)], "no draft is left behind"
 
 
-def test_inputs_that_changed_since_the_synth_are_refused(folder: Path, tmp_path: Path) -> None:
+def test_inputs_that_changed_since_the_synth_are_rejected(folder: Path, tmp_path: Path) -> None:
     expected = pack.digest(folder)
     assert run(folder, tmp_path / "build", "--expect", expected).returncode == 0
     (folder / "my_model" / "config.json").write_text("changed", encoding="utf-8")
-    refused = run(folder, tmp_path / "build", "--expect", expected)
-    assert (refused.returncode, refused.stdout) == (1, "")
-    assert refused.stderr == f"{folder} has changed since the templates were made; run cdk synth again, then deploy.\n"
+    rejected = run(folder, tmp_path / "build", "--expect", expected)
+    assert (rejected.returncode, rejected.stdout) == (1, "")
+    assert (
+        rejected.stderr
+        == f"{folder} has changed since the templates were synthesised; run cdk synth again, then deploy.\n"
+    )
 
 
-def test_a_refusal_is_one_line_and_no_archive(folder: Path, tmp_path: Path) -> None:
+def test_a_rejection_is_one_line_and_writes_no_archive(folder: Path, tmp_path: Path) -> None:
     (folder / "code" / "inference.py").unlink()
-    refused = run(folder, tmp_path / "build")
-    assert (refused.returncode, refused.stdout) == (1, "")
-    assert refused.stderr == (f"{folder}/code/inference.py is missing; the endpoint has nothing to run without it.\n")
+    rejected = run(folder, tmp_path / "build")
+    assert (rejected.returncode, rejected.stdout) == (1, "")
+    assert rejected.stderr == (f"{folder}/code/inference.py is missing; it is the code that the endpoint runs.\n")
     assert not (tmp_path / "build").exists()
 
 
-def test_a_build_folder_that_cannot_be_made_is_told_in_a_sentence(folder: Path, tmp_path: Path) -> None:
+def test_a_build_folder_that_cannot_be_created_is_an_error(folder: Path, tmp_path: Path) -> None:
     (tmp_path / "file").write_text("", encoding="utf-8")
-    refused = run(folder, tmp_path / "file")
-    assert refused.returncode == 1
-    assert "Traceback" not in refused.stderr
-    assert f"{tmp_path}/file" in refused.stderr
+    rejected = run(folder, tmp_path / "file")
+    assert rejected.returncode == 1
+    assert "Traceback" not in rejected.stderr
+    assert f"{tmp_path}/file" in rejected.stderr
 
 
-def test_an_archive_too_large_with_its_packages_is_refused_and_removed(
+def test_an_archive_too_large_with_its_packages_is_rejected_and_removed(
     folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(pack, "MOST_BYTES", 100)
-    with pytest.raises(pack.ArchiveError, match=r'With its packages .* larger than .* set model\.source = "prefix"'):
+    with pytest.raises(pack.ArchiveError, match=r'With its packages, .* exceeds .* set model\.source = "prefix"'):
         pack.pack(folder, tmp_path / "build" / "model.tar.gz")
     assert list((tmp_path / "build").iterdir()) == []
 

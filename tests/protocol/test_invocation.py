@@ -80,13 +80,13 @@ def test_every_member_is_one_that_botocore_knows() -> None:
     assert set(full.members()) | {"Body"} == set(shape.members)
 
 
-def test_a_broken_number_is_refused_in_the_words_of_aws() -> None:
+def test_a_broken_number_is_rejected_in_the_words_of_aws() -> None:
     headers = {"x-amzn-sagemaker-inputlocation": INPUT, "x-amzn-sagemaker-requestttlseconds": "30"}
 
-    with pytest.raises(InvocationError) as refused:
+    with pytest.raises(InvocationError) as rejected:
         InvocationRequest.from_http("receipts", headers, b"")
 
-    assert str(refused.value) == (
+    assert str(rejected.value) == (
         "1 validation error detected: Value '30' at 'requestTTLSeconds' failed to satisfy constraint: "
         "Member must have value greater than or equal to 60"
     )
@@ -145,13 +145,13 @@ def test_the_edge_itself_is_allowed(members: dict[str, Any]) -> None:
     ],
     ids=str,
 )
-def test_one_step_past_the_edge_is_refused(members: dict[str, Any], reason: str) -> None:
+def test_one_step_past_the_edge_is_rejected(members: dict[str, Any], reason: str) -> None:
     with pytest.raises(InvocationError, match=reason):
         request(**members)
 
 
 @pytest.mark.parametrize("text", ["soon", "1.5", "", "٣٠", "9" * 30])
-def test_a_number_that_is_none_is_refused(text: str) -> None:
+def test_a_number_that_is_none_is_rejected(text: str) -> None:
     headers = {"x-amzn-sagemaker-inputlocation": INPUT, "x-amzn-sagemaker-invocationtimeoutseconds": text}
 
     with pytest.raises(InvocationError, match="is not a whole number of seconds"):

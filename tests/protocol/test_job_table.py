@@ -1,4 +1,4 @@
-"""The table ends up as `merge` says, in memory and in a DynamoDB that speaks HTTP, whoever else writes meanwhile."""
+"""The table holds what `merge_records` returns, in memory and in a DynamoDB over HTTP, beside other writers."""
 
 import threading
 import uuid
@@ -18,41 +18,41 @@ from async_endpoint.protocol import (
     JobState,
     JobTable,
     JobTableBusy,
-    merge,
+    merge_records,
     update_expression,
 )
-from tests.protocol.test_jobs import EVENTS, records
+from tests.protocol.test_job_record import EVENTS, records
 from tests.support.memory_table import MemoryTable
 
 CLAIM = JobRecord(job_id="job", state=JobState.RECEIVED, received_at="2026-01-01T00:00:00.000Z", claimed_until=100)
 DONE = replace(CLAIM, state=JobState.COMPLETED, ended_at="2026-01-01T00:01:00.000Z")
 
 
-def write_one_by_one(table: Any, told: list[JobRecord]) -> JobRecord:  # two kinds of table
+def write_one_by_one(table: Any, reports: list[JobRecord]) -> JobRecord:  # two kinds of table
     """Apply `update_expression` to what is read before each write."""
-    for record in told:
+    for record in reports:
         key = {"job_id": record.job_id}
         update = update_expression(table.get_item(Key=key, ConsistentRead=True).get("Item"), record)
         if update is not None:
             table.update_item(**update)
-    return JobRecord.from_item(table.get_item(Key={"job_id": told[0].job_id}, ConsistentRead=True)["Item"])
+    return JobRecord.from_item(table.get_item(Key={"job_id": reports[0].job_id}, ConsistentRead=True)["Item"])
 
 
 @given(st.lists(records, min_size=1, max_size=6))
-def test_updates_one_by_one_give_what_merging_gives(told: list[JobRecord]) -> None:
+def test_updates_one_by_one_give_what_merging_gives(reports: list[JobRecord]) -> None:
     table = MemoryTable()
 
-    assert write_one_by_one(table, told) == reduce(merge, told)
-    assert table.items["one-job"].get("updated_at") == reduce(merge, told).updated_at
+    assert write_one_by_one(table, reports) == reduce(merge_records, reports)
+    assert table.items["one-job"].get("updated_at") == reduce(merge_records, reports).updated_at
 
 
 @settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(told=st.one_of(st.lists(records, min_size=1, max_size=5), st.lists(st.sampled_from(EVENTS), min_size=1)))
-def test_updates_one_by_one_of_dynamodb_give_what_merging_gives(jobs_table: Table, told: list[JobRecord]) -> None:
+@given(reports=st.one_of(st.lists(records, min_size=1, max_size=5), st.lists(st.sampled_from(EVENTS), min_size=1)))
+def test_updates_one_by_one_of_dynamodb_give_what_merging_gives(jobs_table: Table, reports: list[JobRecord]) -> None:
     job_id = uuid.uuid4().hex
-    told = [replace(record, job_id=job_id) for record in told]
+    reports = [replace(record, job_id=job_id) for record in reports]
 
-    assert write_one_by_one(jobs_table, told) == reduce(merge, told)
+    assert write_one_by_one(jobs_table, reports) == reduce(merge_records, reports)
 
 
 @given(records)
@@ -97,7 +97,7 @@ def test_a_job_that_is_written_by_others_all_the_while_is_given_up_in_a_sentence
         table.items["job"][JOBS_REVISION_ATTRIBUTE] += 1
 
     table.before_update = [other] * 100
-    with pytest.raises(JobTableBusy, match="was written by others at each of 20 attempts"):
+    with pytest.raises(JobTableBusy, match="Other writers changed the job job at each of 20 attempts"):
         JobTable(table).merge(DONE)
 
 
@@ -152,7 +152,7 @@ def test_releasing_does_not_touch_what_is_another_s_or_has_gone_on(table: JobTab
 
     table.merge(DONE)
     table.release(others)
-    assert table.get("job") == merge(others, DONE)
+    assert table.get("job") == merge_records(others, DONE)
 
 
 def test_of_many_at_once_exactly_one_claims(table: JobTable) -> None:

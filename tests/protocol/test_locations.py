@@ -19,7 +19,7 @@ REGIONS = st.sampled_from(["us-east-1", "ap-northeast-1", "eu-central-2"])
 def test_an_s3_uri_reads_back_as_the_location_it_was_made_from(bucket: str, key: str) -> None:
     location = S3Location(bucket, key)
 
-    assert S3Location.parse(location.uri) == location
+    assert S3Location.from_uri(location.uri) == location
 
 
 @given(BUCKETS, KEYS, REGIONS)
@@ -36,13 +36,13 @@ def test_every_url_style_gives_the_same_location(bucket: str, key: str, region: 
         f"http://localhost:4566/{bucket}/{path}",
         f"http://127.0.0.1:4566/{bucket}/{path}",
     ):
-        assert S3Location.parse(url) == S3Location(bucket, key), url
+        assert S3Location.from_uri(url) == S3Location(bucket, key), url
 
 
 @pytest.mark.parametrize("bucket", ["my.s3.archive", "s3-archive", "s3.archive", "archive.s3", "s3-eu-west-1"])
-def test_a_bucket_that_looks_like_a_host_is_told_from_it(bucket: str) -> None:
-    assert S3Location.parse(f"https://{bucket}.s3.eu-west-1.amazonaws.com/k") == S3Location(bucket, "k")
-    assert S3Location.parse(f"https://{bucket}.s3.amazonaws.com/k") == S3Location(bucket, "k")
+def test_a_bucket_that_looks_like_a_host_is_distinguished_from_it(bucket: str) -> None:
+    assert S3Location.from_uri(f"https://{bucket}.s3.eu-west-1.amazonaws.com/k") == S3Location(bucket, "k")
+    assert S3Location.from_uri(f"https://{bucket}.s3.amazonaws.com/k") == S3Location(bucket, "k")
 
 
 @pytest.mark.parametrize(
@@ -63,24 +63,24 @@ def test_a_bucket_that_looks_like_a_host_is_told_from_it(bucket: str) -> None:
         ("s3://bucket/" + "k" * 1025, "longer than S3's 1024 bytes"),
     ],
 )
-def test_what_is_no_location_is_refused_with_a_sentence(text: str, reason: str) -> None:
+def test_what_is_not_a_location_is_rejected_with_a_sentence(text: str, reason: str) -> None:
     with pytest.raises(LocationError, match=reason):
-        S3Location.parse(text)
+        S3Location.from_uri(text)
 
 
 @given(st.text(max_size=60))
 @example("https://s3.amazonaws.com/%ff%fe%fd")
 def test_any_other_text_ends_in_a_location_or_in_a_location_error(text: str) -> None:
     try:
-        location = S3Location.parse(text)
+        location = S3Location.from_uri(text)
     except LocationError:
         return
-    assert S3Location.parse(location.uri) == location
+    assert S3Location.from_uri(location.uri) == location
 
 
 @pytest.mark.parametrize("text", ["s3://bucket", "s3://bucket/", "https://bucket.s3.us-east-1.amazonaws.com"])
 def test_a_whole_bucket_is_a_prefix(text: str) -> None:
-    assert S3Location.parse_prefix(text) == S3Location("bucket", "")
+    assert S3Location.from_prefix_uri(text) == S3Location("bucket", "")
 
 
 @pytest.mark.parametrize(

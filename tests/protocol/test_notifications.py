@@ -9,7 +9,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from async_endpoint import protocol
-from async_endpoint.protocol import NotificationError, NotificationKind, build_failure, build_success, parse
+from async_endpoint.protocol import (
+    NotificationError,
+    NotificationKind,
+    build_failure,
+    build_success,
+    parse_notification,
+)
 
 RECEIVED = datetime(2026, 1, 25, 22, 46, 0, 455_000, tzinfo=UTC)
 SENT = datetime(2026, 1, 25, 22, 46, 0, 608_000, tzinfo=UTC)
@@ -50,8 +56,8 @@ def enveloped(message: dict[str, Any]) -> str:
 
 TEXTS = st.text(min_size=1, max_size=40)
 MOMENTS = st.datetimes(
-    min_value=datetime(2020, 1, 1),  # noqa: DTZ001  # hypothesis adds the time zone
-    max_value=datetime(2040, 1, 1),  # noqa: DTZ001
+    min_value=datetime.fromisoformat("2020-01-01"),  # hypothesis adds the time zone
+    max_value=datetime.fromisoformat("2040-01-01"),
     timezones=st.just(UTC),
 ).map(lambda moment: moment.replace(microsecond=moment.microsecond // 1000 * 1000))
 
@@ -69,20 +75,20 @@ def test_a_success_survives_its_envelope(  # one argument for each thing drawn
         response_body=answer,
     )
 
-    read = parse(enveloped(message))
+    read = parse_notification(enveloped(message))
 
     assert (read.kind, read.inference_id, read.endpoint_name) == ("success", inference_id, endpoint)
     assert (read.output_location, read.failure_location, read.failure_reason) == (output, None, None)
     assert (read.received_time, read.event_time) == (received, sent)
     assert read.response_body == answer
-    assert read == parse(message) == parse(json.dumps(message))
+    assert read == parse_notification(message) == parse_notification(json.dumps(message))
 
 
 @given(TEXTS, TEXTS, st.none() | TEXTS, st.sampled_from(["Failed", "Expired"]))
 def test_a_failure_survives_its_envelope(inference_id: str, reason: str, location: str | None, status: str) -> None:
     message = failure(inference_id=inference_id, failure_reason=reason, failure_location=location, status=status)
 
-    read = parse(enveloped(message))
+    read = parse_notification(enveloped(message))
 
     assert (read.kind, read.inference_id) == ({"Failed": "failure", "Expired": "expired"}[status], inference_id)
     assert (read.failure_reason, read.failure_location, read.output_location) == (reason, location, None)
@@ -139,7 +145,7 @@ def test_the_test_message_is_known_for_what_it_is() -> None:
     message = protocol.test_notification()
 
     assert message == {"eventVersion": "1.0", "eventSource": "aws:sagemaker", "eventName": "TestNotification"}
-    assert parse(enveloped(message)).kind == "test"
+    assert parse_notification(enveloped(message)).kind == "test"
 
 
 @pytest.mark.parametrize(
@@ -154,18 +160,24 @@ def test_the_test_message_is_known_for_what_it_is() -> None:
     ],
 )
 def test_an_unheard_of_status_is_unknown_and_no_error(status: object, kind: NotificationKind) -> None:
-    assert parse({"invocationStatus": status, "inferenceId": "id-1"}).kind == kind
+    assert parse_notification({"invocationStatus": status, "inferenceId": "id-1"}).kind == kind
 
 
 def test_the_failure_location_is_found_in_either_place() -> None:
     inside = failure() | {"responseParameters": {"failureLocation": "s3://bucket/fail/1"}}
     above = failure() | {"failureLocation": "s3://bucket/fail/1"}
 
-    assert parse(inside).failure_location == parse(above).failure_location == "s3://bucket/fail/1"
+    assert (
+        parse_notification(inside).failure_location
+        == parse_notification(above).failure_location
+        == "s3://bucket/fail/1"
+    )
 
 
 def test_a_second_envelope_is_taken_off_too() -> None:
-    assert parse(enveloped({"Type": "Notification", "Message": json.dumps(success())})).inference_id == "id-1"
+    assert (
+        parse_notification(enveloped({"Type": "Notification", "Message": json.dumps(success())})).inference_id == "id-1"
+    )
 
 
 @pytest.mark.parametrize(
@@ -179,20 +191,20 @@ def test_a_second_envelope_is_taken_off_too() -> None:
     ],
 )
 def test_an_included_answer_is_decoded_by_its_encoding(body: object, expected: bytes | None) -> None:
-    assert parse(success() | {"responseBody": body}).response_body == expected
+    assert parse_notification(success() | {"responseBody": body}).response_body == expected
 
 
 def test_what_cannot_be_read_in_part_does_not_hide_the_rest() -> None:
-    read = parse(success() | {"eventTime": "yesterday", "requestParameters": None})
+    read = parse_notification(success() | {"eventTime": "yesterday", "requestParameters": None})
 
     assert (read.kind, read.inference_id, read.event_time, read.endpoint_name) == ("success", "id-1", None, None)
     assert read.raw["eventTime"] == "yesterday"
 
 
 @pytest.mark.parametrize("message", ["", "plain text", "[]", "null", "[" * 100_000])
-def test_what_is_no_object_is_refused_with_a_sentence(message: str) -> None:
+def test_what_is_not_an_object_is_rejected_with_a_sentence(message: str) -> None:
     with pytest.raises(NotificationError, match="A notification is"):
-        parse(message)
+        parse_notification(message)
 
 
 JSON = st.recursive(
@@ -205,4 +217,4 @@ FIELDS = ["invocationStatus", "inferenceId", "requestParameters", "responseParam
 
 @given(st.dictionaries(st.sampled_from([*FIELDS, "Type", "eventName"]), JSON))
 def test_any_object_is_read_without_an_error(message: dict[str, Any]) -> None:
-    assert parse(message).raw == message
+    assert parse_notification(message).raw == message

@@ -47,7 +47,7 @@ def test_a_version_is_its_id_or_else_the_etag(version_id: str | None, etag: str,
 def test_every_key_goes_through_a_header_and_reads_back_as_itself(key: str) -> None:
     location = upload(key).input_location
 
-    assert S3Location.parse(location) == S3Location("inputs", key)
+    assert S3Location.from_uri(location) == S3Location("inputs", key)
     assert location.isascii()
     assert location == location.strip()
     assert InvocationRequest(endpoint_name="e", input_location=location[:1024])

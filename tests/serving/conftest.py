@@ -30,7 +30,7 @@ def packages() -> Path:
 
 @pytest.fixture(scope="session")
 def run_in_serving(serving_python: Path, packages: Path) -> Callable[..., "subprocess.CompletedProcess[str]"]:
-    """Run the serving environment's Python on some arguments, with one thread, in the training folder by default.
+    """Runs the serving environment's Python on some arguments, with one thread, in the training folder by default.
 
     It finds what a container would: the image's packages, and before them those of the archive.
     """

@@ -1,37 +1,29 @@
 """An endpoint with a template's alarms and policies, whose metrics reach CloudWatch late, out of step and with gaps.
 
-`simulate` runs one case in virtual time and returns what the endpoint did; `findings` says which promises it broke. The
-promises hold for every delay, so none of them may rest on when a datapoint arrives.
+`simulate` runs one case in virtual time and returns what the endpoint did.
 """
 
-import math
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Literal
 
 from aws_cdk.assertions import Template
 
+from async_endpoint.autoscaling import CapacityError
 from async_endpoint.clock import ManualClock
-from async_endpoint.cloudwatch import (
-    CapacityError,
-    Delayed,
-    DelayRange,
-    EvaluationRules,
-    MetricKey,
-    MetricStore,
-    Publisher,
-)
+from async_endpoint.cloudwatch import Delayed, DelayRange, EvaluationRules, MetricKey, MetricStore, Publisher
 from tests.autoscaling.fleet import ENDPOINT, RESOURCE, START
+from tests.stacks.scaled_fleet import scaled
 
 OF_QUEUE = {"EndpointName": ENDPOINT}
 OF_VARIANT = {"EndpointName": ENDPOINT, "VariantName": "AllTraffic"}
-BACKLOG = MetricKey.of("AWS/SageMaker", "ApproximateBacklogSize", OF_QUEUE)
-WITHOUT_CAPACITY = MetricKey.of("AWS/SageMaker", "HasBacklogWithoutCapacity", OF_QUEUE)
-PER_INSTANCE = MetricKey.of("AWS/SageMaker", "ApproximateBacklogSizePerInstance", OF_QUEUE)
-DOWNLOADED = MetricKey.of("AWS/SageMaker", "RequestDownloadLatency", OF_VARIANT)
-PROCESSED = MetricKey.of("AWS/SageMaker", "InvocationsProcessed", OF_VARIANT)
-CPU = MetricKey.of("/aws/sagemaker/Endpoints", "CPUUtilization", OF_VARIANT)
-GPU = MetricKey.of("/aws/sagemaker/Endpoints", "GPUUtilization", OF_VARIANT)
+BACKLOG = MetricKey.from_dimensions("AWS/SageMaker", "ApproximateBacklogSize", OF_QUEUE)
+WITHOUT_CAPACITY = MetricKey.from_dimensions("AWS/SageMaker", "HasBacklogWithoutCapacity", OF_QUEUE)
+PER_INSTANCE = MetricKey.from_dimensions("AWS/SageMaker", "ApproximateBacklogSizePerInstance", OF_QUEUE)
+DOWNLOADED = MetricKey.from_dimensions("AWS/SageMaker", "RequestDownloadLatency", OF_VARIANT)
+PROCESSED = MetricKey.from_dimensions("AWS/SageMaker", "InvocationsProcessed", OF_VARIANT)
+CPU = MetricKey.from_dimensions("/aws/sagemaker/Endpoints", "CPUUtilization", OF_VARIANT)
+GPU = MetricKey.from_dimensions("/aws/sagemaker/Endpoints", "GPUUtilization", OF_VARIANT)
 
 MINUTE = 60
 TICK = 20  # seconds
@@ -39,8 +31,6 @@ IDLE_CPU = 6.0  # percent of one core: a model server that waits
 BUSY_CPU = 380.0  # of four cores
 START_SECONDS = 240.0
 PROTECTED_SECONDS = 300
-SHARE = 5  # requests that one instance is to have: scaling.backlog_per_instance
-LINGERING_SECONDS = 240  # of delay and late recovery; with the alarm's eight minutes and gaps, within the cooldown
 
 Pattern = Literal[
     "burst", "long", "every-7-minutes", "again-when-asleep", "200-at-once", "more-while-waking", "just-before-sleep"
@@ -172,8 +162,6 @@ def traffic(pattern: Pattern, seed: int) -> list[Request]:
 
 def simulate(case: Case, template: Template, *, hours: float = 3.0) -> Course:
     """Run one case on a template's alarms and policies."""
-    from tests.stacks.test_scaling_behaviour import scaled  # noqa: PLC0415 - the two share how templates are read
-
     fleet = scaled(template, most=4, delivery=case.delivery, rules=case.rules)
     variant = Variant(fleet.clock, case.start_seconds)
     fleet.scaler._capacity = variant
@@ -268,50 +256,3 @@ class _Run:
             busy = number < len(self.at_work) and not looks_idle
             yield CPU, BUSY_CPU if busy else IDLE_CPU
             yield GPU, 90.0 if busy else 0.0
-
-
-def findings(course: Course) -> list[str]:
-    """What was promised and not kept, a sentence each."""
-    case, found = course.case, []
-    for arrived in course.asleep_arrivals:
-        woke = next((at for at, count in course.changes if count > 0 and at >= arrived), None)
-        limit = case.worst + 120 + MINUTE * _never_seen(case, arrived)
-        if woke is None or woke - arrived > limit:
-            when = "never" if woke is None else f"{woke - arrived:.0f} s"
-            found.append(f"woke after {when}, at most {limit:.0f} s")
-    last = max(course.results, default=None)
-    asleep = next((at for at, count in course.changes if count == 0 and last is not None and at >= last), None)
-    limit = 25 * MINUTE + 2 * case.worst
-    if course.left or last is None:
-        found.append(f"{course.left} requests without a result")
-    elif asleep is None or asleep - last > limit:
-        found.append(f"slept after {'never' if asleep is None else f'{asleep - last:.0f} s'}, at most {limit:.0f} s")
-    found = list(dict.fromkeys(found))
-    wanted, grew_to = math.ceil(course.most / SHARE), max((count for _, count in course.changes), default=0)
-    # What lingers for longer than the wake policy rests may start a further instance for nothing.
-    if grew_to > wanted and case.worst + MINUTE * case.rules.recovery_minutes <= LINGERING_SECONDS:
-        found.append(f"{grew_to} instances for at most {course.most} requests at once, which want {wanted}")
-    found += [f"a request that was visible was cut off at {at - START:.0f} s" for at, request in course.cut_off
-              if _was_visible(course, request, at)]  # fmt: skip
-    found += [f"an instance was ended {at - up:.0f} s after it came up, while work waited"
-              for at, up in course.ended_early]  # fmt: skip
-    return found
-
-
-def _never_seen(case: Case, arrived: float) -> int:
-    """How many of the first minutes of waiting never reach the alarm."""
-    minute, missing = int(arrived // MINUTE) * MINUTE, 0
-    while case.delivery.arrival(WITHOUT_CAPACITY, minute + missing * MINUTE) is None:
-        missing += 1
-    return missing
-
-
-def _was_visible(course: Course, request: Request, at: float) -> bool:
-    """Whether a datapoint of a minute since the request came shows work, and had arrived when it was cut off."""
-    since = request.arrived // MINUTE * MINUTE
-    signs = ((BACKLOG, 1.0), (WITHOUT_CAPACITY, 1.0), (CPU, BUSY_CPU), (GPU, 90.0))
-    return any(
-        value >= least
-        for key, least in signs
-        for value in course.metrics.periods(key, "Maximum", MINUTE, since, at, seen_at=at).values()
-    )

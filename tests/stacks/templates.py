@@ -1,8 +1,9 @@
-"""Reading templates: the one resource of a type, what it waits for, and its text without what changes by itself."""
+"""Reads templates: the only resource of a type, its dependencies, a policy's statements, text without digests."""
 
 import json
 import re
 import tomllib
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,9 @@ from aws_cdk.assertions import Template
 from stacks.settings.stage import StageSettings
 
 JsonObject = dict[str, Any]
+StacksOf = Callable[[str], dict[str, Template]]
+StacksWith = Callable[..., dict[str, Template]]
+TemplateWith = Callable[..., Template]
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -62,7 +66,7 @@ def dev(**changed: object) -> StageSettings:
         *tables, field = name.split("__")
         place = table[tables[0]] if tables else table
         place[field] = value
-    return StageSettings.read({"stage": "dev", **table})
+    return StageSettings.from_table({"stage": "dev", **table})
 
 
 def write_artifacts(folder: Path) -> Path:
@@ -95,6 +99,38 @@ def id_of(template: Template, resource_type: str, logical_id_prefix: str) -> str
 def by_id_prefix(template: Template, resource_type: str, logical_id_prefix: str) -> JsonObject:
     """The resource whose logical id begins so."""
     return dict(template.find_resources(resource_type)[id_of(template, resource_type, logical_id_prefix)])
+
+
+def statements_of(template: Template, policy: str) -> list[JsonObject]:
+    """The statements of the managed policy whose logical id begins so."""
+    properties = by_id_prefix(template, "AWS::IAM::ManagedPolicy", policy)["Properties"]
+    found: list[JsonObject] = properties["PolicyDocument"]["Statement"]
+    return found
+
+
+def by_sid(template: Template, policy: str = "ExecutionPermissions") -> dict[str, JsonObject]:
+    """The statements of such a policy by their sids."""
+    return {statement["Sid"]: statement for statement in statements_of(template, policy)}
+
+
+def alarm_metrics(alarm: JsonObject) -> dict[str, tuple[str, str, list[str], str]]:
+    """The metrics of an alarm's expression: id → namespace, name, names of the dimensions, and statistic."""
+    found = {}
+    for query in alarm["Metrics"]:
+        if "MetricStat" in query:
+            metric, statistic = query["MetricStat"]["Metric"], query["MetricStat"]["Stat"]
+            names = [each["Name"] for each in metric["Dimensions"]]
+            found[query["Id"]] = (metric["Namespace"], metric["MetricName"], names, statistic)
+            assert query["MetricStat"]["Period"] == 60
+            assert query["ReturnData"] is False
+    return found
+
+
+def alarm_expression(alarm: JsonObject) -> str:
+    """The expression whose result an alarm compares."""
+    (result,) = (query for query in alarm["Metrics"] if "Expression" in query)
+    assert result["ReturnData"] is True
+    return str(result["Expression"])
 
 
 def waits_for(template: Template, logical_id: str) -> set[str]:

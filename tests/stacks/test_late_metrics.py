@@ -12,19 +12,13 @@ import math
 import os
 import random
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import pytest
 from aws_cdk.assertions import Template
 
-from async_endpoint.cloudwatch import (
-    EvaluationRules,
-    MetricAlarm,
-    MetricStore,
-    State,
-    evaluate,
-)
+from async_endpoint.cloudwatch import EvaluationRules, MetricAlarm, MetricStore, State, evaluate
+from async_endpoint.emulator.api.alarm_settings import alarm_from_settings
 from tests.autoscaling.fleet import START
 from tests.stacks.late_metrics import (
     BACKLOG,
@@ -37,10 +31,11 @@ from tests.stacks.late_metrics import (
     Pattern,
     Reading,
     Started,
-    findings,
     simulate,
 )
-from tests.stacks.test_scaling_behaviour import resolved, template_of
+from tests.stacks.late_promises import findings
+from tests.stacks.scaled_fleet import resolved
+from tests.stacks.templates import TemplateWith
 
 PATTERNS: tuple[Pattern, ...] = (
     "burst", "long", "every-7-minutes", "again-when-asleep", "200-at-once", "more-while-waking", "just-before-sleep",
@@ -65,8 +60,8 @@ SHARE = 120
 
 
 @pytest.fixture(scope="module")
-def templates(artifacts: Path) -> dict[str, Template]:
-    return {name: template_of(artifacts, scaling__max_instances=4, scaling__preset=name) for name in PRESETS}
+def templates(endpoint_with: TemplateWith) -> dict[str, Template]:
+    return {name: endpoint_with(scaling__max_instances=4, scaling__preset=name) for name in PRESETS}
 
 
 def cases() -> list[tuple[str, Case]]:
@@ -114,7 +109,7 @@ def idle_alarm(template: Template) -> MetricAlarm:
     for query in properties["Metrics"]:
         for dimension in query.get("MetricStat", {}).get("Metric", {}).get("Dimensions", []):
             dimension["Value"] = OF_VARIANT[dimension["Name"]]
-    return MetricAlarm.from_properties({**properties, "AlarmName": "idle", "AlarmActions": []})
+    return alarm_from_settings({**properties, "AlarmName": "idle", "AlarmActions": []})
 
 
 def alarm_minutes(alarm: MetricAlarm, case: Case, *, awake: range, work: set[int], minutes: int) -> list[int]:

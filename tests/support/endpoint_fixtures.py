@@ -1,10 +1,11 @@
-"""What the client's tests stand on: a clock that obeys, and an endpoint over HTTP."""
+"""A clock under the test's control, endpoints in memory, and an endpoint over HTTP."""
 
 import json
 import threading
 import uuid
 from collections.abc import Callable, Iterator
 from email.utils import formatdate
+from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
@@ -22,7 +23,7 @@ from async_endpoint.protocol import (
 
 
 class Clock:
-    """Time passes when somebody sleeps, and not otherwise."""
+    """Time that passes only during `sleep`."""
 
     def __init__(self) -> None:
         self.now = 1_700_000_000.0
@@ -50,7 +51,7 @@ def clock() -> Clock:
 
 @pytest.fixture
 def make_endpoint(clock: Clock) -> Callable[..., tuple[AsyncEndpoint, InMemoryTransport]]:
-    """An endpoint in memory, on the obedient clock."""
+    """An endpoint in memory, on the controlled clock."""
 
     def make(model: Any = echo, **settings: Any) -> tuple[AsyncEndpoint, InMemoryTransport]:
         transport = InMemoryTransport(model, clock=clock, **settings)
@@ -66,10 +67,10 @@ class EndpointServer(ThreadingHTTPServer):
     """InvokeEndpointAsync over HTTP, its results in S3 at once.
 
     Attributes:
-        refusals: Given one by one before any acceptance: status, code, message.
-        requests: What was accepted.
-        names_output: Whether the 202 names the locations.
-        answers: Whether results are ever written.
+        rejections: Sent one by one before any acceptance: status, code, message.
+        requests: The accepted requests.
+        has_output_path: Whether the 202 has locations.
+        writes_results: Whether results are ever written.
     """
 
     daemon_threads = True
@@ -78,10 +79,10 @@ class EndpointServer(ThreadingHTTPServer):
         super().__init__(("127.0.0.1", 0), _Handler)
         self.s3 = s3
         self.bucket = bucket
-        self.refusals: list[tuple[int, str, str]] = []
+        self.rejections: list[tuple[int, str, str]] = []
         self.requests: list[InvocationRequest] = []
-        self.names_output = True
-        self.answers = True
+        self.has_output_path = True
+        self.writes_results = True
         self.url = f"http://localhost:{self.server_port}"
 
 
@@ -92,36 +93,38 @@ class _Handler(BaseHTTPRequestHandler):
         name = self.path.split("/")[2]
         headers = {key.lower(): value for key, value in self.headers.items()}
         body = self.rfile.read(int(headers.get("content-length", 0)))
-        if self.server.refusals:
-            self._refuse(*self.server.refusals.pop(0))
+        if self.server.rejections:
+            self._reject(*self.server.rejections.pop(0))
             return
         try:
             request = InvocationRequest.from_http(name, headers, body)
         except InvocationError as error:
-            self._refuse(400, "ValidationError", str(error))
+            self._reject(HTTPStatus.BAD_REQUEST, "ValidationError", str(error))
             return
         self.server.requests.append(request)
         output, failure = self._work(request)
-        places = {OUTPUT_LOCATION_HEADER: output, FAILURE_LOCATION_HEADER: failure} if self.server.names_output else {}
-        self._answer(202, {"InferenceId": request.inference_id}, places)
+        places = (
+            {OUTPUT_LOCATION_HEADER: output, FAILURE_LOCATION_HEADER: failure} if self.server.has_output_path else {}
+        )
+        self._respond(HTTPStatus.ACCEPTED, {"InferenceId": request.inference_id}, places)
 
     def _work(self, request: InvocationRequest) -> tuple[str, str]:
-        place = S3Location.parse(request.input_location or "")
+        place = S3Location.from_uri(request.input_location or "")
         document = self.server.s3.get_object(Bucket=place.bucket, Key=place.key)["Body"].read()
         name, bucket = uuid.uuid4(), self.server.bucket
         output, failure = f"out/{name}.out", f"fail/{name}-error.out"
         try:
-            answer = echo(request, document)
-            if self.server.answers:
-                self.server.s3.put_object(Bucket=bucket, Key=output, Body=answer, ContentType="application/json")
+            result = echo(request, document)
+            if self.server.writes_results:
+                self.server.s3.put_object(Bucket=bucket, Key=output, Body=result, ContentType="application/json")
         except ModelError as error:
             self.server.s3.put_object(Bucket=bucket, Key=failure, Body=str(error).encode())
         return f"s3://{bucket}/{output}", f"s3://{bucket}/{failure}"
 
-    def _refuse(self, status: int, code: str, message: str) -> None:
-        self._answer(status, {"Message": message}, {"x-amzn-errortype": code})
+    def _reject(self, status: int, code: str, message: str) -> None:
+        self._respond(status, {"Message": message}, {"x-amzn-errortype": code})
 
-    def _answer(self, status: int, content: dict[str, Any], headers: dict[str, str]) -> None:
+    def _respond(self, status: int, content: dict[str, Any], headers: dict[str, str]) -> None:
         body = json.dumps(content).encode()
         self.send_response_only(status)
         for key, value in {**headers, "Date": formatdate(usegmt=True), "Content-Length": str(len(body))}.items():

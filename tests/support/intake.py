@@ -1,6 +1,6 @@
-"""The way of a document through `submit`, with everything around it in memory.
+"""The intake in memory.
 
-Not in tests/lambda/, from which nothing can be imported by name: `lambda` is a keyword.
+Not in tests/lambda/: `lambda` is a keyword, so nothing there can be imported by name.
 """
 
 import json
@@ -41,7 +41,7 @@ WATCHDOG_ENVIRONMENT = {
 
 
 def object_created(key: str, *, bucket: str = "inputs", version_id: str | None = "v1", size: int = 9) -> dict[str, Any]:
-    """EventBridge's event of a new object."""
+    """Returns EventBridge's event of a new object."""
     created = {"key": key, "size": size, "etag": f"etag-of-{size}", "sequencer": "617f08299329d189"}
     return {
         "version": "0",
@@ -63,7 +63,7 @@ def object_created(key: str, *, bucket: str = "inputs", version_id: str | None =
 
 @dataclass
 class Inbox:
-    """Documents in memory; `heads` counts how often one was looked at."""
+    """Documents in memory; `heads` counts the calls of HeadObject."""
 
     objects: dict[str, Head] = field(default_factory=dict)
     heads: int = 0
@@ -76,24 +76,24 @@ class Inbox:
 
 @dataclass
 class Endpoint:
-    """An endpoint in memory: raises what is in `refusals` one by one, then takes everything."""
+    """An endpoint in memory: raises each error in `rejections`, then accepts everything."""
 
     requests: list[InvocationRequest] = field(default_factory=list)
-    refusals: list[Exception] = field(default_factory=list)
-    before_answer: Callable[[], None] = lambda: None
+    rejections: list[Exception] = field(default_factory=list)
+    before_response: Callable[[], None] = lambda: None
 
     def invoke(self, request: InvocationRequest) -> Acceptance:
-        if self.refusals:
-            raise self.refusals.pop(0)
+        if self.rejections:
+            raise self.rejections.pop(0)
         self.requests.append(request)
-        self.before_answer()
+        self.before_response()
         run = len(self.requests)
         return Acceptance(f"s3://outputs/results/{run}.out", f"s3://outputs/failures/{run}-error.out")
 
 
 @dataclass
 class Intake:
-    """The submitter with everything around it in memory."""
+    """The submitter with its ports in memory."""
 
     table: MemoryTable = field(default_factory=MemoryTable)
     inbox: Inbox = field(default_factory=Inbox)
@@ -108,7 +108,7 @@ class Intake:
         self.inbox.objects[key] = Head(version_id, '"etag-of-9"', content_type)
 
     def deliver(self, message: dict[str, Any] | str) -> str:
-        """Work on one message; answers the sentence that is logged."""
+        """Processes one message; returns the sentence for the log."""
         submitter = Submitter(
             jobs=self.jobs,
             documents=self.inbox,
@@ -121,6 +121,6 @@ class Intake:
 
     @property
     def job(self) -> JobRecord:
-        """The only job that there is."""
+        """The only job in the table."""
         (item,) = self.table.items.values()
         return JobRecord.from_item(item)

@@ -1,4 +1,4 @@
-"""A table in memory that knows as much of DynamoDB's expressions as job records need."""
+"""A table in memory that implements as much of DynamoDB's expressions as job records need."""
 
 import re
 import threading
@@ -10,12 +10,12 @@ from botocore.exceptions import ClientError
 
 
 class MemoryTable:
-    """GetItem and UpdateItem of boto3's Table resource; refuses what it does not know rather than guess.
+    """GetItem and UpdateItem of boto3's Table resource; rejects unknown expressions.
 
     Attributes:
-        items: What it holds, by `job_id`.
-        before_update: Called, one by one, just before an update: what another writer does meanwhile.
-        updates: How many were written.
+        items: The items by `job_id`.
+        before_update: Called one by one just before an update, like a concurrent writer.
+        updates: The number of updates.
     """
 
     def __init__(self) -> None:
@@ -24,30 +24,23 @@ class MemoryTable:
         self.updates = 0
         self._lock = threading.Lock()
 
-    def get_item(self, *, Key: Mapping[str, str], ConsistentRead: bool) -> dict[str, Any]:  # noqa: N803  # boto3's names
-        assert ConsistentRead
-        item = self.items.get(Key["job_id"])
+    def get_item(self, **request: Any) -> dict[str, Any]:
+        assert request["ConsistentRead"]
+        item = self.items.get(request["Key"]["job_id"])
         return {"Item": dict(item)} if item else {}
 
-    def update_item(
-        self,
-        *,
-        Key: Mapping[str, str],  # noqa: N803
-        UpdateExpression: str,  # noqa: N803
-        ConditionExpression: str,  # noqa: N803
-        ExpressionAttributeNames: Mapping[str, str],  # noqa: N803
-        ExpressionAttributeValues: Mapping[str, Any],  # noqa: N803
-    ) -> None:
+    def update_item(self, **request: Any) -> None:
         if self.before_update:
             self.before_update.pop(0)()
-        names, values = ExpressionAttributeNames, ExpressionAttributeValues
-        used = re.findall(r"[#:]\w+", f"{UpdateExpression} {ConditionExpression}")
-        assert set(used) == {*names, *values}, "DynamoDB refuses names and values that are not used"
+        key, update, condition = request["Key"], request["UpdateExpression"], request["ConditionExpression"]
+        names, values = request["ExpressionAttributeNames"], request["ExpressionAttributeValues"]
+        used = re.findall(r"[#:]\w+", f"{update} {condition}")
+        assert set(used) == {*names, *values}, "DynamoDB rejects unused names and values"
         with self._lock:
-            item = self.items.get(Key["job_id"], {})
-            if not _holds(ConditionExpression, item, names, values):
+            item = self.items.get(key["job_id"], {})
+            if not _holds(condition, item, names, values):
                 raise ClientError({"Error": {"Code": "ConditionalCheckFailedException", "Message": "no"}}, "UpdateItem")
-            self.items[Key["job_id"]] = {**_updated(UpdateExpression, item, names, values), **Key}
+            self.items[key["job_id"]] = {**_updated(update, item, names, values), **key}
             self.updates += 1
 
 

@@ -1,4 +1,4 @@
-"""The four functions that the serving toolkit calls: which shape is on a small grey image.
+"""The four functions that the serving toolkit requests: which shape is on a small grey image.
 
 Asked with JSON, {"pixels": sixteen lists of sixteen numbers from 0 (black) to 1 (white)}, it answers with JSON,
 {"shape": ..., "confidence": ..., "model_version": ...}.
@@ -25,14 +25,14 @@ class Refused(BaseInferenceToolkitError):
 
 
 def model_fn(model_dir: str) -> ShapeNetwork:
-    """Load the network, once for each worker."""
+    """Loads the network, once for each worker."""
     network = ShapeNetwork()
     network.load_state_dict(torch.load(os.path.join(model_dir, "my_model", "model.pth"), map_location="cpu"))  # noqa: PTH118 - torch 1.11 takes no Path
     return network.eval()
 
 
 def input_fn(body: str, content_type: str) -> torch.Tensor:
-    """Read one request: an image, (1, 1, 16, 16)."""
+    """Reads one request: an image, (1, 1, 16, 16)."""
     if (content_type or "").split(";")[0].strip().lower() != JSON:
         raise Refused(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, f"The content type has to be {JSON}: {_FORM}.")
     try:
@@ -46,12 +46,12 @@ def input_fn(body: str, content_type: str) -> torch.Tensor:
 
 
 def predict_fn(image: torch.Tensor, network: ShapeNetwork) -> "dict[str, object]":
-    """Find the most likely shape."""
+    """Finds the most likely shape."""
     confidence, index = probabilities(network, image)[0].max(dim=0)
     return {"shape": SHAPES[int(index)], "confidence": round(float(confidence), 4)}
 
 
 def output_fn(prediction: "dict[str, object]", accept: str) -> str:
-    """Write the answer; whatever the caller would accept, it is JSON."""
+    """Writes the answer; whatever the caller would accept, it is JSON."""
     del accept
     return json.dumps({**prediction, "model_version": os.environ.get("MODEL_VERSION")})

@@ -1,4 +1,4 @@
-"""Scaling activities: what was changed, why, and how it went, worded as Application Auto Scaling words them."""
+"""Scaling activities: what was changed, why, and the outcome, in Application Auto Scaling's words."""
 
 from collections import deque
 from collections.abc import Callable, Collection, Iterator
@@ -7,29 +7,29 @@ from typing import Any, Literal
 
 from async_endpoint.autoscaling.targets import TargetKey
 
-# AWS keeps six weeks; this many is more than an endpoint makes in that time.
+# AWS keeps six weeks; an endpoint has fewer activities in that time.
 KEPT = 1_000
-# Why a change failed that was under way when whoever was to carry it out ended. AWS has no such case, nor words for it.
+# Why a change failed that was under way when the process stopped. AWS has no such case, and no words for it.
 INTERRUPTED = "The change was interrupted."
 
 
-def triggered(alarm: str, state: str, policy: str) -> str:
-    """Return the cause of a change that an alarm brought about."""
+def alarm_cause(alarm: str, state: str, policy: str) -> str:
+    """Returns the cause of a change that an alarm triggered."""
     return f"monitor alarm {alarm} in state {state} triggered policy {policy}"
 
 
-def scheduled(action: str) -> str:
-    """Return the cause of a change that a scheduled action asked for."""
+def schedule_cause(action: str) -> str:
+    """Returns the cause of a change that a scheduled action triggered."""
     return f"scheduled action name {action} was triggered"
 
 
 def instance_count(capacity: int) -> str:
-    """Return what a change of the instance count sets; AWS ends this description with a full stop."""
+    """Returns what a change of the instance count sets; AWS ends this description with a full stop."""
     return f"desired instance count to {capacity}."
 
 
 def bounds(least: int | None, most: int | None) -> str:
-    """Return what a scheduled action sets; AWS ends this description without a full stop.
+    """Returns what a scheduled action sets; AWS ends this description without a full stop.
 
     Source: Application Auto Scaling user guide, the example output of a schedule's scaling activities.
     """
@@ -37,8 +37,8 @@ def bounds(least: int | None, most: int | None) -> str:
     return " and ".join(f"{bound} capacity to {value}" for bound, value in capacities.items() if value is not None)
 
 
-def bound_was_set(bound: str, capacity: int) -> str:
-    """Return the cause of a change that a new bound, "minimum" or "maximum", brought about."""
+def bound_cause(bound: str, capacity: int) -> str:
+    """Returns the cause of a change that a new bound, "minimum" or "maximum", triggered."""
     return f"{bound} capacity was set to {capacity}"
 
 
@@ -46,7 +46,7 @@ def bound_was_set(bound: str, capacity: int) -> str:
 class Activity:
     """One change of an endpoint variant's instance count, or of its bounds; times are in epoch seconds.
 
-    `what` is what is set to which value, as `instance_count` and `bounds` word it.
+    `what` is the setting and its value, in the words of `instance_count` or `bounds`.
     """
 
     activity_id: str
@@ -59,32 +59,32 @@ class Activity:
     message: str = ""
 
     def waiting(self) -> None:
-        """Record that the change was accepted and is under way."""
+        """Records that the change was accepted and is under way."""
         self.message = f"Successfully set {self.what} Waiting for change to be fulfilled by sagemaker."
 
     def succeeded(self, at: float) -> None:
-        """Record that the change is complete."""
+        """Records that the change is complete."""
         self.status, self.ended_at = "Successful", at
         self.message = f"Successfully set {self.what} Change successfully fulfilled by sagemaker."
 
     def carried_out(self) -> None:
-        """Record that bounds were set: there is nothing to wait for, and AWS's example shows no EndTime."""
+        """Records that bounds were set: there is nothing to wait for, and AWS's example shows no EndTime."""
         self.status, self.message = "Successful", f"Successfully set {self.what}"
 
     def failed(self, at: float, why: str) -> None:
-        """Record that the change was refused or came to nothing."""
+        """Records that the change was rejected or failed."""
         self.status, self.ended_at = "Failed", at
         self.message = f"Failed to set {self.what.removesuffix('.')}. Reason: {why}"
 
     def ended(self, at: float, status: Literal["Unfulfilled", "Overridden"]) -> None:
-        """Record that an accepted change ended otherwise than asked for, and nobody says why.
+        """Records that an accepted change had another outcome, for no known reason.
 
         Its message stays: no recording shows other words.
         """
         self.status, self.ended_at = status, at
 
     def describe(self) -> dict[str, object]:
-        """Return the activity as a ScalingActivity."""
+        """Returns the activity as a ScalingActivity."""
         described = {"ActivityId": self.activity_id} | self.target.describe()
         described |= {
             "Description": f"Setting {self.what}",
@@ -104,17 +104,17 @@ class ActivityLog:
         self._kept: deque[Activity] = deque(maxlen=KEPT)
 
     def begin(self, target: TargetKey, what: str, cause: str, at: float) -> Activity:
-        """Record a change that begins."""
+        """Records a change that begins."""
         activity = Activity(self._new_id(), target, what, cause, at)
         self._kept.append(activity)
         return activity
 
     def find(self, activity_id: str) -> Activity | None:
-        """Return an activity, or None where it is not kept any more."""
+        """Returns an activity, or None if it is no longer kept."""
         return next((activity for activity in self if activity.activity_id == activity_id), None)
 
     def state(self) -> list[Any]:
-        """Every activity, oldest first, as plain JSON for `restore`."""
+        """Returns every activity, oldest first, as plain JSON for `restore`."""
         return [
             [each.activity_id, each.target.describe(), each.what, each.cause, each.started_at, each.ended_at,
              each.status, each.message]
@@ -122,9 +122,9 @@ class ActivityLog:
         ]  # fmt: skip
 
     def restore(self, state: list[Any], taken_up: Collection[str] = ()) -> None:
-        """Take in what `state` gave.
+        """Restores what `state` returned.
 
-        A change that was under way ended with whoever was to carry it out, unless its id is among those taken up.
+        A change that was under way has failed, unless its id is among `taken_up`.
         """
         for activity_id, target, *parts in state:
             activity = Activity(activity_id, TargetKey.from_members(target), *parts)
@@ -133,5 +133,5 @@ class ActivityLog:
             self._kept.append(activity)
 
     def __iter__(self) -> Iterator[Activity]:
-        """Go through the activities, newest first."""
+        """Yields the activities, newest first."""
         return reversed(self._kept)

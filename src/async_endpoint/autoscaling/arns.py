@@ -1,4 +1,4 @@
-"""The identifiers that AWS would have given, from an injected source so that a run can be repeated."""
+"""ARNs and ids as AWS makes them, from a source that is passed in, so that a run can be repeated."""
 
 import itertools
 import uuid
@@ -9,7 +9,7 @@ from async_endpoint.autoscaling.targets import NAMESPACE, TargetKey
 
 
 def counted_ids() -> Callable[[], str]:
-    """Return a source of UUIDs that count up from 1: the same run gives the same ids."""
+    """Returns a source of UUIDs that count up from 1: the same run gives the same ids."""
     numbers = itertools.count(1)
     return lambda: str(uuid.UUID(int=next(numbers)))
 
@@ -23,25 +23,25 @@ class ArnFactory:
     new_id: Callable[[], str] = field(default_factory=counted_ids)
 
     def alarm(self, name: str) -> str:
-        """Return an alarm's ARN, which its name determines."""
+        """Returns an alarm's ARN, which its name determines."""
         return f"arn:aws:cloudwatch:{self.region}:{self.account}:alarm:{name}"
 
     def new_policy(self, target: TargetKey, name: str) -> str:
-        """Return the ARN of a new scaling policy."""
+        """Returns the ARN of a new scaling policy."""
         return (
             f"arn:aws:autoscaling:{self.region}:{self.account}:scalingPolicy:{self.new_id()}:"
             f"resource/{NAMESPACE}/{target.resource_id}:policyName/{name}"
         )
 
     def new_scheduled_action(self, target: TargetKey, name: str) -> str:
-        """Return the ARN of a new scheduled action."""
+        """Returns the ARN of a new scheduled action."""
         return (
             f"arn:aws:autoscaling:{self.region}:{self.account}:scheduledAction:{self.new_id()}:"
             f"resource/{NAMESPACE}/{target.resource_id}:scheduledActionName/{name}"
         )
 
     def new_target(self) -> str:
-        """Return the ARN of a new scalable target."""
+        """Returns the ARN of a new scalable target."""
         return (
             f"arn:aws:application-autoscaling:{self.region}:{self.account}:scalable-target/"
             f"{self.new_id().replace('-', '')}"
@@ -49,6 +49,6 @@ class ArnFactory:
 
 
 def is_policy_arn(arn: str) -> bool:
-    """Tell whether an alarm's action is a scaling policy, which the autoscaler carries out itself."""
+    """Returns whether an alarm's action is a scaling policy, which the autoscaler carries out itself."""
     parts = arn.split(":")
     return parts[2:3] == ["autoscaling"] and parts[5:6] == ["scalingPolicy"]

@@ -1,4 +1,4 @@
-"""Changing an endpoint variant's instance count, and following each change to its end."""
+"""Changes of an endpoint variant's instance count, each followed until it is complete."""
 
 import dataclasses
 from dataclasses import dataclass
@@ -6,8 +6,8 @@ from typing import Any, Protocol
 
 from async_endpoint.autoscaling.activities import Activity, ActivityLog, instance_count
 from async_endpoint.autoscaling.cooldowns import Cooldowns
+from async_endpoint.autoscaling.errors import CapacityError
 from async_endpoint.autoscaling.targets import TargetKey
-from async_endpoint.cloudwatch.errors import CapacityError
 
 
 class CapacityPort(Protocol):
@@ -17,36 +17,36 @@ class CapacityPort(Protocol):
     """
 
     def desired(self, resource_id: str) -> int:
-        """Return the desired instance count."""
+        """Returns the desired instance count."""
         ...
 
     def set_desired(self, resource_id: str, capacity: int) -> None:
-        """Ask for an instance count; may return before the change is complete.
+        """Asks for an instance count; may return before the change is complete.
 
         Raises:
-            CapacityError: the change is refused.
+            CapacityError: The change is rejected.
         """
         ...
 
     def is_updating(self, resource_id: str) -> bool:
-        """Tell whether a change of any kind is under way, which blocks scaling.
+        """Returns whether a change of any kind is under way, which blocks scaling.
 
-        The return of instances after whoever runs them was stopped is one.
+        The return of instances after a stop of the process that runs them is one.
         """
         ...
 
     def running(self, resource_id: str) -> int:
-        """Return the number of instances in service."""
+        """Returns the number of instances in service."""
         ...
 
     def failure(self, resource_id: str) -> str | None:
-        """Return why the last change of any kind came to nothing, one sentence; None when it came about."""
+        """Returns why the last change of any kind failed, in one sentence; None if it did not."""
         ...
 
 
 @dataclass(frozen=True)
 class Change:
-    """A decided change of a target's instance count; `cooldown` is in seconds, None where none begins with it."""
+    """A decided change of a target's instance count; `cooldown` is in seconds, None for a change without one."""
 
     before: int
     after: int
@@ -56,7 +56,7 @@ class Change:
 
 @dataclass(frozen=True)
 class _UnderWay:
-    """A change that was accepted; of a target that is no longer registered nothing but its activity is of interest."""
+    """An accepted change; `is_forgotten` if its target is no longer registered and only the activity matters."""
 
     activity: Activity
     change: Change
@@ -64,9 +64,9 @@ class _UnderWay:
 
 
 class CapacityChanges:
-    """Carries changes out through the port, records each as an activity, and starts its cooldown at its end.
+    """Carries changes out through the port, records each as an activity, and starts its cooldown when it is complete.
 
-    `out_of_bounds` are the targets that a change was to bring within their bounds and did not.
+    `out_of_bounds` are the targets whose change to within their bounds failed.
     """
 
     def __init__(self, port: CapacityPort, log: ActivityLog, cooldowns: Cooldowns) -> None:
@@ -77,9 +77,9 @@ class CapacityChanges:
         self._under_way: dict[TargetKey, _UnderWay] = {}
 
     def available(self, target: TargetKey) -> int | None:
-        """Return a target's instance count, or None while it must not be changed: it is updating, or it is gone.
+        """Returns a target's instance count, or None while it must not be changed: the variant is updating, or gone.
 
-        A change counts as under way until `settle` has seen its end: its cooldown must be known before the next one.
+        A change is under way until `settle` has closed it: its cooldown must be known before the next change.
         """
         if target in self._under_way:
             return None
@@ -91,25 +91,25 @@ class CapacityChanges:
             return None
 
     def make(self, target: TargetKey, change: Change, at: float) -> None:
-        """Carry a change out; a refusal is recorded as a failed activity, which starts no cooldown."""
+        """Carries a change out; a rejected one is recorded as a failed activity, which starts no cooldown."""
         activity = self._log.begin(target, instance_count(change.after), change.cause, at)
         try:
             self._port.set_desired(target.resource_id, change.after)
         except CapacityError as error:
             activity.failed(at, str(error))
-            self._came_to_nothing(target, change)
+            self._note_failure(target, change)
             return
         activity.waiting()
         self._under_way[target] = _UnderWay(activity, change)
         self._settle_one(target, at)
 
     def settle(self, at: float) -> None:
-        """Close the activities whose changes are complete, or came to nothing; those start no cooldown."""
+        """Closes the activities whose changes are complete or have failed; failed ones start no cooldown."""
         for target in tuple(self._under_way):
             self._settle_one(target, at)
 
     def state(self) -> list[Any]:
-        """Every change under way, the id of its activity first, as plain JSON for `restore`."""
+        """Returns every change under way, the id of its activity first, as plain JSON for `restore`."""
         return [
             [known.activity.activity_id, known.change.before, known.change.after, known.change.cooldown]
             for known in self._under_way.values()
@@ -117,13 +117,13 @@ class CapacityChanges:
         ]
 
     def forget(self, target: TargetKey) -> None:
-        """Drop what is known of a target that is no longer registered; a change that is under way still ends."""
+        """Drops the state of a target that is no longer registered; a change under way is still followed."""
         if target in self._under_way:
             self._under_way[target] = dataclasses.replace(self._under_way[target], is_forgotten=True)
         self.out_of_bounds.discard(target)
 
     def restore(self, state: list[Any]) -> None:
-        """Take up what `state` gave, to end when the instances are back; the log holds the activities already."""
+        """Restores what `state` returned; the changes complete when the instances are back. Restore the log first."""
         for activity_id, before, after, cooldown in state:
             activity = self._log.find(activity_id)
             if activity is not None:
@@ -136,29 +136,29 @@ class CapacityChanges:
         try:
             if self._port.is_updating(target.resource_id):
                 return
-            came_about = self._close(target.resource_id, known, at)
+            is_complete = self._close(target.resource_id, known, at)
         except CapacityError as error:
             known.activity.failed(at, str(error))
-            came_about = False
+            is_complete = False
         del self._under_way[target]
         if known.is_forgotten:
             return
-        if not came_about:
-            self._came_to_nothing(target, change)
+        if not is_complete:
+            self._note_failure(target, change)
         elif change.cooldown is not None:
             self._cooldowns.begin(target, change.before, change.after, at, at + change.cooldown)
 
-    def _came_to_nothing(self, target: TargetKey, change: Change) -> None:
-        if change.cooldown is None:  # an alarm's policy asks again by itself
+    def _note_failure(self, target: TargetKey, change: Change) -> None:
+        if change.cooldown is None:  # a change by an alarm repeats by itself
             self.out_of_bounds.add(target)
 
     def _close(self, resource_id: str, known: _UnderWay, at: float) -> bool:
-        """Record how a change that has ended ended; tells whether it came about.
+        """Records the outcome of a change; returns whether the change succeeded.
 
-        The instances count, too: they may be there after all. Where another count is desired than was asked for, and
-        nobody says why, SageMaker has given the change up if that is what there was or on the way from there; else
-        somebody has asked for another count meanwhile, and AWS is reported to show the activity as Overridden. How it
-        shows one that was given up is open: Unfulfilled is the one status that its API has for it.
+        A change succeeds if its instances run, whatever else happened. If another count is desired than was asked for,
+        without a reason, there are two cases. A count between the old and the new one: SageMaker has given the change
+        up. How AWS shows that is open: Unfulfilled is the one fitting status of its API. Any other count: a client has
+        asked for it meanwhile, and AWS is reported to show the activity as Overridden.
         """
         activity, before, after = known.activity, known.change.before, known.change.after
         if self._port.running(resource_id) != after:

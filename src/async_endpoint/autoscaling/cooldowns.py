@@ -1,4 +1,4 @@
-"""Cooldowns: what a completed change still means for the next one.
+"""Cooldowns: how a completed change limits the next one.
 
 Source of the rules: Application Auto Scaling API reference, Cooldown, ScaleOutCooldown and ScaleInCooldown. AWS does
 not say whether they belong to a policy or to its target; here they are the target's, so that two policies cannot add
@@ -23,15 +23,15 @@ class Cooldown:
     grown_at: float = -math.inf
 
     def base(self, current: int, at: float) -> int:
-        """Return the capacity from which a scale-out counts.
+        """Returns the capacity from which a scale-out counts.
 
-        While a scale-out cools down, what it added already is part of the next one: 2 + 2 = 4, then a step of +3
-        counts from 2 and adds one. So only a larger scale-out passes.
+        While a scale-out cools down, the next one includes what it added: 2 + 2 = 4, then a step of +3 counts from 2
+        and adds one. So only a larger scale-out passes.
         """
         return min(self.out_from, current) if at < self.out_until else current
 
     def blocks_scale_in(self, at: float) -> bool:
-        """Tell whether a scale-in must wait. A scale-out need not: it ends this cooldown."""
+        """Returns whether a scale-in must wait. A scale-out need not: it ends this cooldown."""
         return at < self.in_until
 
 
@@ -41,27 +41,27 @@ class Cooldowns:
     def __init__(self) -> None:
         self._by_target: dict[TargetKey, Cooldown] = {}
 
-    def of(self, target: TargetKey) -> Cooldown:
-        """Return a target's cooldowns."""
+    def get(self, target: TargetKey) -> Cooldown:
+        """Returns a target's cooldowns."""
         return self._by_target.get(target, Cooldown())
 
     def begin(self, target: TargetKey, before: int, after: int, at: float, until: float) -> None:
-        """Start the cooldown of a change that is complete at the epoch second `at`."""
+        """Starts the cooldown of a change that is complete at the epoch second `at`."""
         if after > before:
-            base = self.of(target).base(before, at)
+            base = self.get(target).base(before, at)
             self._by_target[target] = Cooldown(out_until=until, out_from=base, grown_at=at)
         else:
-            self._by_target[target] = Cooldown(in_until=until, grown_at=self.of(target).grown_at)
+            self._by_target[target] = Cooldown(in_until=until, grown_at=self.get(target).grown_at)
 
     def state(self) -> list[Any]:
-        """Every cooldown, as plain JSON for `restore`."""
+        """Returns every cooldown, as plain JSON for `restore`."""
         return [[key.describe(), *dataclasses.astuple(cooldown)] for key, cooldown in self._by_target.items()]
 
     def restore(self, state: list[Any]) -> None:
-        """Take in what `state` gave."""
+        """Restores what `state` returned."""
         for key, *parts in state:
             self._by_target[TargetKey.from_members(key)] = Cooldown(*parts)
 
     def forget(self, target: TargetKey) -> None:
-        """Drop a target's cooldowns."""
+        """Drops a target's cooldowns."""
         self._by_target.pop(target, None)

@@ -1,4 +1,4 @@
-"""Which change, if any, the policies that fire in one minute make together.
+"""Which change, if any, the policies that alarms trigger in one minute make together.
 
 Source of the rules: Application Auto Scaling user guide, "Multiple scaling policies" and the cooldown sections.
 """
@@ -6,7 +6,7 @@ Source of the rules: Application Auto Scaling user guide, "Multiple scaling poli
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from async_endpoint.autoscaling.activities import triggered
+from async_endpoint.autoscaling.activities import alarm_cause
 from async_endpoint.autoscaling.capacity import Change
 from async_endpoint.autoscaling.cooldowns import Cooldown
 from async_endpoint.autoscaling.policies import Breach, Policy, StepScalingPolicy
@@ -16,7 +16,7 @@ from async_endpoint.cloudwatch.alarms import MetricAlarm, State
 
 @dataclass(frozen=True)
 class TriggeredPolicy:
-    """A policy invoked by an alarm; `values` are the datapoints that decided the alarm's state, newest first."""
+    """A policy that an alarm triggers; `values` are the datapoints that decided the alarm's state, newest first."""
 
     policy_name: str
     policy: Policy
@@ -25,7 +25,7 @@ class TriggeredPolicy:
     values: tuple[float, ...]
 
     def desired_capacity(self, capacity: int) -> int | None:
-        """Return what the policy asks for from `capacity`, or None when it asks for nothing.
+        """Returns what the policy asks for from `capacity`, or None when it asks for nothing.
 
         Target tracking never goes against its alarm: AlarmHigh only adds and AlarmLow only removes.
         """
@@ -40,48 +40,48 @@ class TriggeredPolicy:
 
     @property
     def tracks_inwards(self) -> bool:
-        """Tell whether this is target tracking's scale-in half."""
+        """Returns whether this is target tracking's scale-in half."""
         return not isinstance(self.policy, StepScalingPolicy) and not self.alarm.breaches_above
 
 
 def decide(
-    target: ScalableTarget, firings: Sequence[TriggeredPolicy], current: int, cooldown: Cooldown, at: float
+    target: ScalableTarget, triggered: Sequence[TriggeredPolicy], current: int, cooldown: Cooldown, at: float
 ) -> Change | None:
-    """Return the change that the firing policies make of `current` instances, or None.
+    """Returns the change that the triggered policies make of `current` instances, or None.
 
-    The largest capacity wins, the first policy where several ask for it. The caller leaves out target tracking's
+    The largest capacity wins; of several policies that ask for it, the first. The caller leaves out target tracking's
     scale-in unless all target-tracking policies agree to it; a step policy's scale-in needs no agreement.
     """
     best: tuple[int, TriggeredPolicy] | None = None
-    for firing in firings:
-        capacity = _allowed(target, firing, current, cooldown, at)
+    for each in triggered:
+        capacity = _allowed(target, each, current, cooldown, at)
         if capacity is not None and (best is None or capacity > best[0]):
-            best = (capacity, firing)
+            best = (capacity, each)
     if best is None or best[0] == current:
         return None
-    after, firing = best
+    after, chosen = best
     return Change(
         before=current,
         after=after,
-        cause=triggered(firing.alarm.name, firing.state, firing.policy_name),
-        cooldown=firing.policy.cooldown_after(outwards=after > current),
+        cause=alarm_cause(chosen.alarm.name, chosen.state, chosen.policy_name),
+        cooldown=chosen.policy.cooldown_after(outwards=after > current),
     )
 
 
 def _allowed(
-    target: ScalableTarget, firing: TriggeredPolicy, current: int, cooldown: Cooldown, at: float
+    target: ScalableTarget, triggered: TriggeredPolicy, current: int, cooldown: Cooldown, at: float
 ) -> int | None:
-    """Return what one policy may have within the bounds: `current` where it wants a change that must wait.
+    """Returns the capacity that one policy gets within the bounds: `current` if its change must wait.
 
-    A bound never turns a change round: a scale-out of a target that stands above its maximum leaves it there.
+    A bound never reverses a change: a scale-out of a target above its maximum leaves the target there.
     """
-    wanted = firing.desired_capacity(current)
+    wanted = triggered.desired_capacity(current)
     if wanted is None or wanted == current:
         return wanted
     if wanted > current:
         if target.suspended.scaling_out:
             return current
-        counted = firing.desired_capacity(cooldown.base(current, at))
+        counted = triggered.desired_capacity(cooldown.base(current, at))
         return current if counted is None else max(current, min(counted, target.max_capacity))
     if target.suspended.scaling_in or cooldown.blocks_scale_in(at):
         return current

@@ -1,9 +1,9 @@
-"""Scaling by the alarms' states: gathers what fires, and has each decided change carried out."""
+"""Scaling by the alarms' states: gathers the triggered policies, and carries out each decided change."""
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any
 
-from async_endpoint.autoscaling.activities import ActivityLog, bound_was_set
+from async_endpoint.autoscaling.activities import ActivityLog, bound_cause
 from async_endpoint.autoscaling.capacity import CapacityChanges, CapacityPort, Change
 from async_endpoint.autoscaling.cooldowns import Cooldowns
 from async_endpoint.autoscaling.decision import TriggeredPolicy, decide
@@ -15,7 +15,7 @@ from async_endpoint.cloudwatch.watched_alarms import WatchedAlarms
 
 
 class ScalingEngine:
-    """Brings each target's instance count to what its bounds and policies ask for."""
+    """Changes each target's instance count to what its bounds and policies ask for."""
 
     def __init__(self, registry: Registry, alarms: WatchedAlarms, port: CapacityPort, log: ActivityLog) -> None:
         self._registry = registry
@@ -25,22 +25,22 @@ class ScalingEngine:
         self._unchecked: set[TargetKey] = set()
 
     def hold_to_bounds(self, key: TargetKey, at: float) -> None:
-        """Bring a newly registered target within its bounds, now or when its update ends.
+        """Brings a newly registered target within its bounds, now or when its update ends.
 
-        Later manual changes are left alone: bounds are enforced when they are set, and by each scaling after that. What
-        comes to nothing is tried again each minute.
+        Later manual changes stay: bounds are enforced when they are set, and by each scaling after that. A failed
+        change is tried again each minute.
         """
         self._unchecked.add(key)
         self._check_bounds(at)
 
     def forget(self, key: TargetKey) -> None:
-        """Drop what is known of a target that is no longer registered."""
+        """Drops the state of a target that is no longer registered."""
         self._cooldowns.forget(key)
         self._unchecked.discard(key)
         self._changes.forget(key)
 
     def state(self) -> dict[str, Any]:
-        """The cooldowns, the changes under way and the targets whose bounds have to wait, as plain JSON."""
+        """Returns cooldowns, changes under way and targets whose bounds have to wait, as plain JSON for `restore`."""
         return {
             "cooldowns": self._cooldowns.state(),
             "under_way": self._changes.state(),
@@ -48,34 +48,34 @@ class ScalingEngine:
         }
 
     def restore(self, state: Mapping[str, Any]) -> None:
-        """Take in what `state` gave, when the registry and the log have."""
+        """Restores what `state` returned, after the registry and the log are restored."""
         self._cooldowns.restore(state["cooldowns"])
         self._changes.restore(state["under_way"])
         self._unchecked.update(TargetKey.from_members(key) for key in state["unchecked"])
 
     def settle(self, at: float) -> None:
-        """Close the changes that are complete, and make up for bounds that had to wait."""
+        """Closes the changes that are complete, and enforces bounds that had to wait."""
         self._changes.settle(at)
         self._check_bounds(at)
 
     def scale(self, minute: int) -> None:
-        """Scale every target by the states that the alarms have at a minute's boundary."""
+        """Scales every target by the states that the alarms have at a minute's boundary."""
         again, self._changes.out_of_bounds = self._changes.out_of_bounds, set()
         self._unchecked |= again
         self._check_bounds(minute)
         self._scale([signal for watched in self._alarms if (signal := watched.signal) is not None], minute)
 
     def invoke(self, reported: Evaluation) -> None:
-        """Scale once by what one alarm is said to have found, whatever state it is in."""
+        """Scales once by the evaluation that a client reports of one alarm."""
         self._scale([reported], reported.at)
 
     def _scale(self, signals: Sequence[Evaluation], at: float) -> None:
         for target in self._registry.targets:
             current = self._changes.available(target.key)
-            firings = self._firings(target.key, signals)
-            if current is None or not firings:
+            triggered = self._triggered(target.key, signals)
+            if current is None or not triggered:
                 continue
-            change = decide(target, firings, current, self._cooldowns.of(target.key), at)
+            change = decide(target, triggered, current, self._cooldowns.get(target.key), at)
             if change is not None:
                 self._changes.make(target.key, change, at)
 
@@ -90,19 +90,19 @@ class ScalingEngine:
                 continue
             within = max(target.min_capacity, min(current, target.max_capacity))
             if within != current:
-                cause = bound_was_set("minimum" if within > current else "maximum", within)
+                cause = bound_cause("minimum" if within > current else "maximum", within)
                 self._changes.make(key, Change(current, within, cause), at)
 
-    def _firings(self, key: TargetKey, signals: Sequence[Evaluation]) -> list[TriggeredPolicy]:
-        """Return what the alarms invoke on a target: unlike other actions, scaling repeats while a state lasts.
+    def _triggered(self, key: TargetKey, signals: Sequence[Evaluation]) -> list[TriggeredPolicy]:
+        """Returns the policies that alarms trigger on a target; unlike other actions, they repeat while a state lasts.
 
         Target tracking's scale-in is left out while its datapoints are from before the last growth ("it does not
         interpret insufficient data as low utilization", user guide): an AlarmLow that lasts must not take away an
         instance that has only just started.
         """
         policies = self._registry.policies_of(key)
-        grown_at = self._cooldowns.of(key).grown_at
-        firings = [
+        grown_at = self._cooldowns.get(key).grown_at
+        triggered = [
             TriggeredPolicy(policy.name, policy.policy, signal.alarm, signal.state, signal.values)
             for policy in policies
             for signal in signals
@@ -114,7 +114,7 @@ class ScalingEngine:
         going_off = {watched.alarm.name for watched in self._alarms if watched.state == "ALARM"}
         going_off |= {signal.alarm.name for signal in signals if signal.state == "ALARM"}
         agreed = all(_would_scale_in(policy, going_off) for policy in policies)
-        return [firing for firing in firings if agreed or not firing.tracks_inwards]
+        return [each for each in triggered if agreed or not each.tracks_inwards]
 
 
 def _in_order(keys: Iterable[TargetKey]) -> list[TargetKey]:
@@ -122,10 +122,10 @@ def _in_order(keys: Iterable[TargetKey]) -> list[TargetKey]:
 
 
 def _would_scale_in(policy: RegisteredPolicy, going_off: Collection[str]) -> bool:
-    """Tell whether a policy does not stand against target tracking's scale-in, by the names of alarms in ALARM.
+    """Returns whether a policy agrees to target tracking's scale-in, by the names of alarms in ALARM.
 
-    Only a target-tracking policy with its scale-in half can; it agrees while its AlarmLow is in ALARM. What it does
-    once a client has deleted its AlarmLow AWS does not say; here it does not agree.
+    Only a target-tracking policy with scale-in can disagree; it agrees while its AlarmLow is in ALARM. AWS does not say
+    what happens once a client has deleted its AlarmLow; here it does not agree.
     """
     if not isinstance(policy.policy, TargetTrackingPolicy) or policy.policy.disable_scale_in:
         return True

@@ -1,21 +1,19 @@
-"""Scheduled actions: at given times a target gets other bounds."""
+"""Scheduled actions: they change a target's bounds at given times."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Self
+from typing import Any, Self
 
-from async_endpoint.autoscaling import quotas
+from async_endpoint.autoscaling import resource_limits
+from async_endpoint.autoscaling.errors import ObjectNotFoundException, ValidationException
 from async_endpoint.autoscaling.schedules import Schedule
 from async_endpoint.autoscaling.targets import TargetKey
-from async_endpoint.cloudwatch import members
-from async_endpoint.cloudwatch.errors import ObjectNotFoundException, ValidationException
-from async_endpoint.cloudwatch.members import Members
 
 
 @dataclass(frozen=True)
 class ScheduledAction:
-    """One action; times are in epoch seconds, `least` and `most` instance counts, None where they stay as they are."""
+    """One action; times are in epoch seconds, `least` and `most` instance counts, None for a bound that stays."""
 
     target: TargetKey
     name: str
@@ -28,51 +26,50 @@ class ScheduledAction:
     end: float | None = None
 
     @classmethod
-    def from_members(cls, request: Members, arn: str, now: float, previous: Self | None = None) -> Self:
-        """Build an action from PutScheduledAction's members.
+    def from_members(cls, request: Mapping[str, Any], arn: str, now: float, previous: Self | None = None) -> Self:
+        """Builds an action from PutScheduledAction's members; times are in epoch seconds.
 
-        What an update leaves out stays as it was, but for the times: "If you don't specify start and end times, the
-        old values are deleted" (API reference).
+        An update keeps what it leaves out, except the times: "If you don't specify start and end times, the old values
+        are deleted" (API reference).
 
         Raises:
-            ValidationException: A member is missing or wrong.
+            ValidationException: Schedule or ScalableTargetAction is missing for a new action, or one of them is wrong.
         """
-        action = members.optional_structure(request, "ScalableTargetAction")
-        expression = members.optional_text(request, "Schedule")
-        zone = members.optional_text(request, "Timezone")
+        action, expression, zone = (request.get(name) for name in ("ScalableTargetAction", "Schedule", "Timezone"))
         if previous is not None:
             action = previous.bounds if action is None else action
             expression = expression or previous.schedule.expression
             zone = zone or previous.schedule.zone
         if action is None or expression is None:
             raise ValidationException("Schedule and ScalableTargetAction must be specified for a new scheduled action")
+        resource_limits.check_at_least(0, action, "MinCapacity", "MaxCapacity")
         made = cls(
             target=TargetKey.from_members(request),
-            name=members.text(request, "ScheduledActionName"),
+            name=request["ScheduledActionName"],
             arn=previous.arn if previous else arn,
-            schedule=Schedule.parse(expression, zone),
+            schedule=Schedule.from_expression(expression, zone),
             created_at=previous.created_at if previous else now,
-            least=members.optional_whole(action, "MinCapacity", least=0),
-            most=members.optional_whole(action, "MaxCapacity", least=0),
-            start=_moment(request, "StartTime"),
-            end=_moment(request, "EndTime"),
+            least=action.get("MinCapacity"),
+            most=action.get("MaxCapacity"),
+            start=request.get("StartTime"),
+            end=request.get("EndTime"),
         )
         made._check()
         return made
 
     @property
     def bounds(self) -> dict[str, object]:
-        """Return it as a ScalableTargetAction."""
-        return members.given({"MinCapacity": self.least, "MaxCapacity": self.most})
+        """Returns the bounds as a ScalableTargetAction."""
+        return _given({"MinCapacity": self.least, "MaxCapacity": self.most})
 
     def is_due(self, minute: int) -> bool:
-        """Tell whether it is due in the minute that begins at an epoch second."""
+        """Returns whether the action is due in the minute that begins at an epoch second."""
         if (self.start is not None and minute + 60 <= self.start) or (self.end is not None and minute > self.end):
             return False
         return self.schedule.is_due(minute, self.start or self.created_at)
 
     def describe(self) -> dict[str, object]:
-        """Return it as a ScheduledAction."""
+        """Returns the action as a ScheduledAction."""
         return {
             "ScheduledActionName": self.name,
             "ScheduledActionARN": self.arn,
@@ -81,7 +78,7 @@ class ScheduledAction:
             "ScalableTargetAction": self.bounds,
             "CreationTime": self.created_at,
             **self.target.describe(),
-            **members.given({"StartTime": self.start, "EndTime": self.end}),
+            **_given({"StartTime": self.start, "EndTime": self.end}),
         }
 
     def _check(self) -> None:
@@ -98,30 +95,30 @@ class ScheduledAction:
 
 
 class ScheduledActions:
-    """The actions of every target by name, in the order of their making."""
+    """The actions of every target by name, in the order of creation."""
 
     def __init__(self) -> None:
         self._known: dict[tuple[TargetKey, str], ScheduledAction] = {}
 
     def find(self, key: TargetKey, name: str) -> ScheduledAction | None:
-        """Return an action, or None."""
+        """Returns an action, or None."""
         return self._known.get((key, name))
 
     def check_room(self, key: TargetKey, name: str) -> None:
-        """Make sure that a target may have an action of a name.
+        """Checks that a target may have an action of a name.
 
         Raises:
             LimitExceededException: It would be one more than a target can have.
         """
         names = {known for target, known in self._known if target == key}
-        quotas.check_scheduled_actions(len(names | {name}))
+        resource_limits.check_scheduled_actions(len(names | {name}))
 
     def put(self, action: ScheduledAction) -> None:
-        """Add an action or replace it."""
+        """Adds an action or replaces it."""
         self._known[action.target, action.name] = action
 
     def remove(self, key: TargetKey, name: str) -> None:
-        """Remove an action.
+        """Removes an action.
 
         Raises:
             ObjectNotFoundException: It does not exist.
@@ -130,22 +127,17 @@ class ScheduledActions:
             raise ObjectNotFoundException(f"No scheduled action found for {key}, scheduled action name: {name}")
 
     def forget(self, key: TargetKey) -> None:
-        """Remove a target's actions."""
+        """Removes a target's actions."""
         for target, name in [known for known in self._known if known[0] == key]:
             del self._known[target, name]
 
     def __iter__(self) -> Iterator[ScheduledAction]:
-        """Go through all actions."""
+        """Yields every action."""
         return iter(tuple(self._known.values()))
 
 
-def _moment(request: Members, name: str) -> float | None:
-    """A point in time as epoch seconds; as an API call or a template carries it."""
-    value = request.get(name)
-    if value is None:
-        return None
-    timestamp = getattr(value, "timestamp", None)
-    return float(timestamp()) if timestamp else members.number(request, name)
+def _given(members: Mapping[str, object]) -> dict[str, object]:
+    return {name: value for name, value in members.items() if value is not None}
 
 
 def _readable(at: float) -> str:

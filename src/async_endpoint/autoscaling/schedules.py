@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Self
 
-from async_endpoint.cloudwatch.errors import ValidationException
+from async_endpoint.autoscaling.errors import ValidationException
 
 _MONTHS = ("JAN", "FEB", "MAR", "APR", "MAY", "JUN", "JUL", "AUG", "SEP", "OCT", "NOV", "DEC")
 _DAYS = ("SUN", "MON", "TUE", "WED", "THU", "FRI", "SAT")  # numbered from 1
@@ -30,9 +30,9 @@ class Schedule:
     """A parsed expression; exactly one of `fields`, `every` and `once` is given.
 
     Attributes:
-        expression: As it was given.
-        zone: The time zone's name, UTC if none was given.
-        fields: Of cron: what each field allows, None for anything.
+        expression: The text of the request.
+        zone: The time zone's name, UTC by default.
+        fields: Of cron: the numbers that each field allows, None for all.
         every: Of rate: seconds.
         once: Of at: epoch seconds.
     """
@@ -44,11 +44,11 @@ class Schedule:
     once: float | None = None
 
     @classmethod
-    def parse(cls, expression: str, zone: str | None) -> Self:
-        """Read an expression.
+    def from_expression(cls, expression: str, zone: str | None) -> Self:
+        """Parses an expression.
 
         Raises:
-            ValidationException: It is none, or the time zone is unknown.
+            ValidationException: The text is no expression, or the time zone is unknown.
         """
         try:
             place = zoneinfo.ZoneInfo(zone or "UTC")
@@ -71,7 +71,7 @@ class Schedule:
         )
 
     def is_due(self, minute: int, start: float) -> bool:
-        """Tell whether the action is due in the minute that begins at an epoch second.
+        """Returns whether the action is due in the minute that begins at an epoch second.
 
         `start` is when a rate begins to count, in epoch seconds.
         """
@@ -96,7 +96,7 @@ def _cron(fields: list[str]) -> tuple[frozenset[int] | None, ...]:
 
 
 def _allowed(text: str, index: int) -> frozenset[int] | None:
-    """The numbers that one field allows; None for all."""
+    """Returns the numbers that one field allows; None for all."""
     if text in {"*", "?"}:
         return None
     low, high = _RANGES[index]
@@ -114,7 +114,7 @@ def _allowed(text: str, index: int) -> frozenset[int] | None:
         stride = _whole(step) if step else 1
         if stride < 1:
             raise ValueError(f"'{part}' has no positive step")
-        # A range of days may run over the week's end.
+        # A range of days may cross the week's end.
         width = last - first if last >= first else last - first + high - low + 1
         found |= {low + (first - low + offset) % (high - low + 1) for offset in range(0, width + 1, stride)}
     return frozenset(found)

@@ -1,48 +1,43 @@
-"""Step scaling: how far a metric lies beyond its alarm's threshold picks one adjustment of the capacity.
+"""Step scaling: the distance of a metric from its alarm's threshold selects one adjustment of the capacity.
 
 Source of the rules: Application Auto Scaling user guide, "How step scaling works".
 """
 
 import itertools
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Self
+from typing import Any, Self
 
-from async_endpoint.autoscaling import quotas
-from async_endpoint.cloudwatch import members
-from async_endpoint.cloudwatch.errors import ValidationException
-from async_endpoint.cloudwatch.members import Members
+from async_endpoint.autoscaling import resource_limits
+from async_endpoint.autoscaling.errors import ValidationException
 
 # The default for SageMaker's endpoint variants.
 DEFAULT_COOLDOWN = 300
-_ADJUSTMENT_TYPES = ("ChangeInCapacity", "PercentChangeInCapacity", "ExactCapacity")
-_AGGREGATION_TYPES = ("Average", "Minimum", "Maximum")
 
 
 @dataclass(frozen=True)
 class Step:
-    """One step; its bounds are relative to the alarm's threshold, infinite where the request left them out."""
+    """One step; its bounds are relative to the alarm's threshold, infinite if the request leaves them out."""
 
     adjustment: int
     lower: float = -math.inf
     upper: float = math.inf
 
     @classmethod
-    def from_members(cls, item: Members) -> Self:
-        """Build a step from a StepAdjustment.
+    def from_members(cls, item: Mapping[str, Any]) -> Self:
+        """Builds a step from a StepAdjustment.
 
         Raises:
-            ValidationException: the adjustment is missing, or the bounds contradict each other.
+            ValidationException: The bounds contradict each other.
         """
-        lower = members.optional_number(item, "MetricIntervalLowerBound")
-        upper = members.optional_number(item, "MetricIntervalUpperBound")
+        lower, upper = item.get("MetricIntervalLowerBound"), item.get("MetricIntervalUpperBound")
         if lower is None and upper is None:
             raise ValidationException("The upper and lower bound can't both be null in the same step adjustment.")
         step = cls(
-            adjustment=members.whole(item, "ScalingAdjustment"),
-            lower=-math.inf if lower is None else lower,
-            upper=math.inf if upper is None else upper,
+            adjustment=item["ScalingAdjustment"],
+            lower=-math.inf if lower is None else float(lower),
+            upper=math.inf if upper is None else float(upper),
         )
         if step.lower >= step.upper:
             raise ValidationException(
@@ -51,7 +46,7 @@ class Step:
         return step
 
     def contains(self, beyond: float, *, breaches_above: bool) -> bool:
-        """Tell whether a metric `beyond` its threshold by so much falls into this step.
+        """Returns whether a metric `beyond` its threshold by so much falls into this step.
 
         Above a threshold the lower bound belongs to the step and the upper does not; below it is the other way round.
         """
@@ -60,7 +55,7 @@ class Step:
         return self.lower < beyond <= self.upper
 
     def describe(self) -> dict[str, object]:
-        """Return the step as a StepAdjustment."""
+        """Returns the step as a StepAdjustment."""
         described: dict[str, object] = {"ScalingAdjustment": self.adjustment}
         if math.isfinite(self.lower):
             described["MetricIntervalLowerBound"] = self.lower
@@ -71,7 +66,7 @@ class Step:
 
 @dataclass(frozen=True)
 class Breach:
-    """What an alarm tells a step policy: the values that decided, the threshold, and on which side breaches lie."""
+    """What a step policy sees of an alarm: the values that decided, the threshold, and on which side breaches are."""
 
     values: tuple[float, ...]
     threshold: float
@@ -80,9 +75,9 @@ class Breach:
 
 @dataclass(frozen=True)
 class StepScalingPolicy:
-    """A StepScalingPolicyConfiguration; what the request left out is None, and its default applies on use.
+    """A StepScalingPolicyConfiguration; a member that the request leaves out is None, and its default applies on use.
 
-    `cooldown` is in seconds and holds for both directions; `min_adjustment_magnitude` counts for percentages only.
+    `cooldown` is in seconds, for both directions; `min_adjustment_magnitude` applies to percentages only.
     """
 
     adjustment_type: str
@@ -94,29 +89,33 @@ class StepScalingPolicy:
     policy_type = "StepScaling"
 
     @classmethod
-    def from_properties(cls, configuration: Members) -> Self:
-        """Build a policy from StepScalingPolicyConfiguration's members, whose numbers may be text.
+    def from_members(cls, configuration: Mapping[str, Any]) -> Self:
+        """Builds a policy from StepScalingPolicyConfiguration's members.
 
         Raises:
-            ValidationException: a member is missing or wrong, or the steps overlap or leave a gap.
-            LimitExceededException: there are more steps than a policy can have.
+            ValidationException: AdjustmentType is missing, a number is too small, or the steps overlap or leave a gap.
+            LimitExceededException: There are more steps than a policy can have.
         """
+        if "AdjustmentType" not in configuration:
+            raise ValidationException("AdjustmentType must be specified for a step scaling policy.")
+        resource_limits.check_at_least(0, configuration, "Cooldown")
+        resource_limits.check_at_least(1, configuration, "MinAdjustmentMagnitude")
         policy = cls(
-            adjustment_type=members.one_of(configuration, "AdjustmentType", _ADJUSTMENT_TYPES),
-            steps=tuple(Step.from_members(item) for item in members.structures(configuration, "StepAdjustments")),
-            cooldown=members.optional_whole(configuration, "Cooldown", least=0),
-            min_adjustment_magnitude=members.optional_whole(configuration, "MinAdjustmentMagnitude", least=1),
-            metric_aggregation_type=members.optional_one_of(configuration, "MetricAggregationType", _AGGREGATION_TYPES),
+            adjustment_type=configuration["AdjustmentType"],
+            steps=tuple(Step.from_members(item) for item in configuration.get("StepAdjustments", ())),
+            cooldown=configuration.get("Cooldown"),
+            min_adjustment_magnitude=configuration.get("MinAdjustmentMagnitude"),
+            metric_aggregation_type=configuration.get("MetricAggregationType"),
         )
         policy._check_steps()
         return policy
 
     def desired_capacity(self, capacity: int, breach: Breach) -> int | None:
-        """Return the capacity that this policy asks for from `capacity`, or None when no step answers.
+        """Returns the capacity that this policy asks for from `capacity`, or None when no step applies.
 
         The metric is the aggregate of the values that decided the alarm. AWS does not say which datapoints it
-        aggregates; the breaching ones always lie in a step that begins at the threshold. An alarm that missing data
-        decided has no metric, and asks for nothing.
+        aggregates; the breaching ones always lie in a step that begins at the threshold. An alarm decided by
+        missing data has no metric, so the policy asks for nothing.
         """
         if not breach.values:
             return None
@@ -127,23 +126,20 @@ class StepScalingPolicy:
         return None
 
     def cooldown_after(self, *, outwards: bool) -> int:
-        """Return the seconds of cooldown after a change in a direction."""
-        del outwards  # one cooldown holds for both
+        """Returns the seconds of cooldown after a change in a direction."""
+        del outwards  # one cooldown for both directions
         return DEFAULT_COOLDOWN if self.cooldown is None else self.cooldown
 
     def describe(self) -> dict[str, object]:
-        """Return the policy as a StepScalingPolicyConfiguration, with the members that were given."""
-        described: dict[str, object] = {
+        """Returns the policy as a StepScalingPolicyConfiguration, with the members that were given."""
+        described = {
             "AdjustmentType": self.adjustment_type,
             "StepAdjustments": [step.describe() for step in self.steps],
+            "Cooldown": self.cooldown,
+            "MinAdjustmentMagnitude": self.min_adjustment_magnitude,
+            "MetricAggregationType": self.metric_aggregation_type,
         }
-        return described | members.given(
-            {
-                "Cooldown": self.cooldown,
-                "MinAdjustmentMagnitude": self.min_adjustment_magnitude,
-                "MetricAggregationType": self.metric_aggregation_type,
-            }
-        )
+        return {name: value for name, value in described.items() if value is not None}
 
     def _aggregate(self, values: Sequence[float]) -> float:
         if self.metric_aggregation_type == "Minimum":
@@ -165,7 +161,7 @@ class StepScalingPolicy:
 
     @staticmethod
     def _whole_instances(change: float) -> int:
-        """Round towards zero, but never a change away: 6.67 is 6, 0.4 is 1, -0.4 is -1 and -6.67 is -6."""
+        """Rounds towards zero, but never to no change: 6.67 is 6, 0.4 is 1, -0.4 is -1 and -6.67 is -6."""
         if 0 < abs(change) < 1:
             return int(math.copysign(1, change))
         return math.trunc(change)
@@ -173,7 +169,7 @@ class StepScalingPolicy:
     def _check_steps(self) -> None:
         if not self.steps:
             raise ValidationException("At least one step adjustment must be specified.")
-        quotas.check_step_adjustments(len(self.steps))
+        resource_limits.check_step_adjustments(len(self.steps))
         if self.adjustment_type == "ExactCapacity" and any(step.adjustment < 0 for step in self.steps):
             raise ValidationException("ScalingAdjustment must not be negative with the ExactCapacity adjustment type.")
         ordered = sorted(self.steps, key=lambda step: step.lower)

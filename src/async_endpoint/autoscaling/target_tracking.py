@@ -1,23 +1,24 @@
-"""Target tracking: keep a metric at a value, by two alarms that the policy makes for itself.
+"""Target tracking: keeps a metric at a value, by two alarms that the policy creates for itself.
 
 Source of the rules: Application Auto Scaling user guide, "How target tracking scaling works".
 """
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Self
+from typing import Any, Self
 
+from async_endpoint.autoscaling import resource_limits
+from async_endpoint.autoscaling.errors import ValidationException
 from async_endpoint.autoscaling.targets import TargetKey
-from async_endpoint.cloudwatch import members
 from async_endpoint.cloudwatch.alarms import MetricAlarm
-from async_endpoint.cloudwatch.errors import ValidationException
-from async_endpoint.cloudwatch.members import Members
-from async_endpoint.cloudwatch.metrics import MINUTE, STATISTICS
-from async_endpoint.cloudwatch.queries import MathQuery, StatisticQuery
+from async_endpoint.cloudwatch.errors import ValidationError
+from async_endpoint.cloudwatch.metric_key import MINUTE
+from async_endpoint.cloudwatch.queries import MathQuery, StatisticQuery, dimension_pairs
 
 # The default for SageMaker's endpoint variants.
 DEFAULT_COOLDOWN = 300
-# The alarms are fixed: out after three minutes above the target, in after fifteen below nine tenths of it.
+# The alarms are fixed: scale out after 3 minutes above the target, in after 15 minutes below 90 % of it.
 HIGH_PERIODS = 3
 LOW_PERIODS = 15
 LOW_SHARE = 0.9
@@ -26,14 +27,14 @@ _DECIMALS = 9
 
 _PREDEFINED = "SageMakerVariantInvocationsPerInstance"
 # What names one metric in a CustomizedMetricSpecification, where Metrics does not.
-_ONE_METRIC = ("Namespace", "MetricName", "Dimensions", "Statistic", "Unit")
+_REQUIRED_OF_ONE_METRIC = ("Namespace", "MetricName", "Statistic")
 
 
 @dataclass(frozen=True)
 class TargetTrackingPolicy:
     """A TargetTrackingScalingPolicyConfiguration; the cooldowns are in seconds.
 
-    What the request left out is None, and its default applies on use.
+    A member that the request leaves out is None, and its default applies on use.
     """
 
     target: float
@@ -46,40 +47,42 @@ class TargetTrackingPolicy:
     policy_type = "TargetTrackingScaling"
 
     @classmethod
-    def from_properties(cls, configuration: Members, target: TargetKey) -> Self:
-        """Build a policy from TargetTrackingScalingPolicyConfiguration's members, whose numbers may be text.
+    def from_members(cls, configuration: Mapping[str, Any], target: TargetKey) -> Self:
+        """Builds a policy from TargetTrackingScalingPolicyConfiguration's members.
 
         Raises:
-            ValidationException: a member is missing or wrong, or asks for a metric that is not evaluated here.
+            ValidationException: A number is too small, members contradict each other, or the metric is not evaluated
+                here.
         """
-        value = members.number(configuration, "TargetValue")
+        value = float(configuration["TargetValue"])
         if value <= 0:
             raise ValidationException(f"TargetValue must be greater than 0, not {value}.")
-        customized = members.optional_structure(configuration, "CustomizedMetricSpecification")
-        predefined = members.optional_structure(configuration, "PredefinedMetricSpecification")
+        resource_limits.check_at_least(0, configuration, "ScaleOutCooldown", "ScaleInCooldown")
+        customized = configuration.get("CustomizedMetricSpecification")
+        predefined = configuration.get("PredefinedMetricSpecification")
         if (customized is None) == (predefined is None):
             raise ValidationException(
                 "Exactly one of CustomizedMetricSpecification and PredefinedMetricSpecification must be specified."
             )
-        name = None if predefined is None else members.text(predefined, "PredefinedMetricType")
+        name = None if predefined is None else predefined["PredefinedMetricType"]
         return cls(
             target=value,
             query=_predefined(name, target) if customized is None else _customized(customized),
             predefined_metric=name,
-            scale_out_cooldown=members.optional_whole(configuration, "ScaleOutCooldown", least=0),
-            scale_in_cooldown=members.optional_whole(configuration, "ScaleInCooldown", least=0),
-            disable_scale_in=members.optional_flag(configuration, "DisableScaleIn"),
+            scale_out_cooldown=configuration.get("ScaleOutCooldown"),
+            scale_in_cooldown=configuration.get("ScaleInCooldown"),
+            disable_scale_in=configuration.get("DisableScaleIn"),
         )
 
     @property
     def specification(self) -> tuple[object, ...]:
-        """Return what makes two policies' metric specifications the same one."""
+        """Returns what two policies with the same metric specification share."""
         if self.predefined_metric is not None:
             return (self.predefined_metric,)
         return self.query.identity
 
     def alarms(self, target: TargetKey, policy_arn: str, high_id: str, low_id: str) -> tuple[MetricAlarm, MetricAlarm]:
-        """Return AlarmHigh and AlarmLow, named as AWS names them, each with this policy as its one action."""
+        """Returns AlarmHigh and AlarmLow, named as AWS does, each with this policy as its one action."""
         high = MetricAlarm(
             name=f"TargetTracking-{target.resource_id}-AlarmHigh-{high_id}",
             query=self.query,
@@ -102,65 +105,70 @@ class TargetTrackingPolicy:
         return high, low
 
     def desired_capacity(self, capacity: int, metric: float) -> int:
-        """Return the capacity that would bring the newest value of the metric to the target.
+        """Returns the capacity that would bring the newest value of the metric to the target.
 
-        The metric falls as capacity rises, so ceil(capacity x metric / target); at zero instances the metric stands
-        for the whole load, so ceil(metric / target). AWS publishes no formula: this is the accepted reading, and the
-        one place that knows it.
+        The metric falls as capacity rises, so ceil(capacity x metric / target); at zero instances the metric is the
+        whole load, so ceil(metric / target). AWS publishes no formula: this is the accepted reading, and the only place
+        that contains it.
         """
         return math.ceil(round(max(capacity, 1) * metric / self.target, _DECIMALS))
 
     def cooldown_after(self, *, outwards: bool) -> int:
-        """Return the seconds of cooldown after a change in a direction."""
+        """Returns the seconds of cooldown after a change in a direction."""
         cooldown = self.scale_out_cooldown if outwards else self.scale_in_cooldown
         return DEFAULT_COOLDOWN if cooldown is None else cooldown
 
     def describe(self) -> dict[str, object]:
-        """Return the policy as a TargetTrackingScalingPolicyConfiguration, with the members that were given."""
-        described = members.given(
-            {
-                "TargetValue": self.target,
-                "ScaleOutCooldown": self.scale_out_cooldown,
-                "ScaleInCooldown": self.scale_in_cooldown,
-                "DisableScaleIn": self.disable_scale_in,
-            }
-        )
+        """Returns the policy as a TargetTrackingScalingPolicyConfiguration, with the members that were given."""
+        given = {
+            "TargetValue": self.target,
+            "ScaleOutCooldown": self.scale_out_cooldown,
+            "ScaleInCooldown": self.scale_in_cooldown,
+            "DisableScaleIn": self.disable_scale_in,
+        }
+        described: dict[str, object] = {name: value for name, value in given.items() if value is not None}
         if self.predefined_metric is not None:
             return described | {"PredefinedMetricSpecification": {"PredefinedMetricType": self.predefined_metric}}
         return described | {"CustomizedMetricSpecification": _described(self.query)}
 
 
-def _customized(specification: Members) -> StatisticQuery | MathQuery:
-    queries = members.structures(specification, "Metrics")
-    if queries:
-        for name in _ONE_METRIC:
-            if specification.get(name):
-                raise ValidationException(
-                    f"{name} and Metrics cannot stand in one CustomizedMetricSpecification: give one of the two."
-                )
-        return MathQuery.from_members(tuple(_by_the_minute(query) for query in queries))
+def _customized(specification: Mapping[str, Any]) -> StatisticQuery | MathQuery:
+    if specification.get("Metrics"):
+        return _math_query(specification)
+    for name in _REQUIRED_OF_ONE_METRIC:
+        if name not in specification:
+            raise ValidationException(f"A CustomizedMetricSpecification without Metrics must have a {name}.")
     return StatisticQuery(
-        namespace=members.text(specification, "Namespace"),
-        metric_name=members.text(specification, "MetricName"),
-        dimensions=members.dimensions(specification),
-        statistic=members.one_of(specification, "Statistic", STATISTICS),
+        namespace=specification["Namespace"],
+        metric_name=specification["MetricName"],
+        dimensions=dimension_pairs(specification),
+        statistic=specification["Statistic"],
         period=MINUTE,
-        unit=members.optional_text(specification, "Unit"),
+        unit=specification.get("Unit"),
     )
 
 
-def _by_the_minute(query: Members) -> Members:
-    """Return a policy's query, which has no period, as one of its alarms, which need it."""
-    stat = members.optional_structure(query, "MetricStat")
-    read = {
-        "MetricStat": None if stat is None else {**stat, "Period": MINUTE},
-        "ReturnData": members.optional_flag(query, "ReturnData"),
-    }
-    return {**query, **members.given(read)}
+def _math_query(specification: Mapping[str, Any]) -> MathQuery:
+    for name in (*_REQUIRED_OF_ONE_METRIC, "Dimensions", "Unit"):
+        if specification.get(name):
+            raise ValidationException(
+                f"{name} and Metrics cannot be in one CustomizedMetricSpecification: give one of the two."
+            )
+    try:
+        return MathQuery.from_members([_by_the_minute(query) for query in specification["Metrics"]])
+    except ValidationError as error:
+        raise ValidationException(str(error)) from error
+
+
+def _by_the_minute(query: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Returns a policy's query, which has no period, as one of its alarms, which need a period."""
+    if "MetricStat" not in query:
+        return query
+    return {**query, "MetricStat": {**query["MetricStat"], "Period": MINUTE}}
 
 
 def _described(query: StatisticQuery | MathQuery) -> dict[str, object]:
-    """Return a query as a CustomizedMetricSpecification, which knows no period."""
+    """Returns a query as a CustomizedMetricSpecification, which has no period."""
     if isinstance(query, MathQuery):
         return {"Metrics": [_without_period(each) for each in query.given]}
     specification = query.describe()
@@ -170,11 +178,11 @@ def _described(query: StatisticQuery | MathQuery) -> dict[str, object]:
     return specification
 
 
-def _without_period(query: Members) -> Members:
-    stat = members.optional_structure(query, "MetricStat")
-    if stat is None:
-        return dict(query)
-    return {**query, "MetricStat": {name: value for name, value in stat.items() if name != "Period"}}
+def _without_period(query: Mapping[str, Any]) -> Mapping[str, Any]:
+    if "MetricStat" not in query:
+        return query
+    stat = {name: value for name, value in query["MetricStat"].items() if name != "Period"}
+    return {**query, "MetricStat": stat}
 
 
 def _predefined(name: str | None, target: TargetKey) -> StatisticQuery:

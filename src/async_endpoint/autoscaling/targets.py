@@ -1,12 +1,12 @@
 """Scalable targets: which endpoint variant may be scaled, and between which bounds."""
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Self
+from typing import Any, Self
 
-from async_endpoint.cloudwatch import members
-from async_endpoint.cloudwatch.errors import ValidationException
-from async_endpoint.cloudwatch.members import Members
+from async_endpoint.autoscaling import resource_limits
+from async_endpoint.autoscaling.errors import ValidationException
 
 NAMESPACE = "sagemaker"
 DIMENSION = "sagemaker:variant:DesiredInstanceCount"
@@ -22,29 +22,34 @@ class TargetKey:
 
     @property
     def resource_id(self) -> str:
-        """Return the ResourceId."""
+        """Returns the ResourceId."""
         return f"endpoint/{self.endpoint}/variant/{self.variant}"
 
     @classmethod
-    def from_members(cls, request: Members) -> Self:
-        """Read ServiceNamespace, ResourceId and ScalableDimension, which every operation on one target carries.
+    def from_resource_id(cls, resource_id: str) -> Self | None:
+        """Returns the key of the variant that a ResourceId names; None where the id names no variant."""
+        match = _RESOURCE.fullmatch(resource_id)
+        return None if match is None else cls(match["endpoint"], match["variant"])
+
+    @classmethod
+    def from_members(cls, request: Mapping[str, Any]) -> Self:
+        """Reads ServiceNamespace, ResourceId and ScalableDimension, which every operation on one target has.
 
         Raises:
-            ValidationException: one is missing, or they name anything but a SageMaker endpoint variant's count.
+            ValidationException: They name anything but the instance count of a SageMaker endpoint variant.
         """
-        namespace = members.text(request, "ServiceNamespace")
-        resource = members.text(request, "ResourceId")
-        match = _RESOURCE.fullmatch(resource)
-        dimension = members.text(request, "ScalableDimension")
-        if namespace != NAMESPACE or match is None or dimension != DIMENSION:
+        namespace, resource = request["ServiceNamespace"], request["ResourceId"]
+        dimension = request["ScalableDimension"]
+        key = cls.from_resource_id(resource)
+        if namespace != NAMESPACE or key is None or dimension != DIMENSION:
             raise ValidationException(
                 "The local AWS scales the instance count of SageMaker endpoint variants alone: not "
                 f"{_named(namespace, resource, dimension)}."
             )
-        return cls(match["endpoint"], match["variant"])
+        return key
 
     def describe(self) -> dict[str, object]:
-        """Return the three members that name a target."""
+        """Returns the three members that name a target."""
         return {"ServiceNamespace": NAMESPACE, "ResourceId": self.resource_id, "ScalableDimension": DIMENSION}
 
     def __str__(self) -> str:
@@ -60,16 +65,16 @@ class SuspendedState:
     scheduled: bool = False
 
     @classmethod
-    def from_members(cls, state: Members) -> Self:
-        """Build it from SuspendedState's members."""
+    def from_members(cls, state: Mapping[str, Any]) -> Self:
+        """Builds the state from SuspendedState's members."""
         return cls(
-            scaling_in=members.flag(state, "DynamicScalingInSuspended", default=False),
-            scaling_out=members.flag(state, "DynamicScalingOutSuspended", default=False),
-            scheduled=members.flag(state, "ScheduledScalingSuspended", default=False),
+            scaling_in=state.get("DynamicScalingInSuspended", False),
+            scaling_out=state.get("DynamicScalingOutSuspended", False),
+            scheduled=state.get("ScheduledScalingSuspended", False),
         )
 
     def describe(self) -> dict[str, object]:
-        """Return it as SuspendedState."""
+        """Returns the state as SuspendedState."""
         return {
             "DynamicScalingInSuspended": self.scaling_in,
             "DynamicScalingOutSuspended": self.scaling_out,
@@ -89,18 +94,17 @@ class ScalableTarget:
     suspended: SuspendedState = field(default_factory=SuspendedState)
 
     @classmethod
-    def from_members(cls, request: Members, arn: str, now: float, previous: Self | None = None) -> Self:
-        """Build a target from RegisterScalableTarget's members; what an update leaves out stays as it was.
+    def from_members(cls, request: Mapping[str, Any], arn: str, now: float, previous: Self | None = None) -> Self:
+        """Builds a target from RegisterScalableTarget's members; an update keeps what it leaves out.
 
-        A RoleARN is not looked at: SageMaker's variants are scaled under the service-linked role (API reference).
+        RoleARN is ignored: SageMaker's variants are scaled under the service-linked role (API reference).
 
         Raises:
-            ValidationException: a bound is missing for a new target, negative, or min exceeds max.
+            ValidationException: A bound is missing for a new target, negative, or min exceeds max.
         """
         key = TargetKey.from_members(request)
-        least = members.optional_whole(request, "MinCapacity", least=0)
-        most = members.optional_whole(request, "MaxCapacity", least=0)
-        suspended = members.optional_structure(request, "SuspendedState")
+        resource_limits.check_at_least(0, request, "MinCapacity", "MaxCapacity")
+        least, most, suspended = (request.get(name) for name in ("MinCapacity", "MaxCapacity", "SuspendedState"))
         if previous is not None:
             least = previous.min_capacity if least is None else least
             most = previous.max_capacity if most is None else most
@@ -118,7 +122,7 @@ class ScalableTarget:
         )
 
     def describe(self) -> dict[str, object]:
-        """Return the target as a ScalableTarget."""
+        """Returns the target as a ScalableTarget."""
         return self.key.describe() | {
             "MinCapacity": self.min_capacity,
             "MaxCapacity": self.max_capacity,
@@ -129,7 +133,7 @@ class ScalableTarget:
         }
 
 
-def _suspended(given: Members | None, previous: ScalableTarget | None) -> SuspendedState:
+def _suspended(given: Mapping[str, Any] | None, previous: ScalableTarget | None) -> SuspendedState:
     if given is not None:
         return SuspendedState.from_members(given)
     return previous.suspended if previous else SuspendedState()

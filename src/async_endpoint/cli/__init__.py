@@ -10,9 +10,8 @@ from async_endpoint.cli.diff import diff
 from async_endpoint.cli.preflight import preflight
 from async_endpoint.cli.run import run
 from async_endpoint.cli.status import jobs, status
-from async_endpoint.client.folder_run import FolderError, RunInterrupted, RunSummary, run_folder
 
-__all__ = ["FolderError", "RunInterrupted", "RunSummary", "main", "run_folder"]
+__all__ = ["main"]
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -21,19 +20,18 @@ def main() -> None:
     """Tools for a SageMaker asynchronous endpoint that scales to zero."""
 
 
-def _with_extra(module: str, name: str, what: str) -> click.Command:
-    """A command group of a module, or without the extra that it needs a command that says so."""
+def _group_of_extra(name: str) -> click.Command:
+    """Returns the command group of the module with that name; without the extra, a command that asks to install it."""
     try:
-        # The client must work without the extra.
-        group: click.Command = getattr(importlib.import_module(f"async_endpoint.cli.{module}"), name)
-    except ImportError as error:
-        reason = str(error)
+        group: click.Command = getattr(importlib.import_module(f"async_endpoint.cli.{name}"), name)
+    except ModuleNotFoundError as error:
+        message = f"`async-endpoint {name}` needs {error.name}: install it with `pip install 'async-endpoint[local]'`."
 
-        @click.command(name, context_settings={"ignore_unknown_options": True}, help=f"{what} (its extra is missing).")
+        @click.command(name, context_settings={"ignore_unknown_options": True}, help=message)
         @click.argument("arguments", nargs=-1)
         def unavailable(arguments: tuple[str, ...]) -> None:
             del arguments
-            raise click.ClickException(reason)
+            raise click.ClickException(message)
 
         return unavailable
     return group
@@ -46,5 +44,5 @@ main.add_command(preflight)
 main.add_command(deploy)
 main.add_command(destroy)
 main.add_command(diff)
-main.add_command(_with_extra("local", "local", "A local AWS"))
-main.add_command(_with_extra("model", "model", "The model's archive"))
+for _name in ("local", "model"):
+    main.add_command(_group_of_extra(_name))

@@ -1,100 +1,106 @@
-"""`async-endpoint diff`: what a change would do, from two synthesised apps."""
+"""`async-endpoint diff`: what a change would do, from templates alone."""
 
 from __future__ import annotations
 
-import functools
-import json
+import contextlib
+import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
-from async_endpoint.operations.diff.review import IN_PLACE, REMOVED, REPLACED, Change, Review, review
+from async_endpoint.operations.cdk import CdkError
+from async_endpoint.operations.commands import CommandError
+from async_endpoint.operations.diff.changes import IN_PLACE, REMOVED, REPLACED, Change
+from async_endpoint.operations.diff.commits import CommitError, compare_with_commit
+from async_endpoint.operations.diff.review import Review, review
+from async_endpoint.operations.diff.schemas import SchemasMissing
+from async_endpoint.operations.diff.templates import TemplatesMissing, read_templates
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
 _MARKS = {IN_PLACE: "~", REPLACED: "!", REMOVED: "-"}
-_SCHEMAS_OF = "us-east-1"  # which region's does not matter for what is create-only
 _FOLDER = click.Path(exists=True, file_okay=False, path_type=Path)
+_FORBIDDEN = 1
+_NOT_COMPARED = 2
 
 
 @click.command()
-@click.argument("base", type=_FOLDER)
-@click.argument("head", type=_FOLDER)
-@click.option("--markdown", is_flag=True, help="Write a comment for a pull request.")
-@click.option("--title", metavar="TEXT", default="", help="A line above it all.")
-def diff(base: Path, head: Path, *, markdown: bool, title: str) -> None:
-    """Say what would become of BASE if HEAD were deployed in its place; both are folders of `cdk synth --output`.
+@click.argument("base", type=_FOLDER, required=False)
+@click.argument("head", type=_FOLDER, required=False)
+@click.option("--base", "commit", metavar="COMMIT", help="Compare every stage of this app with COMMIT.")
+@click.option("--markdown", is_flag=True, help="Print Markdown, for a comment on a pull request.")
+@click.option("--title", metavar="TEXT", default="", help="A heading; with --base, each stage's name is one.")
+def diff(base: Path | None, head: Path | None, *, commit: str | None, markdown: bool, title: str) -> None:
+    """Show what a change of templates would do to a stage.
 
-    Names every resource that would be added, removed, replaced or changed in place, every permission that would be
-    wider, every alarm or scaling that would be weaker. Refuses what would lose documents, jobs, messages or
-    subscriptions, and what SageMaker would refuse.
+    BASE and HEAD are folders of `cdk synth --output`: what is deployed, and what would be.
 
-    Exit status: 0 it can be deployed, 1 it is refused, 2 wrong usage.
+    With --base COMMIT, synthesises every stage at COMMIT and in the working tree, and compares the two; also prints
+    `cdk diff` for each stack, unless --markdown is given.
+
+    Lists every resource that would be added, removed, replaced or changed in place, every permission that would be
+    wider, and every alarm or scaling that would be weaker. Rejects changes that would lose documents, jobs, messages or
+    subscriptions, and changes that SageMaker would reject.
+
+    Exit status: 0 the change can be deployed, 1 it must not be deployed, 2 wrong usage or a failed synthesis.
     """
-    found = review(_templates(base), _templates(head), _create_only())
-    lines = _markdown(found, title) if markdown else _text(found, title)
-    click.echo("\n".join(lines))
-    if found.refused:
-        raise SystemExit(1)
+    if (head is None) if commit is None else (base is not None):
+        raise click.UsageError("Name two folders of `cdk synth --output`, or a commit with --base: one of the two.")
+    try:
+        if base is not None and head is not None:
+            found = [_compare_folders(base, head, title, markdown=markdown)]
+        else:
+            found = [*_compare_stages(commit or "", markdown=markdown)]
+    except (TemplatesMissing, CommitError, CommandError) as error:
+        raise click.UsageError(str(error)) from error
+    except CdkError as error:
+        click.echo(error.log.rstrip() or str(error), err=True)
+        sys.exit(_NOT_COMPARED)
+    except SchemasMissing as error:
+        raise click.ClickException(str(error)) from error
+    if any(each.forbidden for each in found):
+        sys.exit(_FORBIDDEN)
 
 
-def _templates(folder: Path) -> dict[str, Any]:
-    """The templates of a cloud assembly by their stacks' ids.
-
-    Raises:
-        click.UsageError: The folder holds none.
-    """
-    found = {
-        path.name.removesuffix(".template.json"): json.loads(path.read_text(encoding="utf-8"))
-        for path in sorted(folder.glob("*.template.json"))
-    }
-    if not found:
-        raise click.UsageError(f"{folder} holds no templates: make them with `npx cdk synth --output {folder}`.")
+def _compare_folders(base: Path, head: Path, title: str, *, markdown: bool) -> Review:
+    found = review(read_templates(base), read_templates(head))
+    click.echo("\n".join(_as_markdown(found, title) if markdown else _as_text(found, title)))
     return found
 
 
-def _create_only() -> Any:
-    """Gives a type's create-only properties; of types that no schema is known for, as custom resources, none."""
-    try:
-        # Only here is it needed.
-        from cfnlint.schema import PROVIDER_SCHEMA_MANAGER, ResourceNotFoundError  # noqa: PLC0415
-    except ImportError as error:
-        raise click.ClickException(
-            "The resource schemas come with cfn-lint: install it with pip install 'cfn-lint==1.58.0'."
-        ) from error
-
-    @functools.cache
-    def create_only(kind: str) -> frozenset[str]:
-        try:
-            schema = PROVIDER_SCHEMA_MANAGER.get_resource_schema(_SCHEMAS_OF, kind).schema
-        except ResourceNotFoundError:
-            return frozenset()
-        paths = schema.get("createOnlyProperties") or ()
-        return frozenset(path.split("/")[2] for path in paths if path.startswith("/properties/"))
-
-    return create_only
+def _compare_stages(commit: str, *, markdown: bool) -> Iterator[Review]:
+    with contextlib.closing(compare_with_commit(commit, cdk_diffs=not markdown)) as comparisons:
+        for stage, found, cdk_diffs in comparisons:
+            if found is None:
+                heading = f"### {stage}\n" if markdown else stage
+                click.echo(f"{heading}\nThe stage is removed; its stacks stay deployed until you destroy them.")
+                continue
+            for text in cdk_diffs:
+                click.echo(text, nl=False)
+            click.echo("\n".join(_as_markdown(found, stage) if markdown else _as_text(found, stage)))
+            yield found
 
 
-def _text(found: Review, title: str) -> Iterator[str]:
+def _as_text(found: Review, title: str) -> Iterator[str]:
     if title:
         yield title
-    if found.empty:
+    if found.is_empty:
         yield "No differences."
     for change in found.changes:
         yield f"  {_MARKS.get(change.action, '+')} {change.action:<9} {change.kind}  {_place(change)}"
     if found.outputs:
         yield "Outputs: " + ", ".join(found.outputs)
-    for heading, items in found.callouts:
+    for heading, lines in found.warnings:
         yield f"{heading}:"
-        yield from (f"  {each}" for each in items)
+        yield from (f"  {line}" for line in lines)
 
 
-def _markdown(found: Review, title: str) -> Iterator[str]:
+def _as_markdown(found: Review, title: str) -> Iterator[str]:
     if title:
         yield f"### {title}\n"
-    if found.empty:
+    if found.is_empty:
         yield "No differences."
     if found.changes:
         yield "| | resource | type |\n|---|---|---|"
@@ -102,10 +108,10 @@ def _markdown(found: Review, title: str) -> Iterator[str]:
             yield f"| {change.action} | {_place(change)} | `{change.kind}` |"
     if found.outputs:
         yield "\nOutputs: " + ", ".join(found.outputs)
-    for heading, items in found.callouts:
+    for heading, lines in found.warnings:
         yield f"\n**{heading}**\n"
-        yield from (f"- {each}" for each in items)
+        yield from (f"- {line}" for line in lines)
 
 
 def _place(change: Change) -> str:
-    return f"{change.path} ({', '.join(change.because)})" if change.because else change.path
+    return f"{change.path} ({', '.join(change.properties)})" if change.properties else change.path

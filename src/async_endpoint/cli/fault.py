@@ -1,4 +1,4 @@
-"""`async-endpoint local fault`: have a running local AWS do something wrong, repeatably."""
+"""`async-endpoint local fault`: inject faults into a running local AWS, reproducibly."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -18,22 +18,26 @@ from async_endpoint.emulator.loopback import NoResponse
 _RATE = click.FloatRange(0, 1, min_open=True)
 _COUNT = click.IntRange(1)
 
-rate_option = click.option("--rate", type=_RATE, default=1.0, show_default=True, help="The chance of each call.")
-count_option = click.option("--count", type=_COUNT, help="End after so many strikes.  [default: never]")
-instance_type_option = click.option("--instance-type", help="Of this type only, ml.g4dn.xlarge say.  [default: of all]")
-endpoint_option = click.option("--endpoint", help="Of this endpoint only.  [default: of all]")
+rate_option = click.option(
+    "--rate", type=_RATE, default=1.0, show_default=True, help="The fault's probability for each call."
+)
+count_option = click.option("--count", type=_COUNT, help="Stop after this many faults.  [default: never]")
+instance_type_option = click.option(
+    "--instance-type", metavar="TYPE", help="For this type only, such as ml.g5.xlarge.  [default: all]"
+)
+endpoint_option = click.option("--endpoint", metavar="NAME", help="For this endpoint only.  [default: all]")
 
 
 @click.group()
 def fault() -> None:
-    """Have the local AWS do something wrong. The same seed, switches and calls bring the same faults."""
+    """Inject faults into the local AWS. The same seed, options and calls cause the same faults."""
 
 
 @fault.command()
 @state_dir_option
 @click.argument("service", type=click.Choice(SERVICES))
-@click.option("--operation", help="This operation only, PutObject say.  [default: all]")
-@click.option("--throttle", is_flag=True, help="Refuse as too many calls, and not as broken.")
+@click.option("--operation", metavar="NAME", help="For this operation only, such as PutObject.  [default: all]")
+@click.option("--throttle", is_flag=True, help="Return throttling errors instead of internal errors.")
 @rate_option
 @count_option
 def errors(
@@ -45,7 +49,10 @@ def errors(
     *,
     throttle: bool,
 ) -> None:
-    """Refuse calls of SERVICE, those of the local AWS's own endpoints included."""
+    """Return errors from SERVICE.
+
+    The local AWS's own endpoints get them too.
+    """
     kind = "throttle" if throttle else "error"
     _add(state_dir, kind, service=service, operation=operation, rate=rate, count=count)
 
@@ -54,9 +61,9 @@ def errors(
 @state_dir_option
 @endpoint_option
 @rate_option
-@click.option("--count", type=_COUNT, default=1, show_default=True, help="End after so many strikes.")
+@click.option("--count", type=_COUNT, default=1, show_default=True, help="Stop after this many faults.")
 def kill(state_dir: Path, endpoint: str | None, rate: float, count: int) -> None:
-    """Kill an instance's container (SIGKILL) while it works on the next request that is handed to it."""
+    """Kill a container while it processes its next request."""
     _add(state_dir, "kill", endpoint=endpoint, rate=rate, count=count)
 
 
@@ -68,12 +75,12 @@ def kill(state_dir: Path, endpoint: str | None, rate: float, count: int) -> None
     type=click.FloatRange(0, min_open=True),
     default=DEFAULT_SLOW_SECONDS,
     show_default=True,
-    help="By how much, on AWS's clock.",
+    help="The delay, on AWS's clock.",
 )
 @rate_option
 @count_option
 def slow_start(state_dir: Path, endpoint: str | None, seconds: float, rate: float, count: int | None) -> None:
-    """Have instances come up late."""
+    """Delay the start of instances."""
     _add(state_dir, "slow-start", endpoint=endpoint, seconds=seconds, rate=rate, count=count)
 
 
@@ -83,7 +90,7 @@ def slow_start(state_dir: Path, endpoint: str | None, seconds: float, rate: floa
 @rate_option
 @count_option
 def no_capacity(state_dir: Path, instance_type: str | None, rate: float, count: int | None) -> None:
-    """Refuse instances at once: InsufficientInstanceCapacity."""
+    """Reject new instances with InsufficientInstanceCapacity."""
     _add(state_dir, "no-capacity", instance_type=instance_type, rate=rate, count=count)
 
 
@@ -95,17 +102,17 @@ def no_capacity(state_dir: Path, instance_type: str | None, rate: float, count: 
     type=click.FloatRange(0, min_open=True),
     default=DEFAULT_STALLED_SECONDS,
     show_default=True,
-    help="How long each instance is awaited, on AWS's clock.",
+    help="How long SageMaker waits for each instance, on AWS's clock.",
 )
 @rate_option
 @count_option
 def stalled_capacity(
     state_dir: Path, instance_type: str | None, seconds: float, rate: float, count: int | None
 ) -> None:
-    """Have instances awaited that never come.
+    """Keep new instances pending until SageMaker gives up.
 
-    A change of capacity stays in progress all that time; then the endpoint is InService at the old count, without a
-    reason. A creation or an update fails then, for InsufficientInstanceCapacity.
+    A scaling action stays in progress all that time; then the endpoint is InService with the old instance count and
+    without a reason. A creation or an update fails with InsufficientInstanceCapacity.
     """
     _add(state_dir, "stalled-capacity", instance_type=instance_type, seconds=seconds, rate=rate, count=count)
 
@@ -117,43 +124,43 @@ def stalled_capacity(
 @rate_option
 @count_option
 def notifications(state_dir: Path, how: str, endpoint: str | None, rate: float, count: int | None) -> None:
-    """Drop, double or reorder SageMaker's notifications."""
+    """Drop, duplicate or reorder SageMaker's notifications."""
     _add(state_dir, how, endpoint=endpoint, rate=rate, count=count)
 
 
 @fault.command("list")
 @state_dir_option
 def list_command(state_dir: Path) -> None:
-    """Show what is switched on, and how often it has struck."""
+    """List the active faults and how often each has occurred."""
     with _faults(state_dir) as faults:
         found = faults.describe()
-    table = Table("number", "fault", "struck", title=f"Faults, seed {found['seed']}")
+    table = Table("number", "fault", "occurred", title=f"Faults, seed {found['seed']}")
     for item in found["faults"]:
         what = ", ".join(f"{name}={value}" for name, value in item.items() if name not in ("number", "struck"))
         table.add_row(str(item["number"]), what, str(item["struck"]))
-    Console().print(table if found["faults"] else f"Nothing is switched on (seed {found['seed']}).")
+    Console().print(table if found["faults"] else f"There are no active faults (seed {found['seed']}).")
 
 
 @fault.command()
 @state_dir_option
-@click.option("--seed", type=int, help="Draw what comes next from this seed.  [default: the same again]")
+@click.option("--seed", type=int, help="The seed of later faults.  [default: the same seed]")
 def clear(state_dir: Path, seed: int | None) -> None:
-    """Switch everything off."""
+    """Remove all faults."""
     with _faults(state_dir) as faults:
         faults.clear(seed)
-    click.echo("Nothing is switched on any more.")
+    click.echo("All faults are removed.")
 
 
 def _add(state_dir: Path, kind: str, **members: str | float | None) -> None:
     with _faults(state_dir) as faults:
         number = faults.add(kind, **members)
     clear = f"async-endpoint local fault clear{state_dir_arguments(state_dir)}"
-    click.echo(f"Fault {number} is switched on; `{clear}` switches all off.")
+    click.echo(f"Fault {number} is active; `{clear}` removes all faults.")
 
 
 @contextmanager
 def _faults(state_dir: Path) -> Iterator[FaultClient]:
-    """The faults of the local AWS in a folder; what goes wrong with them is said in a sentence."""
+    """Yields the fault client of the local AWS in a folder; turns its errors into messages."""
     try:
         yield running_in(state_dir).faults
     except (FaultError, NoResponse) as error:

@@ -1,10 +1,9 @@
-"""`async-endpoint local`: start, look at and stop a local AWS, and run other tools against it."""
+"""`async-endpoint local`: start, inspect and stop a local AWS, and run other tools against it."""
 
 from __future__ import annotations
 
 import os
 import shlex
-import subprocess
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -12,21 +11,17 @@ from typing import Any
 
 import click
 
-try:
-    from async_endpoint.cli.fault import fault
-    from async_endpoint.cli.local_status import status
-    from async_endpoint.cli.state_dir import nothing_runs, running_in, state_dir_option
-    from async_endpoint.emulator.api.service_quotas import QuotaError, set_quota
-    from async_endpoint.emulator.assumptions import AssumptionError, Assumptions
-    from async_endpoint.emulator.containers.environment import ServingEnvironment, prepare
-    from async_endpoint.emulator.containers.errors import ContainerError
-    from async_endpoint.emulator.hosting.instance_times import InstanceTimes
-    from async_endpoint.emulator.launcher import DEFAULT_REGION, LocalAws, LocalAwsError, state_dir_arguments
-    from async_endpoint.emulator.loopback import NoResponse
-except ModuleNotFoundError as missing:  # the extra was not installed
-    raise ImportError(
-        f"The local AWS needs {missing.name}: install it with `pip install 'async-endpoint[local]'`."
-    ) from missing
+from async_endpoint.cli.fault import fault
+from async_endpoint.cli.local_status import status
+from async_endpoint.cli.state_dir import no_local_aws, running_in, state_dir_option
+from async_endpoint.emulator.api.service_quotas import QuotaError, set_quota
+from async_endpoint.emulator.assumptions import AssumptionError, Assumptions
+from async_endpoint.emulator.containers.environment import ServingEnvironment, prepare
+from async_endpoint.emulator.containers.errors import ContainerError
+from async_endpoint.emulator.hosting.instance_times import InstanceTimes
+from async_endpoint.emulator.launcher import DEFAULT_REGION, LocalAws, LocalAwsError, state_dir_arguments
+from async_endpoint.emulator.loopback import NoResponse
+from async_endpoint.operations.commands import CommandError, run_command
 
 SERVING_ENVIRONMENT_VARIABLE = "ASYNC_ENDPOINT_SERVING_ENV"
 DEFAULT_SERVING_ENVIRONMENT = Path(".venv-serving")
@@ -42,33 +37,37 @@ def _serving_env(command: Command) -> Command:
         default=DEFAULT_SERVING_ENVIRONMENT,
         show_default=True,
         show_envvar=True,
-        help="The Python 3.8 environment that stands in for the image; built when it is not there.",
+        help="The Python 3.8 environment that stands in for the image; built if it does not exist.",
     )(command)
 
 
 def _region(command: Command) -> Command:
     return click.option(
         "--region",
+        metavar="NAME",
         envvar="AWS_REGION",
         default=DEFAULT_REGION,
         show_default=True,
         show_envvar=True,
-        help="The region that clients take when they name none.",
+        help="The default region of clients.",
     )(command)
 
 
-def _seconds(stage: str, until: str) -> Callable[[Command], Command]:
+def _seconds(phase: str, until: str) -> Callable[[Command], Command]:
     return click.option(
-        f"--{stage}-seconds",
+        f"--{phase}-seconds",
         type=click.FloatRange(0),
         default=0.0,
-        help=f"Seconds of AWS's clock that an instance takes at least until {until}.",
+        help=f"Minimum seconds on AWS's clock until {until}.",
     )
 
 
 @click.group()
 def local() -> None:
-    """A local AWS: S3, SNS, CloudFormation and the rest, with SageMaker endpoints that really serve."""
+    """Run a local AWS with working SageMaker endpoints.
+
+    It has S3, SNS, SQS, DynamoDB, CloudFormation and more.
+    """
 
 
 local.add_command(fault)
@@ -78,7 +77,10 @@ local.add_command(status)
 @local.command("prepare")
 @_serving_env
 def prepare_command(serving_env: Path) -> None:
-    """Build the serving environment: the image's Python 3.8, torch 1.11 and TorchServe. Quick when it is there."""
+    """Build the serving environment, unless it exists.
+
+    It has the image's Python 3.8, torch 1.11 and TorchServe.
+    """
     _prepared(serving_env)
     click.echo(f"The serving environment is in {serving_env}.")
 
@@ -92,19 +94,22 @@ def prepare_command(serving_env: Path) -> None:
     type=click.FloatRange(0, 3600, min_open=True),
     default=1.0,
     show_default=True,
-    help="How many times faster than the wall AWS's clock runs: alarms, cooldowns, metric periods, queue ages.",
+    help="Speed of AWS's clock relative to real time: alarms, cooldowns, metric periods, queue ages.",
 )
 @click.option(
-    "--threads", type=click.IntRange(1, 64), default=1, show_default=True, help="Computing threads of each instance."
+    "--threads", type=click.IntRange(1, 64), default=1, show_default=True, help="CPU threads of each instance."
 )
-@click.option("--fresh", is_flag=True, help="Forget what an earlier one kept in the folder, instead of going on.")
+@click.option("--fresh", is_flag=True, help="Discard the saved state in the folder instead of restoring it.")
 @click.option(
-    "--assume", multiple=True, metavar="NAME=VALUE", help="Settle a point that AWS leaves open; see docs/local-aws.md."
+    "--assume",
+    multiple=True,
+    metavar="NAME=VALUE",
+    help="Decide what AWS does not document; see docs/local-aws-fidelity.md.",
 )
-@_seconds("provision", "a machine is there")
-@_seconds("pull", "it has the image")
-@_seconds("download", "it has the archive")
-@_seconds("start", "the container answers")
+@_seconds("provision", "an instance is provisioned")
+@_seconds("pull", "the instance has pulled the image")
+@_seconds("download", "the instance has downloaded the archive")
+@_seconds("start", "the container responds")
 def start(
     state_dir: Path,
     serving_env: Path,
@@ -116,13 +121,13 @@ def start(
     assume: tuple[str, ...],
     **seconds: float,
 ) -> None:
-    """Start a local AWS on 127.0.0.1 and leave it running. It goes on from where the last one in the folder ended."""
+    """Start a local AWS on 127.0.0.1 in the background. It restores the state that the last one saved in the folder."""
     try:
         assumptions = Assumptions.parse(assume)
     except AssumptionError as error:
         raise click.UsageError(str(error)) from error
     serving = _prepared(serving_env)
-    began = time.monotonic()
+    started = time.monotonic()
     times = InstanceTimes(**{name.removesuffix("_seconds"): value for name, value in seconds.items()})
     try:
         running = LocalAws.start(
@@ -139,35 +144,38 @@ def start(
         raise click.ClickException(str(error)) from error
     where = state_dir_arguments(state_dir)
     click.echo(
-        f"The local AWS answers at {running.endpoint_url} after {time.monotonic() - began:.1f} s "
+        f"The local AWS is ready at {running.endpoint_url} after {time.monotonic() - started:.1f} s "
         f"(process {running.pid}, log {running.log}).\n"
         f'Point a shell at it:   eval "$(async-endpoint local env{where})"\n'
-        f"Look at its endpoints: {running.endpoint_url}/_local/\n"
+        f"See its endpoints:     {running.endpoint_url}/_local/\n"
         f"Run one command in it: async-endpoint local exec{where} -- npx cdk deploy --all\n"
-        f"End it:                async-endpoint local stop{where}"
+        f"Stop it:               async-endpoint local stop{where}"
     )
 
 
 @local.command()
 @state_dir_option
 def stop(state_dir: Path) -> None:
-    """End the local AWS and every process that it started. What it holds is kept for the next start."""
+    """Stop the local AWS and every process it started. Its state is saved for the next start."""
     running = LocalAws.find(state_dir)
     if running is None:
-        click.echo(f"{nothing_runs(state_dir)}.")
+        click.echo(f"{no_local_aws(state_dir)}.")
         return
     try:
         running.stop()
     except LocalAwsError as error:
         raise click.ClickException(str(error)) from error
-    click.echo(f"The local AWS on port {running.port} has ended.")
+    click.echo(f"The local AWS on port {running.port} has stopped.")
 
 
 @local.command()
 @state_dir_option
 @_region
 def env(state_dir: Path, region: str) -> None:
-    """Print the variables that point AWS tools here, for `eval`."""
+    """Print the variables that point AWS tools at the local AWS.
+
+    Use it with eval: eval "$(async-endpoint local env)".
+    """
     for name, value in running_in(state_dir).environment(region).items():
         click.echo(f"export {name}={shlex.quote(value)}")
 
@@ -177,7 +185,10 @@ def env(state_dir: Path, region: str) -> None:
 @click.argument("instance_type", metavar="TYPE")
 @click.argument("value", type=click.IntRange(0))
 def quota(state_dir: Path, instance_type: str, value: int) -> None:
-    """Set how many instances of TYPE Service Quotas says that endpoints may have, in every region."""
+    """Set the quota of an instance type, in every region.
+
+    Service Quotas then reports VALUE for "TYPE for endpoint usage".
+    """
     try:
         set_quota(running_in(state_dir).endpoint_url, instance_type, value)
     except (QuotaError, NoResponse) as error:
@@ -191,13 +202,12 @@ def quota(state_dir: Path, instance_type: str, value: int) -> None:
 @click.argument("command", nargs=-1, required=True, type=click.UNPROCESSED)
 @click.pass_context
 def exec_command(context: click.Context, state_dir: Path, region: str, command: tuple[str, ...]) -> None:
-    """Run COMMAND with every AWS tool in it pointed here, and exit with its status."""
+    """Run COMMAND against the local AWS, and exit with its exit status."""
     environment = running_in(state_dir).client_environment(os.environ, region)
     try:
-        finished = subprocess.run(command, env=environment, check=False)  # noqa: S603 - the user's own command
-    except OSError as error:
-        raise click.ClickException(f"{command[0]} cannot be run: {error.strerror}.") from error
-    context.exit(finished.returncode)
+        context.exit(run_command(command, env=environment).returncode)
+    except CommandError as error:
+        raise click.ClickException(str(error)) from error
 
 
 def _prepared(path: Path) -> ServingEnvironment:

@@ -1,4 +1,4 @@
-"""`async-endpoint local status`: a local AWS as it is at the moment, once or again and again."""
+"""`async-endpoint local status`: the current state of a local AWS, once or continuously."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 _EVERY_SECONDS = 2.0
 _ACTIVITIES_SHOWN = 3
 _DOCUMENTS_SHOWN = 5
-_RESULT_SHOWN = 60
+_RESULT_CHARACTERS = 60
 _STYLES = {
     "InService": "green", "OK": "green", "Completed": "green", "Successful": "green",
     "Failed": "red", "ALARM": "red",
@@ -42,32 +42,33 @@ Overview = dict[str, Any]
 @state_dir_option
 @click.option(
     "--region",
+    metavar="NAME",
     envvar="AWS_REGION",
     default=DEFAULT_REGION,
     show_default=True,
     show_envvar=True,
-    help="The region to look at.",
+    help="The region to show.",
 )
-@click.option("--watch", is_flag=True, help="Show it anew every two seconds, with queue and documents, until Ctrl-C.")
-@click.option("--json", "as_json", is_flag=True, help="Print everything once, as JSON; times in AWS's epoch seconds.")
+@click.option("--watch", is_flag=True, help="Refresh every two seconds, with queue and documents, until Ctrl-C.")
+@click.option("--json", "as_json", is_flag=True, help="Print everything once as JSON; times are AWS's epoch seconds.")
 def status(state_dir: Path, region: str, *, watch: bool, as_json: bool) -> None:
-    """Show whether one runs, its endpoints with their instances, and the alarms."""
+    """Show endpoints with their instances, and alarms."""
     if watch and as_json:
-        raise click.UsageError("--watch and --json exclude each other.")
+        raise click.UsageError("Use --watch or --json, not both.")
     running = running_in(state_dir)
     try:
         if as_json:
-            click.echo(json.dumps(fetched(running, region), indent=2))
+            click.echo(json.dumps(fetch_overview(running, region), indent=2))
         elif watch:
             _watch(running, region)
         else:
-            Console().print(_head(running), summary(fetched(running, region)))
+            Console().print(_head(running), summary(fetch_overview(running, region)))
     except NoResponse as error:
         raise click.ClickException(str(error)) from error
 
 
-def fetched(running: LocalAws, region: str) -> Overview:
-    """The overview of a region.
+def fetch_overview(running: LocalAws, region: str) -> Overview:
+    """Returns the overview of a region.
 
     Raises:
         NoResponse: The local AWS does not respond.
@@ -76,7 +77,7 @@ def fetched(running: LocalAws, region: str) -> Overview:
 
 
 def summary(overview: Overview) -> RenderableType:
-    """Endpoints and alarms as tables."""
+    """Returns endpoints and alarms as tables."""
     table = Table("endpoint", "status", "instances", "desired", "config", title=f"Endpoints in {overview['region']}")
     alarms = Table("alarm", "state", "reason", title="Alarms")
     for endpoint in overview["endpoints"]:
@@ -93,7 +94,7 @@ def summary(overview: Overview) -> RenderableType:
 
 
 def details(overview: Overview) -> RenderableType:
-    """Every endpoint with its queue, instances, alarms, last activities and last documents."""
+    """Returns every endpoint with its queue, instances, alarms, last activities and last documents."""
     now = overview["clock"]["now"]
     parts: list[RenderableType] = []
     for endpoint in overview["endpoints"]:
@@ -107,19 +108,19 @@ def details(overview: Overview) -> RenderableType:
         ]
     if not overview["endpoints"]:
         others = ", ".join(overview["regions"]) or "none"
-        parts.append(Text(f"No endpoint in {overview['region']}. Regions that have some: {others}."))
+        parts.append(Text(f"There is no endpoint in {overview['region']}. Regions with endpoints: {others}."))
     if overview["other_alarms"]:
         parts += [Text("Other alarms", style="bold"), _alarm_table(overview["other_alarms"])]
     return Group(*parts)
 
 
 def _watch(running: LocalAws, region: str) -> None:
-    """Show it until Ctrl-C; where there is no terminal, one below the other."""
+    """Refreshes until Ctrl-C; without a terminal, prints one below the other."""
     console = Console()
 
     def shown() -> RenderableType:
-        overview = fetched(running, region)
-        at = f"{_clock(overview['clock']['now'])} UTC on AWS's clock · {region} · Ctrl-C ends this"
+        overview = fetch_overview(running, region)
+        at = f"{_clock(overview['clock']['now'])} UTC on AWS's clock · {region} · Ctrl-C stops"
         return Group(_head(running), Text(at, style="dim"), Text(), details(overview))
 
     try:
@@ -137,8 +138,8 @@ def _watch(running: LocalAws, region: str) -> None:
 
 def _head(running: LocalAws) -> Text:
     return Text(
-        f"{running.endpoint_url}, process {running.pid}, AWS's clock at {running.speed:g} times the wall's\n"
-        f"Its page: {running.endpoint_url}/_local/"
+        f"{running.endpoint_url}, process {running.pid}, AWS's clock at {running.speed:g} times real time\n"
+        f"Console: {running.endpoint_url}/_local/"
     )
 
 
@@ -166,14 +167,14 @@ def _instances(endpoint: Overview, now: float) -> RenderableType:
             str(item["requests"]),
         )
     if endpoint["leaving"]:
-        table.add_row(f"{endpoint['leaving']} on the way out", "", "", "", "")
+        table.add_row(f"{endpoint['leaving']} stopping", "", "", "", "")
     return table if table.row_count else Text("no instance", style="dim")
 
 
 def _alarm_table(alarms: list[Overview]) -> RenderableType:
     table = _table("alarm", "state", "since", "reason")
     for alarm in alarms:
-        reason = Text(alarm["reason"], no_wrap=True, overflow="ellipsis")  # a line each, as all has to fit the screen
+        reason = Text(alarm["reason"], no_wrap=True, overflow="ellipsis")  # one line each, to fit the screen
         name = Text(alarm["name"], overflow="fold")
         table.add_row(name, _state(alarm["state"]), _clock(alarm["since"]), reason)
     return table if alarms else Text("no alarm", style="dim")
@@ -188,17 +189,17 @@ def _activities(endpoint: Overview) -> RenderableType:
             Text(item["description"]),
             Text(item["cause"], overflow="fold"),
         )
-    return table if table.row_count else Text("nothing was scaled", style="dim")
+    return table if table.row_count else Text("no scaling activity", style="dim")
 
 
 def _documents(endpoint: Overview) -> RenderableType:
-    table = _table("ended", "outcome", "document", "result")
+    table = _table("finished", "outcome", "document", "result")
     for item in endpoint["documents"][:_DOCUMENTS_SHOWN]:
         result = " ".join(item["result"].split())
-        short = result if len(result) <= _RESULT_SHOWN else result[: _RESULT_SHOWN - 1] + "…"
+        short = result if len(result) <= _RESULT_CHARACTERS else result[: _RESULT_CHARACTERS - 1] + "…"
         place = (item["input_location"] or item["inference_id"]).rpartition("/")[2]
         table.add_row(_clock(item["ended_at"]), _state(item["status"]), Text(_plain(place)), Text(_plain(short)))
-    return table if table.row_count else Text("no document has ended", style="dim")
+    return table if table.row_count else Text("no finished document", style="dim")
 
 
 def _alarms(overview: Overview) -> list[Overview]:
@@ -219,5 +220,5 @@ def _clock(at: float) -> str:
 
 
 def _plain(text: str) -> str:
-    """A text without what a terminal obeys."""
+    """Returns a text without control characters."""
     return "".join(letter if letter.isprintable() else "\N{REPLACEMENT CHARACTER}" for letter in text)

@@ -1,9 +1,10 @@
-"""`async-endpoint preflight`: what would stop a deploy, before it starts."""
+"""`async-endpoint preflight`: check what would stop a deploy, before it starts."""
 
 from __future__ import annotations
 
 import contextlib
 import json
+import sys
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -12,8 +13,9 @@ import boto3
 import click
 from botocore.exceptions import BotoCoreError
 
-from async_endpoint.operations.preflight import Assembly, AssemblyError, Status, SynthesisError, run, synthesised
-from async_endpoint.operations.preflight.identity import broken
+from async_endpoint.operations.cdk import CdkError, synthesised
+from async_endpoint.operations.preflight import Assembly, AssemblyError, Status, run
+from async_endpoint.operations.preflight.identity import unusable_credentials
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -24,7 +26,7 @@ _COLOURS = {Status.OK: "green", Status.WARNING: "yellow", Status.ERROR: "red", S
 
 
 @click.command()
-@click.option("--stage", metavar="NAME", help="The stage to check; its app is synthesised for it.")
+@click.option("--stage", metavar="NAME", help="The stage to check; it is synthesised first.")
 @click.option(
     "--app",
     type=click.Path(exists=True, file_okay=False, path_type=Path),
@@ -32,10 +34,10 @@ _COLOURS = {Status.OK: "green", Status.WARNING: "yellow", Status.ERROR: "red", S
 )
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
 def preflight(stage: str | None, app: Path | None, *, as_json: bool) -> None:
-    """Check what a deploy of a stage needs of its account; ask only, change nothing.
+    """Check that the account has what a deploy needs.
 
-    One line for each check: ok, a warning, or an error that would stop the deploy, with the command that mends it. What
-    depends on a failed check is skipped.
+    Changes nothing. Prints one line for each check: ok, a warning, or an error that would stop the deploy, with the
+    command that fixes it. Skips checks that depend on a failed one.
 
     Exit status: 0 nothing stops a deploy, 1 something does, 2 wrong usage.
     """
@@ -43,27 +45,27 @@ def preflight(stage: str | None, app: Path | None, *, as_json: bool) -> None:
         raise click.UsageError("Name a stage with --stage, or a synthesised app with --app: one of the two.")
     try:
         with contextlib.nullcontext(app) if app else synthesised(stage or "") as folder:
-            assembly = Assembly.read(folder)
+            assembly = Assembly.from_folder(folder)
     except AssemblyError as error:
         raise click.UsageError(str(error)) from error
-    except SynthesisError as error:
+    except CdkError as error:
         raise click.ClickException(str(error)) from error
     try:
         checks = run(assembly, boto3.Session())
     except BotoCoreError as error:  # such as a profile that does not exist
-        checks = [broken(error)]
-    click.echo(_json(checks) if as_json else "\n".join(_lines(checks)))
+        checks = [unusable_credentials(error)]
+    click.echo(_as_json(checks) if as_json else "\n".join(_as_lines(checks)))
     if any(check.status is Status.ERROR for check in checks):
-        raise SystemExit(1)
+        sys.exit(1)
 
 
-def _json(checks: Sequence[Check]) -> str:
+def _as_json(checks: Sequence[Check]) -> str:
     is_ready = all(check.status is not Status.ERROR for check in checks)
     return json.dumps({"ready": is_ready, "checks": [asdict(check) for check in checks]}, indent=2)
 
 
-def _lines(checks: Sequence[Check]) -> list[str]:
-    """A line for each check, and below it what mends it, unbroken: it is there to be copied."""
+def _as_lines(checks: Sequence[Check]) -> list[str]:
+    """Returns a line for each check, and below it the fix, unwrapped so that it can be copied."""
     width = max(len(check.name) for check in checks)
     lines = []
     for check in checks:

@@ -1,4 +1,4 @@
-"""Show how a run gets on: bars on a terminal, a line now and then anywhere else."""
+"""The progress of a run: bars on a terminal, a few lines elsewhere."""
 
 from __future__ import annotations
 
@@ -18,69 +18,69 @@ _LINES = 10
 
 
 class Bars:
-    """Two bars, one for what was submitted and one for what has ended; for a terminal."""
+    """Two bars for a terminal: submitted documents and finished documents."""
 
     def __init__(self, console: Console) -> None:
         self._progress = Progress(
             TextColumn("{task.description:>9}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), console=console
         )
         self._submitted = self._progress.add_task("submitted", total=None)
-        self._ended = self._progress.add_task("answered", total=None)
+        self._finished = self._progress.add_task("finished", total=None)
 
     def start(self, documents: int) -> None:
-        """Draw the bars."""
+        """Draws the bars."""
         self._progress.update(self._submitted, total=documents)
-        self._progress.update(self._ended, total=documents)
+        self._progress.update(self._finished, total=documents)
         self._progress.start()
 
-    def submitted(self, job: Job) -> None:  # noqa: ARG002  # the bar counts, whatever the job
-        """Move the first bar."""
+    def submitted(self, _: Job, /) -> None:
+        """Moves the first bar."""
         self._progress.advance(self._submitted)
 
-    def ended(self, job: Job) -> None:
-        """Move the second bar, and say what went wrong above it."""
-        self._progress.advance(self._ended)
+    def finished(self, job: Job, /) -> None:
+        """Moves the second bar, and prints an error above the bars."""
+        self._progress.advance(self._finished)
         if job.state is not JobState.COMPLETED:
             self._progress.console.print(str(job.error), style="red", markup=False, highlight=False)
 
     def stop(self) -> None:
-        """Leave the bars as they stand."""
+        """Stops drawing; the bars stay visible."""
         self._progress.stop()
 
 
 class Lines:
-    """About ten plain lines for each phase; for logs."""
+    """About ten plain lines for each phase, for logs."""
 
     def __init__(self, console: Console) -> None:
         self._console = console
         self._lock = Lock()
         self._documents = 0
-        self._counts = {"submitted": 0, "answered": 0}
+        self._counts = {"submitted": 0, "finished": 0}
 
     def start(self, documents: int) -> None:
-        """Say how much there is to do."""
+        """Prints the number of documents."""
         self._documents = documents
-        self._say(f"{documents} documents")
+        self._print(f"{documents} documents")
 
-    def submitted(self, job: Job) -> None:  # noqa: ARG002  # the line counts, whatever the job
-        """Count, and sometimes say so."""
+    def submitted(self, _: Job, /) -> None:
+        """Counts, and sometimes prints the count."""
         self._count("submitted")
 
-    def ended(self, job: Job) -> None:
-        """Count, sometimes say so, and always say what went wrong."""
+    def finished(self, job: Job, /) -> None:
+        """Counts, sometimes prints the count, and always prints an error."""
         if job.state is not JobState.COMPLETED:
-            self._say(str(job.error))
-        self._count("answered")
+            self._print(str(job.error))
+        self._count("finished")
 
     def stop(self) -> None:
-        """Nothing is left to close."""
+        """Does nothing: there is nothing to close."""
 
     def _count(self, what: str) -> None:
         with self._lock:
             self._counts[what] += 1
             count = self._counts[what]
             if count == self._documents or count % max(1, self._documents // _LINES) == 0:
-                self._say(f"{what} {count}/{self._documents}")
+                self._print(f"{what} {count}/{self._documents}")
 
-    def _say(self, line: str) -> None:
+    def _print(self, line: str) -> None:
         self._console.print(line, soft_wrap=True, markup=False, highlight=False)

@@ -1,4 +1,4 @@
-"""`async-endpoint run`: a folder of documents through an endpoint, from the shell."""
+"""`async-endpoint run`: sends a folder of documents through an endpoint."""
 
 from __future__ import annotations
 
@@ -10,8 +10,15 @@ from botocore.exceptions import BotoCoreError
 from rich.console import Console
 
 from async_endpoint.cli.progress import Bars, Lines
-from async_endpoint.client import AsyncEndpoint, AsyncEndpointError, JobState
-from async_endpoint.client.folder_run import FolderError, RunInterrupted, documents_in, run_folder
+from async_endpoint.client import (
+    AsyncEndpoint,
+    AsyncEndpointError,
+    FolderError,
+    JobState,
+    RunInterrupted,
+    run_folder,
+)
+from async_endpoint.client.folder_run import documents_in
 from async_endpoint.operations.stack_outputs import StackError, read_outputs
 from async_endpoint.protocol import (
     DEFAULT_INVOCATION_TIMEOUT_SECONDS,
@@ -23,21 +30,21 @@ from async_endpoint.protocol import (
 )
 
 UPLOAD_FOLDER = "run/"
-"""Where below a stack's input bucket documents are uploaded."""
+"""Prefix of the uploads in a stack's input bucket."""
 
-_INTERRUPTED = 130  # what shells report for a program that Ctrl-C ended
+_INTERRUPTED = 130  # the exit status that shells report after Ctrl-C
 
 
 @click.command()
 @click.argument("folder", type=click.Path(path_type=Path))
 @click.option("--endpoint", metavar="NAME", help="The endpoint's name.")
-@click.option("--input", "inputs", metavar="S3_PREFIX", help="Where documents are uploaded: s3://bucket/prefix.")
+@click.option("--input", "inputs", metavar="S3_PREFIX", help="Upload documents here: s3://bucket/prefix.")
 @click.option(
     "--stack",
     "stacks",
     metavar="NAME",
     multiple=True,
-    help="Read both from this stack's outputs EndpointName and InputBucketName; repeat it if two stacks hold them.",
+    help="Read both from this stack's outputs EndpointName and InputBucketName; repeat it if two stacks have them.",
 )
 @click.option(
     "--output",
@@ -49,7 +56,7 @@ _INTERRUPTED = 130  # what shells report for a program that Ctrl-C ended
 @click.option(
     "--pattern", metavar="GLOB", help="Which files are documents, such as '**/*.png'.  [default: images, PDF]"
 )
-@click.option("--limit", type=click.IntRange(min=1), help="Take the first so many documents only.")
+@click.option("--limit", type=click.IntRange(min=1), help="Send at most this many documents.")
 @click.option("--concurrency", type=click.IntRange(1, 256), default=16, show_default=True, help="Documents at once.")
 @click.option("--content-type", metavar="TYPE", help="Media type of all documents.  [default: guessed for each]")
 @click.option(
@@ -57,18 +64,19 @@ _INTERRUPTED = 130  # what shells report for a program that Ctrl-C ended
     type=click.IntRange(*REQUEST_TTL_SECONDS_RANGE),
     default=DEFAULT_REQUEST_TTL_SECONDS,
     show_default=True,
-    help="Seconds a document may wait in the endpoint's queue.",
+    help="Seconds that a document may wait in the endpoint's queue.",
 )
 @click.option(
     "--invocation-timeout",
     type=click.IntRange(*INVOCATION_TIMEOUT_SECONDS_RANGE),
     default=DEFAULT_INVOCATION_TIMEOUT_SECONDS,
     show_default=True,
-    help="Seconds the model may take for one document.",
+    help="Seconds that the model may take for one document.",
 )
 @click.pass_context
-def run(  # noqa: PLR0917  # one argument for each option, as click calls it
+def run(
     context: click.Context,
+    *,
     folder: Path,
     endpoint: str | None,
     inputs: str | None,
@@ -81,7 +89,7 @@ def run(  # noqa: PLR0917  # one argument for each option, as click calls it
     ttl: int,
     invocation_timeout: int,
 ) -> None:
-    """Send the documents in FOLDER through an endpoint and write their answers.
+    """Send the documents in FOLDER through an endpoint and write their results.
 
     Region, credentials and endpoint URL are boto3's own: AWS_DEFAULT_REGION, AWS_PROFILE, AWS_ENDPOINT_URL and so on.
 
@@ -89,7 +97,7 @@ def run(  # noqa: PLR0917  # one argument for each option, as click calls it
     """
     console = Console(stderr=True)
     try:
-        documents_in(folder, pattern=pattern)  # before anything is asked of AWS
+        documents_in(folder, pattern=pattern)  # before any call to AWS
         name, prefix = _destination(endpoint, inputs, stacks)
         summary = run_folder(
             folder,
@@ -111,8 +119,8 @@ def run(  # noqa: PLR0917  # one argument for each option, as click calls it
     except RunInterrupted as interrupt:
         queued = interrupt.summary.count(JobState.QUEUED)
         click.echo(
-            f"Interrupted after {interrupt.summary}. The endpoint goes on with the {queued} queued; "
-            f"{output} says at which output_location each answer will lie.",
+            f"Interrupted after {interrupt.summary}. The endpoint continues with the {queued} queued; "
+            f"{output} has the output_location of each future result.",
             err=True,
         )
         context.exit(_INTERRUPTED)
@@ -121,7 +129,7 @@ def run(  # noqa: PLR0917  # one argument for each option, as click calls it
 
 
 def _destination(endpoint: str | None, inputs: str | None, stacks: tuple[str, ...]) -> tuple[str, S3Location]:
-    """The endpoint's name and the upload prefix, from the options or else from the stacks' outputs."""
+    """Returns the endpoint's name and the upload prefix, from the options or else from the stacks' outputs."""
     outputs: dict[str, str] = {}
     if stacks:
         try:
@@ -135,9 +143,9 @@ def _destination(endpoint: str | None, inputs: str | None, stacks: tuple[str, ..
         raise click.UsageError("Name the endpoint by --endpoint, or by --stack a stack with the output EndpointName.")
     if not inputs:
         raise click.UsageError(
-            "Say where documents are uploaded by --input, or by --stack a stack with the output InputBucketName."
+            "Name the upload prefix by --input, or by --stack a stack with the output InputBucketName."
         )
     try:
-        return endpoint, S3Location.parse_prefix(inputs)
+        return endpoint, S3Location.from_prefix_uri(inputs)
     except LocationError as error:
         raise click.UsageError(f"--input: {error}") from error

@@ -1,4 +1,4 @@
-"""`--state-dir`, the folder that tells one local AWS from another, and the one that runs there."""
+"""The option `--state-dir`, which names the folder of a local AWS, and the local AWS that runs there."""
 
 from pathlib import Path
 
@@ -11,23 +11,23 @@ state_dir_option = click.option(
     type=click.Path(file_okay=False, path_type=Path),
     default=DEFAULT_STATE_DIR,
     show_default=True,
-    help="The local AWS's folder.",
+    help="The folder of the local AWS.",
 )
 
 
-def nothing_runs(state_dir: Path) -> str:
-    """That there is none in a folder, as a sentence without its end."""
+def no_local_aws(state_dir: Path) -> str:
+    """Returns the start of the message that there is no local AWS in a folder."""
     return f"No local AWS runs in {state_dir}"
 
 
 def running_in(state_dir: Path) -> LocalAws:
-    """The one that runs in a folder.
+    """Returns the local AWS that runs in a folder.
 
     Raises:
-        click.ClickException: None does.
+        click.ClickException: There is none.
     """
     running = LocalAws.find(state_dir)
     if running is None:
         start = f"async-endpoint local start{state_dir_arguments(state_dir)}"
-        raise click.ClickException(f"{nothing_runs(state_dir)}: start one with `{start}`.")
+        raise click.ClickException(f"{no_local_aws(state_dir)}: start one with `{start}`.")
     return running

@@ -1,4 +1,4 @@
-"""`async-endpoint status` and `async-endpoint jobs`: what the jobs table says."""
+"""`async-endpoint status` and `async-endpoint jobs`: the records of the jobs table."""
 
 from __future__ import annotations
 
@@ -23,20 +23,20 @@ if TYPE_CHECKING:
     from async_endpoint.protocol import JobRecord
 
 TABLE_OUTPUT = "JobsTableName"
-"""The output by which a stack names its jobs table."""
+"""The stack output with the name of the jobs table."""
 
 _COLOURS = {JobState.COMPLETED: "green", JobState.FAILED: "red", JobState.EXPIRED: "yellow"}
-_UNBOUNDED = 10_000  # columns, where no terminal gives a width
+_UNBOUNDED = 10_000  # columns, without a terminal
 
 Command = Callable[..., Any]
 
 
-def _where_and_how(command: Command) -> Command:
-    """The options that both commands have."""
+def _common_options(command: Command) -> Command:
+    """Adds the options that both commands have."""
     options = (
         click.option("--table", metavar="NAME", help="The jobs table's name."),
         click.option("--stack", metavar="NAME", help=f"Read it from this stack's output {TABLE_OUTPUT}."),
-        click.option("--json", "as_json", is_flag=True, help="One line of JSON for each job, as the table has it."),
+        click.option("--json", "as_json", is_flag=True, help="Print one line of JSON for each job: its record."),
     )
     for option in reversed(options):
         command = option(command)
@@ -45,18 +45,18 @@ def _where_and_how(command: Command) -> Command:
 
 @click.command()
 @click.argument("job", metavar="JOB")
-@_where_and_how
+@_common_options
 def status(job: str, table: str | None, stack: str | None, *, as_json: bool) -> None:
-    """Show what became of JOB: a job's id, or s3://bucket/key of its document, which means the newest version.
+    """Show the record of JOB: a job's id, or s3://bucket/key of its document, which means the newest version.
 
-    Exit status: 0 there is such a job, however it ended; 1 there is none, or AWS could not be asked; 2 wrong usage.
+    Exit status: 0 there is such a job, in any state; 1 there is none, or an AWS call failed; 2 wrong usage.
     """
     try:
         record = _records(table, stack).get(job)
     except AsyncEndpointError as error:
         raise click.ClickException(str(error)) from error
     if as_json:
-        click.echo(_as_json(record))
+        click.echo(_to_json(record))
         return
     for name, value in _facts(record):
         shown = click.style(value, fg=_COLOURS.get(record.state)) if name == "state" else _line(value)
@@ -70,12 +70,12 @@ def status(job: str, table: str | None, stack: str | None, *, as_json: bool) -> 
     metavar="STATE",
     help=f"Only jobs in this state: {', '.join(JobState)}.  [default: any]",
 )
-@click.option("--limit", type=click.IntRange(min=1), default=20, show_default=True, help="At most so many.")
-@_where_and_how
+@click.option("--limit", type=click.IntRange(min=1), default=20, show_default=True, help="List at most this many.")
+@_common_options
 def jobs(state: JobState | None, limit: int, table: str | None, stack: str | None, *, as_json: bool) -> None:
     """List jobs by the time they reached their state, newest first.
 
-    Exit status: 0 also where there are none, 1 AWS could not be asked, 2 wrong usage.
+    Exit status: 0 even if there are none, 1 an AWS call failed, 2 wrong usage.
     """
     try:
         found = list(_records(table, stack).list(state, limit=limit))
@@ -83,7 +83,7 @@ def jobs(state: JobState | None, limit: int, table: str | None, stack: str | Non
         raise click.ClickException(str(error)) from error
     if as_json:
         for record in found:
-            click.echo(_as_json(record))
+            click.echo(_to_json(record))
     elif found:
         _console().print(_listing(found))
     else:
@@ -100,15 +100,15 @@ def _records(table: str | None, stack: str | None) -> JobsTableReader:
             raise click.UsageError(f"Stack {stack} has no output {TABLE_OUTPUT}: name another, or give --table.")
     if table is None:
         raise click.UsageError(f"Name the jobs table by --table, or by --stack a stack with the output {TABLE_OUTPUT}.")
-    return JobsTableReader.of_session(table)
+    return JobsTableReader.from_session(table)
 
 
-def _as_json(record: JobRecord) -> str:
+def _to_json(record: JobRecord) -> str:
     return json.dumps(record.to_item(), ensure_ascii=False)
 
 
 def _facts(record: JobRecord) -> Iterator[tuple[str, str]]:
-    """What is known of a job, for a person."""
+    """Yields the known facts about a job, for people."""
     facts = {
         "job": record.job_id,
         "state": record.state.value,
@@ -118,11 +118,11 @@ def _facts(record: JobRecord) -> Iterator[tuple[str, str]]:
         "received": record.received_at,
         "submitted": record.submitted_at,
         "ended": record.ended_at,
-        "answer" if record.state is JobState.COMPLETED else "error": record.outcome_location,
+        "result" if record.state is JobState.COMPLETED else "error": record.outcome_location,
     }
     yield from ((name, value) for name, value in facts.items() if value)
     if record.overwritable:
-        yield "note", "The bucket keeps no versions: the key may hold another document by now, which is another job."
+        yield "note", "The bucket has no versioning: the key may contain another document by now, which is another job."
 
 
 def _listing(records: Iterable[JobRecord]) -> Table:
@@ -130,13 +130,13 @@ def _listing(records: Iterable[JobRecord]) -> Table:
     for record in records:
         cells = (record.updated_at, record.state.value, record.job_id, _document(record), record.reason)
         style = _COLOURS.get(record.state, "")
-        # As Text: what somebody else wrote is no markup.
+        # As Text: documents and reasons are not markup.
         listing.add_row(*(Text(_line(cell or ""), style=style if cell == record.state else "") for cell in cells))
     return listing
 
 
 def _line(text: str) -> str:
-    """What somebody else wrote, as one line that does nothing to a terminal."""
+    """Returns a text as one line, without control characters for the terminal."""
     return "".join(character if character.isprintable() else " " for character in text)
 
 

@@ -1,4 +1,4 @@
-"""The client: submit documents to an asynchronous endpoint and collect their answers.
+"""The client: submits documents to an asynchronous endpoint and collects their results.
 
 ```python
 endpoint = AsyncEndpoint("receipts", input_location="s3://my-inputs/by-hand/")
@@ -7,15 +7,14 @@ print(job.result(timeout=600).json())
 
 jobs = endpoint.submit_many(Path("receipts").glob("*.png"))
 for job in endpoint.as_completed(jobs):
-    print(job.document, job.error or job.answer.json())
+    print(job.document, job.error or job.output.json())
 
-records = JobsTableReader.of_session("my-jobs-table")
+records = JobsTableReader.from_session("my-jobs-table")
 print(records.get("s3://my-inputs/inbox/receipt.png").state)
 ```
 """
 
 from async_endpoint.client.aws import AwsTransport
-from async_endpoint.client.collecting import PollInterval
 from async_endpoint.client.endpoint import AsyncEndpoint
 from async_endpoint.client.errors import (
     AsyncEndpointError,
@@ -31,18 +30,20 @@ from async_endpoint.client.errors import (
     SubmitError,
     Throttled,
 )
-from async_endpoint.client.job_records import JobsTableReader
-from async_endpoint.client.jobs import Answer, Job, JobState
+from async_endpoint.client.folder_run import FolderError, Progress, RunInterrupted, RunSummary, run_folder
+from async_endpoint.client.jobs import Job, JobResult, JobState
+from async_endpoint.client.jobs_table import JobsTableReader
 from async_endpoint.client.memory import InMemoryTransport, ModelError
+from async_endpoint.client.result_poller import PollInterval
 from async_endpoint.client.transport import Acceptance, ListingPage, Payload, StoredObject, Transport
 
 __all__ = [
     "Acceptance",
-    "Answer",
     "AsyncEndpoint",
     "AsyncEndpointError",
     "AwsTransport",
     "EndpointNotFound",
+    "FolderError",
     "InMemoryTransport",
     "InvalidDocument",
     "InvalidRequest",
@@ -50,17 +51,22 @@ __all__ = [
     "JobExpired",
     "JobFailed",
     "JobNotFound",
+    "JobResult",
     "JobState",
     "JobsTableReader",
     "ListingPage",
     "ModelError",
     "Payload",
     "PollInterval",
+    "Progress",
     "RecordsError",
     "ResultTimeout",
+    "RunInterrupted",
+    "RunSummary",
     "StorageError",
     "StoredObject",
     "SubmitError",
     "Throttled",
     "Transport",
+    "run_folder",
 ]

@@ -1,4 +1,4 @@
-"""The transport to AWS: boto3's SageMaker runtime and S3 clients, and their errors in sentences."""
+"""The transport to AWS: boto3's SageMaker runtime and S3 clients, with their errors as the client's."""
 
 from __future__ import annotations
 
@@ -36,16 +36,16 @@ if TYPE_CHECKING:
 
 _AWS_ERRORS = (Boto3Error, BotoCoreError, ClientError)
 _THROTTLED = frozenset({"Throttling", "ThrottlingException", "ThrottledException", "TooManyRequestsException"})
-# Documents travel side by side; the parts of one document one after the other.
-_ONE_THREAD_A_FILE = TransferConfig(use_threads=False)
+# Documents are uploaded in parallel; the parts of one document one after the other.
+_ONE_THREAD_PER_FILE = TransferConfig(use_threads=False)
 
 
 class AwsTransport:
-    """Talks to AWS through two boto3 clients.
+    """The transport over two boto3 clients.
 
     Args:
         runtime: A client of `sagemaker-runtime`.
-        s3: A client of `s3`. Retries and connection pools are whatever the two clients were made with.
+        s3: A client of `s3`. Both clients bring their own retries and connection pools.
     """
 
     def __init__(self, *, runtime: SageMakerRuntimeClient, s3: S3Client) -> None:
@@ -53,11 +53,11 @@ class AwsTransport:
         self._s3 = s3
 
     @classmethod
-    def of_session(cls, session: boto3.Session | None, *, concurrency: int, max_attempts: int) -> AwsTransport:
-        """Make both clients with a connection for each thread and botocore's standard retries.
+    def from_session(cls, session: boto3.Session | None, *, concurrency: int, max_attempts: int) -> AwsTransport:
+        """Makes both clients, with a connection for each thread and botocore's standard retries.
 
         Raises:
-            AsyncEndpointError: boto3 lacks something, such as a region.
+            AsyncEndpointError: boto3 lacks a setting, such as the region.
         """
         config = Config(
             max_pool_connections=concurrency,
@@ -72,7 +72,7 @@ class AwsTransport:
             raise AsyncEndpointError(f"boto3 cannot reach AWS as configured: {error}") from error
 
     def upload(self, source: Path | bytes, target: S3Location, content_type: str) -> None:
-        """Put a document; a file streams from disk, in parts when it is large."""
+        """Uploads a document; a file streams from disk, in parts when it is large."""
         try:
             if isinstance(source, Path):
                 self._s3.upload_file(
@@ -80,44 +80,44 @@ class AwsTransport:
                     target.bucket,
                     target.key,
                     ExtraArgs={"ContentType": content_type},
-                    Config=_ONE_THREAD_A_FILE,
+                    Config=_ONE_THREAD_PER_FILE,
                 )
             else:
                 self._s3.put_object(Bucket=target.bucket, Key=target.key, Body=source, ContentType=content_type)
         except OSError as error:
             raise InvalidDocument(f"{source!s} cannot be read: {error.strerror}.") from error
         except _AWS_ERRORS as error:
-            raise SubmitError(f"The document cannot be put at {target}: {error}") from error
+            raise SubmitError(f"The document cannot be uploaded to {target}: {error}") from error
 
     def submit(self, request: InvocationRequest) -> Acceptance:
-        """Call InvokeEndpointAsync; the locations are those of its answer."""
+        """Calls InvokeEndpointAsync; the locations come from its response."""
         try:
-            answer = self._runtime.invoke_endpoint_async(**cast("InvokeEndpointAsyncInputTypeDef", request.members()))
+            response = self._runtime.invoke_endpoint_async(**cast("InvokeEndpointAsyncInputTypeDef", request.members()))
         except ClientError as error:
-            raise _refusal(request, error) from error
+            raise _submit_error(request, error) from error
         except BotoCoreError as error:
             raise SubmitError(f"The endpoint {request.endpoint_name} cannot be called: {error}") from error
-        inference_id = answer.get("InferenceId") or request.inference_id or ""
+        inference_id = response.get("InferenceId") or request.inference_id or ""
         try:
             return Acceptance(
                 inference_id=inference_id,
-                output_location=S3Location.parse(answer.get("OutputLocation") or ""),
-                failure_location=S3Location.parse(failure) if (failure := answer.get("FailureLocation")) else None,
-                accepted_at=_date(answer["ResponseMetadata"]["HTTPHeaders"]),
+                output_location=S3Location.from_uri(response.get("OutputLocation") or ""),
+                failure_location=S3Location.from_uri(failure) if (failure := response.get("FailureLocation")) else None,
+                accepted_at=_response_time(response["ResponseMetadata"]["HTTPHeaders"]),
             )
         except LocationError as error:
             raise SubmitError(
-                f"The endpoint {request.endpoint_name} took the request {inference_id} but named no place for its "
-                f"answer ({error}); give its configuration an S3OutputPath."
+                f"The endpoint {request.endpoint_name} accepted the request {inference_id} without an output location "
+                f"({error}); give its configuration an S3OutputPath."
             ) from error
 
     def list_page(self, prefix: S3Location, start_after: str) -> ListingPage:
-        """Call ListObjectsV2 once."""
-        where: ListObjectsV2RequestTypeDef = {"Bucket": prefix.bucket, "Prefix": prefix.key}
+        """Calls ListObjectsV2 once."""
+        query: ListObjectsV2RequestTypeDef = {"Bucket": prefix.bucket, "Prefix": prefix.key}
         if start_after:
-            where["StartAfter"] = start_after
+            query["StartAfter"] = start_after
         try:
-            page = self._s3.list_objects_v2(**where)
+            page = self._s3.list_objects_v2(**query)
         except _AWS_ERRORS as error:
             raise StorageError(f"Results below {prefix} cannot be listed: {error}") from error
         return ListingPage(
@@ -126,16 +126,16 @@ class AwsTransport:
         )
 
     def get(self, location: S3Location) -> Payload:
-        """Call GetObject."""
+        """Calls GetObject."""
         try:
-            answer = self._s3.get_object(Bucket=location.bucket, Key=location.key)
-            return Payload(answer["Body"].read(), answer.get("ContentType"))
+            response = self._s3.get_object(Bucket=location.bucket, Key=location.key)
+            return Payload(response["Body"].read(), response.get("ContentType"))
         except _AWS_ERRORS as error:
             raise StorageError(f"The result {location} cannot be read: {error}") from error
 
 
-def _refusal(request: InvocationRequest, error: ClientError) -> SubmitError:
-    """The client's own error for one of the service's."""
+def _submit_error(request: InvocationRequest, error: ClientError) -> SubmitError:
+    """Returns the client's own error for one of the service."""
     code = error.response["Error"].get("Code", "")
     message = error.response["Error"].get("Message") or str(error)
     if code in _THROTTLED:
@@ -143,12 +143,12 @@ def _refusal(request: InvocationRequest, error: ClientError) -> SubmitError:
     if re.search(r"endpoint .*not found", message, re.IGNORECASE):
         return EndpointNotFound(f"There is no endpoint {request.endpoint_name} here: {message}")
     if code == "ValidationError":
-        return InvalidRequest(f"{request.endpoint_name} refuses the request {request.inference_id}: {message}")
-    return SubmitError(f"{request.endpoint_name} did not take the request {request.inference_id}: {code}: {message}")
+        return InvalidRequest(f"{request.endpoint_name} rejects the request {request.inference_id}: {message}")
+    return SubmitError(f"{request.endpoint_name} did not accept the request {request.inference_id}: {code}: {message}")
 
 
-def _date(headers: dict[str, str]) -> datetime:
-    """The time of the answer by the service's clock, or by this machine's where the answer carries none."""
+def _response_time(headers: dict[str, str]) -> datetime:
+    """Returns the time of a response on the clock of the service, or this machine's if the response has no date."""
     try:
         moment = parsedate_to_datetime(headers.get("date", ""))
     except ValueError:

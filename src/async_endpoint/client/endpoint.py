@@ -1,4 +1,4 @@
-"""The client of one asynchronous endpoint: submit documents, collect answers."""
+"""The client of one asynchronous endpoint: submits documents and collects results."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import uuid
 from typing import TYPE_CHECKING
 
 from async_endpoint.client.aws import AwsTransport
-from async_endpoint.client.collecting import PollInterval, ResultPoller
+from async_endpoint.client.bounded_map import bounded_map
 from async_endpoint.client.documents import UNNAMED, Document
 from async_endpoint.client.errors import (
     EndpointNotFound,
@@ -17,7 +17,7 @@ from async_endpoint.client.errors import (
     SubmitError,
 )
 from async_endpoint.client.jobs import Job, JobState
-from async_endpoint.client.parallel import bounded_map
+from async_endpoint.client.result_poller import PollInterval, ResultPoller
 from async_endpoint.protocol import (
     DEFAULT_INVOCATION_TIMEOUT_SECONDS,
     DEFAULT_REQUEST_TTL_SECONDS,
@@ -40,24 +40,24 @@ DEFAULT_GRACE_SECONDS = 60.0
 
 
 class AsyncEndpoint:
-    """One asynchronous endpoint and the place for its inputs.
+    """One asynchronous endpoint and the prefix of its inputs.
 
     Args:
         endpoint_name: The endpoint's name.
-        input_location: Prefix in S3 below which local documents are uploaded; needed for these only.
+        input_location: Prefix in S3 for uploads of local documents; objects in S3 need none.
         session: A boto3 session; boto3's defaults if absent.
-        transport: Takes the place of boto3 altogether, for clients of one's own or `InMemoryTransport`.
-        concurrency: How many uploads, submissions or downloads run at once; boto3's connection pool has that size.
-        max_attempts: Attempts for each call to AWS, by botocore's standard retry mode and nowhere else; 1 switches
-            retries off. A submission whose 202 was lost on the way is sent again under the same inference id, and
-            SageMaker, which does not deduplicate, runs both.
-        grace_seconds: How long past its TTL and processing time a job may take to be seen.
-        interval: How often to look for results.
-        clock: Seconds on a clock that only goes forward.
+        transport: Replaces boto3, with a transport of your own or `InMemoryTransport`.
+        concurrency: How many uploads, submissions or downloads run at once, and the size of boto3's connection pool.
+        max_attempts: Attempts for each call to AWS, in botocore's standard retry mode and nowhere else; 1 switches
+            retries off. If the 202 of a submission is lost, the retry has the same inference id, and SageMaker, which
+            does not deduplicate, runs both.
+        grace_seconds: How long after its TTL and processing time the outcome of a job may appear.
+        interval: How often to poll for results.
+        clock: Seconds on a monotonic clock.
         sleep: Waits that many seconds.
     """
 
-    def __init__(  # keywords, each with a default that serves
+    def __init__(
         self,
         endpoint_name: str,
         *,
@@ -73,15 +73,15 @@ class AsyncEndpoint:
     ) -> None:
         self.endpoint_name = endpoint_name
         self.concurrency = concurrency
-        self._inputs = S3Location.parse_prefix(input_location) if isinstance(input_location, str) else input_location
-        self._transport = transport or AwsTransport.of_session(
+        self._inputs = S3Location.from_prefix_uri(input_location) if isinstance(input_location, str) else input_location
+        self._transport = transport or AwsTransport.from_session(
             session, concurrency=concurrency, max_attempts=max_attempts
         )
         self._grace_seconds = grace_seconds
         self._clock = clock
-        self._collector = ResultPoller(self._transport, clock, sleep, concurrency, interval or PollInterval())
+        self._poller = ResultPoller(self._transport, clock, sleep, concurrency, interval or PollInterval())
 
-    def submit(  # the settings of one call, all optional
+    def submit(
         self,
         document: Path | bytes | S3Location | str,
         *,
@@ -92,33 +92,33 @@ class AsyncEndpoint:
         invocation_timeout: int = DEFAULT_INVOCATION_TIMEOUT_SECONDS,
         custom_attributes: str | None = None,
     ) -> Job:
-        """Upload a document, unless it is in S3 already, and hand it to the endpoint.
+        """Uploads a document, unless it is in S3 already, and submits it to the endpoint.
 
         Args:
-            document: A file, its bytes, or where it lies in S3; a text is an `s3://…` location or else a path.
+            document: A file, its bytes, or its location in S3; a text is an `s3://…` location or else a path.
             content_type: Media type for the container; guessed from the content and the name if absent.
-            accept: Media type wanted of the answer.
-            inference_id: The job's id; a new one if absent. Use an id of your own as idempotency key downstream:
+            accept: Requested media type of the result.
+            inference_id: The job's id; a new one if absent. Pass an id of your own as idempotency key for consumers:
                 SageMaker itself runs the same id twice.
-            ttl: Seconds the request may wait in the queue, 60-21600.
-            invocation_timeout: Seconds the model may take, 1-3600.
+            ttl: Seconds that the request may wait in the queue, 60-21600.
+            invocation_timeout: Seconds that the model may take, 1-3600.
             custom_attributes: Up to 1024 visible ASCII characters for the container.
 
         Raises:
-            InvalidDocument: The document cannot be read, or there is no place to upload it to.
-            InvalidRequest: A rule of the API is broken; nothing was uploaded.
+            InvalidDocument: The document cannot be read, or the client has no input location.
+            InvalidRequest: The request breaks a rule of the API; nothing was uploaded.
             EndpointNotFound: There is no such endpoint.
             Throttled: Too many calls.
-            SubmitError: AWS refused for another reason.
+            SubmitError: AWS rejected the request for another reason.
         """
-        read = Document.of(document)
+        loaded = Document.from_source(document)
         job_id = uuid.uuid4().hex if inference_id is None else inference_id
-        place = self._place_for(read, job_id)
+        location = self._input_location(loaded, job_id)
         try:
             request = InvocationRequest(
                 endpoint_name=self.endpoint_name,
-                input_location=place.uri,
-                content_type=content_type or read.content_type,
+                input_location=location.uri,
+                content_type=content_type or loaded.content_type,
                 accept=accept,
                 custom_attributes=custom_attributes,
                 inference_id=job_id,
@@ -126,21 +126,21 @@ class AsyncEndpoint:
                 invocation_timeout_seconds=invocation_timeout,
             )
         except InvocationError as error:
-            raise InvalidRequest(f"{read.name} cannot be submitted: {error}") from error
-        if not isinstance(read.source, S3Location):
-            self._transport.upload(read.source, place, content_type or read.content_type)
+            raise InvalidRequest(f"{loaded.name} cannot be submitted: {error}") from error
+        if not isinstance(loaded.source, S3Location):
+            self._transport.upload(loaded.source, location, content_type or loaded.content_type)
         submitted_at = self._clock()
         acceptance = self._transport.submit(request)
         return Job(
-            document=read.name,
+            document=loaded.name,
             inference_id=acceptance.inference_id,
             acceptance=acceptance,
             submitted_at=submitted_at,
             deadline=submitted_at + ttl + invocation_timeout + self._grace_seconds,
-            wait=self._collector.wait,
+            wait=self._poller.wait,
         )
 
-    def submit_many(  # the settings of one call, all optional
+    def submit_many(
         self,
         documents: Iterable[Path | bytes | S3Location | str],
         *,
@@ -150,22 +150,22 @@ class AsyncEndpoint:
         ttl: int = DEFAULT_REQUEST_TTL_SECONDS,
         invocation_timeout: int = DEFAULT_INVOCATION_TIMEOUT_SECONDS,
     ) -> list[Job]:
-        """Submit documents, several at once; one job for each, in their order.
+        """Submits documents, several at once, and returns one job for each, in their order.
 
-        A document that is not taken gives a FAILED job whose `error` says why, so that one bad file does not stop
-        the rest. `documents` is read as the submissions go on, a few ahead.
+        A document that is not accepted becomes a FAILED job whose `error` has the reason, so that one bad file does not
+        stop the rest. `documents` is consumed during the submissions, a few documents ahead.
 
         Args:
             documents: As for `submit`.
             concurrency: How many at once; the endpoint's own if absent.
-            on_submitted: Called with each job as soon as it is accepted, from a thread of its own: what was called
-                is known even if this call is interrupted.
+            on_submitted: Called with each job as soon as it is accepted, from a worker thread, so that the caller knows
+                the accepted jobs even if this call is interrupted.
             content_type: As for `submit`, for all documents.
             ttl: As for `submit`.
             invocation_timeout: As for `submit`.
 
         Raises:
-            EndpointNotFound: There is no such endpoint; no further document is tried.
+            EndpointNotFound: There is no such endpoint; the remaining documents are skipped.
         """
 
         def submit_one(document: Path | bytes | S3Location | str) -> Job:
@@ -174,7 +174,7 @@ class AsyncEndpoint:
             except EndpointNotFound:
                 raise
             except SubmitError as error:
-                job = self._never_taken(document, error)
+                job = self._not_accepted(document, error)
             if on_submitted:
                 on_submitted(job)
             return job
@@ -182,46 +182,48 @@ class AsyncEndpoint:
         return list(bounded_map(submit_one, documents, concurrency or self.concurrency))
 
     def as_completed(self, jobs: Iterable[Job], timeout: float | None = None) -> Iterator[Job]:
-        """Yield each job as it ends, whether well or not; ends by the last job's deadline.
+        """Yields each job as soon as it has an outcome, good or bad; stops by the last job's deadline.
 
-        Results are found by listing the prefixes in which they will lie, however many jobs there are.
+        Lists the output and failure prefixes, however many jobs there are.
 
         Args:
             jobs: Jobs of this endpoint.
             timeout: Seconds for all of them; None waits for their deadlines.
 
         Raises:
-            ResultTimeout: `timeout` passed with jobs still queued; they go on.
-            StorageError: S3 could not be asked; the jobs go on.
+            ResultTimeout: `timeout` passed with jobs still queued; they continue.
+            StorageError: S3 could not be read; the jobs continue.
         """
         watched = list(dict.fromkeys(jobs))
-        yield from self._collector.as_ended(watched, timeout)
+        yield from self._poller.as_settled(watched, timeout)
         if queued := sum(job.state is JobState.QUEUED for job in watched):
-            raise ResultTimeout(f"{queued} of {len(watched)} jobs have no answer after {timeout or 0:g} s; they go on.")
+            raise ResultTimeout(
+                f"{queued} of {len(watched)} jobs have no result after {timeout or 0:g} s; they continue."
+            )
 
     def collect(
         self, jobs: Iterable[Job], *, on_done: Callable[[Job], None] | None = None, timeout: float | None = None
     ) -> list[Job]:
-        """Wait for all jobs and return them in the order in which they ended.
+        """Waits for all jobs and returns them in the order of their outcomes.
 
         Args:
             jobs: Jobs of this endpoint.
-            on_done: Called with each job as it ends.
+            on_done: Called with each job as soon as it has an outcome.
             timeout: As for `as_completed`.
 
         Raises:
             ResultTimeout: As for `as_completed`.
             StorageError: As for `as_completed`.
         """
-        ended = []
+        settled = []
         for job in self.as_completed(jobs, timeout):
             if on_done:
                 on_done(job)
-            ended.append(job)
-        return ended
+            settled.append(job)
+        return settled
 
-    def _place_for(self, document: Document, inference_id: str) -> S3Location:
-        """Where the document lies already, or will be uploaded to."""
+    def _input_location(self, document: Document, inference_id: str) -> S3Location:
+        """Returns the location of the document, or the location for its upload."""
         if isinstance(document.source, S3Location):
             return document.source
         if self._inputs is None:
@@ -229,11 +231,11 @@ class AsyncEndpoint:
                 f"{document.name} is not in S3 and this client has no input_location to upload it to: give one."
             )
         try:
-            return document.upload_key(self._inputs, inference_id)
+            return document.upload_location(self._inputs, inference_id)
         except LocationError as error:
-            raise InvalidDocument(f"{document.name} has no place below {self._inputs}: {error}") from error
+            raise InvalidDocument(f"{document.name} cannot be uploaded below {self._inputs}: {error}") from error
 
-    def _never_taken(self, document: Path | bytes | S3Location | str, error: SubmitError) -> Job:
+    def _not_accepted(self, document: Path | bytes | S3Location | str, error: SubmitError) -> Job:
         now = self._clock()
         job = Job(
             document=UNNAMED if isinstance(document, bytes) else str(document),
@@ -241,7 +243,7 @@ class AsyncEndpoint:
             acceptance=None,
             submitted_at=now,
             deadline=now,
-            wait=self._collector.wait,
+            wait=self._poller.wait,
         )
         job.settle(now, error, JobState.FAILED)
         return job

@@ -1,30 +1,28 @@
-"""What can go wrong between a document and its answer.
+"""The errors between a document and its result.
 
 AsyncEndpointError
-├── SubmitError            SageMaker did not take the document, or named no place for its answer
+├── SubmitError            SageMaker did not accept the document, or named no output location
 │   ├── InvalidDocument    the document cannot be read, or cannot be sent
-│   ├── InvalidRequest     SageMaker, or its rules known here, refuse the request
+│   ├── InvalidRequest     the request breaks a rule of InvokeEndpointAsync
 │   ├── EndpointNotFound   no endpoint of this name in this account and region
 │   └── Throttled          too many calls, and still so after the retries
-├── StorageError           S3 refused to list or to hand over a result; the job itself goes on
+├── StorageError           S3 could not list or return a result; the job itself continues
 ├── RecordsError           the jobs table could not be read
 ├── JobNotFound            the jobs table has no such job
-├── JobFailed              the job ended without an answer; `.reason` says why
-├── JobExpired             the job's deadline passed without an answer
+├── JobFailed              the job failed; `.reason` has the reason
+├── JobExpired             the job's deadline passed without a result
 └── ResultTimeout          the caller's own timeout passed; the job is not lost
 
-Every message is one sentence or two for a person; none needs its traceback.
+Every message is one or two sentences for people; no message needs its traceback.
 """
-
-# The names say what happened, as in the standard library's `KeyboardInterrupt`.
 
 
 class AsyncEndpointError(Exception):
-    """Whatever the client raises on purpose."""
+    """The base of all errors that the client raises on purpose."""
 
 
 class SubmitError(AsyncEndpointError):
-    """SageMaker did not take the document, or named no place where its answer will lie."""
+    """SageMaker did not accept the document, or named no output location."""
 
 
 class InvalidDocument(SubmitError):
@@ -44,7 +42,7 @@ class Throttled(SubmitError):
 
 
 class StorageError(AsyncEndpointError):
-    """S3 refused to list or to hand over results. The jobs go on; collect them again once the cause is gone."""
+    """S3 could not list or return results. The jobs continue; collect them again once the cause is fixed."""
 
 
 class RecordsError(AsyncEndpointError):
@@ -52,11 +50,11 @@ class RecordsError(AsyncEndpointError):
 
 
 class JobNotFound(AsyncEndpointError, LookupError):
-    """The jobs table has no such job: it was never seen, or was forgotten when its time had passed."""
+    """The jobs table has no such job: it never existed, or its record has expired."""
 
 
 class JobFailed(AsyncEndpointError):
-    """The job ended without an answer.
+    """The job failed.
 
     Attributes:
         reason: SageMaker's text, from the job's failure object.
@@ -68,8 +66,8 @@ class JobFailed(AsyncEndpointError):
 
 
 class JobExpired(AsyncEndpointError):
-    """No answer and no failure came by the job's deadline."""
+    """There was no result and no failure by the job's deadline."""
 
 
 class ResultTimeout(AsyncEndpointError, TimeoutError):
-    """The caller's timeout passed. The job is not lost: ask again for its result."""
+    """The caller's timeout passed. The job is not lost: wait for its result again."""

@@ -1,4 +1,4 @@
-"""Send a folder of documents through an endpoint and write down what became of each."""
+"""Sends a folder of documents through an endpoint and writes one line for each outcome."""
 
 from __future__ import annotations
 
@@ -9,24 +9,27 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, TextIO
 
-from async_endpoint.client import Answer, Job, JobState
-from async_endpoint.protocol import DEFAULT_INVOCATION_TIMEOUT_SECONDS, DEFAULT_REQUEST_TTL_SECONDS
+from async_endpoint.client.jobs import JobState
+from async_endpoint.protocol import (
+    DEFAULT_INVOCATION_TIMEOUT_SECONDS,
+    DEFAULT_REQUEST_TTL_SECONDS,
+    DOCUMENT_SUFFIXES,
+)
 
 if TYPE_CHECKING:
-    from async_endpoint.client import AsyncEndpoint
-
-DOCUMENT_SUFFIXES = frozenset({".bmp", ".gif", ".jpeg", ".jpg", ".pdf", ".png", ".tif", ".tiff", ".webp"})
+    from async_endpoint.client.endpoint import AsyncEndpoint
+    from async_endpoint.client.jobs import Job, JobResult
 
 
 class FolderError(ValueError):
-    """A folder without documents to send; its message is one sentence."""
+    """A folder without documents to send; the message is one sentence."""
 
 
 class RunInterrupted(KeyboardInterrupt):
     """Ctrl-C during a run.
 
     Attributes:
-        summary: What was known then. The QUEUED jobs go on in the endpoint.
+        summary: The outcomes so far. The QUEUED jobs continue in the endpoint.
     """
 
     def __init__(self, summary: RunSummary) -> None:
@@ -35,40 +38,40 @@ class RunInterrupted(KeyboardInterrupt):
 
 
 class Progress(Protocol):
-    """Is told how a run gets on; `submitted` may be called from several threads."""
+    """Receives the progress of a run; `submitted` may be called from several threads."""
 
     def start(self, documents: int) -> None:
-        """The run begins with so many documents."""
+        """The run starts with this many documents."""
 
-    def submitted(self, job: Job) -> None:
-        """A document was accepted, or refused for good."""
+    def submitted(self, job: Job, /) -> None:
+        """A document was accepted, or finally rejected."""
 
-    def ended(self, job: Job) -> None:
-        """A job came to its end."""
+    def finished(self, job: Job, /) -> None:
+        """A job has an outcome."""
 
     def stop(self) -> None:
-        """The run is over, whether well or not."""
+        """The run is over, successfully or not."""
 
 
 @dataclass(frozen=True)
 class RunSummary:
-    """What became of a folder.
+    """The outcomes of a folder.
 
     Attributes:
-        jobs: One for each document that was submitted or refused, in the order of the documents.
-        seconds: From the first upload to the last end, on the client's clock.
+        jobs: One for each document that was submitted or rejected, in the order of the documents.
+        seconds: From the first upload to the last outcome, on the client's clock.
     """
 
     jobs: tuple[Job, ...]
     seconds: float
 
     def count(self, state: JobState) -> int:
-        """How many jobs are in a state."""
+        """Returns how many jobs are in a state."""
         return Counter(job.state for job in self.jobs)[state]
 
     @property
     def all_completed(self) -> bool:
-        """Whether every document has its answer."""
+        """Whether every document has its result."""
         return self.count(JobState.COMPLETED) == len(self.jobs)
 
     def __str__(self) -> str:
@@ -80,15 +83,15 @@ class RunSummary:
 
 
 def documents_in(folder: Path, *, pattern: str | None = None, limit: int | None = None) -> list[Path]:
-    """The documents of a folder, sorted by path.
+    """Returns the documents of a folder, sorted by path.
 
     Args:
-        folder: Where to look.
+        folder: The folder.
         pattern: Glob below the folder, such as `**/*.png`; images and PDFs directly in it if absent.
-        limit: Take the first so many only.
+        limit: The maximum number of documents.
 
     Raises:
-        FolderError: There is no such folder, or no document in it.
+        FolderError: The folder does not exist, or contains no document.
     """
     if not folder.is_dir():
         raise FolderError(f"{folder} is not a folder: name one that holds documents.")
@@ -100,7 +103,7 @@ def documents_in(folder: Path, *, pattern: str | None = None, limit: int | None 
     return documents[:limit]
 
 
-def run_folder(  # the settings of one run, all but three optional
+def run_folder(
     folder: Path,
     endpoint: AsyncEndpoint,
     output: Path,
@@ -113,50 +116,50 @@ def run_folder(  # the settings of one run, all but three optional
     timeout: float | None = None,
     progress: Progress | None = None,
 ) -> RunSummary:
-    """Submit a folder's documents, collect their answers, and write one line of JSON for each.
+    """Submits a folder's documents, collects their results, and writes one line of JSON for each.
 
-    The lines are written as the jobs end; when the run is cut short, jobs without an end are written as QUEUED with
-    the place where their answer will lie.
+    Writes each line as soon as the job has an outcome; if the run is interrupted, jobs without one are written as
+    QUEUED with the location of their future result.
 
     Args:
-        folder: Holds the documents.
-        endpoint: Where they go, and how many at once.
+        folder: Contains the documents.
+        endpoint: Processes them; its concurrency applies.
         output: The JSON Lines file, replaced if it exists: file, inference_id, state, output_location,
             failure_location, reason, answer (JSON where it is JSON, else text), seconds.
         pattern: As for `documents_in`.
         limit: As for `documents_in`.
         content_type: Media type of all documents; guessed for each if absent.
-        ttl: Seconds a request may wait in the queue.
-        invocation_timeout: Seconds the model may take for one document.
-        timeout: Seconds to wait for all answers once everything is submitted; None waits for each job's own deadline.
-        progress: Is told of every step.
+        ttl: Seconds that a request may wait in the queue.
+        invocation_timeout: Seconds that the model may take for one document.
+        timeout: Seconds to wait for all results once everything is submitted; None waits for each job's own deadline.
+        progress: Receives every step.
 
     Raises:
         FolderError: There are no documents.
         OSError: The output cannot be written.
-        AsyncEndpointError: The endpoint is not there, S3 cannot be asked for results, or `timeout` passed.
+        AsyncEndpointError: There is no such endpoint, S3 cannot be read, or `timeout` passed.
         RunInterrupted: Ctrl-C.
     """
     documents = documents_in(folder, pattern=pattern, limit=limit)
-    progress = progress or _Silence()
-    known: list[Job] = []
+    progress = progress or _NoProgress()
+    submitted: list[Job] = []
     written: set[Job] = set()
     started = time.monotonic()
 
-    def note(job: Job) -> None:
-        known.append(job)
+    def on_submitted(job: Job) -> None:
+        submitted.append(job)
         progress.submitted(job)
 
     def summary() -> RunSummary:
         order = {str(path): number for number, path in enumerate(documents)}
-        return RunSummary(tuple(sorted(known, key=lambda job: order[job.document])), time.monotonic() - started)
+        return RunSummary(tuple(sorted(submitted, key=lambda job: order[job.document])), time.monotonic() - started)
 
     with output.open("w", encoding="utf-8") as file:
         progress.start(len(documents))
         try:
             jobs = endpoint.submit_many(
                 documents,
-                on_submitted=note,
+                on_submitted=on_submitted,
                 content_type=content_type,
                 ttl=ttl,
                 invocation_timeout=invocation_timeout,
@@ -164,12 +167,12 @@ def run_folder(  # the settings of one run, all but three optional
             for job in endpoint.as_completed(jobs, timeout):
                 _write(file, folder, job)
                 written.add(job)
-                progress.ended(job)
+                progress.finished(job)
         except KeyboardInterrupt as interrupt:
             raise RunInterrupted(summary()) from interrupt
         finally:
             progress.stop()
-            for job in known:
+            for job in submitted:
                 if job not in written:
                     _write(file, folder, job)
     return summary()
@@ -183,27 +186,27 @@ def _write(file: TextIO, folder: Path, job: Job) -> None:
         "output_location": str(job.output_location) if job.output_location else None,
         "failure_location": str(job.failure_location) if job.failure_location else None,
         "reason": getattr(job.error, "reason", None) or (str(job.error) if job.error else None),
-        "answer": _readable(job.answer) if job.answer else None,
+        "answer": _json_or_text(job.output) if job.output else None,
         "seconds": None if job.seconds is None else round(job.seconds, 3),
     }
     file.write(json.dumps(record, ensure_ascii=False) + "\n")
     file.flush()
 
 
-def _readable(answer: Answer) -> Any:  # a JSON document can be anything
+def _json_or_text(result: JobResult) -> Any:  # a JSON document can be anything
     try:
-        return answer.json()
+        return result.json()
     except ValueError:
-        return answer.body.decode("utf-8", "replace")
+        return result.body.decode("utf-8", "replace")
 
 
-class _Silence:
-    """Progress for nobody."""
+class _NoProgress:
+    """Ignores the progress."""
 
     def start(self, documents: int) -> None: ...
 
-    def submitted(self, job: Job) -> None: ...
+    def submitted(self, job: Job, /) -> None: ...
 
-    def ended(self, job: Job) -> None: ...
+    def finished(self, job: Job, /) -> None: ...
 
     def stop(self) -> None: ...

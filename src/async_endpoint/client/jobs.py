@@ -1,4 +1,4 @@
-"""A job: one document on its way through the endpoint, and what became of it."""
+"""A job: one document on its way through the endpoint, and its outcome."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 class JobState(StrEnum):
-    """What the client knows of a job. Between acceptance and answer SageMaker tells nothing: it is QUEUED."""
+    """The state of a job as the client sees it. Between acceptance and outcome SageMaker reports nothing: QUEUED."""
 
     QUEUED = "QUEUED"
     COMPLETED = "COMPLETED"
@@ -28,12 +28,12 @@ class JobState(StrEnum):
 
 
 @dataclass(frozen=True)
-class Answer:
-    """What the model answered.
+class JobResult:
+    """The result that the model returned for a document.
 
     Attributes:
-        body: The output object's content.
-        content_type: Its media type, if the container named one.
+        body: The content of the output object.
+        content_type: Its media type, if the container set one.
         stored_at: When the output object was written, on the service's clock, in whole seconds.
     """
 
@@ -42,30 +42,30 @@ class Answer:
     stored_at: datetime
 
     def json(self) -> Any:  # a JSON document can be anything
-        """The answer as JSON.
+        """Returns the parsed JSON body.
 
         Raises:
-            ValueError: It is not JSON.
+            ValueError: The body is not JSON.
         """
         return json.loads(self.body)
 
 
 class Job:
-    """One document's way through the endpoint, in the manner of a future.
+    """One submitted document. Jobs come from `AsyncEndpoint.submit` and `submit_many`.
 
     Attributes:
         document: The document's name: its path as given, its s3 URI, or just "document" for bytes.
         inference_id: The job's id.
-        acceptance: The endpoint's 202; None for a document that was never taken, whose `error` says why.
+        acceptance: The endpoint's 202; None for a document that was not accepted, whose `error` has the reason.
         deadline: When the client stops waiting, on its own clock: TTL, processing time and a grace after submission.
         submitted_at: On the client's clock, seconds.
-        settled_at: When the client learnt of the end, on its own clock; None before.
-        state: What is known so far; reading it asks nobody.
-        answer: Of a COMPLETED job, else None.
-        error: Of a FAILED or EXPIRED job, else None.
+        settled_at: When the client found the outcome, on its own clock; None before.
+        state: The known state; reading it makes no request.
+        output: The result of a COMPLETED job, else None.
+        error: The error of a FAILED or EXPIRED job, else None.
     """
 
-    def __init__(  # one keyword for each thing that is known from the start
+    def __init__(
         self,
         *,
         document: str,
@@ -82,72 +82,72 @@ class Job:
         self.deadline = deadline
         self.settled_at: float | None = None
         self.state = JobState.QUEUED
-        self.answer: Answer | None = None
+        self.output: JobResult | None = None
         self.error: AsyncEndpointError | None = None
         self._wait = wait
 
     @property
     def output_location(self) -> S3Location | None:
-        """Where the answer will lie, as the endpoint said; None for a document that was never taken."""
+        """The location of the future result, from the 202; None for a document that was not accepted."""
         return self.acceptance.output_location if self.acceptance else None
 
     @property
     def failure_location(self) -> S3Location | None:
-        """Where a failure will be told; None if the document was never taken, or without a failure path."""
+        """The location of a future failure; None for a document that was not accepted, or without a failure path."""
         return self.acceptance.failure_location if self.acceptance else None
 
     @property
     def seconds(self) -> float | None:
-        """From submission to the end as the client saw it; None before."""
+        """From the submission until the client found the outcome; None before."""
         return None if self.settled_at is None else self.settled_at - self.submitted_at
 
     def status(self) -> JobState:
-        """Look once whether the job has ended.
+        """Polls once and returns the state.
 
         Raises:
-            StorageError: S3 could not be asked.
+            StorageError: S3 could not be read.
         """
         self._wait([self], 0)
         return self.state
 
     def done(self) -> bool:
-        """Look once; whether the job has ended, well or not.
+        """Polls once and returns whether there is an outcome, good or bad.
 
         Raises:
-            StorageError: S3 could not be asked.
+            StorageError: S3 could not be read.
         """
         return self.status() is not JobState.QUEUED
 
-    def result(self, timeout: float | None = None) -> Answer:
-        """Wait for the answer.
+    def result(self, timeout: float | None = None) -> JobResult:
+        """Waits for the result and returns it.
 
-        To wait for many jobs use `AsyncEndpoint.as_completed` or `collect`: they share the looking.
+        To wait for many jobs use `AsyncEndpoint.as_completed` or `collect`: they share the polling.
 
         Args:
             timeout: Seconds; None waits until the job's deadline, which always exists.
 
         Raises:
-            JobFailed: The job failed; `.reason` says why.
+            JobFailed: The job failed; `.reason` has the reason.
             JobExpired: The job's deadline passed.
-            SubmitError: The document was never taken (jobs of `submit_many`).
-            ResultTimeout: `timeout` passed; the job goes on.
-            StorageError: S3 could not be asked.
+            SubmitError: The document was not accepted (jobs of `submit_many`).
+            ResultTimeout: `timeout` passed; the job continues.
+            StorageError: S3 could not be read.
         """
         self._wait([self], timeout)
         if self.error is not None:
             raise self.error
-        if self.answer is None:
+        if self.output is None:
             raise ResultTimeout(
-                f"{self.document} has no answer after {timeout or 0:g} s; the job {self.inference_id} goes on."
+                f"{self.document} has no result after {timeout or 0:g} s; the job {self.inference_id} continues."
             )
-        return self.answer
+        return self.output
 
-    def settle(self, at: float, outcome: Answer | AsyncEndpointError, state: JobState) -> None:
-        """Record the end of the job, once; called by whoever found it."""
+    def settle(self, at: float, outcome: JobResult | AsyncEndpointError, state: JobState) -> None:
+        """Stores the outcome of the job; only the first call counts."""
         if self.state is not JobState.QUEUED:
             return
-        if isinstance(outcome, Answer):
-            self.answer = outcome
+        if isinstance(outcome, JobResult):
+            self.output = outcome
         else:
             self.error = outcome
         self.settled_at = at

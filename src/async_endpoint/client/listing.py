@@ -1,8 +1,8 @@
-"""Find out which of many objects exist, with as few listings as it takes."""
+"""Finds out which of many objects exist, with as few listings as possible."""
 
 from __future__ import annotations
 
-from os.path import commonprefix
+from itertools import takewhile
 from typing import TYPE_CHECKING
 
 from async_endpoint.protocol import S3Location
@@ -13,8 +13,8 @@ if TYPE_CHECKING:
     from async_endpoint.client.transport import StoredObject, Transport
 
 
-def existing(transport: Transport, wanted: Collection[S3Location]) -> dict[S3Location, StoredObject]:
-    """Of the wanted objects those that are there, and when they were written.
+def find_existing(transport: Transport, wanted: Collection[S3Location]) -> dict[S3Location, StoredObject]:
+    """Returns those of the wanted objects that exist, with the times at which they were written.
 
     Raises:
         StorageError: A bucket could not be listed.
@@ -30,12 +30,12 @@ def existing(transport: Transport, wanted: Collection[S3Location]) -> dict[S3Loc
 
 
 def _existing_in_folder(transport: Transport, bucket: str, keys: set[str]) -> Iterator[StoredObject]:
-    """Walk one folder's listing, leaping over the pages in which nothing wanted can be.
+    """Pages through one folder and skips the pages that cannot contain a wanted key.
 
-    A folder gathers the results of months. S3 lists in the order of keys, so each page begins just before the next
-    wanted key: there are never more pages than wanted keys, nor more than the whole folder has.
+    A folder collects the results of months. S3 lists keys in order, so each page starts just before the next wanted
+    key: there are never more pages than wanted keys, nor more than the whole folder has.
     """
-    prefix = S3Location(bucket, commonprefix(list(keys)))  # noqa: RUF071  # S3 prefixes are characters, no path parts
+    prefix = S3Location(bucket, _common_prefix(keys))
     ahead = sorted(keys, reverse=True)
     passed = ""
     while ahead:
@@ -46,3 +46,9 @@ def _existing_in_folder(transport: Transport, bucket: str, keys: set[str]) -> It
         passed = page.objects[-1].key
         while ahead and ahead[-1] <= passed:
             ahead.pop()
+
+
+def _common_prefix(keys: Collection[str]) -> str:
+    """Returns the longest prefix of all keys, which may end within a path segment."""
+    pairs = zip(min(keys), max(keys), strict=False)
+    return "".join(first for first, _ in takewhile(lambda pair: pair[0] == pair[1], pairs))

@@ -1,4 +1,4 @@
-"""A transport that answers from memory: for tests, one's own included, and for trying things without AWS."""
+"""A transport in memory, for tests and for trying the client without AWS."""
 
 from __future__ import annotations
 
@@ -28,19 +28,19 @@ class InMemoryTransport:
     """S3 and an endpoint in a dictionary.
 
     Args:
-        model: Gives the answer to a request and its document, or raises `ModelError`.
-        seconds: After how long the result of a request appears; infinity means never.
-        clock: Seconds on the services' clock; share it with the client to let time pass at will.
-        outputs: Prefix of the answers.
+        model: Returns the result for a request and its document, or raises `ModelError`.
+        seconds: How long a request takes until its result appears; infinity means forever.
+        clock: Seconds on the clock of the services; share it with the client to control the time.
+        outputs: Prefix of the results.
         failures: Prefix of the failures; None for an endpoint without S3FailurePath.
         page_size: Keys on one page of a listing.
 
     Attributes:
-        calls: How often each of the four calls was made, by its name.
-        requests: What was submitted, in order.
+        calls: How often each of the four calls was made, by name.
+        requests: The submitted requests, in order.
     """
 
-    def __init__(  # keywords, each with a default that serves
+    def __init__(
         self,
         model: Callable[[InvocationRequest, bytes], bytes],
         *,
@@ -55,19 +55,19 @@ class InMemoryTransport:
         self._model = model
         self._seconds = seconds
         self._clock = clock
-        self._outputs = S3Location.parse_prefix(outputs)
-        self._failures = S3Location.parse_prefix(failures) if failures else None
+        self._outputs = S3Location.from_prefix_uri(outputs)
+        self._failures = S3Location.from_prefix_uri(failures) if failures else None
         self._page_size = page_size
         self._objects: dict[S3Location, tuple[float, Payload]] = {}
         self._lock = Lock()
 
     def put(self, location: S3Location, body: bytes, content_type: str = "text/plain", delay: float = 0.0) -> None:
-        """Store an object that appears `delay` seconds from now."""
+        """Stores an object that appears `delay` seconds from now."""
         with self._lock:
             self._objects[location] = (self._clock() + delay, Payload(body, content_type))
 
     def upload(self, source: Path | bytes, target: S3Location, content_type: str) -> None:
-        """Store a document."""
+        """Stores a document."""
         self._count("upload")
         try:
             body = source.read_bytes() if isinstance(source, Path) else source
@@ -76,7 +76,7 @@ class InMemoryTransport:
         self.put(target, body, content_type)
 
     def submit(self, request: InvocationRequest) -> Acceptance:
-        """Accept a request; its result appears in its time."""
+        """Accepts a request; the result appears after `seconds`."""
         self._count("submit")
         with self._lock:
             self.requests.append(request)
@@ -88,29 +88,29 @@ class InMemoryTransport:
             accepted_at=self._stamp(self._clock()),
         )
         try:
-            answer = self._model(request, self._document(request))
+            output = self._model(request, self._document(request))
         except ModelError as error:
             if acceptance.failure_location:
                 self.put(acceptance.failure_location, str(error).encode(), delay=self._seconds(request))
         else:
-            self.put(acceptance.output_location, answer, "application/json", self._seconds(request))
+            self.put(acceptance.output_location, output, "application/json", self._seconds(request))
         return acceptance
 
     def list_page(self, prefix: S3Location, start_after: str) -> ListingPage:
-        """List one page of what has appeared."""
+        """Returns one page of the objects that have appeared."""
         self._count("list_page")
         now = self._clock()
         with self._lock:
-            there = sorted(
+            appeared = sorted(
                 (location.key, appears)
                 for location, (appears, _) in self._objects.items()
                 if location.bucket == prefix.bucket and location.key.startswith(prefix.key) and appears <= now
             )
-        later = [StoredObject(key, self._stamp(appears)) for key, appears in there if key > start_after]
+        later = [StoredObject(key, self._stamp(appears)) for key, appears in appeared if key > start_after]
         return ListingPage(tuple(later[: self._page_size]), is_truncated=len(later) > self._page_size)
 
     def get(self, location: S3Location) -> Payload:
-        """Read an object that has appeared."""
+        """Returns an object that has appeared."""
         self._count("get")
         return self._read(location)
 
@@ -118,7 +118,7 @@ class InMemoryTransport:
         if request.input_location is None:
             return request.body or b""
         try:
-            return self._read(S3Location.parse(request.input_location)).body
+            return self._read(S3Location.from_uri(request.input_location)).body
         except StorageError as error:
             raise ModelError(str(error)) from error
 

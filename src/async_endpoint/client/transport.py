@@ -1,4 +1,4 @@
-"""The seam between the client's logic and the services behind it: five calls, and what they hand back."""
+"""The interface between the client's logic and the services behind it: four calls and their results."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ class Acceptance:
     """SageMaker's 202.
 
     Attributes:
-        inference_id: The request's id, the caller's own where it gave one.
-        output_location: Where the answer will lie.
-        failure_location: Where a failure will be told; None for an endpoint without S3FailurePath.
-        accepted_at: On the service's clock, which also stamps the objects; whole seconds.
+        inference_id: The request's id: the caller's own, if given.
+        output_location: The location of the future result.
+        failure_location: The location of a future failure; None for an endpoint without S3FailurePath.
+        accepted_at: On the clock of the service, in whole seconds.
     """
 
     inference_id: str
@@ -31,7 +31,7 @@ class Acceptance:
 
 @dataclass(frozen=True)
 class StoredObject:
-    """One line of a listing. `last_modified` is on the service's clock, in whole seconds."""
+    """One entry of a listing. `last_modified` is on the service's clock, in whole seconds."""
 
     key: str
     last_modified: datetime
@@ -54,32 +54,32 @@ class Payload:
 
 
 class Transport(Protocol):
-    """What the client needs of AWS. Implementations are safe to call from several threads at once."""
+    """The calls that the client makes to AWS. Implementations are thread-safe."""
 
     def upload(self, source: Path | bytes, target: S3Location, content_type: str) -> None:
-        """Put a document at `target`; a file streams from disk.
+        """Uploads a document to `target`; a file streams from disk.
 
         Raises:
-            SubmitError: It could not be read or put.
+            SubmitError: The document could not be read or uploaded.
         """
 
     def submit(self, request: InvocationRequest) -> Acceptance:
-        """Hand a request to the endpoint.
+        """Submits a request to the endpoint.
 
         Raises:
-            SubmitError: The endpoint did not take it.
+            SubmitError: The endpoint did not accept it.
         """
 
     def list_page(self, prefix: S3Location, start_after: str) -> ListingPage:
-        """List one page of the keys that begin with the prefix's and sort after `start_after`.
+        """Returns one page of the keys that start with the prefix's key and sort after `start_after`.
 
         Raises:
             StorageError: The bucket could not be listed.
         """
 
     def get(self, location: S3Location) -> Payload:
-        """Read an object whole.
+        """Returns a whole object.
 
         Raises:
-            StorageError: It could not be read.
+            StorageError: The object could not be read.
         """

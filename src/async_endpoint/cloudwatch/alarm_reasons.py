@@ -1,4 +1,4 @@
-"""The sentences of StateReason, and StateReasonData, worded as CloudWatch words them."""
+"""The sentences of StateReason, and StateReasonData, in CloudWatch's words."""
 
 import json
 import sys
@@ -10,7 +10,7 @@ from async_endpoint.cloudwatch.metrics import Datapoint
 
 INITIAL = "Unchecked: Initial alarm creation"
 
-# The first two are CloudWatch's; how it words the others nobody has recorded.
+# The first two are recorded; the others are open.
 _TREATED_AS = {"breaching": "Breaching", "notBreaching": "NonBreaching", "ignore": "Ignored", "missing": "Missing"}
 _RELATIONS = {
     "GreaterThanOrEqualToThreshold": "greater than or equal to",
@@ -21,9 +21,9 @@ _RELATIONS = {
 
 
 def reason(alarm: MetricAlarm, state: State, deciding: Sequence[Datapoint], received: int) -> str:
-    """Return StateReason.
+    """Returns StateReason.
 
-    `deciding` are the datapoints that speak for the state, newest first; `received` counts all that were evaluated.
+    `deciding` are the datapoints that decide the state, newest first; `received` counts all evaluated ones.
     """
     if state == "INSUFFICIENT_DATA":
         return f"Insufficient Data: {_datapoints(alarm.evaluation_periods)} {_were(alarm.evaluation_periods)} unknown."
@@ -47,7 +47,7 @@ def reason(alarm: MetricAlarm, state: State, deciding: Sequence[Datapoint], rece
 
 
 def reason_data(alarm: MetricAlarm, now: float, real: Sequence[Datapoint]) -> str:
-    """Return StateReasonData, JSON text; `real` are the evaluated datapoints, newest first."""
+    """Returns StateReasonData, JSON text; `real` are the evaluated datapoints, newest first."""
     data: dict[str, object] = {"version": "1.0", "queryDate": _moment(now)}
     if real:
         data["startDate"] = _moment(real[-1].start)
@@ -63,7 +63,7 @@ def reason_data(alarm: MetricAlarm, now: float, real: Sequence[Datapoint]) -> st
 
 
 def recent_datapoints(data: str | None) -> tuple[float, ...]:
-    """Return the values that a StateReasonData names, oldest first; none where it is of another form."""
+    """Returns the values of a StateReasonData, oldest first; none if the text has another form."""
     try:
         found = json.loads(data or "null")
     except (ValueError, RecursionError):

@@ -1,19 +1,17 @@
-"""A metric alarm: what PutMetricAlarm and AWS::CloudWatch::Alarm say of it."""
+"""A metric alarm: its settings, as PutMetricAlarm takes them."""
 
 import operator
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Literal, Self
+from typing import Any, Literal, Self
 
-from async_endpoint.cloudwatch import members
-from async_endpoint.cloudwatch.errors import ValidationException
-from async_endpoint.cloudwatch.members import Members
-from async_endpoint.cloudwatch.metrics import MINUTE
-from async_endpoint.cloudwatch.queries import MetricQuery, query_from_properties
+from async_endpoint.cloudwatch.alarm_rules import DAY, HOUR, OTHER_KINDS, broken_rule
+from async_endpoint.cloudwatch.errors import ValidationError
+from async_endpoint.cloudwatch.metric_key import MINUTE
+from async_endpoint.cloudwatch.metrics import STATISTICS
+from async_endpoint.cloudwatch.queries import MetricQuery, query_from_members
 
 State = Literal["OK", "ALARM", "INSUFFICIENT_DATA"]
-HOUR = 60 * MINUTE
-DAY = 24 * HOUR
 
 _COMPARISONS: dict[str, Callable[[float, float], bool]] = {
     "GreaterThanOrEqualToThreshold": operator.ge,
@@ -21,12 +19,17 @@ _COMPARISONS: dict[str, Callable[[float, float], bool]] = {
     "LessThanThreshold": operator.lt,
     "LessThanOrEqualToThreshold": operator.le,
 }
-_MISSING_DATA = ("breaching", "notBreaching", "ignore", "missing")
+# Members that CloudWatch accepts and that are not evaluated here, with what to give instead.
+_NOT_EVALUATED = {
+    "ExtendedStatistic": f"percentiles are not kept here: take one of {', '.join(STATISTICS)} as Statistic",
+    "ThresholdMetricId": "anomaly detection bands are not evaluated here: give a Threshold",
+    **dict.fromkeys(OTHER_KINDS, "only alarms on metrics are evaluated here"),
+}
 
 
 @dataclass(frozen=True)
 class MetricAlarm:
-    """One alarm's settings. `datapoints_to_alarm` is None where the request left it out (then all must breach)."""
+    """One alarm's settings. `datapoints_to_alarm` is None if the request leaves it out: then all must breach."""
 
     name: str
     query: MetricQuery
@@ -42,52 +45,58 @@ class MetricAlarm:
     insufficient_data_actions: tuple[str, ...] = ()
 
     @classmethod
-    def from_properties(cls, properties: Members) -> Self:
-        """Build an alarm from PutMetricAlarm's members or a template's properties, which share their names.
-
-        Numbers and booleans may be text. A template may leave AlarmName out; the caller then gives the generated one.
+    def from_members(cls, members: Mapping[str, Any]) -> Self:
+        """Builds an alarm from PutMetricAlarm's members, valid and typed by the API's model.
 
         Raises:
-            ValidationException: a member is missing or wrong, or asks for what is not evaluated here.
+            ValidationError: The alarm breaks a rule of CloudWatch, or needs what is not evaluated here.
         """
-        alarm = cls(
-            name=members.text(properties, "AlarmName"),
-            query=query_from_properties(properties),
-            comparison_operator=members.one_of(properties, "ComparisonOperator", tuple(_COMPARISONS)),
-            threshold=members.number(properties, "Threshold"),
-            evaluation_periods=members.whole(properties, "EvaluationPeriods", least=1),
-            datapoints_to_alarm=members.optional_whole(properties, "DatapointsToAlarm", least=1),
-            treat_missing_data=members.one_of(properties, "TreatMissingData", _MISSING_DATA, default="missing"),
-            description=members.optional_text(properties, "AlarmDescription"),
-            actions_enabled=members.flag(properties, "ActionsEnabled", default=True),
-            alarm_actions=members.texts(properties, "AlarmActions"),
-            ok_actions=members.texts(properties, "OKActions"),
-            insufficient_data_actions=members.texts(properties, "InsufficientDataActions"),
+        if message := broken_rule(members):
+            raise ValidationError(message)
+        for name, instead in _NOT_EVALUATED.items():
+            if members.get(name):
+                raise ValidationError(f"The alarm's {name} cannot be used: {instead}.")
+        if members["ComparisonOperator"] not in _COMPARISONS:
+            raise ValidationError(
+                f"The alarm's ComparisonOperator {members['ComparisonOperator']} cannot be used: anomaly detection "
+                f"bands are not evaluated here: take one of {', '.join(_COMPARISONS)}."
+            )
+        return cls(
+            name=members["AlarmName"],
+            query=query_from_members(members),
+            comparison_operator=members["ComparisonOperator"],
+            threshold=float(members["Threshold"]),
+            evaluation_periods=members["EvaluationPeriods"],
+            datapoints_to_alarm=members.get("DatapointsToAlarm"),
+            treat_missing_data=members.get("TreatMissingData", "missing"),
+            description=members.get("AlarmDescription"),
+            actions_enabled=members.get("ActionsEnabled", True),
+            alarm_actions=tuple(members.get("AlarmActions", ())),
+            ok_actions=tuple(members.get("OKActions", ())),
+            insufficient_data_actions=tuple(members.get("InsufficientDataActions", ())),
         )
-        alarm._check_extent()
-        return alarm
 
     @property
     def required_datapoints(self) -> int:
-        """Return how many of the evaluated datapoints must breach: the M of "M out of N"."""
+        """Returns how many of the evaluated datapoints must breach: the M of "M out of N"."""
         return self.datapoints_to_alarm or self.evaluation_periods
 
     @property
     def evaluation_interval(self) -> int:
-        """Return the seconds between two evaluations: a minute, or an hour when the alarm spans more than a day."""
+        """Returns the seconds between two evaluations: a minute, or an hour when the alarm spans more than a day."""
         return HOUR if self.evaluation_periods * self.query.period > DAY else MINUTE
 
     @property
     def breaches_above(self) -> bool:
-        """Tell whether values above the threshold breach it, rather than values below."""
+        """Returns whether values above the threshold breach, rather than values below."""
         return self.comparison_operator.startswith("Greater")
 
     def breaches(self, value: float) -> bool:
-        """Tell whether a value breaches the threshold."""
+        """Returns whether a value breaches the threshold."""
         return _COMPARISONS[self.comparison_operator](value, self.threshold)
 
     def actions_in(self, state: State) -> tuple[str, ...]:
-        """Return the ARNs that are invoked in a state; none when the alarm's actions are switched off."""
+        """Returns the ARNs that are invoked in a state; none when the alarm's actions are disabled."""
         if not self.actions_enabled:
             return ()
         return {
@@ -97,7 +106,7 @@ class MetricAlarm:
         }[state]
 
     def describe(self) -> dict[str, object]:
-        """Return the settings as members of DescribeAlarms, without name's ARN and state."""
+        """Returns the settings as members of DescribeAlarms, without ARN and state."""
         described: dict[str, object] = {
             "AlarmName": self.name,
             "ActionsEnabled": self.actions_enabled,
@@ -114,24 +123,3 @@ class MetricAlarm:
         if self.description is not None:
             described["AlarmDescription"] = self.description
         return described
-
-    def _check_extent(self) -> None:
-        """Hold the alarm to PutMetricAlarm's limits on Period x EvaluationPeriods and on M of N."""
-        if self.required_datapoints > self.evaluation_periods:
-            raise ValidationException(
-                f"DatapointsToAlarm ({self.required_datapoints}) must be less than or equal to "
-                f"EvaluationPeriods ({self.evaluation_periods})"
-            )
-        if message := longest_check(self.evaluation_periods, self.query.period):
-            raise ValidationException(message)
-
-
-def longest_check(evaluation_periods: int, period: int) -> str | None:
-    """Return why an alarm looks back too far, or None: a day at most, seven with periods of an hour or longer."""
-    limit = DAY if period < HOUR else 7 * DAY
-    if evaluation_periods * period <= limit:
-        return None
-    return (
-        f"Metrics cannot be checked across more than {'a day' if limit == DAY else 'seven days'} "
-        f"(EvaluationPeriods * Period must be <= {limit})."
-    )

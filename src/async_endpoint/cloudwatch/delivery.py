@@ -1,20 +1,18 @@
 """When a metric's datapoints reach CloudWatch: later than their time, each publisher at its own pace, some never.
 
 A datapoint keeps its timestamp; a reader sees it from its arrival on. Field reports put SageMaker's one-minute metrics
-one to three minutes behind; how late each of a region's publishers is, AWS does not publish. docs/evidence.md lists
-the sources.
+one to three minutes behind. AWS does not publish how late each publisher of a region is. docs/evidence.md lists the
+sources.
 """
 
 import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import TYPE_CHECKING, Protocol
+from typing import Protocol
 
-if TYPE_CHECKING:
-    from async_endpoint.cloudwatch.metrics import MetricKey
+from async_endpoint.cloudwatch.metric_key import MINUTE, MetricKey
 
-_MINUTE = 60
 LONGEST_DELAY = 3600  # seconds; readers look no further back for what may still arrive
 _KEPT_DRAWS = 100_000
 
@@ -23,13 +21,13 @@ class Publisher(StrEnum):
     """Who publishes a metric; the datapoints of one publisher's minute arrive together."""
 
     QUEUE = "queue"  # the endpoint's backlog
-    VARIANT = "variant"  # what the variant has processed
-    INSTANCES = "instances"  # what instances use of their machine
+    VARIANT = "variant"  # what the variant processed
+    INSTANCES = "instances"  # the use of CPU, memory, disk and GPU
     SQS = "sqs"
 
 
-def publisher_of(key: "MetricKey") -> Publisher | None:
-    """Return a metric's publisher; None for metrics that clients put, which arrive at once."""
+def publisher_of(key: MetricKey) -> Publisher | None:
+    """Returns a metric's publisher; None for metrics that clients put, which arrive at once."""
     if key.namespace == "AWS/SQS":
         return Publisher.SQS
     if key.namespace.startswith("/aws/sagemaker/"):
@@ -43,34 +41,34 @@ def publisher_of(key: "MetricKey") -> Publisher | None:
 class Delivery(Protocol):
     """When the datapoint of a metric's minute becomes visible."""
 
-    def arrival(self, key: "MetricKey", minute: int) -> float | None:
-        """Return the epoch second from which the datapoint of the minute that begins at `minute` is seen.
+    def arrival(self, key: MetricKey, minute: int) -> float | None:
+        """Returns the epoch second from which the datapoint of the minute that begins at `minute` is visible.
 
-        None: it never is.
+        None: never.
         """
 
 
 class Punctual:
-    """Every datapoint is there when its minute has ended."""
+    """Every datapoint is visible when its minute has ended."""
 
-    def arrival(self, key: "MetricKey", minute: int) -> float | None:
-        """As `Delivery.arrival`."""
+    def arrival(self, key: MetricKey, minute: int) -> float | None:
+        """See `Delivery.arrival`."""
         del key
-        return minute + _MINUTE
+        return minute + MINUTE
 
 
 @dataclass(frozen=True)
 class DelayRange:
-    """Seconds from a minute's end to the arrival of its datapoint, anew for each minute, both ends included."""
+    """Seconds from a minute's end to the arrival of its datapoint, drawn for each minute, both bounds included."""
 
     shortest: float
     longest: float
 
     def __post_init__(self) -> None:
-        """Check that the range is one.
+        """Checks the range.
 
         Raises:
-            ValueError: It begins before 0, ends before it begins, or goes beyond an hour.
+            ValueError: It begins before 0, ends before it begins, or exceeds an hour.
         """
         if not 0 <= self.shortest <= self.longest <= LONGEST_DELAY:
             raise ValueError(
@@ -84,8 +82,8 @@ class Delayed:
     """Delays and gaps that follow from a seed: the same seed, the same arrivals.
 
     Args:
-        delays: The delay of each publisher; one that is left out is punctual.
-        gaps: The share of datapoints that never arrive, 0 to 1; each metric's minute by itself.
+        delays: The delay of each publisher; a publisher without one is punctual.
+        gaps: The share of datapoints that never arrive, 0 to 1; drawn for each minute of each metric.
         seed: What delays and gaps are drawn from.
     """
 
@@ -94,28 +92,30 @@ class Delayed:
     seed: int = 0
     _drawn: dict[tuple[object, int], float] = field(default_factory=dict, repr=False, compare=False)
 
-    def arrival(self, key: "MetricKey", minute: int) -> float | None:
-        """As `Delivery.arrival`."""
+    def arrival(self, key: MetricKey, minute: int) -> float | None:
+        """See `Delivery.arrival`."""
         publisher = publisher_of(key)
         if publisher is None:
-            return minute + _MINUTE
+            return minute + MINUTE
         if self.gaps and self._draw(key, minute) < self.gaps:
             return None
         delay = self.delays.get(publisher)
         if delay is None:
-            return minute + _MINUTE
+            return minute + MINUTE
         spread = delay.longest - delay.shortest
         late = delay.shortest + (spread * self._draw(publisher, minute) if spread else 0.0)
-        return minute + _MINUTE + late
+        return minute + MINUTE + late
 
-    def _draw(self, of: "MetricKey | Publisher", minute: int) -> float:
-        """Return a number from 0 to below 1 that only the seed, what it is of and the minute decide."""
-        known = self._drawn.get((of, minute))
+    def _draw(self, subject: MetricKey | Publisher, minute: int) -> float:
+        """Returns a number from 0 to below 1 that depends on the seed, the subject and the minute alone."""
+        known = self._drawn.get((subject, minute))
         if known is None:
-            name = of if isinstance(of, Publisher) else (of.namespace, of.name, sorted(of.dimensions))
+            name: object = subject
+            if isinstance(subject, MetricKey):
+                name = (subject.namespace, subject.name, sorted(subject.dimensions))
             digest = hashlib.blake2b(repr((self.seed, name, minute)).encode(), digest_size=8).digest()
             known = int.from_bytes(digest, "big") / 2**64
             if len(self._drawn) > _KEPT_DRAWS:
                 self._drawn.clear()
-            self._drawn[of, minute] = known
+            self._drawn[subject, minute] = known
         return known

@@ -1,7 +1,7 @@
 """The state of an alarm at one moment, by CloudWatch's documented rules.
 
 Source of the rules: CloudWatch user guide, "Alarm evaluation" and "Configuring how CloudWatch alarms treat missing
-data". Datapoints are seen as they have arrived: each evaluation reads the whole range anew.
+data". Each evaluation reads the whole range again, as far as its datapoints have arrived.
 """
 
 import math
@@ -27,8 +27,8 @@ class Evaluation:
     received: tuple[Datapoint, ...]
 
     @classmethod
-    def reported(cls, alarm: MetricAlarm, state: State, values: Sequence[float], at: float) -> Self:
-        """Return what somebody else found: a state and the datapoints behind it, oldest first, up to now."""
+    def from_reported_state(cls, alarm: MetricAlarm, state: State, values: Sequence[float], at: float) -> Self:
+        """Returns the evaluation of a state that a client reports, with its datapoints, oldest first, up to now."""
         period = alarm.query.period
         starts = range(math.ceil(at) - len(values) * period, math.ceil(at), period)
         points = tuple(Datapoint(start, float(value)) for start, value in zip(starts, values, strict=True))
@@ -36,29 +36,29 @@ class Evaluation:
 
     @property
     def deciding(self) -> tuple[Datapoint, ...]:
-        """Return the datapoints that speak for the state: breaching in ALARM, others in OK; newest first."""
+        """Returns the datapoints that decide the state: breaching ones in ALARM, others in OK; newest first."""
         if self.state == "INSUFFICIENT_DATA":
             return ()
         return tuple(point for point in self.received if _breaches(self.alarm, point) == (self.state == "ALARM"))
 
     @property
     def values(self) -> tuple[float, ...]:
-        """Return the deciding datapoints' values, newest first; none where missing data alone decided."""
+        """Returns the deciding datapoints' values, newest first; none where missing data alone decided."""
         return tuple(point.value for point in self.deciding if point.value is not None)
 
     @property
     def seen_until(self) -> float:
-        """Return the end of the newest datapoint's period, in epoch seconds; minus infinity without one."""
+        """Returns the end of the newest datapoint's period, in epoch seconds; minus infinity without one."""
         return self.received[0].start + self.alarm.query.period if self.received else -math.inf
 
     @property
     def reason(self) -> str:
-        """Return StateReason."""
+        """Returns StateReason."""
         return alarm_reasons.reason(self.alarm, self.state, self.deciding, received=len(self.received))
 
     @property
     def reason_data(self) -> str:
-        """Return StateReasonData, which is JSON text."""
+        """Returns StateReasonData, which is JSON text."""
         return alarm_reasons.reason_data(self.alarm, self.at, self.received)
 
 
@@ -69,7 +69,7 @@ def evaluate(
     state: State = "INSUFFICIENT_DATA",
     rules: EvaluationRules = _DEFAULT_RULES,
 ) -> Evaluation:
-    """Evaluate an alarm at the epoch second `now`; `state` is the one it is in, which `ignore` may retain.
+    """Evaluates an alarm at the epoch second `now`; `state` is its present one, which `ignore` may retain.
 
     More datapoints are read than the alarm has evaluation periods, in case some are missing.
     """
@@ -84,7 +84,7 @@ def _breaches(alarm: MetricAlarm, point: Datapoint) -> bool:
 
 
 def _state(alarm: MetricAlarm, window: Sequence[Datapoint], breaching: int, calm: int, state: State) -> State:
-    """Decide from the counts of the newest existing datapoints, at most EvaluationPeriods of them."""
+    """Decides from the counts of the newest existing datapoints, at most EvaluationPeriods of them."""
     lacking = alarm.evaluation_periods - breaching - calm
     if alarm.treat_missing_data == "breaching":
         breaching += lacking
@@ -92,7 +92,7 @@ def _state(alarm: MetricAlarm, window: Sequence[Datapoint], breaching: int, calm
         return "ALARM"
     if not lacking or calm or alarm.treat_missing_data in {"breaching", "notBreaching"}:
         return "OK"
-    # Fewer datapoints than needed, and none of them says that all is well.
+    # Fewer datapoints than needed, and all of them breach.
     if alarm.treat_missing_data == "ignore":
         return state
     if not breaching:
@@ -101,9 +101,9 @@ def _state(alarm: MetricAlarm, window: Sequence[Datapoint], breaching: int, calm
 
 
 def _is_old_enough(alarm: MetricAlarm, window: Sequence[Datapoint]) -> bool:
-    """Tell whether the oldest datapoint lies at least DatapointsToAlarm back, all newer ones breaching or missing.
+    """Returns whether the oldest datapoint is at least DatapointsToAlarm back, all newer ones breaching or missing.
 
-    Then an alarm fires although it lacks data ("premature alarm state"): `- - X - -` fires for 3 out of 3, while
+    Then an alarm goes off although it lacks data ("premature alarm state"): `- - X - -` goes off for 3 out of 3, while
     `- - - X -` waits for the next datapoint.
     """
     oldest = next(index for index, point in enumerate(window) if point.value is not None)

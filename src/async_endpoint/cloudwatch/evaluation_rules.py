@@ -6,11 +6,11 @@ from typing import Literal
 
 @dataclass(frozen=True)
 class EvaluationRules:
-    """One field for each point; each default is the reading that is harder to live with.
+    """One field for each point; each default is the stricter reading.
 
     Attributes:
         fill_of_nothing: What FILL makes of a metric without a datapoint in the range: nothing, or its value.
-        scalar_meets_missing: What an operator between a number and a series gives where the series has no value:
+        scalar_meets_missing: The result of an operator between a number and a series where the series has no value:
             nothing, or its result with 0.
         extra_datapoints: How many more datapoints an alarm reads than it has evaluation periods. The guide's one
             example is 5 for 3.

@@ -1,4 +1,4 @@
-"""Metric math: the part of CloudWatch's expression language that alarms are made of, with its rules for missing values.
+"""Metric math: the part of CloudWatch's expression language that alarms use, with its rules for missing values.
 
 Source: CloudWatch user guide, "Using metric math" (basic arithmetic, comparison and logical operators, IF). What the
 guide leaves open is a switch of `EvaluationRules`. The parser is in `metric_math_parser`.
@@ -14,14 +14,14 @@ from async_endpoint.cloudwatch.evaluation_rules import EvaluationRules
 # A period's value, None where there is no datapoint.
 Value = float | None
 Series = tuple[Value, ...]
-# What a part of an expression is worth: one number for all periods, or a value for each.
+# The value of a part of an expression: one number for all periods, or a value for each.
 Result = float | Series
 Operation = Callable[[float, float], float]
 
 
 @dataclass(frozen=True)
 class Evaluated:
-    """What an expression is evaluated on: the series of the ids, each of `count` periods, and the open rules."""
+    """The input of an expression: the series of the ids, each of `count` periods, and the open rules."""
 
     known: Mapping[str, Series]
     count: int
@@ -33,10 +33,10 @@ class Node(Protocol):
 
     @property
     def is_scalar(self) -> bool:
-        """Whether it is worth one number, and not a series."""
+        """Whether its value is one number, and not a series."""
 
     def result(self, on: Evaluated) -> Result:
-        """What it is worth."""
+        """Returns its value."""
 
 
 @dataclass(frozen=True)
@@ -47,7 +47,7 @@ class Number:
     is_scalar = True
 
     def result(self, on: Evaluated) -> Result:
-        """As `Node.result`."""
+        """See `Node.result`."""
         del on
         return self.value
 
@@ -60,24 +60,24 @@ class Name:
     is_scalar = False
 
     def result(self, on: Evaluated) -> Result:
-        """As `Node.result`."""
+        """See `Node.result`."""
         return on.known[self.name]
 
 
 @dataclass(frozen=True)
 class Function:
-    """ABS, CEIL, FLOOR and the sign: of each value; a missing one stays missing."""
+    """ABS, CEIL, FLOOR or the sign, of each value; a missing value stays missing."""
 
     function: Callable[[float], float]
     argument: Node
 
     @property
     def is_scalar(self) -> bool:
-        """As `Node.is_scalar`."""
+        """See `Node.is_scalar`."""
         return self.argument.is_scalar
 
     def result(self, on: Evaluated) -> Result:
-        """As `Node.result`."""
+        """See `Node.result`."""
         found = self.argument.result(on)
         if isinstance(found, tuple):
             return tuple(None if value is None else float(self.function(value)) for value in found)
@@ -88,9 +88,9 @@ class Function:
 class Binary:
     """An operator between two parts.
 
-    Between two series, a value that only one has is met by 0 in the other; where neither has one, neither has the
-    result. Whether a number also meets a 0 where a series has no value is open. An impossible result, such as a
-    division by zero, is dropped.
+    Between two series, a missing value counts as 0 if the other series has one; if both lack it, the result lacks it.
+    Whether a missing value also counts as 0 beside a number is open. An impossible result, such as a division by zero,
+    is dropped.
     """
 
     operation: Operation
@@ -99,11 +99,11 @@ class Binary:
 
     @property
     def is_scalar(self) -> bool:
-        """As `Node.is_scalar`."""
+        """See `Node.is_scalar`."""
         return self.left.is_scalar and self.right.is_scalar
 
     def result(self, on: Evaluated) -> Result:
-        """As `Node.result`."""
+        """See `Node.result`."""
         left, right = self.left.result(on), self.right.result(on)
         if not isinstance(left, tuple) and not isinstance(right, tuple):
             value = self._one(left, right)
@@ -127,8 +127,8 @@ class Binary:
 class If:
     """The second part where the first is not 0, else the third.
 
-    Dropped where the condition has no value, and where it is 0 and the third has none or is left out. Where it is not 0
-    and the second has no value, the result is 0.
+    The minute is dropped if the condition has no value, or is 0 and the third part has no value or is left out. If the
+    condition is not 0 and the second part has no value, the result is 0.
     """
 
     condition: Node
@@ -137,12 +137,12 @@ class If:
 
     @property
     def is_scalar(self) -> bool:
-        """As `Node.is_scalar`."""
+        """See `Node.is_scalar`."""
         parts = (self.condition, self.then, self.other)
         return all(part is not None and part.is_scalar for part in parts)
 
     def result(self, on: Evaluated) -> Result:
-        """As `Node.result`."""
+        """See `Node.result`."""
         nothing: Series = (None,) * on.count
         condition, then = self.condition.result(on), self.then.result(on)
         other: Result = nothing if self.other is None else self.other.result(on)
@@ -154,17 +154,17 @@ class If:
 
 @dataclass(frozen=True)
 class Fill:
-    """A series with a value in place of every missing datapoint; REPEAT is the last one before it.
+    """A series whose missing datapoints are replaced by a value; REPEAT takes the last one before.
 
-    Whether a metric without one datapoint in the range is filled is open.
+    Whether FILL also replaces the values of a metric without any datapoint in the range is open.
     """
 
     series: Node
-    filler: Node | None  # None repeats
+    filler: Node | None  # None is REPEAT
     is_scalar = False
 
     def result(self, on: Evaluated) -> Result:
-        """As `Node.result`."""
+        """See `Node.result`."""
         series = _column(self.series.result(on), on.count)
         if on.rules.fill_of_nothing == "missing" and all(value is None for value in series):
             return series
@@ -181,8 +181,8 @@ class Fill:
 class OfSeveral:
     """AVG, MAX, MIN or SUM of an array of series: of each period's values, dropped where none has one.
 
-    AVG counts a missing value as 0 (the guide's table); for the others the guide says nothing, and what is missing is
-    left out.
+    AVG counts a missing value as 0 (the guide's table); the guide does not state it of the others, which leave missing
+    values out.
     """
 
     function: Callable[[Sequence[float]], float]
@@ -191,7 +191,7 @@ class OfSeveral:
     is_scalar = False
 
     def result(self, on: Evaluated) -> Result:
-        """As `Node.result`."""
+        """See `Node.result`."""
         columns = [_column(item.result(on), on.count) for item in self.items]
         return tuple(self._one(row) for row in zip(*columns, strict=True))
 
@@ -212,7 +212,7 @@ class Expression:
     names: frozenset[str]
 
     def values(self, known: Mapping[str, Series], count: int, rules: EvaluationRules | None = None) -> Series:
-        """The expression's value in each period, oldest first; `known` holds a series of `count` for each name."""
+        """Returns the value in each period, oldest first; `known` holds a series of `count` values for each name."""
         return _column(self.root.result(Evaluated(known, count, rules or EvaluationRules())), count)
 
 

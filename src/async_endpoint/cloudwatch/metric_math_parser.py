@@ -11,7 +11,7 @@ import statistics
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
-from async_endpoint.cloudwatch.errors import ValidationException
+from async_endpoint.cloudwatch.errors import ValidationError
 from async_endpoint.cloudwatch.metric_math import (
     Binary,
     Expression,
@@ -59,11 +59,11 @@ _IF_ARGUMENTS = (2, 3)
 
 
 def parse(text: str) -> Expression:
-    """Read an expression.
+    """Reads an expression.
 
     Raises:
-        ValidationException: It is not one, uses what is not evaluated here, or a function that CloudWatch advises
-            against in alarms; the message says what and where.
+        ValidationError: The text is no expression, or uses what is not evaluated here or a function that CloudWatch
+            advises against in alarms; the message says what and where.
     """
     parser = _Parser(text)
     root = parser.read()
@@ -118,21 +118,21 @@ class _Parser:
         return left
 
     def _value(self) -> Node:
-        token = self._take()
-        if token == "-":  # noqa: S105 - a sign
+        found = self._take()
+        if found == "-":
             return Function(operator.neg, self._value())
-        if token == "(":  # noqa: S105 - a bracket
+        if found == "(":
             inner = self._level(0)
             self._take(")")
             return inner
-        if token[0].isdigit():
-            return Number(float(token))
+        if found[0].isdigit():
+            return Number(float(found))
         if self._next == "(":
-            return self._call(token)
-        if not token[0].islower():
-            raise self._wrong(f"'{token}' is not expected there")
-        self.names.add(token)
-        return Name(token)
+            return self._call(found)
+        if not found[0].islower():
+            raise self._wrong(f"'{found}' is not expected there")
+        self.names.add(found)
+        return Name(found)
 
     def _call(self, name: str) -> Node:
         self._take("(")
@@ -178,13 +178,13 @@ class _Parser:
         self._take(")")
         return Fill(series, filler)
 
-    def _advised_against(self, name: str) -> ValidationException:
+    def _advised_against(self, name: str) -> ValidationError:
         arrays = f", or give {name} an array of series such as [a, b]" if name in _OF_SEVERAL else ""
-        return ValidationException(
+        return ValidationError(
             f"The expression '{self.text}' cannot be used in an alarm: CloudWatch recommends not to use {name} of a "
             "single series there, because an alarm retrieves more datapoints than its evaluation periods and the "
             f"function acts differently with the extra data. Compare each datapoint instead{arrays}."
         )
 
-    def _wrong(self, why: str) -> ValidationException:
-        return ValidationException(f"The expression '{self.text}' cannot be evaluated: {why}.")
+    def _wrong(self, why: str) -> ValidationError:
+        return ValidationError(f"The expression '{self.text}' cannot be evaluated: {why}.")

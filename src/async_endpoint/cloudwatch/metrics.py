@@ -1,30 +1,16 @@
 """Metric data in one-minute buckets, and the statistic of each period over them."""
 
 import math
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Self
+from typing import Any
 
 from async_endpoint.cloudwatch.delivery import Delivery, Punctual
+from async_endpoint.cloudwatch.metric_key import MINUTE, MetricKey
 
-MINUTE = 60
 # CloudWatch lets an alarm look back seven days at most; the eighth holds its evaluation range.
 RETENTION_SECONDS = 8 * 24 * 60 * MINUTE
 STATISTICS = ("Average", "Maximum", "Minimum", "SampleCount", "Sum")
-
-
-@dataclass(frozen=True, slots=True)
-class MetricKey:
-    """A metric's identity. Dimensions are a set: order does not matter, and none may be left out."""
-
-    namespace: str
-    name: str
-    dimensions: frozenset[tuple[str, str]] = frozenset()
-
-    @classmethod
-    def of(cls, namespace: str, name: str, dimensions: Mapping[str, str] | None = None) -> Self:
-        """Return the key of a metric whose dimensions are given as a mapping."""
-        return cls(namespace, name, frozenset((dimensions or {}).items()))
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +23,7 @@ class Datapoint:
 
 @dataclass(slots=True)
 class _Bucket:
-    """What is kept of the samples that fell into one minute, or into a whole period."""
+    """The statistics of the samples of one minute, or of a whole period."""
 
     count: float = 0.0
     total: float = 0.0
@@ -79,8 +65,8 @@ class MetricStore:
     Memory is bounded by the number of metrics times the minutes kept: each minute holds four numbers however many
     samples fell into it. Data older than the retention, measured from the metric's newest minute, is dropped.
 
-    What was put is not yet what is seen: `delivery` decides when each minute's datapoint arrives. Readers name the
-    moment at which they look; without one they see everything that was put.
+    A sample is not visible at once: `delivery` decides when each minute's datapoint arrives. Readers pass the moment at
+    which they read; without one they see every sample.
     """
 
     def __init__(self, retention_seconds: int = RETENTION_SECONDS, delivery: Delivery | None = None) -> None:
@@ -89,37 +75,38 @@ class MetricStore:
         self._series: dict[MetricKey, _Series] = {}
 
     def put(self, key: MetricKey, value: float, at: float) -> None:
-        """Record one sample taken at the epoch second `at`."""
+        """Records one sample taken at the epoch second `at`."""
         number = float(value)
         self._add(key, at, _Bucket(1.0, number, number, number))
 
     def put_statistics(self, key: MetricKey, statistics: Mapping[str, float], at: float) -> None:
-        """Record a set of samples by its SampleCount, Sum, Minimum and Maximum, as PutMetricData takes them."""
+        """Records a set of samples by its SampleCount, Sum, Minimum and Maximum, as PutMetricData takes them."""
         wanted = (statistics["SampleCount"], statistics["Sum"], statistics["Minimum"], statistics["Maximum"])
         self._add(key, at, _Bucket(*map(float, wanted)))
 
-    def keys(self) -> Iterator[MetricKey]:
-        """Yield every metric that holds data."""
-        yield from self._series
+    def all_keys(self) -> list[MetricKey]:
+        """Returns every metric that holds data."""
+        return list(self._series)
 
     def arrival(self, key: MetricKey, minute: int) -> float | None:
-        """Return the moment from which a minute's datapoint is visible; None if it has none, or it never is."""
+        """Returns the moment from which a minute's datapoint is visible; None if there is none, or never."""
         series = self._series.get(key)
         return self._delivery.arrival(key, minute) if series is not None and minute in series.buckets else None
 
-    def periods(  # noqa: PLR0917 - a range of a metric, and the moment of looking at it
+    def periods(
         self,
         key: MetricKey,
         statistic: str,
         period: int,
         start: float,
         end: float,
+        *,
         seen_at: float | None = None,
     ) -> dict[int, float]:
-        """Return the statistic of each period that holds data, by the period's start, oldest first.
+        """Returns the statistic of each period that holds data, by the period's start, oldest first.
 
         Periods of `period` seconds are aligned to the epoch; the first is the one that contains `start`, the last
-        begins before `end`. Minutes from `end` on are left out, and those that are not visible yet at `seen_at`.
+        begins before `end`. Minutes from `end` on, and those not yet visible at `seen_at`, are left out.
 
         Raises:
             ValueError: `period` is not a positive multiple of 60, or the statistic is unknown.
@@ -133,10 +120,10 @@ class MetricStore:
         return {at: value for at, value in found.items() if value is not None}
 
     def window(self, key: MetricKey, statistic: str, period: int, end: float, count: int) -> tuple[Datapoint, ...]:
-        """Return the last `count` periods before the minute of `end`, oldest first, as they are seen at `end`.
+        """Returns the last `count` periods before the minute of `end`, oldest first, as visible at `end`.
 
-        Missing ones, and those that have not arrived yet, have no value. The window slides by the minute: five-minute
-        periods seen at minute 6 cover minutes 1 to 6, as an alarm's do.
+        Missing periods, and those that have not arrived yet, have no value. The window moves by the minute: five-minute
+        periods read at minute 6 cover minutes 1 to 6, as an alarm's do.
 
         Raises:
             ValueError: `period` is not a positive multiple of 60, or the statistic is unknown.
@@ -147,7 +134,7 @@ class MetricStore:
         return tuple(Datapoint(at, self._statistic(key, statistic, at, at + period, end)) for at in starts)
 
     def state(self) -> list[Any]:
-        """Everything it holds, as plain JSON for `restore`."""
+        """Returns all data, as plain JSON for `restore`."""
         return [
             [key.namespace, key.name, sorted(key.dimensions), [
                 [minute, bucket.count, bucket.total, bucket.lowest, bucket.highest]
@@ -157,9 +144,9 @@ class MetricStore:
         ]  # fmt: skip
 
     def restore(self, state: Iterable[Any]) -> None:
-        """Take in what `state` gave."""
+        """Restores what `state` returned."""
         for namespace, name, dimensions, buckets in state:
-            key = MetricKey.of(namespace, name, dict(dimensions))
+            key = MetricKey.from_dimensions(namespace, name, dict(dimensions))
             for minute, *numbers in buckets:
                 self._add(key, minute, _Bucket(*numbers))
 
@@ -193,6 +180,6 @@ class MetricStore:
         if minute <= horizon:
             return
         series.buckets.setdefault(minute, _Bucket()).absorb(samples)
-        # Buckets stand in the order of their making, which is that of time but for late samples.
+        # Buckets are in the order of creation, which is that of time except for late samples.
         while (oldest := next(iter(series.buckets))) <= horizon:
             del series.buckets[oldest]

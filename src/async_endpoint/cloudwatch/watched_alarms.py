@@ -1,4 +1,4 @@
-"""Alarms with the state they are in, evaluated minute by minute."""
+"""Alarms with their states, evaluated minute by minute."""
 
 import dataclasses
 from collections.abc import Callable, Iterable, Iterator
@@ -9,7 +9,8 @@ from async_endpoint.cloudwatch import alarm_reasons
 from async_endpoint.cloudwatch.alarms import MetricAlarm, State
 from async_endpoint.cloudwatch.evaluation import Evaluation, evaluate
 from async_endpoint.cloudwatch.evaluation_rules import EvaluationRules
-from async_endpoint.cloudwatch.metrics import MINUTE, MetricStore
+from async_endpoint.cloudwatch.metric_key import MINUTE
+from async_endpoint.cloudwatch.metrics import MetricStore
 
 AlarmListener = Callable[[MetricAlarm, State, State, str], None]
 
@@ -18,8 +19,8 @@ AlarmListener = Callable[[MetricAlarm, State, State, str], None]
 class WatchedAlarm:
     """One alarm and its state; times are in epoch seconds.
 
-    `evaluation` is what the state rests on, None before the first; `recovering_since` the moment from which the
-    datapoints of an alarm in ALARM have said something else.
+    `evaluation` is the one that decided the state, None before the first. `recovering_since` is the moment from which
+    the datapoints of an alarm in ALARM no longer breach.
     """
 
     alarm: MetricAlarm
@@ -33,21 +34,21 @@ class WatchedAlarm:
     recovering_since: float | None = None
 
     def is_due(self, minute: int) -> bool:
-        """Tell whether the alarm is evaluated at a minute's boundary: once it is set up, at its interval."""
+        """Returns whether the alarm is evaluated at a minute's boundary: after its creation, at its interval."""
         if minute < self.configured_at:
             return False
         return self.evaluation is None or minute % self.alarm.evaluation_interval == 0
 
     @property
     def signal(self) -> Evaluation | None:
-        """Return what repeats its scaling actions each minute: the newest evaluation, while it shows that state.
+        """Returns the newest evaluation while the alarm has its state: it repeats the scaling actions each minute.
 
-        A state that a client has set is no evaluation's: its actions are invoked once, when it is set.
+        A state that a client set comes from no evaluation: its actions are invoked once, when it is set.
         """
         return self.evaluation if self.evaluation is not None and self.evaluation.state == self.state else None
 
     def describe(self) -> dict[str, object]:
-        """Return the alarm as a MetricAlarm of DescribeAlarms, times in epoch seconds."""
+        """Returns the alarm as a MetricAlarm of DescribeAlarms, times in epoch seconds."""
         described = self.alarm.describe() | {
             "AlarmArn": self.arn,
             "AlarmConfigurationUpdatedTimestamp": self.configured_at,
@@ -60,7 +61,7 @@ class WatchedAlarm:
 
 
 class WatchedAlarms:
-    """Every alarm by name, in the order of their making."""
+    """Every alarm by name, in the order of creation."""
 
     def __init__(
         self,
@@ -76,7 +77,7 @@ class WatchedAlarms:
         self._alarms: dict[str, WatchedAlarm] = {}
 
     def put(self, alarm: MetricAlarm, now: float) -> None:
-        """Make an alarm, or replace the settings of the one with its name; that one's state stays as it is."""
+        """Creates an alarm, or replaces the settings of the one with its name, whose state stays."""
         known = self._alarms.get(alarm.name)
         if known is None:
             self._alarms[alarm.name] = WatchedAlarm(alarm, self._arn(alarm.name), now, now)
@@ -84,7 +85,7 @@ class WatchedAlarms:
             known.alarm, known.configured_at, known.evaluation, known.recovering_since = alarm, now, None, None
 
     def state(self) -> list[Any]:
-        """Every alarm with its state, as plain JSON for `restore`."""
+        """Returns every alarm with its state, as plain JSON for `restore`."""
         return [
             [known.alarm.describe(), known.configured_at, known.state_changed_at, known.state, known.reason,
              known.reason_data]
@@ -92,23 +93,23 @@ class WatchedAlarms:
         ]  # fmt: skip
 
     def restore(self, state: list[Any]) -> None:
-        """Take in what `state` gave; each is evaluated anew at the next minute, from the state that it was in."""
+        """Restores what `state` returned; each alarm keeps its state and is evaluated at the next minute."""
         for settings, *parts in state:
-            alarm = MetricAlarm.from_properties(settings)
+            alarm = MetricAlarm.from_members(settings)
             self._alarms[alarm.name] = WatchedAlarm(alarm, self._arn(alarm.name), *parts)
 
     def delete(self, names: Iterable[str]) -> None:
-        """Delete alarms; names that do not exist are passed over."""
+        """Deletes alarms; names that do not exist are ignored."""
         for name in names:
             self._alarms.pop(name, None)
 
     def switch_actions(self, name: str, *, enabled: bool) -> None:
-        """Switch the actions of an alarm that exists on or off; it is evaluated all the same."""
+        """Enables or disables the actions of an existing alarm; the alarm is evaluated either way."""
         known = self._alarms[name]
         known.alarm = dataclasses.replace(known.alarm, actions_enabled=enabled)
 
     def set_state(self, known: WatchedAlarm, state: State, reason: str, reason_data: str | None, at: float) -> bool:
-        """Show a state until the next evaluation, and tell whether it is another one than before."""
+        """Sets a state until the next evaluation; returns whether the state has changed."""
         if state != known.state:
             self._enter(known, state, reason, reason_data, at)
             return True
@@ -116,18 +117,18 @@ class WatchedAlarms:
         return False
 
     def get(self, name: str) -> WatchedAlarm | None:
-        """Return an alarm, or None."""
+        """Returns an alarm, or None."""
         return self._alarms.get(name)
 
     def __iter__(self) -> Iterator[WatchedAlarm]:
         return iter(tuple(self._alarms.values()))
 
     def naming(self, arn: str) -> list[WatchedAlarm]:
-        """Return the alarms that have an ARN among their actions."""
+        """Returns the alarms that have an ARN among their actions."""
         return [known for known in self if arn in _all_actions(known.alarm)]
 
     def forget_action(self, arn: str) -> None:
-        """Take an ARN out of every alarm's actions."""
+        """Removes an ARN from every alarm's actions."""
         for known in self.naming(arn):
             alarm = known.alarm
             known.alarm = dataclasses.replace(
@@ -138,7 +139,7 @@ class WatchedAlarms:
             )
 
     def evaluate(self, minute: int) -> None:
-        """Evaluate what is due at a minute's boundary, and tell the listener of each change of state."""
+        """Evaluates the alarms that are due at a minute's boundary, and reports changes of state to the listener."""
         for known in self:
             if not known.is_due(minute):
                 continue
@@ -150,7 +151,7 @@ class WatchedAlarms:
                 self._enter(known, evaluation.state, evaluation.reason, evaluation.reason_data, minute)
 
     def _is_late_to_recover(self, known: WatchedAlarm, evaluation: Evaluation, minute: int) -> bool:
-        """Tell whether an alarm keeps its ALARM, and what that rested on, for longer than its datapoints do."""
+        """Returns whether an alarm stays in ALARM although its datapoints have recovered."""
         if evaluation.state == "ALARM" or known.signal is None or known.signal.state != "ALARM":
             return False
         if known.recovering_since is None:

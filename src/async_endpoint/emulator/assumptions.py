@@ -1,6 +1,6 @@
 """What AWS leaves open about asynchronous endpoints, as switches: each default is the documented or the harder case.
 
-`async-endpoint local start --assume NAME=VALUE` sets one; docs/local-aws.md says what is known of each.
+`async-endpoint local start --assume NAME=VALUE` sets one; docs/local-aws-fidelity.md says what is known of each.
 """
 
 import re

@@ -1,6 +1,6 @@
-"""The constraints of a service model's members, worded as AWS words them when a request breaks one.
+"""The constraints of a service model's members, in AWS's words for a request that breaks one.
 
-Source: the sentences that AWS's services answer, "1 validation error detected: Value 'x' at 'y' failed to satisfy
+Source: the sentences that AWS's services return, "1 validation error detected: Value 'x' at 'y' failed to satisfy
 constraint: …"; a member's path begins in lower case, and items of a list count from 1 (`productionVariants.1.member`).
 """
 
@@ -12,10 +12,10 @@ from typing import Any
 from botocore.model import ListShape, Shape, StructureShape
 
 
-def refusal(value: Mapping[str, Any], shape: Shape) -> str | None:
-    """The message about every constraint that a request breaks; None if it breaks none.
+def broken_constraints(value: Mapping[str, Any], shape: Shape) -> str | None:
+    """Returns the message about every constraint that a request breaks; None if it breaks none.
 
-    Values of a wrong type are passed over, and so are the contents of maps.
+    Values of a wrong type and the contents of maps are ignored.
     """
     failures = list(_failures(value, shape, ""))
     if not failures:
@@ -40,7 +40,7 @@ def _failures(value: Any, shape: Shape, path: str) -> Iterator[str]:
 
 
 def _broken(value: Any, shape: Shape) -> Iterator[str]:
-    """The constraints of its own shape that a value breaks."""
+    """Yields the constraints of its own shape that a value breaks."""
     if isinstance(value, bool):
         return
     if isinstance(value, int | float):
@@ -70,7 +70,7 @@ def _matches(pattern: str, text: str) -> bool:
 
 @cache
 def _compiled(pattern: str) -> re.Pattern[str] | None:
-    """AWS's patterns are Java's: those of a syntax that Python lacks, such as classes of Unicode, refuse nothing."""
+    """Returns the pattern, or None: AWS's patterns are Java's, and some use what Python lacks, such as `p{Print}`."""
     try:
         return re.compile(pattern, re.ASCII)
     except re.error:

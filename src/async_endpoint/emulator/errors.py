@@ -1,4 +1,4 @@
-"""Errors that the added services answer with, as AWS names them.
+"""Errors that the added services return, as AWS names them.
 
 AwsError
 ├── ValidationException      400, the request or the state of a resource forbids it
@@ -8,27 +8,28 @@ AwsError
 
 import json
 from dataclasses import dataclass
+from http import HTTPStatus
 
 
 @dataclass
 class AwsError(Exception):
-    """An answer of an AWS service that refuses a request.
+    """The response of an AWS service that rejects a request.
 
     Attributes:
-        message: The sentence of the answer.
+        message: One or more sentences.
         code: The error's name on the wire; a subclass sets it.
         status: HTTP status.
     """
 
     message: str
     code: str = "InternalFailure"
-    status: int = 500
+    status: int = HTTPStatus.INTERNAL_SERVER_ERROR
 
     def __post_init__(self) -> None:
         super().__init__(self.message)
 
     def as_json(self) -> tuple[int, dict[str, str], bytes]:
-        """Status, headers and body in the AWS JSON protocols."""
+        """Returns status, headers and body in the AWS JSON protocols."""
         headers = {"Content-Type": "application/x-amz-json-1.1", "x-amzn-errortype": self.code}
         return self.status, headers, json.dumps({"__type": self.code, "message": self.message}).encode()
 
@@ -37,14 +38,14 @@ class ValidationException(AwsError):
     """The request is malformed or the state of a resource forbids it."""
 
     def __init__(self, message: str) -> None:
-        super().__init__(message, "ValidationException", 400)
+        super().__init__(message, "ValidationException", HTTPStatus.BAD_REQUEST)
 
 
 class ValidationError(AwsError):
-    """What the SageMaker runtime answers where the control plane says ValidationException."""
+    """The SageMaker runtime's error where the control plane has ValidationException."""
 
     def __init__(self, message: str) -> None:
-        super().__init__(message, "ValidationError", 400)
+        super().__init__(message, "ValidationError", HTTPStatus.BAD_REQUEST)
 
 
 class UnknownOperation(AwsError):
@@ -54,5 +55,5 @@ class UnknownOperation(AwsError):
         super().__init__(
             f"The local AWS does not implement {service}:{operation}.",
             "UnknownOperationException",
-            400,
+            HTTPStatus.BAD_REQUEST,
         )

@@ -28,7 +28,7 @@ class LocalAwsOptions:
         speed: How many times faster than the wall AWS's clock runs.
         threads: Computing threads of each instance.
         serving_env: The environment in the place of the image's; built, within minutes, when it does not exist.
-        assumptions: How the points are settled that AWS leaves open, by name; docs/local-aws.md lists them.
+        assumptions: How the points are settled that AWS leaves open, by name; docs/local-aws-fidelity.md lists them.
         instance_seconds: The shortest times, on AWS's clock, to `provision`, `pull`, `download`, `start` an instance.
     """
 

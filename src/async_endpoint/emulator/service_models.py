@@ -1,15 +1,17 @@
-"""Requests held against botocore's own service models, so that a typing error fails here as it does on AWS.
+"""Validates requests by botocore's own service models, so that a typing error fails here as it does on AWS.
 
-What breaks a constraint is refused in AWS's words, what has no place in the model in botocore's.
-CloudFormation hands every number and boolean over as a string: `coerce` turns them back by the shape that they have.
+A broken constraint is rejected in AWS's words, what has no place in the model in botocore's. CloudFormation passes
+numbers and booleans as text: they become numbers and booleans by their shape. Timestamps become epoch seconds.
 """
 
+import math
 from collections.abc import Mapping
 from functools import cache
 from typing import Any
 
 import botocore.session
 from botocore.model import ListShape, MapShape, OperationModel, ServiceModel, Shape, StructureShape
+from botocore.utils import parse_to_aware_datetime
 from botocore.validate import ParamValidator
 
 from async_endpoint.emulator import constraints
@@ -17,11 +19,13 @@ from async_endpoint.emulator.errors import UnknownOperation, ValidationException
 
 # How botocore's report begins what `constraints` words as AWS does.
 _CONSTRAINTS = ("Missing required parameter", "Invalid length", "Invalid value")
+_WHOLE_NUMBERS = ("integer", "long")
+_FRACTIONS = ("float", "double")
 
 
 @cache
 def operation(service: str, name: str) -> OperationModel:
-    """The model of one operation.
+    """Returns the model of one operation.
 
     Raises:
         UnknownOperation: The service has no operation of that name.
@@ -34,14 +38,14 @@ def operation(service: str, name: str) -> OperationModel:
 
 @cache
 def _service(name: str) -> ServiceModel:
-    """A service's model. SageMaker's takes 0.4 s and 14 MB: once for all of its operations."""
+    """Returns a service's model. SageMaker's takes 0.4 s and 14 MB: once for all of its operations."""
     return botocore.session.get_session().get_service_model(name)
 
 
-def received(service: str, name: str, request: Mapping[str, Any]) -> dict[str, Any]:
-    """A request as AWS's JSON services read it off the wire: null is absent, and unknown members are passed over.
+def drop_unknown_members(service: str, name: str, request: Mapping[str, Any]) -> dict[str, Any]:
+    """Returns a request without nulls and unknown members, as AWS's JSON services read it.
 
-    So a client that is newer than the models here may say more than they know.
+    So a client that is newer than the models here may send more than they know.
     """
     shape = operation(service, name).input_shape
     return {} if shape is None else _known(request, shape)
@@ -59,46 +63,62 @@ def _known(value: Any, shape: Shape) -> Any:
 
 
 def validated(service: str, name: str, request: Mapping[str, Any]) -> dict[str, Any]:
-    """The request with numbers and booleans as such, if it fits the operation's input.
+    """Returns the request with typed values, if it fits the operation's input.
 
     Raises:
-        ValidationException: With everything that does not fit: types and unknown members first, as on AWS a request is
-            read before it is judged.
+        ValidationException: The message lists everything that does not fit. Types and unknown members come first: AWS,
+            too, parses a request before it checks constraints.
     """
     shape = operation(service, name).input_shape
     if shape is None:
         return {}
-    typed = coerce(request, shape)
+    typed = _typed(request, shape)
     report = ParamValidator().validate(typed, shape)
     if misfits := [line for line in report.generate_report().splitlines() if not line.startswith(_CONSTRAINTS)]:
         raise ValidationException(f"{name}: {' '.join(misfits)}")
-    if message := constraints.refusal(typed, shape):
+    if message := constraints.broken_constraints(typed, shape):
         raise ValidationException(message)
     return dict(typed)
 
 
-def coerce(value: Any, shape: Shape) -> Any:
-    """The value with strings turned into the numbers and booleans of its shape; what does not turn stays as it is."""
+def _typed(value: Any, shape: Shape) -> Any:
+    """Returns the value in the types of its shape; what cannot be converted stays, for botocore to report."""
     if isinstance(shape, StructureShape) and isinstance(value, Mapping):
         members = shape.members
-        return {key: coerce(item, members[key]) if key in members else item for key, item in value.items()}
+        return {key: _typed(item, members[key]) if key in members else item for key, item in value.items()}
     if isinstance(shape, ListShape) and isinstance(value, list):
-        return [coerce(item, shape.member) for item in value]
+        return [_typed(item, shape.member) for item in value]
     if isinstance(shape, MapShape) and isinstance(value, Mapping):
-        return {key: coerce(item, shape.value) for key, item in value.items()}
-    if not isinstance(value, str):
-        return float(value) if shape.type_name in ("float", "double") and isinstance(value, int) else value
-    return _from_text(value, shape.type_name)
+        return {key: _typed(item, shape.value) for key, item in value.items()}
+    return _typed_scalar(value, shape.type_name)
+
+
+def _typed_scalar(value: Any, type_name: str) -> Any:
+    if isinstance(value, bool):
+        # botocore takes a boolean for a number, which AWS does not.
+        return str(value) if type_name in (*_WHOLE_NUMBERS, *_FRACTIONS) else value
+    if isinstance(value, int) and type_name in _FRACTIONS:
+        return float(value)
+    if type_name == "timestamp":
+        return _epoch_seconds(value)
+    return _from_text(value, type_name) if isinstance(value, str) else value
+
+
+def _epoch_seconds(moment: Any) -> Any:
+    try:
+        return parse_to_aware_datetime(moment).timestamp()
+    except (ValueError, TypeError, AttributeError, OverflowError, OSError):
+        return moment
 
 
 def _from_text(text: str, type_name: str) -> str | int | float | bool:
     if type_name == "boolean" and text.lower() in ("true", "false"):
         return text.lower() == "true"
     try:
-        if type_name in ("integer", "long"):
+        if type_name in _WHOLE_NUMBERS:
             return int(text)
-        if type_name in ("float", "double"):
-            return float(text)
+        if type_name in _FRACTIONS and math.isfinite(number := float(text)):
+            return number
     except ValueError:
         pass
     return text

@@ -1,4 +1,4 @@
-"""Read what a deployed stack says of itself."""
+"""The outputs of deployed stacks."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ if TYPE_CHECKING:
 
 
 class StackError(ValueError):
-    """A stack that cannot be read; its message is one sentence."""
+    """A stack that cannot be read, or that lacks an output."""
 
 
 def read_outputs(cloudformation: CloudFormationClient, stacks: Iterable[str]) -> dict[str, str]:
-    """The outputs of the named stacks, by their keys; of equal keys the later stack's counts.
+    """Returns the outputs of the named stacks, by their keys; for equal keys, those of the later stack.
 
     Raises:
-        StackError: A stack is not there or may not be read.
+        StackError: A stack does not exist, or the caller may not read it.
     """
     outputs: dict[str, str] = {}
     for name in stacks:

@@ -1,6 +1,6 @@
-"""What travels between the parts: S3 locations, the rules of an invocation, SageMaker's notifications, job records.
+"""The data that the parts exchange: S3 locations, media types, invocations, notifications, job records.
 
-One definition for Lambdas, client and emulator. Standard library only, so that a Lambda can carry it as it is.
+One definition for Lambdas, client, stacks and emulator. Standard library only: Lambdas include it unchanged.
 """
 
 from async_endpoint.protocol.invocation import (
@@ -14,7 +14,14 @@ from async_endpoint.protocol.invocation import (
     InvocationError,
     InvocationRequest,
 )
-from async_endpoint.protocol.job_events import ended, received, rejected, submitted, utc_timestamp
+from async_endpoint.protocol.job_events import (
+    record_outcome,
+    record_received,
+    record_rejected,
+    record_submitted,
+    utc_timestamp,
+)
+from async_endpoint.protocol.job_record import JobRecord, JobRecordError, JobState, merge_records
 from async_endpoint.protocol.job_table import (
     JOBS_BY_STATE_INDEX,
     JOBS_BY_STATE_PARTITION_KEY,
@@ -27,23 +34,35 @@ from async_endpoint.protocol.job_table import (
     TableResource,
     update_expression,
 )
-from async_endpoint.protocol.jobs import JobRecord, JobRecordError, JobState, merge
 from async_endpoint.protocol.locations import LocationError, S3Location
+from async_endpoint.protocol.media_types import (
+    ANY_IMAGE,
+    DOCUMENT_SUFFIXES,
+    FORMATS,
+    SIGNATURE_BYTES,
+    DocumentFormat,
+    format_of,
+    request_content_type,
+    upload_content_type,
+)
 from async_endpoint.protocol.notifications import (
     Notification,
     NotificationError,
     NotificationKind,
     build_failure,
     build_success,
-    parse,
+    parse_notification,
     test_notification,
 )
 from async_endpoint.protocol.uploads import Upload, job_id
 
 __all__ = [
+    "ANY_IMAGE",
     "DEFAULT_INVOCATION_TIMEOUT_SECONDS",
     "DEFAULT_REQUEST_TTL_SECONDS",
+    "DOCUMENT_SUFFIXES",
     "FAILURE_LOCATION_HEADER",
+    "FORMATS",
     "INVOCATION_TIMEOUT_SECONDS_RANGE",
     "JOBS_BY_STATE_INDEX",
     "JOBS_BY_STATE_PARTITION_KEY",
@@ -54,6 +73,8 @@ __all__ = [
     "MAXIMUM_INLINE_BODY_BYTES",
     "OUTPUT_LOCATION_HEADER",
     "REQUEST_TTL_SECONDS_RANGE",
+    "SIGNATURE_BYTES",
+    "DocumentFormat",
     "InvocationError",
     "InvocationRequest",
     "JobRecord",
@@ -70,14 +91,17 @@ __all__ = [
     "Upload",
     "build_failure",
     "build_success",
-    "ended",
+    "format_of",
     "job_id",
-    "merge",
-    "parse",
-    "received",
-    "rejected",
-    "submitted",
+    "merge_records",
+    "parse_notification",
+    "record_outcome",
+    "record_received",
+    "record_rejected",
+    "record_submitted",
+    "request_content_type",
     "test_notification",
     "update_expression",
+    "upload_content_type",
     "utc_timestamp",
 ]

@@ -1,7 +1,7 @@
-"""The rules of InvokeEndpointAsync: header names, limits, and the sentences in which AWS refuses a request.
+"""The rules of InvokeEndpointAsync: header names, limits, and AWS's messages for invalid requests.
 
 Source: the sagemaker-runtime service model (botocore) and the API reference of InvokeEndpointAsync. TTL and timeout
-are settings of each call, never of an endpoint.
+belong to each request, never to an endpoint.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ _HEADERS = {
     "s3_output_path_extension": "X-Amzn-SageMaker-S3OutputPathExtension",
     "filename": "X-Amzn-SageMaker-Filename",
 }
-# The service model marks these as sensitive: AWS does not repeat their values.
+# The service model marks these as sensitive: AWS does not repeat their values in messages.
 _SENSITIVE = frozenset({"body", "custom_attributes"})
 # The members of the API, as boto3 spells them.
 _MEMBERS = {
@@ -52,12 +52,12 @@ _MEMBERS = {
 
 
 class InvocationError(ValueError):
-    """A request that SageMaker refuses with ValidationError (400); the message is its text."""
+    """A request that SageMaker rejects with ValidationError (400); the message is SageMaker's."""
 
 
 @dataclass(frozen=True)
 class _TextRule:
-    """Length and characters of a text member. `aws_pattern` is the pattern as AWS words it, `pattern` the same here."""
+    """Length and characters of a text member. `aws_pattern` is AWS's text of the pattern, `pattern` its Python form."""
 
     minimum: int
     maximum: int
@@ -90,23 +90,23 @@ _NUMBER_RULES = {
 
 @dataclass(frozen=True, kw_only=True)
 class InvocationRequest:
-    """One call of InvokeEndpointAsync, within every rule of the API.
+    """One request of InvokeEndpointAsync that follows every rule of the API.
 
     Attributes:
         endpoint_name: The endpoint, up to 63 characters.
         input_location: `s3://…` or `https://…` of the document, up to 1024 characters.
-        body: The document itself, up to 128,000 bytes; exactly one of input_location and body is given.
-        content_type: Media type of the document, handed to the container.
-        accept: Media type wanted of the answer, handed to the container.
-        custom_attributes: Up to 1024 visible ASCII characters, handed to the container verbatim.
-        inference_id: 1-64 printable ASCII characters; SageMaker makes one when absent and does not deduplicate.
+        body: The document itself, up to 128,000 bytes; a request has exactly one of input_location and body.
+        content_type: Media type of the document, passed to the container.
+        accept: Requested media type of the result, passed to the container.
+        custom_attributes: Up to 1024 visible ASCII characters, passed to the container verbatim.
+        inference_id: 1-64 printable ASCII characters; SageMaker generates an absent one and does not deduplicate.
         request_ttl_seconds: Age in the queue, 60-21600 s, at which the request expires.
         invocation_timeout_seconds: Time for processing, 1-3600 s.
         s3_output_path_extension: Appended to the endpoint's S3OutputPath for this request.
         filename: Name of the output object, up to 32 characters with at most one dot.
 
     Raises:
-        InvocationError: A rule is broken; all broken rules are named at once, as AWS does.
+        InvocationError: The request breaks a rule; the message names all broken rules, like AWS's.
     """
 
     endpoint_name: str
@@ -130,15 +130,15 @@ class InvocationRequest:
 
     @classmethod
     def from_http(cls, endpoint_name: str, headers: Mapping[str, str], body: bytes) -> InvocationRequest:
-        """Read a request from the wire.
+        """Parses an HTTP request.
 
         Args:
             endpoint_name: The name in the path `/endpoints/{EndpointName}/async-invocations`.
             headers: HTTP headers, their names in lower case.
-            body: The payload; empty means that none was sent.
+            body: The payload; empty for a request without one.
 
         Raises:
-            InvocationError: A rule of the API is broken.
+            InvocationError: The request breaks a rule of the API.
         """
         given = {name: headers[header.lower()] for name, header in _HEADERS.items() if header.lower() in headers}
         numbers = {name: _whole_number(name, given.pop(name)) for name in _NUMBER_RULES if name in given}
@@ -157,7 +157,7 @@ class InvocationRequest:
         )
 
     def members(self) -> dict[str, str | int | bytes]:
-        """The request as the API's members (`EndpointName`, `InputLocation`, …), those that are absent left out."""
+        """Returns the request as the API's members (`EndpointName`, `InputLocation`, …), without the absent ones."""
         return {
             _MEMBERS[field.name]: value for field in fields(self) if (value := getattr(self, field.name)) is not None
         }

@@ -1,11 +1,11 @@
-"""What each event tells of a job, as a record to be merged."""
+"""One record for each event of a job, to be merged with the others."""
 
 from __future__ import annotations
 
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from async_endpoint.protocol.jobs import JobRecord, JobRecordError, JobState
+from async_endpoint.protocol.job_record import JobRecord, JobRecordError, JobState
 from async_endpoint.protocol.locations import LocationError, S3Location
 
 if TYPE_CHECKING:
@@ -13,8 +13,8 @@ if TYPE_CHECKING:
     from async_endpoint.protocol.uploads import Upload
 
 
-def received(upload: Upload, *, claimed_until: int, expires_at: int) -> JobRecord:
-    """A document was put into the inbox, and somebody has until `claimed_until` to submit it."""
+def record_received(upload: Upload, *, claimed_until: int, expires_at: int) -> JobRecord:
+    """Returns the record of a document in the inbox that the caller has claimed until `claimed_until`."""
     return JobRecord(
         job_id=upload.job_id,
         state=JobState.RECEIVED,
@@ -24,7 +24,7 @@ def received(upload: Upload, *, claimed_until: int, expires_at: int) -> JobRecor
     )
 
 
-def submitted(  # one keyword for each thing that the 202 says
+def record_submitted(
     upload: Upload,
     *,
     at: datetime,
@@ -33,7 +33,7 @@ def submitted(  # one keyword for each thing that the 202 says
     failure_location: str | None,
     expires_at: int,
 ) -> JobRecord:
-    """SageMaker answered 202; the two locations are those of its answer."""
+    """Returns the record of a request that SageMaker accepted with a 202; both locations come from the 202."""
     return JobRecord(
         job_id=upload.job_id,
         state=JobState.SUBMITTED,
@@ -46,8 +46,8 @@ def submitted(  # one keyword for each thing that the 202 says
     )
 
 
-def rejected(upload: Upload, reason: str, *, at: datetime, expires_at: int) -> JobRecord:
-    """The document did not reach SageMaker, and never will: it failed."""
+def record_rejected(upload: Upload, reason: str, *, at: datetime, expires_at: int) -> JobRecord:
+    """Returns the record of a document that cannot be submitted: its job has failed."""
     return JobRecord(
         job_id=upload.job_id,
         state=JobState.FAILED,
@@ -58,30 +58,30 @@ def rejected(upload: Upload, reason: str, *, at: datetime, expires_at: int) -> J
     )
 
 
-def ended(notification: Notification, *, at: datetime, expires_at: int) -> JobRecord:
-    """SageMaker told how a request ended, be it one of the inbox or a client's own.
+def record_outcome(notification: Notification, *, at: datetime, expires_at: int) -> JobRecord:
+    """Returns the record of an outcome that SageMaker reported, for a job of the inbox or of a client.
 
     Args:
-        notification: One of the kinds success, failure and expired.
-        at: Stands in for the notification's time where it has none.
+        notification: Its kind is success, failure or expired.
+        at: The time of the outcome if the notification has none.
         expires_at: As `JobRecord.expires_at`.
 
     Raises:
-        JobRecordError: The notification is of another kind, or names no InferenceId.
+        JobRecordError: The notification is of another kind, or has no InferenceId.
     """
     states = {"success": JobState.COMPLETED, "failure": JobState.FAILED, "expired": JobState.EXPIRED}
     state = states.get(notification.kind)
     if state is None or notification.inference_id is None:
         raise JobRecordError(
             f"A notification of the kind {notification.kind!r} for the InferenceId {notification.inference_id!r} "
-            f"tells no outcome of a job: its members are {', '.join(sorted(notification.raw)) or 'none'}."
+            f"reports no outcome of a job: its members are {', '.join(sorted(notification.raw)) or 'none'}."
         )
-    place = _place(notification.input_location)
+    document = _location(notification.input_location)
     return JobRecord(
         job_id=notification.inference_id,
         state=state,
-        bucket=place.bucket if place else None,
-        key=place.key if place else None,
+        bucket=document.bucket if document else None,
+        key=document.key if document else None,
         input_location=notification.input_location,
         submitted_at=utc_timestamp(notification.received_time) if notification.received_time else None,
         output_location=notification.output_location,
@@ -94,7 +94,7 @@ def ended(notification: Notification, *, at: datetime, expires_at: int) -> JobRe
 
 
 def utc_timestamp(moment: datetime) -> str:
-    """A moment as records spell it: `2026-01-31T23:59:59.000Z`."""
+    """Returns a time in the format of records: `2026-01-31T23:59:59.000Z`."""
     return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
@@ -109,9 +109,9 @@ def _upload(upload: Upload) -> dict[str, Any]:
     }
 
 
-def _place(location: str | None) -> S3Location | None:
-    """Bucket and key of an input location; None where it is in no form that is known here."""
+def _location(text: str | None) -> S3Location | None:
+    """Returns bucket and key of an input location, or None for an unknown form."""
     try:
-        return S3Location.parse(location or "")
+        return S3Location.from_uri(text or "")
     except LocationError:
         return None

@@ -1,15 +1,15 @@
-"""The jobs table: its layout in DynamoDB, and writes that keep to `merge` whoever else writes at the same time.
+"""The jobs table: its layout in DynamoDB, and writes that are safe beside other writers of the same job.
 
-A write is a read, a merge and a conditional UpdateItem on the `revision` that was read; whoever comes second reads
-again. A single blind UpdateItem would not do: DynamoDB's `if_not_exists` keeps what came first, so that the order of
-arrival would decide. Attributes that are unknown here stay as they are.
+A write is a read, a merge (`merge_records`) and an UpdateItem on the condition that the `revision` is still the same;
+the writer that loses reads again. A single unconditional UpdateItem would not do: DynamoDB's `if_not_exists` keeps the
+first value, so the order of arrival would decide. A write leaves unknown attributes as they are.
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Protocol
 
-from async_endpoint.protocol.jobs import JobRecord, JobState, merge
+from async_endpoint.protocol.job_record import JobRecord, JobState, merge_records
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -21,119 +21,119 @@ JOBS_BY_STATE_SORT_KEY = "updated_at"
 JOBS_TTL_ATTRIBUTE = "expires_at"
 JOBS_REVISION_ATTRIBUTE = "revision"
 
-_ATTEMPTS = 20  # each attempt that is lost means that another writer's succeeded
+_ATTEMPTS = 20  # each lost attempt means that another writer succeeded
 
 
-class JobTableBusy(Exception):  # reads as what happened
-    """Other writers of the same job were first at every attempt; one sentence."""
+class JobTableBusy(Exception):
+    """Other writers of the same job were faster at every attempt; the message is one sentence."""
 
 
 class TableResource(Protocol):
-    """What is used of boto3's DynamoDB Table resource."""
+    """The used methods of boto3's DynamoDB Table resource."""
 
     def get_item(self, *args: Any, **kwargs: Any) -> Any:  # boto3's own signature is generated
         """GetItem."""
 
-    def update_item(self, *args: Any, **kwargs: Any) -> Any:  # the same
+    def update_item(self, *args: Any, **kwargs: Any) -> Any:  # boto3's own signature is generated
         """UpdateItem."""
 
 
 def update_expression(item: Mapping[str, Any] | None, record: JobRecord) -> dict[str, Any] | None:
-    """The arguments of Table.update_item that merge a record into what the table was seen to hold.
+    """Returns the arguments of Table.update_item that merge a record into an item.
 
-    DynamoDB refuses them with ConditionalCheckFailedException if the item was written since: read it again.
+    DynamoDB rejects them with ConditionalCheckFailedException if the item was written since: read it again.
 
     Args:
-        item: The item as GetItem gave it with ConsistentRead; None if there is none.
-        record: What is to be added.
+        item: The item from GetItem with ConsistentRead; None if there is none.
+        record: The record to merge into it.
 
     Returns:
-        None if the item says all of it already.
+        None if the item already contains the record.
 
     Raises:
-        JobRecordError: The item is no record of a job, or of another job.
+        JobRecordError: The item is not a record of a job, or belongs to another job.
     """
-    merged = merge(JobRecord.from_item(item), record) if item else record
+    merged = merge_records(JobRecord.from_item(item), record) if item else record
     return _replacement(item or {}, merged)
 
 
 class JobTable:
-    """The jobs table, for whoever writes it.
+    """The jobs table, for its writers.
 
     Args:
-        table: boto3's Table resource, or what behaves like one.
+        table: boto3's Table resource, or an object with the same two methods.
     """
 
     def __init__(self, table: TableResource) -> None:
         self._table = table
 
     def get(self, job_id: str) -> JobRecord | None:
-        """Read one job, as the last write left it."""
+        """Returns one job, read consistently; None if there is none."""
         item = self._item(job_id)
         return JobRecord.from_item(item) if item else None
 
     def merge(self, record: JobRecord) -> JobRecord:
-        """Add what a record says; answers what the table then holds.
+        """Merges a record into the table and returns the record that the table then holds.
 
         Raises:
-            JobTableBusy: Others wrote the same job all the while.
+            JobTableBusy: Other writers of the same job were faster at every attempt.
         """
         for _ in range(_ATTEMPTS):
             item = self._item(record.job_id)
             if self._written(update_expression(item, record)):
-                return merge(JobRecord.from_item(item), record) if item else record
+                return merge_records(JobRecord.from_item(item), record) if item else record
         raise _busy(record.job_id)
 
     def claim(self, record: JobRecord, *, now: float) -> JobRecord | None:
-        """Take a job for oneself until the record's `claimed_until`: of several at once exactly one succeeds.
+        """Claims a job until the record's `claimed_until`: of several concurrent callers exactly one succeeds.
 
         Args:
-            record: As `received` makes it.
+            record: From `record_received`.
             now: Epoch seconds.
 
         Returns:
-            None if the job is now claimed; else what stands in the way: a job under another's claim that has not run
-            out (its state is RECEIVED), or one that was submitted or has ended.
+            None if the job is now claimed; else the existing record: RECEIVED under the claim of another caller,
+            submitted, or with an outcome.
 
         Raises:
-            JobTableBusy: Others wrote the same job all the while.
+            JobTableBusy: Other writers of the same job were faster at every attempt.
         """
         for _ in range(_ATTEMPTS):
             item = self._item(record.job_id)
             if item:
-                there = JobRecord.from_item(item)
-                if there.state is not JobState.RECEIVED or (there.claimed_until or 0) > now:
-                    return there
+                existing = JobRecord.from_item(item)
+                if existing.state is not JobState.RECEIVED or (existing.claimed_until or 0) > now:
+                    return existing
             if self._written(update_expression(item, record)):
                 return None
         raise _busy(record.job_id)
 
     def release(self, record: JobRecord) -> None:
-        """Give back the claim that `claim` took with this record, so that the next one need not wait for its end.
+        """Releases the claim that `claim` took with this record, before it expires.
 
-        Does nothing if the job went on, or if the claim is another's by now.
+        Does nothing if the job was submitted meanwhile, or if another caller holds the claim by now.
         """
         for _ in range(_ATTEMPTS):
             item = self._item(record.job_id)
-            there = JobRecord.from_item(item) if item else None
-            if item is None or there is None or there.state is not JobState.RECEIVED:
+            existing = JobRecord.from_item(item) if item else None
+            if item is None or existing is None or existing.state is not JobState.RECEIVED:
                 return
-            if there.claimed_until != record.claimed_until or self._written(_without_claim(item)):
+            if existing.claimed_until != record.claimed_until or self._written(_without_claim(item)):
                 return
         raise _busy(record.job_id)
 
     def _item(self, job_id: str) -> dict[str, Any] | None:
-        answer = self._table.get_item(Key={JOBS_PARTITION_KEY: job_id}, ConsistentRead=True)
-        item: dict[str, Any] | None = answer.get("Item")
+        response = self._table.get_item(Key={JOBS_PARTITION_KEY: job_id}, ConsistentRead=True)
+        item: dict[str, Any] | None = response.get("Item")
         return item
 
     def _written(self, update: dict[str, Any] | None) -> bool:
-        """Whether the table holds the update; False if somebody else wrote the item meanwhile."""
+        """Writes an update, if there is one; returns False if another writer changed the item meanwhile."""
         try:
             if update is not None:
                 self._table.update_item(**update)
         except Exception as error:
-            # botocore's ClientError by its content: this package's protocol does not know botocore.
+            # botocore's ClientError, recognised by its content: the protocol does not import botocore.
             if getattr(error, "response", {}).get("Error", {}).get("Code") != "ConditionalCheckFailedException":
                 raise
             return False
@@ -147,7 +147,7 @@ def _without_claim(item: Mapping[str, Any]) -> dict[str, Any] | None:
 
 
 def _replacement(item: Mapping[str, Any], record: JobRecord) -> dict[str, Any] | None:
-    """Make an item (empty: none) say what a record says; None if it does."""
+    """Returns the update that makes an item (empty: none) equal to a record; None if it already is."""
     wanted = record.to_item()
     before = JobRecord.from_item(item).to_item() if item else {}
     changed = {name: value for name, value in wanted.items() if item.get(name) != value and name != JOBS_PARTITION_KEY}
@@ -174,4 +174,4 @@ def _replacement(item: Mapping[str, Any], record: JobRecord) -> dict[str, Any] |
 
 
 def _busy(job_id: str) -> JobTableBusy:
-    return JobTableBusy(f"The job {job_id} was written by others at each of {_ATTEMPTS} attempts: try again.")
+    return JobTableBusy(f"Other writers changed the job {job_id} at each of {_ATTEMPTS} attempts: try again.")

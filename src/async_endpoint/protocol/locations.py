@@ -1,4 +1,4 @@
-"""Where an object lies in S3, read from any of the spellings in which AWS hands a location over."""
+"""Locations in S3, in any of the forms that AWS uses."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _MAXIMUM_KEY_BYTES = 1024
 
 
 class LocationError(ValueError):
-    """A text that does not name a place in S3; its message is one sentence."""
+    """A text that is not a location in S3; the message is one sentence."""
 
 
 @dataclass(frozen=True, order=True)
@@ -29,7 +29,7 @@ class S3Location:
         key: The object's key as S3 stores it (not percent-encoded); empty only where a whole bucket is the prefix.
 
     Raises:
-        LocationError: The bucket's name or the key is one that S3 could not hold.
+        LocationError: S3 does not allow the bucket's name or the key.
     """
 
     bucket: str
@@ -44,27 +44,27 @@ class S3Location:
             raise LocationError(f"The key {self.key[:40]!r}… is longer than S3's {_MAXIMUM_KEY_BYTES} bytes.")
 
     @classmethod
-    def parse(cls, text: str) -> S3Location:
-        """Read an object's location.
+    def from_uri(cls, text: str) -> S3Location:
+        """Returns the location of an object.
 
         Takes `s3://bucket/key`, both https styles (`https://bucket.s3.region.amazonaws.com/key` and
         `https://s3.region.amazonaws.com/bucket/key`) and the path style of a local AWS
         (`http://localhost:4566/bucket/key`). The key of a URL is percent-decoded; that of an s3 URI is verbatim.
 
         Raises:
-            LocationError: The text is none of these, or names no key.
+            LocationError: The text has none of these forms, or has no key.
         """
-        location = cls.parse_prefix(text)
+        location = cls.from_prefix_uri(text)
         if not location.key:
             raise LocationError(f"{text!r} names a bucket but no object in it: add the key after the bucket.")
         return location
 
     @classmethod
-    def parse_prefix(cls, text: str) -> S3Location:
-        """Read the location of a prefix: as `parse`, but the key may be empty.
+    def from_prefix_uri(cls, text: str) -> S3Location:
+        """Returns the location of a prefix: like `from_uri`, but the key may be empty.
 
         Raises:
-            LocationError: The text is not a location in S3.
+            LocationError: The text has none of these forms.
         """
         if text.startswith("s3://"):
             bucket, _, key = text.removeprefix("s3://").partition("/")
@@ -81,7 +81,7 @@ class S3Location:
         return f"s3://{self.bucket}/{self.key}"
 
     def child(self, name: str) -> S3Location:
-        """The place of `name` below this prefix, with exactly one slash between them."""
+        """Returns the location of `name` below this prefix, with exactly one slash between them."""
         return S3Location(self.bucket, f"{self.key.rstrip('/')}/{name}" if self.key.strip("/") else name)
 
     def __str__(self) -> str:
@@ -89,7 +89,7 @@ class S3Location:
 
 
 def _split_url(text: str) -> tuple[str, str]:
-    """Split an http(s) URL of S3, or of a local AWS, into bucket and key."""
+    """Returns bucket and key of an http(s) URL of S3 or of a local AWS."""
     try:
         url = urlsplit(text)
         host = url.hostname or ""

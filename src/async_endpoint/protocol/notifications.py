@@ -1,7 +1,7 @@
-"""SageMaker's notifications of asynchronous inference: written by the emulator, read by everybody else.
+"""SageMaker's notifications of asynchronous inference: the emulator writes them, everybody else parses them.
 
-The shapes are those that AWS documents and that others captured. Delivery is at least once and unordered: what acts
-on a notification must be idempotent on its inference id. Where captures disagree the reader takes every variant.
+The shapes are documented by AWS or captured by others. Delivery is at least once and unordered: a consumer of
+notifications must be idempotent on the inference id. Where captures disagree the parser takes every variant.
 """
 
 from __future__ import annotations
@@ -24,19 +24,19 @@ _MAXIMUM_ENVELOPES = 3  # SNS in SQS is one; a forwarding queue or topic may add
 
 
 class NotificationError(ValueError):
-    """A message that is not a JSON object, so that nothing can be read from it; one sentence."""
+    """A message that is not a JSON object; the message is one sentence."""
 
 
 @dataclass(frozen=True)
 class Notification:
-    """What one message says.
+    """The content of one message.
 
     Attributes:
-        kind: `unknown` is a JSON object in none of the known shapes.
-        failure_location: None where the message has none: the 202's FailureLocation is then the place to look.
+        kind: `unknown` is a JSON object in an unknown shape.
+        failure_location: None if the message has none: use the FailureLocation of the 202 then.
         event_time: When SageMaker wrote the message; None if absent or unreadable.
         received_time: When SageMaker received the request.
-        response_body: The answer itself, decoded, where the endpoint includes it (answers up to 128 KB).
+        response_body: The result itself, decoded, if the endpoint includes it (results up to 128 KB).
         raw: The message without its envelopes.
     """
 
@@ -54,15 +54,15 @@ class Notification:
 
 
 def test_notification() -> dict[str, Any]:
-    """The message sent to both topics at each endpoint create, update, and weight or capacity update."""
+    """Returns the message that both topics get when an endpoint is created, updated or changes weight or capacity."""
     return {**_ORIGIN, "eventName": "TestNotification"}
 
 
-# pytest would otherwise collect it wherever it is imported.
+# pytest would otherwise collect it in every test module that imports it.
 test_notification.__test__ = False  # type: ignore[attr-defined]  # functions take attributes; typeshed does not say so
 
 
-def build_success(  # one keyword for each thing the message says
+def build_success(
     *,
     inference_id: str,
     endpoint_name: str,
@@ -77,21 +77,21 @@ def build_success(  # one keyword for each thing the message says
     response_content_type: str | None = None,
     response_body: bytes | None = None,
 ) -> dict[str, Any]:
-    """The message of a completed inference.
+    """Returns the message of a completed inference.
 
     Args:
         inference_id: The request's id.
         endpoint_name: The endpoint.
-        output_location: Where the answer lies.
+        output_location: The location of the result.
         region: The endpoint's region.
-        received_time: When the request came in; aware.
+        received_time: When SageMaker received the request; aware.
         event_time: When this message is written; aware.
-        input_location: The request's; None where its document came inline.
+        input_location: The request's; None if the request had an inline body.
         content_type: The request's.
         accept: The request's.
         custom_attributes: The request's.
-        response_content_type: The answer's.
-        response_body: The answer, if the endpoint has IncludeInferenceResponseIn and it is within 128 KB.
+        response_content_type: The result's.
+        response_body: The result, if the endpoint has IncludeInferenceResponseIn and the result has up to 128 KB.
     """
     message = {
         **_common("Completed", inference_id, region, received_time, event_time),
@@ -107,7 +107,7 @@ def build_success(  # one keyword for each thing the message says
     return _with_body(message, response_body)
 
 
-def build_failure(  # one keyword for each thing the message says
+def build_failure(
     *,
     inference_id: str,
     endpoint_name: str,
@@ -121,9 +121,9 @@ def build_failure(  # one keyword for each thing the message says
     response_body: bytes | None = None,
     status: Literal["Failed", "Expired"] = "Failed",
 ) -> dict[str, Any]:
-    """The message of an inference that failed, or that expired in the queue.
+    """Returns the message of an inference that failed, or that expired in the queue.
 
-    AWS does not document where `failure_location` stands: `failure_location_in` says so.
+    AWS does not document the place of the failure location in the message: `failure_location_in` sets it.
     """
     message = {
         **_common(status, inference_id, region, received_time, event_time),
@@ -137,8 +137,8 @@ def build_failure(  # one keyword for each thing the message says
     return _with_body(message, response_body)
 
 
-def parse(message: str | Mapping[str, Any]) -> Notification:
-    """Read a notification, with or without the envelope that SNS puts around it on its way to SQS.
+def parse_notification(message: str | Mapping[str, Any]) -> Notification:
+    """Parses a notification, with or without the envelope that SNS adds on the way to SQS.
 
     Raises:
         NotificationError: The message is not a JSON object.
@@ -189,7 +189,7 @@ def _stamp(moment: datetime) -> str:
 
 
 def _unwrap(message: str | Mapping[str, Any]) -> dict[str, Any]:
-    """Take off the envelopes. An envelope has a text under `Message` and no event name of SageMaker's."""
+    """Removes the envelopes. An envelope has a text under `Message` and no event name of SageMaker's."""
     for _ in range(_MAXIMUM_ENVELOPES):
         content = _load(message) if isinstance(message, str) else dict(message)
         if "eventName" in content or "invocationStatus" in content or not isinstance(content.get("Message"), str):
@@ -233,7 +233,7 @@ def _time(raw: Mapping[str, Any], name: str) -> datetime | None:
 
 
 def _body(body: Mapping[str, Any]) -> bytes | None:
-    """Decode an embedded answer by its `encoding`; None where there is none, or where it is damaged (see `raw`)."""
+    """Decodes an embedded result by its `encoding`; returns None if there is none or it is damaged (see `raw`)."""
     content = body.get("content")
     if not isinstance(content, str):
         return None

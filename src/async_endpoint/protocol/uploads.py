@@ -1,4 +1,4 @@
-"""An uploaded document: what makes it one job, and how SageMaker is told where it lies."""
+"""An uploaded document: the identity of its job, and its InputLocation for SageMaker."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ if TYPE_CHECKING:
     from datetime import datetime
 
 _ETAG = "etag:"
-# What an HTTP header carries unchanged: printable ASCII, and no blank at the end, which is trimmed on the way.
-_FIT_FOR_A_HEADER = re.compile(r"[\x20-\x7e]*[\x21-\x7e]")
+# An HTTP header carries printable ASCII unchanged, but trims a blank at the end.
+_FITS_A_HEADER = re.compile(r"[\x20-\x7e]*[\x21-\x7e]")
 
 
 def job_id(bucket: str, key: str, version: str) -> str:
-    """The InferenceId of an uploaded document: 64 hexadecimal digits, the same wherever they are computed.
+    """Returns the InferenceId of an uploaded document: 64 hexadecimal digits, always the same for the same version.
 
-    SHA-256 of bucket, key and version with a NUL between them, which none of the three can contain.
+    SHA-256 of bucket, key and version, separated by NUL, which none of the three can contain.
 
     Args:
         bucket: The bucket's name.
@@ -33,14 +33,14 @@ def job_id(bucket: str, key: str, version: str) -> str:
 
 @dataclass(frozen=True, kw_only=True)
 class Upload:
-    """One version of an object that was put into the inbox.
+    """One version of an object that was uploaded to the inbox.
 
     Attributes:
         bucket: The bucket's name.
         key: The object's key as S3 stores it.
-        version: The version's id; `etag:…` where the bucket keeps no versions.
+        version: The version's id; `etag:…` in a bucket without versioning.
         region: The bucket's region.
-        received_at: When S3 took it; aware.
+        received_at: When S3 stored it; aware.
     """
 
     bucket: str
@@ -51,7 +51,7 @@ class Upload:
 
     @staticmethod
     def version_of(version_id: str | None, etag: str) -> str:
-        """The version of an object; S3 says `null` for one that was put before its bucket kept versions."""
+        """Returns the version of an object; S3 reports `null` for one older than its bucket's versioning."""
         return version_id if version_id and version_id != "null" else f"{_ETAG}{etag.strip(chr(34))}"
 
     @property
@@ -61,17 +61,17 @@ class Upload:
 
     @property
     def overwritable(self) -> bool:
-        """Whether the bucket forgets this content when the key is written again; that is then another job."""
+        """Whether another upload to the same key replaces this content; the other upload is another job."""
         return self.version.startswith(_ETAG)
 
     @property
     def input_location(self) -> str:
-        """The InputLocation of InvokeEndpointAsync, which travels in an HTTP header and takes s3:// or https://.
+        """The InputLocation of InvokeEndpointAsync, which is an HTTP header and takes s3:// or https://.
 
-        `s3://bucket/key` with the key as it is, the form of every example of AWS's. A key with other than printable
-        ASCII does not go through a header: it gets the https form, percent-encoded. Neither form names a version.
+        `s3://bucket/key` with the verbatim key, as in AWS's examples. A key with characters that a header cannot
+        carry gets the https form, percent-encoded. Neither form can name a version.
         """
-        if _FIT_FOR_A_HEADER.fullmatch(self.key):
+        if _FITS_A_HEADER.fullmatch(self.key):
             return S3Location(self.bucket, self.key).uri
         suffix = ".cn" if self.region.startswith("cn-") else ""
         path = quote(self.key, errors="surrogatepass")

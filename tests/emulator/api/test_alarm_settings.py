@@ -1,4 +1,4 @@
-"""Alarms that CloudWatch refuses when they are put, and those that it takes."""
+"""The settings of an alarm at the door: by CloudWatch's model and rules, of clients and of templates."""
 
 import uuid
 from typing import Any
@@ -6,95 +6,55 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
-from async_endpoint.emulator.api.alarm_settings import refusal
+from async_endpoint.cloudwatch import ValidationError
+from async_endpoint.emulator.api.alarm_settings import alarm_from_settings, broken_setting
+from async_endpoint.emulator.errors import ValidationException
+from tests.cloudwatch.alarms import ON_A_METRIC, ON_MATH, changed
 from tests.emulator.conftest import Running, end_of_stack
 
-ON_A_METRIC: dict[str, Any] = {
-    "AlarmName": "wake",
-    "Namespace": "AWS/SageMaker",
-    "MetricName": "HasBacklogWithoutCapacity",
-    "Statistic": "Average",
-    "Period": 60,
-    "EvaluationPeriods": 2,
-    "Threshold": 1,
-    "ComparisonOperator": "GreaterThanOrEqualToThreshold",
-    "AlarmActions": ["arn:aws:sns:us-east-1:000000000000:topic"],
-}
-STAT = {
-    "Metric": {"Namespace": "AWS/SageMaker", "MetricName": "ApproximateBacklogSize"},
-    "Period": 60,
-    "Stat": "Maximum",
-}
-QUERIES: list[dict[str, Any]] = [
-    {"Id": "result", "Expression": "backlog * 2", "ReturnData": True},
-    {"Id": "backlog", "MetricStat": STAT, "ReturnData": False},
-]
-ON_MATH = {
-    name: value for name, value in ON_A_METRIC.items() if name not in ("Namespace", "MetricName", "Statistic", "Period")
-} | {"Metrics": QUERIES}
 
-
-def changed(settings: dict[str, Any], **changes: object) -> dict[str, Any]:
-    """The settings with changes; None takes a member out."""
-    return {name: value for name, value in (settings | changes).items() if value is not None}
+def test_a_templates_texts_make_the_same_alarm_as_numbers_and_booleans() -> None:
+    template = {name: value if isinstance(value, list) else str(value) for name, value in ON_A_METRIC.items()}
+    assert broken_setting(template) is None
+    assert alarm_from_settings(template) == alarm_from_settings(ON_A_METRIC)
+    assert alarm_from_settings({**template, "ActionsEnabled": "false"}).actions_in("ALARM") == ()
 
 
 @pytest.mark.parametrize(
-    "settings",
+    ("changes", "message"),
     [
-        ON_A_METRIC,
-        ON_MATH,
-        {name: value if isinstance(value, list) else str(value) for name, value in ON_A_METRIC.items()},  # a template's
-        changed(ON_A_METRIC, Period=10),
-        changed(ON_A_METRIC, Period=3600, EvaluationPeriods=168),
-        changed(ON_A_METRIC, Statistic=None, ExtendedStatistic="p99"),  # taken, though it is not evaluated here
-        changed(ON_A_METRIC, DatapointsToAlarm=2),
-        changed(ON_A_METRIC, TreatMissingData="ignore", AlarmActions=[]),
+        ({"EvaluationPeriods": "two"}, "PutMetricAlarm: Invalid type for parameter EvaluationPeriods"),
+        ({"EvaluationPeriods": 1.5}, "PutMetricAlarm: Invalid type for parameter EvaluationPeriods"),
+        ({"EvaluationPeriods": 0}, "1 validation error detected: Value '0' at 'evaluationPeriods' failed to satisfy"),
+        ({"Threshold": "much"}, "PutMetricAlarm: Invalid type for parameter Threshold"),
+        ({"Threshold": True}, "PutMetricAlarm: Invalid type for parameter Threshold"),
+        ({"Threshold": "inf"}, "PutMetricAlarm: Invalid type for parameter Threshold"),
+        ({"ComparisonOperator": "Foo"}, "1 validation error detected: Value 'Foo' at 'comparisonOpera"),
+        ({"AlarmName": None}, "1 validation error detected: Value null at 'alarmName' failed to satisfy constraint"),
+        ({"Dimensions": "EndpointName=e"}, "PutMetricAlarm: Invalid type for parameter Dimensions"),
+        ({"AlarmActions": "arn:a"}, "PutMetricAlarm: Invalid type for parameter AlarmActions"),
+        ({"ActionsEnabled": "perhaps"}, "PutMetricAlarm: Invalid type for parameter ActionsEnabled"),
     ],
 )
-def test_what_cloudwatch_takes(settings: dict[str, Any]) -> None:
-    assert refusal(settings) is None
+def test_settings_that_do_not_fit_the_model_are_rejected(changes: dict[str, Any], message: str) -> None:
+    settings = changed(ON_A_METRIC, **changes)
+    assert (broken_setting(settings) or "").startswith(message)
+    with pytest.raises(ValidationException):
+        alarm_from_settings(settings)
 
 
-@pytest.mark.parametrize(
-    ("settings", "message"),
-    [
-        (changed(ON_A_METRIC, DatapointsToAlarm=3), "DatapointsToAlarm (3) must be less than or equal to Evalua"),
-        (changed(ON_A_METRIC, Period=45), "The Period of 45 seconds is not valid: it must be 10, 20, 30 or a multiple"),
-        (changed(ON_A_METRIC, EvaluationPeriods=1441), "Metrics cannot be checked across more than a day"),
-        (changed(ON_A_METRIC, Period=3600, EvaluationPeriods=169), "Metrics cannot be checked across more than seven"),
-        (changed(ON_A_METRIC, Threshold=None), "Exactly one of Threshold and ThresholdMetricId must be specified."),
-        (changed(ON_A_METRIC, EvaluationPeriods=None), "The parameter EvaluationPeriods is required."),
-        (changed(ON_A_METRIC, EvaluationPeriods="two"), "PutMetricAlarm: Invalid type for parameter EvaluationPeriods"),
-        (changed(ON_A_METRIC, ComparisonOperator=None), "The parameter ComparisonOperator is required."),
-        (
-            changed(ON_A_METRIC, ComparisonOperator="Foo"),
-            "1 validation error detected: Value 'Foo' at 'comparisonOpera",
-        ),
-        (changed(ON_A_METRIC, TreatMissingData="foo"), "Option foo is not supported. Supported options are breaching"),
-        (changed(ON_A_METRIC, Namespace=None), "The parameter Namespace is required."),
-        (changed(ON_A_METRIC, Period=None), "The parameter Period is required."),
-        (changed(ON_A_METRIC, Statistic=None), "Exactly one of Statistic and ExtendedStatistic must be specified."),
-        (changed(ON_A_METRIC, MetricName=None), "Exactly one of MetricName and Metrics must be specified."),
-        (changed(ON_A_METRIC, Metrics=QUERIES), "Exactly one of MetricName and Metrics must be specified."),
-        (changed(ON_A_METRIC, OKActions=["foo"]), "Invalid arn syntax: foo"),
-        (changed(ON_MATH, Metrics=QUERIES[1:]), "Exactly one element of the metrics list should return data."),
-        (changed(ON_MATH, Metrics=[QUERIES[0], QUERIES[0]]), "Exactly one element of the metrics list should return"),
-        (
-            changed(ON_MATH, Metrics=[{"Id": "result"}]),
-            "The query result must have exactly one of Expression and Metri",
-        ),
-    ],
-)
-def test_what_cloudwatch_refuses(settings: dict[str, Any], message: str) -> None:
-    assert (refusal(settings) or "").startswith(message)
+def test_settings_that_break_a_rule_are_rejected() -> None:
+    settings = changed(ON_A_METRIC, TreatMissingData="foo")
+    assert (broken_setting(settings) or "").startswith("Option foo is not supported.")
+    with pytest.raises(ValidationError, match="Option foo is not supported"):
+        alarm_from_settings(settings)
 
 
-def test_a_client_is_refused_and_nothing_is_kept(running: Running) -> None:
+def test_an_invalid_alarm_of_a_client_is_rejected_and_not_stored(running: Running) -> None:
     cloudwatch, name = running.client("cloudwatch"), f"alarm-{uuid.uuid4().hex}"
-    with pytest.raises(ClientError, match="Option foo is not supported") as refused:
+    with pytest.raises(ClientError, match="Option foo is not supported") as rejected:
         cloudwatch.put_metric_alarm(**changed(ON_A_METRIC, AlarmName=name, TreatMissingData="foo"))
-    assert refused.value.response["Error"]["Code"] == "ValidationError"
+    assert rejected.value.response["Error"]["Code"] == "ValidationError"
     assert cloudwatch.describe_alarms(AlarmNames=[name])["MetricAlarms"] == []
 
 

@@ -1,8 +1,9 @@
-"""SageMaker on the wire: what InvokeEndpointAsync answers, and what does not fit the protocol."""
+"""SageMaker on the wire: the response of InvokeEndpointAsync, and what does not fit the protocol."""
 
 import json
 import uuid
 from collections.abc import Iterator
+from http import HTTPStatus
 from pathlib import Path
 
 import pytest
@@ -27,7 +28,7 @@ def test_a_request_is_accepted_with_its_id_and_its_two_locations(region: FakeReg
     headers = {**LOCATION, "x-amzn-sagemaker-inference-id": "job-1"}
     status, answered, body = handle(region, PATH, headers, b"")
     (item,) = region.endpoint("e").queue.close()
-    assert (status, json.loads(body)) == (202, {"InferenceId": "job-1"})
+    assert (status, json.loads(body)) == (HTTPStatus.ACCEPTED, {"InferenceId": "job-1"})
     assert answered == {
         "content-type": "application/json",
         "X-Amzn-SageMaker-OutputLocation": item.output_location,
@@ -36,7 +37,7 @@ def test_a_request_is_accepted_with_its_id_and_its_two_locations(region: FakeReg
     assert item.received_at == region.clock.now()
 
 
-def test_an_id_is_made_for_a_request_without_one(region: FakeRegion) -> None:
+def test_a_request_without_an_id_gets_one(region: FakeRegion) -> None:
     _, _, body = handle(region, PATH, LOCATION, b"")
     (item,) = region.endpoint("e").queue.close()
     assert json.loads(body) == {"InferenceId": item.request.inference_id}
@@ -50,15 +51,15 @@ def test_a_repeated_id_is_another_request(region: FakeRegion) -> None:
     assert region.endpoint("e").queue.backlog == 2
 
 
-def test_a_refusal_names_its_error_for_either_way_of_reading_it(region: FakeRegion) -> None:
+def test_an_error_has_its_name_in_header_and_body(region: FakeRegion) -> None:
     status, headers, body = handle(region, "/endpoints/x/async-invocations", LOCATION, b"")
-    assert (status, headers["x-amzn-errortype"]) == (400, "ValidationError")
+    assert (status, headers["x-amzn-errortype"]) == (HTTPStatus.BAD_REQUEST, "ValidationError")
     assert json.loads(body) == {"__type": "ValidationError", "message": "Endpoint x of account 000000000000 not found."}
 
 
-def test_a_path_that_is_none_is_named_in_the_refusal(region: FakeRegion) -> None:
+def test_an_unknown_path_is_named_in_the_error(region: FakeRegion) -> None:
     status, _, body = handle(region, "/endpoints/e/elsewhere", {}, b"")
-    assert status == 400
+    assert status == HTTPStatus.BAD_REQUEST
     assert json.loads(body) == {
         "__type": "UnknownOperationException",
         "message": "The local AWS does not implement sagemaker:/endpoints/e/elsewhere.",
@@ -69,13 +70,14 @@ def test_a_path_that_is_none_is_named_in_the_refusal(region: FakeRegion) -> None
     ("body", "message"),
     [
         (b"{", "The request's body is not JSON: "),
+        (b'{"MaxResults": NaN}', "The request's body is not JSON: NaN is not a JSON number."),
         (b"[]", "The request's body is not a JSON object."),
         (b'{"EndpointName": 7}', "DescribeEndpoint: Invalid type for parameter EndpointName, value: 7"),
     ],
 )
 def test_bodies_that_are_no_request(region: FakeRegion, body: bytes, message: str) -> None:
     status, _, answered = handle(region, "/", {"x-amz-target": "SageMaker.DescribeEndpoint"}, body)
-    assert status == 400
+    assert status == HTTPStatus.BAD_REQUEST
     assert json.loads(answered)["message"].startswith(message)
 
 
@@ -85,8 +87,8 @@ def test_constraints_are_judged_before_the_endpoint_is_looked_up(region: FakeReg
     assert "'requestTTLSeconds' failed to satisfy constraint" in json.loads(body)["message"]
 
 
-def test_null_is_absent_and_what_a_newer_client_says_is_passed_over(region: FakeRegion) -> None:
+def test_null_is_absent_and_members_of_a_newer_client_are_ignored(region: FakeRegion) -> None:
     body = b'{"MaxResults": null, "Colour": "green", "NameContains": "e"}'
     status, _, answer = handle(region, "/", {"x-amz-target": "SageMaker.ListEndpoints"}, body)
-    assert status == 200
+    assert status == HTTPStatus.OK
     assert [item["EndpointName"] for item in json.loads(answer)["Endpoints"]] == ["e"]

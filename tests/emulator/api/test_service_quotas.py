@@ -63,14 +63,14 @@ def test_a_quota_is_set_in_every_region_and_raised_in_one(running: Running, quot
         ("list_services", {}, "UnknownOperationException"),
     ],
 )
-def test_what_there_is_not_is_refused(quotas: Any, operation: str, request_: dict[str, Any], code: str) -> None:
-    with pytest.raises(ClientError) as refused:
+def test_unknown_quotas_are_rejected(quotas: Any, operation: str, request_: dict[str, Any], code: str) -> None:
+    with pytest.raises(ClientError) as rejected:
         getattr(quotas, operation)(**request_)
-    assert refused.value.response["Error"]["Code"] == code
+    assert rejected.value.response["Error"]["Code"] == code
 
 
 @pytest.mark.parametrize(("instance_type", "number"), [("ml.nothing", 1), (TYPE, -1), (TYPE, True), (TYPE, "4")])
-def test_a_quota_that_is_none_is_refused(instance_type: str, number: Any) -> None:
+def test_an_invalid_quota_is_rejected(instance_type: str, number: Any) -> None:
     with pytest.raises(QuotaError):
         InstanceQuotas().set(instance_type, number)
 

@@ -6,7 +6,7 @@ from itertools import pairwise
 
 import pytest
 
-from async_endpoint.cloudwatch.metrics import MINUTE
+from async_endpoint.cloudwatch.metric_key import MINUTE
 from async_endpoint.emulator.console.charts import SIZES, _number_step, backlog_chart, instances_chart
 from async_endpoint.emulator.hosting.history import Point
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from async_endpoint.cloudwatch.metrics import MINUTE
+from async_endpoint.cloudwatch.metric_key import MINUTE
 from async_endpoint.emulator.hosting.history import ANSWER_BYTES_KEPT, DOCUMENTS_KEPT
 from tests.emulator.console.pages import HOSTILE, HOSTILE_ID, SHOWN, TAGS, filled, page, remembered
 from tests.emulator.console.test_overview import TARGET, alarm, dimension, request

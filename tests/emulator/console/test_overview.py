@@ -5,7 +5,8 @@ from pathlib import Path
 from typing import Any
 
 from async_endpoint.cloudwatch.alarms import MetricAlarm
-from async_endpoint.cloudwatch.metrics import MINUTE
+from async_endpoint.cloudwatch.metric_key import MINUTE
+from async_endpoint.emulator.api.alarm_settings import alarm_from_settings
 from async_endpoint.emulator.console.overview import WAITING_SHOWN, empty_overview, overview, regions_with_endpoints
 from async_endpoint.protocol.invocation import InvocationRequest
 from tests.emulator.fakes import ACCOUNT, REGION, START, FakeClock, FakeInstance, FakeRegion, eventually, fake_region
@@ -41,7 +42,7 @@ def of(region: FakeRegion, name: str = "receipts") -> dict[str, Any]:
 
 
 def alarm(name: str, **members: Any) -> MetricAlarm:
-    return MetricAlarm.from_properties(
+    return alarm_from_settings(
         {
             "AlarmName": name,
             "Namespace": "AWS/SageMaker",
@@ -126,7 +127,7 @@ def test_an_alarm_is_its_endpoints_by_a_metric_or_by_one_in_metric_math_and_else
         asleep(region)
         asleep(region, "receipts-2")
         region.autoscaling.put_alarm(alarm("wake", Dimensions=dimension("receipts")))
-        region.autoscaling.put_alarm(MetricAlarm.from_properties({"AlarmName": "math", "Metrics": math, **COMPARED}))
+        region.autoscaling.put_alarm(alarm_from_settings({"AlarmName": "math", "Metrics": math, **COMPARED}))
         region.autoscaling.put_alarm(alarm("no dimensions"))
         found = overview(region)
         assert {item["name"]: [a["name"] for a in item["alarms"]] for item in found["endpoints"]} == {

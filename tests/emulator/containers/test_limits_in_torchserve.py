@@ -9,7 +9,7 @@ import pytest
 
 from async_endpoint.emulator.containers.model_container import ModelContainer
 from stacks.serving_limits import ServingLimits
-from stacks.settings.model import ServingSettings
+from stacks.settings.serving import ServingSettings
 
 pytestmark = pytest.mark.serving
 

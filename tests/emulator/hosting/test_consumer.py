@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from async_endpoint.clock import ManualClock
-from async_endpoint.cloudwatch.metrics import MINUTE
+from async_endpoint.cloudwatch.metric_key import MINUTE
 from async_endpoint.emulator.clients import AwsClients
 from async_endpoint.emulator.containers.errors import ContainerDied, ContainerTimeout
 from async_endpoint.emulator.containers.model_container import Answer
@@ -24,7 +24,7 @@ from async_endpoint.emulator.hosting.request_queue import QueuedRequest, Request
 from async_endpoint.emulator.hosting.results import ResultWriter
 from async_endpoint.emulator.server.metric_publisher import SharedMetricStore
 from async_endpoint.protocol.invocation import InvocationRequest
-from async_endpoint.protocol.notifications import parse
+from async_endpoint.protocol.notifications import parse_notification
 from tests.emulator.conftest import Destinations
 from tests.emulator.fakes import LIMIT, OK, REGION, START, FakeInstance, endpoint_config, eventually, within_limit
 
@@ -197,7 +197,7 @@ def test_the_answer_travels_in_the_notification(desk: Desk, output: dict[str, An
     desk.man(FakeInstance())
     (message,) = desk.around.success.take(1)
     assert message["responseBody"] == {"content": base64.b64encode(OK.body).decode(), "encoding": "BASE64"}
-    assert parse(message).response_body == OK.body
+    assert parse_notification(message).response_body == OK.body
     assert bool(desk.around.keys("results/")) is ("S3OutputPath" not in output)
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from async_endpoint.cloudwatch.metrics import MINUTE, MetricKey
+from async_endpoint.cloudwatch.metric_key import MINUTE, MetricKey
 from async_endpoint.emulator.clients import AwsClients
 from async_endpoint.emulator.errors import AwsError, ValidationError, ValidationException
 from async_endpoint.emulator.faults.faults import Fault
@@ -291,7 +291,7 @@ def test_requests_wait_at_zero_instances_and_are_answered_after_waking(
     assert endpoint.wait(LIMIT)
     ids = {invoke(endpoint) for _ in range(3)}
     endpoint.sample()
-    key = MetricKey.of("AWS/SageMaker", "HasBacklogWithoutCapacity", {"EndpointName": "e"})
+    key = MetricKey.from_dimensions("AWS/SageMaker", "HasBacklogWithoutCapacity", {"EndpointName": "e"})
     now = served.clock.now()
     assert list(served.store.periods(key, "Maximum", MINUTE, now, now + 1).values()) == [1.0]
     assert around.success.take(1) == [TEST_MESSAGE]  # of the change of capacity

@@ -3,7 +3,7 @@
 import pytest
 
 from async_endpoint.clock import ManualClock
-from async_endpoint.cloudwatch.metrics import MINUTE, MetricKey
+from async_endpoint.cloudwatch.metric_key import MINUTE, MetricKey
 from async_endpoint.emulator.assumptions import Assumptions
 from async_endpoint.emulator.hosting.endpoint_metrics import EndpointMetrics
 from async_endpoint.emulator.server.metric_publisher import SharedMetricStore

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from async_endpoint.cloudwatch.metrics import MINUTE
+from async_endpoint.cloudwatch.metric_key import MINUTE
 from async_endpoint.emulator.hosting.history import ANSWER_BYTES_KEPT, DOCUMENTS_KEPT, HOURS_KEPT, History, Point
 from tests.emulator.fakes import START
 

@@ -8,7 +8,7 @@ import time
 import pytest
 
 from async_endpoint.clock import ManualClock
-from async_endpoint.cloudwatch.metrics import MINUTE, MetricKey
+from async_endpoint.cloudwatch.metric_key import MINUTE, MetricKey
 from async_endpoint.emulator.hosting.instance_metrics import InstanceMetrics
 from async_endpoint.emulator.server.metric_publisher import SharedMetricStore
 from tests.emulator.fakes import START
@@ -17,7 +17,7 @@ DIMENSIONS = {"EndpointName": "receipts", "VariantName": "AllTraffic"}
 
 
 def published(store: SharedMetricStore, name: str, statistic: str) -> float | None:
-    key = MetricKey.of("/aws/sagemaker/Endpoints", name, DIMENSIONS)
+    key = MetricKey.from_dimensions("/aws/sagemaker/Endpoints", name, DIMENSIONS)
     return store.periods(key, statistic, MINUTE, START, START + MINUTE).get(int(START))
 
 

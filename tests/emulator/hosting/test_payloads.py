@@ -12,7 +12,8 @@ from pathlib import Path
 import pytest
 
 from async_endpoint.clock import ManualClock
-from async_endpoint.cloudwatch.metrics import MINUTE, MetricKey, MetricStore
+from async_endpoint.cloudwatch.metric_key import MINUTE, MetricKey
+from async_endpoint.cloudwatch.metrics import MetricStore
 from async_endpoint.emulator.clients import AwsClients
 from async_endpoint.emulator.hosting.endpoint_metrics import EndpointMetrics
 from async_endpoint.emulator.hosting.output_config import OutputConfig
@@ -138,7 +139,9 @@ class Desk:
 
     @property
     def timed(self) -> float:
-        key = MetricKey.of("AWS/SageMaker", "RequestDownloadLatency", {"EndpointName": "e", "VariantName": "v"})
+        key = MetricKey.from_dimensions(
+            "AWS/SageMaker", "RequestDownloadLatency", {"EndpointName": "e", "VariantName": "v"}
+        )
         return sum(self.store.periods(key, "SampleCount", MINUTE, START, START + MINUTE).values())
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from async_endpoint.cloudwatch.metrics import MetricKey
+from async_endpoint.cloudwatch.metric_key import MetricKey
 from async_endpoint.emulator.clients import AwsClients
 from async_endpoint.emulator.hosting.rollback import RollbackWatch
 from tests.emulator.conftest import Running
@@ -85,7 +85,9 @@ def test_without_an_alarm_the_old_instances_go_when_the_wait_is_over(region: Fak
     assert endpoint.config["EndpointConfigName"] == "receipts-config"
     assert endpoint.pending is not None
     endpoint.sample()
-    per_instance = MetricKey.of("AWS/SageMaker", "ApproximateBacklogSizePerInstance", {"EndpointName": "receipts"})
+    per_instance = MetricKey.from_dimensions(
+        "AWS/SageMaker", "ApproximateBacklogSizePerInstance", {"EndpointName": "receipts"}
+    )
     assert per_instance in region.store.all_keys()
     new.kill()
     endpoint.sample()

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from async_endpoint.cloudwatch.alarms import MetricAlarm
-from async_endpoint.cloudwatch.metrics import MINUTE
+from async_endpoint.cloudwatch.metric_key import MINUTE
+from async_endpoint.emulator.api.alarm_settings import alarm_from_settings
 from async_endpoint.emulator.clients import AwsClients
 from async_endpoint.emulator.faults.faults import Fault, Shortage
 from async_endpoint.emulator.hosting.unavailable_instance import CapacityNeverCame, UnavailableInstance
@@ -75,7 +75,7 @@ def put_to_sleep(region: FakeRegion, **config: Any) -> None:
         "ComparisonOperator": "GreaterThanOrEqualToThreshold",
         "AlarmActions": [arn],
     }
-    scaling.put_alarm(MetricAlarm.from_properties(alarm))
+    scaling.put_alarm(alarm_from_settings(alarm))
 
 
 def stall(region: FakeRegion, seconds: float | None = None, count: int | None = None) -> None:

@@ -39,7 +39,7 @@ def variant(region: FakeRegion) -> tuple[float, int]:
     return found["DesiredWeight"], found["DesiredInstanceCount"]
 
 
-def test_what_comes_up_is_told_until_it_serves(region: FakeRegion) -> None:
+def test_a_pending_deployment_is_described_until_it_serves(region: FakeRegion) -> None:
     first, second = FakeInstance(ready=False), FakeInstance(ready=False)
     region.launches.prepared = [first, second]
     region.create_config("c1")
@@ -103,10 +103,10 @@ def test_a_weight_lasts_until_an_update_that_does_not_retain_it(region: FakeRegi
         (["AllTraffic", "AllTraffic"], 'The variant name "AllTraffic" was non-unique within the request.'),
     ],
 )
-def test_of_a_request_that_is_refused_nothing_is_done(region: FakeRegion, names: list[str], message: str) -> None:
+def test_a_rejected_request_changes_nothing(region: FakeRegion, names: list[str], message: str) -> None:
     region.create("e")
-    with pytest.raises(ValidationException) as refused:
+    with pytest.raises(ValidationException) as rejected:
         change(region, *({"VariantName": name, "DesiredInstanceCount": 3} for name in names))
-    assert refused.value.message.startswith(message)
+    assert rejected.value.message.startswith(message)
     assert described(region)["EndpointStatus"] == "InService"
     assert variant(region) == (1.0, 1)

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from async_endpoint.cloudwatch.metrics import MINUTE, MetricKey
+from async_endpoint.cloudwatch.metric_key import MINUTE, MetricKey
 from async_endpoint.emulator.clients import AwsClients
 from async_endpoint.emulator.server.alarm_states import AlarmStates
 from tests.emulator.conftest import Running
@@ -54,7 +54,9 @@ def track(region: FakeRegion, target: float) -> None:
 def pass_minute(region: FakeRegion, states: AlarmStates, backlog: float | None = None) -> None:
     """A minute of AWS's clock as `Region.tick` ends it, with a sample of the backlog in it."""
     if backlog is not None:
-        key = MetricKey.of("AWS/SageMaker", "ApproximateBacklogSizePerInstance", {"EndpointName": "receipts"})
+        key = MetricKey.from_dimensions(
+            "AWS/SageMaker", "ApproximateBacklogSizePerInstance", {"EndpointName": "receipts"}
+        )
         region.store.put(key, backlog, region.clock.now())
     region.clock.advance(MINUTE)
     states.pull()

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from async_endpoint.cloudwatch import Delayed, DelayRange, Publisher
-from async_endpoint.cloudwatch.metrics import MINUTE, MetricKey
+from async_endpoint.cloudwatch.metric_key import MINUTE, MetricKey
 from async_endpoint.emulator.clients import AwsClients
 from async_endpoint.emulator.server.metric_publisher import MetricPublisher, SharedMetricStore
 from tests.emulator.conftest import Running
@@ -26,10 +26,10 @@ def far(running: Running, tmp_path_factory: pytest.TempPathFactory) -> AwsClient
 
 def test_each_minute_is_one_statistic_set_under_the_exact_dimensions(far: AwsClients) -> None:
     store = SharedMetricStore()
-    key = MetricKey.of("AWS/SageMaker", "ModelLatency", DIMENSIONS)
+    key = MetricKey.from_dimensions("AWS/SageMaker", "ModelLatency", DIMENSIONS)
     for value, at in ((10.0, 0), (30.0, 59), (5.0, MINUTE), (99.0, 2 * MINUTE)):
         store.put(key, value, MINUTE_1 + at)
-    store.put(MetricKey.of("tests", "Errors", {}), 1.0, MINUTE_1)
+    store.put(MetricKey.from_dimensions("tests", "Errors", {}), 1.0, MINUTE_1)
     MetricPublisher(far, store, MINUTE_1).publish(MINUTE_1 + 2 * MINUTE)
     (listed,) = far.cloudwatch.list_metrics()["Metrics"]
     assert (listed["Namespace"], listed["MetricName"]) == ("AWS/SageMaker", "ModelLatency")
@@ -48,7 +48,7 @@ def test_each_minute_is_one_statistic_set_under_the_exact_dimensions(far: AwsCli
 
 def test_a_cloudwatch_that_does_not_answer_is_logged(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     store = SharedMetricStore()
-    store.put(MetricKey.of("AWS/SageMaker", "ModelLatency", DIMENSIONS), 1.0, MINUTE_1)
+    store.put(MetricKey.from_dimensions("AWS/SageMaker", "ModelLatency", DIMENSIONS), 1.0, MINUTE_1)
     nowhere = AwsClients("http://localhost:1", "us-east-1", ACCOUNT, tmp_path)
     MetricPublisher(nowhere, store, MINUTE_1).publish(MINUTE_1 + MINUTE)
     assert "1 datapoints of AWS/SageMaker could not be published" in caplog.text
@@ -57,7 +57,7 @@ def test_a_cloudwatch_that_does_not_answer_is_logged(tmp_path: Path, caplog: pyt
 def test_a_datapoint_is_seen_by_clients_when_it_arrives_and_keeps_its_timestamp(far: AwsClients) -> None:
     late = Delayed({Publisher.VARIANT: DelayRange(90, 90)})
     store = SharedMetricStore(late)
-    store.put(MetricKey.of("AWS/SageMaker", "ModelLatency", LATE), 7.0, MINUTE_1)
+    store.put(MetricKey.from_dimensions("AWS/SageMaker", "ModelLatency", LATE), 7.0, MINUTE_1)
     publisher = MetricPublisher(far, store, MINUTE_1)
 
     def seen() -> dict[float, float]:
@@ -91,7 +91,7 @@ def test_what_is_put_when_its_minute_is_over_is_published_with_the_next(far: Aws
     store, dimensions = SharedMetricStore(), {"EndpointName": "at-the-last-moment"}
     publisher = MetricPublisher(far, store, MINUTE_1)
     publisher.publish(MINUTE_1 + MINUTE)
-    store.put(MetricKey.of("AWS/SageMaker", "ApproximateBacklogSize", dimensions), 3.0, MINUTE_1 + 59)
+    store.put(MetricKey.from_dimensions("AWS/SageMaker", "ApproximateBacklogSize", dimensions), 3.0, MINUTE_1 + 59)
     publisher.publish(MINUTE_1 + 2 * MINUTE)
     publisher.publish(MINUTE_1 + 3 * MINUTE)
     points = far.cloudwatch.get_metric_statistics(
@@ -108,7 +108,7 @@ def test_what_is_put_when_its_minute_is_over_is_published_with_the_next(far: Aws
 
 def test_what_had_arrived_before_a_restart_is_not_published_again_and_what_had_not_is(far: AwsClients) -> None:
     store = SharedMetricStore(Delayed({Publisher.VARIANT: DelayRange(120, 120)}))
-    key = MetricKey.of("AWS/SageMaker", "ModelLatency", RESTARTED)
+    key = MetricKey.from_dimensions("AWS/SageMaker", "ModelLatency", RESTARTED)
     for minute in range(4):
         store.put(key, float(minute), MINUTE_1 + minute * MINUTE)
     restarted = MetricPublisher(far, store, MINUTE_1 + 4 * MINUTE)  # minutes 0 and 1 had arrived
@@ -138,7 +138,7 @@ def test_what_had_arrived_before_a_restart_is_not_published_again_and_what_had_n
 )
 def test_each_metric_has_its_unit(far: AwsClients, namespace: str, name: str, unit: str) -> None:
     store = SharedMetricStore()
-    store.put(MetricKey.of(namespace, name, DIMENSIONS), 1.0, MINUTE_1)
+    store.put(MetricKey.from_dimensions(namespace, name, DIMENSIONS), 1.0, MINUTE_1)
     MetricPublisher(far, store, MINUTE_1).publish(MINUTE_1 + MINUTE)
     points = far.cloudwatch.get_metric_statistics(
         Namespace=namespace,

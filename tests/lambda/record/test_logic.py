@@ -1,4 +1,4 @@
-"""Each notification ends in the record of its job, in whatever order they come; what is none is kept."""
+"""Each notification becomes part of the record of its job, in any order; anything else is an error."""
 
 import json
 from datetime import UTC, datetime
@@ -16,12 +16,11 @@ from async_endpoint.protocol import (
     build_success,
     test_notification,
 )
-from record.logic import Recorder
-from record.settings import Settings, SettingsError
-from tests.support.intake import NOW, Intake, object_created
+from record.logic import OutcomeRecorder
+from record.settings import Settings
+from tests.support.intake import NOW, SUBMIT_ENVIRONMENT, Intake, object_created
 from tests.support.memory_table import MemoryTable
 
-ENVIRONMENT = {"JOBS_TABLE": "jobs", "JOB_RETENTION_DAYS": "30"}
 COMMON: dict[str, Any] = {
     "inference_id": "f" * 64,
     "endpoint_name": "receipts",
@@ -40,13 +39,15 @@ def enveloped(message: dict[str, Any]) -> str:
     return json.dumps({"Type": "Notification", "TopicArn": "arn:aws:sns:::t", "Message": json.dumps(message)})
 
 
-def recorder(table: MemoryTable) -> Recorder:
-    return Recorder(jobs=JobTable(table), settings=Settings.from_environment(ENVIRONMENT), clock=lambda: NOW)
+def recorder(table: MemoryTable) -> OutcomeRecorder:
+    return OutcomeRecorder(
+        jobs=JobTable(table), settings=Settings.from_environment(SUBMIT_ENVIRONMENT), clock=lambda: NOW
+    )
 
 
-def tell(table: MemoryTable, *messages: str) -> list[str]:
-    """Work on messages; answers the sentences that are logged."""
-    outcomes = [recorder(table).read(message) for message in messages]
+def process(table: MemoryTable, *messages: str) -> list[str]:
+    """Processes messages; returns the sentences for the log."""
+    outcomes = [recorder(table).parse_outcome(message) for message in messages]
     return [recorder(table).record(outcome) for outcome in outcomes if outcome is not None]
 
 
@@ -71,7 +72,7 @@ def only(table: MemoryTable) -> JobRecord:
 def test_an_outcome_is_recorded_though_no_submission_was(
     table: MemoryTable, message: dict[str, Any], state: JobState, said: str
 ) -> None:
-    assert tell(table, enveloped(message)) == [said]
+    assert process(table, enveloped(message)) == [said]
 
     job = only(table)
     assert (job.job_id, job.state, job.bucket, job.key) == ("f" * 64, state, "inputs", "inbox/é.png")
@@ -84,52 +85,41 @@ def test_an_outcome_adds_to_what_the_submission_recorded() -> None:
     intake.put("inbox/a.png")
     intake.deliver(object_created("inbox/a.png"))
 
-    tell(intake.table, enveloped({**FAILURE, "inferenceId": intake.job.job_id}))
+    process(intake.table, enveloped({**FAILURE, "inferenceId": intake.job.job_id}))
 
     assert (intake.job.state, intake.job.version) == (JobState.FAILED, "v1")
     assert intake.job.output_location == "s3://outputs/results/1.out"
 
 
 def test_the_same_notification_twice_is_written_once(table: MemoryTable) -> None:
-    tell(table, enveloped(SUCCESS))
+    process(table, enveloped(SUCCESS))
     first = only(table)
-    tell(table, enveloped(SUCCESS))
+    process(table, enveloped(SUCCESS))
 
     assert only(table) == first
     assert table.updates == 1
 
 
-def test_a_failure_that_is_told_after_the_answer_changes_nothing(table: MemoryTable) -> None:
-    said = tell(table, enveloped(SUCCESS), enveloped(FAILURE))
+def test_a_failure_after_the_result_changes_nothing(table: MemoryTable) -> None:
+    said = process(table, enveloped(SUCCESS), enveloped(FAILURE))
 
-    assert said[1] == "FAILED was told, but the job is COMPLETED and stays so."
+    assert said[1] == "FAILED was reported, but the job is COMPLETED and stays so."
     assert (only(table).state, only(table).reason) == (JobState.COMPLETED, None)
 
 
-def test_a_test_notification_is_no_outcome(table: MemoryTable) -> None:
-    assert tell(table, enveloped(test_notification())) == []
+def test_a_test_notification_is_not_an_outcome(table: MemoryTable) -> None:
+    assert process(table, enveloped(test_notification())) == []
     assert table.items == {}
 
 
 @pytest.mark.parametrize("message", ["no JSON", "[]", json.dumps({"Type": "Notification", "Message": "no JSON"})])
-def test_a_message_that_is_no_json_object_is_kept(table: MemoryTable, message: str) -> None:
+def test_a_message_that_is_not_a_json_object_is_an_error(table: MemoryTable, message: str) -> None:
     with pytest.raises(NotificationError, match="A notification is"):
-        tell(table, message)
+        process(table, message)
 
 
 @pytest.mark.parametrize("message", [{}, {**SUCCESS, "invocationStatus": "Paused"}, {**SUCCESS, "inferenceId": None}])
-def test_a_message_that_tells_no_outcome_is_kept(table: MemoryTable, message: dict[str, Any]) -> None:
-    with pytest.raises(JobRecordError, match="tells no outcome of a job"):
-        tell(table, enveloped(message))
+def test_a_message_without_an_outcome_is_an_error(table: MemoryTable, message: dict[str, Any]) -> None:
+    with pytest.raises(JobRecordError, match="reports no outcome of a job"):
+        process(table, enveloped(message))
     assert table.items == {}
-
-
-@pytest.mark.parametrize("name", ENVIRONMENT)
-def test_an_absent_variable_is_named(name: str) -> None:
-    with pytest.raises(SettingsError, match=f"The environment variable {name} is not set"):
-        Settings.from_environment({key: value for key, value in ENVIRONMENT.items() if key != name})
-
-
-def test_a_variable_out_of_its_range_is_named_with_the_range() -> None:
-    with pytest.raises(SettingsError, match="JOB_RETENTION_DAYS is '0': it takes a whole number from 1 to 3650"):
-        Settings.from_environment({**ENVIRONMENT, "JOB_RETENTION_DAYS": "0"})

@@ -1,19 +1,17 @@
-"""Each document of the inbox becomes one request, or one recorded reason why not, or its message is kept."""
+"""Each document of the inbox becomes one request, or a recorded reason why not, or is retried later."""
 
 from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 
-from async_endpoint.protocol import JobRecord, JobState, Notification, S3Location, ended, job_id
+from async_endpoint.protocol import JobRecord, JobState, Notification, S3Location, job_id, record_outcome
 from submit.events import NotAnUpload
-from submit.media_types import content_type_of
-from submit.ports import AnswerUnknown, MessageKept, Rejected
-from submit.settings import Settings, SettingsError
-from tests.support.intake import NOW, SUBMIT_ENVIRONMENT, Intake, object_created
+from submit.ports import AcceptanceUnknown, DocumentRejected, RetryLater
+from tests.support.intake import NOW, Intake, object_created
 
 
-def test_a_document_is_submitted_under_its_id_and_recorded_with_the_locations_of_the_answer(intake: Intake) -> None:
+def test_a_document_is_submitted_under_its_id_and_recorded_with_the_locations_of_the_response(intake: Intake) -> None:
     intake.put("inbox/a.png")
 
     said = intake.deliver(object_created("inbox/a.png"))
@@ -22,7 +20,7 @@ def test_a_document_is_submitted_under_its_id_and_recorded_with_the_locations_of
     assert request.inference_id == job_id("inputs", "inbox/a.png", "v1")
     assert (request.endpoint_name, request.content_type) == ("receipts", "image/png")
     assert (request.request_ttl_seconds, request.invocation_timeout_seconds) == (3600, 60)
-    assert said == "s3://inputs/inbox/a.png is submitted; its answer will be s3://outputs/results/1.out."
+    assert said == "s3://inputs/inbox/a.png is submitted; its result will be s3://outputs/results/1.out."
     assert intake.job == JobRecord(
         job_id=request.inference_id,
         state=JobState.SUBMITTED,
@@ -58,7 +56,7 @@ def test_any_key_reaches_the_endpoint_as_itself(intake: Intake, key: str) -> Non
 
     (request,) = intake.endpoint.requests
     assert request.input_location is not None
-    assert S3Location.parse(request.input_location) == S3Location("inputs", key)
+    assert S3Location.from_uri(request.input_location) == S3Location("inputs", key)
     assert request.inference_id == job_id("inputs", key, "v1")
     assert intake.job.key == key
 
@@ -79,11 +77,11 @@ def test_a_key_too_long_for_its_header_fails_in_the_words_of_aws(intake: Intake)
     [
         ("inbox/empty.png", 0, "The object s3://inputs/inbox/empty.png is empty (0 bytes)."),
         ("inbox/folder/", 0, "The object s3://inputs/inbox/folder/ is a folder marker, not a document."),
-        ("inbox/gone.png", 9, "The object s3://inputs/inbox/gone.png was deleted before it was read."),
+        ("inbox/gone.png", 9, "The object s3://inputs/inbox/gone.png was deleted before it was processed."),
     ],
 )
 @pytest.mark.parametrize("version_id", ["v1", None])
-def test_what_is_no_document_is_recorded_as_failed_and_never_submitted(
+def test_an_invalid_document_is_recorded_as_failed_and_never_submitted(
     intake: Intake, key: str, size: int, reason: str, version_id: str | None
 ) -> None:
     said = intake.deliver(object_created(key, size=size, version_id=version_id))
@@ -94,19 +92,19 @@ def test_what_is_no_document_is_recorded_as_failed_and_never_submitted(
     assert said == f"{reason} The job is recorded as FAILED."
 
 
-def test_a_document_that_was_overwritten_before_it_was_read_fails_and_the_new_version_is_read(intake: Intake) -> None:
+def test_a_document_overwritten_before_it_was_processed_fails_and_the_new_version_is_submitted(intake: Intake) -> None:
     intake.put("inbox/a.png", version_id="v2")
 
     intake.deliver(object_created("inbox/a.png", version_id="v1"))
     assert intake.job.reason == (
-        "The object s3://inputs/inbox/a.png was overwritten before it was read, by v2, which is a job of its own."
+        "The object s3://inputs/inbox/a.png was overwritten before it was processed, by v2, which is a separate job."
     )
 
     intake.deliver(object_created("inbox/a.png", version_id="v2"))
     assert [request.inference_id for request in intake.endpoint.requests] == [job_id("inputs", "inbox/a.png", "v2")]
 
 
-def test_a_document_is_read_even_if_its_key_ends_in_a_slash(intake: Intake) -> None:
+def test_a_document_is_submitted_even_if_its_key_ends_in_a_slash(intake: Intake) -> None:
     intake.put("inbox/odd/")
 
     intake.deliver(object_created("inbox/odd/"))
@@ -114,7 +112,7 @@ def test_a_document_is_read_even_if_its_key_ends_in_a_slash(intake: Intake) -> N
     assert len(intake.endpoint.requests) == 1
 
 
-def test_without_a_version_in_the_event_s3_is_asked_once(intake: Intake) -> None:
+def test_without_a_version_in_the_event_headobject_is_called_once(intake: Intake) -> None:
     intake.put("inbox/a.png", version_id="v7")
 
     intake.deliver(object_created("inbox/a.png", version_id=None))
@@ -143,19 +141,16 @@ def test_a_bucket_without_versions_is_said_in_the_record(intake: Intake) -> None
         ({"Records": [{"eventSource": "aws:s3"}]}, "S3's own message to SQS, whose keys are URL-encoded"),
         ({"Type": "Notification", "Message": "{}"}, "a message of SNS"),
         ({**object_created("a"), "detail-type": "Object Deleted"}, "'Object Deleted' of 'aws.s3'"),
-        ({**object_created("a"), "detail": {"bucket": {"name": "b"}}}, r"cannot be read \(KeyError: 'object'\)"),
-        ({**object_created("a"), "detail": []}, "cannot be read"),
-        ({**object_created("a"), "time": "yesterday"}, "cannot be read"),
-        (object_created(""), "cannot be read"),
+        ({**object_created("a"), "detail": {"bucket": {"name": "b"}}}, r"is invalid \(KeyError: 'object'\)"),
+        ({**object_created("a"), "detail": []}, "is invalid"),
+        ({**object_created("a"), "time": "yesterday"}, "is invalid"),
+        (object_created(""), "is invalid"),
     ],
 )
-def test_a_message_that_is_no_upload_is_kept_and_says_what_it_is(
-    intake: Intake, message: dict[str, Any] | str, what: str
-) -> None:
-    with pytest.raises(NotAnUpload, match=what) as refusal:
+def test_a_message_that_is_not_an_upload_is_described(intake: Intake, message: dict[str, Any] | str, what: str) -> None:
+    with pytest.raises(NotAnUpload, match=what):
         intake.deliver(message)
 
-    assert str(refusal.value).endswith("it is kept.")
     assert intake.table.items == {}
 
 
@@ -181,31 +176,31 @@ def test_the_same_event_after_the_document_was_deleted_leaves_the_job_as_it_is(i
     assert intake.job.state is JobState.SUBMITTED
 
 
-def test_the_same_event_while_the_first_is_worked_on_is_kept(intake: Intake) -> None:
+def test_the_same_event_during_the_first_submission_is_retried_later(intake: Intake) -> None:
     intake.put("inbox/a.png")
     second: list[str] = []
 
     def deliver_again() -> None:
-        with pytest.raises(MessageKept) as kept:
+        with pytest.raises(RetryLater) as raised:
             intake.deliver(object_created("inbox/a.png"))
-        second.append(str(kept.value))
+        second.append(str(raised.value))
 
-    intake.endpoint.before_answer = deliver_again
+    intake.endpoint.before_response = deliver_again
     intake.deliver(object_created("inbox/a.png"))
 
     assert len(intake.endpoint.requests) == 1
-    assert len(second) == 1
-    assert second[0].endswith("is being submitted until 1800000120 (epoch seconds) at the latest; the message is kept.")
+    job = job_id("inputs", "inbox/a.png", "v1")
+    assert second == [f"Another invocation has the claim on job {job} until 1800000120 (epoch seconds)."]
 
 
 def test_an_outcome_that_comes_before_the_submission_is_recorded_stays(intake: Intake) -> None:
     intake.put("inbox/a.png")
-    told = Notification("success", inference_id=job_id("inputs", "inbox/a.png", "v1"), output_location="s3://o/1")
+    success = Notification("success", inference_id=job_id("inputs", "inbox/a.png", "v1"), output_location="s3://o/1")
 
     def outcome_first() -> None:
-        intake.jobs.merge(ended(told, at=datetime(2027, 1, 15, 9, tzinfo=UTC), expires_at=1))
+        intake.jobs.merge(record_outcome(success, at=datetime(2027, 1, 15, 9, tzinfo=UTC), expires_at=1))
 
-    intake.endpoint.before_answer = outcome_first
+    intake.endpoint.before_response = outcome_first
     intake.deliver(object_created("inbox/a.png"))
 
     assert intake.job.state is JobState.COMPLETED
@@ -213,11 +208,11 @@ def test_an_outcome_that_comes_before_the_submission_is_recorded_stays(intake: I
     assert intake.deliver(object_created("inbox/a.png")) == "Nothing to do: the job is COMPLETED already."
 
 
-def test_a_refusal_for_now_gives_the_claim_back_so_that_the_next_try_succeeds(intake: Intake) -> None:
+def test_a_temporary_error_releases_the_claim_so_that_the_next_attempt_succeeds(intake: Intake) -> None:
     intake.put("inbox/a.png")
-    intake.endpoint.refusals = [MessageKept("not now"), RuntimeError("a bug")]
+    intake.endpoint.rejections = [RetryLater("not now"), RuntimeError("a bug")]
 
-    for error in (MessageKept, RuntimeError):
+    for error in (RetryLater, RuntimeError):
         with pytest.raises(error):
             intake.deliver(object_created("inbox/a.png"))
         assert (intake.job.state, intake.job.claimed_until) == (JobState.RECEIVED, None)
@@ -226,14 +221,14 @@ def test_a_refusal_for_now_gives_the_claim_back_so_that_the_next_try_succeeds(in
     assert intake.job.state is JobState.SUBMITTED
 
 
-def test_a_call_that_broke_off_stays_claimed_until_the_claim_runs_out(intake: Intake) -> None:
+def test_a_call_with_unknown_acceptance_stays_claimed_until_the_claim_expires(intake: Intake) -> None:
     intake.put("inbox/a.png")
-    intake.endpoint.refusals = [AnswerUnknown("no answer")]
+    intake.endpoint.rejections = [AcceptanceUnknown("no response")]
 
-    with pytest.raises(AnswerUnknown):
+    with pytest.raises(AcceptanceUnknown):
         intake.deliver(object_created("inbox/a.png"))
     intake.now += 119
-    with pytest.raises(MessageKept, match="is being submitted"):
+    with pytest.raises(RetryLater, match="has the claim"):
         intake.deliver(object_created("inbox/a.png"))
     intake.now += 1
     intake.deliver(object_created("inbox/a.png"))
@@ -241,49 +236,10 @@ def test_a_call_that_broke_off_stays_claimed_until_the_claim_runs_out(intake: In
     assert len(intake.endpoint.requests) == 1
 
 
-def test_a_refusal_of_the_request_itself_is_the_reason_of_its_failure(intake: Intake) -> None:
+def test_a_rejection_of_the_request_itself_is_the_reason_of_its_failure(intake: Intake) -> None:
     intake.put("inbox/a.png")
-    intake.endpoint.refusals = [Rejected("SageMaker refuses the request: no.")]
+    intake.endpoint.rejections = [DocumentRejected("SageMaker rejects the request: no.")]
 
     intake.deliver(object_created("inbox/a.png"))
 
-    assert (intake.job.state, intake.job.reason) == (JobState.FAILED, "SageMaker refuses the request: no.")
-
-
-@pytest.mark.parametrize(
-    ("key", "told", "content_type"),
-    [
-        ("a.png", "image/jpeg", "image/jpeg"),
-        ("a.png", "binary/octet-stream", "image/png"),
-        ("a.JPG", "application/octet-stream", "image/jpeg"),
-        ("a.webp", "image/webp", "application/x-image"),
-        ("a.gif", None, "application/x-image"),
-        ("a.pdf", None, "application/pdf"),
-        ("no-suffix", "", "application/x-image"),
-        ("a.png", "IMAGE/PNG; q=1", "IMAGE/PNG; q=1"),
-    ],
-)
-def test_the_content_type_is_the_told_one_or_the_suffix_s_or_an_image(
-    key: str, told: str | None, content_type: str
-) -> None:
-    assert content_type_of(key, told) == content_type
-
-
-@pytest.mark.parametrize("name", SUBMIT_ENVIRONMENT)
-def test_an_absent_variable_is_named(name: str) -> None:
-    with pytest.raises(SettingsError, match=f"The environment variable {name} is not set"):
-        Settings.from_environment({key: value for key, value in SUBMIT_ENVIRONMENT.items() if key != name})
-
-
-@pytest.mark.parametrize(
-    ("name", "value", "allowed"),
-    [
-        ("REQUEST_TTL_SECONDS", "59", "60 to 21600"),
-        ("INVOCATION_TIMEOUT_SECONDS", "3601", "1 to 3600"),
-        ("CLAIM_SECONDS", "0", "1 to 43200"),
-        ("JOB_RETENTION_DAYS", "a month", "1 to 3650"),
-    ],
-)
-def test_a_variable_out_of_its_range_is_named_with_the_range(name: str, value: str, allowed: str) -> None:
-    with pytest.raises(SettingsError, match=f"{name} is '{value}': it takes a whole number from {allowed}"):
-        Settings.from_environment({**SUBMIT_ENVIRONMENT, name: value})
+    assert (intake.job.state, intake.job.reason) == (JobState.FAILED, "SageMaker rejects the request: no.")

@@ -26,7 +26,7 @@ from ts.context import Context, RequestProcessor  # noqa: E402 - as above
 
 
 @dataclass
-class Call:
+class BatchRequest:
     """One request of a batch, as TorchServe hands it over."""
 
     body: object
@@ -61,21 +61,21 @@ class Worker:
         self._service.initialize(self._context([{}]))
 
     @property
-    def reader(self):
+    def processor(self):
         return self._service._service._model
 
-    def batch(self, *calls):
-        """Return the answers to requests that came together."""
-        context = self._context([call.headers() for call in calls])
-        texts = self._service.handle([{"body": call.body} for call in calls], context)
+    def batch(self, *requests):
+        """Returns the answers to requests that came together."""
+        context = self._context([call.headers() for call in requests])
+        texts = self._service.handle([{"body": call.body} for call in requests], context)
         return [
             Answer(context.get_response_status(index)[0], context.get_response_content_type(index), text)
             for index, text in enumerate(texts)
         ]
 
     def request(self, body, content_type="application/x-image", **headers):
-        """Return the answer to one request."""
-        return self.batch(Call(body, content_type, **headers))[0]
+        """Returns the answer to one request."""
+        return self.batch(BatchRequest(body, content_type, **headers))[0]
 
     def _context(self, headers):
         context = Context("model", str(self._model_dir), {}, len(headers), None, "0")

@@ -12,11 +12,11 @@ import torch
 from archive_worker import ARCHIVE, SAMPLES
 
 # isort: split
-from answer_tokens import confidence_of, prediction_of, with_lists
 from donut_loading import load_model
 from greedy_decoder import Decoded, GreedyDecoder
 from loading_checks import SMALLEST_STOCK
 from make_stock_donut import write_model_folder
+from result_tokens import confidence_of, prediction_of, with_lists
 
 DOCUMENTS = 24
 

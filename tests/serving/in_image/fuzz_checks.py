@@ -10,7 +10,7 @@ import resource
 import sys
 import unittest
 
-from archive_worker import Call, Worker
+from archive_worker import BatchRequest, Worker
 from documents_in_memory import FIELDS, sample
 from fuzzed import documents
 
@@ -34,7 +34,7 @@ class Fuzz(unittest.TestCase):
         statuses = Counter()
         waiting = []
         for number, (body, content_type) in enumerate(documents(DOCUMENTS, SEED)):
-            waiting.append(Call(bytearray(body), content_type))
+            waiting.append(BatchRequest(bytearray(body), content_type))
             if len(waiting) == BATCH or number == DOCUMENTS - 1:
                 for call, answer in zip(waiting, worker.batch(*waiting)):
                     statuses[answer.status] += 1

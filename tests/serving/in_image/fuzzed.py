@@ -94,7 +94,7 @@ def mutated(document, chance):
 
 
 def documents(count, seed=0):
-    """Yield `count` documents with the content type that each is sent with: bombs, then mutated samples."""
+    """Yields `count` documents with the content type that each is sent with: bombs, then mutated samples."""
     chance = random.Random(seed)  # noqa: S311 - documents, not secrets
     healthy = seeds()
     made = 0
@@ -114,7 +114,7 @@ def documents(count, seed=0):
 
 
 def write(count, folder):
-    """Write documents into a folder, and print a line of JSON for each: its file and content type."""
+    """Writes documents into a folder, and print a line of JSON for each: its file and content type."""
     for number, (body, content_type) in enumerate(documents(count)):
         (folder / f"{number:04d}").write_bytes(body)
         print(json.dumps({"file": f"{number:04d}", "content_type": content_type}))

@@ -12,13 +12,13 @@ from unittest import mock
 import torch
 
 from archive_worker import ARCHIVE, SAMPLES
+from document_processor import DocumentProcessor
 from donut_library import DonutModel
 from donut_loading import ModelFolderError
 from donut_network import SizedDonut
 import inference
 from limits import SettingError
 from make_stock_donut import STOCK_CONFIGURATION, write_model_folder
-from reader import Reader
 
 SMALL = ARCHIVE / "my_model"
 RECEIPT = SAMPLES / "receipt-000.jpg"
@@ -46,7 +46,7 @@ class TouchesFile:
 
 def read(model):
     """The sample's prediction, whatever the model makes of it."""
-    (reading,) = inference.predict_fn(inference.input_fn(RECEIPT.read_bytes(), "image/jpeg"), Reader(model))
+    (reading,) = inference.predict_fn(inference.input_fn(RECEIPT.read_bytes(), "image/jpeg"), DocumentProcessor(model))
     return reading.prediction
 
 

@@ -1,13 +1,23 @@
-from pathlib import Path
-
-import aws_cdk as cdk
-import pytest
-from aws_cdk import aws_iam as iam
 from aws_cdk.assertions import Template
 
-from app import build_app
-from stacks.endpoint import EndpointStack
-from tests.stacks.templates import INPUT, OUTPUT, below, by_id_prefix, id_of, only, properties, published, waits_for
+from tests.stacks.templates import (
+    INPUT,
+    OUTPUT,
+    JsonObject,
+    TemplateWith,
+    below,
+    only,
+    properties,
+    statements_of,
+    waits_for,
+)
+
+CONFIG = "AWS::SageMaker::EndpointConfig"
+
+
+def variant(template: Template) -> JsonObject:
+    (found,) = properties(template, CONFIG)["ProductionVariants"]
+    return dict(found)
 
 
 def test_one_variant_starts_with_one_instance(endpoint: Template) -> None:
@@ -25,42 +35,14 @@ def test_one_variant_starts_with_one_instance(endpoint: Template) -> None:
     ]
 
 
-def test_answers_and_failures_go_to_the_output_bucket_and_the_topics(endpoint: Template) -> None:
-    assert properties(endpoint, "AWS::SageMaker::EndpointConfig")["AsyncInferenceConfig"] == {
-        "ClientConfig": {"MaxConcurrentInvocationsPerInstance": 16},
-        "OutputConfig": {
-            "S3OutputPath": {"Fn::Join": ["", ["s3://", published(endpoint, "output-bucket"), "/results"]]},
-            "S3FailurePath": {"Fn::Join": ["", ["s3://", published(endpoint, "output-bucket"), "/failures"]]},
-            "NotificationConfig": {
-                "SuccessTopic": published(endpoint, "success-topic"),
-                "ErrorTopic": published(endpoint, "error-topic"),
-            },
-        },
-    }
-
-
 def test_the_endpoint_has_its_name_from_the_settings_and_its_config_by_name(endpoint: Template) -> None:
-    config_id, _ = only(endpoint, "AWS::SageMaker::EndpointConfig")
-    assert properties(endpoint, "AWS::SageMaker::Endpoint") == {
-        "EndpointName": "donut-async-dev",
-        "EndpointConfigName": {"Fn::GetAtt": [config_id, "EndpointConfigName"]},
-        "DeploymentConfig": {
-            "AutoRollbackConfiguration": {
-                "Alarms": [
-                    {"AlarmName": {"Ref": id_of(endpoint, "AWS::CloudWatch::Alarm", f"RollbackAlarms{name}")}}
-                    for name in ("FailedInvocations", "ModelErrors")
-                ]
-            },
-            "BlueGreenUpdatePolicy": {
-                "TrafficRoutingConfiguration": {"Type": "ALL_AT_ONCE", "WaitIntervalInSeconds": 0},
-                "TerminationWaitInSeconds": 600,
-                "MaximumExecutionTimeoutInSeconds": 3600,
-            },
-        },
-    }
+    config_id, _ = only(endpoint, CONFIG)
+    made = properties(endpoint, "AWS::SageMaker::Endpoint")
+    assert made["EndpointName"] == "donut-async-dev"
+    assert made["EndpointConfigName"] == {"Fn::GetAtt": [config_id, "EndpointConfigName"]}
 
 
-def test_logs_end_and_their_group_is_there_first(endpoint: Template) -> None:
+def test_logs_expire_and_their_group_is_created_first(endpoint: Template) -> None:
     group_id, group = only(endpoint, "AWS::Logs::LogGroup")
     endpoint_id, _ = only(endpoint, "AWS::SageMaker::Endpoint")
     assert group["Properties"] == {"LogGroupName": "/aws/sagemaker/Endpoints/donut-async-dev", "RetentionInDays": 14}
@@ -70,9 +52,7 @@ def test_logs_end_and_their_group_is_there_first(endpoint: Template) -> None:
 
 def test_a_caller_may_invoke_put_get_and_list_and_nothing_else(endpoint: Template) -> None:
     endpoint_id, _ = only(endpoint, "AWS::SageMaker::Endpoint")
-    statements = by_id_prefix(endpoint, "AWS::IAM::ManagedPolicy", "Caller")["Properties"]["PolicyDocument"][
-        "Statement"
-    ]
+    statements = statements_of(endpoint, "Caller")
     assert [(each["Sid"], each["Action"], each["Resource"]) for each in statements] == [
         ("Invoke", "sagemaker:InvokeEndpointAsync", {"Ref": endpoint_id}),
         ("PutDocuments", ["s3:AbortMultipartUpload", "s3:PutObject"], below(INPUT, "/*")),
@@ -81,11 +61,25 @@ def test_a_caller_may_invoke_put_get_and_list_and_nothing_else(endpoint: Templat
     ]
 
 
-def test_a_grant_that_would_be_lost_is_an_error(artifacts: Path) -> None:
-    app = build_app(artifacts=artifacts)
-    stack = app.node.find_child("Endpoint")
-    assert isinstance(stack, EndpointStack)
-    service = iam.ServicePrincipal("lambda.amazonaws.com")
-    with pytest.raises(ValueError, match="takes no policy"):
-        stack.endpoint.grant_invoke(service)
-    stack.endpoint.grant_invoke(iam.Role(cdk.Stack(app, "Elsewhere"), "Role", assumed_by=service))
+def test_fallback_types_become_pools_in_their_order(endpoint_with: TemplateWith) -> None:
+    made = variant(endpoint_with(endpoint__fallback_instance_types=["ml.g5.xlarge"]))
+    assert made["InstancePools"] == [
+        {"InstanceType": "ml.g4dn.xlarge", "Priority": 1},
+        {"InstanceType": "ml.g5.xlarge", "Priority": 2},
+    ]
+    assert made["VariantInstanceProvisionTimeoutInSeconds"] == 600
+    assert "InstanceType" not in made
+
+
+def test_a_machine_image_is_in_the_variant_when_it_is_set(endpoint: Template, endpoint_with: TemplateWith) -> None:
+    assert "InferenceAmiVersion" not in variant(endpoint)
+    chosen = "al2-ami-sagemaker-inference-gpu-3-1"
+    assert variant(endpoint_with(endpoint__inference_ami_version=chosen))["InferenceAmiVersion"] == chosen
+
+
+def test_a_type_without_nvme_takes_a_volume_and_its_key(endpoint_with: TemplateWith) -> None:
+    changes = {"endpoint__instance_type": "ml.p3.2xlarge", "endpoint__volume_gb": 50}
+    assert variant(endpoint_with(**changes))["VolumeSizeInGB"] == 50
+    assert "KmsKeyId" not in properties(endpoint_with(**changes), CONFIG)
+    assert properties(endpoint_with(**changes, encryption="customer-managed"), CONFIG)["KmsKeyId"]
+    assert "KmsKeyId" not in properties(endpoint_with(encryption="customer-managed"), CONFIG)

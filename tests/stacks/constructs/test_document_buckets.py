@@ -1,9 +1,7 @@
-from collections.abc import Callable
-
 import pytest
 from aws_cdk.assertions import Template
 
-from tests.stacks.templates import JsonObject, by_id_prefix
+from tests.stacks.templates import JsonObject, StacksOf, by_id_prefix
 
 BUCKET = "AWS::S3::Bucket"
 
@@ -57,12 +55,12 @@ def test_plain_http_and_old_tls_are_denied(foundation: Template, name: str) -> N
     ]
 
 
-def test_only_the_input_bucket_tells_eventbridge(foundation: Template) -> None:
-    told = {
+def test_only_the_input_bucket_sends_events_to_eventbridge(foundation: Template) -> None:
+    made = {
         name: by_id_prefix(foundation, BUCKET, name)["Properties"].get("NotificationConfiguration")
         for name in ("DocumentsInput", "DocumentsOutput")
     }
-    assert told == {
+    assert made == {
         "DocumentsInput": {"EventBridgeConfiguration": {"EventBridgeEnabled": True}},
         "DocumentsOutput": None,
     }
@@ -74,15 +72,13 @@ def test_nothing_deletes_documents_by_itself_on_destroy(foundation: Template) ->
 
 
 @pytest.mark.parametrize(("stage", "policy"), [("dev", "Delete"), ("prod", "Retain")])
-def test_the_stage_decides_what_becomes_of_data(
-    stacks_of: Callable[[str], dict[str, Template]], stage: str, policy: str
-) -> None:
+def test_the_stage_decides_what_becomes_of_data(stacks_of: StacksOf, stage: str, policy: str) -> None:
     buckets = stacks_of(stage)["Foundation"].find_resources(BUCKET).values()
     assert {(each["DeletionPolicy"], each["UpdateReplacePolicy"]) for each in buckets} == {(policy, policy)}
 
 
 def test_prod_logs_access_to_a_bucket_that_only_the_logging_service_writes(
-    stacks_of: Callable[[str], dict[str, Template]],
+    stacks_of: StacksOf,
 ) -> None:
     prod = stacks_of("prod")["Foundation"]
     prod.resource_count_is(BUCKET, 3)

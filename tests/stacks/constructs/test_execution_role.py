@@ -1,17 +1,13 @@
-from pathlib import Path
-
 import pytest
-from aws_cdk import Stack
 from aws_cdk.assertions import Template
 
-from app import build_app
 from tests.stacks.templates import (
     INPUT,
     OUTPUT,
     JsonObject,
+    TemplateWith,
     below,
-    by_id_prefix,
-    dev,
+    by_sid,
     id_of,
     of_foundation,
     only,
@@ -24,8 +20,7 @@ LOG_GROUP = ":log-group:/aws/sagemaker/Endpoints/donut-async-dev"
 
 @pytest.fixture(scope="module")
 def statements(endpoint: Template) -> dict[str, JsonObject]:
-    policy = by_id_prefix(endpoint, "AWS::IAM::ManagedPolicy", "ExecutionPermissions")["Properties"]
-    return {each["Sid"]: each for each in policy["PolicyDocument"]["Statement"]}
+    return by_sid(endpoint)
 
 
 def test_only_sagemaker_may_assume_it(endpoint: Template) -> None:
@@ -61,7 +56,7 @@ def test_it_reads_documents_and_the_one_archive(endpoint: Template, statements: 
     assert url == {"Fn::Sub": f"s3://{bucket['Fn::Sub']}{key}"}
 
 
-def test_it_writes_answers_and_failures_only(statements: dict[str, JsonObject]) -> None:
+def test_it_writes_results_and_failures_only(statements: dict[str, JsonObject]) -> None:
     statement = statements["WriteAnswersAndFailures"]
     assert statement["Action"] == ["s3:AbortMultipartUpload", "s3:PutObject"]
     assert statement["Resource"] == [below(OUTPUT, "/failures/*"), below(OUTPUT, "/results/*")]
@@ -86,7 +81,7 @@ def test_it_publishes_to_the_two_topics(statements: dict[str, JsonObject]) -> No
 
 
 def test_it_reads_the_alarms_that_roll_an_update_back(
-    endpoint: Template, statements: dict[str, JsonObject], artifacts: Path
+    endpoint: Template, statements: dict[str, JsonObject], endpoint_with: TemplateWith
 ) -> None:
     watched = properties(endpoint, "AWS::SageMaker::Endpoint")["DeploymentConfig"]["AutoRollbackConfiguration"][
         "Alarms"
@@ -94,9 +89,8 @@ def test_it_reads_the_alarms_that_roll_an_update_back(
     assert statements["WatchRollbackAlarms"]["Action"] == "cloudwatch:DescribeAlarms"
     arns = [{"Fn::GetAtt": [each["AlarmName"]["Ref"], "Arn"]} for each in watched]
     assert sorted(map(str, statements["WatchRollbackAlarms"]["Resource"])) == sorted(map(str, arns))
-    without = build_app(dev(updates__rollback_on_alarms=False), artifacts=artifacts).node.find_child("Endpoint")
-    assert isinstance(without, Stack)
-    assert "DescribeAlarms" not in str(Template.from_stack(without).to_json())
+    without = endpoint_with(updates__rollback_on_alarms=False)
+    assert "DescribeAlarms" not in str(without.to_json())
 
 
 def test_it_pulls_from_one_repository(statements: dict[str, JsonObject]) -> None:
@@ -136,3 +130,14 @@ def test_the_policy_is_there_before_what_sagemaker_checks_it_for(endpoint: Templ
     later_id, definition = only(endpoint, later)
     assert policy_id in definition["DependsOn"]
     assert policy_id in waits_for(endpoint, later_id)
+
+
+def test_further_inputs_may_be_read_and_no_more_than_they(endpoint_with: TemplateWith) -> None:
+    found = by_sid(endpoint_with(data__further_input_locations=["s3://scans-1", "s3://scans-2/inbox/"]))
+    read, listed = (found[sid]["Resource"] for sid in ("ReadModelAndDocuments", "ListBuckets"))
+    assert [each for each in read if isinstance(each, str)] == [
+        "arn:aws:s3:::scans-1/*",
+        "arn:aws:s3:::scans-2/inbox/*",
+    ]
+    assert len(read) == 4  # and the archive, and the stage's own input bucket
+    assert [each for each in listed if isinstance(each, str)] == ["arn:aws:s3:::scans-1", "arn:aws:s3:::scans-2"]

@@ -1,11 +1,7 @@
-from collections.abc import Callable
-
 import pytest
 from aws_cdk.assertions import Template
 
-from async_endpoint import protocol
-from stacks.constructs import jobs_table
-from tests.stacks.templates import only
+from tests.stacks.templates import StacksOf, only
 
 TABLE = "AWS::DynamoDB::Table"
 
@@ -33,28 +29,13 @@ def test_the_table_is_on_demand_restorable_and_forgets(foundation: Template) -> 
     }
 
 
-def test_the_table_is_laid_out_as_the_protocol_reads_it() -> None:
-    assert (
-        jobs_table.JOB_ID,
-        jobs_table.BY_STATE,
-        jobs_table.STATE,
-        jobs_table.UPDATED_AT,
-        jobs_table.EXPIRES_AT,
-    ) == (
-        protocol.JOBS_PARTITION_KEY,
-        protocol.JOBS_BY_STATE_INDEX,
-        protocol.JOBS_BY_STATE_PARTITION_KEY,
-        protocol.JOBS_BY_STATE_SORT_KEY,
-        protocol.JOBS_TTL_ATTRIBUTE,
-    )
-
-
 @pytest.mark.parametrize(("stage", "policy", "protected"), [("dev", "Delete", False), ("prod", "Retain", True)])
 def test_the_stage_decides_what_becomes_of_the_records(
-    stacks_of: Callable[[str], dict[str, Template]],
+    stacks_of: StacksOf,
     stage: str,
     policy: str,
-    protected: bool,  # noqa: FBT001 - a parameter
+    *,
+    protected: bool,
 ) -> None:
     table = only(stacks_of(stage)["Foundation"], TABLE)[1]
     assert (table["DeletionPolicy"], table["UpdateReplacePolicy"]) == (policy, policy)

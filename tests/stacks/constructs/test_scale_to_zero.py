@@ -1,69 +1,44 @@
 """Two well-known mistakes leave an endpoint asleep for ever: another metric's name, and one dimension too many."""
 
 from itertools import pairwise
-from pathlib import Path
 from typing import Any
 
 import pytest
 from aws_cdk.assertions import Template
 
-from app import build_app
-from async_endpoint.cloudwatch import MetricAlarm
+from async_endpoint.emulator.api.alarm_settings import alarm_from_settings
 from tests.aws.recorder import metrics_of as recorded_metrics
-from tests.stacks.templates import JsonObject, by_id_prefix, dev, id_of, only, properties, waits_for
+from tests.stacks.templates import (
+    JsonObject,
+    TemplateWith,
+    alarm_expression,
+    alarm_metrics,
+    by_id_prefix,
+    id_of,
+    only,
+    properties,
+    waits_for,
+)
 
 POLICY = "AWS::ApplicationAutoScaling::ScalingPolicy"
 ALARM = "AWS::CloudWatch::Alarm"
 
 
-def with_scaling(artifacts: Path, **changed: object) -> Template:
-    """The endpoint's template of dev with changes in [scaling], or of other tables if the name says so."""
-    names = {name if "__" in name else f"scaling__{name}": value for name, value in changed.items()}
-    return Template.from_stack(build_app(dev(**names), artifacts=artifacts).node.find_child("Endpoint"))  # type: ignore[arg-type]
-
-
 @pytest.fixture(scope="module")
-def by_aws(artifacts: Path) -> Template:
-    """The preset that is AWS's recipe."""
-    return with_scaling(artifacts, preset="aws")
+def by_aws(endpoint_with: TemplateWith) -> Template:
+    """The preset with AWS's recipe."""
+    return endpoint_with(scaling__preset="aws")
 
 
-def metrics_of(alarm: JsonObject) -> dict[str, tuple[str, str, list[str], str]]:
-    """Id → namespace, name, names of the dimensions and statistic of each metric that an alarm's expression has."""
-    found = {}
-    for query in alarm["Metrics"]:
-        if "MetricStat" in query:
-            metric, statistic = query["MetricStat"]["Metric"], query["MetricStat"]["Stat"]
-            names = [each["Name"] for each in metric["Dimensions"]]
-            found[query["Id"]] = (metric["Namespace"], metric["MetricName"], names, statistic)
-            assert query["MetricStat"]["Period"] == 60
-            assert query["ReturnData"] is False
+def configuration_of(template: Template, policy: str) -> JsonObject:
+    """The step scaling configuration of a policy."""
+    found: JsonObject = by_id_prefix(template, POLICY, policy)["Properties"]["StepScalingPolicyConfiguration"]
     return found
 
 
-def expression_of(alarm: JsonObject) -> str:
-    (result,) = (query for query in alarm["Metrics"] if "Expression" in query)
-    assert result["ReturnData"] is True
-    return str(result["Expression"])
-
-
-def endpoint_name(endpoint: Template) -> JsonObject:
-    endpoint_id, _ = only(endpoint, "AWS::SageMaker::Endpoint")
-    return {"Fn::GetAtt": [endpoint_id, "EndpointName"]}
-
-
-def target_ref(endpoint: Template) -> JsonObject:
-    return {"Ref": only(endpoint, "AWS::ApplicationAutoScaling::ScalableTarget")[0]}
-
-
-def test_the_variant_runs_on_none_to_two_instances(endpoint: Template) -> None:
-    assert properties(endpoint, "AWS::ApplicationAutoScaling::ScalableTarget") == {
-        "ServiceNamespace": "sagemaker",
-        "ScalableDimension": "sagemaker:variant:DesiredInstanceCount",
-        "ResourceId": {"Fn::Join": ["", ["endpoint/", endpoint_name(endpoint), "/variant/AllTraffic"]]},
-        "MinCapacity": 0,
-        "MaxCapacity": 2,
-    }
+def test_dev_runs_on_none_to_two_instances(endpoint: Template) -> None:
+    target = properties(endpoint, "AWS::ApplicationAutoScaling::ScalableTarget")
+    assert (target["MinCapacity"], target["MaxCapacity"]) == (0, 2)
 
 
 def test_the_target_names_the_variant_of_the_config(endpoint: Template) -> None:
@@ -72,57 +47,32 @@ def test_the_target_names_the_variant_of_the_config(endpoint: Template) -> None:
     assert resource_id["Fn::Join"][1][-1] == f"/variant/{variant['VariantName']}"
 
 
-def test_it_tracks_the_backlog_of_each_instance(by_aws: Template) -> None:
-    assert by_id_prefix(by_aws, POLICY, "ScalingBacklogPolicy")["Properties"] == {
-        "PolicyName": "backlog-per-instance",
-        "PolicyType": "TargetTrackingScaling",
-        "ScalingTargetId": target_ref(by_aws),
-        "TargetTrackingScalingPolicyConfiguration": {
-            "TargetValue": 5,
-            "ScaleOutCooldown": 300,
-            "ScaleInCooldown": 300,
-            "DisableScaleIn": True,
-            "CustomizedMetricSpecification": {
-                "Namespace": "AWS/SageMaker",
-                "MetricName": "ApproximateBacklogSizePerInstance",
-                "Dimensions": [{"Name": "EndpointName", "Value": endpoint_name(by_aws)}],
-                "Statistic": "Average",
-            },
-        },
-    }
+def test_it_tracks_the_backlog_of_each_instance_and_stops_none(by_aws: Template) -> None:
+    policy = by_id_prefix(by_aws, POLICY, "ScalingBacklogPolicy")["Properties"]
+    tracking = policy["TargetTrackingScalingPolicyConfiguration"]
+    metric = tracking["CustomizedMetricSpecification"]
+    assert (metric["Namespace"], metric["MetricName"]) == ("AWS/SageMaker", "ApproximateBacklogSizePerInstance")
+    assert [each["Name"] for each in metric["Dimensions"]] == ["EndpointName"]
+    assert (tracking["TargetValue"], tracking["DisableScaleIn"]) == (5, True)
 
 
 def test_waking_adds_one_instance(by_aws: Template) -> None:
-    assert by_id_prefix(by_aws, POLICY, "ScalingWakePolicy")["Properties"] == {
-        "PolicyName": "wake-from-zero",
-        "PolicyType": "StepScaling",
-        "ScalingTargetId": target_ref(by_aws),
-        "StepScalingPolicyConfiguration": {
-            "AdjustmentType": "ChangeInCapacity",
-            "MetricAggregationType": "Maximum",
-            "Cooldown": 900,
-            "StepAdjustments": [{"MetricIntervalLowerBound": 0, "ScalingAdjustment": 1}],
-        },
+    assert configuration_of(by_aws, "ScalingWakePolicy") == {
+        "AdjustmentType": "ChangeInCapacity",
+        "MetricAggregationType": "Maximum",
+        "Cooldown": 900,
+        "StepAdjustments": [{"MetricIntervalLowerBound": 0, "ScalingAdjustment": 1}],
     }
 
 
 def test_waiting_requests_without_an_instance_wake_it(by_aws: Template) -> None:
-    (wake_policy,) = (each for each in by_aws.find_resources(POLICY) if each.startswith("ScalingWakePolicy"))
     alarm = by_id_prefix(by_aws, ALARM, "ScalingWakeAlarm")["Properties"]
-    assert alarm.pop("AlarmDescription")
-    assert alarm == {
-        "Namespace": "AWS/SageMaker",
-        "MetricName": "HasBacklogWithoutCapacity",
-        "Dimensions": [{"Name": "EndpointName", "Value": endpoint_name(by_aws)}],
-        "Statistic": "Maximum",
-        "ComparisonOperator": "GreaterThanOrEqualToThreshold",
-        "Threshold": 1,
-        "Period": 60,
-        "EvaluationPeriods": 8,
-        "DatapointsToAlarm": 1,
-        "TreatMissingData": "notBreaching",
-        "AlarmActions": [{"Ref": wake_policy}],
-    }
+    assert (alarm["Namespace"], alarm["MetricName"]) == ("AWS/SageMaker", "HasBacklogWithoutCapacity")
+    assert [each["Name"] for each in alarm["Dimensions"]] == ["EndpointName"]
+    assert (alarm["Statistic"], alarm["Period"], alarm["Threshold"]) == ("Maximum", 60, 1)
+    assert (alarm["EvaluationPeriods"], alarm["DatapointsToAlarm"]) == (8, 1)
+    assert alarm["TreatMissingData"] == "notBreaching"
+    assert alarm["AlarmActions"] == [{"Ref": id_of(by_aws, POLICY, "ScalingWakePolicy")}]
 
 
 def test_scaling_waits_for_the_endpoint(endpoint: Template, by_aws: Template) -> None:
@@ -146,15 +96,15 @@ def test_both_presets_track_and_sleep_alike(endpoint: Template, by_aws: Template
 
 def test_waking_adds_what_waits_wants_and_can_shrink_no_fleet(endpoint: Template) -> None:
     alarm = by_id_prefix(endpoint, ALARM, "ScalingWakeAlarm")["Properties"]
-    assert expression_of(alarm) == "nocap * MAX([nocap, backlog])"
-    assert metrics_of(alarm) == {
+    assert alarm_expression(alarm) == "nocap * MAX([nocap, backlog])"
+    assert alarm_metrics(alarm) == {
         "nocap": ("AWS/SageMaker", "HasBacklogWithoutCapacity", ["EndpointName"], "Maximum"),
         "backlog": ("AWS/SageMaker", "ApproximateBacklogSize", ["EndpointName"], "Maximum"),
     }
     assert (alarm["Threshold"], alarm["EvaluationPeriods"], alarm["DatapointsToAlarm"]) == (1, 8, 1)
     assert alarm["TreatMissingData"] == "notBreaching"
     assert alarm["AlarmActions"] == [{"Ref": id_of(endpoint, POLICY, "ScalingWakePolicy")}]
-    policy = by_id_prefix(endpoint, POLICY, "ScalingWakePolicy")["Properties"]["StepScalingPolicyConfiguration"]
+    policy = configuration_of(endpoint, "ScalingWakePolicy")
     assert (policy["AdjustmentType"], policy["MetricAggregationType"]) == ("ChangeInCapacity", "Maximum")
     assert policy["StepAdjustments"] == [
         {"MetricIntervalLowerBound": 0, "MetricIntervalUpperBound": 5, "ScalingAdjustment": 1},  # a backlog of 1 to 5
@@ -164,11 +114,10 @@ def test_waking_adds_what_waits_wants_and_can_shrink_no_fleet(endpoint: Template
 
 @pytest.mark.parametrize(("most", "share"), [(1, 5), (3, 1), (20, 7), (21, 5), (1000, 4)])
 def test_the_steps_give_each_backlog_enough_instances_and_are_no_more_than_aws_takes(
-    artifacts: Path, most: int, share: int
+    endpoint_with: TemplateWith, most: int, share: int
 ) -> None:
-    template = with_scaling(artifacts, max_instances=most, backlog_per_instance=share)
-    policy = by_id_prefix(template, POLICY, "ScalingWakePolicy")["Properties"]["StepScalingPolicyConfiguration"]
-    steps = policy["StepAdjustments"]
+    template = endpoint_with(scaling__max_instances=most, scaling__backlog_per_instance=share)
+    steps = configuration_of(template, "ScalingWakePolicy")["StepAdjustments"]
     assert len(steps) <= 20
     assert steps[0]["MetricIntervalLowerBound"] == 0
     assert "MetricIntervalUpperBound" not in steps[-1]
@@ -189,35 +138,18 @@ def _holds(step: JsonObject, above: int) -> bool:
     ("batch", "load", "minutes"), [(300, 240, 16), (1679, 241, 61), (1, 1, 2), (20, 20, 3)]
 )  # the time for one request (a batch ahead, a load, its own batch, the delay), and the minute before
 def test_sleeping_needs_idle_minutes_longer_than_a_request_may_take(
-    artifacts: Path, batch: int, load: int, minutes: int
+    endpoint_with: TemplateWith, batch: int, load: int, minutes: int
 ) -> None:
-    template = with_scaling(artifacts, serving__timeout_seconds=batch, serving__load_timeout_seconds=load)
+    template = endpoint_with(serving__timeout_seconds=batch, serving__load_timeout_seconds=load)
     alarm = by_id_prefix(template, ALARM, "ScalingSleepAlarm")["Properties"]
     assert (alarm["EvaluationPeriods"], alarm["DatapointsToAlarm"]) == (minutes, minutes)
 
 
-SIGNS = "backlog + nocap + started + processed + failed + (cpu >= 80)"
-
-
-def test_sleeping_counts_minutes_that_are_known_and_show_no_work(endpoint: Template) -> None:
+def test_sleeping_takes_all_instances_and_only_in_known_idle_minutes(endpoint: Template) -> None:
     alarm = by_id_prefix(endpoint, ALARM, "ScalingSleepAlarm")["Properties"]
-    signs = f"{SIGNS} + (gpu >= 20)"
-    assert expression_of(alarm) == f"IF({signs} + backlog_known * cpu_known, ({signs}) == 0)"
-    of_variant, instances = ["EndpointName", "VariantName"], "/aws/sagemaker/Endpoints"
-    assert metrics_of(alarm) == {
-        "backlog": ("AWS/SageMaker", "ApproximateBacklogSize", ["EndpointName"], "Maximum"),
-        "nocap": ("AWS/SageMaker", "HasBacklogWithoutCapacity", ["EndpointName"], "Maximum"),
-        "started": ("AWS/SageMaker", "RequestDownloadLatency", of_variant, "SampleCount"),
-        "processed": ("AWS/SageMaker", "InvocationsProcessed", of_variant, "Sum"),
-        "failed": ("AWS/SageMaker", "InvocationFailures", of_variant, "Sum"),
-        "cpu": (instances, "CPUUtilization", of_variant, "Maximum"),
-        "gpu": (instances, "GPUUtilization", of_variant, "Maximum"),
-        "backlog_known": ("AWS/SageMaker", "ApproximateBacklogSize", ["EndpointName"], "SampleCount"),
-        "cpu_known": (instances, "CPUUtilization", of_variant, "SampleCount"),
-    }
     assert alarm["TreatMissingData"] == "missing"
     assert alarm["AlarmActions"] == [{"Ref": id_of(endpoint, POLICY, "ScalingSleepPolicy")}]
-    policy = by_id_prefix(endpoint, POLICY, "ScalingSleepPolicy")["Properties"]["StepScalingPolicyConfiguration"]
+    policy = configuration_of(endpoint, "ScalingSleepPolicy")
     assert (policy["AdjustmentType"], policy["MetricAggregationType"]) == ("ExactCapacity", "Minimum")
     assert policy["StepAdjustments"] == [{"MetricIntervalLowerBound": 0, "ScalingAdjustment": 0}]
 
@@ -234,14 +166,14 @@ def test_no_alarm_fills_what_has_not_arrived_or_reduces_a_series_to_a_number(
     """CloudWatch user guide, "Using metric math": a late metric would always end with the filler."""
     for template in (endpoint, by_aws):
         for alarm in template.find_resources(ALARM).values():
-            parsed = MetricAlarm.from_properties({"AlarmName": "a", **_plain(alarm["Properties"])})
+            parsed = alarm_from_settings({"AlarmName": "a", **_plain(alarm["Properties"])})
             assert "FILL" not in str(parsed.query.describe())
 
 
 def _plain(value: Any) -> Any:
     match value:
         case {"Ref": _} | {"Fn::GetAtt": _} | {"Fn::Join": _} | {"Fn::GetStackOutput": _}:
-            return "resolved"
+            return "arn:resolved"
         case dict():
             return {key: _plain(inner) for key, inner in value.items()}
         case list():
@@ -249,48 +181,8 @@ def _plain(value: Any) -> Any:
     return value
 
 
-@pytest.mark.parametrize(
-    ("instance_type", "limit"),
-    [("ml.g4dn.xlarge", 80), ("ml.g4dn.12xlarge", 960), ("ml.g5.2xlarge", 160), ("ml.p3.2xlarge", 160)],
-)
-def test_the_idle_limit_is_a_share_of_all_virtual_cpus(artifacts: Path, instance_type: str, limit: int) -> None:
-    """CPUUtilization is 100 percent for each: a developer guide's instance of four has 0 to 400 percent."""
-    template = with_scaling(artifacts, endpoint__instance_type=instance_type)
-    alarm = by_id_prefix(template, ALARM, "ScalingSleepAlarm")["Properties"]
-    assert f"(cpu >= {limit})" in expression_of(alarm)
-    assert "(gpu >= 20)" in expression_of(alarm)
-
-
-def test_the_idle_limit_holds_on_the_smallest_type_that_may_come(artifacts: Path) -> None:
-    template = with_scaling(
-        artifacts, endpoint__instance_type="ml.g5.4xlarge", endpoint__fallback_instance_types=("ml.g4dn.xlarge",)
-    )
-    assert "(cpu >= 80)" in expression_of(by_id_prefix(template, ALARM, "ScalingSleepAlarm")["Properties"])
-
-
-def test_without_a_gpu_none_is_looked_at(artifacts: Path) -> None:
-    template = with_scaling(artifacts, endpoint__device="cpu", endpoint__instance_type="ml.m5.xlarge")
-    assert "gpu" not in metrics_of(by_id_prefix(template, ALARM, "ScalingSleepAlarm")["Properties"])
-
-
-@pytest.mark.parametrize("preset", ["aws", "responsive"])
-def test_a_warm_window_opens_and_closes_in_its_own_time_zone(artifacts: Path, preset: str) -> None:
-    window = {"name": "office", "days": "MON-FRI", "start": "08:05", "end": "19:00", "time_zone": "Asia/Tokyo"}
-    template = with_scaling(artifacts, preset=preset, warm_windows=[window])
-    actions: list[Any] = properties(template, "AWS::ApplicationAutoScaling::ScalableTarget")["ScheduledActions"]
-    assert actions == [
-        {
-            "ScheduledActionName": f"office-{edge}",
-            "Schedule": f"cron({time} ? * MON-FRI *)",
-            "Timezone": "Asia/Tokyo",
-            "ScalableTargetAction": {"MinCapacity": least, "MaxCapacity": 2},
-        }
-        for edge, time, least in (("start", "5 8", 1), ("end", "0 19", 0))
-    ]
-
-
-def test_scaling_that_is_off_leaves_no_trace(artifacts: Path) -> None:
-    template = with_scaling(artifacts, enabled=False)
+def test_scaling_that_is_off_leaves_no_trace(endpoint_with: TemplateWith) -> None:
+    template = endpoint_with(scaling__enabled=False)
     template.resource_count_is("AWS::ApplicationAutoScaling::ScalableTarget", 0)
     template.resource_count_is(POLICY, 0)
     assert not [each for each in template.find_resources(ALARM) if each.startswith("Scaling")]
@@ -303,5 +195,5 @@ def test_a_recording_of_aws_holds_every_metric_that_scaling_goes_by(endpoint: Te
     for template in (endpoint, by_aws):
         for name, alarm in template.find_resources(ALARM).items():
             if name.startswith("Scaling") and "Metrics" in alarm["Properties"]:
-                for namespace, metric, dimensions, _ in metrics_of(alarm["Properties"]).values():
+                for namespace, metric, dimensions, _ in alarm_metrics(alarm["Properties"]).values():
                     assert (namespace, metric, tuple(dimensions)) in recorded

@@ -1,4 +1,3 @@
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -6,44 +5,30 @@ from aws_cdk.assertions import Template
 
 from app import build_app
 from model_artifacts import pack
-from stacks.endpoint import EndpointStack
-from stacks.instance_types import Device
-from stacks.serving_images import serving_image
-from tests.stacks.templates import dev, properties
+from stacks.settings.fields import SettingsError
+from tests.stacks.templates import StacksOf, TemplateWith, by_sid, dev, properties, write_artifacts
+
+MODEL = "AWS::SageMaker::Model"
 
 
 def test_the_model_is_the_image_and_the_archive(endpoint: Template, artifacts: Path) -> None:
-    assert properties(endpoint, "AWS::SageMaker::Model")["PrimaryContainer"] == {
-        "Image": "763104351884.dkr.ecr.ap-northeast-1.amazonaws.com/"
-        "pytorch-inference:1.11.0-gpu-py38-cu113-ubuntu20.04-sagemaker",
-        "ModelDataUrl": {
-            "Fn::Sub": f"s3://cdk-hnb659fds-assets-${{AWS::AccountId}}-ap-northeast-1/{pack.digest(artifacts)}.tar.gz"
-        },
-        "Environment": {
-            "SAGEMAKER_PROGRAM": "inference.py",
-            "SAGEMAKER_MODEL_SERVER_WORKERS": "1",
-            "SAGEMAKER_MODEL_SERVER_TIMEOUT": "300",
-            "SAGEMAKER_TS_MIN_WORKERS": "1",
-            "SAGEMAKER_TS_MAX_WORKERS": "1",
-            "SAGEMAKER_TS_BATCH_SIZE": "8",
-            "SAGEMAKER_TS_MAX_BATCH_DELAY": "50",
-            "SAGEMAKER_TS_RESPONSE_TIMEOUT": "300",
-            "TS_DEFAULT_STARTUP_TIMEOUT": "240",
-            "TS_JOB_QUEUE_SIZE": "100",
-            "TS_MAX_REQUEST_SIZE": "104857600",
-            "TS_MAX_RESPONSE_SIZE": "104857600",
-            "MODEL_VERSION": pack.digest(artifacts)[:12],
-        },
+    container = properties(endpoint, MODEL)["PrimaryContainer"]
+    digest = pack.digest(artifacts)
+    assert container["Image"] == (
+        "763104351884.dkr.ecr.ap-northeast-1.amazonaws.com/"
+        "pytorch-inference:1.11.0-gpu-py38-cu113-ubuntu20.04-sagemaker"
+    )
+    assert container["ModelDataUrl"] == {
+        "Fn::Sub": f"s3://cdk-hnb659fds-assets-${{AWS::AccountId}}-ap-northeast-1/{digest}.tar.gz"
     }
+    environment = container["Environment"]
+    assert (environment["SAGEMAKER_PROGRAM"], environment["MODEL_VERSION"]) == ("inference.py", digest[:12])
+    assert dev().limits.environment.items() <= environment.items()
 
 
-def test_an_archive_that_is_not_built_here_has_no_version_of_its_own(artifacts: Path) -> None:
-    app = build_app(dev(model__source="archive", model__location="s3://models/donut.tar.gz"), artifacts=artifacts)
-    stack = app.node.find_child("Endpoint")
-    assert isinstance(stack, EndpointStack)
-    template = Template.from_stack(stack)
-    environment = properties(template, "AWS::SageMaker::Model")["PrimaryContainer"]["Environment"]
-    assert "MODEL_VERSION" not in environment
+def test_an_archive_that_is_not_built_here_has_no_version_of_its_own(endpoint_with: TemplateWith) -> None:
+    endpoint = endpoint_with(model__source="archive", model__location="s3://models-1/donut/model.tar.gz")
+    assert "MODEL_VERSION" not in properties(endpoint, MODEL)["PrimaryContainer"]["Environment"]
 
 
 @pytest.mark.parametrize("stage", ["dev", "prod"])
@@ -52,28 +37,44 @@ def test_an_archive_that_is_not_built_here_has_no_version_of_its_own(artifacts: 
     [("AWS::SageMaker::Model", "ModelName"), ("AWS::SageMaker::EndpointConfig", "EndpointConfigName")],
 )
 def test_what_is_replaced_at_each_change_has_no_fixed_name(
-    stacks_of: Callable[[str], dict[str, Template]], stage: str, resource_type: str, name: str
+    stacks_of: StacksOf, stage: str, resource_type: str, name: str
 ) -> None:
     assert name not in properties(stacks_of(stage)["Endpoint"], resource_type)
 
 
-@pytest.mark.parametrize(
-    ("region", "device", "uri", "repository"),
-    [
-        (
-            "ap-northeast-1",
-            Device.CPU,
-            "763104351884.dkr.ecr.ap-northeast-1.amazonaws.com/pytorch-inference:1.11.0-cpu-py38-ubuntu20.04-sagemaker",
-            "arn:aws:ecr:ap-northeast-1:763104351884:repository/pytorch-inference",
-        ),
-        (
-            "cn-north-1",
-            Device.GPU,
-            "727897471807.dkr.ecr.cn-north-1.amazonaws.com.cn/pytorch-inference:1.11.0-gpu-py38-cu113-ubuntu20.04-sagemaker",
-            "arn:aws-cn:ecr:cn-north-1:727897471807:repository/pytorch-inference",
-        ),
-    ],
-)
-def test_the_image_is_that_of_the_region_and_processor(region: str, device: Device, uri: str, repository: str) -> None:
-    image = serving_image(region=region, framework_version="1.11.0", device=device)
-    assert (image.uri, image.repository_arn) == (uri, repository)
+def test_an_own_image_is_pulled_from_its_own_repository(endpoint_with: TemplateWith) -> None:
+    uri = "123456789012.dkr.ecr.ap-northeast-1.amazonaws.com/team/donut:7"
+    endpoint = endpoint_with(endpoint__image_uri=uri)
+    assert properties(endpoint, MODEL)["PrimaryContainer"]["Image"] == uri
+    assert by_sid(endpoint)["PullImage"]["Resource"] == (
+        "arn:aws:ecr:ap-northeast-1:123456789012:repository/team/donut"
+    )
+
+
+def test_the_container_gets_the_environment_of_the_settings(endpoint_with: TemplateWith) -> None:
+    endpoint = endpoint_with(model__environment={"TASK_PROMPT": "<s_cord>", "MODEL_VERSION": "3"})
+    environment = properties(endpoint, MODEL)["PrimaryContainer"]["Environment"]
+    assert (environment["TASK_PROMPT"], environment["MODEL_VERSION"]) == ("<s_cord>", "3")
+
+
+def test_only_instances_in_a_vpc_have_network_permissions(endpoint: Template, endpoint_with: TemplateWith) -> None:
+    network = {
+        "network__subnet_ids": ["subnet-0123456789abcdef0"],
+        "network__security_group_ids": ["sg-0123456789abcdef0"],
+    }
+    in_vpc = endpoint_with(**network)
+    assert properties(in_vpc, MODEL)["VpcConfig"] == {
+        "Subnets": ["subnet-0123456789abcdef0"],
+        "SecurityGroupIds": ["sg-0123456789abcdef0"],
+    }
+    assert all(each.startswith("ec2:") for each in by_sid(in_vpc)["StandInVpc"]["Action"])
+    assert "StandInVpc" not in by_sid(endpoint)
+
+
+def test_an_isolated_container_brings_its_packages(endpoint_with: TemplateWith, tmp_path: Path) -> None:
+    isolated = {"network__isolation": True, "model__dependencies": "included"}
+    assert properties(endpoint_with(**isolated), MODEL)["EnableNetworkIsolation"] is True
+    wanting = write_artifacts(tmp_path / "artifacts")
+    (wanting / "code" / "requirements.txt").write_text("# why\ntransformers==4.30.2\n", encoding="utf-8")
+    with pytest.raises(SettingsError, match=r"requirements\.lock is missing, .* run async-endpoint model lock"):
+        build_app(dev(**isolated), artifacts=wanting)

@@ -1,21 +1,28 @@
-"""The watchdog's schedule, what it is told, and exactly what it may do."""
+"""The watchdog's schedule, its environment, and exactly what it may do."""
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from datetime import timedelta
-from pathlib import Path
-from typing import get_type_hints
 
 import pytest
 from aws_cdk.assertions import Template
 
-from app import build_app
 from stacks.settings.alarms import AlarmSettings
 from stacks.settings.base import Section
 from stacks.settings.endpoint import EndpointSettings
-from stacks.settings.fields import WholeNumber
 from stacks.settings.updates import UpdateSettings
-from tests.stacks.templates import JOBS, JsonObject, below, by_id_prefix, dev, id_of, of_foundation
+from tests.stacks.templates import (
+    JOBS,
+    JsonObject,
+    StacksOf,
+    StacksWith,
+    TemplateWith,
+    below,
+    by_id_prefix,
+    id_of,
+    of_foundation,
+    statements_of,
+)
 from watchdog.logic import LONGEST_GAP
 from watchdog.settings import IDLE_MINUTES_RANGE, TRANSITION_SECONDS_RANGE
 
@@ -27,19 +34,6 @@ ENDPOINT = {
     "Fn::Join": ["", ["arn:aws:sagemaker:ap-northeast-1:", {"Ref": "AWS::AccountId"}, ":endpoint/donut-async-dev"]]
 }
 
-Build = Callable[..., Template]
-
-
-@pytest.fixture
-def build(artifacts: Path, tmp_path: Path) -> Build:
-    """Gives the workflow of the dev stage with changes."""
-
-    def made(**changes: object) -> Template:
-        app = build_app(dev(**changes), artifacts=artifacts, outdir=tmp_path / str(len(list(tmp_path.iterdir()))))
-        return Template.from_json(app.synth().get_stack_by_name("async-endpoint-dev-workflow").template)
-
-    return made
-
 
 def variables(workflow: Template) -> JsonObject:
     found: JsonObject = by_id_prefix(workflow, FUNCTION, "Watchdog")["Properties"]["Environment"]["Variables"]
@@ -48,19 +42,12 @@ def variables(workflow: Template) -> JsonObject:
 
 def within(section: type[Section], name: str) -> tuple[int, int]:
     """The range of a setting, as its section declares it."""
-    (rule,) = (each for each in get_type_hints(section, include_extras=True)[name].__metadata__)
-    assert isinstance(rule, WholeNumber)
-    return rule.low, rule.high
-
-
-def statements(workflow: Template) -> list[JsonObject]:
-    policy = by_id_prefix(workflow, "AWS::IAM::ManagedPolicy", "WatchdogPermissions")["Properties"]
-    found: list[JsonObject] = policy["PolicyDocument"]["Statement"]
-    return found
+    rule = section.model_json_schema()["properties"][name]
+    return rule["minimum"], rule["maximum"]
 
 
 def sids(workflow: Template) -> Iterator[str]:
-    return (each["Sid"] for each in statements(workflow) if "Sid" in each)
+    return (each["Sid"] for each in statements_of(workflow, "WatchdogPermissions") if "Sid" in each)
 
 
 def test_it_looks_every_five_minutes(workflow: Template) -> None:
@@ -84,37 +71,17 @@ def test_a_run_that_failed_is_not_repeated_as_the_next_one_comes(workflow: Templ
     assert (config["MaximumRetryAttempts"], config["MaximumEventAgeInSeconds"]) == (0, 300)
 
 
-def test_it_has_time_and_memory_whatever_the_workers_have(build: Build) -> None:
-    function = by_id_prefix(build(workflow__timeout_seconds=3, workflow__memory_mb=128), FUNCTION, "Watchdog")
+def test_it_has_time_and_memory_whatever_the_workers_have(workflow_with: TemplateWith) -> None:
+    function = by_id_prefix(workflow_with(workflow__timeout_seconds=3, workflow__memory_mb=128), FUNCTION, "Watchdog")
     assert (function["Properties"]["Timeout"], function["Properties"]["MemorySize"]) == (60, 256)
 
 
-def test_it_is_told_all_it_has_to_know(workflow: Template) -> None:
-    assert variables(workflow) == {
-        "POWERTOOLS_SERVICE_NAME": "watchdog",
-        "POWERTOOLS_LOG_LEVEL": "INFO",
-        "ENDPOINT_NAME": "donut-async-dev",
-        "VARIANT_NAME": "AllTraffic",
-        "JOBS_TABLE": of_foundation("RefJobsTable10C8EDF6A0F4BAA8"),
-        "MEMORY_KEY": MEMORY_KEY,
-        "INTAKE_QUEUE_URL": {"Ref": id_of(workflow, QUEUE, "IntakeQueue")},
-        "RESULTS_QUEUE_URL": {"Ref": id_of(workflow, QUEUE, "ResultsQueue")},
-        "ALARM_TOPIC_ARN": TOPIC,
-        "IDLE_MINUTES": "90",
-        "REQUEST_TTL_SECONDS": "21600",
-        "INVOCATION_TIMEOUT_SECONDS": "841",
-        "TRANSITION_SECONDS": "4800",
-        "HARD_STOP": "true",
-        "UNSCALED_INSTANCES": "0",
-    }
-
-
-def test_the_key_of_its_memory_is_longer_than_an_inference_id_for_every_endpoint(build: Build) -> None:
-    assert len(variables(build(endpoint__name="a"))["MEMORY_KEY"]) > 64
+def test_the_key_of_its_memory_is_longer_than_an_inference_id_for_every_endpoint(workflow_with: TemplateWith) -> None:
+    assert len(variables(workflow_with(endpoint__name="a"))["MEMORY_KEY"]) > 64
 
 
 def test_it_may_look_keep_one_item_notify_and_stop_one_endpoint_and_nothing_else(workflow: Template) -> None:
-    assert statements(workflow) == [
+    assert statements_of(workflow, "WatchdogPermissions") == [
         {"Sid": "DescribeEndpoint", "Effect": "Allow", "Action": "sagemaker:DescribeEndpoint", "Resource": ENDPOINT},
         {
             "Sid": "ReadMinimum",
@@ -157,21 +124,23 @@ def test_it_may_look_keep_one_item_notify_and_stop_one_endpoint_and_nothing_else
 
 
 def test_nothing_of_it_reads_cloudwatch_but_its_own_log(workflow: Template) -> None:
-    assert "cloudwatch:" not in json.dumps(statements(workflow))
+    assert "cloudwatch:" not in json.dumps(statements_of(workflow, "WatchdogPermissions"))
 
 
 @pytest.mark.parametrize("changes", [{"scaling__hard_stop": False}, {"scaling__enabled": False}])
-def test_where_it_may_not_stop_instances_it_has_no_right_to(build: Build, changes: dict[str, object]) -> None:
-    assert "StopInstances" not in set(sids(build(**changes)))
+def test_where_it_may_not_stop_instances_it_has_no_right_to(
+    workflow_with: TemplateWith, changes: dict[str, object]
+) -> None:
+    assert "StopInstances" not in set(sids(workflow_with(**changes)))
 
 
 def test_under_a_key_of_the_stage_it_may_notify_work_on_the_table_and_have_its_environment(
-    stacks_of: Callable[[str], dict[str, Template]],
+    stacks_of: StacksOf,
 ) -> None:
     """And nothing else under the key: no document, no message."""
     using = {
         each.get("Sid"): (each["Action"], each["Condition"])
-        for each in statements(stacks_of("prod")["Workflow"])
+        for each in statements_of(stacks_of("prod")["Workflow"], "WatchdogPermissions")
         if "kms:" in json.dumps(each["Action"])
     }
     _, via = using.pop("UseTableKey")
@@ -209,8 +178,8 @@ def test_the_longest_gap_is_three_runs_of_the_schedule(workflow: Template) -> No
     assert timedelta(minutes=3 * minutes) == LONGEST_GAP
 
 
-def test_a_change_of_the_endpoint_may_take_an_update_and_a_start(build: Build) -> None:
-    changed = build(
+def test_a_change_of_the_endpoint_may_take_an_update_and_a_start(workflow_with: TemplateWith) -> None:
+    changed = workflow_with(
         updates__maximum_execution_seconds=7200,
         endpoint__model_download_timeout_seconds=900,
         endpoint__startup_health_check_timeout_seconds=1200,
@@ -218,16 +187,16 @@ def test_a_change_of_the_endpoint_may_take_an_update_and_a_start(build: Build) -
     assert variables(changed)["TRANSITION_SECONDS"] == "9300"
 
 
-def test_prod_notifies_and_stops_nothing(stacks_of: Callable[[str], dict[str, Template]]) -> None:
+def test_prod_notifies_and_stops_nothing(stacks_of: StacksOf) -> None:
     assert variables(stacks_of("prod")["Workflow"])["HARD_STOP"] == "false"
 
 
-def test_without_scaling_as_many_may_run_as_the_settings_say(build: Build) -> None:
-    told = variables(build(scaling__enabled=False, endpoint__initial_instance_count=2))
-    assert told["UNSCALED_INSTANCES"] == "2"
+def test_without_scaling_as_many_may_run_as_the_settings_say(workflow_with: TemplateWith) -> None:
+    environment = variables(workflow_with(scaling__enabled=False, endpoint__initial_instance_count=2))
+    assert environment["UNSCALED_INSTANCES"] == "2"
 
 
-def test_an_alarm_tells_of_a_schedule_that_cannot_invoke_it(workflow: Template) -> None:
+def test_an_alarm_reports_a_schedule_that_cannot_invoke_it(workflow: Template) -> None:
     alarm = by_id_prefix(workflow, "AWS::CloudWatch::Alarm", "WatchdogNotInvoked")["Properties"]
     assert (alarm["Namespace"], alarm["MetricName"]) == ("AWS/Events", "FailedInvocations")
     assert alarm["Dimensions"] == [
@@ -236,9 +205,5 @@ def test_an_alarm_tells_of_a_schedule_that_cannot_invoke_it(workflow: Template) 
     assert (alarm["EvaluationPeriods"], alarm["DatapointsToAlarm"], alarm["Period"]) == (4, 2, 300)
 
 
-def test_without_a_workflow_there_is_no_watchdog(artifacts: Path, tmp_path: Path) -> None:
-    app = build_app(dev(workflow__enabled=False), artifacts=artifacts, outdir=tmp_path)
-    assert [each.stack_name for each in app.synth().stacks] == [
-        "async-endpoint-dev-foundation",
-        "async-endpoint-dev-endpoint",
-    ]
+def test_without_a_workflow_there_is_no_watchdog(stacks_with: StacksWith) -> None:
+    assert stacks_with(workflow__enabled=False).keys() == {"Foundation", "Endpoint"}

@@ -1,14 +1,16 @@
-"""One region's added services, as what answers requests and templates sees them."""
+"""One region's services, as the handlers of requests and templates and the console see them."""
 
-from typing import TYPE_CHECKING, Protocol
+from typing import Protocol
 
-if TYPE_CHECKING:
-    from async_endpoint.emulator.api.application_autoscaling import ApplicationAutoScaling
-    from async_endpoint.emulator.sagemaker.control_plane import ControlPlane
+from async_endpoint.clock import ScaledClock
+from async_endpoint.emulator.api.autoscaling_service import ApplicationAutoScaling
+from async_endpoint.emulator.clients import AwsClients
+from async_endpoint.emulator.hosting.history import History
+from async_endpoint.emulator.sagemaker.control_plane import ControlPlane
 
 
-class Services(Protocol):
-    """`region.Region` is one; tests make theirs of fewer parts."""
+class RegionServices(Protocol):
+    """The services of one region, and its clock, clients and history; `region.Region` is the implementation."""
 
     @property
     def account(self) -> str:
@@ -19,9 +21,21 @@ class Services(Protocol):
         """The region's name."""
 
     @property
-    def sagemaker(self) -> "ControlPlane":
+    def clock(self) -> ScaledClock:
+        """AWS's clock."""
+
+    @property
+    def clients(self) -> AwsClients:
+        """Clients of the region's other services."""
+
+    @property
+    def history(self) -> History:
+        """What the region's endpoints processed."""
+
+    @property
+    def sagemaker(self) -> ControlPlane:
         """SageMaker."""
 
     @property
-    def autoscaling(self) -> "ApplicationAutoScaling":
+    def autoscaling(self) -> ApplicationAutoScaling:
         """Application Auto Scaling."""

@@ -4,11 +4,13 @@ import dataclasses
 import json
 import re
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
+from http import HTTPStatus
 from uuid import uuid4
 
-from async_endpoint.emulator.errors import AwsError, ValidationError, ValidationException
-from async_endpoint.emulator.service_models import received
+from async_endpoint.emulator.api.json_protocol import Response, json_object, json_response, operation_name
+from async_endpoint.emulator.api.region_services import RegionServices
+from async_endpoint.emulator.errors import AwsError, ValidationError
+from async_endpoint.emulator.service_models import drop_unknown_members
 from async_endpoint.protocol.invocation import (
     FAILURE_LOCATION_HEADER,
     OUTPUT_LOCATION_HEADER,
@@ -16,50 +18,25 @@ from async_endpoint.protocol.invocation import (
     InvocationRequest,
 )
 
-if TYPE_CHECKING:
-    from async_endpoint.emulator.api.region_services import Services
-
-Response = tuple[int, dict[str, str], bytes]
-
-# They ask other services of the local AWS, which answer on the thread that would wait for them.
+# They call other services of the local AWS, which respond on the thread that would wait.
 BLOCKING = frozenset({"CreateModel"})
 INVOCATION_PATH = re.compile(r"/endpoints/([^/]+)/(async-invocations|invocations|invocations-response-stream)")
 
 
-def handle(region: "Services", path: str, headers: Mapping[str, str], body: bytes) -> Response:
-    """Answer one HTTP request to SageMaker; header names in lower case. Only what `BLOCKING` names blocks."""
+def handle(region: RegionServices, path: str, headers: Mapping[str, str], body: bytes) -> Response:
+    """Handles one HTTP request to SageMaker; header names in lower case. Only operations of `BLOCKING` block."""
     try:
         invocation = INVOCATION_PATH.fullmatch(path)
         if invocation is not None:
             return _invoke(region, invocation[1], invocation[2], headers, body)
-        operation = headers.get("x-amz-target", "").rpartition(".")[2] or path
-        answer = region.sagemaker.call(operation, received("sagemaker", operation, json_object(body)))
+        operation = operation_name(headers) or path
+        request = drop_unknown_members("sagemaker", operation, json_object(body))
+        return json_response(region.sagemaker.call(operation, request))
     except AwsError as error:
         return error.as_json()
-    return json_answer(answer)
 
 
-def json_object(body: bytes) -> dict[str, object]:
-    """The body of a request as a JSON object.
-
-    Raises:
-        ValidationException: It is something else.
-    """
-    try:
-        value = json.loads(body or b"{}")
-    except ValueError as error:
-        raise ValidationException(f"The request's body is not JSON: {error}.") from error
-    if not isinstance(value, dict):
-        raise ValidationException("The request's body is not a JSON object.")
-    return value
-
-
-def json_answer(answer: object) -> Response:
-    """A successful answer in the AWS JSON protocol."""
-    return 200, {"Content-Type": "application/x-amz-json-1.1"}, json.dumps(answer).encode()
-
-
-def _invoke(region: "Services", name: str, operation: str, headers: Mapping[str, str], body: bytes) -> Response:
+def _invoke(region: RegionServices, name: str, operation: str, headers: Mapping[str, str], body: bytes) -> Response:
     endpoint = region.sagemaker.endpoint(name)
     not_found = ValidationError(f"Endpoint {name} of account {region.account} not found.")
     if operation != "async-invocations":
@@ -79,9 +56,9 @@ def _invoke(region: "Services", name: str, operation: str, headers: Mapping[str,
         request = dataclasses.replace(request, inference_id=str(uuid4()))
     item = endpoint.accept(request)
     # In lower case: ministack rewrites "Content-Type" to the control plane's protocol, and the runtime speaks another.
-    answer = {"content-type": "application/json"}
+    response_headers = {"content-type": "application/json"}
     if item.output_location:
-        answer[OUTPUT_LOCATION_HEADER] = item.output_location
+        response_headers[OUTPUT_LOCATION_HEADER] = item.output_location
     if item.failure_location is not None:
-        answer[FAILURE_LOCATION_HEADER] = item.failure_location
-    return 202, answer, json.dumps({"InferenceId": request.inference_id}).encode()
+        response_headers[FAILURE_LOCATION_HEADER] = item.failure_location
+    return HTTPStatus.ACCEPTED, response_headers, json.dumps({"InferenceId": request.inference_id}).encode()

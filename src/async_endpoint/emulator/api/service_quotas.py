@@ -1,7 +1,7 @@
-"""Service Quotas: the quotas on the instances of endpoints, generous unless `async-endpoint local quota` says else.
+"""Service Quotas: the quotas on the instances of endpoints, generous unless `async-endpoint local quota` sets one.
 
-They are shown and not enforced. A request for an increase is granted at once. What was set or granted ends with the
-local AWS.
+Quotas are shown and not enforced. A request for an increase is granted at once. What was set or granted is lost when
+the local AWS stops.
 """
 
 import hashlib
@@ -10,19 +10,22 @@ import threading
 import urllib.request
 from collections.abc import Mapping
 from functools import cache
-from typing import TYPE_CHECKING, Any
+from http import HTTPStatus
+from typing import Any
 from uuid import uuid4
 
-from async_endpoint.autoscaling.instance_quotas import CODES, SERVICE_CODE, quota_name
-from async_endpoint.emulator.api.sagemaker import Response, json_answer, json_object
-from async_endpoint.emulator.errors import AwsError
+from async_endpoint.autoscaling.instance_quota_codes import (
+    INSTANCE_QUOTA_CODES,
+    QUOTA_SERVICE_CODE,
+    instance_quota_name,
+)
+from async_endpoint.emulator.api.json_protocol import Response, json_object, json_response, operation_name
+from async_endpoint.emulator.api.region_services import RegionServices
+from async_endpoint.emulator.errors import AwsError, UnknownOperation
 from async_endpoint.emulator.local_routes import Route
 from async_endpoint.emulator.loopback import RequestRejected, fetch_json
-from async_endpoint.emulator.sagemaker.named_resources import cut
-from async_endpoint.emulator.service_models import operation, received, validated
-
-if TYPE_CHECKING:
-    from async_endpoint.emulator.api.region_services import Services
+from async_endpoint.emulator.sagemaker.listing import paginate
+from async_endpoint.emulator.service_models import drop_unknown_members, operation, validated
 
 TARGET_PREFIX = "ServiceQuotasV20190624."
 GENEROUS = 100
@@ -45,7 +48,7 @@ class InstanceQuotas:
         self._granted: dict[tuple[str, str], int] = {}
 
     def set(self, instance_type: str, value: int) -> None:
-        """Set a type's quota in every region; what was granted before is forgotten.
+        """Sets a type's quota in every region; earlier grants no longer count.
 
         Raises:
             QuotaError: SageMaker has no such instance type, or the value is not a valid quota.
@@ -61,59 +64,61 @@ class InstanceQuotas:
             self._granted = {key: held for key, held in self._granted.items() if key[1] != instance_type}
 
     def grant(self, region: str, instance_type: str, value: int) -> None:
-        """Raise a type's quota in a region."""
+        """Raises a type's quota in a region."""
         with self._lock:
             self._granted[region, instance_type] = value
 
     def value(self, region: str, instance_type: str) -> int:
-        """A type's quota in a region."""
+        """Returns a type's quota in a region."""
         with self._lock:
             return self._granted.get((region, instance_type), self._set.get(instance_type, GENEROUS))
 
-    def handle(self, region: "Services", path: str, headers: Mapping[str, str], body: bytes) -> Response:
-        """Answer one HTTP request to Service Quotas; header names in lower case."""
+    def handle(self, region: RegionServices, path: str, headers: Mapping[str, str], body: bytes) -> Response:
+        """Handles one HTTP request to Service Quotas; header names in lower case."""
         del path
-        name = headers.get("x-amz-target", "").rpartition(".")[2]
+        name = operation_name(headers)
         try:
-            request = validated(_SERVICE, name, received(_SERVICE, name, json_object(body)))
-            return json_answer(self._call(region, name, request))
+            request = validated(_SERVICE, name, drop_unknown_members(_SERVICE, name, json_object(body)))
+            return json_response(self._call(region, name, request))
         except AwsError as error:
             return error.as_json()
 
-    def _call(self, region: "Services", name: str, request: Json) -> Json:
-        if request.get("ServiceCode", SERVICE_CODE) != SERVICE_CODE:
-            raise AwsError("The request failed because the specified service does not exist.", _NONE_SUCH, 400)
+    def _call(self, region: RegionServices, name: str, request: Json) -> Json:
+        if request.get("ServiceCode", QUOTA_SERVICE_CODE) != QUOTA_SERVICE_CODE:
+            raise _not_found("service")
         is_default = "Default" in name
         match name:
             case "ListServiceQuotas" | "ListAWSDefaultServiceQuotas":
                 items = [self._described(region, kind, is_default=is_default) for kind in _types().values()]
-                return cut("Quotas", items, request)
+                return paginate("Quotas", items, request)
             case "GetServiceQuota" | "GetAWSDefaultServiceQuota":
                 return {"Quota": self._described(region, _type_of(request), is_default=is_default)}
             case "RequestServiceQuotaIncrease":
                 return {"RequestedQuota": self._increase(region, request)}
             case _:
-                raise AwsError(f"The local AWS does not implement {_SERVICE}:{name}.", "UnknownOperationException", 400)
+                raise UnknownOperation(_SERVICE, name)
 
-    def _increase(self, region: "Services", request: Json) -> Json:
+    def _increase(self, region: RegionServices, request: Json) -> Json:
         kind, wanted = _type_of(request), request["DesiredValue"]
         if wanted <= self.value(region.name, kind):
             raise AwsError(
-                "You must provide a quota value greater than the current quota value.", "IllegalArgumentException", 400
+                "You must provide a quota value greater than the current quota value.",
+                "IllegalArgumentException",
+                HTTPStatus.BAD_REQUEST,
             )
         self.grant(region.name, kind, int(wanted))
         described = self._described(region, kind, is_default=False)
         kept = ("ServiceCode", "ServiceName", "QuotaCode", "QuotaName", "QuotaArn", "Unit", "GlobalQuota")
         return {"Id": uuid4().hex, "DesiredValue": wanted, "Status": "APPROVED"} | {key: described[key] for key in kept}
 
-    def _described(self, region: "Services", instance_type: str, *, is_default: bool) -> Json:
+    def _described(self, region: RegionServices, instance_type: str, *, is_default: bool) -> Json:
         code = _code(instance_type)
         return {
-            "ServiceCode": SERVICE_CODE,
+            "ServiceCode": QUOTA_SERVICE_CODE,
             "ServiceName": "Amazon SageMaker",
-            "QuotaArn": f"arn:aws:servicequotas:{region.name}:{region.account}:{SERVICE_CODE}/{code}",
+            "QuotaArn": f"arn:aws:servicequotas:{region.name}:{region.account}:{QUOTA_SERVICE_CODE}/{code}",
             "QuotaCode": code,
-            "QuotaName": quota_name(instance_type),
+            "QuotaName": instance_quota_name(instance_type),
             "Value": float(GENEROUS if is_default else self.value(region.name, instance_type)),
             "Unit": "None",
             "Adjustable": True,
@@ -121,28 +126,30 @@ class InstanceQuotas:
         }
 
 
-_NONE_SUCH = "NoSuchResourceException"
+def _not_found(what: str) -> AwsError:
+    message = f"The request failed because the specified {what} does not exist."
+    return AwsError(message, "NoSuchResourceException", HTTPStatus.BAD_REQUEST)
 
 
 def quotas_route(quotas: InstanceQuotas) -> Route:
-    """POST sets one: `{"instance_type": "ml.g4dn.xlarge", "value": 0}`."""
+    """Returns the route whose POST sets a quota: `{"instance_type": "ml.g4dn.xlarge", "value": 0}`."""
 
-    def answer(method: str, path: str, query: Mapping[str, str], body: bytes) -> Response:
+    def respond(method: str, path: str, query: Mapping[str, str], body: bytes) -> Response:
         del path, query
         try:
             members = json.loads(body or b"{}")
             if method != "POST" or not isinstance(members, dict):
                 raise QuotaError("A quota is set by POST, with a JSON object.")
             quotas.set(members.get("instance_type", ""), members.get("value", -1))
-        except ValueError as error:  # what is no JSON is one, too
-            return 400, dict(_HEADERS), json.dumps({"message": str(error)}).encode()
-        return 200, dict(_HEADERS), b"{}"
+        except ValueError as error:  # text that is not JSON raises one, too
+            return HTTPStatus.BAD_REQUEST, dict(_HEADERS), json.dumps({"message": str(error)}).encode()
+        return HTTPStatus.OK, dict(_HEADERS), b"{}"
 
-    return answer
+    return respond
 
 
 def set_quota(endpoint_url: str, instance_type: str, value: int) -> None:
-    """Set a quota of a running local AWS.
+    """Sets a quota of a running local AWS.
 
     Raises:
         QuotaError: There is no such quota.
@@ -160,19 +167,19 @@ def set_quota(endpoint_url: str, instance_type: str, value: int) -> None:
 
 @cache
 def _types() -> dict[str, str]:
-    """Every instance type that endpoints take, by the code of its quota."""
+    """Returns every instance type of endpoints, by the code of its quota."""
     shape: Any = operation("sagemaker", "CreateEndpointConfig").input_shape
     types = shape.members["ProductionVariants"].member.members["InstanceType"].enum
     return {_code(instance_type): instance_type for instance_type in types}
 
 
 def _code(instance_type: str) -> str:
-    """A quota's code; of a type whose code no public source gives, one of the local AWS's own making."""
+    """Returns a quota's code; of a type whose code no public source gives, one that the local AWS makes up."""
     made_up = f"L-{hashlib.sha256(instance_type.encode()).hexdigest()[:8].upper()}"
-    return CODES.get(instance_type, made_up)
+    return INSTANCE_QUOTA_CODES.get(instance_type, made_up)
 
 
 def _type_of(request: Json) -> str:
     if request["QuotaCode"] not in _types():
-        raise AwsError("The request failed because the specified quota does not exist.", _NONE_SUCH, 400)
+        raise _not_found("quota")
     return _types()[request["QuotaCode"]]

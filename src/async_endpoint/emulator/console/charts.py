@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 
 from markupsafe import Markup
 
-from async_endpoint.cloudwatch.metrics import MINUTE
+from async_endpoint.cloudwatch.metric_key import MINUTE
 from async_endpoint.emulator.hosting.history import Point
 
 _TIME_STEPS = (1, 2, 5, 10, 15, 30, 60, 120)  # minutes

@@ -4,8 +4,9 @@ from collections.abc import Mapping
 from typing import Any
 from urllib.parse import urlencode
 
+from async_endpoint.emulator.api.region_services import RegionServices
 from async_endpoint.emulator.console.charts import backlog_chart, instances_chart
-from async_endpoint.emulator.console.overview import WAITING_SHOWN, ConsoleRegion, Json
+from async_endpoint.emulator.console.overview import WAITING_SHOWN, Json
 from async_endpoint.emulator.console.pictures import Pictures
 from async_endpoint.emulator.hosting.history import ANSWER_BYTES_KEPT, HOURS_KEPT
 from async_endpoint.emulator.local_routes import PREFIX
@@ -17,7 +18,7 @@ _ACTIVITIES_SHOWN = 5
 
 
 def endpoint_values(
-    region: ConsoleRegion, endpoint: Json, query: Mapping[str, str], pictures: Pictures
+    region: RegionServices, endpoint: Json, query: Mapping[str, str], pictures: Pictures
 ) -> dict[str, Any]:
     """Returns the values of `endpoint.html` for one endpoint of `overview`; reads S3."""
     now = region.clock.now()
@@ -51,7 +52,7 @@ def _documents_caption(shown: int, kept: int) -> str:
     return f"Last documents: {shown} of {kept}" if kept else "Last documents"
 
 
-def _picture_link(region: ConsoleRegion, item: Json, pictures: Pictures) -> str | None:
+def _picture_link(region: RegionServices, item: Json, pictures: Pictures) -> str | None:
     """Returns the path of a document's picture; None if it is not a picture."""
     document = region.history.find(item["number"])
     if document is None or not pictures.is_picture(region.clients, document):

@@ -6,17 +6,14 @@ seconds on AWS's clock.
 
 import time
 from collections.abc import Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import Any
 
 from async_endpoint.autoscaling.targets import NAMESPACE
-from async_endpoint.clock import Clock
-from async_endpoint.emulator.api.region_services import Services
+from async_endpoint.clock import ScaledClock
+from async_endpoint.emulator.api.region_services import RegionServices
 from async_endpoint.emulator.hosting.deployment import Deployment
 from async_endpoint.emulator.hosting.endpoint import HostedEndpoint
-from async_endpoint.emulator.hosting.history import Document, History
-
-if TYPE_CHECKING:
-    from async_endpoint.emulator.clients import AwsClients
+from async_endpoint.emulator.hosting.history import Document
 
 WAITING_SHOWN = 20
 _ACTIVITIES_SHOWN = 10
@@ -24,35 +21,7 @@ _ACTIVITIES_SHOWN = 10
 Json = dict[str, Any]
 
 
-class ScaledClock(Clock, Protocol):
-    """AWS's clock with its speed."""
-
-    @property
-    def speed(self) -> float:
-        """How many times faster than the wall's."""
-
-
-class ConsoleRegion(Services, Protocol):
-    """A region as the pages read it; `server.region.Region` is one."""
-
-    @property
-    def name(self) -> str:
-        """The region's name."""
-
-    @property
-    def clock(self) -> ScaledClock:
-        """AWS's clock."""
-
-    @property
-    def history(self) -> History:
-        """The past of its endpoints."""
-
-    @property
-    def clients(self) -> "AwsClients":
-        """Clients of its services."""
-
-
-def overview(region: ConsoleRegion) -> Json:
+def overview(region: RegionServices) -> Json:
     """Returns everything about a region, endpoints sorted by name."""
     alarms = region.autoscaling.alarms()
     endpoints = sorted(region.sagemaker.endpoints(), key=lambda endpoint: endpoint.name)
@@ -66,7 +35,7 @@ def overview(region: ConsoleRegion) -> Json:
     }
 
 
-def regions_with_endpoints(regions: Iterable[ConsoleRegion]) -> list[str]:
+def regions_with_endpoints(regions: Iterable[RegionServices]) -> list[str]:
     """Returns the names of the regions that have endpoints."""
     return sorted({region.name for region in regions if region.sagemaker.endpoints()})
 
@@ -82,7 +51,7 @@ def empty_overview(region: str, clock: ScaledClock) -> Json:
     }
 
 
-def _endpoint(region: ConsoleRegion, endpoint: HostedEndpoint, alarms: Iterable[Mapping[str, Any]]) -> Json:
+def _endpoint(region: RegionServices, endpoint: HostedEndpoint, alarms: Iterable[Mapping[str, Any]]) -> Json:
     deployment, now = endpoint.deployment, region.clock.now()
     variant = endpoint.config["ProductionVariants"][0]["VariantName"] if endpoint.config else None
     resource = f"endpoint/{endpoint.name}/variant/{variant}"
@@ -107,7 +76,7 @@ def _endpoint(region: ConsoleRegion, endpoint: HostedEndpoint, alarms: Iterable[
     }
 
 
-def _instances(region: ConsoleRegion, deployment: Deployment) -> list[Json]:
+def _instances(region: RegionServices, deployment: Deployment) -> list[Json]:
     clock, here = region.clock, time.monotonic()
     return [
         {
@@ -141,14 +110,14 @@ def _backlog(endpoint: HostedEndpoint, now: float) -> Json:
     }
 
 
-def _scaling(region: ConsoleRegion, resource: str) -> Json | None:
+def _scaling(region: RegionServices, resource: str) -> Json | None:
     """Returns the bounds of an endpoint's scalable target; None if there is no target."""
     selected = {"ServiceNamespace": NAMESPACE, "ResourceIds": [resource]}
     targets = region.autoscaling.call("DescribeScalableTargets", selected)["ScalableTargets"]
     return {"min": targets[0]["MinCapacity"], "max": targets[0]["MaxCapacity"]} if targets else None
 
 
-def _activities(region: ConsoleRegion, resource: str) -> list[Json]:
+def _activities(region: RegionServices, resource: str) -> list[Json]:
     selected = {"ServiceNamespace": NAMESPACE, "ResourceId": resource, "MaxResults": _ACTIVITIES_SHOWN}
     return [
         {

@@ -10,6 +10,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from async_endpoint.emulator.hosting.history import Document
 from async_endpoint.protocol.locations import LocationError, S3Location
+from async_endpoint.protocol.media_types import SIGNATURE_BYTES, format_of
 
 if TYPE_CHECKING:
     from async_endpoint.emulator.clients import AwsClients
@@ -17,23 +18,14 @@ if TYPE_CHECKING:
 MAX_BYTES = 16 << 20  # of a picture on a page
 _MAX_KNOWN = 1_000
 
-# By a file's first bytes: the content type that a client gives an object is not to be trusted. Without SVG: it can hold
-# scripts.
-_SIGNATURES = (
-    (b"\x89PNG\r\n\x1a\n", "image/png"),
-    (b"\xff\xd8\xff", "image/jpeg"),
-    (b"GIF87a", "image/gif"),
-    (b"GIF89a", "image/gif"),
-)
-_RIFF_TYPE = slice(8, 12)
-_SIGNATURE_BYTES = 12
 
+def media_type(first_bytes: bytes) -> str | None:
+    """Returns the media type of an image that browsers show; None for anything else.
 
-def media_type(beginning: bytes) -> str | None:
-    """Returns a picture's media type by its first bytes; None if it is not a picture that browsers show."""
-    if beginning[:4] == b"RIFF" and beginning[_RIFF_TYPE] == b"WEBP":
-        return "image/webp"
-    return next((name for signature, name in _SIGNATURES if beginning.startswith(signature)), None)
+    Only the content counts: a declared content type is no reason to hand an object to a browser.
+    """
+    found = format_of(first_bytes)
+    return found.media_type if found and found.in_browsers else None
 
 
 class Pictures:
@@ -49,7 +41,7 @@ class Pictures:
         with self._lock:
             known = self._known.get(key)
         if known is None:
-            beginning = _read(clients, document, _SIGNATURE_BYTES)
+            beginning = _read(clients, document, SIGNATURE_BYTES)
             if beginning is None:
                 return False
             known = media_type(beginning) is not None
@@ -72,7 +64,7 @@ def _read(clients: "AwsClients", document: Document, count: int) -> bytes | None
     if document.input_location is None:
         return b""
     try:
-        place = S3Location.parse(document.input_location)
+        place = S3Location.from_uri(document.input_location)
         found = clients.measuring.s3.get_object(Bucket=place.bucket, Key=place.key)
         with found["Body"] as stream:
             return b"" if found["ContentLength"] > MAX_BYTES else stream.read(count)

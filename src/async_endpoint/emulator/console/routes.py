@@ -11,11 +11,11 @@ from http import HTTPStatus
 from importlib import resources
 from urllib.parse import quote, unquote, urlencode
 
+from async_endpoint.clock import ScaledClock
+from async_endpoint.emulator.api.region_services import RegionServices
 from async_endpoint.emulator.console.endpoint import endpoint_values
 from async_endpoint.emulator.console.overview import (
-    ConsoleRegion,
     Json,
-    ScaledClock,
     empty_overview,
     overview,
     regions_with_endpoints,
@@ -53,7 +53,7 @@ class Pages:
         clock: AWS's clock.
     """
 
-    def __init__(self, regions: Callable[[], Sequence[ConsoleRegion]], clock: ScaledClock) -> None:
+    def __init__(self, regions: Callable[[], Sequence[RegionServices]], clock: ScaledClock) -> None:
         self._regions = regions
         self._clock = clock
         self._pictures = Pictures()
@@ -136,11 +136,11 @@ class Pages:
         }
         return _response(status, _HTML, render(template, **layout, **values))
 
-    def _region(self, query: Query) -> ConsoleRegion | None:
+    def _region(self, query: Query) -> RegionServices | None:
         return next((region for region in self._regions() if _matches(region, query)), None)
 
 
-def _matches(region: ConsoleRegion, query: Query) -> bool:
+def _matches(region: RegionServices, query: Query) -> bool:
     wanted = (query.get("region", region.name), query.get("account", region.account))
     return (region.name, region.account) == wanted
 

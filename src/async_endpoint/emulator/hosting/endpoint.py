@@ -255,7 +255,7 @@ class HostedEndpoint:
             raise self._not_in_service()
         if request.input_location is not None:
             try:
-                S3Location.parse(request.input_location)
+                S3Location.from_uri(request.input_location)
             except LocationError as error:
                 raise ValidationError(f"Invalid InputLocation: {error}") from error
         if self.queue.is_full:

@@ -6,7 +6,8 @@ ResponseUploadLatency) is measured on the wall's clock, every age on AWS's.
 """
 
 from async_endpoint.clock import Clock
-from async_endpoint.cloudwatch.metrics import MetricKey, MetricStore
+from async_endpoint.cloudwatch.metric_key import MetricKey
+from async_endpoint.cloudwatch.metrics import MetricStore
 from async_endpoint.emulator.assumptions import Assumptions
 
 _NAMESPACE = "AWS/SageMaker"
@@ -60,7 +61,7 @@ class EndpointMetrics:
         ModelLatency, RequestDownloadLatency and ResponseUploadLatency are in microseconds, TimeInBacklog and
         TotalProcessingTime in milliseconds.
         """
-        self._store.put(MetricKey.of(_NAMESPACE, name, self._variant), value, self._clock.now())
+        self._store.put(MetricKey.from_dimensions(_NAMESPACE, name, self._variant), value, self._clock.now())
 
     def milliseconds_since(self, moment: float) -> float:
         """The age of something that began at `moment`, in epoch seconds on AWS's clock."""
@@ -90,4 +91,4 @@ class EndpointMetrics:
             # Missing is the default and the harder case: whoever wakes by this metric alone then never does.
             values["ApproximateBacklogSizePerInstance"] = float(backlog)
         for name, value in values.items():
-            self._store.put(MetricKey.of(_NAMESPACE, name, self._endpoint), value, now)
+            self._store.put(MetricKey.from_dimensions(_NAMESPACE, name, self._endpoint), value, now)

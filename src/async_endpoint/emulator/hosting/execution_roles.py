@@ -139,7 +139,7 @@ def _needs(output: OutputConfig) -> Iterator[_Need]:
     for path in (output.output_path, output.failure_path):
         if path is not None:
             yield _on_object("s3:PutObject", f"{path.rstrip('/')}/{_ANY_OBJECT}", shown=path)
-            bucket = S3Location.parse_prefix(path).bucket
+            bucket = S3Location.from_prefix_uri(path).bucket
             yield _Need("s3:ListBucket", f"arn:aws:s3:::{bucket}", f'bucket "{bucket}"')
     for topic in (output.success_topic, output.error_topic):
         if topic is not None:
@@ -148,7 +148,7 @@ def _needs(output: OutputConfig) -> Iterator[_Need]:
 
 def _on_object(action: str, url: str, shown: str | None = None) -> _Need:
     try:
-        place = S3Location.parse(url)
+        place = S3Location.from_uri(url)
     except LocationError:
         return _Need(action, url, f'"{url}"')  # of no place in S3: nothing allows it
     return _Need(action, f"arn:aws:s3:::{place.bucket}/{place.key}", f'"{shown or url}"')

@@ -5,7 +5,7 @@ import threading
 from collections import deque
 from dataclasses import dataclass, replace
 
-from async_endpoint.cloudwatch.metrics import MINUTE
+from async_endpoint.cloudwatch.metric_key import MINUTE
 
 HOURS_KEPT = 6
 DOCUMENTS_KEPT = 50

@@ -61,7 +61,7 @@ class ArchiveCache:
         Raises:
             ModelUnavailable: No such object, or S3 does not answer.
         """
-        place = S3Location.parse(url)
+        place = S3Location.from_uri(url)
         with self._lock:
             try:
                 etag = self._backends.s3.head_object(Bucket=place.bucket, Key=place.key)["ETag"]

@@ -11,7 +11,8 @@ from collections.abc import Mapping
 import psutil
 
 from async_endpoint.clock import Clock
-from async_endpoint.cloudwatch.metrics import MetricKey, MetricStore
+from async_endpoint.cloudwatch.metric_key import MetricKey
+from async_endpoint.cloudwatch.metrics import MetricStore
 
 _NAMESPACE = "/aws/sagemaker/Endpoints"
 
@@ -48,7 +49,7 @@ class InstanceMetrics:
             self._put("MemoryUtilization", 100 * memory / psutil.virtual_memory().total, at)
 
     def _put(self, name: str, value: float, at: float) -> None:
-        self._store.put(MetricKey.of(_NAMESPACE, name, self._dimensions), value, at)
+        self._store.put(MetricKey.from_dimensions(_NAMESPACE, name, self._dimensions), value, at)
 
 
 def _used_by(root: int) -> tuple[float, int] | None:

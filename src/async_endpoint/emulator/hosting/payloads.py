@@ -140,7 +140,7 @@ class PayloadReader:
     def _fetch(self, request: InvocationRequest, *, only_small: bool = False) -> _Fetched:
         if request.body is not None:
             return _Fetched(Payload(request.body, request.content_type))
-        place = S3Location.parse(request.input_location or "")
+        place = S3Location.from_uri(request.input_location or "")
         began = time.monotonic()
         try:
             found = self._backends.s3.get_object(Bucket=place.bucket, Key=place.key)

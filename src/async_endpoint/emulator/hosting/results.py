@@ -170,7 +170,7 @@ class ResultWriter:
     def _upload(self, location: str, body: bytes, content_type: str | None, processed_by: ProcessedBy) -> bool:
         began = time.monotonic()
         try:
-            place = S3Location.parse(location)
+            place = S3Location.from_uri(location)
             self._backends.s3.put_object(
                 Bucket=place.bucket, Key=place.key, Body=body, ContentType=content_type or "application/octet-stream"
             )

@@ -3,31 +3,35 @@
 import logging
 import threading
 from collections.abc import Callable, Mapping
+from http import HTTPStatus
 from typing import Any, Protocol
 
+from async_endpoint.autoscaling.targets import TargetKey
 from async_endpoint.emulator.errors import AwsError, UnknownOperation, ValidationException
 from async_endpoint.emulator.hosting.deployment import Deployment, HostingContext
 from async_endpoint.emulator.hosting.endpoint import HostedEndpoint
 from async_endpoint.emulator.sagemaker.descriptions import description, summary
-from async_endpoint.emulator.sagemaker.named_resources import Json, NamedResources, Tags, cut, page
+from async_endpoint.emulator.sagemaker.listing import Json, list_resources, paginate
+from async_endpoint.emulator.sagemaker.named_resources import ENDPOINT_CONFIG, MODEL, NamedResources
+from async_endpoint.emulator.sagemaker.request_rules import check_capacities, check_endpoint_config, check_model
+from async_endpoint.emulator.sagemaker.tags import Tags
 from async_endpoint.emulator.service_models import validated
-from async_endpoint.protocol.locations import LocationError, S3Location
 
 logger = logging.getLogger(__name__)
 
 
 class ScalableTargets(Protocol):
-    """What SageMaker asks of Application Auto Scaling; a resource id is `endpoint/NAME/variant/VARIANT`."""
+    """What SageMaker needs of Application Auto Scaling; a resource id is `endpoint/NAME/variant/VARIANT`."""
 
     def is_registered(self, resource_id: str) -> bool:
-        """Whether a variant is a scalable target."""
+        """Returns whether a variant is a scalable target."""
 
     def deregister(self, resource_id: str) -> None:
-        """Let a variant be one no longer; does nothing if it is none."""
+        """Deregisters a variant, if it is a scalable target."""
 
 
 class ControlPlane:
-    """Answers SageMaker's operations as JSON objects in, JSON objects out; thread-safe.
+    """SageMaker's operations on JSON objects; thread-safe.
 
     Args:
         context: Where endpoints run.
@@ -35,14 +39,12 @@ class ControlPlane:
     """
 
     def __init__(self, context: HostingContext, targets: ScalableTargets) -> None:
-        self._site = context
+        self._context = context
         self._targets = targets
         prefix = f"arn:aws:sagemaker:{context.clients.region}:{context.clients.account}"
         self._tags = Tags()
-        self._models = NamedResources("Model", "model", "model", prefix, self._tags, context.clock)
-        self._configs = NamedResources(
-            "EndpointConfig", "endpoint configuration", "endpoint-config", prefix, self._tags, context.clock
-        )
+        self._models = NamedResources(MODEL, prefix, self._tags, context.clock)
+        self._configs = NamedResources(ENDPOINT_CONFIG, prefix, self._tags, context.clock)
         self._endpoints: dict[str, HostedEndpoint] = {}
         self._ending = False
         self._lock = threading.RLock()
@@ -62,35 +64,35 @@ class ControlPlane:
             "DeleteEndpoint": self.delete_endpoint,
             "ListEndpoints": self.list_endpoints,
             "AddTags": self.add_tags,
-            "ListTags": lambda request: cut("Tags", self._tags.listed(self._tagged(request)), request),
+            "ListTags": self.list_tags,
             "DeleteTags": self.delete_tags,
         }
 
     def call(self, operation: str, request: Mapping[str, Any]) -> Json:
-        """Answer one operation; CreateModel blocks, for as long as IAM takes to answer about the role.
+        """Carries out one operation; CreateModel blocks until IAM has returned the role.
 
         Raises:
-            AwsError: The request does not fit, or the state of a resource forbids it.
+            AwsError: The request is not valid, or the state of a resource forbids the operation.
         """
         if operation not in self._operations:
             raise UnknownOperation("sagemaker", operation)
         members = validated("sagemaker", operation, request)
-        if operation == "CreateModel" and (refusal := self._site.roles.refuse_model(members)):
-            raise ValidationException(refusal)
+        if operation == "CreateModel" and (message := self._context.roles.refuse_model(members)):
+            raise ValidationException(message)
         with self._lock:
             return self._operations[operation](members)
 
     def endpoint(self, name: str) -> HostedEndpoint | None:
-        """The endpoint of that name, if there is one."""
+        """Returns the endpoint of that name, if there is one."""
         return self._endpoints.get(name)
 
     def endpoints(self) -> list[HostedEndpoint]:
-        """Every endpoint."""
+        """Returns every endpoint."""
         with self._lock:
             return list(self._endpoints.values())
 
     def state(self) -> Json:
-        """Every resource, as plain JSON for `restore`; to be called when the endpoints are stopped."""
+        """Returns every resource, as plain JSON for `restore`; call it when the endpoints are stopped."""
         with self._lock:
             return {
                 "models": self._models.state(),
@@ -100,73 +102,54 @@ class ControlPlane:
             }
 
     def restore(self, state: Mapping[str, Any]) -> None:
-        """Take in what `state` gave; nothing starts until `resume`."""
+        """Restores what `state` returned; nothing starts until `resume`."""
         self._models.restore(state["models"])
         self._configs.restore(state["configs"])
         self._tags.restore(state["tags"])
         for kept in state["endpoints"]:
-            endpoint = HostedEndpoint(kept["name"], self._site)
+            endpoint = HostedEndpoint(kept["name"], self._context)
             self._endpoints[endpoint.name] = endpoint
             endpoint.restore(kept)
 
     def resume(self) -> None:
-        """Have restored endpoints serve again, and take up what was broken off; when the local AWS answers.
+        """Lets restored endpoints serve again, and continues what was interrupted; call it when the local AWS responds.
 
-        A creation and a deletion begin anew; an update is given up, and the old configuration goes on.
+        A creation and a deletion begin anew; an update is given up, and the old configuration stays.
         """
         for endpoint in self.endpoints():
             try:
                 endpoint.resume()
-            except Exception:  # the others do go on
-                logger.exception("endpoint %s could not go on", endpoint.name)
+            except Exception:  # the other endpoints do resume
+                logger.exception("endpoint %s could not resume", endpoint.name)
             if endpoint.status == "Deleting":
                 threading.Thread(target=self._delete, args=(endpoint,), daemon=True).start()
 
     def end(self) -> list[HostedEndpoint]:
-        """Make no endpoint any more, because the local AWS ends; answers those that there are, to be stopped."""
+        """Creates no endpoint any more, because the local AWS stops; returns the existing ones, to be stopped."""
         with self._lock:
             self._ending = True
             return list(self._endpoints.values())
 
     def create_model(self, request: Json) -> Json:
-        """CreateModel, for models of one container."""
-        containers = request.get("Containers", [])
-        if "PrimaryContainer" in request and containers:
-            raise ValidationException("A model has either a PrimaryContainer or Containers: give one of the two.")
-        if "PrimaryContainer" not in request and len(containers) != 1:
-            raise ValidationException(
-                f"The local AWS serves models of one container, not {len(containers)}: give a PrimaryContainer."
-            )
+        """Carries out CreateModel, for models of one container."""
+        check_model(request)
         return self._models.create({"EnableNetworkIsolation": False, **request})
 
     def create_endpoint_config(self, request: Json) -> Json:
-        """CreateEndpointConfig, for asynchronous endpoints."""
+        """Carries out CreateEndpointConfig, for asynchronous endpoints."""
         for variant in request["ProductionVariants"]:
             if "ModelName" in variant:
                 self._models.get(variant["ModelName"])
-        if "AsyncInferenceConfig" not in request:
-            raise ValidationException("The local AWS hosts asynchronous endpoints: give an AsyncInferenceConfig.")
-        if request.get("ShadowProductionVariants"):
-            raise ValidationException("Asynchronous endpoints take no shadow variants.")
-        if len(request["ProductionVariants"]) != 1:
-            raise ValidationException("The local AWS hosts endpoints of exactly one production variant.")
-        variant = request["ProductionVariants"][0]
-        _check_variant(variant)
-        for member in ("S3OutputPath", "S3FailurePath"):
-            path = request["AsyncInferenceConfig"]["OutputConfig"].get(member)
-            try:
-                if path is not None:
-                    S3Location.parse_prefix(path)
-            except LocationError as error:
-                raise ValidationException(f"Invalid {member}: {error}") from error
+        check_endpoint_config(request)
+        (variant,) = request["ProductionVariants"]
         weighted = {"InitialVariantWeight": 1.0, **variant}  # the default, which DescribeEndpointConfig shows
         return self._configs.create({**request, "ProductionVariants": [weighted]})
 
     def create_endpoint(self, request: Json) -> Json:
-        """CreateEndpoint: answers at once; the status goes from Creating to InService or Failed."""
-        endpoint = HostedEndpoint(request["EndpointName"], self._site)
+        """Starts CreateEndpoint; the status goes from Creating to InService or Failed."""
+        endpoint = HostedEndpoint(request["EndpointName"], self._context)
         if self._ending:
-            raise AwsError("The local AWS is ending.", "ServiceUnavailable", 503)
+            raise AwsError("The local AWS is stopping.", "ServiceUnavailable", HTTPStatus.SERVICE_UNAVAILABLE)
         if endpoint.name in self._endpoints:
             raise ValidationException(f'Cannot create already existing endpoint "{endpoint.arn}".')
         config, model = self._config_and_model(request["EndpointConfigName"])
@@ -176,10 +159,10 @@ class ControlPlane:
         return {"EndpointArn": endpoint.arn}
 
     def update_endpoint(self, request: Json) -> Json:
-        """UpdateEndpoint: blue/green, all at once; answers at once, the status goes over Updating to InService."""
+        """Starts UpdateEndpoint: blue/green, all at once; the status goes over Updating to InService."""
         endpoint = self._existing(request)
         config, model = self._config_and_model(request["EndpointConfigName"])
-        self._refuse_scaled_change(endpoint, config)
+        self._check_scaled_change(endpoint, config)
         excluded = {item["VariantPropertyType"] for item in request.get("ExcludeRetainedVariantProperties", ())}
         retains = request.get("RetainAllVariantProperties", False)
         retained = endpoint.deployment_config if request.get("RetainDeploymentConfig", False) else None
@@ -194,23 +177,17 @@ class ControlPlane:
         return {"EndpointArn": endpoint.arn}
 
     def update_capacities(self, request: Json) -> Json:
-        """UpdateEndpointWeightsAndCapacities: the count of instances, zero included, and the weight."""
+        """Starts UpdateEndpointWeightsAndCapacities: the count of instances, zero included, and the weight."""
         endpoint = self._existing(request)
         names = [change["VariantName"] for change in request["DesiredWeightsAndCapacities"]]
-        for name in names:
-            if endpoint.deployment is not None and name != endpoint.deployment.variant["VariantName"]:
-                raise ValidationException(
-                    f'The variant name(s) "{name}" is/are not present within endpoint configuration '
-                    f'"{endpoint.config["EndpointConfigName"]}".'
-                )
-            if names.count(name) > 1:
-                raise ValidationException(f'The variant name "{name}" was non-unique within the request.')
+        variant = None if endpoint.deployment is None else endpoint.deployment.variant["VariantName"]
+        check_capacities(names, variant, endpoint.config.get("EndpointConfigName", ""))
         change = request["DesiredWeightsAndCapacities"][0]  # of the one variant
         endpoint.set_capacity(change.get("DesiredInstanceCount"), change.get("DesiredWeight"))
         return {"EndpointArn": endpoint.arn}
 
     def delete_endpoint(self, request: Json) -> Json:
-        """DeleteEndpoint: answers at once; the endpoint is gone when its instances are, its scalable target at once."""
+        """Starts DeleteEndpoint; the scalable target is gone at once, the endpoint when its instances are."""
         endpoint = self._existing(request)
         endpoint.begin_delete()
         if endpoint.deployment is not None:
@@ -219,28 +196,32 @@ class ControlPlane:
         return {}
 
     def describe_endpoint(self, request: Json) -> Json:
-        """DescribeEndpoint."""
+        """Carries out DescribeEndpoint."""
         return description(self._existing(request))
 
     def list_endpoints(self, request: Json) -> Json:
-        """ListEndpoints."""
+        """Carries out ListEndpoints."""
         wanted = request.get("StatusEquals")
         summaries = [summary(endpoint) for endpoint in self._endpoints.values() if wanted in (None, endpoint.status)]
-        return page("Endpoints", "EndpointName", summaries, request)
+        return list_resources("Endpoints", "EndpointName", summaries, request)
 
     def add_tags(self, request: Json) -> Json:
-        """AddTags: existing keys are overwritten."""
+        """Carries out AddTags; existing keys are overwritten."""
         arn = self._tagged(request)
         self._tags.add(arn, request)
         return {"Tags": self._tags.listed(arn)}
 
+    def list_tags(self, request: Json) -> Json:
+        """Carries out ListTags."""
+        return paginate("Tags", self._tags.listed(self._tagged(request)), request)
+
     def delete_tags(self, request: Json) -> Json:
-        """DeleteTags."""
+        """Carries out DeleteTags."""
         self._tags.remove(self._tagged(request), request["TagKeys"])
         return {}
 
     def _tagged(self, request: Json) -> str:
-        """The ARN that a request on tags names."""
+        """Returns the ARN that a request on tags names."""
         arn: str = request["ResourceArn"]
         endpoint = self._endpoints.get(arn.rpartition("/")[2])
         if arn in self._models or arn in self._configs or (endpoint is not None and endpoint.arn == arn):
@@ -250,7 +231,7 @@ class ControlPlane:
     def _existing(self, request: Json) -> HostedEndpoint:
         name = request["EndpointName"]
         if name not in self._endpoints:
-            arn = HostedEndpoint(name, self._site).arn
+            arn = HostedEndpoint(name, self._context).arn
             raise ValidationException(f'Could not find endpoint "{arn}".')
         return self._endpoints[name]
 
@@ -258,8 +239,8 @@ class ControlPlane:
         config = self._configs.get(config_name)
         return config, self._models.get(config["ProductionVariants"][0]["ModelName"])
 
-    def _refuse_scaled_change(self, endpoint: HostedEndpoint, config: Json) -> None:
-        """Refuse another variant, or another instance type, while the variant is a scalable target.
+    def _check_scaled_change(self, endpoint: HostedEndpoint, config: Json) -> None:
+        """Rejects another variant, or another instance type, while the variant is a scalable target.
 
         Source: the developer guide, "Update endpoints that use automatic scaling": deregister it first.
         """
@@ -277,27 +258,15 @@ class ControlPlane:
     def _delete(self, endpoint: HostedEndpoint) -> None:
         try:
             if not endpoint.delete():
-                return  # the next life goes on with it
+                return  # the local AWS stops: its next start continues the deletion
         except Exception:
             logger.exception("endpoint %s: its deletion left something behind", endpoint.name)
         with self._lock:
             del self._endpoints[endpoint.name]
             self._tags.forget(endpoint.arn)
-            self._site.history.forget(endpoint.name)
-
-
-def _check_variant(variant: Json) -> None:
-    """Refuse a variant that no asynchronous endpoint can have."""
-    name = variant["VariantName"]
-    if "ServerlessConfig" in variant:
-        raise ValidationException(f"The variant {name} is serverless, which asynchronous endpoints cannot be.")
-    for member in ("ModelName", "InstanceType", "InitialInstanceCount"):
-        if member not in variant:
-            raise ValidationException(f"The variant {name} has no {member}: give one.")
-    if variant["InstanceType"].startswith(("ml.inf1.", "ml.inf2.")):
-        raise ValidationException(f"Asynchronous endpoints do not run on {variant['InstanceType']} (variant {name}).")
+            self._context.history.forget(endpoint.name)
 
 
 def _resource_id(name: str, deployment: Deployment) -> str:
-    """What Application Auto Scaling calls the variant with which an endpoint of a name serves."""
-    return f"endpoint/{name}/variant/{deployment.variant['VariantName']}"
+    """Returns the resource id of the variant with which an endpoint serves."""
+    return TargetKey(name, deployment.variant["VariantName"]).resource_id

@@ -1,25 +1,22 @@
 """An endpoint as DescribeEndpoint and ListEndpoints show it."""
 
-from typing import Any
-
 from async_endpoint.emulator.hosting.deployment import Deployment
 from async_endpoint.emulator.hosting.endpoint import HostedEndpoint
 from async_endpoint.emulator.hosting.model import primary_container
-
-Json = dict[str, Any]
+from async_endpoint.emulator.sagemaker.listing import Json
 
 
 def description(endpoint: HostedEndpoint) -> Json:
-    """DescribeEndpoint's answer; times are in epoch seconds on AWS's clock."""
-    answer: Json = {
+    """Returns DescribeEndpoint's response; times are in epoch seconds on AWS's clock."""
+    described: Json = {
         **summary(endpoint),
         "EndpointConfigName": endpoint.config["EndpointConfigName"],
         "AsyncInferenceConfig": endpoint.config["AsyncInferenceConfig"],
     }
     if (serving := endpoint.deployment) is not None:
-        answer["ProductionVariants"] = [_variant(endpoint, serving, endpoint.weight)]
+        described["ProductionVariants"] = [_variant(endpoint, serving, endpoint.weight)]
     if (pending := endpoint.pending) is not None:
-        answer["PendingDeploymentSummary"] = {
+        described["PendingDeploymentSummary"] = {
             "EndpointConfigName": pending.config["EndpointConfigName"],
             "ProductionVariants": [
                 {"InstanceType": pending.variant["InstanceType"], **_variant(endpoint, pending, None)}
@@ -27,14 +24,14 @@ def description(endpoint: HostedEndpoint) -> Json:
             "StartTime": endpoint.began_at,
         }
     if endpoint.deployment_config is not None:
-        answer["LastDeploymentConfig"] = endpoint.deployment_config
+        described["LastDeploymentConfig"] = endpoint.deployment_config
     if endpoint.failure_reason is not None:
-        answer["FailureReason"] = endpoint.failure_reason
-    return answer
+        described["FailureReason"] = endpoint.failure_reason
+    return described
 
 
 def summary(endpoint: HostedEndpoint) -> Json:
-    """An EndpointSummary of ListEndpoints."""
+    """Returns an EndpointSummary of ListEndpoints."""
     return {
         "EndpointName": endpoint.name,
         "EndpointArn": endpoint.arn,
@@ -45,7 +42,7 @@ def summary(endpoint: HostedEndpoint) -> Json:
 
 
 def _variant(endpoint: HostedEndpoint, deployment: Deployment, weight: float | None) -> Json:
-    """The variant of a deployment; its weight is the one given, else its config's."""
+    """Returns the variant of a deployment; its weight is the one given, else its config's."""
     image = primary_container(deployment.model).get("Image", "")
     shown = float(deployment.variant.get("InitialVariantWeight", 1.0)) if weight is None else weight
     return {

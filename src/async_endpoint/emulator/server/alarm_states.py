@@ -11,10 +11,11 @@ from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from async_endpoint.cloudwatch.alarms import MetricAlarm
-from async_endpoint.cloudwatch.errors import ScalingError
-from async_endpoint.emulator.api.application_autoscaling import ApplicationAutoScaling
+from async_endpoint.cloudwatch.errors import ValidationError
+from async_endpoint.emulator.api.alarm_settings import alarm_from_settings
+from async_endpoint.emulator.api.autoscaling_service import ApplicationAutoScaling
 from async_endpoint.emulator.clients import AwsClients
+from async_endpoint.emulator.errors import ValidationException
 
 # Members of a described alarm that are not settings: the autoscaler gets an alarm again when anything else changes.
 _NOT_SETTINGS = frozenset({"StateValue", "StateReason", "StateReasonData", "StateUpdatedTimestamp",
@@ -139,8 +140,8 @@ class AlarmStates:
 
     def _watch(self, name: str, settings: Settings) -> None:
         try:
-            self._autoscaling.put_alarm(MetricAlarm.from_properties(settings))
-        except ScalingError as error:
+            self._autoscaling.put_alarm(alarm_from_settings(settings))
+        except (ValidationError, ValidationException) as error:
             logger.warning("alarm %s is not evaluated: %s", name, error)
             self._autoscaling.delete_alarms([name])  # its former settings may have been evaluated
 

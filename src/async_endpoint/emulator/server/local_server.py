@@ -16,6 +16,7 @@ from async_endpoint.cloudwatch.metrics import RETENTION_SECONDS
 from async_endpoint.emulator.api import (
     alarm_settings,
     application_autoscaling,
+    autoscaling_service,
     cloudformation,
     public_registry,
     sagemaker,
@@ -115,7 +116,7 @@ class LocalServer:
             "AnyScaleFrontendService.",
             application_autoscaling.handle,
             get,
-            blocking=application_autoscaling.BLOCKING,
+            blocking=autoscaling_service.BLOCKING,
         )
         services.add_service("servicequotas", service_quotas.TARGET_PREFIX, self._quotas.handle, get)
         public_assets.add_public_images(public_registry.describe_images)
@@ -127,7 +128,7 @@ class LocalServer:
         """Lets the regions evaluate CloudWatch's alarms on its metrics, and schedules follow AWS's clock."""
         clock = self._config.clock
         alarms.disable_alarm_evaluation()
-        alarms.support_metric_math(alarm_settings.refusal)
+        alarms.support_metric_math(alarm_settings.broken_setting)
         alarm_changes.record_alarm_changes(self._regions.state_updated_at)
         alarms.forward_alarm_states(self._regions.find)
         metrics.limit_metric_retention(RETENTION_SECONDS)

@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any, cast
 from botocore.exceptions import BotoCoreError, ClientError
 
 from async_endpoint.cloudwatch.delivery import LONGEST_DELAY, Delivery
-from async_endpoint.cloudwatch.metrics import MINUTE, Datapoint, MetricKey, MetricStore
+from async_endpoint.cloudwatch.metric_key import MINUTE, MetricKey
+from async_endpoint.cloudwatch.metrics import Datapoint, MetricStore
 from async_endpoint.emulator.clients import AwsClients
 from async_endpoint.emulator.hosting.endpoint_metrics import UNITS
 
@@ -55,18 +56,19 @@ class SharedMetricStore(MetricStore):
         with self._lock:
             return super().arrival(key, minute)
 
-    def periods(  # noqa: PLR0917 - as `MetricStore.periods`
+    def periods(
         self,
         key: MetricKey,
         statistic: str,
         period: int,
         start: float,
         end: float,
+        *,
         seen_at: float | None = None,
     ) -> dict[int, float]:
         """As `MetricStore.periods`."""
         with self._lock:
-            return super().periods(key, statistic, period, start, end, seen_at)
+            return super().periods(key, statistic, period, start, end, seen_at=seen_at)
 
     def window(self, key: MetricKey, statistic: str, period: int, end: float, count: int) -> tuple[Datapoint, ...]:
         """As `MetricStore.window`."""
@@ -79,9 +81,9 @@ class SharedMetricStore(MetricStore):
             return super().state()
 
     def all_keys(self) -> list[MetricKey]:
-        """Returns every metric that has data."""
+        """As `MetricStore.all_keys`."""
         with self._lock:
-            return list(self.keys())
+            return super().all_keys()
 
 
 class MetricPublisher:

@@ -7,7 +7,8 @@ import logging
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from async_endpoint.cloudwatch.metrics import MetricKey, MetricStore
+from async_endpoint.cloudwatch.metric_key import MetricKey
+from async_endpoint.cloudwatch.metrics import MetricStore
 from async_endpoint.emulator.clients import AwsClients
 
 _NAMESPACE = "AWS/SQS"
@@ -43,4 +44,6 @@ class QueueMetrics:
             depths = {str(name): value for name, value in attributes.items()}
             dimensions = {"QueueName": url.rpartition("/")[2]}
             for attribute, metric in _METRICS.items():
-                self._store.put(MetricKey.of(_NAMESPACE, metric, dimensions), float(depths.get(attribute, 0)), at)
+                self._store.put(
+                    MetricKey.from_dimensions(_NAMESPACE, metric, dimensions), float(depths.get(attribute, 0)), at
+                )

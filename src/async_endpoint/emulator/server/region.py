@@ -11,8 +11,9 @@ from uuid import uuid4
 
 from async_endpoint.autoscaling.arns import ArnFactory
 from async_endpoint.cloudwatch.alarms import MetricAlarm, State
-from async_endpoint.cloudwatch.metrics import MINUTE, MetricKey
-from async_endpoint.emulator.api.application_autoscaling import ApplicationAutoScaling, VariantCapacities
+from async_endpoint.cloudwatch.metric_key import MINUTE, MetricKey
+from async_endpoint.emulator.api.autoscaling_service import ApplicationAutoScaling
+from async_endpoint.emulator.api.variant_capacities import VariantCapacities
 from async_endpoint.emulator.clients import AwsClients
 from async_endpoint.emulator.hosting.deployment import HostingContext
 from async_endpoint.emulator.hosting.endpoint import HostedEndpoint
@@ -93,7 +94,9 @@ class Region:
         if namespace.startswith(_OWN_NAMESPACES):
             return
         age = 0.0 if at is None else (time.time() - at) * self.clock.speed
-        self._store.put_statistics(MetricKey.of(namespace, name, dict(dimensions)), statistics, self.clock.now() - age)
+        self._store.put_statistics(
+            MetricKey.from_dimensions(namespace, name, dict(dimensions)), statistics, self.clock.now() - age
+        )
 
     def apply_alarm_state(self, name: str, state: State, reason: str, reason_data: str | None) -> None:
         """Scales by a state that SetAlarmState gave to an alarm, unless this region itself has published it."""
@@ -120,7 +123,7 @@ class Region:
             self.clock,
             self._store,
             VariantCapacities(self._find_endpoint),
-            _log_state,
+            on_alarm_state=_log_state,
             in_step=self._alarms_in_step,
             rules=config.assumptions.rules,
         )

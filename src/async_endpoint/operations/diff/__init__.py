@@ -1,1 +1,1 @@
-"""What a change of templates would do to what is deployed."""
+"""Compares synthesised templates: what a deploy would change, and which of it must not be deployed."""

@@ -1,4 +1,4 @@
-"""Whether the bucket of the model's archive can be reached: its region, its key, and an archive that must be there."""
+"""The check of the model archive's bucket: its region, its key, and the archive if the deploy does not upload it."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from botocore.exceptions import ClientError
 
-from async_endpoint.operations.preflight.check import Check, Status, code_of, guarded
+from async_endpoint.operations.preflight.check import Check, Status, code_of, run_check
 
 if TYPE_CHECKING:
     from async_endpoint.operations.preflight.assembly import Archive
@@ -15,8 +15,8 @@ if TYPE_CHECKING:
 
 ARCHIVE = "archive"
 
-_NOT_THERE = ("404", "NoSuchBucket", "NoSuchKey", "NotFound")
-_KEY_GONE = "gone"
+_NOT_FOUND = ("404", "NoSuchBucket", "NoSuchKey", "NotFound")
+_KEY_DELETED = "gone"
 _KEY_FIXES = {
     "Disabled": "aws kms enable-key --key-id {key} --region {region}",
     "PendingDeletion": "aws kms cancel-key-deletion --key-id {key} --region {region} && "
@@ -26,9 +26,13 @@ _KEY_FIXES = {
 
 @dataclass(frozen=True)
 class Bucket:
-    """A bucket as it was found: `region` is None for one that is not there, `key` for one without a customer's key.
+    """A bucket as S3 and KMS describe it.
 
-    `key_state` is KMS's, or "gone" for a key that is not there; `has_archive` is True also where nothing was asked.
+    Attributes:
+        region: None if there is no such bucket.
+        key: The customer managed key; None if the bucket uses none.
+        key_state: KMS's state of the key; "gone" if there is no such key.
+        has_archive: Whether the archive is in the bucket; True for an archive that the deploy uploads.
     """
 
     region: str | None
@@ -38,48 +42,50 @@ class Bucket:
 
 
 def check_archive(clients: Clients, archive: Archive, *, account: str, region: str) -> Check:
-    """Ask S3 for the bucket, its encryption and, unless the deploy publishes it, the archive; and KMS for the key."""
+    """Checks the bucket, its encryption and its key, and the archive unless the deploy uploads it."""
 
-    def asked() -> Check:
-        return judge_archive(archive, _look_at(clients, archive, account), account=account, region=region)
+    def ask() -> Check:
+        return judge_archive(archive, _describe(clients, archive, account), account=account, region=region)
 
-    return guarded(
+    return run_check(
         ARCHIVE,
         f"s3:ListBucket, s3:GetEncryptionConfiguration and s3:GetObject on {archive.bucket}, and kms:DescribeKey",
-        asked,
+        ask,
     )
 
 
 def judge_archive(archive: Archive, found: Bucket, *, account: str, region: str) -> Check:
-    """Decide by what was found of the bucket."""
+    """Returns the check for a bucket as it was found."""
     name = archive.bucket
     if found.region is None:
-        # A bootstrap whose stack is there already does not make a bucket anew that was deleted beside it.
-        bootstrap = f"npx cdk bootstrap aws://{account}/{region}   # delete the stack CDKToolkit first if it is there"
-        fix = bootstrap if archive.is_published else f"aws s3 ls s3://{name}   # set model.location to where it is"
-        return Check(ARCHIVE, Status.ERROR, f"There is no bucket {name}, where the model's archive belongs.", fix)
-    if found.region != region:
-        message = (
-            f"Bucket {name} is in {found.region}: SageMaker fetches archives from its own region, {region}, alone."
+        # If its stack exists, the bootstrap does not create again a bucket that was deleted by hand.
+        bootstrap = f"npx cdk bootstrap aws://{account}/{region}   # delete the stack CDKToolkit first if it exists"
+        fix = (
+            bootstrap
+            if archive.is_published
+            else f"aws s3 ls s3://{name}   # set model.location to the archive's bucket"
         )
-        fix = f"aws s3 cp s3://{name}/{archive.key} s3://A-BUCKET-IN-{region}/   # and name the copy in model.location"
+        return Check(ARCHIVE, Status.ERROR, f"There is no bucket {name} for the model's archive.", fix)
+    if found.region != region:
+        message = f"Bucket {name} is in {found.region}: SageMaker fetches archives from its own region only, {region}."
+        fix = f"aws s3 cp s3://{name}/{archive.key} s3://A-BUCKET-IN-{region}/   # and set model.location to the copy"
         return Check(ARCHIVE, Status.ERROR, message, fix)
     if found.key_state not in (None, "Enabled"):
-        message = f"Bucket {name} is encrypted under key {found.key}, which is {found.key_state}."
+        message = f"Bucket {name} is encrypted with key {found.key}, which is {found.key_state}."
         fix = _KEY_FIXES.get(
-            str(found.key_state), "Encrypt the bucket under another key: aws s3api put-bucket-encryption"
+            str(found.key_state), "Encrypt the bucket with another key: aws s3api put-bucket-encryption"
         )
         return Check(ARCHIVE, Status.ERROR, message, fix.format(key=found.key, region=region))
     if not found.has_archive:
-        message = f"There is nothing at s3://{name}/{archive.key}, where the stage takes its model from."
+        message = f"There is no object at s3://{name}/{archive.key}, where the stage's model archive should be."
         return Check(ARCHIVE, Status.ERROR, message, f"aws s3 cp model.tar.gz s3://{name}/{archive.key}")
-    under = f", encrypted under {found.key}" if found.key else ""
-    where = "goes to" if archive.is_published else "is in"
-    return Check(ARCHIVE, Status.OK, f"The archive {where} {name}, which can be reached{under}.")
+    key = f" and is encrypted with {found.key}" if found.key else ""
+    action = "will be uploaded to" if archive.is_published else "is in"
+    return Check(ARCHIVE, Status.OK, f"The archive {action} {name}, which exists in {region}{key}.")
 
 
-def _look_at(clients: Clients, archive: Archive, account: str) -> Bucket:
-    # Of a bucket with the bootstrap's name in somebody else's account S3 answers 403 then.
+def _describe(clients: Clients, archive: Archive, account: str) -> Bucket:
+    # With the expected owner, S3 returns 403 for a bucket of that name in another account.
     owner = {"ExpectedBucketOwner": account} if archive.is_published else {}
     try:
         region = clients.s3.head_bucket(Bucket=archive.bucket, **owner).get("BucketRegion")
@@ -87,7 +93,7 @@ def _look_at(clients: Clients, archive: Archive, account: str) -> Bucket:
         moved = error.response.get("ResponseMetadata", {}).get("HTTPHeaders", {}).get("x-amz-bucket-region")
         if code_of(error) in ("301", "PermanentRedirect") and moved:
             return Bucket(moved)
-        if code_of(error) not in _NOT_THERE:
+        if code_of(error) not in _NOT_FOUND:
             raise
         return Bucket(None)
     key = _key(clients, archive.bucket)
@@ -100,7 +106,7 @@ def _look_at(clients: Clients, archive: Archive, account: str) -> Bucket:
 
 
 def _key(clients: Clients, bucket: str) -> str | None:
-    """The customer's key that the bucket encrypts under; AWS's own key has no id here."""
+    """Returns the customer managed key of a bucket; None if it uses AWS's own."""
     try:
         rules = clients.s3.get_bucket_encryption(Bucket=bucket)["ServerSideEncryptionConfiguration"]["Rules"]
     except ClientError as error:
@@ -117,7 +123,7 @@ def _key_state(clients: Clients, key: str) -> str:
     except ClientError as error:
         if code_of(error) != "NotFoundException":
             raise
-        return _KEY_GONE
+        return _KEY_DELETED
 
 
 def _has_archive(clients: Clients, archive: Archive) -> bool:
@@ -127,7 +133,7 @@ def _has_archive(clients: Clients, archive: Archive) -> bool:
     try:
         clients.s3.head_object(Bucket=archive.bucket, Key=archive.key)
     except ClientError as error:
-        if code_of(error) not in _NOT_THERE:
+        if code_of(error) not in _NOT_FOUND:
             raise
         return False
     return True

@@ -1,4 +1,4 @@
-"""What a stage needs of its account, read from its cloud assembly: manifest, templates and list of assets."""
+"""What a stage needs in its account, read from its cloud assembly: manifest, templates and asset manifests."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Self
 
 from async_endpoint.operations.preflight.fleets import Fleet, fleets
-from async_endpoint.operations.preflight.intrinsics import Pseudo, text_of
+from async_endpoint.operations.preflight.intrinsics import PseudoParameters, text_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -20,26 +20,26 @@ _UNKNOWN = ("unknown-account", "unknown-region")
 
 
 class AssemblyError(ValueError):
-    """A folder that is not the cloud assembly of a stage; the message is one sentence."""
+    """A folder that is not the cloud assembly of a stage; the message says how to create one."""
 
 
 @dataclass(frozen=True)
 class Stack:
-    """A stack as it would be deployed."""
+    """A stack to deploy."""
 
     name: str
     template: Json
 
     def resources(self, kind: str) -> Iterator[tuple[str, Json]]:
-        """Logical id and properties of each resource of a type."""
+        """Yields the logical id and the properties of each resource of a type."""
         for logical_id, resource in self.template.get("Resources", {}).items():
             if resource["Type"] == kind:
                 yield logical_id, resource.get("Properties", {})
 
 
 @dataclass(frozen=True)
-class Named:
-    """A physical name that the template fixes, and the stack that has it."""
+class PhysicalName:
+    """A physical name that a template sets, with its stack."""
 
     stack: str
     name: str
@@ -47,7 +47,7 @@ class Named:
 
 @dataclass(frozen=True)
 class Archive:
-    """Where a model's files are: `key` of an object, or a prefix; `is_published` if the deploy itself puts it there."""
+    """The location of a model's files: an object or a prefix; `is_published` if the deploy uploads it."""
 
     bucket: str
     key: str
@@ -57,7 +57,7 @@ class Archive:
 
 @dataclass(frozen=True)
 class Bootstrap:
-    """The bootstrap that the stacks ask for: the parameter that holds its version, and the least version."""
+    """The CDK bootstrap that the stacks require: the parameter with its version, and the lowest version."""
 
     parameter: str
     version: int
@@ -68,11 +68,11 @@ class Assembly:
     """A stage's cloud assembly.
 
     Attributes:
-        region: The stage's region; None for stacks that name none.
-        account: The account that the stacks name, None for any.
-        stacks: In the order of the manifest.
-        bootstrap: None where no stack asks for one.
-        assets: `bucket/key` of each file that the deploy publishes, as the assets' list has it.
+        region: The stage's region; None if the stacks set none.
+        account: The account that the stacks set; None for any.
+        stacks: The stacks, in the order of the manifest.
+        bootstrap: None if no stack requires one.
+        assets: `bucket/key` of each file that the deploy uploads, as the asset manifests have them.
     """
 
     region: str | None
@@ -82,11 +82,11 @@ class Assembly:
     assets: frozenset[str]
 
     @classmethod
-    def read(cls, folder: Path) -> Self:
-        """Read it from a folder that `cdk synth --output` made.
+    def from_folder(cls, folder: Path) -> Self:
+        """Reads a folder of `cdk synth --output`.
 
         Raises:
-            AssemblyError: The folder holds none, or one without stacks.
+            AssemblyError: The folder has no assembly, or one without stacks.
         """
         try:
             artifacts = _json(folder / "manifest.json")["artifacts"].values()
@@ -107,24 +107,24 @@ class Assembly:
             )
         except (OSError, ValueError, KeyError, TypeError) as error:
             raise AssemblyError(
-                f"{folder} holds no synthesised app: make one with `npx cdk synth --output {folder}`."
+                f"{folder} has no synthesised app: create one with `npx cdk synth --output {folder}`."
             ) from error
         if not stacks:
-            raise AssemblyError(f"The app in {folder} has no stack: nothing would be deployed.")
+            raise AssemblyError(f"The app in {folder} has no stacks: there is nothing to deploy.")
         accounts, regions = zip(*(each["environment"].removeprefix("aws://").split("/") for each in found), strict=True)
         return cls(_known(regions), _known(accounts), stacks, _bootstrap(found), assets)
 
     def fleets(self) -> list[Fleet]:
-        """The instances that each variant of the stage's endpoints may take."""
+        """Returns the fleet of each variant of the stage's endpoints."""
         return [fleet for stack in self.stacks for fleet in fleets(stack.template)]
 
-    def images(self, pseudo: Pseudo) -> list[str]:
-        """The container images of the models."""
+    def images(self, pseudo: PseudoParameters) -> list[str]:
+        """Returns the URIs of the models' container images."""
         found = [text_of(container.get("Image"), pseudo) for container in self._containers()]
         return list(dict.fromkeys(image for image in found if image))
 
-    def layers(self, pseudo: Pseudo) -> list[str]:
-        """ARNs of the layer versions that functions take from elsewhere."""
+    def layers(self, pseudo: PseudoParameters) -> list[str]:
+        """Returns the ARNs of the functions' layer versions, except those that the stacks create."""
         found = [
             text_of(layer, pseudo)
             for stack in self.stacks
@@ -133,8 +133,8 @@ class Assembly:
         ]
         return list(dict.fromkeys(arn for arn in found if arn))
 
-    def archives(self, pseudo: Pseudo) -> list[Archive]:
-        """Where the models' files are."""
+    def archives(self, pseudo: PseudoParameters) -> list[Archive]:
+        """Returns the locations of the models' files."""
         assets = {place.replace("${AWS::AccountId}", pseudo.account) for place in self.assets}
         places = []
         for container in self._containers():
@@ -146,14 +146,14 @@ class Assembly:
                 places.append(Archive(bucket, key, is_prefix, f"{bucket}/{key}" in assets))
         return list(dict.fromkeys(places))
 
-    def named(self, kind: str, member: str, pseudo: Pseudo) -> list[Named]:
-        """The physical names that templates fix for a type."""
+    def physical_names(self, kind: str, member: str, pseudo: PseudoParameters) -> list[PhysicalName]:
+        """Returns the physical names that templates set for a resource type."""
         found = [
             (stack.name, text_of(properties.get(member), pseudo))
             for stack in self.stacks
             for _, properties in stack.resources(kind)
         ]
-        return [Named(stack, name) for stack, name in found if name]
+        return [PhysicalName(stack, name) for stack, name in found if name]
 
     def _containers(self) -> Iterator[Json]:
         for stack in self.stacks:
@@ -173,10 +173,10 @@ def _known(values: tuple[str, ...]) -> str | None:
 
 
 def _bootstrap(stacks: list[Mapping[str, Any]]) -> Bootstrap | None:
-    """What the most demanding stack asks for."""
-    asked = [
+    """Returns the highest requirement of all stacks."""
+    required = [
         Bootstrap(properties["bootstrapStackVersionSsmParameter"], int(properties["requiresBootstrapStackVersion"]))
         for properties in (each["properties"] for each in stacks)
         if "bootstrapStackVersionSsmParameter" in properties and "requiresBootstrapStackVersion" in properties
     ]
-    return max(asked, key=lambda each: each.version, default=None)
+    return max(required, key=lambda each: each.version, default=None)

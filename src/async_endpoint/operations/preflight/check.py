@@ -1,4 +1,4 @@
-"""The result of a check, and what becomes of a check whose question AWS did not answer."""
+"""The result of a check, and the warning for a check whose request to AWS failed."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _DENIED = frozenset({"AccessDenied", "AccessDeniedException", "UnauthorizedOpera
 
 
 class Status(StrEnum):
-    """How a check ended; only an error stops a deploy."""
+    """The outcome of a check; only an error stops a deploy."""
 
     OK = "ok"
     WARNING = "warning"
@@ -26,13 +26,13 @@ class Status(StrEnum):
 
 @dataclass(frozen=True)
 class Check:
-    """One line of the result.
+    """The result of one check.
 
     Attributes:
         name: What was checked, in a word or two.
-        status: How it ended.
+        status: The outcome.
         message: What was found, as a sentence.
-        fix: What mends it, a command where there is one; None for what needs no mending.
+        fix: What to do, a command if possible; None if there is nothing to do.
     """
 
     name: str
@@ -42,42 +42,46 @@ class Check:
 
 
 def code_of(error: Exception) -> str:
-    """AWS's name for an error; empty for one that did not come from AWS."""
+    """Returns AWS's code of an error; empty if the error is not from AWS."""
     return str(error.response.get("Error", {}).get("Code", "")) if isinstance(error, ClientError) else ""
 
 
 def is_denied(error: Exception) -> bool:
-    """Whether AWS answered that the caller may not ask."""
+    """Returns whether AWS rejected the request because the caller lacks a permission."""
     return code_of(error) in _DENIED
 
 
-def guarded(name: str, action: str, check: Callable[[], Check]) -> Check:
-    """Run a check; a question that AWS did not answer is a warning, because it says nothing about the deploy.
+def run_check(name: str, action: str, check: Callable[[], Check]) -> Check:
+    """Runs a check; a request that fails is a warning, because it says nothing about the deploy.
 
     Args:
         name: The check's name.
-        action: The IAM action that the question needs, for the sentence.
-        check: Asks and decides.
+        action: The IAM action that the request needs, for the message.
+        check: Sends the request and returns the check.
     """
     try:
         return check()
     except AWS_ERRORS as error:
-        return unanswered(name, action, error)
+        return unchecked(name, action, error)
 
 
-def unanswered(name: str, action: str, error: Exception) -> Check:
-    """The warning for a question that AWS did not answer."""
+def unchecked(name: str, action: str, error: Exception) -> Check:
+    """Returns the warning for a check whose request to AWS failed."""
     if is_denied(error):
         return Check(
             name,
             Status.WARNING,
-            "The caller may not ask, so this was not checked.",
-            f"Allow {action} to the caller.",
+            "The caller lacks a permission, so this was not checked.",
+            f"Grant {action} to the caller.",
         )
     return Check(
-        name, Status.WARNING, f"AWS did not answer, so this was not checked: {_one_line(error)}", "Run preflight again."
+        name,
+        Status.WARNING,
+        f"The request to AWS failed, so this was not checked: {one_line(error)}",
+        "Run preflight again.",
     )
 
 
-def _one_line(error: Exception) -> str:
+def one_line(error: Exception) -> str:
+    """Returns the message of an error as one line."""
     return " ".join(str(error).split())

@@ -1,4 +1,4 @@
-"""boto3's clients as preflight uses them: short timeouts and few tries, so that nothing hangs."""
+"""The AWS clients of preflight: short timeouts and few retries, so that no check hangs."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from botocore.config import Config
 if TYPE_CHECKING:
     import boto3
 
-# In each partition one region that needs no opt-in: it answers who the caller is and which regions are on.
+# One region of each partition that needs no opt-in; it knows the caller and which regions are enabled.
 _HOME_REGIONS = {"aws": "us-east-1", "aws-cn": "cn-north-1", "aws-us-gov": "us-gov-west-1"}
 _CONFIG = Config(connect_timeout=4, read_timeout=8, retries={"mode": "standard", "total_max_attempts": 2})
 
 
 @dataclass(frozen=True)
 class Clients:
-    """One client for each service; `sts` and `ec2` are of the partition's home region, the others of the stage's."""
+    """One client for each service; `sts` and `ec2` use the partition's home region, the others the stage's."""
 
     sts: Any
     ec2: Any
@@ -32,8 +32,8 @@ class Clients:
     logs: Any
 
     @classmethod
-    def of_session(cls, session: boto3.Session, region: str) -> Self:
-        """Make them all; nothing is asked yet.
+    def from_session(cls, session: boto3.Session, region: str) -> Self:
+        """Creates the clients, without a request.
 
         Raises:
             BotoCoreError: The configuration of the AWS SDKs is broken, such as a profile that does not exist.

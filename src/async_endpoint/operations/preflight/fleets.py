@@ -1,4 +1,4 @@
-"""How many instances of which types an endpoint may take, by its template.
+"""The instances that an endpoint may use, by its template.
 
 Sources: https://docs.aws.amazon.com/sagemaker/latest/dg/deployment-guardrails-blue-green.html (a second fleet beside
 the first) and https://docs.aws.amazon.com/sagemaker/latest/dg/deployment-guardrails-rolling.html (a batch beside it).
@@ -21,15 +21,15 @@ ROLLING = "rolling"
 
 @dataclass(frozen=True)
 class Fleet:
-    """A variant's instances.
+    """The instances of a variant.
 
     Attributes:
-        instance_types: The type, or the pools' types in the order in which they are tried.
-        initial: Instances that a new endpoint starts with.
-        most: Instances that scaling may ask for.
-        updating: Instances that there may be during an update.
-        strategy: How it is updated.
-        endpoint: The endpoint's name, None for one that CloudFormation makes up.
+        instance_types: The type, or the pools' types in the order of their priority.
+        initial: The instance count of a new endpoint.
+        most: The highest instance count that scaling can set.
+        updating: The highest instance count during an update.
+        strategy: How the variant is updated.
+        endpoint: The endpoint's name; None if CloudFormation generates it.
     """
 
     instance_types: tuple[str, ...]
@@ -41,10 +41,10 @@ class Fleet:
 
 
 def fleets(template: Json) -> Iterator[Fleet]:
-    """The fleet of each variant of each endpoint."""
+    """Yields the fleet of each variant of each endpoint."""
     resources = template.get("Resources", {})
     for endpoint in _of_type(resources, "AWS::SageMaker::Endpoint"):
-        config = _referred(resources, endpoint.get("EndpointConfigName"))
+        config = _resolve(resources, endpoint.get("EndpointConfigName"))
         for variant in config.get("ProductionVariants", ()):
             types = _types(variant)
             if types:
@@ -60,7 +60,7 @@ def _fleet(resources: Json, endpoint: Json, variant: Json, types: tuple[str, ...
         instance_types=types,
         initial=initial,
         most=most,
-        # Without a DeploymentConfig an update is blue/green, all at once.
+        # Without a DeploymentConfig, an update is blue/green, all at once.
         updating=most + _batch(rolling["MaximumBatchSize"], most) if rolling else 2 * most,
         strategy=ROLLING if rolling else BLUE_GREEN,
         endpoint=name if isinstance(name, str) else None,
@@ -73,7 +73,7 @@ def _types(variant: Json) -> tuple[str, ...]:
 
 
 def _capacities(resources: Json, variant: str) -> Iterator[int]:
-    """What the variant's scalable target, and its scheduled actions, may set as the most."""
+    """Yields the maximum capacities of the variant's scalable target and of its scheduled actions."""
     for target in _of_type(resources, "AWS::ApplicationAutoScaling::ScalableTarget"):
         if not _ends_with(target.get("ResourceId"), f"/variant/{variant}"):
             continue
@@ -91,8 +91,8 @@ def _of_type(resources: Json, kind: str) -> Iterator[Json]:
     return (each.get("Properties", {}) for each in resources.values() if each["Type"] == kind)
 
 
-def _referred(resources: Json, value: Any) -> Json:
-    """The properties of the resource that a reference leads to; empty for a name."""
+def _resolve(resources: Json, value: Any) -> Json:
+    """Returns the properties of the resource that a value refers to; empty if the value is a name."""
     match value:
         case {"Ref": str(logical_id)} | {"Fn::GetAtt": [str(logical_id), *_]}:
             found: Json = resources.get(logical_id, {}).get("Properties", {})

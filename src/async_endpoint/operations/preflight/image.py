@@ -1,4 +1,4 @@
-"""Whether the container images are in their registries."""
+"""The check of the container images: each is in its registry, in the stage's region."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Self
 
 from botocore.exceptions import ClientError
 
-from async_endpoint.operations.preflight.check import Check, Status, code_of, guarded, is_denied
+from async_endpoint.operations.preflight.check import Check, Status, code_of, is_denied, run_check
 
 if TYPE_CHECKING:
     from async_endpoint.operations.preflight.clients import Clients
@@ -19,12 +19,12 @@ _URI = re.compile(
     r"(?P<registry>\d{12})\.dkr\.ecr\.(?P<region>[a-z0-9-]+)\.amazonaws\.com(\.cn)?/"
     r"(?P<repository>[^:@]+)(:(?P<tag>[^@]+)|@(?P<digest>sha256:[0-9a-f]{64}))"
 )
-_NOT_THERE = ("ImageNotFoundException", "RepositoryNotFoundException")
+_NOT_FOUND = ("ImageNotFoundException", "RepositoryNotFoundException")
 
 
 @dataclass(frozen=True)
 class Image:
-    """An image in ECR, by its tag or its digest."""
+    """An image in ECR, identified by its tag or its digest."""
 
     registry: str
     region: str
@@ -33,8 +33,8 @@ class Image:
     digest: str | None
 
     @classmethod
-    def of_uri(cls, uri: str) -> Self | None:
-        """Read it from a URI; None for an image that is not in ECR, or has neither tag nor digest."""
+    def from_uri(cls, uri: str) -> Self | None:
+        """Parses a URI; returns None for an image outside ECR, or without a tag and a digest."""
         parts = _URI.fullmatch(uri)
         if parts is None:
             return None
@@ -42,60 +42,60 @@ class Image:
 
     @property
     def label(self) -> str:
-        """Its name for a sentence."""
+        """Its repository with tag or digest."""
         return f"{self.repository}:{self.tag}" if self.tag else f"{self.repository}@{self.digest}"
 
     @property
     def identifier(self) -> dict[str, str]:
-        """Its ImageIdentifier."""
+        """Its ImageIdentifier in requests."""
         return {"imageTag": self.tag} if self.tag else {"imageDigest": self.digest or ""}
 
 
 def check_image(clients: Clients, uri: str, *, account: str, region: str) -> Check:
-    """Ask ECR for an image.
+    """Checks an image with ECR.
 
-    Public projects ask so about the Deep Learning Containers from accounts of their own; AWS documents no such right.
+    Public projects describe the Deep Learning Containers from their own accounts; AWS documents no such permission.
     """
-    image = Image.of_uri(uri)
+    image = Image.from_uri(uri)
     if image is None or image.region != region:
-        message = f"{uri} is not an image in ECR of {region} with a tag or digest: SageMaker pulls from its own region."
-        return Check(IMAGE, Status.ERROR, message, "Copy the image there, and name the copy in endpoint.image_uri.")
+        message = f"{uri} is not an image with a tag or digest in ECR in {region}: SageMaker pulls from its own region."
+        return Check(IMAGE, Status.ERROR, message, "Copy the image there, and set endpoint.image_uri to the copy.")
 
-    def asked() -> Check:
+    def ask() -> Check:
         try:
             found = clients.ecr.describe_images(
                 registryId=image.registry, repositoryName=image.repository, imageIds=[image.identifier]
             )["imageDetails"]
         except ClientError as error:
             if is_denied(error) and image.registry != account:
-                return _denied_by_another(image)
-            if code_of(error) not in _NOT_THERE:
+                return _denied_by_registry(image)
+            if code_of(error) not in _NOT_FOUND:
                 raise
             found = []
-        return judge_image(image, is_there=bool(found))
+        return judge_image(image, exists=bool(found))
 
-    return guarded(IMAGE, f"ecr:DescribeImages on repository {image.repository} of {image.registry}", asked)
+    return run_check(IMAGE, f"ecr:DescribeImages on repository {image.repository} of {image.registry}", ask)
 
 
-def _denied_by_another(image: Image) -> Check:
-    """The warning where another account's registry denies: the caller's policy is only one of two that may do so."""
+def _denied_by_registry(image: Image) -> Check:
+    """Returns the warning for another account's registry: its policy may deny the request, or the caller's own."""
     return Check(
         IMAGE,
         Status.WARNING,
-        f"Registry {image.registry} is another account's and does not let the caller ask, so {image.label} was not "
-        "checked: if it is missing, the endpoint's creation says so.",
-        "Allow ecr:DescribeImages to the caller if its IAM policy lacks it, or ask the registry's owner.",
+        f"Registry {image.registry} belongs to another account and denies the request, so {image.label} was not "
+        "checked: if it is missing, the endpoint's creation fails with that reason.",
+        "Grant ecr:DescribeImages to the caller if its IAM policy lacks it, or ask the registry's owner.",
     )
 
 
-def judge_image(image: Image, *, is_there: bool) -> Check:
-    """Decide by whether ECR has it."""
-    if is_there:
+def judge_image(image: Image, *, exists: bool) -> Check:
+    """Returns the check for an image that exists in ECR, or does not."""
+    if exists:
         return Check(IMAGE, Status.OK, f"{image.label} is in registry {image.registry}.")
     return Check(
         IMAGE,
         Status.ERROR,
-        f"{image.label} is not in registry {image.registry}: no instance could start.",
+        f"{image.label} is not in registry {image.registry}: no instance can start.",
         f"aws ecr describe-images --registry-id {image.registry} --repository-name {image.repository} "
-        f"--region {image.region} --query 'imageDetails[].imageTags'   # the tags that there are",
+        f"--region {image.region} --query 'imageDetails[].imageTags'   # the existing tags",
     )

@@ -1,4 +1,4 @@
-"""Texts of a template whose intrinsic functions name nothing but the account and the region they go to."""
+"""The text of template values that depend on nothing but the account and the region."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ _VARIABLE = re.compile(r"\$\{([A-Za-z0-9:.]+)\}")
 
 
 @dataclass(frozen=True)
-class Pseudo:
-    """The pseudo parameters: where the stage is deployed to."""
+class PseudoParameters:
+    """The pseudo parameters: account and region of the stage."""
 
     account: str
     region: str
@@ -20,7 +20,7 @@ class Pseudo:
 
     @property
     def values(self) -> dict[str, str]:
-        """The parameters by the names that templates use."""
+        """The values by the names that templates use."""
         return {
             "AWS::AccountId": self.account,
             "AWS::Region": self.region,
@@ -29,8 +29,8 @@ class Pseudo:
         }
 
 
-def text_of(value: Any, pseudo: Pseudo) -> str | None:
-    """The text that CloudFormation will see; None for one that only the deploy itself can tell."""
+def text_of(value: Any, pseudo: PseudoParameters) -> str | None:
+    """Returns the text that CloudFormation will use; None if only the deploy determines it."""
     match value:
         case str():
             return value

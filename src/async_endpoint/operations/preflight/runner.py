@@ -1,4 +1,4 @@
-"""All checks of a stage, in the order in which a person reads them; what depends on a failed one is skipped."""
+"""Runs all checks of a stage; those that depend on a failed check are skipped."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING
 
 from botocore.exceptions import BotoCoreError
 
-from async_endpoint.operations.preflight import archive, bootstrap, identity, image, layer, quota, taken
-from async_endpoint.operations.preflight.check import AWS_ERRORS, Check, Status, unanswered
+from async_endpoint.operations.preflight import archive, bootstrap, identity, image, layer, physical_names, quota
+from async_endpoint.operations.preflight.check import AWS_ERRORS, Check, Status, unchecked
 from async_endpoint.operations.preflight.clients import Clients
-from async_endpoint.operations.preflight.intrinsics import Pseudo
-from async_endpoint.operations.preflight.stacks import STACKS, judge_stacks, look_at
+from async_endpoint.operations.preflight.intrinsics import PseudoParameters
+from async_endpoint.operations.preflight.stacks import STACKS, describe_stacks, judge_stacks
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -29,23 +29,27 @@ _NAMES = (
     image.IMAGE,
     layer.LAYER,
     archive.ARCHIVE,
-    taken.LOG_GROUP,
-    taken.ENDPOINT,
+    physical_names.LOG_GROUP,
+    physical_names.ENDPOINT,
 )
 
 
 def run(assembly: Assembly, session: boto3.Session) -> list[Check]:
-    """Check everything that a deploy of the assembly needs; asks only, changes nothing."""
+    """Checks everything that a deploy of the assembly needs; changes nothing.
+
+    Returns:
+        The checks, in the order in which they are printed.
+    """
     region = assembly.region or session.region_name
     if region is None:
-        message = "Neither the stacks nor the environment name a region."
+        message = "Neither the stacks nor the environment set a region."
         return [*_skipped([identity.CREDENTIALS], identity.REGION), Check(
             identity.REGION, Status.ERROR, message, "export AWS_REGION=…"
         ), *_skipped(_NAMES, identity.REGION)]  # fmt: skip
     try:
-        clients = Clients.of_session(session, region)
+        clients = Clients.from_session(session, region)
     except BotoCoreError as error:
-        return [identity.broken(error), *_skipped((identity.REGION, *_NAMES), identity.CREDENTIALS)]
+        return [identity.unusable_credentials(error), *_skipped((identity.REGION, *_NAMES), identity.CREDENTIALS)]
     credentials, account = identity.check_credentials(clients, assembly.account)
     if account is None:
         return [credentials, *_skipped((identity.REGION, *_NAMES), identity.CREDENTIALS)]
@@ -55,12 +59,12 @@ def run(assembly: Assembly, session: boto3.Session) -> list[Check]:
     return [credentials, where, *_rest(assembly, clients, _pseudo(session, account, region))]
 
 
-def _rest(assembly: Assembly, clients: Clients, pseudo: Pseudo) -> list[Check]:
-    """The checks that depend on account and region alone, side by side."""
+def _rest(assembly: Assembly, clients: Clients, pseudo: PseudoParameters) -> list[Check]:
+    """Runs the checks that depend on account and region only, in parallel."""
     account, region = pseudo.account, pseudo.region
     work: list[Callable[[], list[Check]]] = [
         lambda: [bootstrap.check_bootstrap(clients, assembly.bootstrap, account=account, region=region)],
-        lambda: _of_stacks(assembly, clients, pseudo),
+        lambda: _check_stacks(assembly, clients, pseudo),
         *(
             lambda fleet=fleet, kind=kind: [quota.check_quota(clients, fleet, kind, region)]
             for fleet in assembly.fleets()
@@ -81,19 +85,22 @@ def _rest(assembly: Assembly, clients: Clients, pseudo: Pseudo) -> list[Check]:
     return sorted(found, key=lambda check: _NAMES.index(check.name))
 
 
-def _of_stacks(assembly: Assembly, clients: Clients, pseudo: Pseudo) -> list[Check]:
-    """The stacks' states, and the names that they would claim."""
+def _check_stacks(assembly: Assembly, clients: Clients, pseudo: PseudoParameters) -> list[Check]:
+    """Checks the states of the stacks, and the physical names that they need."""
     try:
-        states = look_at(clients, [stack.name for stack in assembly.stacks])
+        states = describe_stacks(clients, [stack.name for stack in assembly.stacks])
     except AWS_ERRORS as error:
-        # Whose a log group is cannot be told then.
-        return [unanswered(STACKS, _STACK_ACTIONS, error), *_skipped((taken.LOG_GROUP, taken.ENDPOINT), STACKS)]
-    groups = assembly.named(taken.LOG_GROUP_TYPE, "LogGroupName", pseudo)
-    endpoints = assembly.named(taken.ENDPOINT_TYPE, "EndpointName", pseudo)
+        # Without the stacks, the owner of a log group is unknown.
+        return [
+            unchecked(STACKS, _STACK_ACTIONS, error),
+            *_skipped((physical_names.LOG_GROUP, physical_names.ENDPOINT), STACKS),
+        ]
+    groups = assembly.physical_names(physical_names.LOG_GROUP_TYPE, "LogGroupName", pseudo)
+    endpoints = assembly.physical_names(physical_names.ENDPOINT_TYPE, "EndpointName", pseudo)
     return [
         judge_stacks(states, pseudo.region),
-        taken.check_log_groups(clients, groups, states, pseudo.region),
-        taken.check_endpoints(clients, endpoints, states, pseudo.region),
+        physical_names.check_log_groups(clients, groups, states, pseudo.region),
+        physical_names.check_endpoints(clients, endpoints, states, pseudo.region),
     ]
 
 
@@ -101,6 +108,8 @@ def _skipped(names: tuple[str, ...] | list[str], because: str) -> list[Check]:
     return [Check(name, Status.SKIPPED, f"Not checked: it depends on {because}.") for name in names]
 
 
-def _pseudo(session: boto3.Session, account: str, region: str) -> Pseudo:
+def _pseudo(session: boto3.Session, account: str, region: str) -> PseudoParameters:
     partition = session.get_partition_for_region(region)
-    return Pseudo(account, region, partition, "amazonaws.com.cn" if partition == "aws-cn" else "amazonaws.com")
+    return PseudoParameters(
+        account, region, partition, "amazonaws.com.cn" if partition == "aws-cn" else "amazonaws.com"
+    )

@@ -1,8 +1,8 @@
-"""Whether each stack is in a state that a deploy can start from.
+"""The check of the stacks: each is in a state from which a deploy can start.
 
 States: https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/view-stack-events.html. What the CDK CLI does
-with each was read from its release 2.1148.1: it deletes a stack whose creation failed, waits for one that is in
-progress, and starts from no other that has failed.
+in each is in the source of its release 2.1148.1: it deletes a stack whose creation failed, waits for a stack in
+progress, and starts from no other failed state.
 """
 
 from __future__ import annotations
@@ -32,7 +32,13 @@ _COMMANDS = {
 
 @dataclass(frozen=True)
 class StackState:
-    """A stack as it is now; `status` is None for one that is not there."""
+    """A stack as CloudFormation describes it.
+
+    Attributes:
+        status: None if there is no such stack.
+        is_protected: Whether termination protection is on.
+        owned: Type and physical name of each of its resources.
+    """
 
     name: str
     status: str | None
@@ -40,21 +46,21 @@ class StackState:
     owned: frozenset[tuple[str, str]] = frozenset()
 
     def owns(self, kind: str, name: str) -> bool:
-        """Whether it has a resource of that type and physical name."""
+        """Returns whether the stack has a resource with that type and physical name."""
         return (kind, name) in self.owned
 
 
-def look_at(clients: Clients, names: Iterable[str]) -> list[StackState]:
-    """Ask CloudFormation for each stack and what it holds.
+def describe_stacks(clients: Clients, names: Iterable[str]) -> list[StackState]:
+    """Returns the state of each stack, with its resources.
 
     Raises:
-        BotoCoreError, ClientError: It did not answer.
+        BotoCoreError, ClientError: A request to CloudFormation failed.
     """
     return [_state(clients, name) for name in names]
 
 
 def judge_stacks(states: Iterable[StackState], region: str) -> Check:
-    """Decide on all of them together; the worst one speaks."""
+    """Returns one check for all stacks; it has the messages of the worst status."""
     checks = [_judge(state, region) for state in states]
     for status in (Status.ERROR, Status.WARNING):
         bad = [check for check in checks if check.status is status]
@@ -75,14 +81,19 @@ def _judge(state: StackState, region: str) -> Check:
         return Check(STACKS, Status.OK, f"{name} is new.")
     if status in _COMMANDS:
         return Check(
-            STACKS, Status.ERROR, f"{name} is {status}: no deploy can start from there.", aws.format(_COMMANDS[status])
+            STACKS,
+            Status.ERROR,
+            f"{name} is {status}: no deploy can start from this state.",
+            aws.format(_COMMANDS[status]),
         )
     if status in _FAILED_CREATION:
         if state.is_protected:
-            message = f"{name} is {status} and protected from termination: the CDK CLI cannot delete it to start anew."
+            message = (
+                f"{name} is {status} and has termination protection: the CDK CLI cannot delete and create it again."
+            )
             fix = aws.format("update-termination-protection --no-enable-termination-protection")
             return Check(STACKS, Status.ERROR, message, fix)
-        message = f"{name} is {status}: the CDK CLI will delete it and start anew."
+        message = f"{name} is {status}: the CDK CLI will delete it and create it again."
         return Check(STACKS, Status.WARNING, message, aws.format("delete-stack"))
     if status.endswith("_IN_PROGRESS"):
         message = f"{name} is {status}: the deploy will wait for it."

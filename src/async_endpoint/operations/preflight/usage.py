@@ -1,4 +1,4 @@
-"""How many instances of a type the account's other endpoints have."""
+"""The instances that the account's other endpoints use."""
 
 from __future__ import annotations
 
@@ -14,26 +14,29 @@ if TYPE_CHECKING:
 
     from async_endpoint.operations.preflight.clients import Clients
 
-_SECONDS = 15.0
+LISTING_SECONDS = 15.0
+"""How long to describe other endpoints before giving up."""
+
 _VARIANTS = ("ProductionVariants", "ShadowProductionVariants")
 
 Json = dict[str, Any]
 
 
 class _OutOfTimeError(Exception):
-    """The endpoints could not all be looked at in time."""
+    """The endpoints could not all be described in time."""
 
 
-def used_by_others(clients: Clients, instance_type: str, own: str | None) -> int | None:
-    """Count the instances of a type that the account's endpoints have now, all but the stage's own.
+def used_by_others(
+    clients: Clients, instance_type: str, own: str | None, *, seconds: float = LISTING_SECONDS
+) -> int | None:
+    """Counts the instances of a type that the account's endpoints run now, without the stage's own.
 
     Returns:
-        Their number; None where an endpoint could not be read, or not in time: a number that leaves some out would be
-        too low.
+        Their number; None if an endpoint could not be described, or not in time: the number would be too low.
     """
     used = 0
     try:
-        for endpoint in _endpoints(clients, deadline=time.monotonic() + _SECONDS):
+        for endpoint in _endpoints(clients, deadline=time.monotonic() + seconds):
             of_endpoint = 0 if endpoint == own else _instances(clients, endpoint, instance_type)
             if of_endpoint is None:
                 return None
@@ -57,7 +60,7 @@ def _instances(clients: Clients, endpoint: str, instance_type: str) -> int | Non
     except ClientError as error:
         if "Could not find" not in str(error):
             raise
-        return 0  # deleted since it was listed
+        return 0  # deleted since the listing
     summaries = [each for key in _VARIANTS for each in described.get(key, ()) if each.get("CurrentInstanceCount")]
     if not summaries:
         return 0
@@ -68,7 +71,7 @@ def _instances(clients: Clients, endpoint: str, instance_type: str) -> int | Non
 
 
 def _of_variant(summary: Json, variant: Json, instance_type: str) -> int | None:
-    """The variant's instances of the type; None where it has several types and does not say how many of each."""
+    """Returns the variant's instances of the type; None if it has several types and no count of each."""
     if pools := summary.get("InstancePools"):
         return sum(int(pool.get("CurrentInstanceCount", 0)) for pool in pools if pool["InstanceType"] == instance_type)
     types = {pool["InstanceType"] for pool in variant.get("InstancePools", ())} or {variant.get("InstanceType")}

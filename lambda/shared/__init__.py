@@ -1,0 +1,1 @@
+"""Code that every function includes: settings, logging, batches and client configuration."""

@@ -1,0 +1,135 @@
+"""Polls for the results of many jobs: lists their prefixes, fetches new objects, gives up at each job's deadline."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+from async_endpoint.client.errors import JobExpired, JobFailed
+from async_endpoint.client.jobs import Job, JobResult, JobState
+from async_endpoint.client.listing import find_existing
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator, Mapping
+
+    from async_endpoint.client.transport import StoredObject, Transport
+    from async_endpoint.protocol import S3Location
+
+_CLOCK_TOLERANCE = timedelta(seconds=5)
+_LONGEST_REASON = 2000
+
+
+@dataclass(frozen=True)
+class PollInterval:
+    """Seconds between two polls: short at first and while results arrive, longer while nothing happens."""
+
+    shortest: float = 0.2
+    growth: float = 1.5
+    longest: float = 4.0
+
+    def after(self, interval: float, *, found_something: bool) -> float:
+        """Returns the interval that follows `interval`."""
+        return max(self.shortest, interval / 2) if found_something else min(self.longest, interval * self.growth)
+
+
+@dataclass(frozen=True)
+class ResultPoller:
+    """Polls for the results of jobs.
+
+    Attributes:
+        transport: Lists and reads objects.
+        clock: Seconds on a monotonic clock, which the jobs' deadlines use too.
+        sleep: Waits that many seconds.
+        concurrency: How many results are fetched at once.
+        interval: How often to poll.
+    """
+
+    transport: Transport
+    clock: Callable[[], float]
+    sleep: Callable[[float], None]
+    concurrency: int
+    interval: PollInterval
+
+    def wait(self, jobs: Iterable[Job], timeout: float | None) -> None:
+        """Waits until all jobs are settled or the timeout has passed, which is not an error."""
+        for _ in self.as_settled(jobs, timeout):
+            pass
+
+    def as_settled(self, jobs: Iterable[Job], timeout: float | None) -> Iterator[Job]:
+        """Yields each job once it is settled, the already settled ones first. Polls at least once.
+
+        Stops at the timeout. Without a timeout it stops too, because every job has a deadline.
+
+        Raises:
+            StorageError: S3 could not be read.
+        """
+        gives_up = float("inf") if timeout is None else self.clock() + timeout
+        watched = list(dict.fromkeys(jobs))
+        pending = [job for job in watched if job.state is JobState.QUEUED]
+        yield from (job for job in watched if job.state is not JobState.QUEUED)
+        interval = self.interval.shortest
+        while pending:
+            polled_at = self.clock()
+            self._poll(pending, polled_at)
+            settled = [job for job in pending if job.state is not JobState.QUEUED]
+            pending = [job for job in pending if job.state is JobState.QUEUED]
+            yield from settled
+            if not pending or gives_up <= polled_at:
+                return
+            remaining = min(gives_up, *(job.deadline for job in pending)) - self.clock()
+            interval = self.interval.after(interval, found_something=bool(settled))
+            self.sleep(max(0.0, min(interval, remaining)))
+
+    def _poll(self, jobs: list[Job], now: float) -> None:
+        """Settles the jobs whose object exists, and those whose deadline had passed before the poll."""
+        awaited: dict[S3Location, list[Job]] = {}
+        for job in jobs:
+            for location in (job.output_location, job.failure_location):
+                if location is not None:
+                    awaited.setdefault(location, []).append(job)
+        found = find_existing(self.transport, awaited)
+        owners = {
+            location: owning
+            for location, stored in found.items()
+            if (owning := [job for job in awaited[location] if _belongs_to(job, stored)])
+        }
+        self._fetch(owners, found)
+        for job in jobs:
+            if job.deadline <= now:
+                job.settle(now, _expiry(job), JobState.EXPIRED)
+
+    def _fetch(self, owners: Mapping[S3Location, list[Job]], found: Mapping[S3Location, StoredObject]) -> None:
+        """Reads the objects, several at once, and settles their jobs: a result goes before a failure."""
+        outputs_first = sorted(owners, key=lambda at: (at == owners[at][0].failure_location, at))
+        with ThreadPoolExecutor(self.concurrency) as pool:
+            payloads = pool.map(self.transport.get, outputs_first)
+            for location, payload in zip(outputs_first, payloads, strict=True):
+                for job in owners[location]:
+                    if location == job.failure_location:
+                        job.settle(self.clock(), _failure(job, payload.body), JobState.FAILED)
+                    else:
+                        result = JobResult(payload.body, payload.content_type, found[location].last_modified)
+                        job.settle(self.clock(), result, JobState.COMPLETED)
+
+
+def _belongs_to(job: Job, stored: StoredObject) -> bool:
+    """Returns whether the object was written after the job was accepted, so it is not left from an earlier job.
+
+    SageMaker's default keys are always new, but a reused inference id or file name may produce the same key again. Both
+    times come from services, not from this machine, in whole seconds and from two clocks: hence the tolerance.
+    """
+    return job.acceptance is None or stored.last_modified >= job.acceptance.accepted_at - _CLOCK_TOLERANCE
+
+
+def _failure(job: Job, content: bytes) -> JobFailed:
+    reason = content.decode("utf-8", "replace").strip()[:_LONGEST_REASON] or "The failure object is empty."
+    return JobFailed(f"{job.document} failed: {reason}", reason)
+
+
+def _expiry(job: Job) -> JobExpired:
+    waited = f"{job.document} has no result by its deadline, {job.deadline - job.submitted_at:g} s after submission"
+    if job.failure_location is None:
+        return JobExpired(f"{waited}; the endpoint has no failure path, so a failure would not be seen either.")
+    return JobExpired(f"{waited}: it expired in the queue, or the endpoint never woke or never wrote a result.")

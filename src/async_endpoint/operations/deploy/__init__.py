@@ -1,0 +1,1 @@
+"""Deploys an endpoint and checks what serves afterwards."""

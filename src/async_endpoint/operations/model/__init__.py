@@ -1,0 +1,1 @@
+"""Packs a model's archive, and checks it without an endpoint."""

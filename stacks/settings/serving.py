@@ -1,0 +1,60 @@
+"""The settings of the model server inside the container."""
+
+from typing import ClassVar
+
+from pydantic import Field
+
+from stacks.settings.base import Section
+from stacks.settings.fields import advice
+
+_ONE_GIGABYTE = 1_073_741_824
+
+
+class ServingSettings(Section):
+    """The model server inside the container; `stacks/serving_limits.py` derives its other limits from these."""
+
+    table: ClassVar[str] = "serving"
+
+    workers: int = Field(
+        1,
+        ge=1,
+        le=64,
+        json_schema_extra=advice("each holds its own copy of the model"),
+        description="Worker processes, each with its own copy of the model (`SAGEMAKER_MODEL_SERVER_WORKERS`).",
+    )
+    batch_size: int = Field(
+        1,
+        ge=1,
+        le=256,
+        json_schema_extra=advice("requests that a worker processes together"),
+        description="Requests that a worker receives together. Leave it at 1 if the model's code does not "
+        "[process batches](your-model.md#batches).",
+    )
+    batch_delay_milliseconds: int = Field(
+        50,
+        ge=0,
+        le=60_000,
+        json_schema_extra=advice("how long a batch waits until it is full"),
+        description="How long a batch that is not full waits for more requests.",
+    )
+    timeout_seconds: int = Field(
+        300,
+        ge=1,
+        le=1800,
+        json_schema_extra=advice("how long a worker may take for one batch"),
+        description="How long a worker may take for one batch. After that, TorchServe stops the worker, returns an "
+        "error for every request of the batch and starts another worker.",
+    )
+    load_timeout_seconds: int = Field(
+        240,
+        ge=1,
+        le=3600,
+        json_schema_extra=advice("how long a worker may take to load the model"),
+        description="How long a worker may take to load the model. If it is too short, the worker restarts forever.",
+    )
+    max_request_bytes: int = Field(
+        104_857_600, ge=1, le=_ONE_GIGABYTE, description="Largest document (`TS_MAX_REQUEST_SIZE`)."
+    )
+    max_response_bytes: int = Field(
+        104_857_600, ge=1, le=_ONE_GIGABYTE, description="Largest result (`TS_MAX_RESPONSE_SIZE`)."
+    )

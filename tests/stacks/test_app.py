@@ -1,0 +1,57 @@
+import runpy
+import shutil
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from aws_cdk.cx_api import CloudAssembly
+
+from tests.stacks.templates import ROOT, write_artifacts
+
+
+def test_endpoint_and_workflow_wait_for_the_foundation_and_not_for_each_other(
+    assembly_of: Callable[[str], CloudAssembly],
+) -> None:
+    stacks = assembly_of("dev").stacks
+    ids = {each.id for each in stacks}
+    waits = {each.id: {other.id for other in each.dependencies} & ids for each in stacks}
+    assert waits == {"Foundation": set(), "Endpoint": {"Foundation"}, "Workflow": {"Foundation"}}
+
+
+@pytest.fixture
+def alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder with the app's program and settings, and with nothing that it deploys."""
+    monkeypatch.setattr(sys, "path", [*sys.path])  # the program changes it
+    for name in ("app.py", "cdk.json"):
+        shutil.copy(ROOT / name, tmp_path / name)
+    shutil.copytree(ROOT / "config", tmp_path / "config")
+    return tmp_path
+
+
+def failure_of(folder: Path) -> str:
+    """The one sentence with which a folder's app exits with status 1."""
+    with pytest.raises(SystemExit) as ended:
+        runpy.run_path(str(folder / "app.py"), run_name="__main__")
+    assert isinstance(ended.value.code, str), "Python prints a text and exits with status 1"
+    return ended.value.code
+
+
+def test_a_missing_model_fails_the_app_with_one_sentence(alone: Path) -> None:
+    artifacts = write_artifacts(alone / "model_artifacts")
+    for path in (artifacts / "my_model").iterdir():
+        path.unlink()
+    failure = failure_of(alone)
+    assert str(artifacts / "my_model") in failure
+    assert "put the trained model" in failure
+
+
+def test_a_missing_script_fails_the_app_with_one_sentence(alone: Path) -> None:
+    assert 'model.folder is "model_artifacts", which does not exist' in failure_of(alone)
+    (alone / "model_artifacts").mkdir()
+    assert 'model.folder is "model_artifacts", which has no code/inference.py' in failure_of(alone)
+
+
+def test_a_missing_function_fails_the_app_with_one_sentence(alone: Path) -> None:
+    write_artifacts(alone / "model_artifacts")
+    assert "lambda/submit/handler.py is missing; function submit cannot be assembled" in failure_of(alone)
