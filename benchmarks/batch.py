@@ -11,7 +11,8 @@ from http import HTTPStatus
 from pathlib import Path
 from typing import Any
 
-from async_endpoint.emulator.containers.model_container import Answer, ModelContainer
+from async_endpoint.emulator.containers.invocation import ContainerResponse, Invocation
+from async_endpoint.emulator.containers.model_container import ModelContainer
 from benchmarks.result import Result, progress
 from benchmarks.serving import IN_SERVING, container, packed, run_in_serving, with_handler
 from stacks.serving_limits import ServingLimits
@@ -38,7 +39,7 @@ def run() -> Result:
             container(stock, folder / "stock", variables[0], threads) as one_by_one,
             container(batched, folder / "batched", variables[1], threads) as together,
         ):
-            ways: dict[str, Callable[[list[bytes]], list[Answer]]] = {
+            ways: dict[str, Callable[[list[bytes]], list[ContainerResponse]]] = {
                 "stock": lambda some: [_send(one_by_one, image) for image in some],
                 "batched": lambda some: _at_once(together, some),
             }
@@ -67,10 +68,10 @@ def _images(folder: Path) -> list[bytes]:
 
 
 def _by_turns(
-    ways: dict[str, Callable[[list[bytes]], list[Answer]]], images: list[bytes]
-) -> tuple[dict[str, float], dict[str, list[Answer]]]:
+    ways: dict[str, Callable[[list[bytes]], list[ContainerResponse]]], images: list[bytes]
+) -> tuple[dict[str, float], dict[str, list[ContainerResponse]]]:
     seconds = dict.fromkeys(ways, 0.0)
-    answers: dict[str, list[Answer]] = {name: [] for name in ways}
+    answers: dict[str, list[ContainerResponse]] = {name: [] for name in ways}
     for send in ways.values():
         send(images[: 2 * CONCURRENCY])  # the extra cost of first requests
     share = len(images) // _ROUNDS
@@ -83,19 +84,19 @@ def _by_turns(
     return seconds, answers
 
 
-def _at_once(instance: ModelContainer, images: list[bytes]) -> list[Answer]:
+def _at_once(instance: ModelContainer, images: list[bytes]) -> list[ContainerResponse]:
     with ThreadPoolExecutor(CONCURRENCY) as threads:
         return list(threads.map(lambda image: _send(instance, image), images))
 
 
-def _send(instance: ModelContainer, image: bytes) -> Answer:
-    answer = instance.invoke(image, content_type="application/x-image", timeout=_SECONDS)
+def _send(instance: ModelContainer, image: bytes) -> ContainerResponse:
+    answer = instance.invoke(Invocation(image, content_type="application/x-image", timeout=_SECONDS))
     if answer.status != HTTPStatus.OK:
         raise RuntimeError(f"An image got status {answer.status}: {answer.body[:300]!r}")
     return answer
 
 
-def _fields(answer: Answer) -> Any:
+def _fields(answer: ContainerResponse) -> Any:
     """The prediction; the stock one lacks the archive's list around a single item."""
     prediction = json.loads(answer.body)["predictions"][0]
     items = prediction.get("items") if isinstance(prediction, dict) else None

@@ -11,6 +11,7 @@ import time
 from http import HTTPStatus
 from pathlib import Path
 
+from async_endpoint.emulator.containers.invocation import Invocation
 from async_endpoint.emulator.containers.model_container import ModelContainer
 from benchmarks.result import Result, progress
 from benchmarks.serving import REPOSITORY, environment, packed
@@ -61,7 +62,7 @@ def _start(archive: Path, workdir: Path) -> float:
     try:
         instance.start()
         instance.wait_ready(_SECONDS)
-        answer = instance.invoke(image, content_type="application/x-image", timeout=_SECONDS)
+        answer = instance.invoke(Invocation(image, content_type="application/x-image", timeout=_SECONDS))
         seconds = time.perf_counter() - began
     finally:
         instance.stop()

@@ -150,7 +150,7 @@ def test_a_file_that_is_not_an_archive_is_an_error(
     done = run("check", tmp_path / "model.tar.gz", "--sample", sample, monkeypatch=monkeypatch)
 
     assert done.exit_code == 1
-    assert "model.tar.gz is no complete gzip'd tar file" in done.output
+    assert "model.tar.gz is not a complete gzip'd tar file" in done.output
 
 
 def test_pack_prints_the_archive_of_a_folder(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,4 +1,4 @@
-"""A local AWS in a process of its own, shared by all tests here: each takes names of its own."""
+"""A local AWS in a process of its own, shared by all tests here, which use names of their own."""
 
 import json
 import time
@@ -14,6 +14,7 @@ from botocore.config import Config
 
 from async_endpoint.emulator.clients import AwsClients
 from async_endpoint.emulator.containers.environment import ServingEnvironment
+from async_endpoint.emulator.faults.http import FaultClient
 from async_endpoint.emulator.launcher import LocalAws
 from tests.emulator.fakes import ACCOUNT, REGION, eventually
 
@@ -32,19 +33,19 @@ class Running:
     local: LocalAws
     started_within: float
 
-    def client(self, service: str, region: str = REGION) -> Any:
+    def client(self, service: str, region: str = REGION, *, attempts: int = 1) -> Any:
         return boto3.client(  # type: ignore[call-overload]  # the service's name is no literal here
             service,
             endpoint_url=self.local.endpoint_url,
             region_name=region,
             aws_access_key_id="local",
             aws_secret_access_key="local",  # noqa: S106
-            config=Config(retries={"total_max_attempts": 1}, proxies={}),
+            config=Config(retries={"total_max_attempts": attempts, "mode": "standard"}, proxies={}),
         )
 
 
 def end_of_stack(running: Running, resources: dict[str, Any]) -> tuple[str, list[str]]:
-    """Create a stack of these resources; the status that it comes to, and the reasons of its events."""
+    """Creates a stack of these resources; returns its final status and the reasons of its events."""
     name = f"stack-{uuid.uuid4().hex[:12]}"
     cloudformation = running.client("cloudformation")
     cloudformation.create_stack(
@@ -62,7 +63,7 @@ def end_of_stack(running: Running, resources: dict[str, Any]) -> tuple[str, list
 
 @pytest.fixture(scope="session")
 def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
-    """A local AWS whose minutes are seconds. No instance can start in it: its serving environment is not there."""
+    """A local AWS whose minutes are seconds. No instance can start: there is no serving environment."""
     folder = tmp_path_factory.mktemp("local-aws")
     began = time.monotonic()
     local = LocalAws.start(ServingEnvironment(folder / "no-environment"), state_dir=folder, speed=SPEED, tied=True)
@@ -85,19 +86,19 @@ class Mailbox:
     sqs: "SQSClient"
 
     def take(self, count: int) -> list[dict[str, Any]]:
-        """The next `count` messages, as SNS published them."""
+        """Returns the next `count` messages, as SNS published them."""
         messages: list[dict[str, Any]] = []
 
         def enough() -> bool:
             messages.extend(self.pending())
             return len(messages) >= count
 
-        eventually(enough, f"{count} message(s) on {self.topic}, of which came {messages}")
+        eventually(enough, f"{count} message(s) on {self.topic}, got {messages}")
         assert len(messages) == count
         return messages
 
     def pending(self) -> list[dict[str, Any]]:
-        """The messages that have come, taken."""
+        """Takes the messages that have arrived."""
         received = self.sqs.receive_message(QueueUrl=self.queue, MaxNumberOfMessages=10)
         bodies = []
         for message in received.get("Messages", []):
@@ -108,7 +109,7 @@ class Mailbox:
 
 @dataclass
 class Destinations:
-    """A bucket and two topics, empty."""
+    """An empty bucket and two empty topics."""
 
     bucket: str
     success: Mailbox
@@ -117,7 +118,7 @@ class Destinations:
 
     @property
     def output(self) -> dict[str, Any]:
-        """The OutputConfig that leads here."""
+        """The OutputConfig with these destinations."""
         return {
             "S3OutputPath": f"s3://{self.bucket}/results",
             "S3FailurePath": f"s3://{self.bucket}/failures/",
@@ -125,13 +126,13 @@ class Destinations:
         }
 
     def upload(self, body: bytes, content_type: str = "image/png") -> str:
-        """The location of a new document."""
+        """Returns the location of a new document."""
         key = f"documents/{uuid.uuid4()}.png"
         self.s3.put_object(Bucket=self.bucket, Key=key, Body=body, ContentType=content_type)
         return f"s3://{self.bucket}/{key}"
 
     def read(self, location: str) -> tuple[bytes, str]:
-        """Body and content type of an object."""
+        """Returns body and content type of an object."""
         key = location.removeprefix(f"s3://{self.bucket}/")
         found = self.s3.get_object(Bucket=self.bucket, Key=key)
         return found["Body"].read(), found["ContentType"]
@@ -154,7 +155,7 @@ def sns(running: Running) -> "SNSClient":
 
 
 def make_mailbox(sns: "SNSClient", sqs: "SQSClient") -> Mailbox:
-    """A new topic with a queue that gets its messages raw."""
+    """Returns a new topic with a queue that gets its raw messages."""
     name = f"mail-{uuid.uuid4().hex[:12]}"
     topic = sns.create_topic(Name=name)["TopicArn"]
     queue = sqs.create_queue(QueueName=name)["QueueUrl"]
@@ -175,6 +176,14 @@ def around(clients: AwsClients, sns: "SNSClient", sqs: "SQSClient") -> Iterator[
 
 
 @pytest.fixture
+def faults(running: Running) -> Iterator[FaultClient]:
+    """The faults of the running local AWS, switched off after the test."""
+    client = running.local.faults
+    yield client
+    client.clear(seed=0)
+
+
+@pytest.fixture
 def serving_environment(tmp_path: Path) -> ServingEnvironment:
-    """One that is not there."""
+    """A serving environment that does not exist."""
     return ServingEnvironment(tmp_path / "no-environment")

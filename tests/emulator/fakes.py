@@ -1,12 +1,14 @@
-"""Stand-ins for what takes a machine's resources: instances that are threads, and the services around them."""
+"""Fakes of what needs a machine's resources: instances without processes, and a region around them."""
 
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
+
+from botocore.config import Config
 
 from async_endpoint.autoscaling.arns import ArnFactory
 from async_endpoint.clock import ManualClock
@@ -15,8 +17,8 @@ from async_endpoint.emulator.api.autoscaling_service import ApplicationAutoScali
 from async_endpoint.emulator.api.variant_capacities import VariantCapacities
 from async_endpoint.emulator.clients import AwsClients
 from async_endpoint.emulator.containers.errors import ContainerDied, ContainerFailed
-from async_endpoint.emulator.containers.model_container import Answer, SizedStream
-from async_endpoint.emulator.hosting.deployment import HostingContext
+from async_endpoint.emulator.containers.invocation import ContainerResponse, Invocation
+from async_endpoint.emulator.hosting.context import HostingContext
 from async_endpoint.emulator.hosting.endpoint import HostedEndpoint
 from async_endpoint.emulator.hosting.execution_roles import AnyRole, Roles
 from async_endpoint.emulator.hosting.history import History
@@ -29,12 +31,12 @@ START = 1_800_000_000.0 // MINUTE * MINUTE
 IMAGE = f"763104351884.dkr.ecr.{REGION}.amazonaws.com/pytorch-inference:1.11.0-cpu-py38-ubuntu20.04-sagemaker"
 LIMIT = 60.0  # seconds for anything that happens in another thread or process, on a busy machine too
 
-OK = Answer(200, "application/json", b'{"total": 12}')
-Handler = Callable[[bytes], Answer]
+OK = ContainerResponse(200, "application/json", b'{"total": 12}')
+Handler = Callable[[bytes], ContainerResponse]
 
 
 def eventually(check: Callable[[], Any], what: str, *, limit: float = LIMIT, every: float = 0.01) -> Any:
-    """What `check` answers once it is true; fails with `what` when it is not within `limit` seconds."""
+    """Returns the first true value of `check`; fails with `what` after `limit` seconds."""
     deadline = time.monotonic() + limit
     while not (found := check()):
         assert time.monotonic() < deadline, f"{what}: not within {limit:g} s"
@@ -43,7 +45,7 @@ def eventually(check: Callable[[], Any], what: str, *, limit: float = LIMIT, eve
 
 
 def within_limit(work: Callable[[], object], what: str) -> None:
-    """Have work done that ends by itself if nothing is wrong; fails with `what` when it does not end in time."""
+    """Runs work that ends by itself; fails with `what` when it does not end in time."""
     thread = threading.Thread(target=work, daemon=True)
     thread.start()
     thread.join(LIMIT)
@@ -51,7 +53,7 @@ def within_limit(work: Callable[[], object], what: str) -> None:
 
 
 class FakeInstance:
-    """An instance without a process, whose fate a test decides."""
+    """An instance without a process, which a test controls."""
 
     instance_id = "i-0123456789abcdef0"
     invocations = 0
@@ -65,7 +67,7 @@ class FakeInstance:
         self.started = threading.Event()
         self.stopped = threading.Event()
         self.died = threading.Event()
-        self.requests: list[dict[str, Any]] = []
+        self.requests: list[Invocation] = []  # their bodies as bytes
         self.drained: list[float] = []
         if ready:
             self.ready.set()
@@ -97,14 +99,14 @@ class FakeInstance:
     def ping(self) -> bool:
         return self.alive and self.healthy
 
-    def invoke(self, body: bytes | SizedStream, **parts: Any) -> Answer:
-        body = body if isinstance(body, bytes) else body.read()
-        self.requests.append({"body": body, **parts})
+    def invoke(self, invocation: Invocation) -> ContainerResponse:
+        body = invocation.body if isinstance(invocation.body, bytes) else invocation.body.read()
+        self.requests.append(replace(invocation, body=body))
         if not self.alive:
             raise ContainerDied("The container is not running.")
         return self.handler(body)
 
-    def hang(self, _: bytes) -> Answer:
+    def hang(self, _: bytes) -> ContainerResponse:
         """A handler that works until the instance is gone."""
         while self.alive:
             time.sleep(0.005)
@@ -118,7 +120,7 @@ class FakeInstance:
 
 
 class Launches:
-    """Makes the instances of endpoints: the next ones as prepared, any further as `default` makes them."""
+    """Makes the instances of endpoints: first the prepared ones, then those of `default`."""
 
     def __init__(self, *prepared: FakeInstance, default: Callable[[], FakeInstance] = FakeInstance) -> None:
         self.prepared = list(prepared)
@@ -141,14 +143,14 @@ class Launches:
 
 
 class FakeClock(ManualClock):
-    """A clock that obeys, and says that it keeps the wall's pace."""
+    """A clock that a test moves, at the wall's speed."""
 
     speed = 1.0
 
 
 @dataclass
 class FakeRegion:
-    """A region as `region.Region` wires it, with instances that are threads and a clock that obeys."""
+    """A region wired as `region.Region`, with fake instances and a clock that a test moves."""
 
     launches: Launches
     clients: AwsClients
@@ -183,7 +185,7 @@ class FakeRegion:
         return endpoint
 
     def create(self, name: str, **config: Any) -> HostedEndpoint:
-        """An endpoint that has been created with its model and config, and has settled."""
+        """Returns an endpoint that was created with its model and config, after the transition."""
         self.create_config(f"{name}-config", **config)
         self.sagemaker.call("CreateEndpoint", {"EndpointName": name, "EndpointConfigName": f"{name}-config"})
         assert self.endpoint(name).wait(LIMIT)
@@ -197,13 +199,21 @@ class FakeRegion:
         return self.sagemaker.endpoint(name) is None
 
 
+class UnreachableClients(AwsClients):
+    """Clients of an address without a server, which give up at once."""
+
+    @property
+    def _config(self) -> Config:
+        return Config(retries={"total_max_attempts": 1}, proxies={})
+
+
 @contextmanager
 def fake_region(
     tmp_path: Path, *prepared: FakeInstance, clients: AwsClients | None = None, roles: Roles | None = None
 ) -> Iterator[FakeRegion]:
-    """A region whose endpoints have stopped afterwards; without clients it must not need any."""
-    nowhere = AwsClients("http://localhost:1", REGION, ACCOUNT, tmp_path)
-    region = FakeRegion(Launches(*prepared), clients or nowhere, roles=roles or AnyRole())
+    """Yields a region and stops its endpoints; without clients it must not call any service."""
+    unreachable = UnreachableClients("http://localhost:1", REGION, ACCOUNT, tmp_path)
+    region = FakeRegion(Launches(*prepared), clients or unreachable, roles=roles or AnyRole())
     try:
         yield region
     finally:

@@ -51,6 +51,6 @@ def test_assumptions_of_numbers_are_handed_on_as_they_were_given() -> None:
         ("recovery-minutes=", "recovery_minutes is a whole number from 0 to 60, not ''"),
     ],
 )
-def test_what_is_no_switch_is_refused_with_the_choices(pair: str, sentence: str) -> None:
+def test_an_unknown_switch_is_rejected_with_the_choices(pair: str, sentence: str) -> None:
     with pytest.raises(AssumptionError, match=sentence):
         Assumptions.parse([pair])

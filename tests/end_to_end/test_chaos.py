@@ -142,7 +142,7 @@ class Chaos:
 
     def replaced(self) -> int:
         """How many instances of this life died and were replaced, as its log tells."""
-        return self.local.log.read_text(encoding="utf-8").count("an instance died and is replaced")
+        return self.local.log.read_text(encoding="utf-8").count("died and is replaced")
 
     def kill_one(self) -> None:
         """Have a container killed while it works on a request, and see that it is replaced."""

@@ -13,7 +13,8 @@ import psutil
 import pytest
 
 from async_endpoint.emulator.containers.environment import ServingEnvironment
-from async_endpoint.emulator.containers.model_container import Answer, ModelContainer
+from async_endpoint.emulator.containers.invocation import ContainerResponse, Invocation
+from async_endpoint.emulator.containers.model_container import ModelContainer
 from stacks.serving_limits import ServingLimits
 from stacks.settings.stage import load_settings
 
@@ -73,10 +74,10 @@ def workers(container: ModelContainer) -> set[int]:
 def test_requests_at_once_are_read_together_each_by_its_own_headers(container: ModelContainer) -> None:
     samples = rows()[:16]
 
-    def send(number: int) -> Answer:
+    def send(number: int) -> ContainerResponse:
         body = (RECEIPTS / str(samples[number]["file"])).read_bytes()
         accept = "application/jsonlines" if number % 2 else None
-        return container.invoke(body, content_type=ANY_IMAGE, accept=accept, timeout=60)
+        return container.invoke(Invocation(body, content_type=ANY_IMAGE, accept=accept, timeout=60))
 
     with ThreadPoolExecutor(16) as threads:
         answers = list(threads.map(send, range(16)))
@@ -101,7 +102,9 @@ def test_one_bad_request_among_them_fails_alone(container: ModelContainer) -> No
 
     with ThreadPoolExecutor(8) as threads:
         answers = list(
-            threads.map(lambda sent: container.invoke(sent, content_type=ANY_IMAGE, timeout=60), bodies, timeout=90)
+            threads.map(
+                lambda sent: container.invoke(Invocation(sent, content_type=ANY_IMAGE, timeout=60)), bodies, timeout=90
+            )
         )
 
     assert [answer.status for answer in answers] == [200, 400, 200, 400, 200, 400, 200, 200]
@@ -121,7 +124,7 @@ def test_documents_gone_wrong_end_no_worker(
 
     def send(row: dict[str, str]) -> int:
         body = (tmp_path / row["file"]).read_bytes()
-        answer = container.invoke(body, content_type=row["content_type"] or None, timeout=120)
+        answer = container.invoke(Invocation(body, content_type=row["content_type"] or None, timeout=120))
         assert answer.status in EXPECTED, (row, answer)
         assert answer.body.isascii()
         assert b"Traceback" not in answer.body
@@ -133,7 +136,9 @@ def test_documents_gone_wrong_end_no_worker(
     assert statuses.total() == FUZZED
     assert len(statuses) > 3, statuses
     assert workers(container) == before
-    whole = container.invoke((RECEIPTS / str(rows()[0]["file"])).read_bytes(), content_type=ANY_IMAGE, timeout=60)
+    whole = container.invoke(
+        Invocation((RECEIPTS / str(rows()[0]["file"])).read_bytes(), content_type=ANY_IMAGE, timeout=60)
+    )
     assert json.loads(whole.body)["predictions"][0]["store"] == rows()[0]["store"]
 
 
@@ -143,8 +148,8 @@ def test_no_split_of_a_response_ends_the_worker(container: ModelContainer) -> No
     The buffer grows with what is read, and shrinks again: after small responses, a batch's is cut several times.
     """
 
-    def send(length: int) -> Answer:
-        return container.invoke(b"-", content_type="text/" + "x" * length, timeout=60)
+    def send(length: int) -> ContainerResponse:
+        return container.invoke(Invocation(b"-", content_type="text/" + "x" * length, timeout=60))
 
     before, statuses = workers(container), Counter[int]()
     with ThreadPoolExecutor(16) as threads:

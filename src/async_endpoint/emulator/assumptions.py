@@ -1,4 +1,4 @@
-"""What AWS leaves open about asynchronous endpoints, as switches: each default is the documented or the harder case.
+"""Open questions about asynchronous endpoints on AWS, as switches; each default is the documented or harder case.
 
 `async-endpoint local start --assume NAME=VALUE` sets one; docs/local-aws-fidelity.md says what is known of each.
 """
@@ -15,24 +15,24 @@ _DELAY = re.compile(r"(\d+(?:\.\d+)?)(?:-(\d+(?:\.\d+)?))?")
 
 
 class AssumptionError(ValueError):
-    """A switch that does not exist, or a value that it does not take; the message is one sentence."""
+    """There is no such switch, or it does not take the value; the message is one sentence."""
 
 
 @dataclass(frozen=True)
 class Assumptions:
-    """One field for each point that nobody's evidence settles.
+    """One field for each question without conclusive evidence.
 
     Attributes:
         backlog: Whether ApproximateBacklogSize counts requests in flight (the documentation) or only those that wait
             (two reports from the field).
         backlog_per_instance_at_zero: Whether ApproximateBacklogSizePerInstance is missing at zero instances (field) or
             the whole backlog (documentation).
-        failure_location: Where an error notification tells the failure's location.
+        failure_location: Where an error notification has the failure's location.
         metric_delay: How many seconds after a minute's end its datapoints reach CloudWatch, as `120` or `60-150`; each
             publisher (queue, variant, instances, SQS) draws its own for each minute.
         metric_gaps: How many percent of all datapoints never reach it.
-        fill_of_nothing: What FILL makes of a metric without a datapoint in the range.
-        scalar_meets_missing: What an operator between a number and a missing value gives.
+        fill_of_nothing: What FILL returns for a metric without a datapoint in the range.
+        scalar_meets_missing: What an operator between a number and a missing value returns.
         extra_datapoints: How many more datapoints an alarm reads than it has evaluation periods.
         recovery_minutes: For how many minutes an alarm stays in ALARM after its datapoints have recovered.
     """
@@ -49,7 +49,7 @@ class Assumptions:
 
     @classmethod
     def parse(cls, pairs: Iterable[str]) -> Self:
-        """Read `NAME=VALUE` for each; hyphens and underscores of a name are the same.
+        """Reads pairs `NAME=VALUE`; a name may have hyphens or underscores.
 
         Raises:
             AssumptionError: There is no such switch, or it does not take the value.
@@ -68,17 +68,15 @@ class Assumptions:
             else:
                 choices = " or ".join(get_args(hints[known]))
                 raise AssumptionError(f"The assumption {known} is {choices}, not {value!r}.")
-        return cls(**given)  # type: ignore[arg-type]  # each was held against its type above
+        return cls(**given)  # type: ignore[arg-type]  # each was checked against its type above
 
     def as_arguments(self) -> list[str]:
-        """The switches that differ from their defaults, as `parse` reads them."""
+        """Returns the switches that differ from their defaults, as `parse` reads them."""
         return [f"{item.name}={value}" for item in fields(self) if (value := getattr(self, item.name)) != item.default]
 
     def delivery(self, seed: int = 0) -> Delayed:
-        """When datapoints reach CloudWatch."""
-        delay = _delay_range(self.metric_delay)
-        assert delay is not None  # noqa: S101 - `parse` has held it against the form
-        return Delayed(dict.fromkeys(Publisher, delay), self.metric_gaps / 100, seed)
+        """Returns when datapoints reach CloudWatch."""
+        return Delayed(dict.fromkeys(Publisher, _delay_range(self.metric_delay)), self.metric_gaps / 100, seed)
 
     @property
     def rules(self) -> EvaluationRules:
@@ -88,21 +86,22 @@ class Assumptions:
         )
 
 
-def _delay_range(text: str) -> DelayRange | None:
-    """The range that a text such as `120` or `60-150` names, None if it does not name one."""
+def _delay_range(text: str) -> DelayRange:
+    """Returns the range of a text such as `120` or `60-150`; raises ValueError for any other."""
     parts = _DELAY.fullmatch(text)
-    try:
-        return None if parts is None else DelayRange(float(parts[1]), float(parts[2] or parts[1]))
-    except ValueError:
-        return None
+    if parts is None:
+        raise ValueError(text)
+    return DelayRange(float(parts[1]), float(parts[2] or parts[1]))
 
 
 def _delay(name: str, value: str) -> str:
-    if _delay_range(value) is None:
+    try:
+        _delay_range(value)
+    except ValueError as error:
         raise AssumptionError(
             f"The assumption {name} is a number of seconds from 0 to 3600 or a range of them, such as 120 or 60-150, "
             f"not {value!r}."
-        )
+        ) from error
     return value
 
 

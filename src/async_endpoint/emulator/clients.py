@@ -1,6 +1,6 @@
-"""The local AWS as the added services use it: S3, SNS, SQS, IAM, CloudWatch and its Logs, by boto3 over HTTP.
+"""Clients of the local AWS for the services that the emulator adds: boto3 over HTTP.
 
-Public interfaces only, from threads of their own: nothing here may run on the event loop that serves them.
+They use public interfaces only, and never run on the event loop that serves them.
 """
 
 from dataclasses import dataclass, replace
@@ -19,10 +19,11 @@ if TYPE_CHECKING:
     from mypy_boto3_sns.client import SNSClient
     from mypy_boto3_sqs.client import SQSClient
 
-# What a client calls itself that the local AWS only looks with: no fault strikes it, as looking is no call on AWS.
+# The user agent of the local AWS's own measurements: they are not calls of a program, and no fault strikes them.
 MEASURING = "local-aws-measuring"
 
 _CONNECTIONS = 64
+_NOT_CHECKED = "local"  # a secret access key; any would do
 
 
 @dataclass(frozen=True)
@@ -30,11 +31,11 @@ class AwsClients:
     """Clients of one region, made when first used; thread-safe.
 
     Attributes:
-        endpoint_url: Where the local AWS answers.
+        endpoint_url: The local AWS's address.
         region: The region of the clients.
-        account: The account in whose name they call.
+        account: The account that calls.
         workdir: A folder for what instances need: archives, container file systems, logs.
-        agent: What the clients say that they are, besides boto3.
+        agent: An addition to boto3's user agent.
     """
 
     endpoint_url: str
@@ -45,7 +46,7 @@ class AwsClients:
 
     @cached_property
     def measuring(self) -> Self:
-        """The same for what only looks at services, to measure or to show them: no fault strikes these clients."""
+        """The same clients for measurements and the console; no fault strikes them."""
         return replace(self, agent=MEASURING)
 
     @cached_property
@@ -86,15 +87,17 @@ class AwsClients:
 
     @cached_property
     def _session(self) -> boto3.Session:
-        # The account number as access key is how ministack tells accounts apart; no credential is checked.
-        return boto3.Session(aws_access_key_id=self.account, aws_secret_access_key="local", region_name=self.region)  # noqa: S106
+        # ministack takes the access key as the account's number; no credential is checked.
+        return boto3.Session(
+            aws_access_key_id=self.account, aws_secret_access_key=_NOT_CHECKED, region_name=self.region
+        )
 
     @property
     def _config(self) -> Config:
         return Config(
             max_pool_connections=_CONNECTIONS,
             retries={"mode": "standard", "total_max_attempts": 3},
-            proxies={},  # none: the way is this machine's loopback, whatever the user's variables say
+            proxies={},  # none, whatever the user's variables say: the address is this machine's loopback
             s3={"addressing_style": "path"},
             user_agent_extra=self.agent,
         )

@@ -4,6 +4,7 @@ import http.client
 import json
 import urllib.error
 import urllib.request
+from collections.abc import Mapping
 from http import HTTPStatus
 from typing import Any
 from urllib.parse import urlsplit
@@ -61,6 +62,13 @@ def fetch_json(request: Request) -> dict[str, Any]:
         message = members.get("message", f"The local AWS at {_host(request)} responds with status {status}.")
         raise RequestRejected(str(message))
     return members
+
+
+def send_json(url: str, method: str, members: Mapping[str, Any] | None = None) -> dict[str, Any]:
+    """Sends a JSON object, if there is one, and returns the JSON object of the response; raises as `fetch_json`."""
+    body = None if members is None else json.dumps(members).encode()
+    headers = {"content-type": "application/json"}
+    return fetch_json(urllib.request.Request(url, body, headers, method=method))  # noqa: S310 - a loopback address
 
 
 def _host(request: Request) -> str:

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from async_endpoint.emulator.containers.archive import unpack
-from async_endpoint.emulator.containers.errors import ArchiveRefused
+from async_endpoint.emulator.containers.errors import ArchiveRejected
 from tests.emulator.containers.helpers import write_archive
 
 
@@ -31,9 +31,9 @@ def test_files_land_below_the_target(tmp_path: Path) -> None:
     assert (tmp_path / "ml/model/my_model/model.pth").read_text() == "weights"
 
 
-def test_a_symbolic_link_is_refused_as_sagemaker_does(tmp_path: Path) -> None:
+def test_a_symbolic_link_is_rejected_as_by_sagemaker(tmp_path: Path) -> None:
     archive = write_members(tmp_path / "model.tar.gz", link("model.pth", "other.pth", tarfile.SYMTYPE))
-    with pytest.raises(ArchiveRefused, match=r"symbolic link model\.pth, which SageMaker refuses"):
+    with pytest.raises(ArchiveRejected, match=r"symbolic link model\.pth, which SageMaker rejects"):
         unpack(archive, tmp_path / "model")
 
 
@@ -46,25 +46,25 @@ def test_a_symbolic_link_is_refused_as_sagemaker_does(tmp_path: Path) -> None:
     ],
     ids=["path", "hard link", "device"],
 )
-def test_what_would_reach_outside_is_refused(tmp_path: Path, member: tarfile.TarInfo) -> None:
+def test_a_member_outside_the_target_is_rejected(tmp_path: Path, member: tarfile.TarInfo) -> None:
     (tmp_path / "outside").write_text("untouched")
     archive = write_members(tmp_path / "model.tar.gz", member)
-    with pytest.raises(ArchiveRefused, match=r"model.tar.gz holds a member that may not be unpacked"):
+    with pytest.raises(ArchiveRejected, match=r"model.tar.gz holds a member that may not be unpacked"):
         unpack(archive, tmp_path / "model")
     assert (tmp_path / "outside").read_text() == "untouched"
     assert list((tmp_path / "model").iterdir()) == []
 
 
-def test_an_archive_cut_short_is_refused(tmp_path: Path) -> None:
+def test_a_truncated_archive_is_rejected(tmp_path: Path) -> None:
     archive = write_archive(tmp_path / "model.tar.gz", {"a": "b" * 100_000})
     archive.write_bytes(archive.read_bytes()[:-20])
-    with pytest.raises(ArchiveRefused, match="no complete gzip'd tar file"):
+    with pytest.raises(ArchiveRejected, match="not a complete gzip'd tar file"):
         unpack(archive, tmp_path / "model")
 
 
-def test_a_file_that_is_no_archive_is_refused(tmp_path: Path) -> None:
+def test_a_file_that_is_not_an_archive_is_rejected(tmp_path: Path) -> None:
     (tmp_path / "model.tar.gz").write_text("{}")
-    with pytest.raises(ArchiveRefused, match="no complete gzip'd tar file"):
+    with pytest.raises(ArchiveRejected, match="not a complete gzip'd tar file"):
         unpack(tmp_path / "model.tar.gz", tmp_path / "model")
 
 

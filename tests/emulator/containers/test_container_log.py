@@ -89,7 +89,7 @@ def test_the_reason_of_a_containers_end(log: Path, text: str, reason: str) -> No
     assert container_log.end_reason(log) == reason
 
 
-def test_a_port_clash_is_told_from_other_ends(log: Path) -> None:
+def test_a_port_clash_differs_from_other_failures(log: Path) -> None:
     log.write_text("io.netty.channel.unix.Errors$NativeIoException: bind(..) failed: Address already in use\n")
     assert container_log.port_clash(log)
     log.write_text("Model server started.\n")

@@ -106,13 +106,13 @@ def test_one_whose_python_has_gone_is_built_anew(fake_uv: FakeUv, target: Path) 
 def test_someones_folder_is_left_alone(fake_uv: FakeUv, target: Path) -> None:
     target.mkdir(parents=True)
     (target / "thesis.txt").touch()
-    with pytest.raises(ContainerError, match="not empty and is no Python environment"):
+    with pytest.raises(ContainerError, match="not empty and is not a Python environment"):
         prepare(target, print)
     assert (target / "thesis.txt").exists()
     assert fake_uv.calls == []
 
 
-def test_what_is_missing_is_told_before_any_work(
+def test_missing_requirements_are_reported_before_any_work(
     fake_uv: FakeUv, target: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(requirements, "missing", lambda: ["No Java."])

@@ -10,6 +10,7 @@ import pytest
 
 from async_endpoint.emulator.containers.errors import ContainerDied
 from async_endpoint.emulator.containers.health import Health, Workers, load_seconds
+from async_endpoint.emulator.containers.invocation import Invocation
 from async_endpoint.emulator.containers.model_container import ModelContainer
 from tests.emulator.containers.helpers import eventually, process_tree
 
@@ -53,7 +54,7 @@ class Clock:
         ({"TS_DEFAULT_STARTUP_TIMEOUT": "5"}, 60),
     ],
 )
-def test_a_load_may_take_as_long_as_an_answer(environment: dict[str, str], seconds: int) -> None:
+def test_a_load_may_take_as_long_as_a_response(environment: dict[str, str], seconds: int) -> None:
     assert load_seconds(environment) == seconds
 
 
@@ -89,10 +90,10 @@ def test_a_sleeping_worker_is_busy_a_killed_one_comes_back_and_one_that_cannot_l
     instance.wait_ready(READY_SECONDS)
 
     def worker() -> int:
-        return int(instance.invoke(b"0", timeout=30).body)
+        return int(instance.invoke(Invocation(b"0", timeout=30)).body)
 
     with ThreadPoolExecutor(1) as threads:
-        busy = threads.submit(instance.invoke, b"1.5", timeout=30)
+        busy = threads.submit(instance.invoke, Invocation(b"1.5", timeout=30))
         while not busy.done():
             assert instance.health() is Health.READY
             time.sleep(0.1)
@@ -108,7 +109,7 @@ def test_a_sleeping_worker_is_busy_a_killed_one_comes_back_and_one_that_cannot_l
     os.kill(second, signal.SIGKILL)
     assert eventually(lambda: instance.health() is Health.DEAD, 60)
     assert instance.alive
-    assert instance.ping(), "TorchServe goes on to answer for itself"
+    assert instance.ping(), "TorchServe itself still answers"
 
 
 @pytest.mark.serving
@@ -118,11 +119,11 @@ def test_a_drained_container_ends_what_it_has_and_takes_no_more(launch: Callable
     assert instance.pid is not None
     tree = process_tree(instance.pid)
     with ThreadPoolExecutor(2) as threads:
-        running = [threads.submit(instance.invoke, b"0.5", timeout=30) for _ in range(2)]
+        running = [threads.submit(instance.invoke, Invocation(b"0.5", timeout=30)) for _ in range(2)]
         time.sleep(0.2)  # both are on their way
         assert not instance.drain(0.01)
         with pytest.raises(ContainerDied, match="takes no more requests"):
-            instance.invoke(b"0", timeout=30)
+            instance.invoke(Invocation(b"0", timeout=30))
         assert instance.drain(30)
         instance.stop()
         assert [each.result().status for each in running] == [200, 200]

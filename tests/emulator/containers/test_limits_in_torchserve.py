@@ -7,6 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
+from async_endpoint.emulator.containers.invocation import Invocation
 from async_endpoint.emulator.containers.model_container import ModelContainer
 from stacks.serving_limits import ServingLimits
 from stacks.settings.serving import ServingSettings
@@ -44,11 +45,11 @@ def test_torchserve_has_the_workers_batches_sizes_and_queue_that_the_settings_as
     limits = ServingLimits(serving)
     instance = launch(files(), limits.environment)
     instance.wait_ready(90)
-    (model,) = instance._request("GET", "/models/model", timeout=5).json()
+    (model,) = instance._request("GET", "/models/model").json()
     names = ("minWorkers", "maxWorkers", "batchSize", "maxBatchDelay")
     assert [model[name] for name in names] == [2, 2, 60, 70]
-    assert instance.invoke(b"x" * 6_900_000, content_type="image/png", timeout=30).status == 200
-    too_large = instance.invoke(b"x" * 7_000_001, content_type="image/png", timeout=30)
+    assert instance.invoke(Invocation(b"x" * 6_900_000, content_type="image/png", timeout=30)).status == 200
+    too_large = instance.invoke(Invocation(b"x" * 7_000_001, content_type="image/png", timeout=30))
     assert (too_large.status, too_large.body) == (413, b"")
 
 
@@ -59,7 +60,7 @@ def test_more_requests_may_wait_than_torchserve_s_own_hundred(launch: Callable[.
     instance.wait_ready(90)
 
     def send(body: bytes) -> int:
-        return instance.invoke(body, content_type="image/png", timeout=60).status
+        return instance.invoke(Invocation(body, content_type="image/png", timeout=60)).status
 
     with ThreadPoolExecutor(131) as threads:
         busy = threads.submit(send, b"sleep 4")
@@ -69,13 +70,13 @@ def test_more_requests_may_wait_than_torchserve_s_own_hundred(launch: Callable[.
     assert waiting == {200: 120, 503: 10}
 
 
-def test_one_limit_of_torchserve_holds_for_load_and_answer(launch: Callable[..., ModelContainer]) -> None:
+def test_one_limit_of_torchserve_holds_for_load_and_response(launch: Callable[..., ModelContainer]) -> None:
     """With the one for answers alone, 1 second, no load of 3 would ever end."""
     limits = ServingLimits(ServingSettings(timeout_seconds=1, load_timeout_seconds=5))
     assert limits.response_timeout_seconds == 5
     instance = launch(files(load_seconds=3), limits.environment)
     instance.wait_ready(30)
-    assert instance.invoke(b"sleep 3", content_type="image/png", timeout=30).status == 200
+    assert instance.invoke(Invocation(b"sleep 3", content_type="image/png", timeout=30)).status == 200
     began = time.monotonic()
-    assert instance.invoke(b"sleep 9", content_type="image/png", timeout=30).status == 500
+    assert instance.invoke(Invocation(b"sleep 9", content_type="image/png", timeout=30)).status == 500
     assert 5 <= time.monotonic() - began < 8

@@ -18,7 +18,8 @@ import pytest
 from async_endpoint.emulator.containers import ports
 from async_endpoint.emulator.containers.environment import ServingEnvironment
 from async_endpoint.emulator.containers.errors import ContainerDied, ContainerError, ContainerFailed, ContainerTimeout
-from async_endpoint.emulator.containers.model_container import Answer, ModelContainer
+from async_endpoint.emulator.containers.invocation import ContainerResponse, Invocation
+from async_endpoint.emulator.containers.model_container import ModelContainer
 from tests.emulator.containers.helpers import eventually, living, process_tree, write_archive, write_wheel
 
 pytestmark = pytest.mark.serving
@@ -79,11 +80,11 @@ def container(launch_for_module: Launch) -> ModelContainer:
     return instance
 
 
-def invoke(instance: ModelContainer, body: str, content_type: str | None = "application/json") -> Answer:
-    return instance.invoke(body.encode(), content_type=content_type, accept="application/json", timeout=30)
+def invoke(instance: ModelContainer, body: str, content_type: str | None = "application/json") -> ContainerResponse:
+    return instance.invoke(Invocation(body.encode(), content_type=content_type, accept="application/json", timeout=30))
 
 
-def told(answer: Answer) -> "dict[str, Any]":
+def told(answer: ContainerResponse) -> "dict[str, Any]":
     assert answer.status == 200, answer.body
     said: dict[str, Any] = json.loads(answer.body)
     return said
@@ -100,7 +101,7 @@ def listening(instance: ModelContainer) -> list[tuple[str, int]]:
     ]
 
 
-def test_it_answers_with_the_archives_model(container: ModelContainer) -> None:
+def test_it_returns_the_result_of_the_archives_model(container: ModelContainer) -> None:
     answer = invoke(container, "[1]")
     assert answer.content_type == "application/json"
     assert told(answer) | {"environment": None, "python": None} == {
@@ -119,7 +120,7 @@ def test_it_answers_with_the_archives_model(container: ModelContainer) -> None:
 
 
 def test_a_header_that_is_none_is_left_out(container: ModelContainer) -> None:
-    answer = container.invoke(b"x", timeout=30)
+    answer = container.invoke(Invocation(b"x", timeout=30))
     assert told(answer)["content_type"] is None
     assert answer.content_type == "application/json", "the toolkit's default"
 
@@ -157,13 +158,13 @@ def test_a_body_as_large_as_the_model_allows_is_taken(container: ModelContainer)
 def test_a_timeout_leaves_the_worker_at_it_and_the_next_request_waits(container: ModelContainer) -> None:
     began = time.monotonic()
     with pytest.raises(ContainerTimeout, match=r"did not answer within 0\.2 s"):
-        container.invoke(b"sleep 1.5", content_type="application/json", timeout=0.2)
+        container.invoke(Invocation(b"sleep 1.5", content_type="application/json", timeout=0.2))
     assert time.monotonic() - began < 1
     told(invoke(container, "next"))
     assert time.monotonic() - began > 1.4
 
 
-def test_requests_at_once_are_answered_each_with_its_own(container: ModelContainer) -> None:
+def test_concurrent_requests_get_their_own_results(container: ModelContainer) -> None:
     bodies = [str(number) for number in range(20)]
     with ThreadPoolExecutor(8) as threads:
         answers = list(threads.map(lambda body: told(invoke(container, body))["body"], bodies))
@@ -204,7 +205,7 @@ def test_two_containers_side_by_side_have_their_own_packages_and_end_alone(launc
     tree = process_tree(first.pid)
     next(process for process in tree if process.name() == "java").kill()
     with pytest.raises(ContainerDied):
-        first.invoke(b"sleep 30", timeout=30)
+        first.invoke(Invocation(b"sleep 30", timeout=30))
     assert eventually(lambda: not living(tree) and not first.alive, 5)
     assert told(invoke(second, "still here"))["body"] == "still here"
 
@@ -241,13 +242,13 @@ def test_nothing_is_left_after_the_owner_is_killed(serving: ServingEnvironment, 
     assert eventually(lambda: not living(tree), 10)
 
 
-def test_a_model_that_cannot_be_loaded_is_told_with_its_reason(launch: Launch) -> None:
+def test_a_model_that_cannot_be_loaded_is_reported_with_its_reason(launch: Launch) -> None:
     instance = launch({"code/inference.py": FAILING})
     with pytest.raises(ContainerFailed, match="could not be loaded: ValueError: weights of another shape"):
         instance.wait_ready(READY_SECONDS)
 
 
-def test_requirements_that_cannot_be_installed_are_told_with_pips_reason(launch: Launch) -> None:
+def test_requirements_that_cannot_be_installed_are_reported_with_pips_reason(launch: Launch) -> None:
     instance = launch(FILES | {"code/requirements.txt": "--no-index\njmespath==99\n"})
     with pytest.raises(ContainerFailed, match="exit code 1: No matching distribution found for jmespath==99"):
         instance.wait_ready(READY_SECONDS)

@@ -51,7 +51,7 @@ def test_missing_java_is_one_sentence_with_the_way_to_get_it() -> None:
 
 
 @pytest.mark.parametrize(("version", "major"), [("1.8.0_402", 8), ("10.0.2", 10)])
-def test_an_old_java_is_refused_by_its_version(machine: Path, version: str, major: int) -> None:
+def test_an_old_java_is_rejected_by_its_version(machine: Path, version: str, major: int) -> None:
     java(machine / "bin" / "java", version)
     with pytest.raises(MissingRequirement, match=rf"bin/java is Java {major}: install"):
         requirements.require_java()
@@ -75,7 +75,7 @@ def test_java_home_goes_before_the_path_as_torchserve_has_it(machine: Path, monk
 
 
 @pytest.mark.usefixtures("machine")
-def test_another_platform_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_another_platform_is_rejected(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(platform, "system", lambda: "Darwin")
     monkeypatch.setattr(platform, "machine", lambda: "arm64")
     assert requirements.missing()[0] == (

@@ -50,18 +50,18 @@ def test_java_loads_the_changed_class_before_the_jar_s(frontend: Path, tmp_path:
 @pytest.mark.parametrize(
     ("content", "sentence"),
     [
-        (b"", "is no class file"),
-        (b"PK\x03\x04", "is no class file"),
+        (b"", "is not a class file"),
+        (b"PK\x03\x04", "is not a class file"),
         (b"\xca\xfe\xba\xbe\0\0\0\x34\0\x02\x63", "unknown kind 99"),
         (b"\xca\xfe\xba\xbe\0\0\0\x34\0\x01" + bytes(14), "has no method forPort"),
     ],
 )
-def test_another_class_file_is_refused(content: bytes, sentence: str) -> None:
+def test_another_class_file_is_rejected(content: bytes, sentence: str) -> None:
     with pytest.raises(UnknownClassFileError, match=sentence):
         on_loopback(content)
 
 
-def test_a_torchserve_without_the_class_is_refused(tmp_path: Path) -> None:
+def test_a_torchserve_without_the_class_is_rejected(tmp_path: Path) -> None:
     with zipfile.ZipFile(tmp_path / "model-server.jar", "w") as jar:
         jar.writestr("org/pytorch/serve/ModelServer.class", b"")
     with pytest.raises(UnknownClassFileError, match=r"No jar in .* holds io/grpc"):

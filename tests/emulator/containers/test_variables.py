@@ -15,7 +15,7 @@ def make(folder: Path, model: dict[str, str]) -> dict[str, str]:
     return container_environment(
         model,
         overlay=Overlay(folder / "overlay"),
-        folders=Folders.under(folder, folder / "scratch"),
+        folders=Folders.from_workdir(folder, folder / "scratch"),
         ports=Ports(20001, 20002, 20003, 20004),
         threads=2,
     )

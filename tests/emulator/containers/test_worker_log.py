@@ -67,7 +67,7 @@ def test_a_line_counts_when_it_is_whole(log: Path) -> None:
     assert workers.has_model()
 
 
-def test_what_a_model_prints_is_no_sign(log: Path) -> None:
+def test_a_models_own_output_is_ignored(log: Path) -> None:
     printed = f"{START}W-9000-model_1.0-stdout MODEL_LOG - "
     add(log, printed + LOADED.format(0), "W-9000-model_1.0 TS_METRICS - W-9000-model_1.0.ms:1\n")
     add(log, f"{WORKER.format(0)}TS_METRICS - QueueTime.ms:1|#Level:Host\n")

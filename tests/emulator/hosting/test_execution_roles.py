@@ -59,10 +59,10 @@ def without(action: str) -> dict[str, str]:
     return {name: resource for name, resource in EVERYTHING.items() if name != action}
 
 
-def test_a_role_that_may_do_what_it_must_is_not_refused(clients: AwsClients, make_role: MakeRole) -> None:
+def test_a_role_with_all_permissions_is_accepted(clients: AwsClients, make_role: MakeRole) -> None:
     roles, role = ExecutionRoles(clients), make_role()
-    assert roles.refuse_model(of(role)) is None
-    assert roles.refuse_endpoint(of(role), OUTPUT) is None
+    assert roles.model_rejection(of(role)) is None
+    assert roles.endpoint_rejection(of(role), OUTPUT) is None
 
 
 @pytest.mark.parametrize(
@@ -77,7 +77,7 @@ def test_what_an_endpoints_role_lacks_is_named(
     clients: AwsClients, make_role: MakeRole, action: str, asked: str
 ) -> None:
     role = make_role(without(action))
-    assert ExecutionRoles(clients).refuse_endpoint(of(role), OUTPUT) == (
+    assert ExecutionRoles(clients).endpoint_rejection(of(role), OUTPUT) == (
         f"The provided role '{role}' is invalid. Please ensure the role exists, that its trust relationship policy "
         f'allows the action "sts:AssumeRole" for the service principal "sagemaker.amazonaws.com", and has {asked}.'
     )
@@ -87,14 +87,16 @@ def test_each_of_two_topics_and_two_paths_is_looked_at(clients: AwsClients, make
     roles = ExecutionRoles(clients)
     narrow = {"s3:ListBucket": "arn:aws:s3:::answers", "sns:Publish": SUCCESS}
     role = make_role({**narrow, "s3:PutObject": "arn:aws:s3:::answers/results/*"})
-    assert '"s3:PutObject" permissions for "s3://answers/failures/"' in (roles.refuse_endpoint(of(role), OUTPUT) or "")
+    assert '"s3:PutObject" permissions for "s3://answers/failures/"' in (
+        roles.endpoint_rejection(of(role), OUTPUT) or ""
+    )
     role = make_role({**narrow, "s3:PutObject": "arn:aws:s3:::answers/*"})
-    assert f'"sns:Publish" permissions for topic "{ERROR}"' in (roles.refuse_endpoint(of(role), OUTPUT) or "")
+    assert f'"sns:Publish" permissions for topic "{ERROR}"' in (roles.endpoint_rejection(of(role), OUTPUT) or "")
 
 
 def test_nothing_is_asked_for_what_an_endpoint_does_not_use(clients: AwsClients, make_role: MakeRole) -> None:
     role = make_role({"s3:GetObject": "arn:aws:s3:::models/*"})
-    assert ExecutionRoles(clients).refuse_endpoint(of(role), OutputConfig(None, None, None, None)) is None
+    assert ExecutionRoles(clients).endpoint_rejection(of(role), OutputConfig(None, None, None, None)) is None
 
 
 def test_a_permission_under_a_condition_on_the_prefix_grants_nothing(clients: AwsClients, make_role: MakeRole) -> None:
@@ -106,13 +108,13 @@ def test_a_permission_under_a_condition_on_the_prefix_grants_nothing(clients: Aw
     }
     others = [{"Effect": "Allow", "Action": a, "Resource": r} for a, r in without("s3:ListBucket").items()]
     role = make_role([listing, *others])
-    assert '"s3:ListBucket"' in (ExecutionRoles(clients).refuse_endpoint(of(role), OUTPUT) or "")
+    assert '"s3:ListBucket"' in (ExecutionRoles(clients).endpoint_rejection(of(role), OUTPUT) or "")
 
 
 def test_a_denial_wins(clients: AwsClients, make_role: MakeRole) -> None:
     allowed = {"Effect": "Allow", "Action": "*", "Resource": "*"}
     role = make_role([allowed, {"Effect": "Deny", "Action": "sns:*", "Resource": ERROR}])
-    assert f'topic "{ERROR}"' in (ExecutionRoles(clients).refuse_endpoint(of(role), OUTPUT) or "")
+    assert f'topic "{ERROR}"' in (ExecutionRoles(clients).endpoint_rejection(of(role), OUTPUT) or "")
 
 
 def test_the_topics_own_policy_does_not_count(clients: AwsClients, make_role: MakeRole) -> None:
@@ -121,22 +123,22 @@ def test_the_topics_own_policy_does_not_count(clients: AwsClients, make_role: Ma
     opened = {"Effect": "Allow", "Principal": "*", "Action": "sns:Publish", "Resource": topic}
     clients.sns.set_topic_attributes(TopicArn=topic, AttributeName="Policy", AttributeValue=policy([opened]))
     output = OutputConfig("s3://answers/results", None, topic, None)
-    assert topic in (ExecutionRoles(clients).refuse_endpoint(of(role), output) or "")
+    assert topic in (ExecutionRoles(clients).endpoint_rejection(of(role), output) or "")
 
 
 def test_a_managed_policy_counts_and_so_does_a_role_with_a_path(clients: AwsClients, make_role: MakeRole) -> None:
     role = make_role({}, path="/service-role/")
-    assert ExecutionRoles(clients).refuse_endpoint(of(role), OUTPUT) is not None
+    assert ExecutionRoles(clients).endpoint_rejection(of(role), OUTPUT) is not None
     statements = [{"Effect": "Allow", "Action": a, "Resource": r} for a, r in EVERYTHING.items()]
     arn = clients.iam.create_policy(PolicyName=f"p-{uuid.uuid4().hex}", PolicyDocument=policy(statements))["Policy"]
     clients.iam.attach_role_policy(RoleName=role.rpartition("/")[2], PolicyArn=arn["Arn"])
-    assert ExecutionRoles(clients).refuse_endpoint(of(role), OUTPUT) is None
-    assert ExecutionRoles(clients).refuse_model(of(role)) is None
+    assert ExecutionRoles(clients).endpoint_rejection(of(role), OUTPUT) is None
+    assert ExecutionRoles(clients).model_rejection(of(role)) is None
 
 
 def test_a_role_that_may_not_read_the_archive(clients: AwsClients, make_role: MakeRole) -> None:
     role = make_role(without("s3:GetObject"))
-    assert ExecutionRoles(clients).refuse_model(of(role)) == (
+    assert ExecutionRoles(clients).model_rejection(of(role)) == (
         f'Could not access model data at {MODEL_DATA}. Please ensure that the role "{role}" exists and that its trust '
         'relationship policy allows the action "sts:AssumeRole" for the service principal "sagemaker.amazonaws.com". '
         f'Also ensure that the role has "s3:GetObject" permissions and that the object is located in {REGION}. If your '
@@ -152,23 +154,23 @@ def test_a_role_that_does_not_trust_sagemaker(clients: AwsClients, make_role: Ma
         '"sagemaker.amazonaws.com"'
     )
     roles = ExecutionRoles(clients)
-    assert roles.refuse_model(of(role)) == (
+    assert roles.model_rejection(of(role)) == (
         f'The execution role ARN "{role}" is invalid. Please ensure that the role exists and that {trust}.'
     )
-    assert roles.refuse_endpoint(of(role), OUTPUT) == (
+    assert roles.endpoint_rejection(of(role), OUTPUT) == (
         f"The provided role '{role}' is invalid. Please ensure the role exists, that {trust}."
     )
 
 
 @pytest.mark.parametrize("services", ["sagemaker.amazonaws.com", ["lambda.amazonaws.com", "sagemaker.amazonaws.com"]])
 def test_a_role_may_trust_others_too(clients: AwsClients, make_role: MakeRole, services: object) -> None:
-    assert ExecutionRoles(clients).refuse_model(of(make_role(principal={"Service": services}))) is None
+    assert ExecutionRoles(clients).model_rejection(of(make_role(principal={"Service": services}))) is None
 
 
 def test_a_role_that_was_never_made_is_any_role(clients: AwsClients) -> None:
     nobody = of(f"arn:aws:iam::{ACCOUNT}:role/never-made")
-    assert ExecutionRoles(clients).refuse_model(nobody) is None
-    assert ExecutionRoles(clients).refuse_endpoint(nobody, OUTPUT) is None
+    assert ExecutionRoles(clients).model_rejection(nobody) is None
+    assert ExecutionRoles(clients).endpoint_rejection(nobody, OUTPUT) is None
 
 
 def test_an_endpoint_of_a_role_that_may_not_publish_fails_and_an_update_to_it_goes_back(
@@ -202,10 +204,10 @@ WATCHED = f"arn:aws:cloudwatch:{REGION}:{ACCOUNT}:alarm:errors"
 def test_a_role_reads_the_alarms_that_roll_a_deployment_back(clients: AwsClients, make_role: MakeRole) -> None:
     role = make_role({**EVERYTHING, "cloudwatch:DescribeAlarms": WATCHED})
     roles = ExecutionRoles(clients)
-    assert roles.refuse_endpoint(of(role), OUTPUT, ["errors"]) is None
+    assert roles.endpoint_rejection(of(role), OUTPUT, ["errors"]) is None
     asked = '"cloudwatch:DescribeAlarms" permissions for alarm "latency"'
-    assert asked in (roles.refuse_endpoint(of(role), OUTPUT, ["errors", "latency"]) or "")
-    assert asked.replace("latency", "errors") in (roles.refuse_endpoint(of(make_role()), OUTPUT, ["errors"]) or "")
+    assert asked in (roles.endpoint_rejection(of(role), OUTPUT, ["errors", "latency"]) or "")
+    assert asked.replace("latency", "errors") in (roles.endpoint_rejection(of(make_role()), OUTPUT, ["errors"]) or "")
 
 
 def test_an_update_with_rollback_alarms_that_the_role_may_not_read_is_rejected(
@@ -232,18 +234,18 @@ def test_an_update_with_rollback_alarms_that_the_role_may_not_read_is_rejected(
             return dict(region.sagemaker.call("DescribeEndpoint", {"EndpointName": "e"}))
 
         region.sagemaker.call("CreateEndpointConfig", endpoint_config("again", "plain"))
-        refused = update("again")
-        assert (refused["EndpointStatus"], refused["EndpointConfigName"]) == ("InService", "plain")
-        assert '"cloudwatch:DescribeAlarms" permissions for alarm "errors"' in refused["FailureReason"]
+        rejected = update("again")
+        assert (rejected["EndpointStatus"], rejected["EndpointConfigName"]) == ("InService", "plain")
+        assert '"cloudwatch:DescribeAlarms" permissions for alarm "errors"' in rejected["FailureReason"]
         assert update("reads")["EndpointConfigName"] == "reads"
 
 
-def test_a_client_is_refused_by_the_server_that_the_check_asks(running: Running, make_role: MakeRole) -> None:
-    """Over HTTP: the check asks the very server that answers the client."""
+def test_the_running_server_rejects_a_role_by_its_own_iam(running: Running, make_role: MakeRole) -> None:
+    """Over HTTP: the check calls the same server as the client."""
     sagemaker = running.client("sagemaker")
-    with pytest.raises(ClientError, match="Could not access model data at") as refused:
+    with pytest.raises(ClientError, match="Could not access model data at") as rejected:
         sagemaker.create_model(**of(make_role(without("s3:GetObject"))))
-    assert refused.value.response["Error"]["Code"] == "ValidationException"
+    assert rejected.value.response["Error"]["Code"] == "ValidationException"
 
 
 def test_a_stack_whose_role_may_not_read_the_archive_is_not_created(running: Running) -> None:

@@ -3,14 +3,21 @@
 from typing import Any
 
 from async_endpoint.cloudwatch.metric_key import MINUTE
-from async_endpoint.emulator.hosting.history import ANSWER_BYTES_KEPT, DOCUMENTS_KEPT, HOURS_KEPT, History, Point
+from async_endpoint.emulator.hosting.history import (
+    ANSWER_BYTES_KEPT,
+    DOCUMENTS_KEPT,
+    HOURS_KEPT,
+    Document,
+    History,
+    Point,
+)
 from tests.emulator.fakes import START
 
 MINUTE_1 = int(START)
 
 
 def ended(history: History, inference_id: str, **members: Any) -> None:
-    document = {
+    document: dict[str, Any] = {
         "endpoint": "receipts",
         "instance": "i-01",
         "status": "Completed",
@@ -22,7 +29,7 @@ def ended(history: History, inference_id: str, **members: Any) -> None:
         "content_type": "application/json",
         "at": START,
     }
-    history.document(inference_id=inference_id, **{**document, **members})
+    history.add(Document(inference_id=inference_id, **{**document, **members}))
 
 
 def sampled(history: History, at: float, **numbers: int) -> None:
@@ -75,7 +82,7 @@ def test_documents_of_an_endpoint_that_had_the_name_before_are_left_out() -> Non
     assert [document.inference_id for document in history.documents("receipts", since=START + 30)] == ["of this one"]
 
 
-def test_of_a_long_answer_the_beginning_and_the_size_are_kept() -> None:
+def test_a_long_result_is_kept_as_its_beginning_and_its_size() -> None:
     history = History()
     ended(history, "long", answer=b"a" * ANSWER_BYTES_KEPT + b"b" * 10)
     (document,) = history.documents("receipts")

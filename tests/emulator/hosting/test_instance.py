@@ -10,7 +10,9 @@ import pytest
 from async_endpoint.emulator.clients import AwsClients
 from async_endpoint.emulator.containers.environment import ServingEnvironment
 from async_endpoint.emulator.containers.errors import ContainerDied, ContainerFailed
-from async_endpoint.emulator.hosting.instance import ArchiveCache, ImageUnavailable, InstanceFactory, ModelUnavailable
+from async_endpoint.emulator.hosting.archive_cache import ArchiveCache
+from async_endpoint.emulator.hosting.errors import ImageUnavailable, ModelUnavailable
+from async_endpoint.emulator.hosting.instance import InstanceFactory
 from tests.emulator.conftest import Running
 from tests.emulator.fakes import ACCOUNT, LIMIT, REGION, model
 

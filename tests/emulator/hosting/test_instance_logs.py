@@ -10,7 +10,8 @@ from botocore.exceptions import ClientError
 
 from async_endpoint.emulator.clients import AwsClients
 from async_endpoint.emulator.hosting import instance_logs
-from async_endpoint.emulator.hosting.instance_logs import DataLog, InstanceLogs
+from async_endpoint.emulator.hosting.data_log import DataLog, LogEvent, LogStream
+from async_endpoint.emulator.hosting.instance_logs import InstanceLogs
 from tests.emulator.console.test_overview import request
 from tests.emulator.fakes import FakeInstance, FakeRegion, eventually, fake_region
 
@@ -121,7 +122,9 @@ def test_trouble_with_s3_is_in_the_data_log_of_the_instance_that_had_it(printing
 
 
 def test_trouble_with_sns_is_in_the_data_log_too(printing: Printing) -> None:
-    printing.region.context.data_log.of(printing.name, "AllTraffic")(printing.instance.instance_id, "no such topic")
+    printing.region.context.data_log.reporter(printing.name, "AllTraffic")(
+        printing.instance.instance_id, "no such topic"
+    )
     assert printing.written("data-log") == ["no such topic"]
 
 
@@ -142,8 +145,8 @@ def test_a_line_longer_than_an_event_may_be_is_several(printing: Printing) -> No
 
 
 def test_batches_stay_within_what_a_call_takes() -> None:
-    stream = instance_logs._Stream("g", "s")
-    events = [instance_logs._Event(stream, 1, "é" * 100_000) for _ in range(12)]
+    stream = LogStream("g", "s")
+    events = [LogEvent(stream, "é" * 100_000, 1) for _ in range(12)]
     batches = list(instance_logs._batches(events))
     assert [len(batch) for batch in batches] == [5, 5, 2]
     assert sum(len(event["message"]) for batch in batches for event in batch) == 1_200_000
@@ -151,7 +154,7 @@ def test_batches_stay_within_what_a_call_takes() -> None:
 
 def test_a_cloudwatch_that_does_not_answer_is_logged(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     data_log = DataLog()
-    data_log.of("receipts", "AllTraffic")("i-01", "no such topic")
+    data_log.reporter("receipts", "AllTraffic")("i-01", "no such topic")
     with fake_region(tmp_path) as region:
         InstanceLogs(region.clients, data_log).write([])
     assert "could not write to the log AllTraffic/i-01/data-log of /aws/sagemaker/Endpoints/receipts" in caplog.text

@@ -35,7 +35,7 @@ def test_a_busy_and_an_idle_instance_are_two_samples_of_what_their_processes_do(
     busy = busy_child()
     try:
         roots = {busy.pid: time.monotonic(), idle.pid: time.monotonic()}
-        time.sleep(1.5)
+        time.sleep(1.2)
         metrics.sample(roots)
     finally:
         os.killpg(busy.pid, 9)
@@ -46,7 +46,7 @@ def test_a_busy_and_an_idle_instance_are_two_samples_of_what_their_processes_do(
     highest, lowest = (published(store, "CPUUtilization", statistic) for statistic in ("Maximum", "Minimum"))
     assert highest is not None
     assert lowest is not None
-    assert 30 < highest <= 130  # of one core; the machine may be busy with other things
+    assert 20 < highest <= 130  # of one core; the machine may be busy with other things
     assert lowest < highest / 2
     memory = published(store, "MemoryUtilization", "Maximum")
     assert memory is not None
@@ -61,17 +61,24 @@ def test_a_process_that_is_gone_has_no_sample() -> None:
     assert published(store, "CPUUtilization", "SampleCount") is None
 
 
+def use_processor(seconds: float) -> float:
+    """Uses so many seconds of processor time; returns the percentage of a core that this was."""
+    began, until = time.monotonic(), time.process_time() + seconds
+    while time.process_time() < until:
+        pass
+    return 100 * seconds / (time.monotonic() - began)
+
+
 @pytest.mark.parametrize("minutes", [1, 2])
 def test_each_sample_covers_the_time_since_the_one_before(minutes: int) -> None:
     store, clock = SharedMetricStore(), ManualClock(START)
     metrics = InstanceMetrics("receipts", "AllTraffic", store, clock)
     roots = {os.getpid(): time.monotonic() - 1e6}  # this process has used next to nothing since then
+    used = []
     for _ in range(minutes):
         metrics.sample(roots)
-        end = time.monotonic() + 0.3
-        while time.monotonic() < end:
-            pass
+        used.append(use_processor(0.2))
     metrics.sample(roots)
     highest = published(store, "CPUUtilization", "Maximum")
     assert highest is not None
-    assert highest > 30
+    assert highest > min(used) / 2

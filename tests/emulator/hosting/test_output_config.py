@@ -52,7 +52,7 @@ def test_is_read_from_an_endpoint_config() -> None:
             "IncludeInferenceResponseIn": ["SUCCESS_NOTIFICATION_TOPIC"],
         },
     }
-    read = OutputConfig.of(endpoint_config("c", "m", output=output))
+    read = OutputConfig.from_endpoint_config(endpoint_config("c", "m", output=output))
     assert read == OutputConfig(
         "s3://answers/results", "s3://b/f", "arn:s", "arn:e", frozenset({"SUCCESS_NOTIFICATION_TOPIC"})
     )

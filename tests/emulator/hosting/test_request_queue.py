@@ -71,7 +71,7 @@ def test_requests_expire_when_older_than_their_ttl_and_only_while_they_wait() ->
     assert [queue.take(0), queue.take(0)] == [patient, young]
 
 
-def test_the_oldest_request_is_told_by_its_age_not_by_its_place() -> None:
+def test_the_oldest_request_is_found_by_its_age_not_by_its_place() -> None:
     queue = filled(item("1", received_at=10), item("2", received_at=20))
     older, younger = queue.take(0), queue.take(0)
     assert older is not None

@@ -112,4 +112,4 @@ def test_without_an_alarm_the_old_instances_go_when_the_wait_is_over(region: Fak
     ],
 )
 def test_how_long_the_alarms_are_watched(region: FakeRegion, policy: dict[str, object], seconds: int) -> None:
-    assert RollbackWatch.of({"BlueGreenUpdatePolicy": policy}, region.context).seconds == seconds
+    assert RollbackWatch.from_deployment_config({"BlueGreenUpdatePolicy": policy}, region.context).seconds == seconds

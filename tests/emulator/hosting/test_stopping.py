@@ -11,6 +11,7 @@ import pytest
 from async_endpoint.emulator.api.cloudformation import RESOURCE_TYPES
 from async_endpoint.emulator.clients import AwsClients
 from async_endpoint.emulator.errors import AwsError
+from async_endpoint.emulator.faults import faults
 from async_endpoint.emulator.faults.faults import Fault
 from async_endpoint.emulator.hosting.endpoint import HostedEndpoint
 from async_endpoint.emulator.hosting.results import ResultWriter
@@ -124,7 +125,7 @@ def end_in_between(endpoint: HostedEndpoint, around: Destinations, halfway: Half
     assert halfway.reached.wait(LIMIT)
     stopping = threading.Thread(target=endpoint.stop)
     stopping.start()
-    eventually(lambda: endpoint._expirer._ended, "it ends")
+    eventually(lambda: endpoint._expirer._stopped, "it ends")
     halfway.go_on.set()
     stopping.join(LIMIT)
     assert not stopping.is_alive()
@@ -161,7 +162,10 @@ def test_requests_of_an_endpoint_that_is_deleted_meanwhile_are_written_or_kept(
     assert endpoint.state()["status"] == "Deleting"
 
 
-def test_notifications_that_a_fault_holds_back_are_sent(region: FakeRegion, around: Destinations) -> None:
+def test_notifications_that_a_fault_delays_are_sent(
+    region: FakeRegion, around: Destinations, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(faults, "_REORDERED_SECONDS", 0.3)
     region.context.faults.add(Fault("reorder"))
     endpoint = region.create("receipts", output=around.output)
     (name,) = accept(endpoint, 1)
@@ -193,7 +197,7 @@ def test_one_failure_that_cannot_be_written_leaves_the_others_their_outcomes(
     assert heard - {None} == {names[0], names[2]}
 
 
-def test_a_roll_back_that_a_stop_interrupts_has_told_its_reason(region: FakeRegion) -> None:
+def test_a_rollback_that_a_stop_interrupts_keeps_its_reason(region: FakeRegion) -> None:
     stuck = threading.Event()
 
     class Lingering(FakeInstance):
@@ -208,7 +212,7 @@ def test_a_roll_back_that_a_stop_interrupts_has_told_its_reason(region: FakeRegi
     eventually(lambda: endpoint.status == "RollingBack", "the new instance has failed")
     stopping = threading.Thread(target=endpoint.stop)
     stopping.start()
-    eventually(lambda: endpoint._ended, "it ends")
+    eventually(lambda: endpoint._status.is_stopped, "it ends")
     stuck.set()
     stopping.join(LIMIT)
     state = endpoint.state()
@@ -216,7 +220,7 @@ def test_a_roll_back_that_a_stop_interrupts_has_told_its_reason(region: FakeRegi
     assert "no weights" in state["failure_reason"]
 
 
-def test_changes_are_refused_as_ones_to_send_again_while_it_ends_and_before_it_goes_on(region: FakeRegion) -> None:
+def test_changes_are_rejected_as_retryable_during_a_stop_and_before_a_resume(region: FakeRegion) -> None:
     endpoint = region.create("receipts")
     endpoint.stop()
     region.sagemaker.end()

@@ -12,14 +12,14 @@ from async_endpoint.cloudwatch.metric_key import MINUTE
 from async_endpoint.emulator.api.alarm_settings import alarm_from_settings
 from async_endpoint.emulator.clients import AwsClients
 from async_endpoint.emulator.faults.faults import Fault, Shortage
-from async_endpoint.emulator.hosting.unavailable_instance import CapacityNeverCame, UnavailableInstance
+from async_endpoint.emulator.hosting.errors import CapacityNeverCame
+from async_endpoint.emulator.hosting.unavailable_instance import UnavailableInstance
 from async_endpoint.protocol.invocation import InvocationRequest
 from tests.emulator.conftest import Destinations
 from tests.emulator.fakes import (
     LIMIT,
     START,
     FakeClock,
-    FakeInstance,
     FakeRegion,
     eventually,
     fake_region,
@@ -190,7 +190,7 @@ def test_a_creation_that_waits_for_capacity_fails_in_awss_words(tmp_path: Path) 
 
 
 def test_an_instance_that_is_stopped_is_awaited_no_longer() -> None:
-    instance = UnavailableInstance(FakeInstance(), Shortage("There is none.", HALF_AN_HOUR), FakeClock(START))
+    instance = UnavailableInstance("i-01", Shortage("There is none.", HALF_AN_HOUR), FakeClock(START))
     ended = threading.Event()
 
     def start() -> None:

@@ -7,7 +7,6 @@ the local AWS stops.
 import hashlib
 import json
 import threading
-import urllib.request
 from collections.abc import Mapping
 from functools import cache
 from http import HTTPStatus
@@ -23,7 +22,7 @@ from async_endpoint.emulator.api.json_protocol import Response, json_object, jso
 from async_endpoint.emulator.api.region_services import RegionServices
 from async_endpoint.emulator.errors import AwsError, UnknownOperation
 from async_endpoint.emulator.local_routes import Route
-from async_endpoint.emulator.loopback import RequestRejected, fetch_json
+from async_endpoint.emulator.loopback import RequestRejected, send_json
 from async_endpoint.emulator.sagemaker.listing import paginate
 from async_endpoint.emulator.service_models import drop_unknown_members, operation, validated
 
@@ -155,12 +154,8 @@ def set_quota(endpoint_url: str, instance_type: str, value: int) -> None:
         QuotaError: There is no such quota.
         NoResponse: The local AWS does not respond.
     """
-    body = json.dumps({"instance_type": instance_type, "value": value}).encode()
-    request = urllib.request.Request(  # noqa: S310 - a local AWS's own address
-        f"{endpoint_url}/_local/quotas", body, dict(_HEADERS), method="POST"
-    )
     try:
-        fetch_json(request)
+        send_json(f"{endpoint_url}/_local/quotas", "POST", {"instance_type": instance_type, "value": value})
     except RequestRejected as error:
         raise QuotaError(str(error)) from error
 

@@ -80,11 +80,11 @@ def _instances(region: RegionServices, deployment: Deployment) -> list[Json]:
     clock, here = region.clock, time.monotonic()
     return [
         {
-            "id": member.container.instance_id,
+            "id": member.instance.instance_id,
             "config": deployment.config["EndpointConfigName"],
             "state": "InService" if member.in_service else "Starting",
             "since": clock.now() - (here - member.since) * clock.speed,
-            "requests": member.container.invocations,
+            "requests": member.instance.invocations,
         }
         for member in deployment.fleet.members
     ]

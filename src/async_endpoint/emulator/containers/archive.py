@@ -2,33 +2,35 @@
 
 import tarfile
 import zlib
+from collections.abc import Iterator
 from pathlib import Path
 
-from async_endpoint.emulator.containers.errors import ArchiveRefused
+from async_endpoint.emulator.containers.errors import ArchiveRejected
 
 
 def unpack(archive: Path, target: Path) -> None:
-    """Unpack a model archive into `target`, which is made.
+    """Unpacks a model archive into `target`, which is made.
 
     Raises:
-        ArchiveRefused: It is no gzip'd tar file, is cut short, holds a symbolic link (SageMaker refuses those), or a
-            member that would land outside of `target` or is a device.
+        ArchiveRejected: It is not a gzip'd tar file, is cut short, holds a symbolic link (which SageMaker rejects), a
+            device, or a member that would be written outside of `target`.
     """
-
-    def plain(member: tarfile.TarInfo, path: str) -> tarfile.TarInfo:
-        if member.issym():
-            raise ArchiveRefused(
-                f"{archive.name} holds the symbolic link {member.name}, which SageMaker refuses: pack the file itself."
-            )
-        return tarfile.data_filter(member, path)
-
     target.mkdir(parents=True, exist_ok=True)
     try:
         with tarfile.open(archive, "r:gz") as tar:
-            tar.extractall(target, filter=plain)  # noqa: S202 - `plain` checks each member
+            tar.extractall(target, members=_without_links(tar, archive.name), filter="data")
     except tarfile.FilterError as error:
-        raise ArchiveRefused(f"{archive.name} holds a member that may not be unpacked: {error}.") from error
+        raise ArchiveRejected(f"{archive.name} holds a member that may not be unpacked: {error}.") from error
     except (tarfile.TarError, EOFError, zlib.error, OSError) as error:
         if isinstance(error, OSError) and error.errno is not None:
-            raise  # the disk's trouble, not the archive's
-        raise ArchiveRefused(f"{archive.name} is no complete gzip'd tar file: {error}.") from error
+            raise  # an error of the disk, not of the archive
+        raise ArchiveRejected(f"{archive.name} is not a complete gzip'd tar file: {error}.") from error
+
+
+def _without_links(tar: tarfile.TarFile, name: str) -> Iterator[tarfile.TarInfo]:
+    for member in tar:
+        if member.issym():
+            raise ArchiveRejected(
+                f"{name} holds the symbolic link {member.name}, which SageMaker rejects: pack the file itself."
+            )
+        yield member

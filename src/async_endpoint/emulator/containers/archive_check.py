@@ -1,10 +1,10 @@
-"""Reads one document with an unpacked archive, as a container's worker would. A script, run by the image's Python 3.8.
+"""Processes one document with an unpacked archive, as a container's worker would. A script for the image's Python 3.8.
 
     python archive_check.py MODEL_FOLDER DOCUMENT CONTENT_TYPE RESULT_FILE
 
-The real handler service of the serving toolkit, without the Java around it and with the network closed. RESULT_FILE
-gets one JSON object: seconds of the load and of two answers, status, content type and text of the answer, peak memory;
-or, where the model does not load, why.
+It runs the real handler service of the serving toolkit, without TorchServe's Java and without a network. RESULT_FILE
+gets one JSON object: seconds of the load and of two results, status, content type and text of the result, peak memory;
+or why the model does not load.
 """
 
 from __future__ import annotations
@@ -21,24 +21,24 @@ from typing import Any
 
 
 def main(model_folder: str, document: str, content_type: str, result_file: str) -> None:
-    """Load the model, have it read the document twice, and write what was seen."""
-    # A script's own folder comes first on the import path; in a container nothing of ours is there.
+    """Loads the model, processes the document twice, and writes what was measured."""
+    # A script's own folder is first on the import path; in a container none of our code is there.
     sys.path.pop(0)
     _close_network()
-    found = _read(model_folder, Path(document).read_bytes(), content_type)
+    found = _process(model_folder, Path(document).read_bytes(), content_type)
     found["peak_memory_mb"] = round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)
     Path(result_file).write_text(json.dumps(found), encoding="utf-8")
 
 
 def _close_network() -> None:
-    def refuse(*_arguments: Any, **_options: Any) -> None:
+    def reject(*_arguments: Any, **_options: Any) -> None:
         raise OSError("The archive is checked without a network, as an isolated container runs.")
 
-    socket.getaddrinfo = refuse  # type: ignore[assignment]
-    socket.socket.connect = refuse  # type: ignore[method-assign]
+    socket.getaddrinfo = reject  # type: ignore[assignment]
+    socket.socket.connect = reject  # type: ignore[method-assign]
 
 
-def _read(model_folder: str, body: bytes, content_type: str) -> dict[str, Any]:
+def _process(model_folder: str, body: bytes, content_type: str) -> dict[str, Any]:
     context_module: Any = importlib.import_module("ts.context")
     toolkit: Any = importlib.import_module("sagemaker_pytorch_serving_container.handler_service")
 
@@ -51,7 +51,7 @@ def _read(model_folder: str, body: bytes, content_type: str) -> dict[str, Any]:
     began = time.perf_counter()
     try:
         service.initialize(context({}))
-    except Exception as error:  # noqa: BLE001 - whatever the archive's code raises is the finding
+    except Exception as error:  # noqa: BLE001 - any error of the archive's code is the finding
         traceback.print_exc()
         return {"failure": f"{type(error).__name__}: {error}"}
     seconds = [time.perf_counter() - began]

@@ -3,7 +3,6 @@
 import hashlib
 import shlex
 import shutil
-import subprocess
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
@@ -31,18 +30,18 @@ exec "$(dirname "$0")/python" {program} "$@"
 
 @dataclass(frozen=True)
 class Overlay:
-    """One container's own environment: what pip installs in it shadows the base and touches nothing else."""
+    """One container's own environment: what pip installs in it shadows the base and changes nothing else."""
 
     path: Path
 
     @property
     def bin(self) -> Path:
-        """Folder of `python` and `torchserve`; goes first on the container's PATH."""
+        """The folder of `python` and `torchserve`, first on the container's PATH."""
         return self.path / "bin"
 
     @property
     def python(self) -> Path:
-        """The interpreter that toolkit, pip and workers run."""
+        """The interpreter of toolkit, pip and workers."""
         return self.bin / "python"
 
 
@@ -64,7 +63,7 @@ class ServingEnvironment:
 
     @property
     def ready(self) -> bool:
-        """Whether it was built to the end, from the lock file of this version, and its Python is still there."""
+        """Whether it was built completely from this version's lock file, and its Python still exists."""
         try:
             stamp = (self.path / _STAMP).read_text(encoding="ascii")
         except (FileNotFoundError, NotADirectoryError):
@@ -72,10 +71,10 @@ class ServingEnvironment:
         return stamp == _lock_digest() and self.python.exists()
 
     def overlay(self, path: Path) -> Overlay:
-        """Make an environment at `path` in which this one's packages are visible but never written to.
+        """Makes an environment at `path` that sees this one's packages and never changes them.
 
-        A venv made by hand, in a few milliseconds: pip and TorchServe themselves are the base's, run by the overlay's
-        interpreter, so that whatever pip installs lands in the overlay and comes first on the import path.
+        It is a venv made by hand, in a few milliseconds. pip and TorchServe are the base's, run by the overlay's
+        interpreter, so that pip installs into the overlay, which comes first on the import path.
         """
         site_packages = path / _SITE_PACKAGES
         site_packages.mkdir(parents=True)
@@ -85,7 +84,7 @@ class ServingEnvironment:
         (path / "pyvenv.cfg").write_text(
             f"home = {interpreter.parent}\ninclude-system-site-packages = false\n", encoding="utf-8"
         )
-        # addsitedir rather than a bare path, so that the base's own .pth files (namespace packages) are obeyed.
+        # addsitedir rather than a bare path, so that the base's own .pth files (namespace packages) are read.
         base = f"import site; site.addsitedir({str(self.site_packages)!r})\n"
         (site_packages / "base.pth").write_text(base, encoding="utf-8")
         torchserve = path / "bin" / "torchserve"
@@ -95,17 +94,17 @@ class ServingEnvironment:
 
 
 def prepare(path: Path, echo: Callable[[str], None]) -> ServingEnvironment:
-    """The serving environment at `path`, built first when it is not there, half built, or of another lock file.
+    """Returns the serving environment at `path`; builds it if it is missing, incomplete, or of another lock file.
 
     Quick when there is nothing to do. Building fetches about 1 GB of packages and takes 2 GB on disk.
 
     Args:
         path: Folder of the environment; its parents are made.
-        echo: Told each step that takes long, one line each.
+        echo: Called with one line for each step that takes long.
 
     Raises:
-        MissingRequirement: This machine lacks Java, Linux on x86-64, or a Python 3.8 that uv could not fetch either.
-        ContainerError: The folder is something else, or the packages could not be installed.
+        MissingRequirement: This machine lacks Java, Linux on x86-64, or a Python 3.8 and uv could not install one.
+        ContainerError: The folder is not an environment, or the packages could not be installed.
     """
     if sentences := requirements.missing():
         raise MissingRequirement("\n".join(sentences))
@@ -113,7 +112,7 @@ def prepare(path: Path, echo: Callable[[str], None]) -> ServingEnvironment:
     if not environment.ready:
         python = requirements.find_python()
         if python is None:
-            echo("No Python 3.8 here: having uv install one.")
+            echo("There is no Python 3.8: uv installs one.")
             python = requirements.install_python()
         _clear(environment.path)
         echo(f"Building the serving environment in {path} (torch 1.11, TorchServe 0.6; some minutes, once).")
@@ -133,17 +132,17 @@ def _build(environment: ServingEnvironment, python: Path) -> None:
 
 def _run_uv(*arguments: str) -> None:
     command = [uv.find_uv_bin(), *arguments, "--no-python-downloads", "--no-progress", "--quiet"]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603 - uv itself, no shell
+    done = requirements.run_program(command)
     if done.returncode:
-        reason = " ".join(done.stderr.split()) or f"exit code {done.returncode}"
+        reason = " ".join(done.stdout.split()) or f"exit code {done.returncode}"
         raise ContainerError(f"The serving environment could not be built by `uv {arguments[0]}`: {reason}")
 
 
 def _clear(path: Path) -> None:
-    """Remove a half-built or outdated environment; anything else at this place is someone's, and stays."""
+    """Removes an incomplete or outdated environment; a folder with anything else stays."""
     with suppress(FileNotFoundError):
         if any(path.iterdir()) and not (path / "pyvenv.cfg").exists():
-            raise ContainerError(f"{path} is not empty and is no Python environment: choose another folder.")
+            raise ContainerError(f"{path} is not empty and is not a Python environment: choose another folder.")
         shutil.rmtree(path)
 
 

@@ -1,11 +1,11 @@
-"""What can go wrong with a model container; each message is one sentence.
+"""The errors of model containers; each message is one sentence.
 
 ContainerError
-├── MissingRequirement   this machine lacks something, and how to get it
-├── ArchiveRefused       the model archive cannot be unpacked safely
+├── MissingRequirement   this machine lacks a requirement; how to get it
+├── ArchiveRejected      the model archive cannot be unpacked safely
 ├── ContainerFailed      the container never became ready, and why
-├── ContainerTimeout     no answer within the time given
-└── ContainerDied        the container ended, or closed the connection, before it answered
+├── ContainerTimeout     no response within the given time
+└── ContainerDied        the container ended, or closed the connection, before it responded
 """
 
 
@@ -14,10 +14,10 @@ class ContainerError(Exception):
 
 
 class MissingRequirement(ContainerError):
-    """This machine lacks something that containers need; the message says how to get it."""
+    """This machine lacks a requirement of containers; the message says how to get it."""
 
 
-class ArchiveRefused(ContainerError):
+class ArchiveRejected(ContainerError):
     """The model archive is not a gzip'd tar file of plain files and folders."""
 
 
@@ -26,8 +26,8 @@ class ContainerFailed(ContainerError):
 
 
 class ContainerTimeout(ContainerError):
-    """The container did not answer in time."""
+    """The container did not respond in time."""
 
 
 class ContainerDied(ContainerError):
-    """The container ended, or closed the connection, before it answered."""
+    """The container ended, or closed the connection, before it responded."""

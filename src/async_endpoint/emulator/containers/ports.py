@@ -4,7 +4,7 @@ import random
 import socket
 import threading
 
-# Below the range from which the kernel takes ports for outgoing connections, so that none of those gets in between.
+# Below the range from which the kernel takes ports for outgoing connections, so that none of those takes one.
 _LOWEST, _HIGHEST = 20000, 32000
 
 _lock = threading.Lock()
@@ -12,7 +12,7 @@ _taken: set[int] = set()
 
 
 def reserve(count: int) -> list[int]:
-    """Ports that nothing listens on and that no other caller in this process holds; give them back by `release`."""
+    """Returns ports that nothing listens on and no other caller in this process holds; `release` gives them back."""
     with _lock:
         candidates = random.sample(range(_LOWEST, _HIGHEST), k=_HIGHEST - _LOWEST)
         ports = []
@@ -26,7 +26,7 @@ def reserve(count: int) -> list[int]:
 
 
 def release(ports: list[int]) -> None:
-    """Give ports back."""
+    """Gives ports back."""
     with _lock:
         _taken.difference_update(ports)
 

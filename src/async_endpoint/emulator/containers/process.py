@@ -1,10 +1,13 @@
 """One container's processes: the supervisor, and below it toolkit, TorchServe and workers."""
 
+import contextlib
 import subprocess
 import sys
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path
+
+import psutil
 
 from async_endpoint.emulator.containers import ports
 from async_endpoint.emulator.containers.environment import Overlay
@@ -13,15 +16,15 @@ from async_endpoint.emulator.containers.variables import Folders, Ports, contain
 
 _SUPERVISOR = Path(__file__).with_name("supervisor.py")
 _LAUNCHER = Path(__file__).with_name("launcher.py")
-_GRACE_SECONDS = 4.0  # between SIGTERM and SIGKILL; TorchServe takes 2.7 to end
+_GRACE_SECONDS = 4.0  # between SIGTERM and SIGKILL; TorchServe needs 2.7
 _END_SECONDS = 30.0  # for the whole tree to be gone, before that is reported as an error
 
 
 class ContainerProcess:
-    """A launched container; it ends by itself, by `end`, or with the process that launched it, however that ends.
+    """A launched container. It exits by itself, by `end`, or with the process that launched it, even after `kill -9`.
 
     Args:
-        workdir: The container's folder; what it prints is appended to `container.log` in it.
+        workdir: The container's folder; its output is appended to `container.log` in it.
         overlay: Its own Python environment.
         environment: The Model's environment variables.
         threads: How many threads a numerical library may use in one worker.
@@ -29,11 +32,11 @@ class ContainerProcess:
 
     def __init__(self, workdir: Path, overlay: Overlay, environment: Mapping[str, str], threads: int) -> None:
         self._reserved = ports.reserve(4)
-        chosen = Ports.of(self._reserved)
-        # Under the system's temporary folder for a short path: TorchServe's sockets live in it, and Linux allows those
+        chosen = Ports.from_numbers(self._reserved)
+        # In the system's temporary folder, for a short path: it holds TorchServe's sockets, whose paths Linux limits to
         # 107 characters. The supervisor removes it.
         scratch = Path(tempfile.mkdtemp(prefix="container-"))
-        folders = Folders.under(workdir, scratch)
+        folders = Folders.from_workdir(workdir, scratch)
         command = [
             sys.executable, "-I", "-S", str(_SUPERVISOR), str(_GRACE_SECONDS), str(scratch),
             str(overlay.python), str(_LAUNCHER), str(scratch / "torchserve.properties"),
@@ -48,7 +51,7 @@ class ContainerProcess:
                 stderr=log,
                 cwd=folders.run,
                 env=variables,
-                start_new_session=True,  # Ctrl-C is the owner's to handle
+                start_new_session=True,  # so that Ctrl-C reaches the owner alone
             )
 
     @property
@@ -58,17 +61,25 @@ class ContainerProcess:
 
     @property
     def exit_code(self) -> int | None:
-        """The container's exit code (128 + signal when one ended it); None while it runs."""
+        """The container's exit code (128 + the number of a signal that ended it); None while it runs."""
         return self._supervisor.poll()
 
+    def kill(self) -> None:
+        """Kills every process of the tree (SIGKILL), so that none can clean up."""
+        with contextlib.suppress(psutil.NoSuchProcess):
+            root = psutil.Process(self.pid)
+            for each in [*root.children(recursive=True), root]:
+                with contextlib.suppress(psutil.NoSuchProcess):
+                    each.kill()
+
     def end(self) -> None:
-        """End every process and give the ports back; a second call does nothing.
+        """Ends every process and releases the ports; a second call does nothing.
 
         Raises:
-            ContainerError: Some process does not end, SIGKILL notwithstanding.
+            ContainerError: Some process does not end, not even after SIGKILL.
         """
         if self._supervisor.stdin is not None:
-            self._supervisor.stdin.close()  # the supervisor's sign
+            self._supervisor.stdin.close()  # tells the supervisor to end the tree
         try:
             self._supervisor.wait(_END_SECONDS)
         except subprocess.TimeoutExpired:

@@ -1,8 +1,9 @@
-"""What containers need of this machine, looked for before any work begins.
+"""What containers need of this machine, checked before any work begins.
 
-Standard library only, but for what needs uv: `make` runs this module before anything is installed.
+Standard library only, except where uv is needed: `make` runs this module before anything is installed.
 """
 
+import importlib
 import importlib.util
 import os
 import platform
@@ -27,9 +28,9 @@ _GET_JAVA = "install a JRE, e.g. `apt-get install openjdk-17-jre-headless`, or s
 
 
 def missing() -> list[str]:
-    """One sentence for each thing that this machine lacks and that nothing here can fetch by itself; empty when fit.
+    """Returns one sentence for each requirement that this machine lacks and that cannot be installed from here.
 
-    Python 3.8 is not among them: `environment.prepare` has uv install it when there is none.
+    Python 3.8 is not among them: `environment.prepare` lets uv install it.
     """
     sentences = []
     for require in (require_platform, require_java):
@@ -41,7 +42,7 @@ def missing() -> list[str]:
 
 
 def require_platform() -> None:
-    """Raise unless this is Linux on x86-64: the image's torch 1.11 and the process supervision exist for no other."""
+    """Raises unless this is Linux on x86-64: the image's torch 1.11 and the supervision of processes need it."""
     system, machine = platform.system(), platform.machine()
     if (system, machine) != ("Linux", "x86_64"):
         raise MissingRequirement(
@@ -50,7 +51,7 @@ def require_platform() -> None:
 
 
 def require_java() -> Path:
-    """The Java that TorchServe will run: of JAVA_HOME when set, else the first on PATH.
+    """Returns the Java that TorchServe will run: that of JAVA_HOME if set, else the first on PATH.
 
     Raises:
         MissingRequirement: Java is not installed, or is older than version 11.
@@ -62,13 +63,13 @@ def require_java() -> Path:
         raise MissingRequirement(f"TorchServe needs Java {MINIMUM_JAVA} or later and none is {where}: {_GET_JAVA}.")
     major = _java_version(found)
     if major is None or major < MINIMUM_JAVA:
-        has = "does not tell its version" if major is None else f"is Java {major}"
+        has = "does not print its version" if major is None else f"is Java {major}"
         raise MissingRequirement(f"TorchServe needs Java {MINIMUM_JAVA} or later and {found} {has}: {_GET_JAVA}.")
     return Path(found)
 
 
 def find_python() -> Path | None:
-    """A Python 3.8 on this machine: the variable's, pyenv's, the one on PATH, then uv's own; None when there is none.
+    """Returns a Python 3.8 of this machine: the variable's, pyenv's, the one on PATH, then uv's; None without one.
 
     Raises:
         MissingRequirement: ASYNC_ENDPOINT_PYTHON38 is set to something that is not a Python 3.8.
@@ -86,13 +87,13 @@ def find_python() -> Path | None:
 
 
 def install_python() -> Path:
-    """Have uv install its own Python 3.8.
+    """Lets uv install its own Python 3.8.
 
     Raises:
-        MissingRequirement: uv could not, e.g. for want of network.
+        MissingRequirement: uv could not, for example without a network.
     """
     uv = _find_uv()
-    done = None if uv is None else _ask([uv, "python", "install", "3.8"], seconds=600)
+    done = None if uv is None else _output([uv, "python", "install", "3.8"], seconds=600)
     found = find_python() if done is not None else None
     if found is None:
         raise MissingRequirement(f"Python 3.8 is missing and uv could not fetch it: {_GET_PYTHON}.")
@@ -104,47 +105,56 @@ def _managed_by_uv() -> list[str]:
     if uv is None:
         return []
     command = [uv, "python", "find", "3.8", "--no-project", "--managed-python", "--no-python-downloads"]
-    return (_ask(command) or "").split("\n")[:1]
+    return (_output(command) or "").split("\n")[:1]
 
 
 def _find_uv() -> str | None:
-    """The uv of this environment, else the one on PATH."""
+    """Returns the uv of this environment, else the one on PATH."""
     if importlib.util.find_spec("uv") is not None:
-        import uv  # noqa: PLC0415 - not there when this module runs as a program
-
-        return uv.find_uv_bin()
+        found: str = importlib.import_module("uv").find_uv_bin()
+        return found
     return shutil.which("uv")
 
 
 def _is_wanted_python(program: str) -> bool:
-    # A pyenv shim named python3.8 exists, and fails, when no 3.8 is selected: only running it tells.
-    return (_ask([program, "-c", "import sys; print(sys.version_info[:2])"]) or "").strip() == str(PYTHON_VERSION)
+    # A pyenv shim named python3.8 exists even when no 3.8 is selected, and then fails: run it to know.
+    return (_output([program, "-c", "import sys; print(sys.version_info[:2])"]) or "").strip() == str(PYTHON_VERSION)
 
 
 def _java_version(program: str) -> int | None:
-    said = re.search(r'version "(?:1\.)?(\d+)', _ask([program, "-version"]) or "")
+    said = re.search(r'version "(?:1\.)?(\d+)', _output([program, "-version"]) or "")
     return int(said.group(1)) if said else None
 
 
-def _ask(command: list[str], seconds: float = _SECONDS) -> str | None:
-    """What the program printed, both streams; None when it cannot be run or fails."""
+def run_program(command: list[str], seconds: float | None = None) -> "subprocess.CompletedProcess[str]":
+    """Runs a program of this machine to its end; `stdout` of the result has both of its streams.
+
+    Raises:
+        OSError: The program cannot be run.
+        subprocess.TimeoutExpired: It took longer than `seconds`.
+    """
+    return subprocess.run(  # noqa: S603 - programs found on this machine, no shell
+        command,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        timeout=seconds,
+        check=False,
+        text=True,
+    )
+
+
+def _output(command: list[str], seconds: float = _SECONDS) -> str | None:
+    """Returns what the program printed, both streams; None when it cannot be run or fails."""
     try:
-        done = subprocess.run(  # noqa: S603 - programs found on this machine, no shell
-            command,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            timeout=seconds,
-            check=False,
-            text=True,
-        )
+        done = run_program(command, seconds)
     except (OSError, subprocess.TimeoutExpired):
         return None
     return done.stdout if done.returncode == 0 else None
 
 
 def main() -> int:
-    """Print what this machine lacks, Python 3.8 included; the exit status is 1 if it lacks anything."""
+    """Prints what this machine lacks, Python 3.8 included; the exit status is 1 if it lacks anything."""
     sentences = missing()
     try:
         if find_python() is None and _find_uv() is None:
@@ -152,7 +162,7 @@ def main() -> int:
     except MissingRequirement as error:
         sentences.append(str(error))
     for sentence in sentences:
-        print(sentence, file=sys.stderr)  # noqa: T201 - a program of one module
+        sys.stderr.write(f"{sentence}\n")
     return bool(sentences)
 
 

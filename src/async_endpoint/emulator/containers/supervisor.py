@@ -1,11 +1,11 @@
-"""Runs one container's process tree and leaves nothing of it behind. A script: standard library only.
+"""Runs one container's process tree and leaves none of it behind. A script: standard library only.
 
     python supervisor.py GRACE_SECONDS SCRATCH_FOLDER PROGRAM ARGUMENT...
 
-Standard input is a pipe whose other end the owner holds and never writes to. When it closes — the owner stopped the
-container, or died of anything at all, `kill -9` included — or on SIGTERM, the program gets SIGTERM, then
-GRACE_SECONDS, then every descendant gets SIGKILL. When the program ends by itself the descendants go the same way.
-Either way the scratch folder is removed, and the exit code is the program's (128 + signal when one ended it).
+Standard input is a pipe whose other end the owner holds and never writes to. It closes when the owner stops the
+container, or dies, even by `kill -9`. Then, or on SIGTERM, the program gets SIGTERM, and after GRACE_SECONDS every
+descendant gets SIGKILL; so it does when the program exits by itself. In each case the scratch folder is removed, and
+the exit code is the program's (128 + the number of a signal that ended it).
 
 Descendants cannot escape by making their own session or by losing their parent: this process is a subreaper
 (prctl(2), PR_SET_CHILD_SUBREAPER), so every orphan among them becomes its child.
@@ -27,7 +27,7 @@ _PR_SET_CHILD_SUBREAPER = 36
 
 
 class _Tree:
-    """The program and whatever descends from it."""
+    """The program and its descendants."""
 
     def __init__(self, command: list[str]) -> None:
         ctypes.CDLL(None).prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
@@ -39,11 +39,11 @@ class _Tree:
         signal.signal(signal.SIGCHLD, lambda *_: None)
         signal.signal(signal.SIGTERM, self._on_terminate)
         signal.set_wakeup_fd(wake, warn_on_full_buffer=False)
-        self._program = subprocess.Popen(command, stdin=subprocess.DEVNULL, start_new_session=True)  # noqa: S603
+        self._program = subprocess.Popen(command, stdin=subprocess.DEVNULL, start_new_session=True)  # noqa: S603 - of process.py
         self._code: int | None = None
 
     def wait(self) -> None:
-        """Return when the program has ended, the owner has gone, or SIGTERM came."""
+        """Returns when the program has exited, the owner has gone, or SIGTERM came."""
         while not self._stopping and self._code is None:
             readable, _, _ = select.select([0, self._wake], [], [])
             if 0 in readable and not os.read(0, 1):
@@ -51,7 +51,7 @@ class _Tree:
             self._reap()
 
     def end(self, grace: float) -> int:
-        """End the program and every descendant; return the program's exit code."""
+        """Ends the program and every descendant; returns the program's exit code."""
         if self._code is None:
             os.kill(self._program.pid, signal.SIGTERM)
         deadline = time.monotonic() + grace
@@ -67,7 +67,7 @@ class _Tree:
         return self._code or 0
 
     def _reap(self) -> bool:
-        """Collect every ended child; whether any child is left."""
+        """Collects every ended child; returns whether any child is left."""
         with contextlib.suppress(BlockingIOError):
             os.read(self._wake, 4096)
         while True:
@@ -86,7 +86,7 @@ class _Tree:
 
 
 def _descendants(root: int) -> Iterator[int]:
-    """Ids of all living descendants, by the parents that /proc tells."""
+    """Yields the ids of all living descendants, by the parents in /proc."""
     children: dict[int, list[int]] = {}
     for entry in Path("/proc").iterdir():
         if entry.name.isdigit():
@@ -105,7 +105,7 @@ def _descendants(root: int) -> Iterator[int]:
 
 
 def main(arguments: list[str]) -> int:
-    """Run the program named by the arguments to its end, or its owner's."""
+    """Runs the program of the arguments until it exits, or its owner does."""
     grace, scratch, *command = arguments
     tree = _Tree(command)
     try:

@@ -2,15 +2,14 @@
 
     python torchserve_program.py ARGUMENT...
 
-It starts the TorchServe that is installed by then, having made sure that its gRPC listens on loopback. The image's
-0.6.0 has no setting for that: it calls `NettyServerBuilder.forPort(port)`, which means every interface. In an image
-that is the container's own network; here it would be the machine's. TorchServe's class path begins with its working
-directory, so a copy of that one class is written there, in which `forPort(port)` is
-`forAddress(new InetSocketAddress("127.0.0.1", port))`; everything else is as in the jar. Versions that name an address
-themselves never call the method.
+It starts the installed TorchServe and binds its gRPC to loopback. The image's 0.6.0 has no setting for that: it calls
+`NettyServerBuilder.forPort(port)`, which binds every interface. In an image that is the container's own network; here
+it would be the machine's. TorchServe's class path begins with its working directory, so a copy of that one class is
+written there, in which `forPort(port)` is `forAddress(new InetSocketAddress("127.0.0.1", port))`; everything else is as
+in the jar. Versions that give an address themselves never call the method.
 
-It also has TorchServe measure this machine once instead of each minute, by a Python process that would pass for the
-model's work where AWS's clock is fast. 0.6.0 takes that setting from its configuration file alone.
+It also makes TorchServe measure this machine once instead of each minute: the measuring Python process would look like
+the model's work where AWS's clock is fast. 0.6.0 reads that setting from its configuration file only.
 
 Standard library only until TorchServe starts. Class files: the Java Virtual Machine Specification, chapter 4.
 """
@@ -46,11 +45,11 @@ class UnknownClassFileError(Exception):
 
 
 class _ClassFile:
-    """A Java class file that is read front to back, and whose table of constants can grow."""
+    """A Java class file that is read from front to back, and whose table of constants can grow."""
 
     def __init__(self, content: bytes) -> None:
         if content[:4] != b"\xca\xfe\xba\xbe":
-            raise UnknownClassFileError(f"{BUILDER}.class is no class file.")
+            raise UnknownClassFileError(f"{BUILDER}.class is not a class file.")
         self._content = content
         self._count = int.from_bytes(content[8:10], "big")
         self._strings: dict[int, bytes] = {}
@@ -69,43 +68,43 @@ class _ClassFile:
         self._constants_end = self.at
 
     def take(self, size: int) -> int:
-        """The next big-endian number of so many bytes."""
+        """Returns the next big-endian number of so many bytes."""
         return int.from_bytes(self.skip(size), "big")
 
     def skip(self, size: int) -> bytes:
-        """The next bytes."""
+        """Returns the next bytes."""
         self.at += size
         return self._content[self.at - size : self.at]
 
     def string(self, index: int) -> bytes:
-        """The text at a place of the table of constants."""
+        """Returns the text at an index of the table of constants."""
         return self._strings.get(index, b"")
 
     def add(self, tag: int, *parts: int) -> int:
-        """Add a constant of two-byte parts; returns its place."""
+        """Adds a constant of two-byte parts; returns its index."""
         return self._append(struct.pack(f">B{len(parts)}H", tag, *parts))
 
     def add_string(self, text: str) -> int:
-        """Add a text; returns its place."""
+        """Adds a text; returns its index."""
         return self._append(struct.pack(">BH", _UTF8, len(text)) + text.encode("ascii"))
 
     def add_method(self, owner: str, name: str, descriptor: str) -> int:
-        """Add a method of a class; returns its place."""
+        """Adds a method of a class; returns its index."""
         named = self.add(_NAME_AND_TYPE, self.add_string(name), self.add_string(descriptor))
         return self.add(_METHOD_REFERENCE, self.add_class(owner), named)
 
     def add_class(self, name: str) -> int:
-        """Add a class; returns its place."""
+        """Adds a class; returns its index."""
         return self.add(_CLASS, self.add_string(name))
 
     def skip_attributes(self) -> None:
-        """Go past a list of attributes."""
+        """Skips a list of attributes."""
         for _ in range(self.take(2)):
             self.skip(2)
             self.skip(self.take(4))
 
     def replaced(self, start: int, end: int, new: bytes) -> bytes:
-        """The whole file with other bytes from `start` to `end`, and with the constants that were added."""
+        """Returns the whole file with other bytes from `start` to `end`, and with the added constants."""
         content, after_constants = self._content, self._constants_end
         constants = struct.pack(">H", self._count) + content[10:after_constants] + self._added
         return content[:8] + constants + content[after_constants:start] + new + content[end:]
@@ -117,10 +116,10 @@ class _ClassFile:
 
 
 def on_loopback(builder: bytes) -> bytes:
-    """The class file of NettyServerBuilder, its `forPort` bound to 127.0.0.1.
+    """Returns the class file of NettyServerBuilder with `forPort` bound to 127.0.0.1.
 
     Raises:
-        UnknownClassFileError: It has no such method, or is no class file.
+        UnknownClassFileError: It has no such method, or is not a class file.
     """
     java = _ClassFile(builder)
     java.skip(6)  # flags, name, parent
@@ -143,12 +142,12 @@ def on_loopback(builder: bytes) -> bytes:
 
 
 def _code(java: _ClassFile) -> bytes:
-    """The Code attribute, from its length on, of `return forAddress(new InetSocketAddress("127.0.0.1", port));`."""
+    """Returns the Code attribute of `forPort`, from its length on; the body is that of the module's docstring."""
     address = java.add_class(_ADDRESS)
     loopback = java.add(_STRING, java.add_string("127.0.0.1"))
     construct = java.add_method(_ADDRESS, "<init>", "(Ljava/lang/String;I)V")
     for_address = java.add_method(BUILDER, "forAddress", f"(Ljava/net/SocketAddress;)L{BUILDER};")
-    # In the words of the machine's instructions: new, dup, ldc_w, iload_0, invokespecial, invokestatic, areturn.
+    # The instructions: new, dup, ldc_w, iload_0, invokespecial, invokestatic, areturn.
     body = struct.pack(
         ">BHBBHBBHBHB", 0xBB, address, 0x59, 0x13, loopback, 0x1A, 0xB7, construct, 0xB8, for_address, 0xB0
     )
@@ -158,7 +157,7 @@ def _code(java: _ClassFile) -> bytes:
 
 
 def keep_grpc_on_loopback(jars: Path, class_path: Path) -> None:
-    """Write the changed class of TorchServe's jar below `class_path`.
+    """Writes the changed class of TorchServe's jar below `class_path`.
 
     Raises:
         UnknownClassFileError: No jar holds the class, or it is not as expected.
@@ -175,15 +174,15 @@ def keep_grpc_on_loopback(jars: Path, class_path: Path) -> None:
 
 
 def spare_system_metrics(arguments: list[str]) -> None:
-    """Add to the configuration file, which the toolkit has just written, that TorchServe measures the machine once."""
+    """Adds the setting that TorchServe measures the machine once to the configuration file of the toolkit."""
     if "--ts-config" in arguments[:-1]:
         with Path(arguments[arguments.index("--ts-config") + 1]).open("a", encoding="utf-8") as configuration:
             configuration.write(f"\nmetric_time_interval={_ONCE}\n")
 
 
 def main() -> None:
-    """Start TorchServe."""
-    sys.path.pop(0)  # this script's own folder: in a container nothing of ours is on the import path
+    """Starts TorchServe."""
+    sys.path.pop(0)  # this script's own folder: in a container none of our code is on the import path
     found = importlib.util.find_spec("ts")
     if found is None or not found.submodule_search_locations:
         sys.exit("There is no TorchServe in this environment.")

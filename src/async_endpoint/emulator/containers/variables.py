@@ -1,4 +1,4 @@
-"""The environment variables of a container: the Model's own, and what makes it fit beside others on one machine."""
+"""The environment variables of a container: the Model's own, and those that separate containers on one machine."""
 
 import os
 from collections.abc import Mapping, Sequence
@@ -7,23 +7,23 @@ from pathlib import Path
 
 from async_endpoint.emulator.containers.environment import Overlay
 
-# Of the host's variables a container sees these only: no credentials, no Python or pip settings.
+# A container sees only these variables of the host: no credentials, no Python or pip settings.
 _INHERITED = (
     "JAVA_HOME", "LANG", "LC_ALL", "LD_LIBRARY_PATH", "TZ",
     "PIP_CERT", "REQUESTS_CA_BUNDLE", "SSL_CERT_DIR", "SSL_CERT_FILE",  # the company's root certificates
     "OPENBLAS_CORETYPE", "OPENBLAS_L2_SIZE",  # without which numpy's OpenBLAS fails on some processors
 )  # fmt: skip
 
-# A quick start matters more than peak throughput: C1 only, the serial collector, few threads' worth of heap at first.
+# A quick start matters more than peak throughput: C1 only, the serial collector, a small heap at first.
 _JAVA_OPTIONS = "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC -Xshare:auto -Xms32m -Xmx1g"
 
 
 @dataclass(frozen=True)
 class Folders:
-    """Where one container keeps what; all private to it.
+    """The folders of one container, private to it.
 
     Attributes:
-        base: What is /opt/ml in an image.
+        base: /opt/ml of the image.
         home: Its HOME.
         run: Its working directory, where the toolkit makes TorchServe's model store.
         logs: TorchServe's own log files.
@@ -37,8 +37,8 @@ class Folders:
     scratch: Path
 
     @classmethod
-    def under(cls, workdir: Path, scratch: Path) -> "Folders":
-        """Made under one container's folder; only the scratch folder is elsewhere."""
+    def from_workdir(cls, workdir: Path, scratch: Path) -> "Folders":
+        """Makes the folders below one container's folder; only the scratch folder is elsewhere."""
         base, home, run, logs = (workdir / name for name in ("ml", "home", "run", "logs"))
         for folder in (base, home, run, logs):
             folder.mkdir(exist_ok=True)
@@ -55,18 +55,18 @@ class Ports:
     grpc_management: int
 
     @classmethod
-    def of(cls, ports: Sequence[int]) -> "Ports":
-        """From four numbers."""
+    def from_numbers(cls, ports: Sequence[int]) -> "Ports":
+        """Returns the ports of four numbers."""
         return cls(*ports)
 
 
 def container_environment(
     model: Mapping[str, str], *, overlay: Overlay, folders: Folders, ports: Ports, threads: int
 ) -> dict[str, str]:
-    """All variables of a container's processes.
+    """Returns all variables of a container's processes.
 
-    The Model's variables win over the defaults and lose against what keeps the container apart from the rest of the
-    machine: addresses, folders, the interpreter, and the number of threads.
+    The Model's variables override the defaults. Those that separate the container from the rest of the machine
+    override the Model's: addresses, folders, the interpreter, and the number of threads.
 
     Args:
         model: The Model's `Environment`.
@@ -83,25 +83,25 @@ def container_environment(
         "PIP_NO_INPUT": "1",
         "PYTHONUNBUFFERED": "1",
     }
-    return inherited | defaults | dict(model) | _apart(overlay, folders, ports) | _thread_caps(threads)
+    return inherited | defaults | dict(model) | _separating(overlay, folders, ports) | _thread_caps(threads)
 
 
-def _apart(overlay: Overlay, folders: Folders, ports: Ports) -> dict[str, str]:
+def _separating(overlay: Overlay, folders: Folders, ports: Ports) -> dict[str, str]:
     http = f"http://127.0.0.1:{ports.http}"
     return {
         "PATH": f"{overlay.bin}{os.pathsep}{os.environ.get('PATH', os.defpath)}",
         "HOME": str(folders.home),
         "TMPDIR": str(folders.scratch),
-        "TEMP": str(folders.scratch),  # TorchServe's word for it; its worker sockets live there
+        "TEMP": str(folders.scratch),  # TorchServe's name for it; its worker sockets are there
         "SAGEMAKER_BASE_DIR": str(folders.base),
         "LOG_LOCATION": str(folders.logs),
         "METRICS_LOCATION": str(folders.logs),
         "JDK_JAVA_OPTIONS": _JAVA_OPTIONS,
-        # One address for both, as the toolkit has it.
+        # One address for both, as in the toolkit.
         "TS_INFERENCE_ADDRESS": http,
         "TS_MANAGEMENT_ADDRESS": http,
         "TS_METRICS_ADDRESS": f"http://127.0.0.1:{ports.metrics}",
-        # TorchServe 0.6.0 has no setting for gRPC's address; torchserve_program.py sees to that.
+        # TorchServe 0.6.0 has no setting for gRPC's address; torchserve_program.py binds it.
         "TS_GRPC_INFERENCE_PORT": str(ports.grpc_inference),
         "TS_GRPC_MANAGEMENT_PORT": str(ports.grpc_management),
     }

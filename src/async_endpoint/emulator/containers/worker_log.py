@@ -1,8 +1,8 @@
-"""Which workers have the model, read from what TorchServe prints.
+"""Reads from TorchServe's output which workers have the model.
 
-TorchServe 0.6.0 tells it nowhere else: its description of a model calls a worker READY as soon as its process answers,
-before the load has ended, and goes on to do so when that process is dead. It prints the time of each load when the load
-has ended well (WorkerThread.setState), and each end of a worker, in the layout of the toolkit's log4j2.xml.
+TorchServe 0.6.0 reports it nowhere else: its description of a model calls a worker READY as soon as its process
+responds, before the load is complete, and still does when the process is dead. It prints the time of each successful
+load (WorkerThread.setState), and each exit of a worker, in the layout of the toolkit's log4j2.xml.
 """
 
 import re
@@ -18,10 +18,10 @@ _ENDED = re.compile(
 
 
 class WorkerLog:
-    """Follows one container's log from its beginning; may be asked from any thread.
+    """Follows one container's log from its start; thread-safe.
 
     Args:
-        log: The file, which may not be there yet.
+        log: The file, which may not exist yet.
     """
 
     def __init__(self, log: Path) -> None:
@@ -31,7 +31,7 @@ class WorkerLog:
         self._with_model: set[int] = set()
 
     def has_model(self) -> bool:
-        """Whether a worker has loaded the model and has not ended since; a busy one has it, too."""
+        """Returns whether a worker has loaded the model and still runs, idle or busy."""
         with self._lock:
             for line in self._new_lines():
                 if loaded := _LOADED.match(line):
@@ -41,7 +41,7 @@ class WorkerLog:
             return bool(self._with_model)
 
     def _new_lines(self) -> list[bytes]:
-        """What was printed since the last look, up to the last whole line."""
+        """Returns the whole lines since the last call."""
         try:
             with self._log.open("rb") as log:
                 log.seek(self._read)

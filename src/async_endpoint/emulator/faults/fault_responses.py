@@ -1,12 +1,13 @@
-"""How a service says that it is overloaded or broken, in its own protocol, so that clients take it for what it is."""
+"""The error responses of overloaded and broken services, in their own protocols, as clients expect them."""
 
 import json
+from http import HTTPStatus
 
-Refusal = tuple[int, dict[str, str], bytes]
+FaultResponse = tuple[int, dict[str, str], bytes]  # status, headers, body
 
 _REQUEST_ID = "00000000-0000-4000-8000-000000000000"
 _MESSAGE = "A fault of the local AWS, switched on by `async-endpoint local fault`."
-# Status and code by service, throttled and broken. Source: each service's common errors and botocore's models.
+# By service: status and code when throttled, and when broken. Source: the services' common errors, botocore's models.
 _CODES: dict[str, tuple[tuple[int, str], tuple[int, str]]] = {
     "s3": ((503, "SlowDown"), (500, "InternalError")),
     "sns": ((400, "Throttling"), (500, "InternalError")),
@@ -17,8 +18,8 @@ _JSON_PREFIXES = {"dynamodb": "com.amazonaws.dynamodb.v20120810#", "sqs": "com.a
 SERVICES = tuple(_CODES)
 
 
-def refusal(service: str, *, throttled: bool) -> Refusal:
-    """Status, headers and body of an answer that refuses a call."""
+def error_response(service: str, *, throttled: bool) -> FaultResponse:
+    """Returns the response of a service that is overloaded (`throttled`) or else broken."""
     throttle, failure = _CODES[service]
     status, code = throttle if throttled else failure
     if service in _JSON_PREFIXES:
@@ -28,7 +29,7 @@ def refusal(service: str, *, throttled: bool) -> Refusal:
     if service == "s3":
         text = f"<Error>{error}<RequestId>{_REQUEST_ID}</RequestId></Error>"
     else:
-        side = "Sender" if status < 500 else "Receiver"  # noqa: PLR2004 - HTTP's errors of the server
+        side = "Sender" if status < HTTPStatus.INTERNAL_SERVER_ERROR else "Receiver"
         text = (
             f'<ErrorResponse xmlns="http://sns.amazonaws.com/doc/2010-03-31/"><Error><Type>{side}</Type>{error}</Error>'
             f"<RequestId>{_REQUEST_ID}</RequestId></ErrorResponse>"

@@ -1,8 +1,8 @@
-"""Faults on demand: what a local AWS is to do wrong, and how often; a fixed seed repeats it.
+"""Faults on demand: what goes wrong in a local AWS, and how often; a fixed seed repeats it.
 
-Each fault draws its chances from a generator of its own, made of the seed and of the fault's number: which calls it
-would strike depends on these and on the order of the calls that it looks at, and on no other fault. Where several would
-strike the same call, the one that was switched on first does.
+Each fault draws from a random generator of its own, seeded by the common seed and the fault's number. The calls that it
+would strike depend on this seed and on the order of the calls that concern it, never on another fault. If several
+faults would strike the same call, the one that was switched on first does.
 """
 
 import itertools
@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, fields
 from typing import Any, Literal, Self, get_args
 
-from async_endpoint.emulator.faults.fault_responses import SERVICES, Refusal, refusal
+from async_endpoint.emulator.faults.fault_responses import SERVICES, FaultResponse, error_response
 
 Kind = Literal[
     "error", "throttle", "no-capacity", "stalled-capacity", "slow-start", "kill", "drop", "double", "reorder"
@@ -20,23 +20,23 @@ Kind = Literal[
 KINDS: tuple[Kind, ...] = get_args(Kind)
 DEFAULT_SEED = 0
 DEFAULT_SLOW_SECONDS = 300.0
-# Half an hour is for how long SageMaker was seen to hold an endpoint in Updating that never got its instances.
+# SageMaker was seen to keep an endpoint in Updating for half an hour that never got its instances.
 DEFAULT_STALLED_SECONDS = 1800.0
 
-_REFUSING: tuple[Kind, ...] = ("error", "throttle")
-_WITHHOLDING: tuple[Kind, ...] = ("no-capacity", "stalled-capacity")
-_REORDERED_SECONDS = 2.0  # of the wall's clock, by which a notification falls behind the next ones
+_CALL_FAULTS: tuple[Kind, ...] = ("error", "throttle")
+_CAPACITY_FAULTS: tuple[Kind, ...] = ("no-capacity", "stalled-capacity")
+_REORDERED_SECONDS = 2.0  # of the wall's clock, by which a notification is delayed
 _MEMBERS: Mapping[str, tuple[Kind, ...]] = {
-    "service": _REFUSING,
-    "operation": _REFUSING,
-    "instance_type": _WITHHOLDING,
+    "service": _CALL_FAULTS,
+    "operation": _CALL_FAULTS,
+    "instance_type": _CAPACITY_FAULTS,
     "endpoint": ("slow-start", "kill", "drop", "double", "reorder"),
     "seconds": ("slow-start", "stalled-capacity"),
 }
 
 
 class FaultError(ValueError):
-    """A fault that there is not; the message is one sentence."""
+    """A fault that does not exist or is not valid; the message is one sentence."""
 
 
 @dataclass(frozen=True)
@@ -44,17 +44,17 @@ class Fault:
     """One thing to go wrong.
 
     Attributes:
-        kind: `error` and `throttle` refuse calls of a service; `no-capacity` refuses instances at once,
-            `stalled-capacity` has them awaited and never come; `slow-start` delays them; `kill` ends an instance's
-            container while it has a request; `drop`, `double` and `reorder` are of notifications.
+        kind: `error` and `throttle` fail calls to a service; `no-capacity` rejects instances at once, and
+            `stalled-capacity` after a wait; `slow-start` delays instances; `kill` ends an instance's container while it
+            processes a request; `drop`, `double` and `reorder` concern notifications.
         rate: The chance of each call, above 0 and up to 1.
-        count: After how many strikes it ends; None for never. A call that another fault struck in its stead
-            uses none of them up: when it ends, and that alone, may depend on others.
-        service: The service whose calls are refused.
-        operation: The one operation of it; None for all.
-        instance_type: The type that is not to be had; None for all.
+        count: The number of strikes after which the fault ends; None for no end. A call that another fault strikes
+            does not count; only in this respect does one fault depend on others.
+        service: The service whose calls fail.
+        operation: The one operation that fails; None for all.
+        instance_type: The type that cannot be provisioned; None for all.
         endpoint: The one endpoint; None for all.
-        seconds: By how much a start is delayed, or for how long an instance is awaited, on AWS's clock.
+        seconds: The delay of a start, or the wait for an instance, on AWS's clock.
     """
 
     kind: Kind
@@ -67,11 +67,11 @@ class Fault:
     seconds: float | None = None
 
     @classmethod
-    def of(cls, members: Mapping[str, Any]) -> Self:
-        """Build one from JSON.
+    def from_json(cls, members: Mapping[str, Any]) -> Self:
+        """Returns the fault that a JSON object describes.
 
         Raises:
-            FaultError: A member is missing, unknown, or of no sense together with the others.
+            FaultError: A member is missing or unknown, or does not fit the others.
         """
         if unknown := set(members) - {field.name for field in fields(cls)}:
             raise FaultError(f"A fault has no member {min(unknown)!r}.")
@@ -89,8 +89,8 @@ class Fault:
         for member, kinds in _MEMBERS.items():
             if getattr(self, member) is not None and self.kind not in kinds:
                 raise FaultError(f"The fault {self.kind} has no {member}.")
-        if self.kind in _REFUSING and self.service not in SERVICES:
-            raise FaultError(f"{self.service!r} is no service that can fail: choose one of {', '.join(SERVICES)}.")
+        if self.kind in _CALL_FAULTS and self.service not in SERVICES:
+            raise FaultError(f"{self.service!r} is not a service that can fail: choose one of {', '.join(SERVICES)}.")
         if self.seconds is not None and not (isinstance(self.seconds, int | float) and self.seconds > 0):
             raise FaultError(f"A delay is a number of seconds above 0, not {self.seconds!r}.")
 
@@ -101,7 +101,7 @@ class Shortage:
 
     Attributes:
         reason: Why, in AWS's words.
-        awaited: For how many seconds of AWS's clock it is awaited all the same; 0 if it is refused at once.
+        awaited: How many seconds of AWS's clock SageMaker waits for it; 0 if it is rejected at once.
     """
 
     reason: str
@@ -115,16 +115,16 @@ class _Active:
         self.number = number
         self.fault = fault
         self.struck = 0
-        self._chances = random.Random(f"{seed}/{number}")  # noqa: S311 - to be repeatable is the point
+        self._chances = random.Random(f"{seed}/{number}")  # noqa: S311 - repeatable on purpose
 
     def would_strike(self) -> bool:
-        """Whether it strikes this call unless another fault does; to be asked once for each call that concerns it."""
+        """Returns whether it strikes this call unless another fault does; to be called once a call that it concerns."""
         ended = self.fault.count is not None and self.struck >= self.fault.count
         return self._chances.random() < self.fault.rate and not ended
 
 
 class Faults:
-    """The switchboard of one local AWS; thread-safe. Nothing is wrong until something is switched on."""
+    """The faults of one local AWS; thread-safe. At first none is switched on."""
 
     def __init__(self, seed: int = DEFAULT_SEED) -> None:
         self._lock = threading.Lock()
@@ -133,21 +133,21 @@ class Faults:
         self._active: list[_Active] = []
 
     def add(self, fault: Fault) -> int:
-        """Switch a fault on; answers its number."""
+        """Switches a fault on; returns its number."""
         with self._lock:
             active = _Active(next(self._numbers), fault, self._seed)
             self._active.append(active)
             return active.number
 
     def clear(self, seed: int | None = None) -> None:
-        """Switch everything off, and count from 1 again; with `seed` what comes next is drawn from it."""
+        """Switches every fault off, and counts from 1 again; `seed` is that of the faults to come."""
         with self._lock:
             self._active.clear()
             self._numbers = itertools.count(1)
             self._seed = self._seed if seed is None else seed
 
     def describe(self) -> dict[str, Any]:
-        """The seed, and every fault with how often it has struck."""
+        """Returns the seed, and every fault with the number of its strikes."""
         with self._lock:
             faults = [
                 {"number": active.number, "struck": active.struck}
@@ -158,20 +158,20 @@ class Faults:
 
     @property
     def watched_services(self) -> frozenset[str]:
-        """The services of which some call may be refused; to be asked before anything about a call is found out."""
+        """The services of which some call may fail; lets the gateway skip the analysis of all other calls."""
         active = self._active
         return frozenset(each.fault.service for each in active if each.fault.service) if active else frozenset()
 
-    def before(self, service: str, operation: str) -> Refusal | None:
-        """The answer in the stead of a call's; None where the call goes through."""
+    def response_instead(self, service: str, operation: str) -> FaultResponse | None:
+        """Returns the error response to a call that a fault strikes; None if the call goes through."""
         found = self._strike(
-            lambda fault: fault.kind in _REFUSING and fault.service == service and fault.operation in (None, operation)
+            lambda f: f.kind in _CALL_FAULTS and f.service == service and f.operation in (None, operation)
         )
-        return None if found is None else refusal(service, throttled=found.kind == "throttle")
+        return None if found is None else error_response(service, throttled=found.kind == "throttle")
 
     def shortage(self, instance_type: str) -> Shortage | None:
-        """How an instance of a type cannot be provisioned; None where it can."""
-        found = self._strike(lambda f: f.kind in _WITHHOLDING and f.instance_type in (None, instance_type))
+        """Returns why an instance of a type cannot be provisioned; None if it can."""
+        found = self._strike(lambda f: f.kind in _CAPACITY_FAULTS and f.instance_type in (None, instance_type))
         if found is None:
             return None
         reason = (
@@ -182,16 +182,16 @@ class Faults:
         return Shortage(reason, (found.seconds or DEFAULT_STALLED_SECONDS) if found.kind == "stalled-capacity" else 0.0)
 
     def start_delay(self, endpoint: str) -> float:
-        """By how many seconds of AWS's clock an instance of an endpoint comes up late."""
+        """Returns the delay of an instance's start, in seconds of AWS's clock."""
         found = self._strike(lambda fault: fault.kind == "slow-start" and fault.endpoint in (None, endpoint))
         return 0.0 if found is None else found.seconds or DEFAULT_SLOW_SECONDS
 
     def kills(self, endpoint: str) -> bool:
-        """Whether the container that has just been handed a request of an endpoint is to be killed."""
+        """Returns whether to kill the container that is about to process a request of an endpoint."""
         return self._strike(lambda fault: fault.kind == "kill" and fault.endpoint in (None, endpoint)) is not None
 
     def deliveries(self, endpoint: str) -> tuple[float, ...]:
-        """After how many seconds of the wall's clock a notification is published: once at once, if nothing is wrong."""
+        """Returns the delay of each copy of a notification, in seconds of the wall's clock; (0.0,) without a fault."""
 
         def is_struck(kind: Kind, *, spared: bool = False) -> bool:
             found = self._strike(lambda fault: fault.kind == kind and fault.endpoint in (None, endpoint), spared=spared)
@@ -203,9 +203,9 @@ class Faults:
         return () if dropped else (delay,) * count
 
     def _strike(self, concerns: Callable[[Fault], bool], *, spared: bool = False) -> Fault | None:
-        """The first fault that a call concerns and that strikes it; every other one draws its chance all the same.
+        """Returns the first fault that strikes a call; every other one that it concerns draws its chance all the same.
 
-        A call that is spared is struck by none, and chances are drawn of it, too.
+        No fault strikes a spared call; the chances are drawn even so.
         """
         if not self._active:
             return None

@@ -1,77 +1,72 @@
-"""Switching faults on and off over HTTP at `/_local/faults`: the route, and a client of it for tests and commands."""
+"""Faults over HTTP at `/_local/faults`: the route, and a client of it for tests and commands."""
 
 import json
-import urllib.request
 from collections.abc import Mapping
 from dataclasses import dataclass
+from http import HTTPStatus
 from typing import Any
 
 from async_endpoint.emulator.faults.faults import Fault, FaultError, Faults
 from async_endpoint.emulator.local_routes import Response, Route
-from async_endpoint.emulator.loopback import RequestRejected, fetch_json
-
-_HEADERS = {"content-type": "application/json"}
+from async_endpoint.emulator.loopback import RequestRejected, send_json
 
 
 def faults_route(faults: Faults) -> Route:
-    """GET lists, POST switches one on, DELETE switches all off (with `{"seed": n}` for what comes next)."""
+    """Returns the route: GET lists, POST adds one, DELETE switches all off (`{"seed": n}` seeds those to come)."""
 
-    def answer(method: str, path: str, query: Mapping[str, str], body: bytes) -> Response:
+    def handle(method: str, path: str, query: Mapping[str, str], body: bytes) -> Response:
         del path, query
         try:
-            members = json.loads(body or b"{}")
-            if not isinstance(members, dict):
-                raise FaultError("A fault is a JSON object.")
-            if method == "POST":
-                said: dict[str, Any] = {"number": faults.add(Fault.of(members))}
-            elif method == "DELETE":
-                seed = members.get("seed")
-                if seed is not None and not isinstance(seed, int):
-                    raise FaultError(f"A seed is a whole number, not {seed!r}.")
-                faults.clear(seed)
-                said = faults.describe()
-            else:
-                said = faults.describe()
-        except ValueError as error:  # what is no JSON is one, too
-            return 400, dict(_HEADERS), json.dumps({"message": str(error)}).encode()
-        return 200, dict(_HEADERS), json.dumps(said).encode()
+            content, status = _handle(faults, method, json.loads(body or b"{}")), HTTPStatus.OK
+        except ValueError as error:  # a FaultError, or a body that is not JSON
+            content, status = {"message": str(error)}, HTTPStatus.BAD_REQUEST
+        return status, {"content-type": "application/json"}, json.dumps(content).encode()
 
-    return answer
+    return handle
+
+
+def _handle(faults: Faults, method: str, members: Any) -> dict[str, Any]:
+    if not isinstance(members, dict):
+        raise FaultError("A fault is a JSON object.")
+    if method == "POST":
+        return {"number": faults.add(Fault.from_json(members))}
+    if method == "DELETE":
+        seed = members.get("seed")
+        if seed is not None and not isinstance(seed, int):
+            raise FaultError(f"A seed is a whole number, not {seed!r}.")
+        faults.clear(seed)
+    return faults.describe()
 
 
 @dataclass(frozen=True)
 class FaultClient:
-    """The faults of a running local AWS; each method raises `NoResponse` when it does not respond.
+    """The faults of a running local AWS; each method raises `NoResponse` when the local AWS does not respond.
 
     Attributes:
-        endpoint_url: Where it answers.
+        endpoint_url: Its address.
     """
 
     endpoint_url: str
 
     def add(self, kind: str, **members: Any) -> int:
-        """Switch a fault on; answers its number.
+        """Switches a fault on; returns its number.
 
         Raises:
-            FaultError: There is no such fault.
+            FaultError: The fault is not valid.
         """
         given = {name: value for name, value in members.items() if value is not None}
         return int(self._call("POST", {"kind": kind, **given})["number"])
 
     def describe(self) -> dict[str, Any]:
-        """The seed, and every fault with how often it has struck."""
+        """Returns the seed, and every fault with the number of its strikes."""
         return self._call("GET")
 
     def clear(self, seed: int | None = None) -> None:
-        """Switch everything off; with `seed` what comes next is drawn from it."""
+        """Switches every fault off; `seed` is that of the faults to come."""
         self._call("DELETE", {} if seed is None else {"seed": seed})
 
     def _call(self, method: str, members: Mapping[str, Any] | None = None) -> dict[str, Any]:
-        body = None if members is None else json.dumps(members).encode()
-        request = urllib.request.Request(  # noqa: S310 - a local AWS's own address
-            f"{self.endpoint_url}/_local/faults", body, dict(_HEADERS), method=method
-        )
         try:
-            return fetch_json(request)
+            return send_json(f"{self.endpoint_url}/_local/faults", method, members)
         except RequestRejected as error:
             raise FaultError(str(error)) from error

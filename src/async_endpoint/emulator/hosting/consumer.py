@@ -1,4 +1,4 @@
-"""Takes requests from an endpoint's queue for one instance, as many at once as MaxConcurrentInvocationsPerInstance."""
+"""Takes requests from an endpoint's queue for one instance, up to MaxConcurrentInvocationsPerInstance at once."""
 
 import dataclasses
 import logging
@@ -6,77 +6,32 @@ import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
-from typing import Literal, Protocol
+from http import HTTPStatus
+from typing import Literal
 
 from async_endpoint.emulator.containers.errors import ContainerDied, ContainerTimeout
-from async_endpoint.emulator.containers.model_container import Answer, SizedStream
+from async_endpoint.emulator.containers.invocation import ContainerResponse, Invocation
 from async_endpoint.emulator.hosting.endpoint_metrics import EndpointMetrics
-from async_endpoint.emulator.hosting.fleet import Container
+from async_endpoint.emulator.hosting.instance import Instance
 from async_endpoint.emulator.hosting.payloads import InputUnavailable, PayloadReader
 from async_endpoint.emulator.hosting.request_queue import QueuedRequest, RequestQueue
 from async_endpoint.emulator.hosting.results import NO_INSTANCE, ProcessedBy, ResultWriter
 
-_POLL_SECONDS = 0.2  # how soon a consumer sees that it was stopped
-_MAXIMUM_LOSSES = 3  # instances that one request may break down, before it is the one to blame
-_KILLED_AFTER_SECONDS = 0.02  # so that a fault strikes a container that has begun to work
-# SageMaker asks /ping all the time, of a busy container too, and restarts one that does not answer 200 within 2 s. How
-# often it asks, and how often it must get no answer, is not published.
+_POLL_SECONDS = 0.2  # how soon a consumer notices that it was stopped
+_MAXIMUM_LOSSES = 3  # instances that one request may lose before it fails
+_KILLED_AFTER_SECONDS = 0.02  # so that the fault hits a container that has begun to work
+# SageMaker calls /ping all the time, also while the container is busy, and restarts one that does not return 200 within
+# 2 s. How often it calls, and how many failures it tolerates, is not published.
 _PING_SECONDS = 5.0
 _FAILED_PINGS = 3
-_DOUBT_SECONDS = 0.2  # between the health checks of a container that has just failed a request
-_HTTP_ERRORS = 400
-_HTTP_SERVER_ERRORS = 500
+_RECHECK_SECONDS = 0.2  # between the health checks of a container that has just failed a request
 
 logger = logging.getLogger(__name__)
 
 
-class ServingContainer(Container, Protocol):
-    """A fleet's container that answers requests; `instances.EmulatedInstance` is one."""
-
-    @property
-    def instance_id(self) -> str:
-        """Tells it from every other instance that ever was."""
-
-    @property
-    def invocations(self) -> int:
-        """How many requests it works on."""
-
-    @property
-    def log(self) -> Path | None:
-        """The file with everything that its container prints, which may not be there yet; None where it prints none."""
-
-    @property
-    def processes(self) -> tuple[int, float] | None:
-        """The root of its processes and the moment of their launch, monotonic; None where there are none."""
-
-    def kill(self) -> None:
-        """End it at once, as a machine that is lost."""
-
-    def ping(self) -> bool:
-        """Whether its health check passes."""
-
-    def invoke(
-        self,
-        body: bytes | SizedStream,
-        *,
-        content_type: str | None,
-        accept: str | None,
-        custom_attributes: str | None,
-        inference_id: str | None,
-        timeout: float,
-    ) -> Answer:
-        """Post one request and wait for the answer, up to `timeout` seconds of the wall's clock.
-
-        Raises:
-            ContainerTimeout: There was none in time.
-            ContainerDied: The container is gone, or broke off before it answered.
-        """
-
-
 @dataclasses.dataclass(frozen=True)
 class _Failure:
-    """Why a request has no answer, and what is stored in the answer's stead."""
+    """Why a request has no result, and what is stored instead of one."""
 
     reason: str
     body: bytes
@@ -84,54 +39,53 @@ class _Failure:
     status: Literal["Failed", "Expired"] = "Failed"
 
     @classmethod
-    def told(cls, reason: str, status: Literal["Failed", "Expired"] = "Failed") -> "_Failure":
+    def from_reason(cls, reason: str, status: Literal["Failed", "Expired"] = "Failed") -> "_Failure":
         return cls(reason, reason.encode(), status=status)
 
 
 class InstanceConsumer:
-    """Feeds one container from the queue until it is stopped, or until the container is lost.
+    """Feeds one instance from the queue until it is stopped, or until the instance is lost.
 
-    Every request that it takes ends in exactly one outcome or goes back: as on AWS when an instance is lost, a request
-    that was not answered is another instance's. Three instances that break down under it make it a failure.
-    InvocationTimeoutSeconds is counted on the wall's clock, whatever the speed of AWS's: real work takes real time.
+    Every request that it takes gets exactly one outcome or goes back to the queue: as on AWS, another instance
+    processes a request whose instance was lost. After three lost instances the request itself fails.
+    InvocationTimeoutSeconds counts on the wall's clock, whatever the speed of AWS's: real work takes real time.
 
-    The container never waits for S3 or SNS: while it works on one request, the document of the next is fetched, and
-    the answer of the one before is written. A request is no other instance's loss by that: the next one stays in the
-    queue until there is a place for it.
+    The container never waits for S3 or SNS: while it processes one request, the document of the next is fetched and
+    the result of the one before is written. The next request stays in the queue until the instance is free for it.
 
     Args:
         queue: The endpoint's queue.
-        container: The instance's container, ready.
-        concurrency: Requests handed to it at once, 1-1000.
-        inputs: Where documents are read; shared by all consumers of the queue.
-        results: Where results go.
+        instance: The instance, whose model is ready.
+        concurrency: The most requests that it processes at once, 1-1000.
+        payloads: Reads documents; shared by all consumers of the deployment.
+        results: Writes results.
         metrics: Where durations go.
-        kills: Asked at each request whether the container is to be killed while it works on it.
+        kills: Called at each request; returns whether to kill the container while it processes the request.
         ping_seconds: Pause between two health checks.
     """
 
     def __init__(
         self,
         queue: RequestQueue,
-        container: ServingContainer,
+        instance: Instance,
         *,
         concurrency: int,
-        inputs: PayloadReader,
+        payloads: PayloadReader,
         results: ResultWriter,
         metrics: EndpointMetrics,
         kills: Callable[[], bool] = lambda: False,
         ping_seconds: float = _PING_SECONDS,
     ) -> None:
         self._queue = queue
-        self._container = container
-        self._inputs = inputs
+        self._instance = instance
+        self._payloads = payloads
         self._results = results
         self._metrics = metrics
         self._kills = kills
         self._stopping = threading.Event()
         self._lost = threading.Event()
-        self._slots = threading.Semaphore(concurrency)
-        self._held = threading.Semaphore(2 * concurrency)  # with the container, or answered and not yet recorded
+        self._slots = threading.Semaphore(concurrency)  # in the container
+        self._held = threading.Semaphore(2 * concurrency)  # in the container, or with a result to write
         self._pool = ThreadPoolExecutor(2 * concurrency, thread_name_prefix="invocation")
         self._ahead = ThreadPoolExecutor(1, thread_name_prefix="input")
         self._feeder = threading.Thread(target=self._feed, name="consumer", daemon=True)
@@ -140,21 +94,22 @@ class InstanceConsumer:
 
     @property
     def lost(self) -> bool:
-        """Whether its container passes no health check any more: asked every few seconds, and when a request failed."""
+        """Whether its container fails its health checks, which run every few seconds and after a failed request."""
         return self._lost.is_set()
 
     def stop(self) -> None:
-        """Take no further request; what is in flight goes on as long as the container lives."""
+        """Takes no more requests; those in flight continue as long as the container lives."""
         self._stopping.set()
+        self._queue.wake()
 
     def join(self) -> None:
-        """Return when every request that it took has its outcome or is back in the queue."""
+        """Returns when every request that it took has its outcome or is back in the queue."""
         self._feeder.join()
         self._pool.shutdown(wait=True)
         self._ahead.shutdown(wait=True)
 
     def _feed(self) -> None:
-        while not self._stopping.is_set() and not self._lost.is_set() and self._container.alive:
+        while not self._stopping.is_set() and not self._lost.is_set() and self._instance.alive:
             if not self._slots.acquire(timeout=_POLL_SECONDS):
                 continue
             if not self._held.acquire(timeout=_POLL_SECONDS):
@@ -163,7 +118,7 @@ class InstanceConsumer:
             item = self._queue.take(_POLL_SECONDS)
             if item is not None and not self._stopping.is_set() and not self._lost.is_set():
                 self._pool.submit(self._process, item)
-                self._ahead.submit(self._inputs.fetch_ahead)
+                self._ahead.submit(self._payloads.fetch_ahead)
                 continue
             if item is not None:
                 self._queue.put_back(item)
@@ -174,24 +129,24 @@ class InstanceConsumer:
 
     def _watch(self, every: float) -> None:
         failed = 0
-        while not self._stopping.wait(every) and not self._lost.is_set() and self._container.alive:
-            failed = 0 if self._container.ping() else failed + 1
+        while not self._stopping.wait(every) and not self._lost.is_set() and self._instance.alive:
+            failed = 0 if self._instance.ping() else failed + 1
             if failed == _FAILED_PINGS:
-                logger.warning("instance %s did not answer %d health checks", self._container.instance_id, failed)
+                logger.warning("instance %s did not answer %d health checks", self._instance.instance_id, failed)
                 self._lost.set()
 
     def _is_down(self) -> bool:
-        """Whether a container that has just failed a request passes no health check; a busy one may miss one."""
+        """Returns whether a container that has just failed a request also fails every health check."""
         for _ in range(_FAILED_PINGS):
-            if self._container.ping():
+            if self._instance.ping():
                 return False
-            if not self._container.alive:
+            if not self._instance.alive:
                 return True
-            time.sleep(_DOUBT_SECONDS)
+            time.sleep(_RECHECK_SECONDS)
         return True
 
     def _process(self, item: QueuedRequest) -> None:
-        result: Answer | _Failure | None
+        result: ContainerResponse | _Failure | None
         waited = self._metrics.milliseconds_since(item.received_at)
         began = time.monotonic()
         try:
@@ -200,10 +155,12 @@ class InstanceConsumer:
             result = self._after_loss(item, error)
         except Exception:
             logger.exception("request %s could not be processed", item.request.inference_id)
-            result = _Failure.told("InternalServerError: The request could not be processed: see the local AWS's log.")
+            result = _Failure.from_reason(
+                "InternalServerError: The request could not be processed: see the local AWS's log."
+            )
         finally:
             self._slots.release()
-        processed_by = ProcessedBy(self._container.instance_id, time.monotonic() - began)
+        processed_by = ProcessedBy(self._instance.instance_id, time.monotonic() - began)
         try:
             if result is not None:
                 self._metrics.count("TimeInBacklog", waited)
@@ -215,60 +172,65 @@ class InstanceConsumer:
                 self._queue.done()
             self._held.release()
 
-    def _invoke(self, item: QueuedRequest) -> Answer | _Failure:
+    def _invoke(self, item: QueuedRequest) -> ContainerResponse | _Failure:
         request = item.request
         try:
-            payload = self._inputs.payload(item)
-            if self._kills():
-                threading.Timer(_KILLED_AFTER_SECONDS, self._container.kill).start()
-            began = time.monotonic()
-            answer = self._container.invoke(
+            payload = self._payloads.payload(item)
+            invocation = Invocation(
                 payload.body,
+                timeout=request.invocation_timeout_seconds,
                 content_type=payload.content_type,
                 accept=request.accept,
                 custom_attributes=request.custom_attributes,
                 inference_id=request.inference_id,
-                timeout=request.invocation_timeout_seconds,
             )
+            if self._kills():
+                threading.Timer(_KILLED_AFTER_SECONDS, self._instance.kill).start()
+            began = time.monotonic()
+            response = self._instance.invoke(invocation)
         except InputUnavailable as error:
             self._metrics.count("RequestDownloadFailures")
-            self._results.data_trouble(ProcessedBy(self._container.instance_id), str(error))
-            return _Failure.told(f"ClientError: {error}")
+            self._results.data_trouble(ProcessedBy(self._instance.instance_id), str(error))
+            return _Failure.from_reason(f"ClientError: {error}")
         except ContainerTimeout:
             if self._is_down():
                 self._lost.set()
             seconds = request.invocation_timeout_seconds
-            return _Failure.told(f"ClientError: The model did not answer within {seconds} seconds.", "Expired")
+            return _Failure.from_reason(f"ClientError: The model did not answer within {seconds} seconds.", "Expired")
         self._metrics.count("ModelLatency", (time.monotonic() - began) * 1e6)
-        if answer.status >= _HTTP_SERVER_ERRORS and self._is_down():
-            self._lost.set()  # its workers ended and cannot load the model again: the next requests are another's
-        return answer
+        if response.status >= HTTPStatus.INTERNAL_SERVER_ERROR and self._is_down():
+            self._lost.set()  # its workers died and cannot reload the model: other instances get the next requests
+        return response
 
     def _after_loss(self, item: QueuedRequest, error: ContainerDied) -> _Failure | None:
-        """Give a request back whose container went away; None unless it is to blame for that."""
+        """Returns a lost request to the queue; returns its failure if it has lost too many instances."""
         losses = item.losses
-        # Else the instance was taken out while it was well, which says nothing of the request.
+        # Otherwise a healthy instance was taken out, for which the request is not to blame.
         if self._lost.is_set() or not self._stopping.is_set():
             logger.warning("request %s lost its instance: %s", item.request.inference_id, error)
             losses += 1
             if self._is_down():
                 self._lost.set()
         if losses >= _MAXIMUM_LOSSES:
-            return _Failure.told(f"InternalServerError: {losses} instances broke down while they had the request.")
+            return _Failure.from_reason(
+                f"InternalServerError: {losses} instances broke down while they had the request."
+            )
         self._queue.put_back(dataclasses.replace(item, losses=losses))
         return None
 
-    def _record(self, item: QueuedRequest, result: Answer | _Failure, processed_by: ProcessedBy = NO_INSTANCE) -> None:
+    def _record(
+        self, item: QueuedRequest, result: ContainerResponse | _Failure, processed_by: ProcessedBy = NO_INSTANCE
+    ) -> None:
         if isinstance(result, _Failure):
             self._results.failed(
                 item, result.reason, result.body, result.content_type, status=result.status, processed_by=processed_by
             )
-        elif result.status < _HTTP_ERRORS:
+        elif result.status < HTTPStatus.BAD_REQUEST:
             self._results.completed(item, result.body, result.content_type, processed_by=processed_by)
         else:
-            server = result.status >= _HTTP_SERVER_ERRORS
+            server = result.status >= HTTPStatus.INTERNAL_SERVER_ERROR
             self._metrics.count("Invocation5XXErrors" if server else "Invocation4XXErrors")
-            # SageMaker does not try again, whatever the model answered.
+            # SageMaker does not retry, whatever the model returned.
             reason = (
                 f"ClientError: Received {'server' if server else 'client'} error ({result.status}) from model. "
                 "See the SageMaker Endpoint logs in your account for more information."

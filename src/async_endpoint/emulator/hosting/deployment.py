@@ -1,20 +1,14 @@
-"""One endpoint config on its way to serving, or serving: its instances, and what they write."""
+"""One endpoint config with its instances, whether it serves, starts or leaves."""
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
-from async_endpoint.clock import Clock
-from async_endpoint.cloudwatch.metrics import MetricStore
-from async_endpoint.emulator.assumptions import Assumptions
-from async_endpoint.emulator.clients import AwsClients
-from async_endpoint.emulator.faults.faults import Faults
-from async_endpoint.emulator.hosting.consumer import InstanceConsumer, ServingContainer
+from async_endpoint.emulator.hosting.consumer import InstanceConsumer
+from async_endpoint.emulator.hosting.context import HostingContext
 from async_endpoint.emulator.hosting.endpoint_metrics import EndpointMetrics
-from async_endpoint.emulator.hosting.execution_roles import AnyRole, Roles
 from async_endpoint.emulator.hosting.fleet import Fleet
-from async_endpoint.emulator.hosting.history import History
-from async_endpoint.emulator.hosting.instance_logs import DataLog
+from async_endpoint.emulator.hosting.instance import Instance
 from async_endpoint.emulator.hosting.instance_metrics import InstanceMetrics
 from async_endpoint.emulator.hosting.output_config import OutputConfig
 from async_endpoint.emulator.hosting.payloads import PayloadReader
@@ -23,60 +17,32 @@ from async_endpoint.emulator.hosting.results import ResultWriter
 from async_endpoint.emulator.hosting.unavailable_instance import UnavailableInstance
 
 _DEFAULT_STARTUP_SECONDS = 600.0
-_DEFAULT_CONCURRENCY = 4  # of the unpublished default; the stacks always set it
-
-Launch = Callable[[str, Mapping[str, Any]], ServingContainer]
-
-
-@dataclass(frozen=True)
-class HostingContext:
-    """What the deployments of a region share.
-
-    Attributes:
-        clients: Where inputs are read and results written.
-        launch: Makes an instance, not yet started, of the endpoint of a name and of a model as CreateModel took it.
-        store: Where metrics go.
-        clock: AWS's clock.
-        assumptions: How the points are settled that AWS leaves open.
-        faults: What is to go wrong.
-        history: Where the page's past is kept.
-        data_log: Where instances report their trouble with S3 and SNS.
-        roles: What is asked of the roles in whose name endpoints work.
-    """
-
-    clients: AwsClients
-    launch: Launch
-    store: MetricStore
-    clock: Clock
-    assumptions: Assumptions = field(default_factory=Assumptions)
-    faults: Faults = field(default_factory=Faults)
-    history: History = field(default_factory=History)
-    data_log: DataLog = field(default_factory=DataLog)
-    roles: Roles = field(default_factory=AnyRole)
+_DEFAULT_CONCURRENCY = 4  # AWS does not publish its default; the stacks always set a value
+_DEFAULT_INSTANCE_TYPE = "ml.m5.xlarge"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Deployment:
     """An endpoint config with its instances; an asynchronous endpoint has exactly one variant.
 
     Attributes:
         config: As CreateEndpointConfig took it.
         model: As CreateModel took it.
-        fleet: The instances of the config's one variant.
-        metrics: The endpoint's, under this variant's name.
-        use: What the instances use of their machine.
-        results: Where this variant's results go.
+        fleet: The variant's instances.
+        metrics: The endpoint's metrics, under this variant's name.
+        instance_metrics: The metrics of the variant's instances.
+        results: Writes the results of this variant.
     """
 
     config: Mapping[str, Any]
     model: Mapping[str, Any]
-    fleet: Fleet[ServingContainer]
+    fleet: Fleet
     metrics: EndpointMetrics
-    use: InstanceMetrics
+    instance_metrics: InstanceMetrics
     results: ResultWriter
 
     @classmethod
-    def prepare(
+    def from_config(
         cls,
         endpoint_name: str,
         config: Mapping[str, Any],
@@ -84,45 +50,34 @@ class Deployment:
         queue: RequestQueue,
         context: HostingContext,
     ) -> "Deployment":
-        """A deployment without any instance yet; those it will have take their requests from `queue`."""
+        """Returns a deployment without any instance yet; its instances will take their requests from `queue`."""
         variant = config["ProductionVariants"][0]
+        variant_name, clock = variant["VariantName"], context.clock
         client = config["AsyncInferenceConfig"].get("ClientConfig", {})
-        metrics = EndpointMetrics(
-            endpoint_name, variant["VariantName"], context.store, context.clock, context.assumptions
-        )
-        results = ResultWriter(
-            endpoint_name,
-            context.clients,
-            metrics,
-            context.clock,
-            assumptions=context.assumptions,
-            history=context.history,
-            faults=context.faults,
-            trouble=context.data_log.of(endpoint_name, variant["VariantName"]),
-        )
+        metrics = EndpointMetrics(endpoint_name, variant_name, context.store, clock, context.assumptions)
+        results = ResultWriter(endpoint_name, variant_name, context, metrics)
+        payloads = PayloadReader(queue, context.clients, metrics)
 
-        inputs = PayloadReader(queue, context.clients, metrics)
-
-        def consume(container: ServingContainer) -> InstanceConsumer:
+        def consume(instance: Instance) -> InstanceConsumer:
             return InstanceConsumer(
                 queue,
-                container,
+                instance,
                 concurrency=client.get("MaxConcurrentInvocationsPerInstance", _DEFAULT_CONCURRENCY),
-                inputs=inputs,
+                payloads=payloads,
                 results=results,
                 metrics=metrics,
                 kills=lambda: context.faults.kills(endpoint_name),
             )
 
-        def launch() -> ServingContainer:
-            shortage = context.faults.shortage(variant.get("InstanceType", "ml.m5.xlarge"))
-            container = context.launch(endpoint_name, model)
-            return container if shortage is None else UnavailableInstance(container, shortage, context.clock)
+        def launch() -> Instance:
+            shortage = context.faults.shortage(variant.get("InstanceType", _DEFAULT_INSTANCE_TYPE))
+            instance = context.launch(endpoint_name, model)
+            return instance if shortage is None else UnavailableInstance(instance.instance_id, shortage, clock)
 
         startup_timeout = float(variant.get("ContainerStartupHealthCheckTimeoutInSeconds", _DEFAULT_STARTUP_SECONDS))
         fleet = Fleet(launch, consume, startup_timeout=startup_timeout)
-        use = InstanceMetrics(endpoint_name, variant["VariantName"], context.store, context.clock)
-        return cls(config, model, fleet, metrics, use, results)
+        instance_metrics = InstanceMetrics(endpoint_name, variant_name, context.store, clock)
+        return cls(config, model, fleet, metrics, instance_metrics, results)
 
     @property
     def variant(self) -> Mapping[str, Any]:
@@ -131,19 +86,20 @@ class Deployment:
         return variant
 
     @property
-    def output(self) -> OutputConfig:
-        """Where answers go."""
-        return OutputConfig.of(self.config)
+    def variant_name(self) -> str:
+        """VariantName."""
+        return str(self.variant["VariantName"])
 
-    def settle(self) -> None:
-        """Wait until the instances asked for are there, and none that is not; raises as `Fleet.wait_until_settled`."""
-        self.fleet.wait_until_settled()
+    @property
+    def output(self) -> OutputConfig:
+        """Where results go."""
+        return OutputConfig.from_endpoint_config(self.config)
 
     def measure(self) -> None:
-        """Publish what each instance uses of its machine, once a minute."""
-        found = (container.processes for container in self.fleet.containers)
-        self.use.sample(dict(processes for processes in found if processes is not None))
+        """Publishes what each instance in service uses of its machine, once a minute."""
+        found = (member.instance.processes for member in self.fleet.members if member.in_service)
+        self.instance_metrics.sample(dict(processes for processes in found if processes is not None))
 
     def announce(self) -> None:
-        """Send the topics the test message of every create, update and change of capacity."""
+        """Sends the topics the test message that follows every create, update and change of capacity."""
         self.results.test_topics(self.output)

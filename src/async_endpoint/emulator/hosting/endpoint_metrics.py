@@ -14,7 +14,7 @@ _NAMESPACE = "AWS/SageMaker"
 
 _MICROSECONDS = ("ModelLatency", "RequestDownloadLatency", "ResponseUploadLatency")
 _MILLISECONDS = ("TimeInBacklog", "TotalProcessingTime")
-# Every metric by its unit, as CloudWatch shows it. What is not among them is of another service.
+# The unit of every metric, as CloudWatch shows it. Metrics of other services are not included.
 UNITS: dict[str, str] = {
     **dict.fromkeys(_MICROSECONDS, "Microseconds"),
     **dict.fromkeys(_MILLISECONDS, "Milliseconds"),
@@ -56,7 +56,7 @@ class EndpointMetrics:
         self._variant = {"EndpointName": endpoint_name, "VariantName": variant_name}
 
     def count(self, name: str, value: float = 1.0) -> None:
-        """Record an event (InvocationsProcessed, ExpiredRequests and the like), or the value of a duration.
+        """Records an event (InvocationsProcessed, ExpiredRequests and the like), or the value of a duration.
 
         ModelLatency, RequestDownloadLatency and ResponseUploadLatency are in microseconds, TimeInBacklog and
         TotalProcessingTime in milliseconds.
@@ -64,15 +64,15 @@ class EndpointMetrics:
         self._store.put(MetricKey.from_dimensions(_NAMESPACE, name, self._variant), value, self._clock.now())
 
     def milliseconds_since(self, moment: float) -> float:
-        """The age of something that began at `moment`, in epoch seconds on AWS's clock."""
+        """Returns the time since `moment`, which is in epoch seconds on AWS's clock."""
         return (self._clock.now() - moment) * 1e3
 
     def sample(self, *, waiting: int, in_flight: int, instances: int, oldest_age: float) -> None:
-        """Sample the state of the queue.
+        """Samples the state of the queue.
 
         Args:
-            waiting: Requests that no instance has.
-            in_flight: Requests that instances work on; whether the backlog counts them is open.
+            waiting: Requests that wait.
+            in_flight: Requests that instances process; whether the backlog counts them is open.
             instances: Instances in service.
             oldest_age: Age of the oldest waiting request in seconds on AWS's clock; 0 with none.
         """
@@ -81,14 +81,14 @@ class EndpointMetrics:
         values = {
             "ApproximateBacklogSize": float(backlog),
             "ApproximateAgeOfOldestRequest": oldest_age,
-            # What an instance still works on that is being taken away needs no other one.
+            # A request that an instance still processes while it is taken out needs no other instance.
             "HasBacklogWithoutCapacity": 1.0 if waiting > 0 and instances == 0 else 0.0,
         }
         if instances:
             values["ApproximateBacklogSizePerInstance"] = backlog / instances
         elif self._assumptions.backlog_per_instance_at_zero == "backlog":
             # At zero instances the documentation gives the whole backlog, and the field finds the metric missing.
-            # Missing is the default and the harder case: whoever wakes by this metric alone then never does.
+            # Missing is the default and the harder case: an alarm on this metric alone then never wakes the endpoint.
             values["ApproximateBacklogSizePerInstance"] = float(backlog)
         for name, value in values.items():
             self._store.put(MetricKey.from_dimensions(_NAMESPACE, name, self._endpoint), value, now)

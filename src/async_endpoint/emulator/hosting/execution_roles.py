@@ -1,8 +1,8 @@
-"""What SageMaker checks of a model's execution role before it works in its name.
+"""The checks of a model's execution role that SageMaker makes before it assumes the role.
 
-The check simulates the role's own policies, so that a permission in a topic's or a bucket's policy does not count, and
-a statement under a condition on what the request carries (`s3:prefix`) grants nothing. Source: the developer guide,
-"Complete the prerequisites" of asynchronous inference, and the sentences that users of AWS have reported.
+The check simulates the role's own policies. A permission in a topic's or a bucket's policy does not count, and a
+statement under a condition on the request (`s3:prefix`) grants nothing. Source: the developer guide, "Complete the
+prerequisites" of asynchronous inference, and the messages that users of AWS have reported.
 """
 
 import logging
@@ -20,38 +20,40 @@ from async_endpoint.protocol.locations import LocationError, S3Location
 _PRINCIPAL = "sagemaker.amazonaws.com"
 _TRUST = f'its trust relationship policy allows the action "sts:AssumeRole" for the service principal "{_PRINCIPAL}"'
 _NOT_THERE = "NoSuchEntity"
-# Stands for the names that SageMaker gives to the objects it writes.
+# In place of the names that SageMaker gives to the objects it writes.
 _ANY_OBJECT = "00000000-0000-0000-0000-000000000000.out"
 
 logger = logging.getLogger(__name__)
 
 
 class Roles(Protocol):
-    """Judges roles; `ExecutionRoles` is one."""
+    """Checks roles; `ExecutionRoles` does it by IAM."""
 
-    def refuse_model(self, model: Mapping[str, Any]) -> str | None:
-        """Why CreateModel must refuse a model's role, in AWS's words; None if it need not. It may block."""
+    def model_rejection(self, model: Mapping[str, Any]) -> str | None:
+        """Returns why CreateModel must reject a model's role, in AWS's words; None if it need not. It may block."""
 
-    def refuse_endpoint(self, model: Mapping[str, Any], output: OutputConfig, alarms: Sequence[str] = ()) -> str | None:
-        """Why an endpoint cannot come up with a model's role, in AWS's words; None if it can. It may block.
+    def endpoint_rejection(
+        self, model: Mapping[str, Any], output: OutputConfig, alarms: Sequence[str] = ()
+    ) -> str | None:
+        """Returns why an endpoint cannot start with a model's role, in AWS's words; None if it can. It may block.
 
-        `alarms` are the names of those that roll its deployment back.
+        `alarms` are the names of the alarms that roll its deployment back.
         """
 
 
 class AnyRole:
-    """Roles of which nothing is asked."""
+    """Accepts every role."""
 
-    def refuse_model(self, model: Mapping[str, Any]) -> None:
-        """Every role will do."""
+    def model_rejection(self, model: Mapping[str, Any]) -> None:
+        """Returns None."""
 
-    def refuse_endpoint(self, model: Mapping[str, Any], output: OutputConfig, alarms: Sequence[str] = ()) -> None:
-        """Every role will do."""
+    def endpoint_rejection(self, model: Mapping[str, Any], output: OutputConfig, alarms: Sequence[str] = ()) -> None:
+        """Returns None."""
 
 
 @dataclass(frozen=True)
 class _Need:
-    """One permission that a role must have, and what AWS calls its object in its refusal."""
+    """One permission that a role must have, and what AWS calls its resource in the rejection."""
 
     action: str
     resource: str
@@ -59,17 +61,17 @@ class _Need:
 
 
 class ExecutionRoles:
-    """Judges roles by what the emulated IAM holds; thread-safe.
+    """Checks roles by the emulated IAM; thread-safe.
 
-    A role that IAM does not know is any role: programs that are tried here bring ARNs of roles that were never made.
-    So is one with a policy of AWS's own, such as AmazonSageMakerFullAccess, whose text IAM does not have here.
+    A role that IAM does not know is accepted: programs that are tried here use ARNs of roles that were never created.
+    So is one with an AWS managed policy, such as AmazonSageMakerFullAccess, whose text IAM does not have here.
     """
 
     def __init__(self, clients: AwsClients) -> None:
-        self._backends = clients
+        self._clients = clients
 
-    def refuse_model(self, model: Mapping[str, Any]) -> str | None:
-        """As `Roles.refuse_model`: the role must trust SageMaker, and may read the archive."""
+    def model_rejection(self, model: Mapping[str, Any]) -> str | None:
+        """As `Roles.model_rejection`: the role must trust SageMaker, and may read the archive."""
         role = model.get("ExecutionRoleArn")
         if role is None or (known := self._role(role)) is None:
             return None
@@ -81,15 +83,17 @@ class ExecutionRoles:
         return (
             f'Could not access model data at {url}. Please ensure that the role "{role}" exists and that {_TRUST}. '
             f'Also ensure that the role has "s3:GetObject" permissions and that the object is located in '
-            f"{self._backends.region}. If your Model uses multiple models or uncompressed models, please ensure that "
+            f"{self._clients.region}. If your Model uses multiple models or uncompressed models, please ensure that "
             'the role has "s3:ListBucket" permission.'
         )
 
-    def refuse_endpoint(self, model: Mapping[str, Any], output: OutputConfig, alarms: Sequence[str] = ()) -> str | None:
-        """As `Roles.refuse_endpoint`: the role may write results and failures, publish to both topics, read alarms.
+    def endpoint_rejection(
+        self, model: Mapping[str, Any], output: OutputConfig, alarms: Sequence[str] = ()
+    ) -> str | None:
+        """As `Roles.endpoint_rejection`: the role may write results and failures, publish to both topics, read alarms.
 
-        Alarms: the developer guide, "Auto-rollback configuration and monitoring", wants cloudwatch:DescribeAlarms on
-        each. In which words SageMaker says so is not known, nor whether it also does at a creation; here it does.
+        Alarms: the developer guide, "Auto-rollback configuration and monitoring", requires cloudwatch:DescribeAlarms on
+        each. SageMaker's message is not known, nor whether a creation is rejected, too; here it is.
         """
         role = model.get("ExecutionRoleArn")
         if role is None or (known := self._role(role)) is None:
@@ -103,12 +107,12 @@ class ExecutionRoles:
         return f"The provided role '{role}' is invalid. Please ensure the role exists, that {_TRUST}{asked}."
 
     def _on_alarm(self, name: str) -> _Need:
-        arn = f"arn:aws:cloudwatch:{self._backends.region}:{self._backends.account}:alarm:{name}"
+        arn = f"arn:aws:cloudwatch:{self._clients.region}:{self._clients.account}:alarm:{name}"
         return _Need("cloudwatch:DescribeAlarms", arn, f'alarm "{name}"')
 
     def _role(self, arn: str) -> Mapping[str, Any] | None:
-        """The role as IAM describes it; None where IAM does not know it, or not what all of its policies say."""
-        iam, name = self._backends.iam, arn.rpartition("/")[2]
+        """Returns the role as IAM describes it; None if IAM does not know the role or the text of a policy."""
+        iam, name = self._clients.iam, arn.rpartition("/")[2]
         try:
             role = iam.get_role(RoleName=name)["Role"]
             for policy in iam.list_attached_role_policies(RoleName=name)["AttachedPolicies"]:
@@ -121,21 +125,21 @@ class ExecutionRoles:
         return role
 
     def _lacks(self, role: str, needs: list[_Need]) -> _Need | None:
-        """The first permission that a role's policies do not give."""
+        """Returns the first permission that a role's policies do not grant."""
         # The emulated IAM finds a role by what follows `role/`, which for a role with a path is not its name.
         prefix, _, name = role.rpartition("/")
         source = f"{prefix.partition(':role')[0]}:role/{name}"
         for need in needs:
-            answer = self._backends.iam.simulate_principal_policy(
+            result = self._clients.iam.simulate_principal_policy(
                 PolicySourceArn=source, ActionNames=[need.action], ResourceArns=[need.resource]
             )
-            if answer["EvaluationResults"][0]["EvalDecision"] != "allowed":
+            if result["EvaluationResults"][0]["EvalDecision"] != "allowed":
                 return need
         return None
 
 
 def _needs(output: OutputConfig) -> Iterator[_Need]:
-    """What an endpoint's role must be allowed to do with its output configuration."""
+    """Yields the permissions that an output configuration needs."""
     for path in (output.output_path, output.failure_path):
         if path is not None:
             yield _on_object("s3:PutObject", f"{path.rstrip('/')}/{_ANY_OBJECT}", shown=path)
@@ -150,7 +154,7 @@ def _on_object(action: str, url: str, shown: str | None = None) -> _Need:
     try:
         place = S3Location.from_uri(url)
     except LocationError:
-        return _Need(action, url, f'"{url}"')  # of no place in S3: nothing allows it
+        return _Need(action, url, f'"{url}"')  # not a location in S3: no policy allows it
     return _Need(action, f"arn:aws:s3:::{place.bucket}/{place.key}", f'"{shown or url}"')
 
 

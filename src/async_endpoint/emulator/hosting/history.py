@@ -1,4 +1,4 @@
-"""What a region's page shows of the past: endpoints over time, and the documents that ended last."""
+"""The past that the console shows: endpoints over time, and the last documents."""
 
 import math
 import threading
@@ -20,9 +20,9 @@ class Point:
     Attributes:
         minute: When it began, in epoch seconds on AWS's clock.
         waiting: The most requests that waited.
-        in_flight: The most requests that instances processed_by on.
+        in_flight: The most requests that instances processed.
         instances: Instances in service at the minute's end, or now.
-        desired: Instances asked for, likewise.
+        desired: Desired instances, likewise.
     """
 
     minute: int
@@ -32,27 +32,26 @@ class Point:
     desired: int
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Document:
-    """A request that has ended.
+    """A processed request.
 
     Attributes:
-        number: Counts up over the region; the name of the document in addresses.
         inference_id: The request's.
         endpoint: The endpoint's name.
-        instance: The id of the instance that had it; None when none did.
+        instance: The id of the instance that processed it; None if none did.
         status: Completed, Failed or Expired.
-        seconds: What the instance took for it, on the wall's clock; None when none had it.
-        input_location: Where the document lies; None when it came with the request.
-        output_location: Where the answer lies, if one does.
-        failure_location: Where the failure lies, if one does.
-        answer: The first bytes of the answer or of the failure.
-        answer_size: How many bytes the whole of it has.
-        content_type: The answer's.
-        at: When it ended, in epoch seconds on AWS's clock.
+        seconds: How long the instance took, on the wall's clock; None if there was no instance.
+        input_location: Where the document is; None when it came with the request.
+        output_location: Where the result is, if there is one.
+        failure_location: Where the failure is, if there is one.
+        answer: The result or the failure; the history keeps its first bytes.
+        content_type: The result's.
+        at: When the outcome was known, in epoch seconds on AWS's clock.
+        answer_size: How many bytes the whole answer has; set by the history like the next one.
+        number: Counts up over the region, and names the document in addresses.
     """
 
-    number: int
     inference_id: str
     endpoint: str
     instance: str | None
@@ -62,9 +61,10 @@ class Document:
     output_location: str | None
     failure_location: str | None
     answer: bytes
-    answer_size: int
     content_type: str | None
     at: float
+    answer_size: int = 0
+    number: int = 0
 
 
 class History:
@@ -77,7 +77,7 @@ class History:
         self._count = 0
 
     def sample(self, endpoint: str, at: float, *, waiting: int, in_flight: int, instances: int, desired: int) -> None:
-        """Take in what an endpoint is like at a moment, in epoch seconds on AWS's clock; several make one minute."""
+        """Records an endpoint's state at a moment, in epoch seconds on AWS's clock; several make one minute."""
         minute = math.floor(at / MINUTE) * MINUTE
         point = Point(minute, waiting, in_flight, instances, desired)
         with self._lock:
@@ -88,60 +88,31 @@ class History:
                 point = replace(point, waiting=most[0], in_flight=most[1])
             points.append(point)
 
-    def document(
-        self,
-        *,
-        inference_id: str,
-        endpoint: str,
-        instance: str | None,
-        status: str,
-        seconds: float | None,
-        input_location: str | None,
-        output_location: str | None,
-        failure_location: str | None,
-        answer: bytes,
-        content_type: str | None,
-        at: float,
-    ) -> None:
-        """Keep a request that has ended; of its answer the first bytes. The members are those of `Document`."""
+    def add(self, document: Document) -> None:
+        """Keeps a document, with a number of its own and the first bytes of its answer."""
+        beginning, size = document.answer[:ANSWER_BYTES_KEPT], len(document.answer)
         with self._lock:
             self._count += 1
-            kept = self._documents.setdefault(endpoint, deque(maxlen=DOCUMENTS_KEPT))
-            kept.append(
-                Document(
-                    number=self._count,
-                    inference_id=inference_id,
-                    endpoint=endpoint,
-                    instance=instance,
-                    status=status,
-                    seconds=seconds,
-                    input_location=input_location,
-                    output_location=output_location,
-                    failure_location=failure_location,
-                    answer=answer[:ANSWER_BYTES_KEPT],
-                    answer_size=len(answer),
-                    content_type=content_type,
-                    at=at,
-                )
-            )
+            kept = self._documents.setdefault(document.endpoint, deque(maxlen=DOCUMENTS_KEPT))
+            kept.append(replace(document, number=self._count, answer=beginning, answer_size=size))
 
     def forget(self, endpoint: str) -> None:
-        """Drop everything about an endpoint that is gone; numbers of documents are not given again."""
+        """Drops everything about a deleted endpoint; the numbers of its documents are not used again."""
         with self._lock:
             self._series.pop(endpoint, None)
             self._documents.pop(endpoint, None)
 
     def series(self, endpoint: str, since: float = 0.0) -> list[Point]:
-        """An endpoint's minutes, oldest first, from the one that `since` is in."""
+        """Returns an endpoint's minutes, oldest first, from the one that contains `since`."""
         with self._lock:
             return [point for point in self._series.get(endpoint, ()) if point.minute + MINUTE > since]
 
     def documents(self, endpoint: str, since: float = 0.0) -> list[Document]:
-        """An endpoint's documents, the one that ended last first, none of before `since`."""
+        """Returns an endpoint's documents since a moment, the latest first."""
         with self._lock:
             return [document for document in reversed(self._documents.get(endpoint, ())) if document.at >= since]
 
     def find(self, number: int) -> Document | None:
-        """The document of a number, while it is kept."""
+        """Returns the document of a number, while it is kept."""
         with self._lock:
             return next((d for kept in self._documents.values() for d in kept if d.number == number), None)

@@ -1,6 +1,5 @@
-"""One instance of a variant: it fetches the model's archive from S3 and runs the serving container on it."""
+"""One instance of a variant: a machine with a model container on it."""
 
-import hashlib
 import logging
 import re
 import secrets
@@ -9,22 +8,20 @@ import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
-
-from boto3.exceptions import Boto3Error
-from botocore.exceptions import BotoCoreError, ClientError
+from typing import Any, Protocol
 
 from async_endpoint.clock import SystemClock
 from async_endpoint.emulator.clients import AwsClients
 from async_endpoint.emulator.containers.environment import ServingEnvironment
 from async_endpoint.emulator.containers.errors import ContainerDied
 from async_endpoint.emulator.containers.health import Health
-from async_endpoint.emulator.containers.model_container import Answer, ModelContainer, SizedStream
+from async_endpoint.emulator.containers.invocation import ContainerResponse, Invocation
+from async_endpoint.emulator.containers.model_container import ModelContainer
 from async_endpoint.emulator.faults.faults import Faults
-from async_endpoint.emulator.hosting.fleet import InstanceUnavailable
+from async_endpoint.emulator.hosting.archive_cache import ArchiveCache
+from async_endpoint.emulator.hosting.errors import ImageUnavailable, ModelUnavailable
 from async_endpoint.emulator.hosting.instance_times import InstanceTimes
 from async_endpoint.emulator.hosting.model import primary_container
-from async_endpoint.protocol.locations import S3Location
 
 # The one family of images whose serving stack this machine has; account, region and tag suffix vary.
 _SERVED_IMAGES = re.compile(
@@ -35,60 +32,70 @@ logger = logging.getLogger(__name__)
 
 
 def is_served(image: str) -> bool:
-    """Whether this machine can start instances of an image, by its URI."""
+    """Returns whether this machine can start instances of an image, by its URI."""
     return _SERVED_IMAGES.fullmatch(image) is not None
 
 
-class ModelUnavailable(InstanceUnavailable):
-    """The model's archive cannot be fetched; the message says why, in AWS's words where they are known."""
+class Instance(Protocol):
+    """What fleets and consumers need of an instance; `EmulatedInstance` and `UnavailableInstance` are two."""
 
+    @property
+    def instance_id(self) -> str:
+        """The id, unique among all instances that ever were."""
 
-class ImageUnavailable(InstanceUnavailable):
-    """The container's image cannot be pulled; the message says which."""
+    @property
+    def alive(self) -> bool:
+        """Whether its container's process runs."""
 
+    @property
+    def invocations(self) -> int:
+        """The number of requests that it is processing."""
 
-class ArchiveCache:
-    """Archives by the version that S3 holds, so that the second instance starts without a download; thread-safe."""
+    @property
+    def log(self) -> Path | None:
+        """The file of its container's output, which may not exist yet; None where there is no output."""
 
-    def __init__(self, clients: AwsClients) -> None:
-        self._backends = clients
-        self._folder = clients.workdir / "archives"
-        self._lock = threading.Lock()
+    @property
+    def processes(self) -> tuple[int, float] | None:
+        """The root process id and its launch time in seconds of the monotonic clock; None without processes."""
 
-    def fetch(self, url: str) -> Path:
-        """The local copy of the archive at an `s3://` URL.
+    def start(self) -> None:
+        """Starts the container; may take as long as downloading and unpacking the model."""
+
+    def wait_ready(self, timeout: float) -> None:
+        """Waits until the model is ready, for up to `timeout` seconds; raises the reason when it never will be."""
+
+    def ping(self) -> bool:
+        """Returns whether the health check passes."""
+
+    def invoke(self, invocation: Invocation) -> ContainerResponse:
+        """Posts one request to the container and returns the response.
 
         Raises:
-            ModelUnavailable: No such object, or S3 does not answer.
+            ContainerTimeout: There was no response in time.
+            ContainerDied: The container is gone, or closed the connection before it responded.
         """
-        place = S3Location.from_uri(url)
-        with self._lock:
-            try:
-                etag = self._backends.s3.head_object(Bucket=place.bucket, Key=place.key)["ETag"]
-                name = hashlib.sha256(f"{place.uri} {etag}".encode()).hexdigest()[:16]
-                path = self._folder / f"{name}.tar.gz"
-                if not path.exists():
-                    self._folder.mkdir(parents=True, exist_ok=True)
-                    part = path.with_suffix(".part")
-                    self._backends.s3.download_file(place.bucket, place.key, str(part))
-                    part.rename(path)
-            except (Boto3Error, BotoCoreError, ClientError) as error:
-                raise ModelUnavailable(
-                    f"Could not find model data at {url}. Please ensure that the role can read it. ({error})"
-                ) from error
-        return path
+
+    def drain(self, seconds: float) -> None:
+        """Takes no more requests; returns when the running ones have finished, or after so many seconds."""
+
+    def stop(self) -> None:
+        """Ends every process of the instance, also while it starts; a second call does nothing."""
+
+    def kill(self) -> None:
+        """Ends the container at once (SIGKILL), like a machine that fails."""
 
 
 class InstanceFactory:
     """Makes the instances of a region.
 
     Args:
-        clients: Where archives are read, and the folder in which instances work.
+        clients: Where archives are downloaded, and the folder in which instances work.
         serving: The Python environment that stands in for the image.
         threads: Computing threads of each instance.
-        clock: AWS's clock, on which instances come up.
-        times: How long they take at least.
-        faults: What is to go wrong.
+        clock: AWS's clock, which times the start of instances.
+        times: The shortest time of each stage of a start.
+        faults: The faults that are switched on.
     """
 
     def __init__(
@@ -110,7 +117,7 @@ class InstanceFactory:
         self._folder = clients.workdir / "instances"
 
     def make(self, endpoint_name: str, model: Mapping[str, Any]) -> "EmulatedInstance":
-        """A new instance of a model, not yet started."""
+        """Returns a new instance of a model, not yet started."""
         # As on EC2 an id is never used twice: a folder, and the log in it, belongs to one instance alone.
         instance_id = f"i-0{secrets.token_hex(8)}"
         folder = self._folder / f"{endpoint_name}-{instance_id}"
@@ -118,7 +125,7 @@ class InstanceFactory:
 
 
 class EmulatedInstance:
-    """One instance: archive and container; thread-safe."""
+    """An instance whose container is a process tree of this machine; thread-safe."""
 
     def __init__(
         self, factory: InstanceFactory, endpoint_name: str, instance_id: str, folder: Path, model: Mapping[str, Any]
@@ -147,7 +154,7 @@ class EmulatedInstance:
 
     @property
     def log(self) -> Path | None:
-        """The file with everything that its container printed, which may not be there yet."""
+        """The file of its container's output, which may not exist yet."""
         return self._folder / "container.log"
 
     @property
@@ -157,22 +164,14 @@ class EmulatedInstance:
         return None if container is None else container.processes
 
     def start(self) -> None:
-        """Pull the image, fetch the archive and start the container.
+        """Pulls the image, downloads the archive and starts the container.
 
         Raises:
-            ImageUnavailable: The image is none of those whose serving stack this machine has.
-            ModelUnavailable: The archive cannot be fetched.
+            ImageUnavailable: This machine does not have the image's serving stack.
+            ModelUnavailable: The archive cannot be downloaded.
         """
         definition = primary_container(self._model)
-        image = definition.get("Image", "")
-        if not is_served(image):
-            raise ImageUnavailable(
-                f"The image '{image}' could not be pulled. Please ensure that it exists and that the role can pull it. "
-                "(The local AWS has the PyTorch 1.11 images: pytorch-inference:1.11.0-…-py38-….)"
-            )
-        url = definition.get("ModelDataUrl")
-        if url is None:
-            raise ModelUnavailable("The local AWS starts models from a model.tar.gz alone: give a ModelDataUrl.")
+        url = _archive_url(definition)
         times = self._factory.times
         with self._at_least(times.provision + self._factory.faults.start_delay(self._endpoint_name)):
             pass
@@ -195,45 +194,31 @@ class EmulatedInstance:
             self._container.start()
 
     def wait_ready(self, timeout: float) -> None:
-        """Wait until the model answers; raises the container's reason when it never will."""
+        """Waits until the model is ready; raises the container's reason when it never will be."""
         container = self._running()
         container.wait_ready(timeout)
         self._wait_until(self._launched_at + self._factory.times.start)
-        logger.info("instance %s answers after %.1f s", self.instance_id, container.startup_seconds or 0.0)
+        logger.info("instance %s is ready after %.1f s", self.instance_id, container.startup_seconds or 0.0)
 
     def ping(self) -> bool:
-        """Whether the container's health check passes, and some worker has, or may yet load, the model."""
+        """Returns whether the health check passes and a worker has loaded, or may still load, the model."""
         container = self._container
         return container is not None and container.ping() and container.health() is not Health.DEAD
 
-    def invoke(
-        self,
-        body: bytes | SizedStream,
-        *,
-        content_type: str | None,
-        accept: str | None,
-        custom_attributes: str | None,
-        inference_id: str | None,
-        timeout: float,
-    ) -> Answer:
-        """Post one request to the container; see `ModelContainer.invoke`."""
-        return self._running().invoke(
-            body,
-            content_type=content_type,
-            accept=accept,
-            custom_attributes=custom_attributes,
-            inference_id=inference_id,
-            timeout=timeout,
-        )
+    def invoke(self, invocation: Invocation) -> ContainerResponse:
+        """Posts one request to the container; see `ModelContainer.invoke`."""
+        return self._running().invoke(invocation)
 
     def drain(self, seconds: float) -> None:
-        """Take no further request, and wait for those that are running."""
+        """Takes no more requests and waits for the running ones."""
         container = self._container
         if container is not None and not container.drain(seconds):
-            logger.warning("instance %s still has requests after %g s; they go to another", self.instance_id, seconds)
+            logger.warning(
+                "instance %s still has requests after %g s; they go back to the queue", self.instance_id, seconds
+            )
 
     def stop(self) -> None:
-        """End every process of the instance; its log stays, everything else in its folder goes."""
+        """Ends every process of the instance and deletes all in its folder but the log."""
         self._stopping.set()
         with self._lock:
             container = self._container
@@ -244,20 +229,20 @@ class EmulatedInstance:
                     shutil.rmtree(folder, ignore_errors=True)
 
     def kill(self) -> None:
-        """End its container at once and without a word (SIGKILL), as a machine that is lost."""
+        """Kills the container (SIGKILL), like a machine that fails."""
         container = self._container
         if container is not None:
             container.kill()
 
     @contextmanager
     def _at_least(self, seconds: float) -> Iterator[None]:
-        """Have what is done inside take so many seconds of AWS's clock, if it takes less."""
+        """Makes the block take at least so many seconds of AWS's clock."""
         until = self._factory.clock.now() + seconds
         yield
         self._wait_until(until)
 
     def _wait_until(self, moment: float) -> None:
-        """Wait for a moment of AWS's clock.
+        """Waits for a moment of AWS's clock.
 
         Raises:
             ContainerDied: The instance was stopped meanwhile.
@@ -271,3 +256,22 @@ class EmulatedInstance:
         if container is None:
             raise ContainerDied("The instance has no container.")
         return container
+
+
+def _archive_url(definition: Mapping[str, Any]) -> str:
+    """Returns the URL of the archive of a container's definition.
+
+    Raises:
+        ImageUnavailable: This machine does not have the image's serving stack.
+        ModelUnavailable: The definition has no archive.
+    """
+    image = definition.get("Image", "")
+    if not is_served(image):
+        raise ImageUnavailable(
+            f"The image '{image}' could not be pulled. Please ensure that it exists and that the role can pull it. "
+            "(The local AWS has the PyTorch 1.11 images: pytorch-inference:1.11.0-…-py38-….)"
+        )
+    url: str | None = definition.get("ModelDataUrl")
+    if url is None:
+        raise ModelUnavailable("The local AWS starts models from a model.tar.gz alone: give a ModelDataUrl.")
+    return url

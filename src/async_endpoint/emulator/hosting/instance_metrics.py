@@ -1,8 +1,8 @@
-"""What instances use of their machine, as SageMaker publishes it once a minute while they run.
+"""What instances use of their machines, as SageMaker publishes it once a minute while they run.
 
 Source: the developer guide, "Amazon SageMaker AI metrics in CloudWatch". CPUUtilization is in percent of one core, so
 that two busy cores are 200; MemoryUtilization in percent of the machine's memory. This machine has no GPU:
-GPUUtilization and GPUMemoryUtilization are missing, as of an instance that has none.
+GPUUtilization and GPUMemoryUtilization are missing, as for an instance without one.
 """
 
 import time
@@ -30,7 +30,7 @@ class InstanceMetrics:
         self._before: dict[int, tuple[float, float]] = {}  # by process: moment, and processor time until then
 
     def sample(self, roots: Mapping[int, float]) -> None:
-        """Take one sample of each instance, given as the root of its processes and the moment at which it began.
+        """Takes one sample of each instance, given as its root process id and the moment of its launch.
 
         Moments are in seconds of the monotonic clock.
         """
@@ -43,7 +43,7 @@ class InstanceMetrics:
             processor, memory = used
             since, until_then = before.get(root, (began, 0.0))
             self._before[root] = (now, processor)
-            # A process that ended takes its time along: less than before is nothing.
+            # The time of a process that ended is lost: a negative difference counts as zero.
             share = max(0.0, processor - until_then) / max(now - since, 1e-3)
             self._put("CPUUtilization", 100 * share, at)
             self._put("MemoryUtilization", 100 * memory / psutil.virtual_memory().total, at)
@@ -53,7 +53,7 @@ class InstanceMetrics:
 
 
 def _used_by(root: int) -> tuple[float, int] | None:
-    """Processor seconds and resident bytes of a process and all below it; None when it is gone."""
+    """Returns processor seconds and resident bytes of a process and its descendants; None when it is gone."""
     try:
         processes = [psutil.Process(root), *psutil.Process(root).children(recursive=True)]
     except psutil.Error:

@@ -1,4 +1,4 @@
-"""Where an asynchronous endpoint's answers go: AsyncInferenceConfig.OutputConfig."""
+"""Where an asynchronous endpoint's results go: AsyncInferenceConfig.OutputConfig."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ class OutputConfig:
     """An endpoint config's AsyncInferenceConfig.OutputConfig.
 
     Attributes:
-        output_path: S3OutputPath, `s3://bucket/prefix`; None when answers travel in the notifications alone.
+        output_path: S3OutputPath, `s3://bucket/prefix`; None when results travel in the notifications alone.
         failure_path: S3FailurePath; None when none was given.
         success_topic: ARN, or None.
         error_topic: ARN, or None.
@@ -27,8 +27,8 @@ class OutputConfig:
     included: frozenset[str] = frozenset()
 
     @classmethod
-    def of(cls, endpoint_config: Mapping[str, Any]) -> "OutputConfig":
-        """Read it from an endpoint config as CreateEndpointConfig took it."""
+    def from_endpoint_config(cls, endpoint_config: Mapping[str, Any]) -> "OutputConfig":
+        """Returns the output configuration of an endpoint config as CreateEndpointConfig took it."""
         output = endpoint_config.get("AsyncInferenceConfig", {}).get("OutputConfig", {})
         notifications = output.get("NotificationConfig", {})
         return cls(
@@ -40,9 +40,9 @@ class OutputConfig:
         )
 
     def locations(self, request: InvocationRequest) -> tuple[str, str | None]:
-        """Where the answer and the failure of a request will lie; SageMaker names the objects by a UUID of its own.
+        """Returns where the result and the failure of a request will be; SageMaker names the objects by its own UUID.
 
-        S3OutputPathExtension is appended to the output path, Filename stands in for the UUID.
+        S3OutputPathExtension is appended to the output path; Filename replaces the UUID.
         """
         stem, dot, suffix = (request.filename or f"{uuid4()}").partition(".")
         extension = (request.s3_output_path_extension or "").strip("/")

@@ -1,4 +1,4 @@
-"""The documents of requests, read from S3: small ones ahead of time and into memory, large ones while they are sent."""
+"""Reads the documents of requests from S3: small ones ahead of time, large ones while they are sent."""
 
 import logging
 import threading
@@ -12,17 +12,17 @@ from botocore.response import StreamingBody
 from urllib3.exceptions import HTTPError
 
 from async_endpoint.emulator.clients import AwsClients
-from async_endpoint.emulator.containers.model_container import SizedStream
+from async_endpoint.emulator.containers.invocation import SizedStream
 from async_endpoint.emulator.hosting.endpoint_metrics import EndpointMetrics
 from async_endpoint.emulator.hosting.request_queue import QueuedRequest, RequestQueue
 from async_endpoint.protocol.invocation import InvocationRequest
 from async_endpoint.protocol.locations import S3Location
 
-# Of the developer guide: a payload has up to 1 GB.
+# Source: the developer guide; a payload has up to 1 GB.
 MAXIMUM_PAYLOAD_BYTES = 1 << 30
 
 _IN_MEMORY_BYTES = 4 << 20
-_FETCHED_AHEAD = 4  # documents, so that memory stays bounded whatever is queued
+_FETCHED_AHEAD = 4  # documents; bounds the memory
 
 logger = logging.getLogger(__name__)
 
@@ -33,22 +33,21 @@ class InputUnavailable(Exception):
 
 @dataclass(frozen=True)
 class Payload:
-    """A document and its media type, None where nobody gave one."""
+    """A document and its media type; None where neither the request nor its object has one."""
 
     body: bytes | SizedStream
     content_type: str | None
 
 
 class _Download:
-    """A large document on its way; an error of S3 in the middle of it is told from one of the container.
+    """A large document while it is sent; an error of S3 raises InputUnavailable, unlike one of the container.
 
     Args:
-        place: Where it lies.
-        body: The rest of S3's answer.
-        size: How many bytes it has.
-        seconds: What S3 took to begin its answer.
-        on_end: Told once, when the last byte has come, how many seconds S3 took: those in which the container took what
-            it was sent are not among them.
+        place: The object.
+        body: The rest of S3's response.
+        size: The number of bytes.
+        seconds: How long S3 took to begin its response.
+        on_end: Called once, after the last byte, with the seconds that S3 took; the container's own time is excluded.
     """
 
     def __init__(
@@ -77,7 +76,7 @@ class _Download:
 
 @dataclass(frozen=True)
 class _Fetched:
-    """A payload, and how many seconds S3 took for it; None where it is not known yet, or S3 had no part in it."""
+    """A payload, and the seconds that S3 took for it; None while unknown, or if the request had the document."""
 
     payload: Payload
     seconds: float | None = None
@@ -86,26 +85,26 @@ class _Fetched:
 class PayloadReader:
     """Reads the documents of one queue; thread-safe.
 
-    A request without ContentType is of the type that its object in S3 has. AWS does not say so, but its own samples
-    and its Python SDK's AsyncPredictor set the object's type alone, for containers that insist on one.
+    A request without ContentType has the type of its object in S3. AWS does not document this, but its own samples and
+    its Python SDK's AsyncPredictor set only the object's type, for containers that need one.
 
-    RequestDownloadLatency is counted once for each document that somebody takes: of one that was fetched for nobody, as
-    its request was taken meanwhile, never.
+    RequestDownloadLatency is counted once for each document that is processed, and never for one that was fetched ahead
+    in vain, because its request was taken meanwhile.
     """
 
     def __init__(self, queue: RequestQueue, clients: AwsClients, metrics: EndpointMetrics) -> None:
         self._queue = queue
-        self._backends = clients
+        self._clients = clients
         self._metrics = metrics
-        # By the identity of the request, which each entry keeps alive: one that is put back is another object.
+        # By the request's identity, which each entry keeps alive: a request that is put back is another object.
         self._ahead: OrderedDict[int, tuple[QueuedRequest, _Fetched]] = OrderedDict()
         self._lock = threading.Lock()
 
     def payload(self, item: QueuedRequest) -> Payload:
-        """The document of a request that was taken.
+        """Returns the document of a request that was taken.
 
         Raises:
-            InputUnavailable: It cannot be read, or has more than 1 GB.
+            InputUnavailable: It cannot be read, or is larger than 1 GB.
         """
         with self._lock:
             found = self._ahead.pop(id(item), None)
@@ -115,9 +114,9 @@ class PayloadReader:
         return fetched.payload
 
     def fetch_ahead(self) -> None:
-        """Read the document of the request that is next, if it is small; it stays in the queue, for whoever takes it.
+        """Reads the document of the next request if it is small; the request stays in the queue.
 
-        Nothing is raised: whoever takes the request meets the same trouble again.
+        Raises nothing: the consumer that takes the request meets the same error.
         """
         item = self._queue.head()
         if item is None or item.request.body is not None:
@@ -143,7 +142,7 @@ class PayloadReader:
         place = S3Location.from_uri(request.input_location or "")
         began = time.monotonic()
         try:
-            found = self._backends.s3.get_object(Bucket=place.bucket, Key=place.key)
+            found = self._clients.s3.get_object(Bucket=place.bucket, Key=place.key)
             body, size = found["Body"], found["ContentLength"]
             if size > MAXIMUM_PAYLOAD_BYTES:
                 body.close()
@@ -165,7 +164,7 @@ class PayloadReader:
 
 
 class _TooLargeToWait(Exception):
-    """The document is too large to be held in memory while it waits."""
+    """The document is too large to keep in memory while its request waits."""
 
 
 def _unavailable(place: S3Location, error: Exception) -> InputUnavailable:

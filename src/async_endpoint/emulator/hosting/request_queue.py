@@ -1,4 +1,4 @@
-"""SageMaker's own queue in front of an asynchronous endpoint: it outlives every instance and every update."""
+"""SageMaker's own queue in front of an asynchronous endpoint; it outlives every instance and update."""
 
 import base64
 import threading
@@ -10,7 +10,7 @@ from typing import Any
 from async_endpoint.emulator.hosting.output_config import OutputConfig
 from async_endpoint.protocol.invocation import InvocationRequest
 
-# "Up to 120,000 requests in flight", facts of the developer guide on asynchronous inference.
+# Source: the developer guide on asynchronous inference.
 MOST_REQUESTS = 120_000
 
 Json = dict[str, Any]
@@ -22,11 +22,11 @@ class QueuedRequest:
 
     Attributes:
         request: What the caller sent; its inference id is set.
-        output_location: `s3://` URI of the answer.
-        failure_location: `s3://` URI of the reason, should it fail; None without an S3FailurePath.
+        output_location: `s3://` URI of the result.
+        failure_location: `s3://` URI of the failure, should it fail; None without an S3FailurePath.
         received_at: When it was accepted, in epoch seconds on AWS's clock.
         output: The endpoint's output configuration at that moment.
-        losses: How many instances broke down while they had it.
+        losses: How many instances were lost while they processed it.
     """
 
     request: InvocationRequest
@@ -37,7 +37,7 @@ class QueuedRequest:
     losses: int = 0
 
     def as_json(self) -> Json:
-        """The request as plain JSON, to be kept while the local AWS does not run."""
+        """Returns the request as plain JSON, to be kept while the local AWS does not run."""
         request = asdict(self.request)
         if self.request.body is not None:
             request["body"] = base64.b64encode(self.request.body).decode("ascii")
@@ -53,7 +53,7 @@ class QueuedRequest:
 
     @classmethod
     def from_json(cls, kept: Json) -> "QueuedRequest":
-        """The request that `as_json` wrote."""
+        """Returns the request that `as_json` wrote."""
         request, output = dict(kept["request"]), dict(kept["output"])
         if "body" in request:
             request["body"] = base64.b64decode(request["body"])
@@ -78,11 +78,11 @@ class RequestQueue:
 
     @property
     def is_full(self) -> bool:
-        """Whether it holds as many requests as SageMaker takes for one endpoint."""
+        """Whether it holds as many requests as SageMaker accepts for one endpoint."""
         return self.backlog >= MOST_REQUESTS
 
     def put(self, request: QueuedRequest) -> bool:
-        """Add a newly accepted request at the end; False, and nothing is added, when the queue is closed."""
+        """Appends a newly accepted request; returns False, and appends nothing, when the queue is closed."""
         with self._changed:
             if self._closed:
                 return False
@@ -91,7 +91,7 @@ class RequestQueue:
             return True
 
     def take(self, timeout: float) -> QueuedRequest | None:
-        """The oldest request, now in flight; None when there was none for `timeout` seconds of the wall's clock."""
+        """Returns the oldest request, now in flight; None if none came for `timeout` seconds of the wall's clock."""
         with self._changed:
             if not self._waiting:
                 self._changed.wait(timeout)
@@ -100,48 +100,53 @@ class RequestQueue:
             self._in_flight += 1
             return self._waiting.popleft()
 
+    def wake(self) -> None:
+        """Ends every `take` that waits, so that a consumer notices at once that it was stopped."""
+        with self._changed:
+            self._changed.notify_all()
+
     def restore(self, kept: Iterable[QueuedRequest]) -> None:
-        """Put requests of an earlier life at the head, in their order."""
+        """Puts the requests of an earlier process at the head, in their order."""
         with self._changed:
             self._waiting.extendleft(reversed(list(kept)))
             self._changed.notify_all()
 
     def head(self) -> QueuedRequest | None:
-        """The request that `take` would give next; it stays where it is."""
+        """Returns the request that `take` would return next; it stays in the queue."""
         with self._changed:
             return self._waiting[0] if self._waiting else None
 
     def put_back(self, request: QueuedRequest) -> None:
-        """Return a request whose instance was lost to the head of the queue."""
+        """Returns a request whose instance was lost to the head of the queue."""
         with self._changed:
             self._in_flight -= 1
             self._waiting.appendleft(request)
             self._changed.notify()
 
     def done(self) -> None:
-        """One request in flight has its outcome."""
+        """Records that a request in flight has its outcome."""
         with self._changed:
             self._in_flight -= 1
 
     @property
     def waiting(self) -> int:
-        """Requests that no instance has."""
+        """The number of requests that wait."""
         with self._changed:
             return len(self._waiting)
 
     @property
     def in_flight(self) -> int:
-        """Requests that an instance has."""
+        """The number of requests that instances process."""
         with self._changed:
             return self._in_flight
 
     def waiting_requests(self, count: int) -> list[QueuedRequest]:
-        """The first `count` that wait, oldest first."""
+        """Returns the first `count` waiting requests, oldest first."""
         with self._changed:
             return [self._waiting[index] for index in range(min(count, len(self._waiting)))]
 
     def close(self) -> list[QueuedRequest]:
-        """Accept no more; hands over what waits, for good. To be called when nothing is in flight any more."""
+        """Accepts no more; removes and returns the waiting requests. To be called when none is in flight any more."""
         with self._changed:
             self._closed = True
             left = list(self._waiting)
@@ -149,10 +154,10 @@ class RequestQueue:
             return left
 
     def take_expired(self, now: float) -> list[QueuedRequest]:
-        """Take every waiting request that is older than its RequestTTLSeconds; `now` in epoch seconds on AWS's clock.
+        """Takes every waiting request that is older than its RequestTTLSeconds; `now` in epoch seconds on AWS's clock.
 
-        Each is in flight until `done` or `put_back`. They expire with no instance running, too; hence this and not only
-        a check when one is taken.
+        Each is in flight until `done` or `put_back`. Requests also expire while no instance runs; a check when one is
+        taken would not be enough.
         """
         with self._changed:
             expired = [item for item in self._waiting if now - item.received_at > item.request.request_ttl_seconds]
@@ -164,11 +169,11 @@ class RequestQueue:
 
     @property
     def backlog(self) -> int:
-        """Requests waiting or in flight: what ApproximateBacklogSize counts by the documentation."""
+        """The number of requests waiting or in flight: ApproximateBacklogSize by the documentation."""
         with self._changed:
             return len(self._waiting) + self._in_flight
 
     def oldest_received_at(self) -> float | None:
-        """When the oldest waiting request was accepted; None with none waiting."""
+        """Returns when the oldest waiting request was accepted; None if none waits."""
         with self._changed:
             return min((item.received_at for item in self._waiting), default=None)

@@ -1,4 +1,4 @@
-"""What becomes of a request: the object in S3, the notification in SNS and the count in CloudWatch."""
+"""Writes the outcome of a request: the object in S3, the notification in SNS and the count in CloudWatch."""
 
 import json
 import logging
@@ -10,13 +10,9 @@ from typing import Any, Literal
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from async_endpoint.clock import Clock
-from async_endpoint.emulator.assumptions import Assumptions
-from async_endpoint.emulator.clients import AwsClients
-from async_endpoint.emulator.faults.faults import Faults
+from async_endpoint.emulator.hosting.context import HostingContext
 from async_endpoint.emulator.hosting.endpoint_metrics import EndpointMetrics
-from async_endpoint.emulator.hosting.history import History
-from async_endpoint.emulator.hosting.instance_logs import Trouble
+from async_endpoint.emulator.hosting.history import Document
 from async_endpoint.emulator.hosting.output_config import OutputConfig
 from async_endpoint.emulator.hosting.request_queue import QueuedRequest
 from async_endpoint.protocol.locations import LocationError, S3Location
@@ -29,7 +25,7 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class ProcessedBy:
-    """Which instance had a request, and for how many seconds of the wall's clock; None where none had it."""
+    """Which instance processed a request, and for how many seconds of the wall's clock; None if none did."""
 
     instance: str | None = None
     seconds: float | None = None
@@ -39,39 +35,27 @@ NO_INSTANCE = ProcessedBy()
 
 
 class ResultWriter:
-    """Writes down how requests of one endpoint ended; `completed` and `failed` end exactly one request each.
+    """Writes the outcomes of one variant's requests; `completed` and `failed` each end exactly one request.
 
-    Neither raises when S3 or SNS refuse: what could not be written is logged and counted. The times in notifications
-    are AWS's clock's.
+    Neither raises when S3 or SNS reject a call: the failure is logged and counted. Times in notifications are those of
+    AWS's clock.
     """
 
     def __init__(
-        self,
-        endpoint_name: str,
-        clients: AwsClients,
-        metrics: EndpointMetrics,
-        clock: Clock,
-        *,
-        assumptions: Assumptions | None = None,
-        history: History | None = None,
-        faults: Faults | None = None,
-        trouble: Trouble = lambda instance, text: None,  # noqa: ARG005 - what nobody wants to know
+        self, endpoint_name: str, variant_name: str, context: HostingContext, metrics: EndpointMetrics
     ) -> None:
-        self._trouble = trouble
-        self._faults = faults or Faults()
-        self._assumptions = assumptions or Assumptions()
-        self._history = history or History()
         self._endpoint_name = endpoint_name
-        self._backends = clients
+        self._context = context
+        self._clients = context.clients
         self._metrics = metrics
-        self._clock = clock
-        self._late: list[threading.Timer] = []  # notifications that a fault holds back
+        self._report_trouble = context.data_log.reporter(endpoint_name, variant_name)
+        self._late: list[threading.Timer] = []  # notifications that a fault delays
         self._late_lock = threading.Lock()
 
     def completed(
         self, item: QueuedRequest, body: bytes, content_type: str | None, *, processed_by: ProcessedBy = NO_INSTANCE
     ) -> None:
-        """The container answered 2xx: the answer goes to the output location, then the success topic hears of it."""
+        """Writes the result to the output location, then notifies the success topic."""
         if item.output.output_path is not None and not self._upload(
             item.output_location, body, content_type, processed_by
         ):
@@ -83,7 +67,7 @@ class ResultWriter:
             inference_id=item.request.inference_id or "",
             endpoint_name=self._endpoint_name,
             output_location=item.output_location,
-            region=self._backends.region,
+            region=self._clients.region,
             received_time=datetime.fromtimestamp(item.received_at, UTC),
             event_time=self._now(),
             input_location=item.request.input_location,
@@ -107,7 +91,7 @@ class ResultWriter:
         status: Literal["Failed", "Expired"] = "Failed",
         processed_by: ProcessedBy = NO_INSTANCE,
     ) -> None:
-        """The request has no answer: the body goes to the failure location, then the error topic hears the reason."""
+        """Writes the body to the failure location, then notifies the error topic of the reason."""
         if item.failure_location is not None:
             self._upload(item.failure_location, body, content_type, processed_by)
         included = "ERROR_NOTIFICATION_TOPIC" in item.output.included and len(body) <= _MAXIMUM_INCLUDED_BYTES
@@ -115,12 +99,12 @@ class ResultWriter:
             inference_id=item.request.inference_id or "",
             endpoint_name=self._endpoint_name,
             failure_reason=reason,
-            region=self._backends.region,
+            region=self._clients.region,
             received_time=datetime.fromtimestamp(item.received_at, UTC),
             event_time=self._now(),
             input_location=item.request.input_location,
             failure_location=item.failure_location,
-            failure_location_in=self._assumptions.failure_location,
+            failure_location_in=self._context.assumptions.failure_location,
             response_body=body if included else None,
             status=status,
         )
@@ -129,13 +113,13 @@ class ResultWriter:
         self._remember(item, status, body, content_type, processed_by)
 
     def test_topics(self, output: OutputConfig) -> None:
-        """Send the test message that SageMaker sends at every create, update and change of capacity."""
+        """Sends the test message that follows every create, update and change of capacity."""
         for topic in (output.success_topic, output.error_topic):
             if topic is not None:
                 self._send(topic, test_notification(), NO_INSTANCE)
 
     def wait(self) -> None:
-        """Return when notifications that a fault holds back are sent."""
+        """Returns when the notifications that a fault delays are sent."""
         with self._late_lock:
             late = list(self._late)
         for timer in late:
@@ -148,7 +132,7 @@ class ResultWriter:
     def _remember(
         self, item: QueuedRequest, status: str, body: bytes, content_type: str | None, processed_by: ProcessedBy
     ) -> None:
-        self._history.document(
+        document = Document(
             inference_id=item.request.inference_id or "",
             endpoint=self._endpoint_name,
             instance=processed_by.instance,
@@ -159,19 +143,20 @@ class ResultWriter:
             failure_location=None if status == "Completed" else item.failure_location,
             answer=body,
             content_type=content_type,
-            at=self._clock.now(),
+            at=self._context.clock.now(),
         )
+        self._context.history.add(document)
 
     def data_trouble(self, processed_by: ProcessedBy, text: str) -> None:
-        """Tell the instance's data-log what went wrong between it and S3 or SNS, if an instance it was."""
+        """Reports trouble with S3 or SNS to the instance's data-log, if an instance had it."""
         if processed_by.instance is not None:
-            self._trouble(processed_by.instance, text)
+            self._report_trouble(processed_by.instance, text)
 
     def _upload(self, location: str, body: bytes, content_type: str | None, processed_by: ProcessedBy) -> bool:
         began = time.monotonic()
         try:
             place = S3Location.from_uri(location)
-            self._backends.s3.put_object(
+            self._clients.s3.put_object(
                 Bucket=place.bucket, Key=place.key, Body=body, ContentType=content_type or "application/octet-stream"
             )
         except (BotoCoreError, ClientError, LocationError) as error:
@@ -185,7 +170,7 @@ class ResultWriter:
     def _publish(self, topic: str | None, message: dict[str, Any], processed_by: ProcessedBy) -> None:
         if topic is None:
             return
-        for delay in self._faults.deliveries(self._endpoint_name):
+        for delay in self._context.faults.deliveries(self._endpoint_name):
             if delay:
                 late = threading.Timer(delay, self._send, (topic, message, processed_by))
                 late.start()
@@ -196,11 +181,11 @@ class ResultWriter:
 
     def _send(self, topic: str, message: dict[str, Any], processed_by: ProcessedBy) -> None:
         try:
-            self._backends.sns.publish(TopicArn=topic, Message=json.dumps(message))
+            self._clients.sns.publish(TopicArn=topic, Message=json.dumps(message))
         except (BotoCoreError, ClientError) as error:
             logger.warning("could not notify %s: %s", topic, error)
             self.data_trouble(processed_by, f"Failed to publish to {topic}: {error}")
             self._metrics.count("NotificationFailures")
 
     def _now(self) -> datetime:
-        return datetime.fromtimestamp(self._clock.now(), UTC)
+        return datetime.fromtimestamp(self._context.clock.now(), UTC)

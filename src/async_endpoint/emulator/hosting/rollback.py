@@ -1,4 +1,4 @@
-"""The time after an update in which an alarm sends it back.
+"""The time after an update during which an alarm rolls it back.
 
 Source: the developer guide, "Auto-rollback configuration and monitoring": SageMaker watches the alarms while it shifts
 the traffic and until the old instances are gone, TerminationWaitInSeconds later; one in ALARM rolls the update back.
@@ -11,24 +11,24 @@ from typing import Any, Self
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from async_endpoint.emulator.hosting.deployment import HostingContext
+from async_endpoint.emulator.hosting.context import HostingContext
 
 _POLL_SECONDS = 0.1
 
 
 def rollback_alarms(deployment_config: Mapping[str, Any]) -> tuple[str, ...]:
-    """The names of the alarms that send a deployment back."""
+    """Returns the names of the alarms that roll a deployment back."""
     rollback = deployment_config.get("AutoRollbackConfiguration", {})
     return tuple(alarm["AlarmName"] for alarm in rollback.get("Alarms", ()))
 
 
 @dataclass(frozen=True)
 class RollbackWatch:
-    """The last part of an update: new instances serve, the old ones are still there.
+    """The last part of an update: new instances serve, and the old ones still run.
 
     Attributes:
-        alarms: Names of the alarms that send it back.
-        seconds: For how long, on AWS's clock.
+        alarms: Names of the alarms that roll the update back.
+        seconds: How long they are watched, on AWS's clock.
         context: Where alarms are read.
     """
 
@@ -37,31 +37,30 @@ class RollbackWatch:
     context: HostingContext
 
     @classmethod
-    def of(cls, deployment_config: Mapping[str, Any], context: HostingContext) -> Self:
-        """What a DeploymentConfig says of it; without alarms or a wait there is none."""
+    def from_deployment_config(cls, deployment_config: Mapping[str, Any], context: HostingContext) -> Self:
+        """Returns what a DeploymentConfig asks for; without alarms or a wait there is nothing to watch."""
         policy = deployment_config.get("BlueGreenUpdatePolicy", {})
         routing = policy.get("TrafficRoutingConfiguration", {})
         # The waits between the steps of a canary or a linear shift are watched, too.
         waits = routing.get("WaitIntervalInSeconds", 0) if routing.get("Type") in ("CANARY", "LINEAR") else 0
-        return cls(
-            rollback_alarms(deployment_config), float(policy.get("TerminationWaitInSeconds", 0) + waits), context
-        )
+        seconds = float(policy.get("TerminationWaitInSeconds", 0) + waits)
+        return cls(rollback_alarms(deployment_config), seconds, context)
 
-    def alarm_that_goes_off(self, until_ended: Callable[[], bool]) -> str | None:
-        """Wait for the time to pass; the name of the first alarm in ALARM, None if there is none until then.
+    def wait_for_alarm(self, is_stopped: Callable[[], bool]) -> str | None:
+        """Waits for the time to pass; returns the name of the first alarm in ALARM, None if there is none until then.
 
         Args:
-            until_ended: Whether to give up waiting, because the local AWS ends.
+            is_stopped: Whether to give up waiting, because the local AWS stops.
         """
         until = self.context.clock.now() + self.seconds
         while True:
-            if found := self._in_alarm():
+            if found := self._alarm_now():
                 return found
-            if self.context.clock.now() >= until or until_ended():
+            if self.context.clock.now() >= until or is_stopped():
                 return None
             time.sleep(_POLL_SECONDS)
 
-    def _in_alarm(self) -> str | None:
+    def _alarm_now(self) -> str | None:
         if not self.alarms:
             return None
         try:

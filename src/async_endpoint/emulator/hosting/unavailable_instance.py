@@ -1,30 +1,21 @@
-"""An instance that cannot be provisioned: its launch fails, at once or after it was awaited for long."""
+"""An instance that cannot be provisioned: its launch fails, at once or after SageMaker has waited for capacity."""
 
 import threading
 
 from async_endpoint.clock import Clock
-from async_endpoint.emulator.containers.model_container import Answer, SizedStream
+from async_endpoint.emulator.containers.invocation import ContainerResponse, Invocation
 from async_endpoint.emulator.faults.faults import Shortage
-from async_endpoint.emulator.hosting.consumer import ServingContainer
-from async_endpoint.emulator.hosting.fleet import InstanceUnavailable
+from async_endpoint.emulator.hosting.errors import CapacityNeverCame, InsufficientCapacity
 
-_LOOK_SECONDS = 0.05  # of the wall's clock, between two looks at AWS's
-
-
-class InsufficientCapacity(InstanceUnavailable):
-    """AWS has no machine of the wanted type."""
-
-
-class CapacityNeverCame(InsufficientCapacity):
-    """AWS has had no machine of the wanted type for all the time that it tried."""
+_POLL_SECONDS = 0.05  # of the wall's clock, between two looks at AWS's
 
 
 class UnavailableInstance:
-    """Stands for an instance that was asked for; starting it is refused.
+    """Takes the place of a requested instance; `start` always raises.
 
     Args:
-        wanted: The instance as it would have been.
-        shortage: Why it cannot be provisioned, and for how long it is awaited.
+        instance_id: The id that the instance would have.
+        shortage: Why it cannot be provisioned, and how long SageMaker waits for it.
         clock: AWS's clock.
     """
 
@@ -33,8 +24,8 @@ class UnavailableInstance:
     log = None
     processes = None
 
-    def __init__(self, wanted: ServingContainer, shortage: Shortage, clock: Clock) -> None:
-        self.instance_id = wanted.instance_id
+    def __init__(self, instance_id: str, shortage: Shortage, clock: Clock) -> None:
+        self.instance_id = instance_id
         self._reason = shortage.reason
         self._awaited = shortage.awaited
         self._clock = clock
@@ -42,49 +33,40 @@ class UnavailableInstance:
         self._stopped = threading.Event()
 
     def start(self) -> None:
-        """Refuse, when it has been awaited or stopped.
+        """Raises, once the wait for capacity is over or the instance was stopped.
 
         Raises:
-            InsufficientCapacity: Always; CapacityNeverCame if it was awaited.
+            InsufficientCapacity: Always; CapacityNeverCame after a wait.
         """
         if not self._awaited:
             raise InsufficientCapacity(self._reason)
-        # Looked at and not computed: a clock that is moved by hand does not say when it will be so late.
-        while self._clock.now() < self._until and not self._stopped.wait(_LOOK_SECONDS):
+        # Polled and not computed: nobody knows when a clock that is moved by hand will reach the moment.
+        while self._clock.now() < self._until and not self._stopped.wait(_POLL_SECONDS):
             pass
         raise CapacityNeverCame(self._reason)
 
     def wait_ready(self, timeout: float) -> None:
-        """Nothing to wait for: it never started."""
+        """Does nothing: the instance never started."""
 
     def kill(self) -> None:
-        """Nothing to end."""
+        """Does nothing: there is no process."""
 
     def ping(self) -> bool:
-        """It does not answer."""
+        """Returns False."""
         return False
 
-    def invoke(
-        self,
-        body: bytes | SizedStream,
-        *,
-        content_type: str | None,
-        accept: str | None,
-        custom_attributes: str | None,
-        inference_id: str | None,
-        timeout: float,
-    ) -> Answer:
-        """Refuse.
+    def invoke(self, invocation: Invocation) -> ContainerResponse:
+        """Raises.
 
         Raises:
             InsufficientCapacity: Always.
         """
-        del body, content_type, accept, custom_attributes, inference_id, timeout
+        del invocation
         raise InsufficientCapacity(self._reason)
 
     def drain(self, seconds: float) -> None:
-        """It has no request."""
+        """Does nothing: there is no request."""
 
     def stop(self) -> None:
-        """Await it no longer."""
+        """Ends the wait for capacity."""
         self._stopped.set()

@@ -8,7 +8,8 @@ from typing import Any, Protocol
 
 from async_endpoint.autoscaling.targets import TargetKey
 from async_endpoint.emulator.errors import AwsError, UnknownOperation, ValidationException
-from async_endpoint.emulator.hosting.deployment import Deployment, HostingContext
+from async_endpoint.emulator.hosting.context import HostingContext
+from async_endpoint.emulator.hosting.deployment import Deployment
 from async_endpoint.emulator.hosting.endpoint import HostedEndpoint
 from async_endpoint.emulator.sagemaker.descriptions import description, summary
 from async_endpoint.emulator.sagemaker.listing import Json, list_resources, paginate
@@ -77,7 +78,7 @@ class ControlPlane:
         if operation not in self._operations:
             raise UnknownOperation("sagemaker", operation)
         members = validated("sagemaker", operation, request)
-        if operation == "CreateModel" and (message := self._context.roles.refuse_model(members)):
+        if operation == "CreateModel" and (message := self._context.roles.model_rejection(members)):
             raise ValidationException(message)
         with self._lock:
             return self._operations[operation](members)

@@ -55,7 +55,7 @@ class LocalGateway:
                 return
             if self._faults.watched_services:
                 service, operation, receive = await _identify(scope, receive, self._faults.watched_services)
-                failure = self._faults.before(service, operation) if service else None
+                failure = self._faults.response_instead(service, operation) if service else None
                 if failure is not None:
                     await _send(send, failure)
                     return

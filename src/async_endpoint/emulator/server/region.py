@@ -15,7 +15,7 @@ from async_endpoint.cloudwatch.metric_key import MINUTE, MetricKey
 from async_endpoint.emulator.api.autoscaling_service import ApplicationAutoScaling
 from async_endpoint.emulator.api.variant_capacities import VariantCapacities
 from async_endpoint.emulator.clients import AwsClients
-from async_endpoint.emulator.hosting.deployment import HostingContext
+from async_endpoint.emulator.hosting.context import HostingContext
 from async_endpoint.emulator.hosting.endpoint import HostedEndpoint
 from async_endpoint.emulator.hosting.execution_roles import ExecutionRoles
 from async_endpoint.emulator.hosting.history import History
