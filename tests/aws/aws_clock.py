@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import Self
 from urllib.parse import urlencode
 
-from async_endpoint.emulator.loopback import ask_json
+from async_endpoint.emulator.loopback import fetch_json
 
 
 @dataclass(frozen=True)
@@ -23,7 +23,7 @@ class AwsClock:
         url = os.environ.get("AWS_ENDPOINT_URL")
         if url is None:
             return cls()
-        clock = ask_json(f"{url}/_local/overview?{urlencode({'region': region})}")["clock"]
+        clock = fetch_json(f"{url}/_local/overview?{urlencode({'region': region})}")["clock"]
         return cls(clock["now"], clock["speed"])
 
     def now(self) -> float:

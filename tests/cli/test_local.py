@@ -48,7 +48,7 @@ def said(*arguments: str) -> tuple[int, str]:
 def test_a_local_aws_that_does_not_respond_is_an_error(silent: int, command: list[str]) -> None:
     assert said(*command, "--state-dir", "silent") == (
         1,
-        f"Error: The local AWS at localhost:{silent} does not answer: Connection refused.\n",
+        f"Error: The local AWS at localhost:{silent} does not respond: Connection refused.\n",
     )
 
 

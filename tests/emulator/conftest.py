@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from mypy_boto3_sns import SNSClient
     from mypy_boto3_sqs import SQSClient
 
-SPEED = 60.0
+SPEED = 120.0
 
 
 @dataclass(frozen=True)
@@ -99,9 +99,9 @@ class Mailbox:
 
     def pending(self) -> list[dict[str, Any]]:
         """Takes the messages that have arrived."""
-        answer = self.sqs.receive_message(QueueUrl=self.queue, MaxNumberOfMessages=10)
+        received = self.sqs.receive_message(QueueUrl=self.queue, MaxNumberOfMessages=10)
         bodies = []
-        for message in answer.get("Messages", []):
+        for message in received.get("Messages", []):
             self.sqs.delete_message(QueueUrl=self.queue, ReceiptHandle=message["ReceiptHandle"])
             bodies.append(json.loads(message["Body"]))
         return bodies
@@ -134,8 +134,8 @@ class Destinations:
     def read(self, location: str) -> tuple[bytes, str]:
         """Returns body and content type of an object."""
         key = location.removeprefix(f"s3://{self.bucket}/")
-        answer = self.s3.get_object(Bucket=self.bucket, Key=key)
-        return answer["Body"].read(), answer["ContentType"]
+        found = self.s3.get_object(Bucket=self.bucket, Key=key)
+        return found["Body"].read(), found["ContentType"]
 
     def keys(self, prefix: str) -> list[str]:
         found = self.s3.list_objects_v2(Bucket=self.bucket, Prefix=prefix)

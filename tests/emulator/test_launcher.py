@@ -1,4 +1,4 @@
-"""LocalAws: a process that is found, stopped and never left behind, and to which a client's environment leads."""
+"""LocalAws: a process that is found, stopped and never left behind, and an environment that leads clients to it."""
 
 import json
 import os
@@ -8,6 +8,7 @@ import subprocess
 import sys
 import urllib.request
 from collections.abc import Callable, Iterator
+from http import HTTPStatus
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,7 @@ import pytest
 from botocore.config import Config
 
 from async_endpoint.emulator.containers.environment import ServingEnvironment
-from async_endpoint.emulator.launcher import DEFAULT_PORT, LocalAws, LocalAwsError
+from async_endpoint.emulator.launcher import DEFAULT_PORT, LocalAws, LocalAwsError, _free_port
 from tests.emulator.conftest import SPEED, Running
 from tests.emulator.fakes import eventually
 
@@ -38,13 +39,13 @@ def start(serving_environment: ServingEnvironment) -> Iterator[Start]:
         local.stop()
 
 
-def answers(local: LocalAws) -> bool:
-    with urllib.request.urlopen(f"{local.endpoint_url}/_ministack/health", timeout=5) as answer:  # noqa: S310 - localhost
-        return bool(answer.status == 200)
+def responds(local: LocalAws) -> bool:
+    with urllib.request.urlopen(f"{local.endpoint_url}/_ministack/health", timeout=5) as response:  # noqa: S310 - localhost
+        return bool(response.status == HTTPStatus.OK)
 
 
-def test_it_answers_soon_after_its_start(running: Running) -> None:
-    assert answers(running.local)
+def test_it_responds_soon_after_its_start(running: Running) -> None:
+    assert responds(running.local)
     assert running.started_within < 30  # and not minutes; a busy machine takes its time
 
 
@@ -74,21 +75,16 @@ def test_a_folder_without_one(tmp_path: Path, text: str | None) -> None:
     assert LocalAws.find(tmp_path) is None
 
 
-def test_stopping_ends_the_process_and_forgets_it(start: Start, tmp_path: Path) -> None:
-    local = start(tmp_path)
-    local.stop()
-    assert not psutil.pid_exists(local.pid)
-    assert LocalAws.find(tmp_path) is None
-    assert not (tmp_path / "local-aws.json").exists()
-    local.stop()
-
-
-def test_whoever_finds_one_can_stop_it(start: Start, tmp_path: Path) -> None:
+def test_a_local_aws_that_was_found_can_be_stopped_and_nothing_of_it_runs(start: Start, tmp_path: Path) -> None:
     local = start(tmp_path)
     found = LocalAws.find(tmp_path)
     assert found is not None
     found.stop()
     assert not local.running
+    local.stop()  # which does nothing more, but for the process's entry in the table
+    assert not psutil.pid_exists(local.pid)
+    assert LocalAws.find(tmp_path) is None
+    assert not (tmp_path / "local-aws.json").exists()
 
 
 def test_a_process_that_was_killed_leaves_a_folder_in_which_another_starts(start: Start, tmp_path: Path) -> None:
@@ -97,7 +93,7 @@ def test_a_process_that_was_killed_leaves_a_folder_in_which_another_starts(start
     eventually(lambda: not killed.running, "the process is gone")
     assert (tmp_path / "local-aws.json").exists()
     assert LocalAws.find(tmp_path) is None
-    assert answers(start(tmp_path))
+    assert responds(start(tmp_path))
 
 
 def test_a_number_that_another_process_has_now_is_not_taken_for_it(tmp_path: Path) -> None:
@@ -113,20 +109,18 @@ def test_a_port_asked_for_that_is_taken(serving_environment: ServingEnvironment,
             LocalAws.start(serving_environment, state_dir=tmp_path, port=port)
 
 
-def test_when_the_usual_port_is_taken_another_is_chosen(start: Start, tmp_path: Path) -> None:
-    with socket.socket() as usual:
-        usual.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+def test_when_the_default_port_is_taken_another_is_chosen() -> None:
+    with socket.socket() as taken:
+        taken.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
-            usual.bind(("127.0.0.1", DEFAULT_PORT))
-            usual.listen()
+            taken.bind(("127.0.0.1", DEFAULT_PORT))
+            taken.listen()
         except OSError:
-            pass  # somebody else has it, which serves as well
-        local = start(tmp_path)
-        assert local.port != DEFAULT_PORT
-        assert answers(local)
+            pass  # another process has it, which is as good
+        assert _free_port(None) != DEFAULT_PORT
 
 
-def test_one_that_is_tied_ends_with_whoever_started_it(tmp_path: Path) -> None:
+def test_one_that_is_tied_stops_when_its_parent_dies(tmp_path: Path) -> None:
     script = """
 import sys, time
 from pathlib import Path
@@ -147,13 +141,13 @@ time.sleep(600)
     assert gone == [local]
 
 
-def test_one_that_cannot_start_says_where_to_look(serving_environment: ServingEnvironment, tmp_path: Path) -> None:
-    said = rf"ended at once \(exit code \d+\): .*speed must be above 0.* \(log: {tmp_path}/local-aws.log\)"
-    with pytest.raises(LocalAwsError, match=said):
+def test_one_that_cannot_start_names_its_log(serving_environment: ServingEnvironment, tmp_path: Path) -> None:
+    message = rf"exited at once \(exit code \d+\): .*speed must be above 0.* \(log: {tmp_path}/local-aws.log\)"
+    with pytest.raises(LocalAwsError, match=message):
         LocalAws.start(serving_environment, state_dir=tmp_path, speed=-1.0)
 
 
-def test_its_environment_leads_nowhere_else() -> None:
+def test_its_environment_points_nowhere_else() -> None:
     local = LocalAws(Path("state"), 1, 4567, 1.0, 0.0)
     users = {
         "PATH": "/bin",
@@ -180,7 +174,7 @@ def test_its_environment_leads_nowhere_else() -> None:
     assert environment["CDK_HOME"] == str(Path("state/cdk-home").absolute())
 
 
-def test_what_it_held_is_there_again_after_a_stop(start: Start, tmp_path: Path) -> None:
+def test_its_state_is_restored_after_a_stop_and_deleted_by_fresh(start: Start, tmp_path: Path) -> None:
     def clients(local: LocalAws) -> tuple[Any, ...]:
         made = (
             boto3.client(
@@ -243,8 +237,8 @@ def test_what_it_held_is_there_again_after_a_stop(start: Start, tmp_path: Path) 
         local.stop()
 
 
-def test_a_damaged_state_is_refused_before_anything_starts(start: Start, tmp_path: Path) -> None:
+def test_a_damaged_state_is_an_error_before_anything_starts(start: Start, tmp_path: Path) -> None:
     (tmp_path / "kept").mkdir()
     (tmp_path / "kept" / "sagemaker.json").write_text("{", encoding="utf-8")
-    with pytest.raises(LocalAwsError, match=r"is damaged .*: start with --fresh to forget it"):
+    with pytest.raises(LocalAwsError, match=r"is damaged .*: start with --fresh to delete it"):
         start(tmp_path)

@@ -1,4 +1,4 @@
-"""A local AWS is asked past every proxy, and one that does not answer is a sentence."""
+"""Requests to a local AWS bypass every proxy, and a missing response is an error of one sentence."""
 
 import json
 import socket
@@ -12,15 +12,15 @@ import pytest
 
 from async_endpoint.emulator.faults.faults import FaultError
 from async_endpoint.emulator.faults.http import FaultClient
-from async_endpoint.emulator.launcher import _answers
-from async_endpoint.emulator.loopback import NoAnswer, ask
+from async_endpoint.emulator.loopback import NoResponse, fetch
+from async_endpoint.emulator.server_process import is_ready
 
 NOWHERE = "http://127.0.0.1:9"  # the discard service's port
 
 
 @contextmanager
-def answering(status: int, body: bytes) -> Iterator[str]:
-    """The address of something that answers whatever it is asked."""
+def responding(status: int, body: bytes) -> Iterator[str]:
+    """The URL of a server with the same response to every request."""
 
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
@@ -45,7 +45,7 @@ def answering(status: int, body: bytes) -> Iterator[str]:
 
 @pytest.fixture
 def proxy(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A user whose way to the web is a proxy, and who has said of no host that it is not."""
+    """A user with a proxy for every host."""
     for name in ("no_proxy", "NO_PROXY"):
         monkeypatch.delenv(name, raising=False)
     for name in ("http_proxy", "HTTP_PROXY"):
@@ -54,42 +54,44 @@ def proxy(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.usefixtures("proxy")
-def test_a_local_aws_is_asked_past_the_users_proxy() -> None:
+def test_requests_bypass_the_users_proxy() -> None:
     found = {"seed": 0, "faults": list[str]()}
-    with answering(200, json.dumps(found).encode()) as address:
+    with responding(200, json.dumps(found).encode()) as address:
         assert FaultClient(address).describe() == found
-        assert _answers(address)
+        assert is_ready(address)
 
 
-def test_a_refusal_is_its_own_sentence() -> None:
-    with answering(400, b'{"message": "There is no such fault."}') as address:
+def test_a_rejected_request_raises_the_responses_message() -> None:
+    with responding(400, b'{"message": "There is no such fault."}') as address:
         with pytest.raises(FaultError, match=r"^There is no such fault\.$"):
             FaultClient(address).describe()
-        assert not _answers(address)
+        assert not is_ready(address)
 
 
 @pytest.mark.parametrize(("status", "body"), [(502, b"<h1>Bad gateway</h1>"), (200, b"hello"), (200, b"[]")])
-def test_an_answer_of_something_else_is_a_sentence(status: int, body: bytes) -> None:
-    with answering(status, body) as address, pytest.raises(NoAnswer) as told:
+def test_a_response_of_another_server_is_an_error_of_one_sentence(status: int, body: bytes) -> None:
+    with responding(status, body) as address, pytest.raises(NoResponse) as error:
         FaultClient(address).describe()
     host = address.removeprefix("http://")
-    assert str(told.value) == f"What answers at {host} is no local AWS, or a broken one: status {status}, no JSON."
+    assert (
+        str(error.value) == f"The server at {host} is not a local AWS, or it is broken: status {status} without JSON."
+    )
 
 
-def test_nobody_there_is_a_sentence() -> None:
+def test_a_port_without_a_server_is_an_error_of_one_sentence() -> None:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))  # and does not listen
         host = f"localhost:{taken.getsockname()[1]}"
-        with pytest.raises(NoAnswer) as told:
+        with pytest.raises(NoResponse) as error:
             FaultClient(f"http://{host}").add("kill")
-        assert not _answers(f"http://{host}")
-    assert str(told.value) == f"The local AWS at {host} does not answer: Connection refused."
+        assert not is_ready(f"http://{host}")
+    assert str(error.value) == f"The local AWS at {host} does not respond: Connection refused."
 
 
-def test_an_answer_that_does_not_come_or_breaks_off_is_a_sentence() -> None:
+def test_a_response_that_is_late_or_cut_off_is_an_error() -> None:
     with socket.create_server(("127.0.0.1", 0)) as server:
         address = f"http://localhost:{server.getsockname()[1]}"
-        with pytest.raises(NoAnswer, match="does not answer: timed out"):
-            ask(address, seconds=0.1)
-    with answering(200, b"") as address, pytest.raises(NoAnswer, match="does not answer"):
-        ask(f"{address}/cut-off")
+        with pytest.raises(NoResponse, match="does not respond: timed out"):
+            fetch(address, timeout=0.1)
+    with responding(200, b"") as address, pytest.raises(NoResponse, match="does not respond"):
+        fetch(f"{address}/cut-off")

@@ -1,4 +1,4 @@
-"""The fixtures that others get with the package, in a project of theirs: a folder with tests and nothing else."""
+"""The fixtures that come with the package, in another project: a folder with tests and nothing else."""
 
 import os
 import subprocess
@@ -70,7 +70,7 @@ def run(folder: Path, *options: str, **variables: str) -> subprocess.CompletedPr
     )
 
 
-def test_a_project_of_others_has_a_local_aws_by_naming_it(tmp_path: Path) -> None:
+def test_another_project_has_a_local_aws_by_naming_the_fixture(tmp_path: Path) -> None:
     (tmp_path / "conftest.py").write_text(CONFTEST, encoding="utf-8")
     (tmp_path / "test_theirs.py").write_text(TESTS, encoding="utf-8")
     serving = os.environ.get("ASYNC_ENDPOINT_SERVING_ENV", str(ROOT / ".venv-serving"))
@@ -78,16 +78,16 @@ def test_a_project_of_others_has_a_local_aws_by_naming_it(tmp_path: Path) -> Non
     finished = run(tmp_path, **theirs, ASYNC_ENDPOINT_SERVING_ENV=serving)
     assert "4 passed" in finished.stdout, finished.stdout + finished.stderr
     pid = int(finished.stdout.partition("PROCESS ")[2].split()[0])
-    assert not Path(f"/proc/{pid}").exists()  # it ended with the run
+    assert not Path(f"/proc/{pid}").exists()  # it stopped with the run
 
 
-def test_each_fixture_says_what_it_is(tmp_path: Path) -> None:
+def test_each_fixture_has_a_description(tmp_path: Path) -> None:
     listed = run(tmp_path, "--fixtures").stdout
     for name in ("local_aws_options [session scope]", "local_aws [session scope]", "local_aws_faults"):
         assert f"\n{name} -- " in listed
 
 
-def test_who_does_not_name_it_imports_nothing_of_it(tmp_path: Path) -> None:
+def test_a_run_that_does_not_name_it_imports_nothing_of_it(tmp_path: Path) -> None:
     (tmp_path / "test_theirs.py").write_text(
         "import sys\n\n\ndef test_nothing():\n"
         "    assert not [name for name in sys.modules if name.startswith(('boto', 'ministack', 'psutil'))]\n",

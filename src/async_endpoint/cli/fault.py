@@ -13,7 +13,7 @@ from async_endpoint.emulator.faults.fault_responses import SERVICES
 from async_endpoint.emulator.faults.faults import DEFAULT_SLOW_SECONDS, DEFAULT_STALLED_SECONDS, FaultError
 from async_endpoint.emulator.faults.http import FaultClient
 from async_endpoint.emulator.launcher import state_dir_arguments
-from async_endpoint.emulator.loopback import NoAnswer
+from async_endpoint.emulator.loopback import NoResponse
 
 _RATE = click.FloatRange(0, 1, min_open=True)
 _COUNT = click.IntRange(1)
@@ -163,5 +163,5 @@ def _faults(state_dir: Path) -> Iterator[FaultClient]:
     """Yields the fault client of the local AWS in a folder; turns its errors into messages."""
     try:
         yield running_in(state_dir).faults
-    except (FaultError, NoAnswer) as error:
+    except (FaultError, NoResponse) as error:
         raise click.ClickException(str(error)) from error

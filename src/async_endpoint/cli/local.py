@@ -20,7 +20,7 @@ from async_endpoint.emulator.containers.environment import ServingEnvironment, p
 from async_endpoint.emulator.containers.errors import ContainerError
 from async_endpoint.emulator.hosting.instance_times import InstanceTimes
 from async_endpoint.emulator.launcher import DEFAULT_REGION, LocalAws, LocalAwsError, state_dir_arguments
-from async_endpoint.emulator.loopback import NoAnswer
+from async_endpoint.emulator.loopback import NoResponse
 from async_endpoint.operations.commands import CommandError, run_command
 
 SERVING_ENVIRONMENT_VARIABLE = "ASYNC_ENDPOINT_SERVING_ENV"
@@ -191,7 +191,7 @@ def quota(state_dir: Path, instance_type: str, value: int) -> None:
     """
     try:
         set_quota(running_in(state_dir).endpoint_url, instance_type, value)
-    except (QuotaError, NoAnswer) as error:
+    except (QuotaError, NoResponse) as error:
         raise click.ClickException(str(error)) from error
     click.echo(f"{instance_type} for endpoint usage: {value}.")
 

@@ -17,7 +17,7 @@ from rich.text import Text
 from async_endpoint.cli.state_dir import running_in, state_dir_option
 from async_endpoint.emulator.console.durations import duration
 from async_endpoint.emulator.launcher import DEFAULT_REGION, LocalAws
-from async_endpoint.emulator.loopback import NoAnswer, ask_json
+from async_endpoint.emulator.loopback import NoResponse, fetch_json
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -63,7 +63,7 @@ def status(state_dir: Path, region: str, *, watch: bool, as_json: bool) -> None:
             _watch(running, region)
         else:
             Console().print(_head(running), summary(fetch_overview(running, region)))
-    except NoAnswer as error:
+    except NoResponse as error:
         raise click.ClickException(str(error)) from error
 
 
@@ -71,9 +71,9 @@ def fetch_overview(running: LocalAws, region: str) -> Overview:
     """Returns the overview of a region.
 
     Raises:
-        NoAnswer: The local AWS does not answer.
+        NoResponse: The local AWS does not respond.
     """
-    return ask_json(f"{running.endpoint_url}/_local/overview?{urllib.parse.urlencode({'region': region})}")
+    return fetch_json(f"{running.endpoint_url}/_local/overview?{urllib.parse.urlencode({'region': region})}")
 
 
 def summary(overview: Overview) -> RenderableType:
@@ -195,8 +195,8 @@ def _activities(endpoint: Overview) -> RenderableType:
 def _documents(endpoint: Overview) -> RenderableType:
     table = _table("finished", "outcome", "document", "result")
     for item in endpoint["documents"][:_DOCUMENTS_SHOWN]:
-        answer = " ".join(item["answer"].split())
-        short = answer if len(answer) <= _RESULT_CHARACTERS else answer[: _RESULT_CHARACTERS - 1] + "…"
+        result = " ".join(item["result"].split())
+        short = result if len(result) <= _RESULT_CHARACTERS else result[: _RESULT_CHARACTERS - 1] + "…"
         place = (item["input_location"] or item["inference_id"]).rpartition("/")[2]
         table.add_row(_clock(item["ended_at"]), _state(item["status"]), Text(_plain(place)), Text(_plain(short)))
     return table if table.row_count else Text("no finished document", style="dim")

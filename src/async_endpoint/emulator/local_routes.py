@@ -1,16 +1,16 @@
-"""The shape of a route below `/_local/`, the paths that are the local AWS's own."""
+"""The local AWS's own routes, below `/_local/`: their shape, and what they respond with."""
 
 from collections.abc import Callable, Mapping
 from typing import Protocol
 
 PREFIX = "/_local/"
 
-Answer = tuple[int, dict[str, str], bytes]  # status, headers, body
-Route = Callable[[str, str, Mapping[str, str], bytes], Answer]  # method, path, query, body
+Response = tuple[int, dict[str, str], bytes]  # status, headers, body
+Route = Callable[[str, str, Mapping[str, str], bytes], Response]  # method, path, query, body
 
 
 class RouteTable(Protocol):
-    """What routes are added to; `server.gateway` has the one that answers."""
+    """The routes of a server; `server.gateway.LocalGateway` is one."""
 
     def add_route(self, name: str, route: Route) -> None:
-        """Have `/_local/NAME` and all below it answered by a route, in a thread."""
+        """Serves `/_local/NAME` and every path below it by a route, in a thread."""

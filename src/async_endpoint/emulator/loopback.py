@@ -1,70 +1,75 @@
-"""HTTP to a local AWS from outside its process, past every proxy: the way is this machine's loopback."""
+"""HTTP requests to a local AWS from outside its process; no proxy is used, as the server is on this machine."""
 
 import http.client
 import json
 import urllib.error
 import urllib.request
 from collections.abc import Mapping
+from http import HTTPStatus
 from typing import Any
 from urllib.parse import urlsplit
 
-_SECONDS = 10.0
-_OK = 200
-_OPENER = urllib.request.build_opener(urllib.request.ProxyHandler({}))  # whatever the user's variables say
+_TIMEOUT_SECONDS = 10.0
+_OPENER = urllib.request.build_opener(urllib.request.ProxyHandler({}))  # ignores the proxies of the environment
+
+Request = str | urllib.request.Request  # a URL, or a whole request
 
 
-class NoAnswer(Exception):
-    """A local AWS does not answer, or what answers is none; the message is one sentence."""
+class NoResponse(Exception):
+    """A local AWS does not respond, or something else responds in its place; the message is one sentence."""
 
 
-class Refused(NoAnswer):
-    """It answers that it will not; the message is its own sentence."""
+class RequestRejected(NoResponse):
+    """A local AWS rejects a request; the message is the response's own."""
 
 
-def ask(request: str | urllib.request.Request, *, seconds: float = _SECONDS) -> tuple[int, bytes]:
-    """Status and body of the answer to an address or a request, whatever the status is.
+def fetch(request: Request, *, timeout: float = _TIMEOUT_SECONDS) -> tuple[int, bytes]:
+    """Returns the status and the body of a response, whatever the status is.
 
     Raises:
-        NoAnswer: There was none within so many seconds.
+        NoResponse: None came within `timeout` seconds.
     """
     try:
         try:
-            answer = _OPENER.open(request, timeout=seconds)
+            response = _OPENER.open(request, timeout=timeout)
         except urllib.error.HTTPError as error:
-            answer = error  # which is an answer, too
-        with answer:
-            return answer.status, answer.read()
+            response = error  # a response with an error's status
+        with response:
+            return response.status, response.read()
     except (OSError, http.client.HTTPException) as error:
         cause = error.reason if isinstance(error, urllib.error.URLError) else error
-        why = getattr(cause, "strerror", None) or cause
-        raise NoAnswer(f"The local AWS at {_host(request)} does not answer: {why}.") from error
+        reason = getattr(cause, "strerror", None) or cause
+        raise NoResponse(f"The local AWS at {_host(request)} does not respond: {reason}.") from error
 
 
-def ask_json(request: str | urllib.request.Request) -> dict[str, Any]:
-    """The JSON object that is answered with status 200.
+def fetch_json(request: Request) -> dict[str, Any]:
+    """Returns the JSON object of a response with status 200.
 
     Raises:
-        NoAnswer: There was no answer, or one that is no JSON object.
-        Refused: The status is another.
+        NoResponse: There was no response, or its body is not a JSON object.
+        RequestRejected: The status is another.
     """
-    status, body = ask(request)
+    status, body = fetch(request)
     try:
-        found = json.loads(body)
+        members = json.loads(body)
     except ValueError:
-        found = None
-    if not isinstance(found, dict):
-        raise NoAnswer(f"What answers at {_host(request)} is no local AWS, or a broken one: status {status}, no JSON.")
-    if status != _OK:
-        raise Refused(str(found.get("message", f"The local AWS at {_host(request)} answers with status {status}.")))
-    return found
+        members = None
+    if not isinstance(members, dict):
+        raise NoResponse(
+            f"The server at {_host(request)} is not a local AWS, or it is broken: status {status} without JSON."
+        )
+    if status != HTTPStatus.OK:
+        message = members.get("message", f"The local AWS at {_host(request)} responds with status {status}.")
+        raise RequestRejected(str(message))
+    return members
 
 
-def send_json(address: str, method: str, members: Mapping[str, Any] | None = None) -> dict[str, Any]:
-    """Sends a JSON object, if there is one, and returns the JSON object of the response; raises as `ask_json`."""
+def send_json(url: str, method: str, members: Mapping[str, Any] | None = None) -> dict[str, Any]:
+    """Sends a JSON object, if there is one, and returns the JSON object of the response; raises as `fetch_json`."""
     body = None if members is None else json.dumps(members).encode()
     headers = {"content-type": "application/json"}
-    return ask_json(urllib.request.Request(address, body, headers, method=method))  # noqa: S310 - a loopback address
+    return fetch_json(urllib.request.Request(url, body, headers, method=method))  # noqa: S310 - a loopback address
 
 
-def _host(request: str | urllib.request.Request) -> str:
+def _host(request: Request) -> str:
     return urlsplit(request if isinstance(request, str) else request.full_url).netloc

@@ -1,6 +1,6 @@
 """A local AWS as pytest fixtures, which pytest finds by itself where `async-endpoint[local]` is installed.
 
-Whoever has the package has these in every run of pytest: so nothing more is imported until a test asks for one.
+Every run of pytest loads this module: it imports the local AWS only for a test that asks for it.
 """
 
 from __future__ import annotations
@@ -21,15 +21,15 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True)
 class LocalAwsOptions:
-    """What `local_aws` starts.
+    """The options of `local_aws`.
 
     Attributes:
         region: The region of clients that name none.
         speed: How many times faster than the wall AWS's clock runs.
         threads: Computing threads of each instance.
-        serving_env: The environment that stands in for the image; built, which takes minutes, when it is not there.
+        serving_env: The environment in the place of the image's; built, within minutes, when it does not exist.
         assumptions: How the points are settled that AWS leaves open, by name; docs/local-aws-fidelity.md lists them.
-        instance_seconds: How long instances take at least, on AWS's clock, to `provision`, `pull`, `download`, `start`.
+        instance_seconds: The shortest times, on AWS's clock, to `provision`, `pull`, `download`, `start` an instance.
     """
 
     region: str = "us-east-1"
@@ -44,21 +44,21 @@ class LocalAwsOptions:
 
 @pytest.fixture(scope="session")
 def local_aws_options() -> LocalAwsOptions:
-    """What `local_aws` starts; a fixture of the same name in your conftest.py takes its place."""
+    """The options of `local_aws`; override this fixture in your conftest.py."""
     return LocalAwsOptions()
 
 
 @pytest.fixture(scope="session")
 def local_aws(local_aws_options: LocalAwsOptions, tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalAws]:
-    """A local AWS of the whole run, which the AWS SDKs and tools in it and below it take for AWS.
+    """A local AWS for the whole run; the AWS SDKs and tools in it, and in its child processes, take it for AWS.
 
-    It ends with the run, however that ends.
+    It stops with the run, for whatever reason the run stops.
     """
     try:
-        from async_endpoint.emulator.assumptions import Assumptions  # noqa: PLC0415 - see the module's docstring
-        from async_endpoint.emulator.containers.environment import prepare  # noqa: PLC0415
-        from async_endpoint.emulator.hosting.instance_times import InstanceTimes  # noqa: PLC0415
-        from async_endpoint.emulator.launcher import LocalAws  # noqa: PLC0415
+        from async_endpoint.emulator.assumptions import Assumptions
+        from async_endpoint.emulator.containers.environment import prepare
+        from async_endpoint.emulator.hosting.instance_times import InstanceTimes
+        from async_endpoint.emulator.launcher import LocalAws
     except ModuleNotFoundError as missing:
         raise pytest.UsageError(
             f"local_aws needs {missing.name}: install it with `pip install 'async-endpoint[local]'`."
@@ -77,7 +77,7 @@ def local_aws(local_aws_options: LocalAwsOptions, tmp_path_factory: pytest.TempP
     try:
         with pytest.MonkeyPatch.context() as environment:
             for name in [name for name in os.environ if name.startswith("AWS_")]:
-                environment.delenv(name)  # a profile, or a session token, would lead elsewhere
+                environment.delenv(name)  # a profile or a session token would lead elsewhere
             for name, value in local.environment(options.region).items():
                 environment.setenv(name, value)
             yield local
@@ -87,7 +87,7 @@ def local_aws(local_aws_options: LocalAwsOptions, tmp_path_factory: pytest.TempP
 
 @pytest.fixture
 def local_aws_faults(local_aws: LocalAws) -> Iterator[FaultClient]:
-    """The switchboard of what the local AWS is to do wrong; everything is switched off again after the test."""
+    """The faults of the local AWS on demand; all of them are switched off before and after the test."""
     local_aws.faults.clear()
     yield local_aws.faults
     local_aws.faults.clear()

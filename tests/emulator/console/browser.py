@@ -42,18 +42,18 @@ class Browser:
             self.call(f"{domain}.enable")
 
     def call(self, method: str, **parameters: Any) -> Any:
-        """What Chrome answers to one command."""
+        """Returns the result of one command to Chrome."""
         self._calls += 1
         number = self._calls
-        message = {"id": number, "method": method, "params": parameters}
+        command = {"id": number, "method": method, "params": parameters}
         if self._session is not None:
-            message["sessionId"] = self._session
-        os.write(self._to, json.dumps(message).encode() + b"\0")
+            command["sessionId"] = self._session
+        os.write(self._to, json.dumps(command).encode() + b"\0")
         while True:
-            answer = self._next()
-            if answer.get("id") == number:
-                assert "error" not in answer, (method, answer["error"])
-                return answer["result"]
+            message = self._next()
+            if message.get("id") == number:
+                assert "error" not in message, (method, message["error"])
+                return message["result"]
 
     def show(self, address: str) -> None:
         """Load a page, pictures included."""
@@ -64,9 +64,9 @@ class Browser:
 
     def look(self, expression: str) -> Any:
         """What a JavaScript expression is on the page."""
-        answer = self.call("Runtime.evaluate", expression=expression, returnByValue=True)
-        assert "exceptionDetails" not in answer, answer
-        return answer["result"].get("value")
+        evaluated = self.call("Runtime.evaluate", expression=expression, returnByValue=True)
+        assert "exceptionDetails" not in evaluated, evaluated
+        return evaluated["result"].get("value")
 
     def be(self, width: int, scheme: str) -> None:
         """Have a screen so wide, of a user who likes it `light` or `dark`."""
@@ -78,7 +78,7 @@ class Browser:
         deadline = time.monotonic() + LIMIT
         while b"\0" not in self._read:
             ready, _, _ = select.select([self._back], [], [], max(0.0, deadline - time.monotonic()))
-            assert ready, "Chromium does not answer"
+            assert ready, "Chromium does not respond"
             gained = os.read(self._back, 1 << 16)
             assert gained, "Chromium has ended"
             self._read += gained
@@ -122,7 +122,7 @@ def browser(profile: Path) -> Iterator[Browser]:
         tab = Browser(our_write, our_read)
         yield tab
         tab._session = None
-        with contextlib.suppress(AssertionError):  # it ends before it answers
+        with contextlib.suppress(AssertionError):  # it exits before it responds
             tab.call("Browser.close")
     finally:
         os.close(our_write)

@@ -71,7 +71,7 @@ def test_it_says_in_words_what_it_shows() -> None:
     assert chart.get("role") == "img"
     names = (chart.get("aria-labelledby") or "").split()
     assert [chart.find(f"*[@id='{name}']") is not None for name in names] == [True, True]
-    assert "The most were 1,200 waiting and 2 in flight at 08:00; the last were 3 waiting" in described(chart)
+    assert "Maximum: 1,200 waiting and 2 in flight at 08:00. Last: 3 waiting and 2 in flight." in described(chart)
     assert described(backlog()) == "No request in this time."
     assert described(drawn(instances_chart([], MINUTE_1, MINUTE_1 + MINUTE))[0]) == "No instance in this time."
 

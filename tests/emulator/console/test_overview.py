@@ -7,7 +7,7 @@ from typing import Any
 from async_endpoint.cloudwatch.alarms import MetricAlarm
 from async_endpoint.cloudwatch.metric_key import MINUTE
 from async_endpoint.emulator.api.alarm_settings import alarm_from_settings
-from async_endpoint.emulator.console.overview import WAITING_SHOWN, empty, overview, regions_with_endpoints
+from async_endpoint.emulator.console.overview import WAITING_SHOWN, empty_overview, overview, regions_with_endpoints
 from async_endpoint.protocol.invocation import InvocationRequest
 from tests.emulator.fakes import ACCOUNT, REGION, START, FakeClock, FakeInstance, FakeRegion, eventually, fake_region
 from tests.emulator.hosting.test_history import ended
@@ -162,7 +162,7 @@ def test_documents_are_those_of_the_endpoint_since_it_was_made(tmp_path: Path) -
         ended(region.history, "binary", answer=b"\xff\x00", status="Failed")
         (document,) = of(region)["documents"]
         assert (document["inference_id"], document["status"]) == ("binary", "Failed")
-        assert (document["answer"], document["answer_bytes"]) == ("\ufffd\x00", 2)
+        assert (document["result"], document["result_bytes"]) == ("\ufffd\x00", 2)
 
 
 def test_all_of_it_is_plain_json_whatever_state_it_is_in(tmp_path: Path) -> None:
@@ -179,6 +179,6 @@ def test_all_of_it_is_plain_json_whatever_state_it_is_in(tmp_path: Path) -> None
 
 
 def test_a_region_in_which_nothing_was_called_is_empty() -> None:
-    found = empty("eu-west-1", FakeClock(START))
+    found = empty_overview("eu-west-1", FakeClock(START))
     assert (found["region"], found["endpoints"], found["other_alarms"]) == ("eu-west-1", [], [])
     assert found["clock"] == {"now": START, "speed": 1.0}

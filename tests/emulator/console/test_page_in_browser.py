@@ -23,7 +23,7 @@ from tests.emulator.fakes import START, FakeRegion, eventually, fake_region
 from tests.emulator.hosting.test_history import ended, sampled
 
 RECEIPT = Path(__file__).resolve().parents[3] / "samples/receipts/receipt-000.jpg"
-ANSWER = {"store": "MINT GRILL", "total": "169.63", "items": [{"name": "APPLES", "price": "77.01"}] * 2}
+RESULT = {"store": "MINT GRILL", "total": "169.63", "items": [{"name": "APPLES", "price": "77.01"}] * 2}
 HOSTILE = "<script>document.title='broken'</script><img src=x onerror=\"document.title='broken'\">"
 BACKLOG = [0, 4, 20, 12, 0, 7]  # by minute
 
@@ -65,13 +65,15 @@ def served(pages: Pages) -> Iterator[str]:
     with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
         thread = threading.Thread(target=server.serve_forever)
         thread.start()
-        yield f"http://127.0.0.1:{server.server_port}"
-        server.shutdown()
-        thread.join()
+        try:
+            yield f"http://127.0.0.1:{server.server_port}"
+        finally:
+            server.shutdown()
+            thread.join()
 
 
 def fill(region: FakeRegion) -> None:
-    """Six minutes of an endpoint: a backlog that comes and goes, a document with its answer, and a bad one."""
+    """Six minutes of an endpoint: a backlog that comes and goes, a document with its result, and a bad one."""
     bucket = f"documents-{uuid.uuid4()}"
     region.clients.s3.create_bucket(Bucket=bucket)
     region.clients.s3.put_object(Bucket=bucket, Key="receipt.jpg", Body=RECEIPT.read_bytes())
@@ -89,7 +91,7 @@ def fill(region: FakeRegion) -> None:
         region.history,
         "good",
         input_location=f"s3://{bucket}/receipt.jpg",
-        answer=json.dumps(ANSWER).encode(),
+        answer=json.dumps(RESULT).encode(),
         at=START,
     )
 
@@ -107,12 +109,12 @@ def rows(tab: Browser, caption: str) -> Any:
 
 
 @pytest.mark.skipif(CHROMIUM is None, reason="NOT RUN: there is no chromium here (Debian: apt-get install chromium)")
-def test_a_user_sees_the_past_the_queue_and_each_document_beside_its_answer(
+def test_a_user_sees_the_past_the_queue_and_each_document_beside_its_result(
     clients: AwsClients, tmp_path: Path
 ) -> None:
     with (
         fake_region(tmp_path, clients=clients) as region,
-        served(Pages.of(lambda: [region], region.clock)) as address,
+        served(Pages(lambda: [region], region.clock)) as address,
         browser(tmp_path / "profile") as tab,
     ):
         fill(region)
@@ -135,12 +137,12 @@ def test_a_user_sees_the_past_the_queue_and_each_document_beside_its_answer(
         ]
         assert tab.look(f"{charts}[1].querySelector('path.running').getBoundingClientRect().width") > 100
 
-        # The queue, and the documents beside their answers; nothing of a user's is markup.
+        # The queue, and the documents beside their results; nothing of a user's is markup.
         queue = rows(tab, "Queue: 2 waiting")
         assert [row[0] for row in queue] == ["<b>1</b>", "id-2"]
         assert queue[0][1].endswith(HOSTILE)
         good, bad = rows(tab, "Last documents")
-        assert json.loads(good[1]) == ANSWER
+        assert json.loads(good[1]) == RESULT
         assert bad[1] == HOSTILE
         tab.look("document.images[0].scrollIntoView()")  # pictures are loaded when they are looked at
         eventually(lambda: tab.look("document.images[0].complete && document.images[0].naturalWidth"), "the picture")
@@ -161,9 +163,9 @@ def test_a_user_sees_the_past_the_queue_and_each_document_beside_its_answer(
         assert backgrounds == {"light": (246, 247, 249), "dark": (20, 23, 27)}
         assert tab.look(f"{charts}.map(c => c.classList.contains('narrow'))") == [True, True]
 
-        # It comes anew by itself, and asks nobody else for anything.
+        # It loads itself again, and nothing from elsewhere.
         tab.show(page)
         ended(region.history, "newer", input_location=None, answer=b'"NEW"')
-        eventually(lambda: "newer" in (tab.look("document.body?.innerText") or ""), "the page has come anew", every=0.2)
+        eventually(lambda: "newer" in (tab.look("document.body?.innerText") or ""), "the page again", every=0.2)
         assert {urlsplit(asked).netloc for asked in tab.requested} == {urlsplit(address).netloc}
         assert tab.complaints == []

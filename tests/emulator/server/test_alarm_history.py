@@ -1,4 +1,4 @@
-"""What DescribeAlarmHistory and DescribeAlarms tell of an alarm's past, on AWS's clock."""
+"""An alarm's past in DescribeAlarmHistory and DescribeAlarms, on AWS's clock."""
 
 import json
 import uuid
@@ -10,6 +10,8 @@ from async_endpoint.emulator.server import alarm_history
 from tests.emulator.conftest import Mailbox, Running, end_of_stack, make_mailbox
 from tests.emulator.fakes import ACCOUNT, REGION, eventually, model
 
+# Nobody calls SageMaker there: the server evaluates no alarm of this region, and only a client changes a state.
+QUIET_REGION = "sa-east-1"
 Client = Any  # boto3 makes its clients at run time
 AT = 1_800_000_000.5  # 15 January 2027, 08:00:00.5 UTC
 POLICY = (
@@ -21,11 +23,11 @@ def alarm(state: str = "OK", **changes: object) -> dict[str, Any]:
     return {"AlarmName": "wake", "StateValue": state, "StateReason": f"it is {state}", "OKActions": [], **changes}
 
 
-def told(
+def recorded(
     before: dict[str, Any] | None, after: dict[str, Any] | None, *, is_put: bool = False
 ) -> list[tuple[str, str, dict[str, Any]]]:
     errors = {"arn:gone": "Topic does not exist", "arn:nobody": ""}
-    found = list(alarm_history.items(before, after, AT, is_put=is_put, error=errors.get))
+    found = list(alarm_history.history_items(before, after, AT, is_put=is_put, action_error=errors.get))
     assert {item["Timestamp"] for item in found} <= {"2027-01-15T08:00:00Z"}
     return [(item["HistoryItemType"], item["HistorySummary"], json.loads(item["HistoryData"])) for item in found]
 
@@ -38,20 +40,20 @@ def told(
         (alarm(), None, "Delete", "deleted"),
     ],
 )
-def test_settings_are_told_as_a_configuration_update(
+def test_settings_are_recorded_as_a_configuration_update(
     before: dict[str, Any] | None, after: dict[str, Any] | None, change: str, done: str
 ) -> None:
     settings = {"alarmName": "wake", "stateValue": "OK", "stateReason": "it is OK", "okactions": []}
     data = {"version": "1.0", "type": change, f"{done}Alarm": settings}
     expected = [("ConfigurationUpdate", f'Alarm "wake" {done}', data)]
-    assert told(before, after, is_put=after is not None) == expected
+    assert recorded(before, after, is_put=after is not None) == expected
 
 
 def test_a_change_of_state_tells_both_states_with_their_reasons_and_each_action_with_its_outcome() -> None:
     before = alarm(StateReasonData='{"threshold":1}')
     arns = [POLICY, "arn:gone", "arn:nobody"]
     after = alarm("ALARM", StateReasonData='{"threshold":2}', AlarmActions=arns)
-    update, *actions = told(before, after)
+    update, *actions = recorded(before, after)
     assert update == (
         "StateUpdate",
         "Alarm updated from OK to ALARM",
@@ -69,29 +71,29 @@ def test_a_change_of_state_tells_both_states_with_their_reasons_and_each_action_
     assert actions[0][2]["stateUpdateTimestamp"] == 1_800_000_000_500
 
 
-def test_actions_that_are_switched_off_or_of_another_state_are_not_told() -> None:
+def test_actions_that_are_switched_off_or_of_another_state_are_not_recorded() -> None:
     for actions in ({"AlarmActions": [POLICY], "ActionsEnabled": False}, {"OKActions": [POLICY]}):
-        assert [kind for kind, *_ in told(alarm(), alarm("ALARM", **actions))] == ["StateUpdate"]
+        assert [kind for kind, *_ in recorded(alarm(), alarm("ALARM", **actions))] == ["StateUpdate"]
 
 
 def test_reason_data_of_an_earlier_state_is_none_of_the_new_one() -> None:
     data = {"StateReasonData": "no JSON"}
-    ((_, _, update),) = told(alarm(**data), alarm("ALARM", **data))
+    ((_, _, update),) = recorded(alarm(**data), alarm("ALARM", **data))
     assert update["oldState"]["stateReasonData"] == "no JSON"
     assert "stateReasonData" not in update["newState"]
 
 
-def test_what_changes_nothing_is_not_told() -> None:
-    assert told(alarm(), alarm()) == told(None, None) == []
+def test_what_changes_nothing_is_not_recorded() -> None:
+    assert recorded(alarm(), alarm()) == recorded(None, None) == []
 
 
 def test_a_history_forgets_after_thirty_days_and_what_is_too_much(monkeypatch: pytest.MonkeyPatch) -> None:
     days = ("2026-12-16T07:59:59Z", "2026-12-16T08:00:00Z", "2027-01-01T00:00:00Z")
     history = [{"Timestamp": day} for day in days]
-    alarm_history.forget(history, AT)
+    alarm_history.drop_expired(history, AT)
     assert [item["Timestamp"] for item in history] == list(days[1:])
-    monkeypatch.setattr(alarm_history, "KEPT", 1)
-    alarm_history.forget(history, AT)
+    monkeypatch.setattr(alarm_history, "MAX_ITEMS", 1)
+    alarm_history.drop_expired(history, AT)
     assert [item["Timestamp"] for item in history] == list(days[2:])
 
 
@@ -140,10 +142,11 @@ def history(cloudwatch: Client, name: str, **members: Any) -> list[dict[str, Any
     return [item for page in found for item in page["AlarmHistoryItems"]]
 
 
-def test_the_history_of_an_alarm_that_a_client_sets_off(running: Running, cloudwatch: Client, mailbox: Mailbox) -> None:
+def test_the_history_of_an_alarm_that_a_client_sets_off(running: Running) -> None:
     began = aws_now(running)
-    # In INSUFFICIENT_DATA it stays without data, whatever is evaluated meanwhile: no more happens than is done here.
-    members = settings(mailbox, InsufficientDataActions=[], TreatMissingData="ignore")
+    cloudwatch = running.client("cloudwatch", QUIET_REGION)
+    mailbox = make_mailbox(running.client("sns", QUIET_REGION), running.client("sqs", QUIET_REGION))
+    members = settings(mailbox)
     name = members["AlarmName"]
     cloudwatch.put_metric_alarm(**members)
     cloudwatch.set_alarm_state(AlarmName=name, StateValue="ALARM", StateReason="a drill", StateReasonData='{"a":1}')
@@ -197,9 +200,7 @@ def test_an_alarm_of_a_template_has_its_history_too(running: Running, cloudwatch
     assert [item["HistorySummary"] for item in history(cloudwatch, name)] == [f'Alarm "{name}" created']
 
 
-def test_switching_actions_is_an_update_and_another_refused_setting_is_nothing(
-    cloudwatch: Client, mailbox: Mailbox
-) -> None:
+def test_switching_actions_is_an_update_and_a_rejected_setting_is_none(cloudwatch: Client, mailbox: Mailbox) -> None:
     members = settings(mailbox, TreatMissingData="ignore")
     name = members["AlarmName"]
     cloudwatch.put_metric_alarm(**members)

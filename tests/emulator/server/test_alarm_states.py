@@ -1,185 +1,41 @@
-"""Alarms of the running CloudWatch go by our evaluation; target tracking's own are shown in it."""
+"""AlarmStates: CloudWatch and the autoscaler have the same alarms, and CloudWatch shows the evaluated states."""
 
-import uuid
-from collections.abc import Callable, Iterator
-from functools import partial
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from async_endpoint.clock import SystemClock
 from async_endpoint.cloudwatch.metric_key import MINUTE, MetricKey
 from async_endpoint.emulator.clients import AwsClients
-from async_endpoint.emulator.containers.environment import ServingEnvironment
-from async_endpoint.emulator.hosting.instance import InstanceFactory
 from async_endpoint.emulator.server.alarm_states import AlarmStates
-from async_endpoint.emulator.server.region import Region, ServerConfig
-from tests.emulator.conftest import Mailbox, Running, make_mailbox
-from tests.emulator.fakes import (
-    ACCOUNT,
-    LIMIT,
-    FakeInstance,
-    FakeRegion,
-    endpoint_config,
-    eventually,
-    fake_region,
-    model,
-)
+from tests.emulator.conftest import Running
+from tests.emulator.fakes import ACCOUNT, FakeRegion, fake_region
+from tests.emulator.server.alarms import BACKLOG, STEP, TARGET, alarms, put_alarm, state_of
 
-# Nobody calls the server there but CloudWatch, and without data: it evaluates nothing itself, so that the tests can.
+# Nobody calls SageMaker there: the server evaluates no alarm of this region, so that the tests can.
 QUIET_REGION = "eu-central-1"
-OTHER_QUIET_REGION = "eu-north-1"
-TARGET = {
-    "ServiceNamespace": "sagemaker",
-    "ResourceId": "endpoint/receipts/variant/AllTraffic",
-    "ScalableDimension": "sagemaker:variant:DesiredInstanceCount",
-}
-BACKLOG = {
-    "Namespace": "AWS/SageMaker",
-    "MetricName": "ApproximateBacklogSizePerInstance",
-    "Dimensions": [{"Name": "EndpointName", "Value": "receipts"}],
-    "Statistic": "Average",
-}
-STEP = {"MetricIntervalLowerBound": 0.0, "ScalingAdjustment": 1}
 TOPIC = f"arn:aws:sns:{QUIET_REGION}:{ACCOUNT}:topic"
-Client = Any  # boto3 makes its clients at run time
 
 
 @pytest.fixture(scope="module")
-def cloudwatch(running: Running) -> Client:
-    return running.client("cloudwatch")
+def quiet_clients(running: Running, tmp_path_factory: pytest.TempPathFactory) -> AwsClients:
+    return AwsClients(running.local.endpoint_url, QUIET_REGION, ACCOUNT, tmp_path_factory.mktemp("quiet"))
 
 
 @pytest.fixture
-def mailbox(running: Running) -> Mailbox:
-    return make_mailbox(running.client("sns"), running.client("sqs"))
-
-
-def put_alarm(cloudwatch: Client, namespace: str, **changes: Any) -> str:
-    """The name of a new alarm on the errors of the queue called `live`: one above 5 in each of 2 minutes."""
-    name = f"alarm-{uuid.uuid4().hex[:12]}"
-    alarm = {
-        "AlarmName": name,
-        "Namespace": namespace,
-        "MetricName": "Errors",
-        "Dimensions": [{"Name": "Queue", "Value": "live"}],
-        "Statistic": "Maximum",
-        "Period": 60,
-        "EvaluationPeriods": 2,
-        "Threshold": 5.0,
-        "ComparisonOperator": "GreaterThanThreshold",
-        "TreatMissingData": "missing",
-    }
-    cloudwatch.put_metric_alarm(**{**alarm, **changes})
-    return name
-
-
-def put(cloudwatch: Client, namespace: str, value: float, queue: str = "live") -> None:
-    dimensions = [{"Name": "Queue", "Value": queue}]
-    data = [{"MetricName": "Errors", "Dimensions": dimensions, "Value": value}]
-    cloudwatch.put_metric_data(Namespace=namespace, MetricData=data)
-
-
-def state_of(cloudwatch: Client, name: str) -> str:
-    (alarm,) = cloudwatch.describe_alarms(AlarmNames=[name])["MetricAlarms"]
-    return str(alarm["StateValue"])
-
-
-def becomes(cloudwatch: Client, name: str, state: str, feed: Callable[[], object]) -> None:
-    """Feed data, minute by minute of AWS's clock, until the alarm is in a state."""
-    eventually(lambda: feed() or state_of(cloudwatch, name) == state, f"{name} in {state}", every=0.1)
-
-
-# -- by the server's own evaluation --------------------------------------------------------------------------------
-
-
-def test_an_alarm_fires_on_data_of_its_exact_dimensions_and_tells_its_topic_once(
-    cloudwatch: Client, mailbox: Mailbox
-) -> None:
-    namespace = f"tests-{uuid.uuid4().hex[:12]}"
-    actions = {"AlarmActions": [mailbox.topic], "OKActions": [mailbox.topic]}
-    name = put_alarm(cloudwatch, namespace, **actions)
-
-    def feed(live: float, other: float) -> Callable[[], None]:
-        def both() -> None:
-            put(cloudwatch, namespace, live)
-            put(cloudwatch, namespace, other, "other")
-
-        return both
-
-    becomes(cloudwatch, name, "OK", feed(0, 99))
-    becomes(cloudwatch, name, "ALARM", feed(6, 0))
-    becomes(cloudwatch, name, "OK", feed(0, 99))
-    told = [(message["AlarmName"], message["NewStateValue"]) for message in mailbox.take(3)]
-    assert told == [(name, "OK"), (name, "ALARM"), (name, "OK")]
-
-
-def test_one_datapoint_is_not_two_of_two(cloudwatch: Client) -> None:
-    namespace = f"tests-{uuid.uuid4().hex[:12]}"
-    one_of_two = put_alarm(cloudwatch, namespace, DatapointsToAlarm=1)
-    two_of_two = put_alarm(cloudwatch, namespace)
-    becomes(cloudwatch, two_of_two, "OK", lambda: put(cloudwatch, namespace, 0))
-    put(cloudwatch, namespace, 6)
-    eventually(lambda: state_of(cloudwatch, one_of_two) == "ALARM", "the alarm on one datapoint")
-    assert state_of(cloudwatch, two_of_two) == "OK"
-
-
-def test_a_state_that_a_client_sets_lasts_until_the_next_evaluation(cloudwatch: Client) -> None:
-    namespace = f"tests-{uuid.uuid4().hex[:12]}"
-    name = put_alarm(cloudwatch, namespace)
-    becomes(cloudwatch, name, "OK", lambda: put(cloudwatch, namespace, 0))
-    cloudwatch.set_alarm_state(AlarmName=name, StateValue="ALARM", StateReason="a test")
-    assert state_of(cloudwatch, name) == "ALARM"
-    becomes(cloudwatch, name, "OK", lambda: put(cloudwatch, namespace, 0))
-
-
-def test_an_alarm_on_metric_math_goes_by_its_result_and_is_shown_as_it_was_put(cloudwatch: Client) -> None:
-    namespace = f"tests-{uuid.uuid4().hex[:12]}"
-    name = f"math-{uuid.uuid4().hex[:12]}"
-    dimensions = [{"Name": "Queue", "Value": "live"}]
-    metric = {"Namespace": namespace, "MetricName": "Errors", "Dimensions": dimensions}
-    queries = [
-        {"Id": "result", "Expression": "IF(errors > 5, errors - 5, 0)", "Label": "too many", "ReturnData": True},
-        {"Id": "errors", "MetricStat": {"Metric": metric, "Period": 60, "Stat": "Maximum"}, "ReturnData": False},
-    ]
-    cloudwatch.put_metric_alarm(
-        AlarmName=name,
-        Metrics=queries,
-        EvaluationPeriods=1,
-        Threshold=2.0,
-        ComparisonOperator="GreaterThanOrEqualToThreshold",
-    )
-    (shown,) = cloudwatch.describe_alarms(AlarmNames=[name])["MetricAlarms"]
-    assert shown["Metrics"] == queries
-    assert not {"MetricName", "Namespace", "Period", "Statistic"} & shown.keys()
-    becomes(cloudwatch, name, "OK", lambda: put(cloudwatch, namespace, 6))
-    becomes(cloudwatch, name, "ALARM", lambda: put(cloudwatch, namespace, 7))
-
-
-# -- with the autoscaler in hand -----------------------------------------------------------------------------------
-
-
-@pytest.fixture
-def region(running: Running, tmp_path: Path) -> Iterator[FakeRegion]:
+def region(quiet_clients: AwsClients, tmp_path: Path) -> Iterator[FakeRegion]:
     """An endpoint of one instance, scaled, in a region where only these tests evaluate alarms."""
-    clients = AwsClients(running.local.endpoint_url, QUIET_REGION, ACCOUNT, tmp_path)
-    with fake_region(tmp_path, clients=clients) as region:
+    with fake_region(tmp_path, clients=quiet_clients) as region:
         region.create("receipts")
         region.autoscaling.call("RegisterScalableTarget", {**TARGET, "MinCapacity": 0, "MaxCapacity": 4})
         yield region
-    names = [alarm["AlarmName"] for alarm in alarms(clients)]
-    clients.cloudwatch.delete_alarms(AlarmNames=names)
+    names = [alarm["AlarmName"] for alarm in alarms(quiet_clients)]
+    quiet_clients.cloudwatch.delete_alarms(AlarmNames=names)
 
 
 @pytest.fixture
 def states(region: FakeRegion) -> AlarmStates:
     return AlarmStates(region.clients, region.autoscaling)
-
-
-def alarms(clients: AwsClients) -> list[dict[str, Any]]:
-    found: list[dict[str, Any]] = clients.cloudwatch.describe_alarms()["MetricAlarms"]  # type: ignore[assignment]  # a TypedDict
-    return found
 
 
 def track(region: FakeRegion, target: float) -> None:
@@ -322,84 +178,3 @@ def test_what_a_client_does_to_target_trackings_alarms_counts(region: FakeRegion
         pass_minute(region, states, backlog=50.0)
     assert region.endpoint("receipts").wait(20)
     assert len(region.launches.running) == 4
-
-
-# -- as the server wires it ----------------------------------------------------------------------------------------
-
-
-@pytest.fixture
-def whole(running: Running, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Region]:
-    """A region with an endpoint at zero, of instances that are threads; nothing passes its time."""
-    monkeypatch.setattr(InstanceFactory, "make", lambda *_: FakeInstance())
-    config = ServerConfig(running.local.endpoint_url, tmp_path, ServingEnvironment(tmp_path), SystemClock(), threads=1)
-    region = Region(ACCOUNT, OTHER_QUIET_REGION, config)
-    region.sagemaker.call("CreateModel", model("receipts"))
-    region.sagemaker.call("CreateEndpointConfig", endpoint_config("receipts", "receipts"))
-    region.sagemaker.call("CreateEndpoint", {"EndpointName": "receipts", "EndpointConfigName": "receipts"})
-    endpoint = region.sagemaker.endpoint("receipts")
-    assert endpoint is not None
-    assert endpoint.wait(LIMIT)
-    endpoint.set_capacity(0)
-    assert endpoint.wait(LIMIT)
-    region.autoscaling.call("RegisterScalableTarget", {**TARGET, "MinCapacity": 0, "MaxCapacity": 4})
-    yield region
-    region.stop()
-    region.clients.cloudwatch.delete_alarms(AlarmNames=[alarm["AlarmName"] for alarm in alarms(region.clients)])
-
-
-def test_target_trackings_alarms_are_there_when_the_policy_is_and_gone_when_it_is(whole: Region) -> None:
-    configuration = {"TargetValue": 5.0, "CustomizedMetricSpecification": BACKLOG}
-    policy = {**TARGET, "PolicyName": "track", "PolicyType": "TargetTrackingScaling"}
-    put = partial(
-        whole.autoscaling.call,
-        "PutScalingPolicy",
-        {**policy, "TargetTrackingScalingPolicyConfiguration": configuration},
-    )
-    named = {alarm["AlarmName"] for alarm in put()["Alarms"]}
-    assert len(named) == 2
-    assert {alarm["AlarmName"] for alarm in alarms(whole.clients)} == named
-    whole.autoscaling.call("DeleteScalingPolicy", {**TARGET, "PolicyName": "track"})
-    assert alarms(whole.clients) == []
-    put()
-    whole.autoscaling.call("DeregisterScalableTarget", TARGET)
-    assert alarms(whole.clients) == []
-
-
-def test_a_policy_that_is_put_anew_has_its_alarms_again_whatever_was_done_to_them_a_moment_ago(whole: Region) -> None:
-    configuration = {"TargetValue": 5.0, "CustomizedMetricSpecification": BACKLOG}
-    policy = {**TARGET, "PolicyName": "track", "PolicyType": "TargetTrackingScaling"}
-    put = {**policy, "TargetTrackingScalingPolicyConfiguration": configuration}
-    whole.autoscaling.call("PutScalingPolicy", put)
-    high, low = sorted(alarm["AlarmName"] for alarm in alarms(whole.clients))
-    whole.clients.cloudwatch.delete_alarms(AlarmNames=[low])
-    whole.clients.cloudwatch.disable_alarm_actions(AlarmNames=[high])
-    answer = whole.autoscaling.call("PutScalingPolicy", put)
-    assert sorted(alarm["AlarmName"] for alarm in answer["Alarms"]) == [high, low]
-    assert {alarm["AlarmName"]: alarm["ActionsEnabled"] for alarm in alarms(whole.clients)} == {high: True, low: True}
-
-
-def test_a_state_that_is_set_by_hand_wakes_the_endpoint_at_once(whole: Region) -> None:
-    wake = {"AdjustmentType": "ChangeInCapacity", "StepAdjustments": [STEP]}
-    policy = {**TARGET, "PolicyName": "wake", "PolicyType": "StepScaling", "StepScalingPolicyConfiguration": wake}
-    arn = whole.autoscaling.call("PutScalingPolicy", policy)["PolicyARN"]
-    name = put_alarm(whole.clients.cloudwatch, "tests", AlarmActions=[arn])
-    whole.alarm_was_set(name, "ALARM", "by hand", '{"recentDatapoints": [9.0]}')
-    endpoint = whole.sagemaker.endpoint("receipts")
-    assert endpoint is not None
-    assert endpoint.deployment is not None
-    eventually(lambda: endpoint.deployment.fleet.desired == 1, "an instance is asked for")  # type: ignore[union-attr]  # above
-    assert endpoint.wait(LIMIT)
-    activities = whole.autoscaling.call("DescribeScalingActivities", {"ServiceNamespace": "sagemaker"})
-    (activity,) = activities["ScalingActivities"]
-    assert activity["Cause"] == f"monitor alarm {name} in state ALARM triggered policy wake"
-
-
-def test_the_server_tells_a_region_of_states_that_clients_set(running: Running) -> None:
-    """The alarm is the autoscaler's at once, without a minute's end: a moment later it is evaluated and OK again."""
-    cloudwatch = running.client("cloudwatch")
-    running.client("sagemaker").list_endpoints()
-    name = put_alarm(cloudwatch, "tests", TreatMissingData="notBreaching")
-    cloudwatch.set_alarm_state(AlarmName=name, StateValue="ALARM", StateReason="by hand")
-    told = f"alarm {name} went from INSUFFICIENT_DATA to ALARM: by hand"
-    eventually(lambda: told in running.local.log.read_text(encoding="utf-8"), "the region has heard of it")
-    eventually(lambda: state_of(cloudwatch, name) == "OK", "the next evaluation")

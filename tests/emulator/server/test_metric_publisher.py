@@ -18,10 +18,10 @@ LATE = {"EndpointName": "late", "VariantName": "AllTraffic"}
 RESTARTED = {"EndpointName": "restarted", "VariantName": "AllTraffic"}
 
 
-@pytest.fixture
-def far(running: Running, tmp_path: Path) -> AwsClients:
-    """A region in which nobody else publishes."""
-    return AwsClients(running.local.endpoint_url, "ap-northeast-1", ACCOUNT, tmp_path)
+@pytest.fixture(scope="module")
+def far(running: Running, tmp_path_factory: pytest.TempPathFactory) -> AwsClients:
+    """A region in which nothing else publishes."""
+    return AwsClients(running.local.endpoint_url, "ap-northeast-1", ACCOUNT, tmp_path_factory.mktemp("far"))
 
 
 def test_each_minute_is_one_statistic_set_under_the_exact_dimensions(far: AwsClients) -> None:
@@ -51,7 +51,7 @@ def test_a_cloudwatch_that_does_not_answer_is_logged(tmp_path: Path, caplog: pyt
     store.put(MetricKey.from_dimensions("AWS/SageMaker", "ModelLatency", DIMENSIONS), 1.0, MINUTE_1)
     nowhere = AwsClients("http://localhost:1", "us-east-1", ACCOUNT, tmp_path)
     MetricPublisher(nowhere, store, MINUTE_1).publish(MINUTE_1 + MINUTE)
-    assert "could not publish 1 data of AWS/SageMaker" in caplog.text
+    assert "1 datapoints of AWS/SageMaker could not be published" in caplog.text
 
 
 def test_a_datapoint_is_seen_by_clients_when_it_arrives_and_keeps_its_timestamp(far: AwsClients) -> None:

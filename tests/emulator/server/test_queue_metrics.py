@@ -1,4 +1,4 @@
-"""The depth of a queue reaches CloudWatch under the name and the dimension that an alarm on dead letters asks for."""
+"""The depth of a queue reaches CloudWatch under the name and the dimension of an alarm on dead-lettered messages."""
 
 import uuid
 from collections.abc import Iterator
@@ -28,7 +28,7 @@ def test_waiting_messages_are_counted_each_minute(running: Running, queue: str) 
     began = datetime.fromtimestamp(running.local.began, UTC)
 
     def depths() -> list[float]:
-        answer = cloudwatch.get_metric_statistics(
+        statistics = cloudwatch.get_metric_statistics(
             Namespace="AWS/SQS",
             MetricName="ApproximateNumberOfMessagesVisible",
             Dimensions=[{"Name": "QueueName", "Value": queue}],
@@ -37,7 +37,7 @@ def test_waiting_messages_are_counted_each_minute(running: Running, queue: str) 
             Period=60,
             Statistics=["Maximum"],
         )
-        return [point["Maximum"] for point in answer["Datapoints"]]
+        return [point["Maximum"] for point in statistics["Datapoints"]]
 
     assert set(eventually(depths, "a minute of the metric")) == {2.0}
 

@@ -6,7 +6,7 @@ one of the release that functions use here.
 
 import hashlib
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from http import HTTPStatus
 from typing import Any
 
@@ -67,6 +67,3 @@ def has_layer_version(arn: str) -> bool:
     """Returns whether another account's layer version exists; layers that are not known here have every version."""
     powertools = _POWERTOOLS.fullmatch(arn)
     return powertools is None or 1 <= int(powertools[1]) <= _NEWEST_POWERTOOLS
-
-
-Describe = Callable[[str, str, Mapping[str, Any]], Response | None]

@@ -7,7 +7,6 @@ the local AWS stops.
 import hashlib
 import json
 import threading
-import urllib.request
 from collections.abc import Mapping
 from functools import cache
 from http import HTTPStatus
@@ -22,8 +21,8 @@ from async_endpoint.autoscaling.instance_quota_codes import (
 from async_endpoint.emulator.api.json_protocol import Response, json_object, json_response, operation_name
 from async_endpoint.emulator.api.region_services import RegionServices
 from async_endpoint.emulator.errors import AwsError, UnknownOperation
-from async_endpoint.emulator.local_routes import Answer, Route
-from async_endpoint.emulator.loopback import Refused, ask_json
+from async_endpoint.emulator.local_routes import Route
+from async_endpoint.emulator.loopback import RequestRejected, send_json
 from async_endpoint.emulator.sagemaker.listing import paginate
 from async_endpoint.emulator.service_models import drop_unknown_members, operation, validated
 
@@ -134,7 +133,7 @@ def _not_found(what: str) -> AwsError:
 def quotas_route(quotas: InstanceQuotas) -> Route:
     """Returns the route whose POST sets a quota: `{"instance_type": "ml.g4dn.xlarge", "value": 0}`."""
 
-    def respond(method: str, path: str, query: Mapping[str, str], body: bytes) -> Answer:
+    def respond(method: str, path: str, query: Mapping[str, str], body: bytes) -> Response:
         del path, query
         try:
             members = json.loads(body or b"{}")
@@ -153,15 +152,11 @@ def set_quota(endpoint_url: str, instance_type: str, value: int) -> None:
 
     Raises:
         QuotaError: There is no such quota.
-        NoAnswer: The local AWS does not respond.
+        NoResponse: The local AWS does not respond.
     """
-    body = json.dumps({"instance_type": instance_type, "value": value}).encode()
-    request = urllib.request.Request(  # noqa: S310 - a local AWS's own address
-        f"{endpoint_url}/_local/quotas", body, dict(_HEADERS), method="POST"
-    )
     try:
-        ask_json(request)
-    except Refused as error:
+        send_json(f"{endpoint_url}/_local/quotas", "POST", {"instance_type": instance_type, "value": value})
+    except RequestRejected as error:
         raise QuotaError(str(error)) from error
 
 

@@ -1,5 +1,5 @@
-"""The pages below `/_local/`: a region's snapshot (`overview`), rendered as HTML that can hold nothing of a user's.
+"""The pages below `/_local/`: a region's snapshot (`overview`), rendered as HTML in which every value is escaped.
 
-`routes.Pages` answers requests for them. They look at the rest of the emulator, and of it only `server` knows them:
-what they show of the past is written down in `history`, whether anybody looks or not.
+`routes.Pages` responds to requests for them. The pages read the rest of the emulator, and only `server` imports them:
+`hosting.history` records the past that they show, whether anybody looks or not.
 """

@@ -1,6 +1,6 @@
 """One snapshot of a region as plain JSON: its endpoints with queue, instances, alarms, activities and documents.
 
-`/_local/overview`, which `async-endpoint local status` shows, and the pages have it from here. Times are in epoch
+`/_local/overview`, which `async-endpoint local status` shows, and the pages are made from it. Times are in epoch
 seconds on AWS's clock.
 """
 
@@ -22,7 +22,7 @@ Json = dict[str, Any]
 
 
 def overview(region: RegionServices) -> Json:
-    """Everything about a region, endpoints by name."""
+    """Returns everything about a region, endpoints sorted by name."""
     alarms = region.autoscaling.alarms()
     endpoints = sorted(region.sagemaker.endpoints(), key=lambda endpoint: endpoint.name)
     claimed = {alarm["AlarmName"] for endpoint in endpoints for alarm in _alarms_of(endpoint.name, alarms)}
@@ -36,12 +36,12 @@ def overview(region: RegionServices) -> Json:
 
 
 def regions_with_endpoints(regions: Iterable[RegionServices]) -> list[str]:
-    """The names of those that have endpoints."""
+    """Returns the names of the regions that have endpoints."""
     return sorted({region.name for region in regions if region.sagemaker.endpoints()})
 
 
-def empty(region: str, clock: ScaledClock) -> Json:
-    """The overview of a region in which nothing was ever called."""
+def empty_overview(region: str, clock: ScaledClock) -> Json:
+    """Returns the overview of a region without any request so far."""
     return {
         "region": region,
         "account": None,
@@ -111,7 +111,7 @@ def _backlog(endpoint: HostedEndpoint, now: float) -> Json:
 
 
 def _scaling(region: RegionServices, resource: str) -> Json | None:
-    """The bounds of an endpoint's scalable target; None where it is none."""
+    """Returns the bounds of an endpoint's scalable target; None if there is no target."""
     selected = {"ServiceNamespace": NAMESPACE, "ResourceIds": [resource]}
     targets = region.autoscaling.call("DescribeScalableTargets", selected)["ScalableTargets"]
     return {"min": targets[0]["MinCapacity"], "max": targets[0]["MaxCapacity"]} if targets else None
@@ -133,12 +133,12 @@ def _activities(region: RegionServices, resource: str) -> list[Json]:
 
 
 def _alarms_of(endpoint: str, alarms: Iterable[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
-    """The alarms on metrics of one endpoint."""
+    """Returns the alarms on metrics of one endpoint."""
     return [alarm for alarm in alarms if any(_is_of(endpoint, each) for each in _dimensions(alarm))]
 
 
 def _dimensions(alarm: Mapping[str, Any]) -> list[Sequence[Mapping[str, str]]]:
-    """The dimensions of each metric that an alarm looks at, by itself or by metric math."""
+    """Returns the dimensions of each metric of an alarm, of those in metric math too."""
     queried = [query["MetricStat"]["Metric"] for query in alarm.get("Metrics", ()) if "MetricStat" in query]
     return [metric.get("Dimensions", ()) for metric in (alarm, *queried)]
 
@@ -166,8 +166,8 @@ def _document(document: Document) -> Json:
         "input_location": document.input_location,
         "output_location": document.output_location,
         "failure_location": document.failure_location,
-        "answer": document.answer.decode("utf-8", "replace"),
-        "answer_bytes": document.answer_size,
+        "result": document.answer.decode("utf-8", "replace"),
+        "result_bytes": document.answer_size,
         "content_type": document.content_type,
         "ended_at": document.at,
     }

@@ -1,27 +1,32 @@
 """The local AWS's own pages below `/_local/`: its endpoints, one endpoint over time, and the same as JSON.
 
-Rendered here, without scripts, from what a region's objects say at the moment. What comes from users (keys, ids,
-answers) is text in them, and a policy in the headers has the browser load nothing but our style and S3's pictures.
+Rendered here, without scripts, from the current state of a region's objects. Whatever comes from users (keys, ids,
+results) is escaped text, and a policy in the headers lets the browser load only our style sheet and S3's pictures.
 """
 
 import json
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
-from functools import cache
+from functools import cache, partial
+from http import HTTPStatus
 from importlib import resources
 from urllib.parse import quote, unquote, urlencode
 
 from async_endpoint.clock import ScaledClock
 from async_endpoint.emulator.api.region_services import RegionServices
-from async_endpoint.emulator.console.durations import duration
-from async_endpoint.emulator.console.endpoint import endpoint_page
-from async_endpoint.emulator.console.markup import Html, Part, badge, fill, html, joined, moment, table
-from async_endpoint.emulator.console.overview import Json, empty, overview, regions_with_endpoints
+from async_endpoint.emulator.console.endpoint import endpoint_values
+from async_endpoint.emulator.console.overview import (
+    Json,
+    empty_overview,
+    overview,
+    regions_with_endpoints,
+)
 from async_endpoint.emulator.console.pictures import Pictures, picture
-from async_endpoint.emulator.local_routes import PREFIX, Answer, RouteTable
+from async_endpoint.emulator.console.rendering import render
+from async_endpoint.emulator.local_routes import PREFIX, Response, RouteTable
 
 _REFRESH_SECONDS = 2
-_MOST_DIGITS = 18  # of a document's number: int() refuses thousands of them
+_MAX_DIGITS = 18  # of a document's number: int() rejects thousands of them
+_HTML = "text/html; charset=utf-8"
 _STATIC = {"style.css": "text/css; charset=utf-8", "icon.svg": "image/svg+xml"}
 _POLICY = (
     "default-src 'none'; img-src 'self'; style-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
@@ -36,158 +41,121 @@ _HEADERS = {
 Query = Mapping[str, str]
 
 
-class NotHere(Exception):
-    """There is no such page; the message says what is missing."""
+class PageNotFound(Exception):
+    """There is no such page; the message is a sentence about what is missing."""
 
 
-@dataclass(frozen=True)
 class Pages:
-    """Answers requests for pages.
+    """Responds to requests for pages.
 
-    Attributes:
-        regions: The regions so far.
+    Args:
+        regions: Returns the regions so far.
         clock: AWS's clock.
     """
 
-    regions: Callable[[], Sequence[RegionServices]]
-    clock: ScaledClock
-    _pictures: Pictures
+    def __init__(self, regions: Callable[[], Sequence[RegionServices]], clock: ScaledClock) -> None:
+        self._regions = regions
+        self._clock = clock
+        self._pictures = Pictures()
 
-    @classmethod
-    def of(cls, regions: Callable[[], Sequence[RegionServices]], clock: ScaledClock) -> "Pages":
-        """Pages of which nothing was asked yet."""
-        return cls(regions, clock, Pictures())
-
-    def register(self, front: RouteTable) -> None:
-        """Have every address of ours answered here."""
+    def add_routes(self, table: RouteTable) -> None:
+        """Adds the route of every page."""
         for name in ("", "overview", "endpoints", "documents", *_STATIC):
-            front.add_route(name, self.handle)
+            table.add_route(name, self.handle)
 
-    def handle(self, method: str, path: str, query: Query, body: bytes) -> Answer:
-        """Answer one request; it may read S3, so it must have a thread of its own."""
+    def handle(self, method: str, path: str, query: Query, body: bytes) -> Response:
+        """Returns the response to one request; it may read S3, so call it in a thread of its own."""
         del body
         if method not in ("GET", "HEAD"):
-            return _answer(405, "text/plain", b"There is nothing to change here.\n")
-        name, _, rest = path.removeprefix(PREFIX).partition("/")
+            return _response(HTTPStatus.METHOD_NOT_ALLOWED, "text/plain", "These pages are read-only.\n")
         try:
-            if name in _STATIC:
-                return _answer(200, _STATIC[name], _static(name).encode())
-            if name == "overview":
-                return _answer(200, "application/json", json.dumps(self._overview(query)).encode())
-            if name == "documents":
+            return self._response(path, query)
+        except PageNotFound as error:
+            return self._page("not_found.html", query, status=HTTPStatus.NOT_FOUND, reason=str(error))
+
+    def _response(self, path: str, query: Query) -> Response:
+        name, _, rest = path.removeprefix(PREFIX).partition("/")
+        match name:
+            case "":
+                return self._index(query)
+            case "endpoints":
+                return self._endpoint(unquote(rest), query)
+            case "documents":
                 return self._picture(rest, query)
-            page = self._endpoint(rest, query) if name == "endpoints" else self._index(query)
-        except NotHere as error:
-            here = _layout("Not here", fill("<h1>Not here</h1><p>$why</p>", why=str(error)), query, self.clock)
-            return _answer(404, "text/html; charset=utf-8", here.encode())
-        return _answer(200, "text/html; charset=utf-8", page.encode())
+            case "overview":
+                return _response(HTTPStatus.OK, "application/json", json.dumps(self._overview(query)))
+            case _ if name in _STATIC:
+                return _response(HTTPStatus.OK, _STATIC[name], _static(name))
+        raise PageNotFound(f"There is nothing at {path}.")
 
     def _overview(self, query: Query) -> Json:
-        """A region's, and without one the first's; and the regions to ask for."""
+        """Returns the overview of one region, by default the first, and the regions that have endpoints."""
         region = self._region(query)
-        shown = empty(query.get("region", ""), self.clock) if region is None else overview(region)
-        return shown | {"regions": regions_with_endpoints(self.regions())}
+        found = empty_overview(query.get("region", ""), self._clock) if region is None else overview(region)
+        return found | {"regions": regions_with_endpoints(self._regions())}
 
-    def _index(self, query: Query) -> Html:
-        found = sorted(self.regions(), key=lambda region: (region.name, region.account))
-        sections = joined(_region(region, query) for region in found)
-        main = fill("<h1>Local AWS</h1>$sections", sections=sections or Html("<p>Nothing was called yet.</p>"))
-        return _layout("Local AWS", main, query, self.clock)
+    def _index(self, query: Query) -> Response:
+        regions = sorted(self._regions(), key=lambda region: (region.name, region.account))
+        return self._page(
+            "index.html",
+            query,
+            regions=[overview(region) for region in regions],
+            endpoint_link=partial(_endpoint_link, query),
+        )
 
-    def _endpoint(self, name: str, query: Query) -> Html:
-        name = unquote(name)
-        for region in self.regions():
-            endpoint = region.sagemaker.endpoint(name) if _is_meant(region, query) else None
-            if endpoint is None:
+    def _endpoint(self, name: str, query: Query) -> Response:
+        for region in self._regions():
+            if not _matches(region, query) or region.sagemaker.endpoint(name) is None:
                 continue
-            shown = next((each for each in overview(region)["endpoints"] if each["name"] == name), None)
-            if shown is None:
-                continue
-            main = endpoint_page(region, shown, query, self._pictures)
-            return _layout(f"{name} · Local AWS", main, query, self.clock, here=name)
-        raise NotHere(f"There is no endpoint {name} in {query.get('region', 'any region')}.")
+            endpoint = next((item for item in overview(region)["endpoints"] if item["name"] == name), None)
+            if endpoint is not None:
+                values = endpoint_values(region, endpoint, query, self._pictures)
+                return self._page("endpoint.html", query, **values)
+        raise PageNotFound(f"There is no endpoint {name} in {query.get('region', 'any region')}.")
 
-    def _picture(self, number: str, query: Query) -> Answer:
+    def _picture(self, number: str, query: Query) -> Response:
         region = self._region(query)
-        is_number = number.isdecimal() and len(number) <= _MOST_DIGITS
+        is_number = number.isdecimal() and len(number) <= _MAX_DIGITS
         document = region.history.find(int(number)) if region is not None and is_number else None
         found = None if region is None or document is None else picture(region.clients, document)
         if found is None:
-            raise NotHere("There is no such picture.")
-        # Its address tells it from every other: the page comes anew every two seconds, the pictures need not.
-        status, headers, body = _answer(200, *found)
-        return status, headers | {"cache-control": "private, max-age=3600"}, body
+            raise PageNotFound("There is no such picture.")
+        media_type, body = found
+        # The page is loaded again every two seconds; a picture never changes at its path.
+        headers = _HEADERS | {"content-type": media_type, "cache-control": "private, max-age=3600"}
+        return HTTPStatus.OK, headers, body
+
+    def _page(self, template: str, query: Query, *, status: HTTPStatus = HTTPStatus.OK, **values: object) -> Response:
+        speed = "in real time" if self._clock.speed == 1 else f"{self._clock.speed:g} times as fast as the wall's"
+        layout = {
+            "now": self._clock.now(),
+            "speed": speed,
+            "refreshing": query.get("refresh") != "0",
+            "refresh_seconds": _REFRESH_SECONDS,
+            "link": partial(_link, query),
+        }
+        return _response(status, _HTML, render(template, **layout, **values))
 
     def _region(self, query: Query) -> RegionServices | None:
-        return next((region for region in self.regions() if _is_meant(region, query)), None)
+        return next((region for region in self._regions() if _matches(region, query)), None)
 
 
-def _is_meant(region: RegionServices, query: Query) -> bool:
-    meant = (query.get("region", region.name), query.get("account", region.account))
-    return (region.name, region.account) == meant
+def _matches(region: RegionServices, query: Query) -> bool:
+    wanted = (query.get("region", region.name), query.get("account", region.account))
+    return (region.name, region.account) == wanted
 
 
-def _region(region: RegionServices, query: Query) -> Html:
-    shown = overview(region)
-    now = shown["clock"]["now"]
-    endpoints = table(
-        f"Endpoints in {region.name} (account {region.account})",
-        ("endpoint", "status", "in service", "desired", "waiting", "in flight", "oldest", "last document"),
-        [_row(region, endpoint, query, now) for endpoint in shown["endpoints"]],
-        nothing="No endpoint.",
-    )
-    card = fill('<section class="card">$table</section>', table=endpoints)
-    if not shown["other_alarms"]:
-        return card
-    alarms = table(
-        f"Other alarms in {region.name}",
-        ("alarm", "state", "since", "reason"),
-        [
-            (alarm["name"], badge(alarm["state"]), moment(alarm["since"], now), alarm["reason"])
-            for alarm in shown["other_alarms"]
-        ],
-        nothing="None.",
-    )
-    return joined([card, fill('<section class="card alarms">$table</section>', table=alarms)])
+def _link(query: Query, **changes: str) -> str:
+    """Returns a link to the same page with other parameters; an empty one is left out."""
+    return "?" + urlencode({name: value for name, value in {**query, **changes}.items() if value})
 
 
-def _row(region: RegionServices, endpoint: Json, query: Query, now: float) -> list[Part]:
-    backlog, documents = endpoint["backlog"], endpoint["documents"]
-    kept = {name: query[name] for name in ("refresh",) if name in query}
-    address = f"{PREFIX}endpoints/{quote(endpoint['name'])}?" + urlencode(
-        {"region": region.name, "account": region.account, **kept}
-    )
-    return [
-        fill('<a href="$address">$name</a>', address=address, name=endpoint["name"]),
-        badge(endpoint["status"]),
-        endpoint["running"],
-        endpoint["desired"],
-        f"{backlog['waiting']:,}",
-        f"{backlog['in_flight']:,}",
-        "-" if backlog["oldest_seconds"] is None else duration(backlog["oldest_seconds"]),
-        moment(documents[0]["ended_at"], now) if documents else "-",
-    ]
-
-
-def _layout(title: str, main: Html, query: Query, clock: ScaledClock, *, here: str | None = None) -> Html:
-    still = query.get("refresh") == "0"
-    kept = {name: value for name, value in query.items() if name != "refresh"}
-    other = "?" + urlencode(kept if still else {**kept, "refresh": "0"})
-    top = fill('<a href="$to">Local AWS</a>', to=PREFIX + ("?refresh=0" if still else ""))
-    return fill(
-        _static("layout.html"),
-        title=title,
-        refresh=Html("" if still else f'<meta http-equiv="refresh" content="{_REFRESH_SECONDS}">\n'),
-        trail=top if here is None else joined([top, " / ", here]),
-        clock=fill(
-            '<span>$now UTC on AWS&#39;s clock, at $speed times the wall&#39;s</span> <a href="$to">$what</a>',
-            now=moment(clock.now(), 0),
-            speed=f"{clock.speed:g}",
-            to=other,
-            what="refresh every 2 s" if still else "stop refreshing",
-        ),
-        main=html(main),
-    )
+def _endpoint_link(query: Query, region: Json, name: str) -> str:
+    """Returns the link to an endpoint's page; it refreshes, or not, as this page does."""
+    parameters = {"region": region["region"], "account": region["account"]}
+    if "refresh" in query:
+        parameters["refresh"] = query["refresh"]
+    return f"{PREFIX}endpoints/{quote(name)}?{urlencode(parameters)}"
 
 
 @cache
@@ -195,5 +163,5 @@ def _static(name: str) -> str:
     return resources.files("async_endpoint.emulator.console").joinpath(name).read_text(encoding="utf-8")
 
 
-def _answer(status: int, content_type: str, body: bytes) -> Answer:
-    return status, _HEADERS | {"content-type": content_type}, body
+def _response(status: HTTPStatus, content_type: str, text: str) -> Response:
+    return status, _HEADERS | {"content-type": content_type}, text.encode()

@@ -7,14 +7,14 @@ from http import HTTPStatus
 from typing import Any
 
 from async_endpoint.emulator.faults.faults import Fault, FaultError, Faults
-from async_endpoint.emulator.local_routes import Answer, Route
-from async_endpoint.emulator.loopback import Refused, send_json
+from async_endpoint.emulator.local_routes import Response, Route
+from async_endpoint.emulator.loopback import RequestRejected, send_json
 
 
 def faults_route(faults: Faults) -> Route:
     """Returns the route: GET lists, POST adds one, DELETE switches all off (`{"seed": n}` seeds those to come)."""
 
-    def handle(method: str, path: str, query: Mapping[str, str], body: bytes) -> Answer:
+    def handle(method: str, path: str, query: Mapping[str, str], body: bytes) -> Response:
         del path, query
         try:
             content, status = _handle(faults, method, json.loads(body or b"{}")), HTTPStatus.OK
@@ -40,7 +40,7 @@ def _handle(faults: Faults, method: str, members: Any) -> dict[str, Any]:
 
 @dataclass(frozen=True)
 class FaultClient:
-    """The faults of a running local AWS; each method raises `NoAnswer` when the local AWS does not respond.
+    """The faults of a running local AWS; each method raises `NoResponse` when the local AWS does not respond.
 
     Attributes:
         endpoint_url: Its address.
@@ -68,5 +68,5 @@ class FaultClient:
     def _call(self, method: str, members: Mapping[str, Any] | None = None) -> dict[str, Any]:
         try:
             return send_json(f"{self.endpoint_url}/_local/faults", method, members)
-        except Refused as error:
+        except RequestRejected as error:
             raise FaultError(str(error)) from error

@@ -1,1 +1,1 @@
-"""The process of the local AWS: gateway, regions, ministack behind one adapter, state on disk, logs."""
+"""The process of the local AWS: gateway, regions, ministack behind one package, saved state, logs."""

@@ -1,4 +1,4 @@
-"""The region's metrics: kept for alarms, and put into the emulated CloudWatch as their datapoints arrive there."""
+"""The region's metrics: stored for alarms, and published to CloudWatch as their datapoints arrive there."""
 
 import heapq
 import itertools
@@ -28,14 +28,14 @@ logger = logging.getLogger(__name__)
 
 
 def _unit(key: MetricKey) -> "StandardUnitType":
-    """The unit of a metric: SageMaker's by its name, an instance's use of its machine in percent, of queues counts."""
+    """Returns a metric's unit: SageMaker's by name, percent for an instance's use of its machine, counts for queues."""
     if key.namespace.startswith("/aws/sagemaker/"):
         return "Percent"
     return cast("StandardUnitType", UNITS.get(key.name, "Count"))
 
 
 class SharedMetricStore(MetricStore):
-    """A metric store that instances write to from threads of their own."""
+    """A metric store with a lock: instances write to it from threads of their own."""
 
     def __init__(self, delivery: Delivery | None = None) -> None:
         super().__init__(delivery=delivery)
@@ -87,18 +87,18 @@ class SharedMetricStore(MetricStore):
 
 
 class MetricPublisher:
-    """Puts what SageMaker measured into the emulated CloudWatch, each minute's statistic set when it arrives there.
+    """Publishes what SageMaker measured to the emulated CloudWatch, each minute's statistic set when it arrives there.
 
     Clients then see the metrics as the alarms do: late, out of step, with gaps.
 
     Args:
         clients: The emulated services.
-        store: What was measured.
-        now: Where it begins, in epoch seconds on AWS's clock. What arrived before is there already.
+        store: The measured metrics.
+        now: The beginning, in epoch seconds on AWS's clock. Earlier arrivals were published before.
     """
 
     def __init__(self, clients: AwsClients, store: SharedMetricStore, now: float) -> None:
-        self._backends = clients
+        self._clients = clients
         self._store = store
         self._began = now
         self._collected = math.floor((now - LONGEST_DELAY) / MINUTE) * MINUTE
@@ -107,9 +107,9 @@ class MetricPublisher:
         self._taken: dict[int, set[MetricKey]] = {}  # by minute, of the last two that were collected
 
     def publish(self, now: float) -> None:
-        """Publish what has arrived by now, in epoch seconds on AWS's clock."""
+        """Publishes what has arrived by `now`, in epoch seconds on AWS's clock."""
         while self._collected + MINUTE <= now:
-            # What was measured in a minute's last moment may have been put when it was over.
+            # A measurement of a minute's last moment may have been stored after the minute.
             for minute in (self._collected - MINUTE, self._collected):
                 self._collect(minute)
             self._taken.pop(self._collected - MINUTE, None)
@@ -123,7 +123,7 @@ class MetricPublisher:
                 self._put(namespace, data[first : first + _DATA_PER_CALL])
 
     def _collect(self, minute: int) -> None:
-        """Take in an ended minute's datapoints, which then are under way; those that were taken are passed over."""
+        """Collects a past minute's datapoints, which then are under way; skips those that it has collected before."""
         taken = self._taken.setdefault(minute, set())
         for key in self._store.all_keys():
             if key.namespace in _PUBLISHED_NAMESPACES and key not in taken:
@@ -152,6 +152,6 @@ class MetricPublisher:
 
     def _put(self, namespace: str, data: "list[MetricDatumTypeDef]") -> None:
         try:
-            self._backends.cloudwatch.put_metric_data(Namespace=namespace, MetricData=data)
+            self._clients.cloudwatch.put_metric_data(Namespace=namespace, MetricData=data)
         except (BotoCoreError, ClientError):
-            logger.exception("could not publish %d data of %s", len(data), namespace)
+            logger.exception("%d datapoints of %s could not be published", len(data), namespace)

@@ -1,4 +1,4 @@
-"""The depths of SQS queues as CloudWatch metrics: alarms on dead letters need them, and ministack publishes none.
+"""The depths of SQS queues as CloudWatch metrics: alarms on dead-letter queues need them, and ministack publishes none.
 
 Source: the SQS developer guide, "Available CloudWatch metrics": namespace AWS/SQS, dimension QueueName, one minute.
 """
@@ -25,16 +25,16 @@ class QueueMetrics:
     """Samples every queue of a region."""
 
     def __init__(self, clients: AwsClients, store: MetricStore) -> None:
-        self._backends = clients
+        self._clients = clients
         self._store = store
 
     def sample(self, at: float) -> None:
-        """Record each queue's depths at the epoch second `at` on AWS's clock; a queue that is gone is passed over."""
-        sqs = self._backends.measuring.sqs
+        """Records each queue's depths at `at`, epoch seconds on AWS's clock; skips a queue deleted meanwhile."""
+        sqs = self._clients.measuring.sqs
         try:
             urls = [url for page in sqs.get_paginator("list_queues").paginate() for url in page.get("QueueUrls", [])]
         except (BotoCoreError, ClientError):
-            logger.exception("could not list the queues")
+            logger.exception("the queues could not be listed")
             return
         for url in urls:
             try:

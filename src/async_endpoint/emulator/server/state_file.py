@@ -1,6 +1,6 @@
-"""What a local AWS keeps of itself while it does not run: one JSON file, written when it ends.
+"""The saved state of a local AWS: one JSON file, written when its process stops.
 
-The services of ministack keep theirs beside it, each in a file of its own, at the same moment.
+ministack's services save theirs beside it, each in a file of its own, at the same moment.
 """
 
 import json
@@ -13,8 +13,8 @@ from typing import Any
 _FORMAT = 1
 
 
-class StateRefused(Exception):
-    """The kept state cannot be gone on from; the message says why, and what to do."""
+class StateError(Exception):
+    """The saved state cannot be restored; the message is the reason and what to do."""
 
 
 @dataclass(frozen=True)
@@ -29,50 +29,50 @@ class StateFolder:
 
     @property
     def services(self) -> Path:
-        """Where ministack keeps its services."""
+        """The folder of ministack's services."""
         return self.path / "services"
 
     @property
     def objects(self) -> Path:
-        """Where ministack keeps what lies in S3."""
+        """The folder of ministack's S3 objects."""
         return self.path / "objects"
 
     @property
     def file(self) -> Path:
-        """Where the rest is: SageMaker, Application Auto Scaling, metrics and AWS's clock."""
+        """The file of everything else: SageMaker, Application Auto Scaling, metrics and AWS's clock."""
         return self.path / "sagemaker.json"
 
     @property
     def written_at(self) -> float:
-        """When the state was last written, in epoch seconds; minus infinity where it never was."""
+        """The time of the last save, in epoch seconds; minus infinity when there was none."""
         try:
             return self.file.stat().st_mtime
         except FileNotFoundError:
             return -math.inf
 
     def load(self) -> dict[str, Any] | None:
-        """What `save` wrote; None where nothing was saved.
+        """Returns what `save` wrote; None when nothing was saved.
 
         Raises:
-            StateRefused: It is of another format, or damaged.
+            StateError: The file has another format, or is damaged.
         """
         try:
-            kept = json.loads(self.file.read_text(encoding="utf-8"))
+            saved = json.loads(self.file.read_text(encoding="utf-8"))
         except FileNotFoundError:
             return None
         except ValueError as error:
-            raise StateRefused(f"{self.file} is damaged ({error}): start with --fresh to forget it.") from error
-        if not isinstance(kept, dict) or kept.get("format") != _FORMAT:
-            raise StateRefused(f"{self.file} was written by another release: start with --fresh to forget it.")
-        return kept
+            raise StateError(f"{self.file} is damaged ({error}): start with --fresh to delete it.") from error
+        if not isinstance(saved, dict) or saved.get("format") != _FORMAT:
+            raise StateError(f"{self.file} was written by another release: start with --fresh to delete it.")
+        return saved
 
     def save(self, state: dict[str, Any]) -> None:
-        """Replace what was kept; a process that ends in between leaves the old."""
+        """Replaces the saved state; a process that dies meanwhile leaves the old one."""
         self.path.mkdir(parents=True, exist_ok=True)
         part = self.file.with_suffix(".part")
         part.write_text(json.dumps({"format": _FORMAT, **state}), encoding="utf-8")
         part.replace(self.file)
 
-    def forget(self) -> None:
-        """Delete all of it."""
+    def delete(self) -> None:
+        """Deletes all of it."""
         shutil.rmtree(self.path, ignore_errors=True)

@@ -1,7 +1,8 @@
-"""A region that ends and one that goes on from its state: nothing that was accepted is lost on the way."""
+"""A region that stops and one that is restored from its state: no accepted request is lost on the way."""
 
 import json
 from collections.abc import Iterator
+from http import HTTPStatus
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +10,6 @@ import pytest
 
 from async_endpoint.emulator.clients import AwsClients
 from async_endpoint.emulator.errors import AwsError
-from async_endpoint.emulator.server.state_file import StateFolder, StateRefused
 from async_endpoint.protocol.invocation import InvocationRequest
 from tests.emulator.conftest import Destinations
 from tests.emulator.fakes import LIMIT, FakeInstance, FakeRegion, eventually, fake_region
@@ -34,7 +34,7 @@ def second(tmp_path: Path, clients: AwsClients) -> Iterator[FakeRegion]:
 
 
 def hand_over(first: FakeRegion, second: FakeRegion) -> None:
-    """End a region and have another go on from what was written down."""
+    """Stops a region and restores another from its saved state."""
     for endpoint in first.sagemaker.endpoints():
         endpoint.stop()
     kept = json.loads(json.dumps([first.sagemaker.state(), first.autoscaling.state(), first.store.state()]))
@@ -63,8 +63,8 @@ def test_waiting_and_running_requests_are_processed_by_the_next(
 
     hand_over(first, second)
 
-    heard = [message.get("inferenceId") for message in around.success.take(5 + 1)]
-    assert sorted(name for name in heard if name) == names  # and one test message of the creation
+    notified = [message.get("inferenceId") for message in around.success.take(5 + 1)]
+    assert sorted(name for name in notified if name) == names  # and one test message of the creation
     again = second.endpoint("receipts")
     eventually(lambda: again.queue.backlog == 0, "every outcome")
     assert again.status == "InService"
@@ -75,10 +75,10 @@ def test_what_is_described_is_the_same_before_and_after(first: FakeRegion, secon
     first.create("receipts")
     arn = first.endpoint("receipts").arn
     first.sagemaker.call("AddTags", {"ResourceArn": arn, "Tags": [{"Key": "team", "Value": "papers"}]})
-    said = [described(first, "receipts"), first.sagemaker.call("ListTags", {"ResourceArn": arn})]
+    before = [described(first, "receipts"), first.sagemaker.call("ListTags", {"ResourceArn": arn})]
     hand_over(first, second)
     eventually(lambda: second.endpoint("receipts").deployment.fleet.running == 1, "an instance")  # type: ignore[union-attr]
-    assert [described(second, "receipts"), second.sagemaker.call("ListTags", {"ResourceArn": arn})] == said
+    assert [described(second, "receipts"), second.sagemaker.call("ListTags", {"ResourceArn": arn})] == before
 
 
 def described(region: FakeRegion, name: str) -> list[dict[str, Any]]:
@@ -99,7 +99,7 @@ def test_an_endpoint_at_zero_stays_at_zero(first: FakeRegion, second: FakeRegion
     assert (again.status, again.deployment.fleet.desired, second.launches.made) == ("InService", 0, [])
 
 
-def test_a_creation_begins_anew_and_an_update_is_given_up(first: FakeRegion, second: FakeRegion) -> None:
+def test_a_creation_starts_again_and_an_update_is_abandoned(first: FakeRegion, second: FakeRegion) -> None:
     first.create("receipts")
     first.launches.prepared.extend([FakeInstance(ready=False), FakeInstance(ready=False)])
     first.create_config("other")
@@ -113,21 +113,21 @@ def test_a_creation_begins_anew_and_an_update_is_given_up(first: FakeRegion, sec
     assert "stopped during the update" in (receipts.failure_reason or "")
 
 
-def test_a_failed_endpoint_is_described_alike_however_often_it_went_on(
+def test_a_failed_endpoint_is_described_alike_however_often_it_is_restored(
     first: FakeRegion, second: FakeRegion, tmp_path: Path, clients: AwsClients
 ) -> None:
     first.launches.prepared.append(FakeInstance(failure="no weights"))
     first.create("receipts")
-    said = described(first, "receipts")
-    assert said[0]["EndpointStatus"] == "Failed"
+    before = described(first, "receipts")
+    assert before[0]["EndpointStatus"] == "Failed"
     hand_over(first, second)
-    assert described(second, "receipts") == said
+    assert described(second, "receipts") == before
     with fake_region(tmp_path, clients=clients) as third:
         hand_over(second, third)
-        assert described(third, "receipts") == said
+        assert described(third, "receipts") == before
 
 
-def test_nothing_starts_before_the_local_aws_answers(first: FakeRegion, second: FakeRegion) -> None:
+def test_nothing_starts_before_requests_are_served(first: FakeRegion, second: FakeRegion) -> None:
     first.create("receipts")
     first.launches.prepared.append(FakeInstance(ready=False))
     first.create_config("other")
@@ -143,15 +143,15 @@ def test_nothing_starts_before_the_local_aws_answers(first: FakeRegion, second: 
     eventually(lambda: len(second.launches.running) == 2, "an instance of each")
 
 
-def test_while_it_ends_requests_are_refused_as_ones_to_send_again(first: FakeRegion) -> None:
+def test_while_it_stops_requests_are_rejected_as_ones_to_send_again(first: FakeRegion) -> None:
     endpoint = first.create("receipts")
     endpoint.stop()
-    with pytest.raises(AwsError) as refused:
+    with pytest.raises(AwsError) as error:
         endpoint.accept(request("late"))
-    assert (refused.value.code, refused.value.status) == ("ServiceUnavailable", 503)
+    assert (error.value.code, error.value.status) == ("ServiceUnavailable", HTTPStatus.SERVICE_UNAVAILABLE)
 
 
-def test_targets_policies_and_actions_go_on(first: FakeRegion, second: FakeRegion) -> None:
+def test_targets_policies_and_actions_are_restored(first: FakeRegion, second: FakeRegion) -> None:
     first.create("receipts")
     scaling = first.autoscaling
     scaling.call("RegisterScalableTarget", {**TARGET, "MinCapacity": 0, "MaxCapacity": 4, "Tags": {"team": "papers"}})
@@ -190,25 +190,3 @@ def test_targets_policies_and_actions_go_on(first: FakeRegion, second: FakeRegio
     arn = scaling.call("DescribeScalableTargets", {"ServiceNamespace": "sagemaker"})["ScalableTargets"][0]
     tags = second.autoscaling.call("ListTagsForResource", {"ResourceARN": arn["ScalableTargetARN"]})
     assert tags == {"Tags": {"team": "papers"}}
-
-
-# -- the file ----------------------------------------------------------------------------------------------------
-
-
-def test_the_file_holds_what_was_saved_last(tmp_path: Path) -> None:
-    folder = StateFolder(tmp_path / "kept")
-    assert folder.load() is None
-    folder.save({"clock": 1.5})
-    folder.save({"clock": 2.5})
-    assert (folder.load() or {})["clock"] == 2.5
-    assert [path.name for path in folder.path.iterdir()] == ["sagemaker.json"]
-    folder.forget()
-    assert folder.load() is None
-
-
-@pytest.mark.parametrize(("text", "why"), [("{", "is damaged"), ('{"format": 0}', "by another release"), ("[]", "by")])
-def test_a_file_that_cannot_be_read_is_refused_with_the_way_out(tmp_path: Path, text: str, why: str) -> None:
-    folder = StateFolder(tmp_path)
-    folder.file.write_text(text, encoding="utf-8")
-    with pytest.raises(StateRefused, match=f"{why}.*start with --fresh to forget it"):
-        folder.load()

@@ -1,0 +1,35 @@
+"""What every region of one local AWS shares."""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from async_endpoint.clock import SystemClock
+from async_endpoint.emulator.assumptions import Assumptions
+from async_endpoint.emulator.containers.environment import ServingEnvironment
+from async_endpoint.emulator.faults.faults import Faults
+from async_endpoint.emulator.hosting.instance_times import InstanceTimes
+
+
+@dataclass(frozen=True)
+class ServerConfig:
+    """The configuration of a local AWS.
+
+    Attributes:
+        endpoint_url: The URL of every service.
+        workdir: A folder for the files of instances.
+        serving: The Python environment in the place of the image's.
+        clock: AWS's clock.
+        threads: Computing threads of each instance.
+        assumptions: How the points are settled that AWS leaves open.
+        times: The shortest times that instances take to come up.
+        faults: The faults that are switched on.
+    """
+
+    endpoint_url: str
+    workdir: Path
+    serving: ServingEnvironment
+    clock: SystemClock
+    threads: int
+    assumptions: Assumptions = field(default_factory=Assumptions)
+    times: InstanceTimes = field(default_factory=InstanceTimes)
+    faults: Faults = field(default_factory=Faults)

@@ -1,0 +1,47 @@
+"""The process of a local AWS as seen from outside: its start, and whether it runs and serves requests."""
+
+import subprocess
+from http import HTTPStatus
+from pathlib import Path
+
+import psutil
+
+from async_endpoint.emulator.loopback import NoResponse, fetch
+from async_endpoint.emulator.process_environments import server_environment
+from async_endpoint.emulator.server.command_line import ServerOptions
+from async_endpoint.emulator.server.state_file import StateFolder
+
+
+def start_process(options: ServerOptions, log: Path) -> subprocess.Popen[bytes]:
+    """Starts a process whose output goes to the file `log`; Ctrl-C does not reach it."""
+    with log.open("wb") as output:
+        return subprocess.Popen(  # noqa: S603 - our own module, no shell
+            options.command(),
+            stdin=subprocess.PIPE if options.until_stdin_closes else subprocess.DEVNULL,
+            stdout=output,
+            stderr=output,
+            env=server_environment(options.port, StateFolder(options.state)),
+            start_new_session=True,
+        )
+
+
+def started_at(pid: int) -> float:
+    """Returns when a process started, in epoch seconds."""
+    return float(psutil.Process(pid).create_time())
+
+
+def is_running(pid: int, began: float) -> bool:
+    """Whether the process with this number and this start runs."""
+    try:
+        process = psutil.Process(pid)
+        return bool(process.create_time() == began) and process.status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False
+
+
+def is_ready(endpoint_url: str) -> bool:
+    """Whether a local AWS serves requests at a URL."""
+    try:
+        return fetch(f"{endpoint_url}/_local/ready", timeout=1)[0] == HTTPStatus.OK
+    except NoResponse:
+        return False
