@@ -43,11 +43,11 @@ def run() -> Result:
                 "stock": lambda some: [_send(one_by_one, image) for image in some],
                 "batched": lambda some: _at_once(together, some),
             }
-            seconds, answers = _by_turns(ways, images)
+            seconds, results = _by_turns(ways, images)
     same = sum(
-        _fields(stock) == _fields(batched) for stock, batched in zip(answers["stock"], answers["batched"], strict=True)
+        _fields(stock) == _fields(batched) for stock, batched in zip(results["stock"], results["batched"], strict=True)
     )
-    sizes = Counter(json.loads(answer.body)["pages"][0]["read_together"] for answer in answers["batched"])
+    sizes = Counter(json.loads(result.body)["pages"][0]["read_together"] for result in results["batched"])
     return Result(
         ratio=seconds["stock"] / seconds["batched"],
         goal=GOAL,
@@ -71,17 +71,17 @@ def _by_turns(
     ways: dict[str, Callable[[list[bytes]], list[ContainerResponse]]], images: list[bytes]
 ) -> tuple[dict[str, float], dict[str, list[ContainerResponse]]]:
     seconds = dict.fromkeys(ways, 0.0)
-    answers: dict[str, list[ContainerResponse]] = {name: [] for name in ways}
+    results: dict[str, list[ContainerResponse]] = {name: [] for name in ways}
     for send in ways.values():
         send(images[: 2 * CONCURRENCY])  # the extra cost of first requests
     share = len(images) // _ROUNDS
     for turn in range(_ROUNDS):
         for name, send in ways.items():
             began = time.perf_counter()
-            answers[name] += send(images[turn * share : (turn + 1) * share])
+            results[name] += send(images[turn * share : (turn + 1) * share])
             seconds[name] += time.perf_counter() - began
-            progress(f"{name}: {len(answers[name])} of {len(images)} in {seconds[name]:.1f} s")
-    return seconds, answers
+            progress(f"{name}: {len(results[name])} of {len(images)} in {seconds[name]:.1f} s")
+    return seconds, results
 
 
 def _at_once(instance: ModelContainer, images: list[bytes]) -> list[ContainerResponse]:
@@ -90,14 +90,14 @@ def _at_once(instance: ModelContainer, images: list[bytes]) -> list[ContainerRes
 
 
 def _send(instance: ModelContainer, image: bytes) -> ContainerResponse:
-    answer = instance.invoke(Invocation(image, content_type="application/x-image", timeout=_SECONDS))
-    if answer.status != HTTPStatus.OK:
-        raise RuntimeError(f"An image got status {answer.status}: {answer.body[:300]!r}")
-    return answer
+    result = instance.invoke(Invocation(image, content_type="application/x-image", timeout=_SECONDS))
+    if result.status != HTTPStatus.OK:
+        raise RuntimeError(f"An image got status {result.status}: {result.body[:300]!r}")
+    return result
 
 
-def _fields(answer: ContainerResponse) -> Any:
+def _fields(result: ContainerResponse) -> Any:
     """The prediction; the stock one lacks the archive's list around a single item."""
-    prediction = json.loads(answer.body)["predictions"][0]
+    prediction = json.loads(result.body)["predictions"][0]
     items = prediction.get("items") if isinstance(prediction, dict) else None
     return prediction | {"items": [items]} if isinstance(items, dict) else prediction

@@ -127,9 +127,9 @@ class _Endpoint:
         pool = urllib3.connection_from_url(self._container_address(), maxsize=1)
         began = time.perf_counter()
         for image in self.images:
-            answer = pool.request("POST", "/invocations", body=image, headers={"Content-Type": _MEDIA_TYPE})
-            if answer.status != HTTPStatus.OK:
-                raise RuntimeError(f"The container returned {answer.status}: {answer.data[:300]!r}")
+            result = pool.request("POST", "/invocations", body=image, headers={"Content-Type": _MEDIA_TYPE})
+            if result.status != HTTPStatus.OK:
+                raise RuntimeError(f"The container returned {result.status}: {result.data[:300]!r}")
         return time.perf_counter() - began
 
     def asynchronously(self) -> float:
@@ -148,7 +148,7 @@ class _Endpoint:
         seconds = time.perf_counter() - began
         found = {item["Key"] for item in s3.list_objects_v2(Bucket="outputs", Prefix="results/")["Contents"]}
         if not found.issuperset(others):  # one at a time and in order: the last is the last
-            raise RuntimeError("An answer came later than the last one.")
+            raise RuntimeError("A result came later than the last one.")
         if failed := s3.list_objects_v2(Bucket="outputs", Prefix="failures/")["KeyCount"]:
             raise RuntimeError(f"{failed} documents failed.")
         return seconds

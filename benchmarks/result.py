@@ -32,8 +32,8 @@ class Result:
 
     def line(self, name: str) -> str:
         """One JSON object."""
-        said = {"name": name, "ratio": round(self.ratio, 3), "goal": self.goal, "ok": self.ok}
-        return json.dumps(said | {"at_most": self.at_most} | dict(self.conditions) | dict(self.figures))
+        values = {"name": name, "ratio": round(self.ratio, 3), "goal": self.goal, "ok": self.ok}
+        return json.dumps(values | {"at_most": self.at_most} | dict(self.conditions) | dict(self.figures))
 
 
 def progress(sentence: str) -> None:

@@ -62,10 +62,10 @@ def _start(archive: Path, workdir: Path) -> float:
     try:
         instance.start()
         instance.wait_ready(_SECONDS)
-        answer = instance.invoke(Invocation(image, content_type="application/x-image", timeout=_SECONDS))
+        result = instance.invoke(Invocation(image, content_type="application/x-image", timeout=_SECONDS))
         seconds = time.perf_counter() - began
     finally:
         instance.stop()
-    if answer.status != HTTPStatus.OK or json.loads(answer.body)["predictions"] != [row]:
-        raise RuntimeError(f"The first result is wrong: {answer.status} {answer.body[:300]!r}")
+    if result.status != HTTPStatus.OK or json.loads(result.body)["predictions"] != [row]:
+        raise RuntimeError(f"The first result is wrong: {result.status} {result.body[:300]!r}")
     return seconds

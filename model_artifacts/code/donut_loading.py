@@ -1,15 +1,15 @@
 """Loads a Donut from a folder of local files, whichever of the usual forms it was saved in.
 
-Three forms, told apart by the files that are there:
+Three forms, distinguished by the files in the folder:
 
 - `pytorch_model.bin`, `config.json` and a tokenizer: a `save_pretrained` folder.
 - `model.pth` with a state_dict, `config.json` and `sentencepiece.bpe.model`. A configuration with
   `encoder_embed_dim` makes a network of its own sizes (donut_network), one without it the stock network.
 - `model.pth` with a whole pickled model. Reading it runs whatever code the file names, and it breaks with the next
-  version of a library, so it is refused unless the environment variable ALLOW_PICKLED_MODEL is `true`.
+  version of a library, so it is rejected unless the environment variable ALLOW_PICKLED_MODEL is `true`.
 
 `list_fields` in `config.json` names the fields that are lists: Donut's tokens spell a list of one as its element. The
-task prompt that starts an answer (such as `<s_cord-v2>`) is the environment variable DONUT_TASK_PROMPT or, where
+task prompt that starts a result (such as `<s_cord-v2>`) is the environment variable DONUT_TASK_PROMPT or, where
 that is not set, `task_prompt` in `config.json`.
 """
 
@@ -46,7 +46,7 @@ def load_model(folder: Path) -> DonutModel:
         folder: Holds one of the three forms. Nothing is read from elsewhere.
 
     Returns:
-        The model; `config.task_prompt` is the prompt of its answers, `config.list_fields` the fields that are lists.
+        The model; `config.task_prompt` is the prompt of its results, `config.list_fields` the fields that are lists.
 
     Raises:
         ModelFolderError: A file is missing or does not fit the others.

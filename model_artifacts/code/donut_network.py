@@ -35,7 +35,7 @@ class SizedDonutConfig(DonutConfig):
         decoder_heads: Attention heads of each decoder layer.
         decoder_ffn_dim: Width of the decoder's feed-forward layers.
         special_tokens: Tokens added to the tokenizer, in the order of Donut's own rule (sorted).
-        task_prompt: Token that starts an answer, such as `<s_receipt>`.
+        task_prompt: Token that starts a result, such as `<s_receipt>`.
         **kwargs: What `donut.DonutConfig` takes.
     """
 

@@ -28,7 +28,7 @@ class Decoded:
     """The tokens of one page.
 
     Attributes:
-        ids: Token ids, from the first of the prompt to the end token (which is missing only in an answer that the
+        ids: Token ids, from the first of the prompt to the end token (which is missing only in a result that the
             model's `max_length` cut off).
         log_probabilities: Of each id; 0 for those of the prompt, which were given.
     """
@@ -88,7 +88,7 @@ class _Layer:
     def __init__(self, module: nn.Module) -> None:
         self.own = _Attention(module.self_attn)
         self.cross = _Attention(module.encoder_attn)
-        # One product instead of three for the places of the answer.
+        # One product instead of three for the places of the result.
         self.own_weights = torch.cat([self.own.query[0], self.own.key[0], self.own.value[0]])
         self.own_biases = torch.cat([self.own.query[1], self.own.key[1], self.own.value[1]])
         self.own_norm = _Norm(module.self_attn_layer_norm)
@@ -134,7 +134,7 @@ class _LayerMemory:
 
 
 class _Network:
-    """A model's decoder as the arithmetic of one step, and what its answers end with."""
+    """A model's decoder as the arithmetic of one step, and the tokens that end its results."""
 
     def __init__(self, model: DonutModel) -> None:
         language_model = model.decoder.model
@@ -189,7 +189,7 @@ class GreedyDecoder:
 
         Args:
             cells: The encoder's output, (pages, cells, hidden size).
-            prompts: Token ids that each page's answer starts with, all of one length of 1 or more.
+            prompts: Token ids that each page's result starts with, all of one length of 1 or more.
         """
         with torch.no_grad():
             return _Run(self._network, cells, prompts).finish()
@@ -204,7 +204,7 @@ class _Run:
         self._memories = [_LayerMemory(layer, cells, self._room) for layer in network.layers]
         self._ids = [list(prompt) for prompt in prompts]
         self._log_probabilities = [[0.0] * len(prompt) for prompt in prompts]
-        # Which page each row of the tensors belongs to, and whether it still goes on.
+        # Which page each row of the tensors belongs to, and whether it is still being decoded.
         self._pages = list(range(len(prompts)))
         self._goes_on = [True] * len(prompts)
         self._mask: torch.Tensor | None = None
@@ -222,7 +222,7 @@ class _Run:
             logits = self._read(self._drop_ended_rows(following), length - 1)
             following = self._choose(logits, is_last=length == self._network.max_length - 1)
             length += 1
-        return [Decoded(*answer) for answer in zip(self._ids, self._log_probabilities)]
+        return [Decoded(*result) for result in zip(self._ids, self._log_probabilities)]
 
     def _read(self, ids: torch.Tensor, place: int) -> torch.Tensor:
         if place == self._room:

@@ -1,4 +1,4 @@
-"""Grey images of more than eight bits, brought down to eight by the depth that their own file tells.
+"""Converts grey images of more than eight bits to eight, by the depth in their own file.
 
 Pillow by itself clips such values at 255: a page of 16 bits becomes white. The mode in which it opens them does not
 tell the depth: a PNG of 16 bits is "I" in 9.4 and "I;16" from 10 on, and a TIFF of 12 bits is "I;16", too. So the depth
@@ -70,5 +70,5 @@ def _of_floats(values: NDArray[np.float32]) -> NDArray[np.uint8]:
 def _unknown(what: str) -> RequestError:
     return RequestError(
         HTTPStatus.UNPROCESSABLE_ENTITY,
-        f"The grey image {what}, of which nobody knows what is white: send it with 8 or 16 bits, unsigned.",
+        f"The grey image {what}, whose white level is unknown: send it with 8 or 16 bits, unsigned.",
     )

@@ -30,7 +30,7 @@ from limits import Limits
 from request_errors import RequestError, failure
 from request_parsing import InferenceRequest, parse_request
 
-# The toolkit decodes bodies of these types (JSON, CSV) before input_fn sees them and answers 500 where that fails.
+# The toolkit decodes bodies of these types (JSON, CSV) before input_fn sees them and returns 500 if that fails.
 content_types.UTF8_TYPES.clear()
 
 MODEL_FOLDER = "my_model"

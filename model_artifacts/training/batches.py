@@ -55,8 +55,8 @@ class BatchMaker:
             for token in ("<sep/>", model.config.task_prompt, *model.config.special_tokens)
         }
 
-    def answer_ids(self, fields: dict[str, Any]) -> list[int]:
-        """Returns the tokens of an answer, from the task prompt to the end token.
+    def result_ids(self, fields: dict[str, Any]) -> list[int]:
+        """Returns the tokens of a result, from the task prompt to the end token.
 
         Spells what `DonutModel.json2token` and the tokenizer would, some fifty times faster.
         """
@@ -76,11 +76,11 @@ class BatchMaker:
 
     def make(self, pages: Sequence[Page]) -> Batch:
         """Returns the tensors of some receipts."""
-        answers = [self.answer_ids(page.receipt.fields()) for page in pages]
-        length = max(map(len, answers)) - 1
+        results = [self.result_ids(page.receipt.fields()) for page in pages]
+        length = max(map(len, results)) - 1
         decoder_input = torch.full((len(pages), length), self._tokenizer.pad_token_id, dtype=torch.long)
         labels = torch.full((len(pages), length), IGNORED_LABEL, dtype=torch.long)
-        for row, ids in enumerate(answers):
+        for row, ids in enumerate(results):
             decoder_input[row, : len(ids) - 1] = torch.tensor(ids[:-1])
             labels[row, : len(ids) - 1] = torch.tensor(ids[1:])
         return Batch(

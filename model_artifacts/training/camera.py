@@ -52,7 +52,7 @@ class View:
         )
 
     def look(self, paper: Image.Image) -> Image.Image:
-        """Returns the paper as seen from here; beyond its edges lies more of the same paper."""
+        """Returns the paper as seen from here; beyond its edges is more of the same paper."""
         a, b, c, d = (value / self.scale for value in self._matrix())
         x, y = paper.width / 2 + self.shift[0], paper.height / 2 + self.shift[1]
         # Pillow asks for the way back: from a pixel of the picture to one of the paper. A turn's inverse is its mirror.
@@ -81,7 +81,7 @@ def photograph(
 
     Args:
         paper: Mode L.
-        view: Where the camera stands.
+        view: The camera's position.
         reduction: How many times smaller the picture is than the paper, on each side.
         random_source: Advanced by this call.
         with_marks: Whether light, lens, sensor and file leave marks.

@@ -36,8 +36,8 @@ def drawn_documents(first: int, count: int, fonts: Sequence[str]) -> Iterator[Do
 def stored_documents(folder: Path) -> Iterator[Document]:
     """Yields the receipts that a folder's answers.jsonl names."""
     for line in (folder / "answers.jsonl").read_text(encoding="utf-8").splitlines():
-        answer = json.loads(line)
-        yield (folder / answer.pop("file")).read_bytes(), answer
+        result = json.loads(line)
+        yield (folder / result.pop("file")).read_bytes(), result
 
 
 def evaluate(archive: Path, documents: Iterable[Document]) -> dict[str, Any]:
@@ -56,11 +56,11 @@ def evaluate(archive: Path, documents: Iterable[Document]) -> dict[str, Any]:
     for image, fields in documents:
         prediction = inference.predict_fn(inference.input_fn(image, ANY_IMAGE), model)
         body, _ = inference.output_fn(prediction, None)
-        answer = json.loads(body)["predictions"][0]
-        # An answer whose outermost tokens are a list's is wrong in every field.
-        answer = answer if isinstance(answer, dict) else {}
-        right = {name: answer.get(name) == fields[name] for name in TEXT_FIELDS}
-        right.update(three=all(right.values()), items=answer.get(LIST_FIELD) == fields[LIST_FIELD], documents=True)
+        result = json.loads(body)["predictions"][0]
+        # A result whose outermost tokens are a list's is wrong in every field.
+        result = result if isinstance(result, dict) else {}
+        right = {name: result.get(name) == fields[name] for name in TEXT_FIELDS}
+        right.update(three=all(right.values()), items=result.get(LIST_FIELD) == fields[LIST_FIELD], documents=True)
         for name, is_right in right.items():
             counts[name] += is_right
     return {**counts, "seconds": round(time.monotonic() - began, 1)}

@@ -16,15 +16,15 @@ SAMPLES = 100
 
 
 def write_samples(folder: Path) -> None:
-    """Writes the images and their answers into a folder, which is made if need be."""
+    """Writes the images and their results into a folder, which is made if need be."""
     folder.mkdir(parents=True, exist_ok=True)
-    answers = []
+    results = []
     for index in range(SAMPLES):
         page = make_page("samples", index)
         name = f"receipt-{index:03d}.jpg"
         (folder / name).write_bytes(page.jpeg)
-        answers.append(json.dumps({"file": name, **page.receipt.fields()}))
-    (folder / "answers.jsonl").write_text("\n".join(answers) + "\n", encoding="utf-8")
+        results.append(json.dumps({"file": name, **page.receipt.fields()}))
+    (folder / "answers.jsonl").write_text("\n".join(results) + "\n", encoding="utf-8")
 
 
 if __name__ == "__main__":

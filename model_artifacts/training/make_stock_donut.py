@@ -1,6 +1,6 @@
 """Makes an archive's my_model/ with a Donut of stock size and random weights: `make_stock_donut.py [FOLDER]`.
 
-It answers nonsense. It is for trying the serving of a full-size model (loading time, memory, limits) without anybody's
+Its results are nonsense. It shows the serving of a full-size model (loading time, memory, limits) without a real
 checkpoint: the stock network (Swin 2-2-14-2, window 10, 4 decoder layers) at 960x640 pixels, the size of the published
 fine-tuned receipts models, with the small model's tokenizer, because the stock one is on a hub only.
 """

@@ -1,4 +1,4 @@
-"""What stands on a receipt: drawn from a seed, so that any receipt can be made again from one number.
+"""The content of a receipt: drawn from a seed, so that one number reproduces any receipt.
 
 Two rules keep training and measuring apart. Each purpose owns a range of seeds, and the ranges do not meet; and one
 store name in ten or so never occurs in training, so that a store of the measured receipts has to be read, not
@@ -62,14 +62,14 @@ class Receipt:
     items: tuple[tuple[str, str], ...]
 
     def fields(self) -> dict[str, Any]:
-        """Returns what a model should answer, in the order it answers: store, date, total, then the list of items.
+        """Returns what a model should return, in the order it returns them: store, date, total, then the list of items.
 
         A receipt without items has no such key: Donut's tokens have no empty list.
         """
-        answer: dict[str, Any] = {name: getattr(self, name) for name in TEXT_FIELDS}
+        result: dict[str, Any] = {name: getattr(self, name) for name in TEXT_FIELDS}
         if self.items:
-            answer[LIST_FIELD] = [dict(zip(ITEM_FIELDS, item)) for item in self.items]
-        return answer
+            result[LIST_FIELD] = [dict(zip(ITEM_FIELDS, item)) for item in self.items]
+        return result
 
 
 def is_held_out(first_name: str, last_name: str) -> bool:

@@ -90,7 +90,7 @@ class _Pen:
 
 
 def _lines(receipt: Receipt, total_label: str) -> list[tuple[str, str]]:
-    """Returns what stands left and right on each line."""
+    """Returns the text on the left and on the right of each line."""
     return [(receipt.store, ""), (receipt.date, ""), *receipt.items, (total_label, receipt.total)]
 
 

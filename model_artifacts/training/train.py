@@ -1,7 +1,7 @@
 """Trains the small Donut on drawn receipts; my_model/README.md names the command that made the committed one.
 
 Plain training stalls: the decoder learns what dates and amounts look like and never looks at the image. What makes it
-read is a second, training-only loss, for which the renderer gives the answer: the character in each cell of the
+read is a second, training-only loss, for which the renderer gives the result: the character in each cell of the
 encoder. The same seed and step count draw the same receipts in the same order, whatever the machine.
 
 A step's receipts are shared among processes, one a core, each with its own copy of the network; their gradients are
@@ -83,10 +83,10 @@ class Trainer:
 
     def _losses(self, batch: Batch) -> dict[str, torch.Tensor]:
         cells = self.model.encoder(batch.images)
-        answer = self.model.decoder(batch.decoder_input, encoder_hidden_states=cells, use_cache=False)
+        result = self.model.decoder(batch.decoder_input, encoder_hidden_states=cells, use_cache=False)
         return {
             "loss": nn.functional.cross_entropy(
-                answer.logits.flatten(0, 1), batch.labels.flatten(), ignore_index=IGNORED_LABEL
+                result.logits.flatten(0, 1), batch.labels.flatten(), ignore_index=IGNORED_LABEL
             ),
             "cell_loss": nn.functional.cross_entropy(
                 self.cell_head(cells).flatten(0, 1), batch.cell_characters.flatten(), weight=self._cell_weights
@@ -105,7 +105,7 @@ class Trainer:
         """Trains on this process's share of the next receipts.
 
         Returns:
-            The step's `loss` (of the answer) and `cell_loss`, in nats a token and a cell.
+            The step's `loss` (of the result) and `cell_loss`, in nats a token and a cell.
         """
         self.model.train()
         first = self.step * self._batch_size
@@ -132,16 +132,16 @@ class Trainer:
         right = dict.fromkeys([*TEXT_FIELDS, "three", LIST_FIELD], 0)
         for first in range(0, documents, VALIDATION_BATCH):
             pages = [make_page("validation", i) for i in range(first, min(first + VALIDATION_BATCH, documents))]
-            answers = self.model.inference(
+            results = self.model.inference(
                 image_tensors=self._batches.make(pages).images,
                 prompt_tensors=torch.full((len(pages), 1), prompt, dtype=torch.long),
             )["predictions"]
-            for page, answer in zip(pages, answers):
+            for page, result in zip(pages, results):
                 fields = page.receipt.fields()
-                # An answer whose outermost tokens are a list's is wrong in every field.
-                answer = answer if isinstance(answer, dict) else {}  # noqa: PLW2901
-                items = answer.get(LIST_FIELD)
-                matches = [answer.get(name) == fields[name] for name in TEXT_FIELDS]
+                # A result whose outermost tokens are a list's is wrong in every field.
+                result = result if isinstance(result, dict) else {}  # noqa: PLW2901
+                items = result.get(LIST_FIELD)
+                matches = [result.get(name) == fields[name] for name in TEXT_FIELDS]
                 # Donut reads a list of one as its element.
                 matches += [all(matches), (items if isinstance(items, list) else [items]) == fields[LIST_FIELD]]
                 for name, match in zip(right, matches):

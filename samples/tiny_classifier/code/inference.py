@@ -39,7 +39,7 @@ def input_fn(body: str, content_type: str) -> torch.Tensor:
         pixels = torch.tensor(json.loads(body)["pixels"], dtype=torch.float32)
     except (ValueError, TypeError, KeyError, RuntimeError):
         raise Refused(HTTPStatus.BAD_REQUEST, f"The request is not understood: {_FORM}.") from None
-    # A comparison with NaN is false: written this way round, it is refused too.
+    # A comparison with NaN is false: written this way round, it is rejected too.
     if pixels.shape != (SIDE, SIDE) or not bool(((pixels >= 0) & (pixels <= 1)).all()):
         raise Refused(HTTPStatus.UNPROCESSABLE_ENTITY, f"The pixels are not {SIDE} by {SIDE} from 0 to 1: {_FORM}.")
     return pixels[None, None]
