@@ -8,6 +8,7 @@ import subprocess
 import sys
 import urllib.request
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from http import HTTPStatus
 from pathlib import Path
 from typing import Any
@@ -18,7 +19,8 @@ import pytest
 from botocore.config import Config
 
 from async_endpoint.emulator.containers.environment import ServingEnvironment
-from async_endpoint.emulator.launcher import DEFAULT_PORT, LocalAws, LocalAwsError, _free_port
+from async_endpoint.emulator.launcher import ANY_PORT, DEFAULT_PORT, LocalAws, LocalAwsError, _free_port
+from async_endpoint.emulator.server_process import serving_process
 from tests.emulator.conftest import SPEED, Running
 from tests.emulator.fakes import eventually
 
@@ -117,7 +119,15 @@ def test_when_the_default_port_is_taken_another_is_chosen() -> None:
             taken.listen()
         except OSError:
             pass  # another process has it, which is as good
-        assert _free_port(None) != DEFAULT_PORT
+        assert _free_port(DEFAULT_PORT, ANY_PORT) != DEFAULT_PORT
+
+
+def test_two_that_start_at_once_have_a_port_each_and_know_their_own_process(start: Start, tmp_path: Path) -> None:
+    with ThreadPoolExecutor(2) as threads:
+        both = list(threads.map(start, (tmp_path / "one", tmp_path / "two")))
+
+    assert len({local.port for local in both}) == 2
+    assert [serving_process(local.endpoint_url) for local in both] == [local.pid for local in both]
 
 
 def test_one_that_is_tied_stops_when_its_parent_dies(tmp_path: Path) -> None:

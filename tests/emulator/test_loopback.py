@@ -13,7 +13,7 @@ import pytest
 from async_endpoint.emulator.faults.faults import FaultError
 from async_endpoint.emulator.faults.http import FaultClient
 from async_endpoint.emulator.loopback import NoResponse, fetch
-from async_endpoint.emulator.server_process import is_ready
+from async_endpoint.emulator.server_process import serving_process
 
 NOWHERE = "http://127.0.0.1:9"  # the discard service's port
 
@@ -58,14 +58,14 @@ def test_requests_bypass_the_users_proxy() -> None:
     found = {"seed": 0, "faults": list[str]()}
     with responding(200, json.dumps(found).encode()) as address:
         assert FaultClient(address).describe() == found
-        assert is_ready(address)
+        assert serving_process(address) is None  # a server, but not a local AWS
 
 
 def test_a_rejected_request_raises_the_responses_message() -> None:
     with responding(400, b'{"message": "There is no such fault."}') as address:
         with pytest.raises(FaultError, match=r"^There is no such fault\.$"):
             FaultClient(address).describe()
-        assert not is_ready(address)
+        assert serving_process(address) is None
 
 
 @pytest.mark.parametrize(("status", "body"), [(502, b"<h1>Bad gateway</h1>"), (200, b"hello"), (200, b"[]")])
@@ -84,7 +84,7 @@ def test_a_port_without_a_server_is_an_error_of_one_sentence() -> None:
         host = f"localhost:{taken.getsockname()[1]}"
         with pytest.raises(NoResponse) as error:
             FaultClient(f"http://{host}").add("kill")
-        assert not is_ready(f"http://{host}")
+        assert serving_process(f"http://{host}") is None
     assert str(error.value) == f"The local AWS at {host} does not respond: Connection refused."
 
 

@@ -8,7 +8,7 @@ import socket
 import subprocess
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Self
 
@@ -19,10 +19,11 @@ from async_endpoint.emulator.hosting.instance_times import InstanceTimes
 from async_endpoint.emulator.process_environments import client_variables, without_settings
 from async_endpoint.emulator.server.command_line import ServerOptions
 from async_endpoint.emulator.server.state_file import StateError, StateFolder
-from async_endpoint.emulator.server_process import is_ready, is_running, start_process, started_at
+from async_endpoint.emulator.server_process import is_running, serving_process, start_process, started_at
 
 DEFAULT_STATE_DIR = Path(".local-aws")
 DEFAULT_PORT = 4566
+ANY_PORT = 0
 DEFAULT_REGION = "us-east-1"
 
 _START_SECONDS = 30.0
@@ -32,6 +33,10 @@ _POLL_SECONDS = 0.05
 
 class LocalAwsError(Exception):
     """A local AWS cannot be started or stopped, or there is none; the message is one sentence."""
+
+
+class _PortTakenError(LocalAwsError):
+    """Another process took the port between the look at it and the start."""
 
 
 def state_dir_arguments(state_dir: Path) -> str:
@@ -91,7 +96,7 @@ class LocalAws:
         """
         _reject_second(cls.find(state_dir), state_dir)
         options = ServerOptions(
-            port=_free_port(port),
+            port=_free_port(*((DEFAULT_PORT, ANY_PORT) if port is None else (port,))),
             workdir=state_dir.absolute() / "work",
             state=_checked_state(state_dir, fresh=fresh).path,
             serving_env=serving.path.absolute(),
@@ -102,8 +107,19 @@ class LocalAws:
             until_stdin_closes=tied,
         )
         state_dir.mkdir(parents=True, exist_ok=True)
+        try:
+            return cls._launch(options, state_dir)
+        except _PortTakenError:
+            if port is not None:
+                raise
+        # Two that start at the same time both find the default port free; one of them gets it.
+        return cls._launch(replace(options, port=_free_port(ANY_PORT)), state_dir)
+
+    @classmethod
+    def _launch(cls, options: ServerOptions, state_dir: Path) -> Self:
+        """Starts the process and waits until it serves requests; raises `_PortTakenError` if another has its port."""
         process = start_process(options, _log(state_dir))
-        local = cls(state_dir, process.pid, options.port, speed, started_at(process.pid), process)
+        local = cls(state_dir, process.pid, options.port, options.speed, started_at(process.pid), process)
         local._await_ready(process)
         local._write_file()
         return local
@@ -172,16 +188,19 @@ class LocalAws:
 
     def _await_ready(self, process: subprocess.Popen[bytes]) -> None:
         deadline = time.monotonic() + _START_SECONDS
-        while not is_ready(self.endpoint_url):
-            if process.poll() is not None:
-                exited = f"The local AWS exited at once (exit code {process.returncode})"
-                raise LocalAwsError(f"{exited}: {self._last_line()} (log: {self.log})")
+        while (serving := serving_process(self.endpoint_url)) != process.pid:
+            exited = process.poll() is not None
+            if serving is not None or (exited and _is_taken(self.port)):
+                process.kill()  # it has no port, so it has started nothing yet
+                process.wait()
+                raise _PortTakenError(f"Port {self.port} was taken meanwhile: start again (log: {self.log}).")
+            if exited:
+                exited_at_once = f"The local AWS exited at once (exit code {process.returncode})"
+                raise LocalAwsError(f"{exited_at_once}: {self._last_line()} (log: {self.log})")
             if time.monotonic() > deadline:
                 self.stop()
                 raise LocalAwsError(f"The local AWS did not respond within {_START_SECONDS:g} s: see {self.log}.")
             time.sleep(_POLL_SECONDS)
-        if process.poll() is not None:  # another process serves that port
-            raise LocalAwsError(f"Port {self.port} was taken meanwhile: start again (log: {self.log}).")
 
     def _await_stop(self) -> None:
         deadline = time.monotonic() + _STOP_SECONDS
@@ -234,18 +253,29 @@ def _checked_state(state_dir: Path, *, fresh: bool) -> StateFolder:
     return state
 
 
-def _free_port(wanted: int | None) -> int:
-    """Returns the wanted port; for None the default port, or any free one if that is taken.
+def _free_port(*wanted: int) -> int:
+    """Returns the first port of those wanted that is free; ANY_PORT is always one.
 
     Raises:
-        LocalAwsError: The wanted port is taken.
+        LocalAwsError: All are taken.
     """
-    for port in (wanted,) if wanted is not None else (DEFAULT_PORT, 0):
-        with socket.socket() as probe:
-            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            try:
-                probe.bind(("127.0.0.1", port))
-            except OSError:
-                continue
-            return int(probe.getsockname()[1])
-    raise LocalAwsError(f"Port {wanted} is taken: leave --port out to have a free one chosen.")
+    for port in wanted:
+        bound = _bound_port(port)
+        if bound is not None:
+            return bound
+    raise LocalAwsError(f"Port {wanted[-1]} is taken: leave --port out to have a free one chosen.")
+
+
+def _is_taken(port: int) -> bool:
+    return _bound_port(port) is None
+
+
+def _bound_port(port: int) -> int | None:
+    """Binds a port and frees it; returns its number, which the system chooses for ANY_PORT, or None if it is taken."""
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError:
+            return None
+        return int(probe.getsockname()[1])

@@ -39,9 +39,10 @@ def is_running(pid: int, began: float) -> bool:
         return False
 
 
-def is_ready(endpoint_url: str) -> bool:
-    """Whether a local AWS serves requests at a URL."""
+def serving_process(endpoint_url: str) -> int | None:
+    """Returns the number of the process whose local AWS serves requests at a URL; None if there is none yet."""
     try:
-        return fetch(f"{endpoint_url}/_local/ready", timeout=1)[0] == HTTPStatus.OK
+        status, body = fetch(f"{endpoint_url}/_local/ready", timeout=1)
     except NoResponse:
-        return False
+        return None
+    return int(body) if status == HTTPStatus.OK and body.isdigit() else None

@@ -139,7 +139,8 @@ class LocalServer:
         gateway = LocalGateway(app, self._config.faults)
         gateway.add_route("faults", faults_route(self._config.faults))
         gateway.add_route("quotas", service_quotas.quotas_route(self._quotas))
-        gateway.add_route("ready", lambda *_: (self._readiness, {}, b""))
+        # With the process: a launcher must not take another local AWS on its port for its own.
+        gateway.add_route("ready", lambda *_: (self._readiness, {}, str(os.getpid()).encode()))
         Pages(self._regions.all, self._config.clock).add_routes(gateway)
         return gateway
 
