@@ -32,7 +32,7 @@ from async_endpoint.client.errors import (
 )
 from async_endpoint.client.folder_run import FolderError, Progress, RunInterrupted, RunSummary, run_folder
 from async_endpoint.client.jobs import Job, JobResult, JobState
-from async_endpoint.client.jobs_table import JobsTableReader
+from async_endpoint.client.jobs_table_reader import JobsTableReader
 from async_endpoint.client.memory import InMemoryTransport, ModelError
 from async_endpoint.client.result_poller import PollInterval
 from async_endpoint.client.transport import Acceptance, ListingPage, Payload, StoredObject, Transport

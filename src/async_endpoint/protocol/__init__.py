@@ -22,7 +22,7 @@ from async_endpoint.protocol.job_events import (
     utc_timestamp,
 )
 from async_endpoint.protocol.job_record import JobRecord, JobRecordError, JobState, merge_records
-from async_endpoint.protocol.job_table import (
+from async_endpoint.protocol.jobs_table import (
     JOBS_BY_STATE_INDEX,
     JOBS_BY_STATE_PARTITION_KEY,
     JOBS_BY_STATE_SORT_KEY,

@@ -131,7 +131,7 @@ def test_errors_of_aws_are_errors_of_the_client(
 def test_a_state_is_listed_newest_first_over_all_pages_and_no_further_than_the_limit(
     records: JobsTableReader, jobs_table: Table, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("async_endpoint.client.jobs_table._PAGE", 3)
+    monkeypatch.setattr("async_endpoint.client.jobs_table_reader._PAGE", 3)
     for number in range(8):
         JobTable(jobs_table).merge(failed(f"job-{number}", NOON + timedelta(seconds=number)))
 
