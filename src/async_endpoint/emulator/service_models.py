@@ -14,7 +14,7 @@ from botocore.model import ListShape, MapShape, OperationModel, ServiceModel, Sh
 from botocore.utils import parse_to_aware_datetime
 from botocore.validate import ParamValidator
 
-from async_endpoint.emulator import constraints
+from async_endpoint.emulator import request_constraints as constraints
 from async_endpoint.emulator.errors import UnknownOperation, ValidationException
 
 # How botocore's report begins what `constraints` words as AWS does.

@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
-from async_endpoint.emulator.constraints import broken_constraints
 from async_endpoint.emulator.errors import ValidationException
+from async_endpoint.emulator.request_constraints import broken_constraints
 from async_endpoint.emulator.service_models import operation, validated
 from tests.emulator.fakes import endpoint_config
 
