@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import boto3
 
-from async_endpoint.protocol import JobTable
+from async_endpoint.protocol import JobsTableWriter
 from record.logic import OutcomeRecorder
 from shared.clients import SHORT_TIMEOUTS
 
@@ -18,4 +18,4 @@ if TYPE_CHECKING:
 def make_recorder(settings: Settings) -> OutcomeRecorder:
     """Returns the recorder for the function's own account and region."""
     table = boto3.resource("dynamodb", config=SHORT_TIMEOUTS).Table(settings.jobs_table)
-    return OutcomeRecorder(jobs=JobTable(table), settings=settings, clock=time.time)
+    return OutcomeRecorder(jobs=JobsTableWriter(table), settings=settings, clock=time.time)

@@ -2,7 +2,7 @@
 
 import os
 
-from async_endpoint.protocol import JobRecordError, JobTableBusy, NotificationError
+from async_endpoint.protocol import JobRecordError, JobsTableBusy, NotificationError
 from record.adapters import make_recorder
 from record.settings import Settings
 from shared.batch import batch_handler
@@ -20,4 +20,4 @@ def record_message(body: str) -> str | None:
     return recorder.record(outcome)
 
 
-handler = batch_handler(record_message, expected=(NotificationError, JobRecordError, JobTableBusy))
+handler = batch_handler(record_message, expected=(NotificationError, JobRecordError, JobsTableBusy))

@@ -16,7 +16,7 @@ _SECONDS_A_DAY = 86_400
 
 
 class Jobs(Protocol):
-    """The jobs table; implemented by `async_endpoint.protocol.JobTable`."""
+    """The jobs table; implemented by `async_endpoint.protocol.JobsTableWriter`."""
 
     def merge(self, record: JobRecord) -> JobRecord:
         """Merges a record and returns the record that the table then holds."""

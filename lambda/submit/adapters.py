@@ -16,7 +16,7 @@ from botocore.exceptions import BotoCoreError, ClientError, ConnectTimeoutError,
 from botocore.exceptions import EndpointConnectionError as NoConnection
 from botocore.parsers import ResponseParserError
 
-from async_endpoint.protocol import JobTable
+from async_endpoint.protocol import JobsTableWriter
 from shared.clients import SHORT_TIMEOUTS
 from submit.logic import Submitter
 from submit.ports import Acceptance, AcceptanceUnknown, DocumentRejected, Head, RetryLater
@@ -77,7 +77,7 @@ def make_submitter(settings: Settings) -> Submitter:
     """Returns the submitter for the function's own account and region."""
     table = boto3.resource("dynamodb", config=SHORT_TIMEOUTS).Table(settings.jobs_table)
     return Submitter(
-        jobs=JobTable(table),
+        jobs=JobsTableWriter(table),
         documents=S3Documents(boto3.client("s3", config=_ONE_ATTEMPT)),
         endpoint=SageMakerEndpoint(boto3.client("sagemaker-runtime", config=_ONE_ATTEMPT)),
         settings=settings,

@@ -2,7 +2,7 @@
 
 import os
 
-from async_endpoint.protocol import JobTableBusy
+from async_endpoint.protocol import JobsTableBusy
 from shared.batch import batch_handler
 from shared.observability import logger
 from submit.adapters import make_submitter
@@ -20,4 +20,4 @@ def submit_message(body: str) -> str:
     return submitter.submit(arrival)
 
 
-handler = batch_handler(submit_message, expected=(NotAnUpload, RetryLater, JobTableBusy))
+handler = batch_handler(submit_message, expected=(NotAnUpload, RetryLater, JobsTableBusy))

@@ -45,7 +45,7 @@ class Acceptance:
 
 
 class Jobs(Protocol):
-    """The jobs table; implemented and documented by `async_endpoint.protocol.JobTable`."""
+    """The jobs table; implemented and documented by `async_endpoint.protocol.JobsTableWriter`."""
 
     def claim(self, record: JobRecord, *, now: float) -> JobRecord | None:
         """Claims the job; returns the existing record if that is not possible."""

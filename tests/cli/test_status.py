@@ -14,7 +14,7 @@ from click.testing import CliRunner, Result
 from async_endpoint.cli import main
 from async_endpoint.protocol import (
     JobRecord,
-    JobTable,
+    JobsTableWriter,
     Upload,
     record_rejected,
     record_submitted,
@@ -36,7 +36,7 @@ def command(*arguments: str) -> Result:
 
 def test_status_shows_the_known_facts_and_nothing_else(jobs_table: Table, put: Callable[[str], Upload]) -> None:
     upload = put("inbox/a.png")
-    JobTable(jobs_table).merge(
+    JobsTableWriter(jobs_table).merge(
         record_submitted(
             upload,
             at=NOON + timedelta(seconds=1),
@@ -47,7 +47,7 @@ def test_status_shows_the_known_facts_and_nothing_else(jobs_table: Table, put: C
         )
     )
     waiting = command("status", upload.job_id, "--table", jobs_table.name)
-    JobTable(jobs_table).merge(failed(upload.job_id, NOON + timedelta(seconds=9), "[red]no[/red]\n\x1b[2Jimage"))
+    JobsTableWriter(jobs_table).merge(failed(upload.job_id, NOON + timedelta(seconds=9), "[red]no[/red]\n\x1b[2Jimage"))
     over = command("status", f"s3://{upload.bucket}/inbox/a.png", "--table", jobs_table.name)
 
     assert (waiting.exit_code, over.exit_code) == (0, 0)
@@ -75,13 +75,13 @@ def rows(result: Result) -> dict[str, str]:
 
 def test_status_in_json_is_the_record(jobs_table: Table, put: Callable[[str], Upload]) -> None:
     upload = put("inbox/店.png")
-    JobTable(jobs_table).merge(record_rejected(upload, "The document is empty.", at=NOON, expires_at=NEVER))
+    JobsTableWriter(jobs_table).merge(record_rejected(upload, "The document is empty.", at=NOON, expires_at=NEVER))
 
     result = command("status", upload.job_id, "--table", jobs_table.name, "--json")
 
     assert result.exit_code == 0
     record = JobRecord.from_item(json.loads(result.stdout))
-    assert record == JobTable(jobs_table).get(upload.job_id)
+    assert record == JobsTableWriter(jobs_table).get(upload.job_id)
     assert "店" in result.stdout
 
 
@@ -96,7 +96,7 @@ def test_a_missing_job_is_a_sentence_and_exit_code_1(jobs_table: Table) -> None:
 
 def test_jobs_lists_a_state_readably_and_as_lines_of_json(jobs_table: Table) -> None:
     for number in range(3):
-        JobTable(jobs_table).merge(
+        JobsTableWriter(jobs_table).merge(
             failed(f"job-{number}", NOON + timedelta(seconds=number), reason=f"[red]{number}[/red]")
         )
 
@@ -117,7 +117,7 @@ def test_no_jobs_are_no_error(jobs_table: Table) -> None:
 
 
 def test_a_stack_names_the_table(jobs_table: Table) -> None:
-    JobTable(jobs_table).merge(failed("job-1", NOON))
+    JobsTableWriter(jobs_table).merge(failed("job-1", NOON))
     cloudformation, name = boto3.client("cloudformation"), f"test-{uuid.uuid4().hex[:8]}"
     template = {
         "Resources": {"Topic": {"Type": "AWS::SNS::Topic"}},

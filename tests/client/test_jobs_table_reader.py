@@ -13,8 +13,8 @@ from botocore.config import Config
 from async_endpoint.client import AsyncEndpointError, JobNotFound, JobsTableReader, RecordsError, StorageError
 from async_endpoint.protocol import (
     JOBS_PARTITION_KEY,
+    JobsTableWriter,
     JobState,
-    JobTable,
     S3Location,
     Upload,
     build_success,
@@ -86,7 +86,7 @@ def test_a_document_that_the_client_uploaded_is_found_by_the_folder_that_is_its_
         received_time=NOON,
         event_time=NOON,
     )
-    JobTable(jobs_table).merge(record_outcome(parse_notification(message), at=NOON, expires_at=NEVER))
+    JobsTableWriter(jobs_table).merge(record_outcome(parse_notification(message), at=NOON, expires_at=NEVER))
 
     assert records.get(place).job_id == job
     with pytest.raises(JobNotFound, match="not uploaded to the inbox"):
@@ -133,7 +133,7 @@ def test_a_state_is_listed_newest_first_over_all_pages_and_no_further_than_the_l
 ) -> None:
     monkeypatch.setattr("async_endpoint.client.jobs_table_reader._PAGE", 3)
     for number in range(8):
-        JobTable(jobs_table).merge(failed(f"job-{number}", NOON + timedelta(seconds=number)))
+        JobsTableWriter(jobs_table).merge(failed(f"job-{number}", NOON + timedelta(seconds=number)))
 
     assert [record.job_id for record in records.list(JobState.FAILED)] == [f"job-{n}" for n in range(7, -1, -1)]
     assert [record.job_id for record in records.list(JobState.FAILED, limit=4)] == ["job-7", "job-6", "job-5", "job-4"]
@@ -145,7 +145,7 @@ def test_without_a_state_all_jobs_come_newest_first(
 ) -> None:
     upload = put("inbox/a.png")
     for number in (-1, 1):
-        JobTable(jobs_table).merge(failed(f"job-{number}", NOON + timedelta(seconds=number)))
+        JobsTableWriter(jobs_table).merge(failed(f"job-{number}", NOON + timedelta(seconds=number)))
 
     assert [record.job_id for record in records.list()] == ["job-1", upload.job_id, "job--1"]
     assert [record.job_id for record in records.list(limit=2)] == ["job-1", upload.job_id]

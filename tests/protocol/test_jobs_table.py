@@ -15,9 +15,9 @@ from mypy_boto3_dynamodb.service_resource import Table
 from async_endpoint.protocol import (
     JOBS_REVISION_ATTRIBUTE,
     JobRecord,
+    JobsTableBusy,
+    JobsTableWriter,
     JobState,
-    JobTable,
-    JobTableBusy,
     merge_records,
     update_expression,
 )
@@ -58,9 +58,9 @@ def test_updates_one_by_one_of_dynamodb_give_what_merging_gives(jobs_table: Tabl
 @given(records)
 def test_what_is_known_already_is_not_written_again(record: JobRecord) -> None:
     table = MemoryTable()
-    JobTable(table).merge(record)
+    JobsTableWriter(table).merge(record)
 
-    assert JobTable(table).merge(record) == record
+    assert JobsTableWriter(table).merge(record) == record
     assert table.updates == 1
 
 
@@ -68,7 +68,7 @@ def test_attributes_that_are_unknown_here_stay() -> None:
     table = MemoryTable()
     table.items["job"] = {**CLAIM.to_item(), "note": "of a later version"}
 
-    JobTable(table).merge(DONE)
+    JobsTableWriter(table).merge(DONE)
 
     assert table.items["job"]["note"] == "of a later version"
     assert table.items["job"]["state"] == "COMPLETED"
@@ -78,27 +78,27 @@ def test_a_writer_that_comes_second_reads_again() -> None:
     table = MemoryTable()
 
     def other() -> None:
-        JobTable(table).merge(replace(DONE, expires_at=9))
+        JobsTableWriter(table).merge(replace(DONE, expires_at=9))
 
-    JobTable(table).merge(CLAIM)
+    JobsTableWriter(table).merge(CLAIM)
     table.before_update = [other]
 
-    result = JobTable(table).merge(replace(CLAIM, state=JobState.SUBMITTED, output_location="s3://out/1"))
+    result = JobsTableWriter(table).merge(replace(CLAIM, state=JobState.SUBMITTED, output_location="s3://out/1"))
 
     assert (result.state, result.output_location, result.expires_at) == (JobState.COMPLETED, "s3://out/1", 9)
-    assert JobTable(table).get("job") == result
+    assert JobsTableWriter(table).get("job") == result
 
 
 def test_a_job_that_is_written_by_others_all_the_while_is_given_up_in_a_sentence() -> None:
     table = MemoryTable()
-    JobTable(table).merge(CLAIM)
+    JobsTableWriter(table).merge(CLAIM)
 
     def other() -> None:
         table.items["job"][JOBS_REVISION_ATTRIBUTE] += 1
 
     table.before_update = [other] * 100
-    with pytest.raises(JobTableBusy, match="Other writers changed the job job at each of 20 attempts"):
-        JobTable(table).merge(DONE)
+    with pytest.raises(JobsTableBusy, match="Other writers changed the job job at each of 20 attempts"):
+        JobsTableWriter(table).merge(DONE)
 
 
 def test_other_errors_of_dynamodb_pass() -> None:
@@ -109,15 +109,15 @@ def test_other_errors_of_dynamodb_pass() -> None:
 
     table.before_update = [throttle]
     with pytest.raises(ClientError, match="slow down"):
-        JobTable(table).merge(CLAIM)
+        JobsTableWriter(table).merge(CLAIM)
 
 
 @pytest.fixture(params=["memory", "dynamodb"])
-def table(request: pytest.FixtureRequest) -> JobTable:
-    return JobTable(MemoryTable() if request.param == "memory" else request.getfixturevalue("jobs_table"))
+def table(request: pytest.FixtureRequest) -> JobsTableWriter:
+    return JobsTableWriter(MemoryTable() if request.param == "memory" else request.getfixturevalue("jobs_table"))
 
 
-def test_a_claim_keeps_others_off_until_it_runs_out(table: JobTable) -> None:
+def test_a_claim_keeps_others_off_until_it_runs_out(table: JobsTableWriter) -> None:
     assert table.claim(CLAIM, now=40) is None
     assert table.claim(replace(CLAIM, claimed_until=150), now=99.9) == CLAIM
     assert table.claim(replace(CLAIM, claimed_until=160), now=100) is None
@@ -125,7 +125,7 @@ def test_a_claim_keeps_others_off_until_it_runs_out(table: JobTable) -> None:
 
 
 @pytest.mark.parametrize("state", [state for state in JobState if state is not JobState.RECEIVED])
-def test_a_job_that_went_on_cannot_be_claimed(table: JobTable, state: JobState) -> None:
+def test_a_job_that_went_on_cannot_be_claimed(table: JobsTableWriter, state: JobState) -> None:
     gone_on = replace(CLAIM, state=state)
     table.merge(gone_on)
 
@@ -133,7 +133,7 @@ def test_a_job_that_went_on_cannot_be_claimed(table: JobTable, state: JobState) 
     assert table.get("job") == gone_on
 
 
-def test_a_claim_that_was_released_can_be_taken_at_once(table: JobTable) -> None:
+def test_a_claim_that_was_released_can_be_taken_at_once(table: JobsTableWriter) -> None:
     table.claim(CLAIM, now=40)
     table.release(CLAIM)
 
@@ -141,7 +141,7 @@ def test_a_claim_that_was_released_can_be_taken_at_once(table: JobTable) -> None
     assert table.claim(replace(CLAIM, claimed_until=110), now=50) is None
 
 
-def test_releasing_does_not_touch_what_is_another_s_or_has_gone_on(table: JobTable) -> None:
+def test_releasing_does_not_touch_what_is_another_s_or_has_gone_on(table: JobsTableWriter) -> None:
     table.release(CLAIM)
     assert table.get("job") is None
 
@@ -155,7 +155,7 @@ def test_releasing_does_not_touch_what_is_another_s_or_has_gone_on(table: JobTab
     assert table.get("job") == merge_records(others, DONE)
 
 
-def test_of_many_at_once_exactly_one_claims(table: JobTable) -> None:
+def test_of_many_at_once_exactly_one_claims(table: JobsTableWriter) -> None:
     answers: list[JobRecord | None] = []
     threads = [threading.Thread(target=lambda: answers.append(table.claim(CLAIM, now=40))) for _ in range(8)]
     for thread in threads:

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from async_endpoint.protocol import InvocationRequest, JobRecord, JobTable
+from async_endpoint.protocol import InvocationRequest, JobRecord, JobsTableWriter
 from submit.logic import Submitter
 from submit.ports import Acceptance, Head
 from submit.settings import Settings
@@ -101,8 +101,8 @@ class Intake:
     now: float = NOW
 
     @property
-    def jobs(self) -> JobTable:
-        return JobTable(self.table)
+    def jobs(self) -> JobsTableWriter:
+        return JobsTableWriter(self.table)
 
     def put(self, key: str, *, version_id: str | None = "v1", content_type: str = "image/png") -> None:
         self.inbox.objects[key] = Head(version_id, '"etag-of-9"', content_type)

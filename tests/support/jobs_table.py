@@ -16,7 +16,7 @@ from async_endpoint.protocol import (
     JOBS_BY_STATE_SORT_KEY,
     JOBS_PARTITION_KEY,
     JobRecord,
-    JobTable,
+    JobsTableWriter,
     Upload,
     build_failure,
     parse_notification,
@@ -65,7 +65,7 @@ def put(jobs_table: Table, s3: S3Client, bucket: str) -> Callable[[str], Upload]
             region="ap-northeast-1",
             received_at=NOON,
         )
-        JobTable(jobs_table).merge(record_received(upload, claimed_until=NEVER, expires_at=NEVER))
+        JobsTableWriter(jobs_table).merge(record_received(upload, claimed_until=NEVER, expires_at=NEVER))
         return upload
 
     return put

@@ -16,8 +16,8 @@ from async_endpoint.protocol import (
     JOBS_BY_STATE_PARTITION_KEY,
     JobRecord,
     JobRecordError,
+    JobsTableWriter,
     JobState,
-    JobTable,
     LocationError,
     S3Location,
     Upload,
@@ -121,7 +121,7 @@ class JobsTableReader:
 
     def _read(self, job: str) -> JobRecord | None:
         try:
-            return JobTable(self._table).get(job)
+            return JobsTableWriter(self._table).get(job)
         except (*_AWS_ERRORS, JobRecordError) as error:
             raise self._unreadable(error) from error
 

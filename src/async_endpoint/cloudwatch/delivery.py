@@ -1,7 +1,8 @@
 """When a metric's datapoints reach CloudWatch: later than their time, each publisher at its own pace, some never.
 
 A datapoint keeps its timestamp; a reader sees it from its arrival on. Field reports put SageMaker's one-minute metrics
-one to three minutes behind. AWS does not publish how late each publisher of a region is. docs/evidence.md lists the
+one to three minutes behind. AWS does not publish how late each publisher of a region is. `MetricStore` shows
+alarms only what has arrived; the emulator's `metric_publisher` puts it into CloudWatch then. docs/evidence.md lists the
 sources.
 """
 

@@ -1,4 +1,4 @@
-"""The jobs table: its layout in DynamoDB, and writes that are safe beside other writers of the same job.
+"""Where jobs are recorded: the jobs table's layout in DynamoDB, and writes that are safe beside other writers.
 
 A write is a read, a merge (`merge_records`) and an UpdateItem on the condition that the `revision` is still the same;
 the writer that loses reads again. A single unconditional UpdateItem would not do: DynamoDB's `if_not_exists` keeps the
@@ -24,7 +24,7 @@ JOBS_REVISION_ATTRIBUTE = "revision"
 _ATTEMPTS = 20  # each lost attempt means that another writer succeeded
 
 
-class JobTableBusy(Exception):
+class JobsTableBusy(Exception):
     """Other writers of the same job were faster at every attempt; the message is one sentence."""
 
 
@@ -57,7 +57,7 @@ def update_expression(item: Mapping[str, Any] | None, record: JobRecord) -> dict
     return _replacement(item or {}, merged)
 
 
-class JobTable:
+class JobsTableWriter:
     """The jobs table, for its writers.
 
     Args:
@@ -76,7 +76,7 @@ class JobTable:
         """Merges a record into the table and returns the record that the table then holds.
 
         Raises:
-            JobTableBusy: Other writers of the same job were faster at every attempt.
+            JobsTableBusy: Other writers of the same job were faster at every attempt.
         """
         for _ in range(_ATTEMPTS):
             item = self._item(record.job_id)
@@ -96,7 +96,7 @@ class JobTable:
             submitted, or with an outcome.
 
         Raises:
-            JobTableBusy: Other writers of the same job were faster at every attempt.
+            JobsTableBusy: Other writers of the same job were faster at every attempt.
         """
         for _ in range(_ATTEMPTS):
             item = self._item(record.job_id)
@@ -173,5 +173,5 @@ def _replacement(item: Mapping[str, Any], record: JobRecord) -> dict[str, Any] |
     }
 
 
-def _busy(job_id: str) -> JobTableBusy:
-    return JobTableBusy(f"Other writers changed the job {job_id} at each of {_ATTEMPTS} attempts: try again.")
+def _busy(job_id: str) -> JobsTableBusy:
+    return JobsTableBusy(f"Other writers changed the job {job_id} at each of {_ATTEMPTS} attempts: try again.")

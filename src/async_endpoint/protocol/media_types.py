@@ -1,7 +1,7 @@
 """The document formats: media types, file suffixes and signatures. A new format is one more row of `FORMATS`.
 
-Client, intake, console and commands all take their rules from here. The container recognises documents by rules of its
-own (`model_artifacts/code`): extend those too.
+Client, intake, console and commands all take their rules from here. The container recognises documents by its own
+rules, `model_artifacts/code/request_parsing.py` and `documents.py`: extend those too.
 """
 
 from __future__ import annotations

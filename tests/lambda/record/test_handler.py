@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 
 from mypy_boto3_dynamodb.service_resource import Table
 
-from async_endpoint.protocol import InvocationRequest, JobState, JobTable, build_success, test_notification
+from async_endpoint.protocol import InvocationRequest, JobsTableWriter, JobState, build_success, test_notification
 from tests.support.endpoint_fixtures import EndpointServer
 from tests.support.functions import Function, RecordedJobs, VersionedInbox
 
@@ -57,4 +57,4 @@ def test_outcomes_of_the_inbox_and_of_clients_are_recorded_and_bad_messages_hold
         request.inference_id,
         None,
     ]
-    assert JobTable(jobs_table).get("a-client-s-own") == jobs.by_key()["doc"]
+    assert JobsTableWriter(jobs_table).get("a-client-s-own") == jobs.by_key()["doc"]

@@ -9,8 +9,8 @@ import pytest
 from async_endpoint.protocol import (
     JobRecord,
     JobRecordError,
+    JobsTableWriter,
     JobState,
-    JobTable,
     NotificationError,
     build_failure,
     build_success,
@@ -41,7 +41,7 @@ def enveloped(message: dict[str, Any]) -> str:
 
 def recorder(table: MemoryTable) -> OutcomeRecorder:
     return OutcomeRecorder(
-        jobs=JobTable(table), settings=Settings.from_environment(SUBMIT_ENVIRONMENT), clock=lambda: NOW
+        jobs=JobsTableWriter(table), settings=Settings.from_environment(SUBMIT_ENVIRONMENT), clock=lambda: NOW
     )
 
 

@@ -14,8 +14,8 @@ from mypy_boto3_sqs.client import SQSClient
 from async_endpoint.protocol import (
     JOBS_PARTITION_KEY,
     JobRecord,
+    JobsTableWriter,
     JobState,
-    JobTable,
     utc_timestamp,
 )
 from tests.support.intake import NOW, WATCHDOG_ENVIRONMENT
@@ -60,7 +60,7 @@ def record(jobs_table: Table, job_id: str, state: JobState, ago: float) -> str:
     """Records a job that reached its state `ago` seconds ago; returns the time in the format of the table."""
     moment = utc_timestamp(datetime.fromtimestamp(NOW - ago, UTC))
     name = {JobState.RECEIVED: "received_at", JobState.SUBMITTED: "submitted_at"}.get(state, "ended_at")
-    JobTable(jobs_table).merge(JobRecord.from_item({"job_id": job_id, "state": state, name: moment}))
+    JobsTableWriter(jobs_table).merge(JobRecord.from_item({"job_id": job_id, "state": state, name: moment}))
     return moment
 
 
