@@ -27,7 +27,7 @@ images: setup  ## draw the images of the README from one more demo (needs Chromi
 	@$(BIN)/python -m demo.images
 
 # Two workers: most tests wait for processes or for AWS's clock, and more than two of those at work starve each other.
-PYTEST = $(BIN)/python -m pytest -n 2 --dist loadgroup --no-loadscope-reorder
+PYTEST = $(BIN)/python -m pytest -n 2 --dist loadscope --no-loadscope-reorder
 
 test: setup .venv-checkov/.done .venv-clients/.done  ## everything that must be green before a change lands
 	@$(MAKE) --no-print-directory --jobs 2 --output-sync=target check templates

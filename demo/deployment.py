@@ -44,7 +44,10 @@ class Cdk:
     def __init__(self, local: LocalAws, log: Path, app: str = "cdk.out") -> None:
         self.log = log
         self._environment = local.client_environment(os.environ) | {"CI": "true"}
-        self._app = app
+        self.app = app
+        self._app_options = ["--app", app]
+        if not Path(app).is_dir():  # the CLI locks its output folder: each of several at work has its own
+            self._app_options += ["--output", str(log.with_suffix(".out"))]
 
     def run(self, *arguments: str) -> str:
         """Runs one command and returns its output.
@@ -75,12 +78,12 @@ class Cdk:
 
     def bootstrap(self, region: str) -> None:
         """Creates the bucket and the roles that deployments need."""
-        self.run("bootstrap", f"aws://{ACCOUNT}/{region}")
+        self.run("bootstrap", *self._app_options, f"aws://{ACCOUNT}/{region}")
 
     def deploy(self, outputs: Path) -> dict[str, str]:
         """Deploys every stack; returns the outputs of all, and has the CLI write them to `outputs`."""
         self.run(
-            "deploy", "--app", self._app, "--all", "--require-approval", "never",
+            "deploy", *self._app_options, "--all", "--require-approval", "never",
             "--progress", "events", "--outputs-file", str(outputs),
         )  # fmt: skip
         stacks: Mapping[str, dict[str, str]] = json.loads(outputs.read_text(encoding="utf-8"))
@@ -88,7 +91,7 @@ class Cdk:
 
     def destroy(self) -> None:
         """Destroys every stack."""
-        self.run("destroy", "--app", self._app, "--all", "--force")
+        self.run("destroy", *self._app_options, "--all", "--force")
 
 
 @dataclass(frozen=True)

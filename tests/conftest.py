@@ -14,19 +14,33 @@ from botocore.config import Config
 from hypercorn.asyncio import serve
 from hypercorn.config import Config as ServerConfig
 from mypy_boto3_s3.client import S3Client
+from xdist.remote import Producer
+from xdist.scheduler import LoadScopeScheduling
 
 pytest_plugins = ["tests.support.endpoint_fixtures", "tests.support.jobs_table"]
 
 # What takes longest begins first, so that parallel workers end together.
 LONGEST_FIRST = ("end_to_end", "serving", "stacks", "emulator")
+# These start a local AWS of their own; the other end-to-end tests share a deployed stage.
+WITHOUT_THE_STAGE = ("test_chaos.py", "test_hard_kill.py", "test_your_own_model.py")
+
+
+class StageInOneWorker(LoadScopeScheduling):  # type: ignore[misc]  # pytest-xdist has no types
+    """Gives each worker whole files, and one worker all files on the deployed stage: it is deployed once."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        file = nodeid.split("::", maxsplit=1)[0]
+        on_the_stage = "end_to_end/" in file and not file.endswith(WITHOUT_THE_STAGE)
+        return "stage" if on_the_stage else file
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> StageInOneWorker:
+    return StageInOneWorker(config, log)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Keeps a file's tests, and all tests on the one deployed stage, in one worker of `pytest -n --dist loadgroup`."""
-    for item in items:
-        on_the_stage = "stage" in getattr(item, "fixturenames", ()) and "end_to_end" in item.path.parts
-        file = item.path.relative_to(item.config.rootpath)
-        item.add_marker(pytest.mark.xdist_group("stage" if on_the_stage else str(file)))
+    """Sorts tests by how long those of their folder take."""
 
     def rank(item: pytest.Item) -> int:
         return next((at for at, folder in enumerate(LONGEST_FIRST) if folder in item.path.parts), len(LONGEST_FIRST))

@@ -175,7 +175,7 @@ def test_another_concurrency_is_another_config_under_the_same_endpoint(
 def test_a_template_that_cannot_be_deployed_says_why(stage: Stage, tmp_path: Path) -> None:
     broken = Cdk(stage.local, tmp_path / "cdk.log", str(tmp_path / "no-such-app"))
 
-    with pytest.raises(DeploymentError, match=r"cdk deploy failed \(.*cdk\.log has all that it said\)"):
+    with pytest.raises(DeploymentError, match=r"cdk deploy failed \(.*cdk\.log has the whole output\)"):
         broken.deploy(tmp_path / "outputs.json")
 
 

@@ -14,7 +14,7 @@ pytestmark = [pytest.mark.end_to_end, pytest.mark.serving]
 def test_of_a_deployed_stage_every_check_is_ok_and_its_own_names_are_not_in_its_way(
     stage: Stage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    assembly = Assembly.from_folder(Path(stage.cdk._app))
+    assembly = Assembly.from_folder(Path(stage.cdk.app))
     for name in ("AWS_REGION", "AWS_DEFAULT_REGION"):
         monkeypatch.setenv(name, assembly.region or "")
     found = {check.name: check for check in run(assembly, boto3.Session())}

@@ -17,6 +17,8 @@ from async_endpoint.protocol import (
 )
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Sequence
+
     from async_endpoint.client.endpoint import AsyncEndpoint
     from async_endpoint.client.jobs import Job, JobResult
 
@@ -141,41 +143,59 @@ def run_folder(
         RunInterrupted: Ctrl-C.
     """
     documents = documents_in(folder, pattern=pattern, limit=limit)
-    progress = progress or _NoProgress()
-    submitted: list[Job] = []
-    written: set[Job] = set()
-    started = time.monotonic()
-
-    def on_submitted(job: Job) -> None:
-        submitted.append(job)
-        progress.submitted(job)
-
-    def summary() -> RunSummary:
-        order = {str(path): number for number, path in enumerate(documents)}
-        return RunSummary(tuple(sorted(submitted, key=lambda job: order[job.document])), time.monotonic() - started)
-
     with output.open("w", encoding="utf-8") as file:
-        progress.start(len(documents))
-        try:
-            jobs = endpoint.submit_many(
+        run = _Run(folder, documents, file, progress or _NoProgress())
+
+        def submit() -> list[Job]:
+            return endpoint.submit_many(
                 documents,
-                on_submitted=on_submitted,
+                on_submitted=run.add,
                 content_type=content_type,
                 ttl=ttl,
                 invocation_timeout=invocation_timeout,
             )
-            for job in endpoint.as_completed(jobs, timeout):
-                _write(file, folder, job)
+
+        return run.collect(lambda: endpoint.as_completed(submit(), timeout))
+
+
+class _Run:
+    """The jobs of one run, and the file that gets a line for each."""
+
+    def __init__(self, folder: Path, documents: Sequence[Path], file: TextIO, progress: Progress) -> None:
+        self._folder = folder
+        self._documents = documents
+        self._file = file
+        self._progress = progress
+        self._submitted: list[Job] = []
+        self._started = time.monotonic()
+
+    def add(self, job: Job) -> None:
+        """Takes in a job that was submitted."""
+        self._submitted.append(job)
+        self._progress.submitted(job)
+
+    def collect(self, completed: Callable[[], Iterable[Job]]) -> RunSummary:
+        """Writes each job that `completed()` yields and, at the end, whatever happened, those without an outcome."""
+        written: set[Job] = set()
+        self._progress.start(len(self._documents))
+        try:
+            for job in completed():
+                _write(self._file, self._folder, job)
                 written.add(job)
-                progress.finished(job)
+                self._progress.finished(job)
         except KeyboardInterrupt as interrupt:
-            raise RunInterrupted(summary()) from interrupt
+            raise RunInterrupted(self._summary()) from interrupt
         finally:
-            progress.stop()
-            for job in submitted:
+            self._progress.stop()
+            for job in self._submitted:
                 if job not in written:
-                    _write(file, folder, job)
-    return summary()
+                    _write(self._file, self._folder, job)
+        return self._summary()
+
+    def _summary(self) -> RunSummary:
+        order = {str(path): number for number, path in enumerate(self._documents)}
+        jobs = sorted(self._submitted, key=lambda job: order[job.document])
+        return RunSummary(tuple(jobs), time.monotonic() - self._started)
 
 
 def _write(file: TextIO, folder: Path, job: Job) -> None:

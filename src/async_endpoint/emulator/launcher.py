@@ -192,7 +192,7 @@ class LocalAws:
             exited = process.poll() is not None
             if serving is not None or (exited and _is_taken(self.port)):
                 process.kill()  # it has no port, so it has started nothing yet
-                process.wait()
+                process.communicate()
                 raise _PortTakenError(f"Port {self.port} was taken meanwhile: start again (log: {self.log}).")
             if exited:
                 exited_at_once = f"The local AWS exited at once (exit code {process.returncode})"

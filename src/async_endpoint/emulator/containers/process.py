@@ -15,7 +15,7 @@ from async_endpoint.emulator.containers.errors import ContainerError
 from async_endpoint.emulator.containers.variables import Folders, Ports, container_environment
 
 _SUPERVISOR = Path(__file__).with_name("supervisor.py")
-_LAUNCHER = Path(__file__).with_name("launcher.py")
+_TOOLKIT_PROGRAM = Path(__file__).with_name("toolkit_program.py")
 _GRACE_SECONDS = 4.0  # between SIGTERM and SIGKILL; TorchServe needs 2.7
 _END_SECONDS = 30.0  # for the whole tree to be gone, before that is reported as an error
 
@@ -39,7 +39,7 @@ class ContainerProcess:
         folders = Folders.from_workdir(workdir, scratch)
         command = [
             sys.executable, "-I", "-S", str(_SUPERVISOR), str(_GRACE_SECONDS), str(scratch),
-            str(overlay.python), str(_LAUNCHER), str(scratch / "torchserve.properties"),
+            str(overlay.python), str(_TOOLKIT_PROGRAM), str(scratch / "torchserve.properties"),
         ]  # fmt: skip
         variables = container_environment(environment, overlay=overlay, folders=folders, ports=chosen, threads=threads)
         self.http_port = chosen.http

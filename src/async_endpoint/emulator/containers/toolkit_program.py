@@ -1,6 +1,6 @@
 """Starts the real serving toolkit as the first process of a container. A script, run by the overlay's Python 3.8.
 
-    python launcher.py TORCHSERVE_CONFIGURATION_FILE
+    python toolkit_program.py TORCHSERVE_CONFIGURATION_FILE
 
 In an image the toolkit is process 1 and alone; here it shares the machine. Three things differ from its own entry
 point (`sagemaker_pytorch_serving_container.serving.main`): it writes the configuration file to the given path instead
