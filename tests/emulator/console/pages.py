@@ -65,5 +65,5 @@ def filled(region: FakeRegion) -> None:
     region.endpoint("receipts").accept(request(1))
     region.autoscaling.put_alarm(alarm("wake", Dimensions=dimension("receipts")))
     region.autoscaling.put_alarm(alarm("other"))
-    remembered(region, "id-0", answer=b'{"total": "12.50"}')
+    remembered(region, "id-0", result=b'{"total": "12.50"}')
     sampled(region.history, START, waiting=3, instances=1, desired=1)

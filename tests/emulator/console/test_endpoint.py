@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from async_endpoint.cloudwatch.metric_key import MINUTE
-from async_endpoint.emulator.hosting.history import ANSWER_BYTES_KEPT, DOCUMENTS_KEPT
+from async_endpoint.emulator.hosting.history import RESULT_BYTES_KEPT, DOCUMENTS_KEPT
 from tests.emulator.console.pages import HOSTILE, HOSTILE_ID, SHOWN, TAGS, filled, page, remembered
 from tests.emulator.console.test_overview import TARGET, alarm, dimension, request
 from tests.emulator.fakes import START, FakeInstance, FakeRegion, fake_region
@@ -66,8 +66,8 @@ def test_what_users_send_is_text_wherever_it_is_shown(region: FakeRegion) -> Non
     region.endpoint("receipts").accept(request(1, inference_id=HOSTILE_ID, input_location=f"s3://inputs/{HOSTILE}"))
     region.autoscaling.put_alarm(alarm(HOSTILE, Dimensions=dimension("receipts")))
     region.autoscaling.put_alarm(alarm(f"{HOSTILE} other"))
-    remembered(region, HOSTILE, output_location=HOSTILE, answer=HOSTILE.encode())
-    remembered(region, "json", answer=json.dumps({HOSTILE: [HOSTILE, "\ud800"]}).encode())
+    remembered(region, HOSTILE, output_location=HOSTILE, result=HOSTILE.encode())
+    remembered(region, "json", result=json.dumps({HOSTILE: [HOSTILE, "\ud800"]}).encode())
     for read in (page(region), page(region, "/_local/")):
         assert {tag for tag, _ in read.elements} <= TAGS
         assert not [name for _, attributes in read.elements for name in attributes if name.startswith("on")]
@@ -83,12 +83,12 @@ def test_what_users_send_is_text_wherever_it_is_shown(region: FakeRegion) -> Non
     ids=["deep", "binary", "no number", "half a pair", "long number", "empty", "cut off"],
 )
 def test_a_result_of_any_kind_is_shown(region: FakeRegion, result: bytes) -> None:
-    remembered(region, "strange", answer=result)
+    remembered(region, "strange", result=result)
     assert "strange" in page(region).text
 
 
 def test_a_long_result_is_cut_and_the_page_says_where(region: FakeRegion) -> None:
-    remembered(region, "long", answer=b"a" * (ANSWER_BYTES_KEPT + 1))
+    remembered(region, "long", result=b"a" * (RESULT_BYTES_KEPT + 1))
     assert "The first 2,048 of 2,049 bytes." in page(region).text
 
 

@@ -159,7 +159,7 @@ def test_documents_are_those_of_the_endpoint_since_it_was_made(tmp_path: Path) -
     with fake_region(tmp_path) as region:
         ended(region.history, "of one before", at=START - 1)
         asleep(region)
-        ended(region.history, "binary", answer=b"\xff\x00", status="Failed")
+        ended(region.history, "binary", result=b"\xff\x00", status="Failed")
         (document,) = of(region)["documents"]
         assert (document["inference_id"], document["status"]) == ("binary", "Failed")
         assert (document["result"], document["result_bytes"]) == ("\ufffd\x00", 2)
@@ -169,7 +169,7 @@ def test_all_of_it_is_plain_json_whatever_state_it_is_in(tmp_path: Path) -> None
     with fake_region(tmp_path, FakeInstance(failure="no memory")) as region:
         region.create("failing")
         asleep(region)
-        ended(region.history, "\ud800", answer=b"{}")
+        ended(region.history, "\ud800", result=b"{}")
         text = json.dumps(overview(region), allow_nan=False)
         (failing,) = (item for item in json.loads(text)["endpoints"] if item["name"] == "failing")
         assert failing["status"] == "Failed"

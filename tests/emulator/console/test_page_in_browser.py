@@ -85,13 +85,13 @@ def fill(region: FakeRegion) -> None:
     region.endpoint("receipts").accept(request(1, inference_id="<b>1</b>", input_location=f"s3://{bucket}/{HOSTILE}"))
     region.endpoint("receipts").accept(request(2, input_location=f"s3://{bucket}/" + "k" * 500))
     ended(
-        region.history, "bad", status="Failed", input_location=None, answer=HOSTILE.encode(), content_type="text/html"
+        region.history, "bad", status="Failed", input_location=None, result=HOSTILE.encode(), content_type="text/html"
     )
     ended(
         region.history,
         "good",
         input_location=f"s3://{bucket}/receipt.jpg",
-        answer=json.dumps(RESULT).encode(),
+        result=json.dumps(RESULT).encode(),
         at=START,
     )
 
@@ -165,7 +165,7 @@ def test_a_user_sees_the_past_the_queue_and_each_document_beside_its_result(
 
         # It loads itself again, and nothing from elsewhere.
         tab.show(page)
-        ended(region.history, "newer", input_location=None, answer=b'"NEW"')
+        ended(region.history, "newer", input_location=None, result=b'"NEW"')
         eventually(lambda: "newer" in (tab.look("document.body?.innerText") or ""), "the page again", every=0.2)
         assert {urlsplit(asked).netloc for asked in tab.requested} == {urlsplit(address).netloc}
         assert tab.complaints == []

@@ -4,7 +4,7 @@ from typing import Any
 
 from async_endpoint.cloudwatch.metric_key import MINUTE
 from async_endpoint.emulator.hosting.history import (
-    ANSWER_BYTES_KEPT,
+    RESULT_BYTES_KEPT,
     DOCUMENTS_KEPT,
     HOURS_KEPT,
     Document,
@@ -25,7 +25,7 @@ def ended(history: History, inference_id: str, **members: Any) -> None:
         "input_location": "s3://inputs/1.jpg",
         "output_location": "s3://outputs/1.out",
         "failure_location": None,
-        "answer": b"{}",
+        "result": b"{}",
         "content_type": "application/json",
         "at": START,
     }
@@ -36,12 +36,12 @@ def sampled(history: History, at: float, **numbers: int) -> None:
     history.sample("receipts", at, **{"waiting": 0, "in_flight": 0, "instances": 0, "desired": 0, **numbers})
 
 
-def test_a_minute_keeps_the_most_requests_and_the_last_instances_of_its_samples() -> None:
+def test_a_minute_keeps_its_largest_backlog_and_its_last_instances() -> None:
     history = History()
     sampled(history, START, waiting=7, in_flight=1, instances=2, desired=2)
     sampled(history, START + 20, waiting=3, in_flight=4, instances=1, desired=1)
     sampled(history, START + MINUTE, waiting=1)
-    assert history.series("receipts") == [Point(MINUTE_1, 7, 4, 1, 1), Point(MINUTE_1 + MINUTE, 1, 0, 0, 0)]
+    assert history.series("receipts") == [Point(MINUTE_1, 7, 1, 1, 1), Point(MINUTE_1 + MINUTE, 1, 0, 0, 0)]
     assert history.series("other") == []
 
 
@@ -84,10 +84,10 @@ def test_documents_of_an_endpoint_that_had_the_name_before_are_left_out() -> Non
 
 def test_a_long_result_is_kept_as_its_beginning_and_its_size() -> None:
     history = History()
-    ended(history, "long", answer=b"a" * ANSWER_BYTES_KEPT + b"b" * 10)
+    ended(history, "long", result=b"a" * RESULT_BYTES_KEPT + b"b" * 10)
     (document,) = history.documents("receipts")
-    assert document.answer == b"a" * ANSWER_BYTES_KEPT
-    assert document.answer_size == ANSWER_BYTES_KEPT + 10
+    assert document.result == b"a" * RESULT_BYTES_KEPT
+    assert document.result_size == RESULT_BYTES_KEPT + 10
 
 
 def test_a_document_is_found_by_its_number_while_it_is_kept() -> None:

@@ -5,7 +5,7 @@ import re
 from datetime import UTC, datetime
 
 from async_endpoint.emulator.console.overview import Json
-from async_endpoint.emulator.hosting.history import ANSWER_BYTES_KEPT
+from async_endpoint.emulator.hosting.history import RESULT_BYTES_KEPT
 
 # Control characters but tab and line feed have no place in HTML, nor have halves of surrogate pairs.
 _NOT_SHOWN = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff]")
@@ -57,7 +57,7 @@ def indented(value: object, indent: int = 0) -> str:
 def readable_result(document: Json) -> str:
     """Returns a document's result, indented where it is complete and JSON."""
     text: str = document["result"]
-    if document["result_bytes"] > ANSWER_BYTES_KEPT:
+    if document["result_bytes"] > RESULT_BYTES_KEPT:
         return text
     try:
         return indented(json.loads(text))

@@ -166,8 +166,8 @@ def _document(document: Document) -> Json:
         "input_location": document.input_location,
         "output_location": document.output_location,
         "failure_location": document.failure_location,
-        "result": document.answer.decode("utf-8", "replace"),
-        "result_bytes": document.answer_size,
+        "result": document.result.decode("utf-8", "replace"),
+        "result_bytes": document.result_size,
         "content_type": document.content_type,
         "ended_at": document.at,
     }

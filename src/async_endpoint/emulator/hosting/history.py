@@ -9,7 +9,7 @@ from async_endpoint.cloudwatch.metric_key import MINUTE
 
 HOURS_KEPT = 6
 DOCUMENTS_KEPT = 50
-ANSWER_BYTES_KEPT = 2048
+RESULT_BYTES_KEPT = 2048
 _MINUTES_KEPT = HOURS_KEPT * 60
 
 
@@ -19,8 +19,8 @@ class Point:
 
     Attributes:
         minute: When it began, in epoch seconds on AWS's clock.
-        waiting: The most requests that waited.
-        in_flight: The most requests that instances processed.
+        waiting: Waiting requests at the moment with the largest backlog, those in flight included.
+        in_flight: Requests that instances processed at that moment.
         instances: Instances in service at the minute's end, or now.
         desired: Desired instances, likewise.
     """
@@ -45,10 +45,10 @@ class Document:
         input_location: Where the document is; None when it came with the request.
         output_location: Where the result is, if there is one.
         failure_location: Where the failure is, if there is one.
-        answer: The result or the failure; the history keeps its first bytes.
+        result: The result or the failure; the history keeps its first bytes.
         content_type: The result's.
         at: When the outcome was known, in epoch seconds on AWS's clock.
-        answer_size: How many bytes the whole answer has; set by the history like the next one.
+        result_size: How many bytes the whole result has; set by the history like the next one.
         number: Counts up over the region, and names the document in addresses.
     """
 
@@ -60,10 +60,10 @@ class Document:
     input_location: str | None
     output_location: str | None
     failure_location: str | None
-    answer: bytes
+    result: bytes
     content_type: str | None
     at: float
-    answer_size: int = 0
+    result_size: int = 0
     number: int = 0
 
 
@@ -84,17 +84,17 @@ class History:
             points = self._series.setdefault(endpoint, deque(maxlen=_MINUTES_KEPT))
             if points and points[-1].minute == minute:
                 last = points.pop()
-                most = (max(last.waiting, waiting), max(last.in_flight, in_flight))
-                point = replace(point, waiting=most[0], in_flight=most[1])
+                if last.waiting + last.in_flight > waiting + in_flight:
+                    point = replace(point, waiting=last.waiting, in_flight=last.in_flight)
             points.append(point)
 
     def add(self, document: Document) -> None:
-        """Keeps a document, with a number of its own and the first bytes of its answer."""
-        beginning, size = document.answer[:ANSWER_BYTES_KEPT], len(document.answer)
+        """Keeps a document, with a number of its own and the first bytes of its result."""
+        beginning, size = document.result[:RESULT_BYTES_KEPT], len(document.result)
         with self._lock:
             self._count += 1
             kept = self._documents.setdefault(document.endpoint, deque(maxlen=DOCUMENTS_KEPT))
-            kept.append(replace(document, number=self._count, answer=beginning, answer_size=size))
+            kept.append(replace(document, number=self._count, result=beginning, result_size=size))
 
     def forget(self, endpoint: str) -> None:
         """Drops everything about a deleted endpoint; the numbers of its documents are not used again."""

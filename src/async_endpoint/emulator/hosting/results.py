@@ -141,7 +141,7 @@ class ResultWriter:
             input_location=item.request.input_location,
             output_location=item.output_location if status == "Completed" else None,
             failure_location=None if status == "Completed" else item.failure_location,
-            answer=body,
+            result=body,
             content_type=content_type,
             at=self._context.clock.now(),
         )
