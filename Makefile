@@ -124,4 +124,4 @@ node_modules/.done: package.json package-lock.json
 clean:  ## stop the local AWSs and remove what the targets above made, but for the serving environment
 	@test ! -x $(BIN)/async-endpoint || for folder in .local-aws .local-aws-demo; do \
 		$(BIN)/async-endpoint local stop --state-dir $$folder || exit; done
-	rm -rf .venv .venv-checkov .venv-clients node_modules cdk.out build demo-results .local-aws-demo .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf .venv .venv-checkov .venv-clients node_modules cdk.out build demo-results .local-aws-demo .mypy_cache .ruff_cache .import_linter_cache .pytest_cache .hypothesis

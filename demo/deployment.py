@@ -45,9 +45,6 @@ class Cdk:
         self.log = log
         self._environment = local.client_environment(os.environ) | {"CI": "true"}
         self.app = app
-        self._app_options = ["--app", app]
-        if not Path(app).is_dir():  # the CLI locks its output folder: each of several at work has its own
-            self._app_options += ["--output", str(log.with_suffix(".out"))]
 
     def run(self, *arguments: str) -> str:
         """Runs one command and returns its output.
@@ -75,6 +72,13 @@ class Cdk:
             last_lines = "\n".join(finished.stdout.strip().splitlines()[-_LINES_SHOWN:])
             raise DeploymentError(f"cdk {arguments[0]} failed ({self.log} has the whole output):\n{last_lines}")
         return finished.stdout
+
+    @property
+    def _app_options(self) -> list[str]:
+        options = ["--app", self.app]
+        if not (ROOT / self.app).is_dir():  # the CLI locks its output folder: each of several at work has its own
+            options += ["--output", str(self.log.with_suffix(".out"))]
+        return options
 
     def bootstrap(self, region: str) -> None:
         """Creates the bucket and the roles that deployments need."""

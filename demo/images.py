@@ -18,7 +18,7 @@ from rich.console import Console
 from rich.text import Text
 
 from async_endpoint.emulator.launcher import LocalAws
-from demo.__main__ import demo, parse_options
+from demo.__main__ import RESULTS, demo, parse_options
 from demo.deployment import ROOT, DeploymentError, synthesised_region
 
 IMAGES = ROOT / "docs" / "images"
@@ -35,13 +35,17 @@ def main() -> int:
     if chromium is None:
         raise DeploymentError("Chromium is missing: install the package chromium, or skip the images.")
     IMAGES.mkdir(exist_ok=True)
+    taken = RESULTS / "console.png"
     console = _recording_console()
     console.print("$ make demo", style="bold")
     status = demo(
         replace(parse_options(), keep=False, sleep=True),
         console,
-        before_destroy=lambda local: screenshot(chromium, local, IMAGES / "console.png"),
+        before_destroy=lambda local: screenshot(chromium, local, taken),
     )
+    if status:
+        return status
+    taken.replace(IMAGES / "console.png")
     last_line = console.export_text(clear=False).strip().splitlines()[-1]
     (IMAGES / "demo.svg").write_text(picture_of(console.export_text(styles=True)), encoding="utf-8")
     README.write_text(with_last_line(README.read_text(encoding="utf-8"), last_line), encoding="utf-8")

@@ -156,7 +156,7 @@ class _Network:
     def step(
         self, ids: torch.Tensor, place: int, memories: list[_LayerMemory], mask: torch.Tensor | None
     ) -> torch.Tensor:
-        """Returns the logits of what follows, (pages, vocabulary), and remember the ids, (pages,), at their place."""
+        """Returns the logits of what follows, (pages, vocabulary), and remembers the ids, (pages,), at their place."""
         hidden = functional.embedding(ids, self._embed) * self._scale + self._positions[place]
         hidden = self._first_norm(hidden)
         seen = slice(None, place + 1)

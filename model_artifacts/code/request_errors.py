@@ -8,7 +8,7 @@ from http import HTTPStatus
 
 from sagemaker_inference.errors import BaseInferenceToolkitError
 
-# By the number: HTTPStatus requests it REQUEST_ENTITY_TOO_LARGE or CONTENT_TOO_LARGE, depending on Python.
+# By the number: HTTPStatus names it REQUEST_ENTITY_TOO_LARGE or CONTENT_TOO_LARGE, depending on Python.
 TOO_LARGE = HTTPStatus(413)
 
 

@@ -55,7 +55,7 @@ class BatchMaker:
             for token in ("<sep/>", model.config.task_prompt, *model.config.special_tokens)
         }
 
-    def result_ids(self, fields: dict[str, Any]) -> list[int]:
+    def target_ids(self, fields: dict[str, Any]) -> list[int]:
         """Returns the tokens of a result, from the task prompt to the end token.
 
         Spells what `DonutModel.json2token` and the tokenizer would, some fifty times faster.
@@ -76,11 +76,11 @@ class BatchMaker:
 
     def make(self, pages: Sequence[Page]) -> Batch:
         """Returns the tensors of some receipts."""
-        results = [self.result_ids(page.receipt.fields()) for page in pages]
-        length = max(map(len, results)) - 1
+        targets = [self.target_ids(page.receipt.fields()) for page in pages]
+        length = max(map(len, targets)) - 1
         decoder_input = torch.full((len(pages), length), self._tokenizer.pad_token_id, dtype=torch.long)
         labels = torch.full((len(pages), length), IGNORED_LABEL, dtype=torch.long)
-        for row, ids in enumerate(results):
+        for row, ids in enumerate(targets):
             decoder_input[row, : len(ids) - 1] = torch.tensor(ids[:-1])
             labels[row, : len(ids) - 1] = torch.tensor(ids[1:])
         return Batch(

@@ -41,7 +41,7 @@ def stored_documents(folder: Path) -> Iterator[Document]:
 
 
 def evaluate(archive: Path, documents: Iterable[Document]) -> dict[str, Any]:
-    """Reads every document as the endpoint would and count what was exact.
+    """Reads every document as the endpoint would and counts what was exact.
 
     Args:
         archive: Folder with the archive's `my_model/`.

@@ -16,15 +16,15 @@ SAMPLES = 100
 
 
 def write_samples(folder: Path) -> None:
-    """Writes the images and their results into a folder, which is made if need be."""
+    """Writes the images and their ground truth into a folder, which is made if it does not exist."""
     folder.mkdir(parents=True, exist_ok=True)
-    results = []
+    truths = []
     for index in range(SAMPLES):
         page = make_page("samples", index)
         name = f"receipt-{index:03d}.jpg"
         (folder / name).write_bytes(page.jpeg)
-        results.append(json.dumps({"file": name, **page.receipt.fields()}))
-    (folder / "answers.jsonl").write_text("\n".join(results) + "\n", encoding="utf-8")
+        truths.append(json.dumps({"file": name, **page.receipt.fields()}))
+    (folder / "answers.jsonl").write_text("\n".join(truths) + "\n", encoding="utf-8")
 
 
 if __name__ == "__main__":

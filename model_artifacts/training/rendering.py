@@ -105,7 +105,7 @@ def _fitting_font(name: str, size: int, lines: list[tuple[str, str]], room: floa
 
 
 def render(receipt: Receipt, random_source: random.Random, fonts: tuple[str, ...], *, with_marks: bool = True) -> Page:
-    """Draws a receipt with a font, a paper, an ink, margins and line spacing of chance, and photograph it.
+    """Draws a receipt with a font, a paper, an ink, margins and line spacing of chance, and photographs it.
 
     Args:
         receipt: Its content.

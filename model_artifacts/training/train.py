@@ -1,7 +1,7 @@
 """Trains the small Donut on drawn receipts; my_model/README.md names the command that made the committed one.
 
 Plain training stalls: the decoder learns what dates and amounts look like and never looks at the image. What makes it
-read is a second, training-only loss, for which the renderer gives the result: the character in each cell of the
+read is a second, training-only loss, for which the renderer gives the labels: the character in each cell of the
 encoder. The same seed and step count draw the same receipts in the same order, whatever the machine.
 
 A step's receipts are shared among processes, one a core, each with its own copy of the network; their gradients are
@@ -222,7 +222,7 @@ def train(rank: int, options: argparse.Namespace, meeting_point: str) -> None:
 
 
 def main() -> None:
-    """Trains and write model.pth beside its configuration and tokenizer."""
+    """Trains and writes model.pth beside its configuration and tokenizer."""
     options = parse_arguments()
     write_model_folder(options.folder)
     with tempfile.TemporaryDirectory() as folder:

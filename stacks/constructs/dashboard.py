@@ -54,7 +54,7 @@ class Dashboard(Construct):
         variant = self._metrics.variant
         yield _graph("Instances", [self._metrics.running()])
         yield _graph(
-            "Ends",
+            "Outcomes",
             [
                 variant(names.PROCESSED, "Sum", label="Processed"),
                 variant(names.FAILED, "Sum", label="Failed"),
@@ -65,10 +65,10 @@ class Dashboard(Construct):
     def _time_graphs(self) -> Iterator[cloudwatch.GraphWidget]:
         variant = self._metrics.variant
         yield _graph(
-            "Milliseconds in the backlog and in all",
+            "Milliseconds in the backlog and in total",
             [
                 variant(names.TIME_IN_BACKLOG, "Average", label="In backlog"),
-                variant(names.PROCESSING_TIME, "Average", label="In all"),
+                variant(names.PROCESSING_TIME, "Average", label="In total"),
             ],
         )
         yield _graph(
@@ -82,14 +82,14 @@ class Dashboard(Construct):
     def _error_graphs(self, workers: Mapping[str, QueueWorker]) -> Iterator[cloudwatch.GraphWidget]:
         variant = self._metrics.variant
         yield _graph(
-            "Answers with errors",
+            "Responses with errors",
             [
                 variant(names.ERRORS_4XX, "Sum", label="4xx: the document's"),
                 variant(names.ERRORS_5XX, "Sum", label="5xx: the model's"),
             ],
         )
         yield _graph(
-            "Messages kept aside",
+            "Dead-lettered messages",
             [
                 worker.dead_letters.metric_approximate_number_of_messages_visible(
                     statistic="Maximum", period=Duration.minutes(1), label=name

@@ -6,7 +6,7 @@ from typing import Any, ClassVar, NamedTuple, Self
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from stacks.settings.fields import SettingsError, as_written, listing
+from stacks.settings.fields import RepeatedItemError, SettingsError, as_written, listing
 from stacks.settings.schema import JsonSchema, allowed_by, schema_of
 
 
@@ -42,6 +42,11 @@ def _first_problem(section: type[Section], table: Mapping[str, Any], error: Vali
     if isinstance(cause, SettingsError):
         return cause
     setting = _Setting.from_location(section, table, problem["loc"])
+    if isinstance(cause, RepeatedItemError):
+        item = as_written(cause.item)
+        return SettingsError(
+            f"{setting.qualified} is {as_written(setting.value)}; {item} is in it twice: take one out."
+        )
     match problem["type"]:
         case "extra_forbidden":
             return SettingsError(f"{setting.qualified} is not a setting; {setting.nearest()}.")

@@ -1,10 +1,13 @@
 """What the sections share: the error that people see, values as TOML writes them, and types of fields."""
 
 import json
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Annotated, Any, Literal, TypeVar
 
 from pydantic import AfterValidator, BeforeValidator, Field
+
+from async_endpoint import protocol
 
 # Keywords of a field's JSON schema, for people: what is allowed, where a pattern alone would not say it, and what
 # the value governs. `Section` puts them into messages, `reference` into the docs.
@@ -12,6 +15,7 @@ ALLOWED = "x-allowed"
 ADVICE = "x-advice"
 
 _Item = TypeVar("_Item")
+_BARE_KEY = re.compile(r"[A-Za-z0-9_-]+", re.ASCII)
 
 
 class SettingsError(ValueError):
@@ -31,11 +35,16 @@ def as_written(value: object) -> str:
         case str():
             return json.dumps(value, ensure_ascii=False)
         case Mapping():
-            pairs = listing(f"{key} = {as_written(each)}" for key, each in value.items())
+            pairs = listing(f"{_key_as_written(key)} = {as_written(each)}" for key, each in value.items())
             return f"{{ {pairs} }}" if pairs else "{}"
         case Sequence():
             return f"[{listing(map(as_written, value))}]"
     return str(value)
+
+
+def _key_as_written(key: object) -> str:
+    text = str(key)
+    return text if _BARE_KEY.fullmatch(text) else json.dumps(text, ensure_ascii=False)
 
 
 def advice(text: str) -> dict[str, Any]:
@@ -53,9 +62,18 @@ def matching(pattern: str, description: str) -> Any:
     return Field(pattern=f"^(?:{pattern})$", json_schema_extra=allowed(description))
 
 
+class RepeatedItemError(ValueError):
+    """A list that has an item twice; `item` is it."""
+
+    def __init__(self, item: object) -> None:
+        super().__init__("An item is in the list twice.")
+        self.item = item
+
+
 def _check_repetitions(values: tuple[_Item, ...]) -> tuple[_Item, ...]:
-    if any(value in values[:index] for index, value in enumerate(values)):
-        raise ValueError("A value is in the list twice.")
+    for index, value in enumerate(values):
+        if value in values[:index]:
+            raise RepeatedItemError(value)
     return values
 
 
@@ -70,7 +88,15 @@ ListOf = Annotated[
 # Bucket names: https://docs.aws.amazon.com/AmazonS3/latest/userguide/bucketnamingrules.html
 S3_LOCATION_PATTERN = r"s3://[a-z0-9][a-z0-9.-]{1,61}[a-z0-9](/[^\t-\r *?]*)?"
 S3_LOCATION_WORDS = "the location of objects in S3, such as s3://bucket/prefix/"
-S3Location = Annotated[str, matching(S3_LOCATION_PATTERN, S3_LOCATION_WORDS)]
+
+
+def check_s3_location(value: str) -> str:
+    """Rejects what the pattern cannot: a key that is too long. Raises `LocationError`, a ValueError."""
+    protocol.S3Location.from_prefix_uri(value)
+    return value
+
+
+S3Location = Annotated[str, matching(S3_LOCATION_PATTERN, S3_LOCATION_WORDS), AfterValidator(check_s3_location)]
 
 
 def _check_whole_number(value: object) -> object:

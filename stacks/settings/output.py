@@ -2,19 +2,25 @@
 
 from typing import Annotated, ClassVar, Final
 
-from pydantic import Field
+from pydantic import AfterValidator, Field
 
 from stacks.settings.base import Section
-from stacks.settings.fields import S3_LOCATION_PATTERN, S3_LOCATION_WORDS, matching
+from stacks.settings.fields import S3_LOCATION_PATTERN, S3_LOCATION_WORDS, check_s3_location, matching
 
 OWN: Final = "own"
 NONE: Final = "none"
+
+
+def _check_location(value: str) -> str:
+    return value if value in (OWN, NONE) else check_s3_location(value)
+
 
 OutputPath = Annotated[
     str,
     matching(
         f"{OWN}|{NONE}|{S3_LOCATION_PATTERN}", f'"{OWN}" (the stage\'s output bucket), "{NONE}", or {S3_LOCATION_WORDS}'
     ),
+    AfterValidator(_check_location),
 ]
 
 

@@ -1,6 +1,6 @@
-"""The four functions that the serving toolkit requests: which shape is on a small grey image.
+"""The four functions that the serving toolkit calls: which shape is on a small grey image.
 
-Asked with JSON, {"pixels": sixteen lists of sixteen numbers from 0 (black) to 1 (white)}, it answers with JSON,
+A request is JSON, {"pixels": sixteen lists of sixteen numbers from 0 (black) to 1 (white)}; so is the result,
 {"shape": ..., "confidence": ..., "model_version": ...}.
 """
 
@@ -17,8 +17,8 @@ JSON = "application/json"
 _FORM = f'send {{"pixels": {SIDE} lists of {SIDE} numbers from 0 to 1}}'
 
 
-class Refused(BaseInferenceToolkitError):
-    """What the caller has to put right; the sentence is ASCII, or TorchServe's worker would end over it."""
+class RequestError(BaseInferenceToolkitError):
+    """A request that the caller must correct; the sentence is ASCII: other characters end TorchServe's worker."""
 
     def __init__(self, status: HTTPStatus, sentence: str) -> None:
         super().__init__(status.value, sentence, status.phrase)
@@ -34,14 +34,16 @@ def model_fn(model_dir: str) -> ShapeNetwork:
 def input_fn(body: str, content_type: str) -> torch.Tensor:
     """Reads one request: an image, (1, 1, 16, 16)."""
     if (content_type or "").split(";")[0].strip().lower() != JSON:
-        raise Refused(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, f"The content type has to be {JSON}: {_FORM}.")
+        raise RequestError(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, f"The content type has to be {JSON}: {_FORM}.")
     try:
         pixels = torch.tensor(json.loads(body)["pixels"], dtype=torch.float32)
     except (ValueError, TypeError, KeyError, RuntimeError):
-        raise Refused(HTTPStatus.BAD_REQUEST, f"The request is not understood: {_FORM}.") from None
-    # A comparison with NaN is false: written this way round, it is rejected too.
+        raise RequestError(HTTPStatus.BAD_REQUEST, f"The request is not valid: {_FORM}.") from None
+    # A comparison with NaN is false: written this way round, it is rejected, too.
     if pixels.shape != (SIDE, SIDE) or not bool(((pixels >= 0) & (pixels <= 1)).all()):
-        raise Refused(HTTPStatus.UNPROCESSABLE_ENTITY, f"The pixels are not {SIDE} by {SIDE} from 0 to 1: {_FORM}.")
+        raise RequestError(
+            HTTPStatus.UNPROCESSABLE_ENTITY, f"The pixels are not {SIDE} by {SIDE} from 0 to 1: {_FORM}."
+        )
     return pixels[None, None]
 
 
@@ -52,6 +54,6 @@ def predict_fn(image: torch.Tensor, network: ShapeNetwork) -> "dict[str, object]
 
 
 def output_fn(prediction: "dict[str, object]", accept: str) -> str:
-    """Writes the answer; whatever the caller would accept, it is JSON."""
+    """Serialises the result, always as JSON."""
     del accept
     return json.dumps({**prediction, "model_version": os.environ.get("MODEL_VERSION")})

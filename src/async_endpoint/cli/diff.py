@@ -59,7 +59,8 @@ def diff(base: Path | None, head: Path | None, *, commit: str | None, markdown: 
         click.echo(error.log.rstrip() or str(error), err=True)
         sys.exit(_NOT_COMPARED)
     except SchemasMissing as error:
-        raise click.ClickException(str(error)) from error
+        click.echo(f"Error: {error}", err=True)
+        sys.exit(_NOT_COMPARED)
     if any(each.forbidden for each in found):
         sys.exit(_FORBIDDEN)
 

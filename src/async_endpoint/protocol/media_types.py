@@ -9,7 +9,7 @@ from __future__ import annotations
 import mimetypes
 import re
 from dataclasses import dataclass
-from pathlib import PurePosixPath
+from posixpath import splitext
 
 ANY_IMAGE = "application/x-image"
 """Leaves it to the container to recognise the format of an image."""
@@ -80,7 +80,7 @@ def upload_content_type(key: str, *, declared: str | None) -> str:
 
 
 def _media_type_by_suffix(name: str) -> str | None:
-    suffix = PurePosixPath(name).suffix.lower()
+    suffix = splitext(name)[1].lower()  # of "d.pdf/" there is none
     own = next((each.media_type for each in FORMATS if suffix in each.suffixes), None)
     return own or _guess_by_suffix(name)[0]
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from async_endpoint.cloudwatch.metric_key import MINUTE
-from async_endpoint.emulator.hosting.history import RESULT_BYTES_KEPT, DOCUMENTS_KEPT
+from async_endpoint.emulator.hosting.history import DOCUMENTS_KEPT, RESULT_BYTES_KEPT
 from tests.emulator.console.pages import HOSTILE, HOSTILE_ID, SHOWN, TAGS, filled, page, remembered
 from tests.emulator.console.test_overview import TARGET, alarm, dimension, request
 from tests.emulator.fakes import START, FakeInstance, FakeRegion, fake_region

@@ -4,9 +4,9 @@ from typing import Any
 
 from async_endpoint.cloudwatch.metric_key import MINUTE
 from async_endpoint.emulator.hosting.history import (
-    RESULT_BYTES_KEPT,
     DOCUMENTS_KEPT,
     HOURS_KEPT,
+    RESULT_BYTES_KEPT,
     Document,
     History,
     Point,

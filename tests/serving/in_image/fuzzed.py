@@ -114,7 +114,7 @@ def documents(count, seed=0):
 
 
 def write(count, folder):
-    """Writes documents into a folder, and print a line of JSON for each: its file and content type."""
+    """Writes documents into a folder, and prints a line of JSON for each: its file and content type."""
     for number, (body, content_type) in enumerate(documents(count)):
         (folder / f"{number:04d}").write_bytes(body)
         print(json.dumps({"file": f"{number:04d}", "content_type": content_type}))

@@ -136,7 +136,7 @@ class Training(unittest.TestCase):
         fields = make_page("training", 0).receipt.fields()
         spelled = model.config.task_prompt + model.json2token(fields, sort_json_key=False)
         ids = model.decoder.tokenizer(spelled, add_special_tokens=False)["input_ids"]
-        self.assertEqual(BatchMaker(model).result_ids(fields), [*ids, model.decoder.tokenizer.eos_token_id])
+        self.assertEqual(BatchMaker(model).target_ids(fields), [*ids, model.decoder.tokenizer.eos_token_id])
 
     def test_a_batch_asks_for_the_next_token_and_knows_each_cell_s_character(self):
         model = SizedDonut(SizedDonutConfig.from_pretrained(str(SMALL), name_or_path=str(SMALL)))
@@ -144,7 +144,7 @@ class Training(unittest.TestCase):
         batch = BatchMaker(model).make(pages)
         self.assertEqual(tuple(batch.images.shape), (4, 3, 192, 128))
         for row, page in enumerate(pages):
-            ids = BatchMaker(model).result_ids(page.receipt.fields())
+            ids = BatchMaker(model).target_ids(page.receipt.fields())
             self.assertEqual(batch.decoder_input[row, : len(ids) - 1].tolist(), ids[:-1])
             self.assertEqual(batch.labels[row, : len(ids) - 1].tolist(), ids[1:])
             self.assertTrue((batch.labels[row, len(ids) - 1 :] == IGNORED_LABEL).all())

@@ -24,7 +24,7 @@ def test_objects_are_kept_from_a_day_to_ten_years(name: str) -> None:
         (["s3://bucket/", "s3://bucket/*"], 'of item 2, "s3://bucket/*", it must be the location of objects in S3, '),
         (["s3://a"], 'of item 1, "s3://a", it must be the location'),
         (["s3://bucket/\n"], r'of item 1, "s3://bucket/\n", it must be the location'),
-        (["s3://bucket/"] * 2, "it must be a list of at most 20, none of them twice"),
+        (["s3://bucket/"] * 2, '"s3://bucket/" is in it twice: take one out'),
         ([f"s3://bucket-{number}/" for number in range(21)], "it must be a list of at most 20, none of them twice"),
         ("s3://bucket/", "it must be a list of at most 20, none of them twice"),
     ],

@@ -13,7 +13,7 @@ def test_a_topic_is_on_or_off(name: str) -> None:
 def test_a_list_of_topics_names_each_once(name: str) -> None:
     assert getattr(NotificationSettings.from_table({name: ["error", "success"]}), name) == ("error", "success")
     assert rejection(NotificationSettings, **{name: ["error", "error"]}) == (
-        f'notifications.{name} is ["error", "error"]; it must be a list of at most 2, none of them twice.'
+        f'notifications.{name} is ["error", "error"]; "error" is in it twice: take one out.'
     )
     assert rejection(NotificationSettings, **{name: ["succes"]}) == (
         f'notifications.{name} is ["succes"]; of item 1, "succes", it must be one of "success", "error".'

@@ -8,7 +8,7 @@ from async_endpoint.emulator.api.region_services import RegionServices
 from async_endpoint.emulator.console.charts import backlog_chart, instances_chart
 from async_endpoint.emulator.console.overview import WAITING_SHOWN, Json
 from async_endpoint.emulator.console.pictures import Pictures
-from async_endpoint.emulator.hosting.history import RESULT_BYTES_KEPT, HOURS_KEPT
+from async_endpoint.emulator.hosting.history import HOURS_KEPT, RESULT_BYTES_KEPT
 from async_endpoint.emulator.local_routes import PREFIX
 
 _SPANS = {"30": "30 min", "120": "2 h", str(HOURS_KEPT * 60): f"{HOURS_KEPT} h"}  # by minutes

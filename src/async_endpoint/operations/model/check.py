@@ -56,7 +56,8 @@ class CheckedArchive:
     def to_dict(self) -> dict[str, Any]:
         """Returns everything in one dictionary."""
         members = asdict(self)
-        return {**members, **members.pop("findings")}
+        findings: dict[str, Any] = members.pop("findings")
+        return members | findings
 
 
 def check_archive(archive: Path, document: Path, media_type: str, serving: ServingEnvironment) -> CheckedArchive:
