@@ -68,12 +68,22 @@ def test_the_predefined_metric_of_sagemaker_is_known() -> None:
     assert policy.query.statistic == "Sum"
 
 
+METRIC = {"Namespace": "N", "MetricName": "M", "Statistic": "Sum"}
+
+
 @pytest.mark.parametrize(
     ("members", "sentence"),
     [
         ({"TargetValue": 0}, "must be greater than 0"),
         ({"ScaleInCooldown": -1}, "ScaleInCooldown must be 0 or more, not -1."),
         ({"CustomizedMetricSpecification": {"Namespace": "N", "Statistic": "Sum"}}, "must have a MetricName"),
+        ({"CustomizedMetricSpecification": METRIC | {"Namespace": ""}}, "must have a Namespace"),
+        ({"CustomizedMetricSpecification": METRIC | {"MetricName": ""}}, "must have a MetricName"),
+        ({"CustomizedMetricSpecification": METRIC | {"Unit": ""}}, "must not be empty"),
+        (
+            {"CustomizedMetricSpecification": METRIC | {"Dimensions": [{"Name": "", "Value": "v"}]}},
+            "a name and a value",
+        ),
         ({"CustomizedMetricSpecification": None}, "Exactly one of"),
         ({"PredefinedMetricSpecification": {"PredefinedMetricType": "x"}}, "Exactly one of"),
         (

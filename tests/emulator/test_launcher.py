@@ -18,6 +18,7 @@ import psutil
 import pytest
 from botocore.config import Config
 
+from async_endpoint.emulator import launcher
 from async_endpoint.emulator.containers.environment import ServingEnvironment
 from async_endpoint.emulator.launcher import ANY_PORT, DEFAULT_PORT, LocalAws, LocalAwsError, _free_port
 from async_endpoint.emulator.server_process import serving_process
@@ -122,12 +123,29 @@ def test_when_the_default_port_is_taken_another_is_chosen() -> None:
         assert _free_port(DEFAULT_PORT, ANY_PORT) != DEFAULT_PORT
 
 
-def test_two_that_start_at_once_have_a_port_each_and_know_their_own_process(start: Start, tmp_path: Path) -> None:
+def test_two_that_start_at_once_have_a_port_each_and_know_their_own_process(
+    start: Start, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    free = _free_port(ANY_PORT)
+    monkeypatch.setattr(launcher, "DEFAULT_PORT", free)  # which both find free
+
     with ThreadPoolExecutor(2) as threads:
         both = list(threads.map(start, (tmp_path / "one", tmp_path / "two")))
 
+    assert free in {local.port for local in both}
     assert len({local.port for local in both}) == 2
     assert [serving_process(local.endpoint_url) for local in both] == [local.pid for local in both]
+
+
+def test_of_two_that_start_at_once_on_one_port_one_is_rejected(start: Start, tmp_path: Path) -> None:
+    port = _free_port(ANY_PORT)
+
+    with ThreadPoolExecutor(2) as threads:
+        both = [threads.submit(start, tmp_path / name, port) for name in ("one", "two")]
+
+    failed = [each.exception() for each in both if each.exception() is not None]
+    assert [type(each).__bases__ for each in failed] == [(LocalAwsError,)]
+    assert str(failed[0]).startswith(f"Port {port} was taken meanwhile: start again")
 
 
 def test_one_that_is_tied_stops_when_its_parent_dies(tmp_path: Path) -> None:

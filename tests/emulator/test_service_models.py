@@ -48,7 +48,7 @@ def test_times_become_epoch_seconds(moment: object) -> None:
     assert validated("sagemaker", "ListModels", {"CreationTimeAfter": moment}) == {"CreationTimeAfter": 1_800_000_000.0}
 
 
-@pytest.mark.parametrize("value", ["inf", "nan", "much", True])
+@pytest.mark.parametrize("value", ["inf", "nan", "much", True, float("inf"), float("nan")])
 def test_a_value_that_is_not_a_finite_number_is_rejected(value: object) -> None:
     with pytest.raises(ValidationException, match="Invalid type for parameter Threshold"):
         validated("cloudwatch", "PutMetricAlarm", {"AlarmName": "a", "Threshold": value})

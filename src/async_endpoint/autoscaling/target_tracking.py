@@ -136,12 +136,18 @@ def _customized(specification: Mapping[str, Any]) -> StatisticQuery | MathQuery:
     if specification.get("Metrics"):
         return _math_query(specification)
     for name in _REQUIRED_OF_ONE_METRIC:
-        if name not in specification:
+        if not specification.get(name):
             raise ValidationException(f"A CustomizedMetricSpecification without Metrics must have a {name}.")
+    if specification.get("Unit") == "":
+        raise ValidationException("The Unit of a CustomizedMetricSpecification must not be empty: name one or omit it.")
+    try:
+        dimensions = dimension_pairs(specification)
+    except ValidationError as error:
+        raise ValidationException(str(error)) from error
     return StatisticQuery(
         namespace=specification["Namespace"],
         metric_name=specification["MetricName"],
-        dimensions=dimension_pairs(specification),
+        dimensions=dimensions,
         statistic=specification["Statistic"],
         period=MINUTE,
         unit=specification.get("Unit"),

@@ -194,7 +194,7 @@ def _statistic_query(
             f"{whose} statistic {statistic} cannot be used: percentiles are not kept here: "
             f"take one of {', '.join(STATISTICS)}."
         )
-    if "Namespace" not in metric or "MetricName" not in metric:
+    if not metric.get("Namespace") or not metric.get("MetricName"):
         raise ValidationError(f"{whose} Metric must have a Namespace and a MetricName.")
     return StatisticQuery(
         namespace=metric["Namespace"],
@@ -207,5 +207,12 @@ def _statistic_query(
 
 
 def dimension_pairs(metric: Mapping[str, Any]) -> tuple[tuple[str, str], ...]:
-    """Returns a metric's Dimensions as pairs of name and value, in their order."""
-    return tuple((each["Name"], each["Value"]) for each in metric.get("Dimensions", ()))
+    """Returns a metric's Dimensions as pairs of name and value, in their order.
+
+    Raises:
+        ValidationError: A name or a value is empty.
+    """
+    pairs = tuple((each["Name"], each["Value"]) for each in metric.get("Dimensions", ()))
+    if not all(name and value for name, value in pairs):
+        raise ValidationError("Each dimension must have a name and a value.")
+    return pairs

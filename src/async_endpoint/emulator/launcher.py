@@ -28,6 +28,7 @@ DEFAULT_REGION = "us-east-1"
 
 _START_SECONDS = 30.0
 _STOP_SECONDS = 60.0
+_GIVE_UP_SECONDS = 10.0
 _POLL_SECONDS = 0.05
 
 
@@ -191,8 +192,7 @@ class LocalAws:
         while (serving := serving_process(self.endpoint_url)) != process.pid:
             exited = process.poll() is not None
             if serving is not None or (exited and _is_taken(self.port)):
-                process.kill()  # it has no port, so it has started nothing yet
-                process.communicate()
+                _await_exit(process)
                 raise _PortTakenError(f"Port {self.port} was taken meanwhile: start again (log: {self.log}).")
             if exited:
                 exited_at_once = f"The local AWS exited at once (exit code {process.returncode})"
@@ -264,6 +264,15 @@ def _free_port(*wanted: int) -> int:
         if bound is not None:
             return bound
     raise LocalAwsError(f"Port {wanted[-1]} is taken: leave --port out to have a free one chosen.")
+
+
+def _await_exit(process: subprocess.Popen[bytes]) -> None:
+    """Waits for a process without a port to give up; it has resumed nothing."""
+    try:
+        process.communicate(timeout=_GIVE_UP_SECONDS)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.communicate()
 
 
 def _is_taken(port: int) -> bool:

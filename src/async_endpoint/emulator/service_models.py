@@ -99,6 +99,8 @@ def _typed_scalar(value: Any, type_name: str) -> Any:
         return str(value) if type_name in (*_WHOLE_NUMBERS, *_FRACTIONS) else value
     if isinstance(value, int) and type_name in _FRACTIONS:
         return float(value)
+    if isinstance(value, float) and not math.isfinite(value):
+        return str(value)  # JSON has no such number, and no comparison with it is true
     if type_name == "timestamp":
         return _epoch_seconds(value)
     return _from_text(value, type_name) if isinstance(value, str) else value

@@ -28,6 +28,7 @@ def test_a_templates_texts_make_the_same_alarm_as_numbers_and_booleans() -> None
         ({"EvaluationPeriods": 0}, "1 validation error detected: Value '0' at 'evaluationPeriods' failed to satisfy"),
         ({"Threshold": "much"}, "PutMetricAlarm: Invalid type for parameter Threshold"),
         ({"Threshold": True}, "PutMetricAlarm: Invalid type for parameter Threshold"),
+        ({"Threshold": float("nan")}, "PutMetricAlarm: Invalid type for parameter Threshold"),
         ({"Threshold": "inf"}, "PutMetricAlarm: Invalid type for parameter Threshold"),
         ({"ComparisonOperator": "Foo"}, "1 validation error detected: Value 'Foo' at 'comparisonOpera"),
         ({"AlarmName": None}, "1 validation error detected: Value null at 'alarmName' failed to satisfy constraint"),

@@ -85,14 +85,14 @@ def test_a_stop_freezes_the_status_for_the_next_process(tracker: StatusTracker) 
     assert tracker.wait(0)
     state = tracker.state()
     assert (state["status"], state["failure_reason"]) == ("Updating", None)
-    with pytest.raises(AwsError, match="The local AWS starts or ends"):
+    with pytest.raises(AwsError, match="The local AWS starts or stops"):
         tracker.begin_delete()
 
 
 def test_a_restored_status_accepts_changes_after_it_is_resumed(tracker: StatusTracker) -> None:
     restored = StatusTracker(ARN, ManualClock(START + 60))
     restored.restore(tracker.state())
-    with pytest.raises(AwsError, match="The local AWS starts or ends"):
+    with pytest.raises(AwsError, match="The local AWS starts or stops"):
         restored.begin_change()
     assert restored.resume()
     restored.begin_change()

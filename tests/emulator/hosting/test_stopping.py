@@ -223,7 +223,7 @@ def test_a_rollback_that_a_stop_interrupts_keeps_its_reason(region: FakeRegion) 
 def test_changes_are_rejected_as_retryable_during_a_stop_and_before_a_resume(region: FakeRegion) -> None:
     endpoint = region.create("receipts")
     endpoint.stop()
-    region.sagemaker.end()
+    region.sagemaker.stop()
     names = {"EndpointName": "receipts", "EndpointConfigName": "receipts-config"}
     capacity = {"VariantName": "AllTraffic", "DesiredInstanceCount": 2}
     for operation, members in (
@@ -240,7 +240,7 @@ def test_changes_are_rejected_as_retryable_during_a_stop_and_before_a_resume(reg
     again = HostedEndpoint("receipts", region.context)
     again.restore(json.loads(json.dumps(endpoint.state())))
     assert again.is_changing
-    with pytest.raises(AwsError, match="The local AWS starts or ends"):
+    with pytest.raises(AwsError, match="The local AWS starts or stops"):
         again.set_capacity(3)
     again.resume()
     eventually(lambda: not again.is_changing, "its instance is back")
@@ -254,7 +254,7 @@ def test_a_stack_that_is_being_deleted_ends_with_the_local_aws(region: FakeRegio
     endpoint = region.create("receipts")
     endpoint.stop()
     handler = RESOURCE_TYPES["AWS::SageMaker::Endpoint"].handler
-    with pytest.raises(AwsError, match="The local AWS starts or ends"):
+    with pytest.raises(AwsError, match="The local AWS starts or stops"):
         handler.delete(region, endpoint.arn, {})
 
 

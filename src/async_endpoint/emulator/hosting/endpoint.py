@@ -227,7 +227,7 @@ class HostedEndpoint:
         received_at = self._context.clock.now()
         item = QueuedRequest(request, output_location, failure_location, received_at, deployment.output)
         if not self.queue.put(item):
-            raise _unavailable("The local AWS is ending.") if self._status.is_stopped else self._not_in_service()
+            raise _unavailable("The local AWS is stopping.") if self._status.is_stopped else self._not_in_service()
         return item
 
     # -- the passing of time -------------------------------------------------------------------------------------

@@ -195,7 +195,7 @@ class StatusTracker:
     def _reject_while_changing(self) -> None:
         if not self.is_running:
             raise AwsError(
-                "The local AWS starts or ends: try again.", "ServiceUnavailable", HTTPStatus.SERVICE_UNAVAILABLE
+                "The local AWS starts or stops: try again.", "ServiceUnavailable", HTTPStatus.SERVICE_UNAVAILABLE
             )
         if not self._idle.is_set() or self.status is EndpointStatus.DELETING:
             raise ValidationException(f'Cannot update in-progress endpoint "{self.arn}".')

@@ -34,7 +34,7 @@ class Point:
 
 @dataclass(frozen=True, kw_only=True)
 class Document:
-    """A processed request.
+    """A request with its outcome.
 
     Attributes:
         inference_id: The request's.

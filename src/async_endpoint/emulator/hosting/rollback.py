@@ -29,7 +29,7 @@ class RollbackWatch:
     Attributes:
         alarms: Names of the alarms that roll the update back.
         seconds: How long they are watched, on AWS's clock.
-        context: Where alarms are read.
+        context: What the deployments of the region share; CloudWatch and the clock are used.
     """
 
     alarms: tuple[str, ...]

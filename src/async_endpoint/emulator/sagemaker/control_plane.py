@@ -35,7 +35,7 @@ class ControlPlane:
     """SageMaker's operations on JSON objects; thread-safe.
 
     Args:
-        context: Where endpoints run.
+        context: What the deployments of the region share.
         targets: The region's Application Auto Scaling.
     """
 
@@ -47,7 +47,7 @@ class ControlPlane:
         self._models = NamedResources(MODEL, prefix, self._tags, context.clock)
         self._configs = NamedResources(ENDPOINT_CONFIG, prefix, self._tags, context.clock)
         self._endpoints: dict[str, HostedEndpoint] = {}
-        self._ending = False
+        self._stopping = False
         self._lock = threading.RLock()
         self._operations: dict[str, Callable[[Json], Json]] = {
             "CreateModel": self.create_model,
@@ -125,10 +125,10 @@ class ControlPlane:
             if endpoint.status == "Deleting":
                 threading.Thread(target=self._delete, args=(endpoint,), daemon=True).start()
 
-    def end(self) -> list[HostedEndpoint]:
+    def stop(self) -> list[HostedEndpoint]:
         """Creates no endpoint any more, because the local AWS stops; returns the existing ones, to be stopped."""
         with self._lock:
-            self._ending = True
+            self._stopping = True
             return list(self._endpoints.values())
 
     def create_model(self, request: Json) -> Json:
@@ -149,7 +149,7 @@ class ControlPlane:
     def create_endpoint(self, request: Json) -> Json:
         """Starts CreateEndpoint; the status goes from Creating to InService or Failed."""
         endpoint = HostedEndpoint(request["EndpointName"], self._context)
-        if self._ending:
+        if self._stopping:
             raise AwsError("The local AWS is stopping.", "ServiceUnavailable", HTTPStatus.SERVICE_UNAVAILABLE)
         if endpoint.name in self._endpoints:
             raise ValidationException(f'Cannot create already existing endpoint "{endpoint.arn}".')

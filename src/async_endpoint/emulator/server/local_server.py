@@ -25,6 +25,7 @@ from async_endpoint.emulator.api import (
 from async_endpoint.emulator.console.routes import Pages
 from async_endpoint.emulator.containers.environment import ServingEnvironment
 from async_endpoint.emulator.faults.http import faults_route
+from async_endpoint.emulator.local_routes import PREFIX
 from async_endpoint.emulator.server.command_line import ServerOptions
 from async_endpoint.emulator.server.config import ServerConfig
 from async_endpoint.emulator.server.gateway import App, LocalGateway
@@ -48,6 +49,7 @@ _SWEEP_SECONDS = 10.0  # of AWS's clock; between two looks for scheduled rules t
 _SHORTEST_SWEEP = 0.5  # of the wall's: each of their events may start a function
 _LOG_SECONDS = 1.0  # of the wall's clock
 _POLL_SECONDS = 0.02
+_PROCESS = str(os.getpid()).encode()
 
 logger = logging.getLogger(__name__)
 
@@ -140,7 +142,7 @@ class LocalServer:
         gateway.add_route("faults", faults_route(self._config.faults))
         gateway.add_route("quotas", service_quotas.quotas_route(self._quotas))
         # With the process: a launcher must not take another local AWS on its port for its own.
-        gateway.add_route("ready", lambda *_: (self._readiness, {}, str(os.getpid()).encode()))
+        gateway.add_route("ready", lambda *_: (self._readiness, {}, _PROCESS))
         Pages(self._regions.all, self._config.clock).add_routes(gateway)
         return gateway
 
@@ -165,19 +167,25 @@ class LocalServer:
         await http_server.serve(self._port, self._gateway, stopped)
 
     def _resume_when_served(self, stop: asyncio.Event) -> None:
-        """Resumes when requests are served: instances send theirs at once."""
+        """Resumes when this process serves requests: instances send theirs at once.
+
+        Another local AWS may have taken the port; then nothing is resumed.
+        """
         while not stop.is_set():
-            connection = http.client.HTTPConnection("127.0.0.1", self._port, timeout=1)
-            try:
-                connection.request("GET", "/_ministack/health")
-                connection.getresponse().read()
-            except OSError:
-                time.sleep(_POLL_SECONDS)
-            else:
+            if self._is_served():
                 self.resume()
                 return
-            finally:
-                connection.close()
+            time.sleep(_POLL_SECONDS)
+
+    def _is_served(self) -> bool:
+        connection = http.client.HTTPConnection("127.0.0.1", self._port, timeout=1)
+        try:
+            connection.request("GET", f"{PREFIX}ready")
+            return connection.getresponse().read() == _PROCESS
+        except (OSError, http.client.HTTPException):
+            return False
+        finally:
+            connection.close()
 
     def _repeat(self, name: str, seconds: float, work: Callable[[Region], None]) -> None:
         """Does some work for every region again and again, in a thread, until the server stops.

@@ -76,7 +76,7 @@ class Region:
         """Stops every instance, after the tick that is under way."""
         with self._ticking:
             pass
-        threads = [threading.Thread(target=endpoint.stop) for endpoint in self.sagemaker.end()]
+        threads = [threading.Thread(target=endpoint.stop) for endpoint in self.sagemaker.stop()]
         for thread in threads:
             thread.start()
         for thread in threads:
