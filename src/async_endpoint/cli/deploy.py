@@ -18,7 +18,7 @@ _SHOWN_CHARACTERS = 200
 
 
 @click.command()
-@click.argument("command", metavar="COMMAND...", nargs=-1, required=True, type=click.UNPROCESSED)
+@click.argument("command", metavar="-- COMMAND...", nargs=-1, required=True, type=click.UNPROCESSED)
 @click.option("--stack", metavar="NAME", required=True, help="The stack that has the endpoint.")
 @click.option(
     "--sample",
@@ -36,7 +36,8 @@ _SHOWN_CHARACTERS = 200
 def deploy(command: tuple[str, ...], *, stack: str, sample: Path | None, region: str | None, timeout: int) -> None:
     """Deploy an endpoint's stack and check the outcome.
 
-    Waits until an update or a scaling action of the endpoint has finished, then runs COMMAND, which deploys the stack.
+    Waits until an update or a scaling action of the endpoint has finished, then runs COMMAND (after `--`), which
+    deploys the stack.
     Afterwards, the deployed configuration must serve: SageMaker may roll back without an error. Then the endpoint must
     process the sample, unless the configuration is unchanged and the endpoint is scaled to zero.
 

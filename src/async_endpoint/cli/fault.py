@@ -35,7 +35,7 @@ def fault() -> None:
 
 @fault.command()
 @state_dir_option
-@click.argument("service", type=click.Choice(SERVICES))
+@click.argument("service", metavar="SERVICE", type=click.Choice(SERVICES))
 @click.option("--operation", metavar="NAME", help="For this operation only, such as PutObject.  [default: all]")
 @click.option("--throttle", is_flag=True, help="Return throttling errors instead of internal errors.")
 @rate_option
@@ -49,7 +49,7 @@ def errors(
     *,
     throttle: bool,
 ) -> None:
-    """Return errors from SERVICE.
+    """Return errors from SERVICE: s3, sns, dynamodb or sqs.
 
     The local AWS's own endpoints get them too.
     """

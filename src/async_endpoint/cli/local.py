@@ -58,6 +58,7 @@ def _seconds(phase: str, until: str) -> Callable[[Command], Command]:
         f"--{phase}-seconds",
         type=click.FloatRange(0),
         default=0.0,
+        show_default=True,
         help=f"Minimum seconds on AWS's clock until {until}.",
     )
 
@@ -104,7 +105,7 @@ def prepare_command(serving_env: Path) -> None:
     "--assume",
     multiple=True,
     metavar="NAME=VALUE",
-    help="Decide what AWS does not document; see docs/local-aws-fidelity.md.",
+    help="Decide what AWS does not document; repeatable. See docs/local-aws-fidelity.md.",
 )
 @_seconds("provision", "an instance is provisioned")
 @_seconds("pull", "the instance has pulled the image")
@@ -199,10 +200,10 @@ def quota(state_dir: Path, instance_type: str, value: int) -> None:
 @local.command("exec", context_settings={"ignore_unknown_options": True})
 @state_dir_option
 @_region
-@click.argument("command", nargs=-1, required=True, type=click.UNPROCESSED)
+@click.argument("command", metavar="-- COMMAND...", nargs=-1, required=True, type=click.UNPROCESSED)
 @click.pass_context
 def exec_command(context: click.Context, state_dir: Path, region: str, command: tuple[str, ...]) -> None:
-    """Run COMMAND against the local AWS, and exit with its exit status."""
+    """Run COMMAND (after `--`) against the local AWS, and exit with its exit status."""
     environment = running_in(state_dir).client_environment(os.environ, region)
     try:
         context.exit(run_command(command, env=environment).returncode)

@@ -35,7 +35,7 @@ UPLOAD_FOLDER = "run/"
 _INTERRUPTED = 130  # the exit status that shells report after Ctrl-C
 
 
-@click.command()
+@click.command(short_help="Send a folder of documents to an endpoint.")
 @click.argument("folder", type=click.Path(path_type=Path))
 @click.option("--endpoint", metavar="NAME", help="The endpoint's name.")
 @click.option("--input", "inputs", metavar="S3_PREFIX", help="Upload documents here: s3://bucket/prefix.")

@@ -43,7 +43,7 @@ def _common_options(command: Command) -> Command:
     return command
 
 
-@click.command()
+@click.command(short_help="Show the record of a job.")
 @click.argument("job", metavar="JOB")
 @_common_options
 def status(job: str, table: str | None, stack: str | None, *, as_json: bool) -> None:
