@@ -22,13 +22,15 @@ from async_endpoint.protocol.job_events import (
     utc_timestamp,
 )
 from async_endpoint.protocol.job_record import JobRecord, JobRecordError, JobState, merge_records
-from async_endpoint.protocol.jobs_table import (
+from async_endpoint.protocol.jobs_table_layout import (
     JOBS_BY_STATE_INDEX,
     JOBS_BY_STATE_PARTITION_KEY,
     JOBS_BY_STATE_SORT_KEY,
     JOBS_PARTITION_KEY,
     JOBS_REVISION_ATTRIBUTE,
     JOBS_TTL_ATTRIBUTE,
+)
+from async_endpoint.protocol.jobs_table_writer import (
     JobsTableBusy,
     JobsTableWriter,
     TableResource,

@@ -1,4 +1,4 @@
-"""Where jobs are recorded: the jobs table's layout in DynamoDB, and writes that are safe beside other writers.
+"""Records jobs in the jobs table, by writes that are safe beside other writers.
 
 A write is a read, a merge (`merge_records`) and an UpdateItem on the condition that the `revision` is still the same;
 the writer that loses reads again. A single unconditional UpdateItem would not do: DynamoDB's `if_not_exists` keeps the
@@ -10,16 +10,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Protocol
 
 from async_endpoint.protocol.job_record import JobRecord, JobState, merge_records
+from async_endpoint.protocol.jobs_table_layout import JOBS_PARTITION_KEY, JOBS_REVISION_ATTRIBUTE
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-
-JOBS_PARTITION_KEY = "job_id"
-JOBS_BY_STATE_INDEX = "by-state"
-JOBS_BY_STATE_PARTITION_KEY = "state"
-JOBS_BY_STATE_SORT_KEY = "updated_at"
-JOBS_TTL_ATTRIBUTE = "expires_at"
-JOBS_REVISION_ATTRIBUTE = "revision"
 
 _ATTEMPTS = 20  # each lost attempt means that another writer succeeded
 
