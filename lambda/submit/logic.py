@@ -1,4 +1,4 @@
-"""Turns the event of a new object into one request of the endpoint, or into the reason why there is none."""
+"""Turns the event of a new object into one request of the endpoint, or into the reason for rejecting the document."""
 
 from __future__ import annotations
 

@@ -61,7 +61,7 @@ class Documents(Protocol):
     """The documents in S3."""
 
     def head(self, bucket: str, key: str) -> Head | None:
-        """Returns the object's current version; None if there is none."""
+        """Returns the object's current version, or None."""
 
 
 class Endpoint(Protocol):

@@ -145,7 +145,7 @@ def reason_to_run(fleet: Fleet, before: Memory | None, settings: Settings, now: 
 
 
 def sign_of_work(work: Work, before: Memory | None) -> str | None:
-    """Returns the evidence of work now or since the last look, in a sentence; None if there is none."""
+    """Returns the evidence of work now or since the last look, in a sentence, or None."""
     if work.messages:
         return f"{work.messages} message{' is' if work.messages == 1 else 's are'} in the queues."
     if work.open_job is not None:
@@ -182,7 +182,7 @@ def _not_watched(before: Memory | None, now: datetime) -> str | None:
 
 
 def _transition_since(fleet: Fleet, before: Memory | None, now: datetime) -> datetime | None:
-    """Returns since when every look has found an operation in progress; None if there is none."""
+    """Returns since when every look has found an operation in progress, or None."""
     if fleet.status not in IN_TRANSITION:
         return None
     if before is None or _not_watched(before, now):

@@ -42,7 +42,7 @@ class Work:
     """The traces of work.
 
     Attributes:
-        open_job: The id of a job that may still wait or run; None if there is none.
+        open_job: The id of a job that may still wait or run, or None.
         outcomes: For each final state of jobs, when the newest job reached it, in the format of job records.
         messages: How many messages are in the queues, including those in flight and delayed.
     """

@@ -8,7 +8,7 @@ import click
 from rich.console import Console
 from rich.table import Table
 
-from async_endpoint.cli.state_dir import running_in, state_dir_option
+from async_endpoint.cli.local_options import running_in, state_dir_option
 from async_endpoint.emulator.faults.fault_responses import SERVICES
 from async_endpoint.emulator.faults.faults import DEFAULT_SLOW_SECONDS, DEFAULT_STALLED_SECONDS, FaultError
 from async_endpoint.emulator.faults.http import FaultClient

@@ -12,14 +12,14 @@ from typing import Any
 import click
 
 from async_endpoint.cli.fault import fault
+from async_endpoint.cli.local_options import no_local_aws, region_option, running_in, state_dir_option
 from async_endpoint.cli.local_status import status
-from async_endpoint.cli.state_dir import no_local_aws, running_in, state_dir_option
 from async_endpoint.emulator.api.service_quotas import QuotaError, set_quota
 from async_endpoint.emulator.assumptions import AssumptionError, Assumptions
 from async_endpoint.emulator.containers.environment import ServingEnvironment, prepare
 from async_endpoint.emulator.containers.errors import ContainerError
 from async_endpoint.emulator.hosting.instance_times import InstanceTimes
-from async_endpoint.emulator.launcher import DEFAULT_REGION, LocalAws, LocalAwsError, state_dir_arguments
+from async_endpoint.emulator.launcher import LocalAws, LocalAwsError, state_dir_arguments
 from async_endpoint.emulator.loopback import NoResponse
 from async_endpoint.operations.commands import CommandError, run_command
 
@@ -38,18 +38,6 @@ def _serving_env(command: Command) -> Command:
         show_default=True,
         show_envvar=True,
         help="The Python 3.8 environment that stands in for the image; built if it does not exist.",
-    )(command)
-
-
-def _region(command: Command) -> Command:
-    return click.option(
-        "--region",
-        metavar="NAME",
-        envvar="AWS_REGION",
-        default=DEFAULT_REGION,
-        show_default=True,
-        show_envvar=True,
-        help="The default region of clients.",
     )(command)
 
 
@@ -171,7 +159,7 @@ def stop(state_dir: Path) -> None:
 
 @local.command()
 @state_dir_option
-@_region
+@region_option("The default region of clients.")
 def env(state_dir: Path, region: str) -> None:
     """Print the variables that point AWS tools at the local AWS.
 
@@ -199,7 +187,7 @@ def quota(state_dir: Path, instance_type: str, value: int) -> None:
 
 @local.command("exec", context_settings={"ignore_unknown_options": True})
 @state_dir_option
-@_region
+@region_option("The default region of clients.")
 @click.argument("command", metavar="-- COMMAND...", nargs=-1, required=True, type=click.UNPROCESSED)
 @click.pass_context
 def exec_command(context: click.Context, state_dir: Path, region: str, command: tuple[str, ...]) -> None:

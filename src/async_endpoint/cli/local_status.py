@@ -14,15 +14,16 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
-from async_endpoint.cli.state_dir import running_in, state_dir_option
+from async_endpoint.cli.local_options import region_option, running_in, state_dir_option
 from async_endpoint.emulator.console.durations import duration
-from async_endpoint.emulator.launcher import DEFAULT_REGION, LocalAws
 from async_endpoint.emulator.loopback import NoResponse, fetch_json
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from rich.console import RenderableType
+
+    from async_endpoint.emulator.launcher import LocalAws
 
 _EVERY_SECONDS = 2.0
 _ACTIVITIES_SHOWN = 3
@@ -40,15 +41,7 @@ Overview = dict[str, Any]
 
 @click.command()
 @state_dir_option
-@click.option(
-    "--region",
-    metavar="NAME",
-    envvar="AWS_REGION",
-    default=DEFAULT_REGION,
-    show_default=True,
-    show_envvar=True,
-    help="The region to show.",
-)
+@region_option("The region to show.")
 @click.option("--watch", is_flag=True, help="Refresh every two seconds, with queue and documents, until Ctrl-C.")
 @click.option("--json", "as_json", is_flag=True, help="Print everything once as JSON; times are AWS's epoch seconds.")
 def status(state_dir: Path, region: str, *, watch: bool, as_json: bool) -> None:

@@ -49,7 +49,7 @@ def _common_options(command: Command) -> Command:
 def status(job: str, table: str | None, stack: str | None, *, as_json: bool) -> None:
     """Show the record of JOB: a job's id, or s3://bucket/key of its document, which means the newest version.
 
-    Exit status: 0 there is such a job, in any state; 1 there is none, or an AWS call failed; 2 wrong usage.
+    Exit status: 0 the job exists, in any state; 1 it does not, or an AWS call failed; 2 wrong usage.
     """
     try:
         record = _records(table, stack).get(job)

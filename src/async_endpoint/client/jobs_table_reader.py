@@ -158,7 +158,7 @@ class JobsTableReader:
         return self._newest_deleted(location)
 
     def _newest_deleted(self, location: S3Location) -> str | None:
-        """Returns the newest version under a delete marker; None if there is none or the versions cannot be listed."""
+        """Returns the newest version under a delete marker, or None; None also if the versions cannot be listed."""
         try:
             page = self._s3.list_object_versions(Bucket=location.bucket, Prefix=location.key, MaxKeys=10)
         except _AWS_ERRORS:

@@ -89,7 +89,7 @@ class MetricStore:
         return list(self._series)
 
     def arrival(self, key: MetricKey, minute: int) -> float | None:
-        """Returns the moment from which a minute's datapoint is visible; None if there is none, or never."""
+        """Returns the moment from which a minute's datapoint is visible, or None."""
         series = self._series.get(key)
         return self._delivery.arrival(key, minute) if series is not None and minute in series.buckets else None
 

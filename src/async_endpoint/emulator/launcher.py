@@ -127,7 +127,7 @@ class LocalAws:
 
     @classmethod
     def find(cls, state_dir: Path = DEFAULT_STATE_DIR) -> Self | None:
-        """Returns the one that runs in a folder; None if there is none."""
+        """Returns the one that runs in a folder, or None."""
         try:
             local = cls(state_dir, **json.loads(_file(state_dir).read_text(encoding="utf-8")))
         except (FileNotFoundError, ValueError, TypeError):

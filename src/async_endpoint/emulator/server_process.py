@@ -40,7 +40,7 @@ def is_running(pid: int, began: float) -> bool:
 
 
 def serving_process(endpoint_url: str) -> int | None:
-    """Returns the number of the process whose local AWS serves requests at a URL; None if there is none yet."""
+    """Returns the number of the process whose local AWS serves requests at a URL, or None."""
     try:
         status, body = fetch(f"{endpoint_url}/_local/ready", timeout=1)
     except NoResponse:

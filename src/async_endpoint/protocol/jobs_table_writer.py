@@ -38,7 +38,7 @@ def update_expression(item: Mapping[str, Any] | None, record: JobRecord) -> dict
     DynamoDB rejects them with ConditionalCheckFailedException if the item was written since: read it again.
 
     Args:
-        item: The item from GetItem with ConsistentRead; None if there is none.
+        item: The item from GetItem with ConsistentRead; None for a new job.
         record: The record to merge into it.
 
     Returns:
@@ -62,7 +62,7 @@ class JobsTableWriter:
         self._table = table
 
     def get(self, job_id: str) -> JobRecord | None:
-        """Returns one job, read consistently; None if there is none."""
+        """Returns one job, read consistently, or None."""
         item = self._item(job_id)
         return JobRecord.from_item(item) if item else None
 

@@ -233,7 +233,7 @@ def _time(raw: Mapping[str, Any], name: str) -> datetime | None:
 
 
 def _body(body: Mapping[str, Any]) -> bytes | None:
-    """Decodes an embedded result by its `encoding`; returns None if there is none or it is damaged (see `raw`)."""
+    """Decodes an embedded result by its `encoding`; returns None without one, or if it is damaged (see `raw`)."""
     content = body.get("content")
     if not isinstance(content, str):
         return None

@@ -2,9 +2,10 @@
 
 from collections.abc import Mapping
 
-from async_endpoint.emulator.api.json_protocol import Response, json_object, json_response, operation_name
+from async_endpoint.emulator.api.json_protocol import json_object, json_response, operation_name
 from async_endpoint.emulator.api.region_services import RegionServices
 from async_endpoint.emulator.errors import AwsError
+from async_endpoint.emulator.local_routes import Response
 from async_endpoint.emulator.service_models import drop_unknown_members
 
 

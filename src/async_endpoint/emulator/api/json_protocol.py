@@ -6,8 +6,7 @@ from http import HTTPStatus
 from typing import Any
 
 from async_endpoint.emulator.errors import ValidationException
-
-Response = tuple[int, dict[str, str], bytes]
+from async_endpoint.emulator.local_routes import Response
 
 
 def operation_name(headers: Mapping[str, str]) -> str:

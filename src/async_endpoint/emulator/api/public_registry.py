@@ -10,9 +10,10 @@ from collections.abc import Iterable, Mapping
 from http import HTTPStatus
 from typing import Any
 
-from async_endpoint.emulator.api.json_protocol import Response, json_response
+from async_endpoint.emulator.api.json_protocol import json_response
 from async_endpoint.emulator.errors import AwsError
 from async_endpoint.emulator.hosting.instance import is_served
+from async_endpoint.emulator.local_routes import Response
 
 _REPOSITORY = "pytorch-inference"
 # Those of https://github.com/aws/deep-learning-containers; an image may have more tags than are listed.

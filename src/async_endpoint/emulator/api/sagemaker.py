@@ -7,9 +7,10 @@ from collections.abc import Mapping
 from http import HTTPStatus
 from uuid import uuid4
 
-from async_endpoint.emulator.api.json_protocol import Response, json_object, json_response, operation_name
+from async_endpoint.emulator.api.json_protocol import json_object, json_response, operation_name
 from async_endpoint.emulator.api.region_services import RegionServices
 from async_endpoint.emulator.errors import AwsError, ValidationError
+from async_endpoint.emulator.local_routes import Response
 from async_endpoint.emulator.service_models import drop_unknown_members
 from async_endpoint.protocol.invocation import (
     FAILURE_LOCATION_HEADER,

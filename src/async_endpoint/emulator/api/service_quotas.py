@@ -18,10 +18,10 @@ from async_endpoint.autoscaling.instance_quota_codes import (
     QUOTA_SERVICE_CODE,
     instance_quota_name,
 )
-from async_endpoint.emulator.api.json_protocol import Response, json_object, json_response, operation_name
+from async_endpoint.emulator.api.json_protocol import json_object, json_response, operation_name
 from async_endpoint.emulator.api.region_services import RegionServices
 from async_endpoint.emulator.errors import AwsError, UnknownOperation
-from async_endpoint.emulator.local_routes import Route
+from async_endpoint.emulator.local_routes import Response, Route
 from async_endpoint.emulator.loopback import RequestRejected, send_json
 from async_endpoint.emulator.sagemaker.listing import paginate
 from async_endpoint.emulator.service_models import drop_unknown_members, operation, validated

@@ -47,7 +47,7 @@ class RollbackWatch:
         return cls(rollback_alarms(deployment_config), seconds, context)
 
     def wait_for_alarm(self, is_stopped: Callable[[], bool]) -> str | None:
-        """Waits for the time to pass; returns the name of the first alarm in ALARM, None if there is none until then.
+        """Waits for the time to pass; returns the name of the first alarm in ALARM, or None.
 
         Args:
             is_stopped: Whether to give up waiting, because the local AWS stops.

@@ -83,7 +83,7 @@ class NamedResources:
         """Returns the resource of a name.
 
         Raises:
-            ValidationException: There is none.
+            ValidationException: There is no resource of that name.
         """
         if name not in self._items:
             raise ValidationException(f'Could not find {self._noun} "{self._arn(name)}".')
