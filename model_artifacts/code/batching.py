@@ -1,15 +1,18 @@
-"""Processes the requests of a TorchServe batch together.
+"""Processes the requests of a batch together.
 
 The serving toolkit's `Transformer.transform` gets a batch as a list and calls the handlers once per request: nothing is
 computed together, the first request's content type is used for all of them, and one that fails fails them all.
 `install` replaces it: every request has its own headers and gets its own status, and no response holds a traceback.
-
 `model_fn` still loads the model. Without `install`, the toolkit's own method is used.
+
+Multi Model Server has no batches. There, model_process.py collects them and calls the installed function; if the
+archive has no MAR-INF/MANIFEST.json, the Hugging Face toolkit calls it with one request at a time.
 """
 
 from __future__ import annotations
 
 import logging
+import sys
 from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any, Callable, Mapping, Sequence
@@ -20,6 +23,7 @@ from request_errors import RequestError
 
 CUSTOM_ATTRIBUTES = "x-amzn-sagemaker-custom-attributes"
 _FAILED = "text/plain"
+_HUGGING_FACE = "sagemaker_huggingface_inference_toolkit"
 
 logger = logging.getLogger(__name__)
 
@@ -51,6 +55,8 @@ class BatchResponse:
 
 ProcessBatch = Callable[[Any, Sequence[BatchRequest]], "Sequence[BatchResponse | RequestError]"]
 
+_installed: ProcessBatch | None = None
+
 
 def install(process: ProcessBatch) -> None:
     """Installs the function that processes every batch.
@@ -65,25 +71,37 @@ def install(process: ProcessBatch) -> None:
             request_from_body(item.get("body"), processor.get_request_properties())
             for item, processor in zip(data, context.request_processor)
         ]
-        responses = _process(process, self._model, requests)
-        _send_no_headers(
-            context, [_FAILED if isinstance(each, RequestError) else each.content_type for each in responses]
-        )
-        return [_set_status(context, index, response) for index, response in enumerate(responses)]
+        return _answer(context, responses(process, self._model, requests))
 
+    def transform_one(self: Any, model: Any, body: Any, *_: Any, **__: Any) -> str:
+        headers = self.context.request_processor[0].get_request_properties()
+        return _answer(self.context, responses(process, model, [request_from_body(body, headers)]))[0]
+
+    global _installed  # noqa: PLW0603 - the toolkits' own methods are replaced for the whole process, too
+    _installed = process
     Transformer.transform = transform
+    if f"{_HUGGING_FACE}.handler_service" in sys.modules:  # else that toolkit does not call us
+        sys.modules[f"{_HUGGING_FACE}.handler_service"].HuggingFaceHandlerService.transform_fn = transform_one
+        # It would decode bodies of these types, and return 400 where that fails.
+        sys.modules[f"{_HUGGING_FACE}.content_types"].UTF8_TYPES.clear()
 
 
-def request_from_body(body: Any, headers: Mapping[str, str]) -> BatchRequest:
+def installed() -> ProcessBatch | None:
+    """Returns the function that `install` was called with; None before that."""
+    return _installed
+
+
+def request_from_body(body: Any, headers: Mapping[str, Any]) -> BatchRequest:
     """Returns the request with this body and these headers, whose names may be in any case."""
     lower = {name.lower(): value for name, value in headers.items()}
     content_type = lower.get("content-type")
     return BatchRequest(body, content_type, lower.get("accept"), lower.get(CUSTOM_ATTRIBUTES))
 
 
-def _process(
+def responses(
     process: ProcessBatch, model: Any, requests: Sequence[BatchRequest]
 ) -> Sequence[BatchResponse | RequestError]:
+    """Returns the responses to a batch; status 500 for each of its requests if `process` raises an error."""
     try:
         return process(model, requests)
     except Exception:
@@ -92,6 +110,12 @@ def _process(
             HTTPStatus.INTERNAL_SERVER_ERROR, "The model server failed on this batch: its log says why."
         )
         return [failure] * len(requests)
+
+
+def _answer(context: Any, batch: Sequence[BatchResponse | RequestError]) -> list[str]:
+    """Sets statuses and content types of a batch's responses and returns their texts."""
+    _send_no_headers(context, [_FAILED if isinstance(each, RequestError) else each.content_type for each in batch])
+    return [_set_status(context, index, response) for index, response in enumerate(batch)]
 
 
 def _send_no_headers(context: Any, content_types: Sequence[str]) -> None:

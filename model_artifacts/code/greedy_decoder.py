@@ -1,24 +1,27 @@
-"""Greedy decoding of a Donut for several pages at once: the tokens of `DonutModel.inference`, sooner.
+"""Greedy decoding of a Donut for several pages at once, the same on every image: a library's own tokens, sooner.
 
-The stock way goes through `generate()`, which builds masks, caches and outputs anew for every token. Here a step is the
-arithmetic alone: the cross attention's keys and values are computed once a page, the self attention's are written into
-room made in advance, and pages that have ended make place for the others. What the stock way decides is decided the
-same: the unknown token is never taken, the last place that `max_length` allows takes the end token, and a padding token
-that the network itself writes is not attended to (transformers 4.11.3, `greedy_search` and `MBartDecoder`).
+The stock way (`DonutModel.inference`) goes through `generate()`, which builds masks, caches and outputs anew for every
+token. Here a step is the arithmetic alone: the cross attention's keys and values are computed once a page, the self
+attention's are written into room made in advance, and pages that have ended make place for the others. What the stock
+way decides is decided the same: the unknown token is never taken, the last place that `max_length` allows takes the end
+token, and a padding token that the network itself writes is not attended to (transformers 4.11.3, `greedy_search` and
+`MBartDecoder`). A checkpoint of Hugging Face has rules of its own (hugging_face.py).
 """
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Sequence
+from typing import TYPE_CHECKING, Mapping, Sequence
 
 import torch
 from torch.nn import functional
 
-if TYPE_CHECKING:
-    from torch import nn
+from layer_arithmetic import ACTIVATIONS, Norm
+from network_sizes import POSITIONS_UNUSED
 
-    from donut_library import DonutModel
+if TYPE_CHECKING:
+    from donut_model import Donut
 
 _FIRST_ROOM = 64
 
@@ -40,13 +43,16 @@ class Decoded:
 class _Attention:
     """The weights of one attention, with what can be multiplied in advance."""
 
-    def __init__(self, module: nn.Module) -> None:
-        self.heads: int = module.num_heads
-        self.width: int = module.head_dim
-        self.query = (module.q_proj.weight * module.scaling, module.q_proj.bias * module.scaling)
-        self.key = (module.k_proj.weight, module.k_proj.bias)
-        self.value = (module.v_proj.weight, module.v_proj.bias)
-        self.out = (module.out_proj.weight, module.out_proj.bias)
+    def __init__(self, weights: Mapping[str, torch.Tensor], name: str, heads: int) -> None:
+        query, key, value, out = (
+            (weights[f"{name}.{part}.weight"], weights[f"{name}.{part}.bias"])
+            for part in ("q_proj", "k_proj", "v_proj", "out_proj")
+        )
+        self.heads = heads
+        self.width: int = query[0].shape[0] // heads
+        scale = self.width**-0.5
+        self.query = (query[0] * scale, query[1] * scale)
+        self.key, self.value, self.out = key, value, out
 
     def split(self, hidden: torch.Tensor) -> torch.Tensor:
         """Turns (pages, places, heads * width) into (pages * heads, places, width)."""
@@ -60,43 +66,34 @@ class _Attention:
         """Returns what one place a page sees, (pages, heads * width).
 
         Args:
-            query: (pages, heads * width).
+            query: (pages * heads, 1, width).
             keys: (pages * heads, width, places).
             values: (pages * heads, places, width).
             mask: (pages * heads, 1, places), added to the scores; None adds nothing.
         """
-        scores = torch.bmm(query.reshape(-1, 1, self.width), keys)
+        scores = torch.bmm(query, keys)
         if mask is not None:
             scores = scores + mask
         seen = torch.bmm(torch.softmax(scores, dim=-1), values)
-        return functional.linear(seen.view(query.shape), *self.out)
-
-
-class _Norm:
-    """The weights of one layer norm, called without the module around it."""
-
-    def __init__(self, module: nn.LayerNorm) -> None:
-        self._arguments = (module.normalized_shape, module.weight, module.bias, module.eps)
-
-    def __call__(self, hidden: torch.Tensor) -> torch.Tensor:
-        return functional.layer_norm(hidden, *self._arguments)
+        return functional.linear(seen.view(-1, self.heads * self.width), *self.out)
 
 
 class _Layer:
     """The weights of one decoder layer."""
 
-    def __init__(self, module: nn.Module) -> None:
-        self.own = _Attention(module.self_attn)
-        self.cross = _Attention(module.encoder_attn)
+    def __init__(self, model: Donut, name: str) -> None:
+        weights, heads = model.weights, model.sizes.decoder_heads
+        self.own = _Attention(weights, f"{name}.self_attn", heads)
+        self.cross = _Attention(weights, f"{name}.encoder_attn", heads)
         # One product instead of three for the places of the result.
         self.own_weights = torch.cat([self.own.query[0], self.own.key[0], self.own.value[0]])
         self.own_biases = torch.cat([self.own.query[1], self.own.key[1], self.own.value[1]])
-        self.own_norm = _Norm(module.self_attn_layer_norm)
-        self.cross_norm = _Norm(module.encoder_attn_layer_norm)
-        self.last_norm = _Norm(module.final_layer_norm)
-        self.activation = module.activation_fn
-        self.first = (module.fc1.weight, module.fc1.bias)
-        self.second = (module.fc2.weight, module.fc2.bias)
+        self.own_norm = Norm(weights, f"{name}.self_attn_layer_norm")
+        self.cross_norm = Norm(weights, f"{name}.encoder_attn_layer_norm")
+        self.last_norm = Norm(weights, f"{name}.final_layer_norm")
+        self.activation = ACTIVATIONS[model.sizes.activation]
+        self.first = (weights[f"{name}.fc1.weight"], weights[f"{name}.fc1.bias"])
+        self.second = (weights[f"{name}.fc2.weight"], weights[f"{name}.fc2.bias"])
 
 
 class _LayerMemory:
@@ -113,45 +110,55 @@ class _LayerMemory:
         self._heads = own.heads
         self.cross_keys = cross.split(functional.linear(cells, *cross.key)).transpose(1, 2).contiguous()
         self.cross_values = cross.split(functional.linear(cells, *cross.value))
-        rows = cells.shape[0] * own.heads
-        self.keys = cells.new_empty((rows, own.width, room))
-        self.values = cells.new_empty((rows, room, own.width))
+        # Keys and values of the places of the result: one copy writes both.
+        self._own = cells.new_empty((2, cells.shape[0] * own.heads, room, own.width))
 
     def make_room(self, room: int) -> None:
         """Makes room for more places, up to `room`."""
-        keys, values = self.keys, self.values
-        self.keys = keys.new_empty((*keys.shape[:2], room))
-        self.keys[:, :, : keys.shape[2]] = keys
-        self.values = values.new_empty((values.shape[0], room, values.shape[2]))
-        self.values[:, : values.shape[1]] = values
+        own = self._own
+        self._own = own.new_empty((2, own.shape[1], room, own.shape[3]))
+        self._own[:, :, : own.shape[2]] = own
+
+    def write(self, keys_and_values: torch.Tensor, place: int) -> None:
+        """Remembers a place: (2, pages * heads, 1, width)."""
+        self._own.narrow(2, place, 1).copy_(keys_and_values)
+
+    def up_to(self, place: int) -> tuple[torch.Tensor, torch.Tensor]:
+        """Returns the keys, (pages * heads, width, places), and the values, (pages * heads, places, width)."""
+        keys, values = self._own.narrow(2, 0, place + 1).unbind(0)
+        return keys.transpose(1, 2), values
 
     def keep(self, rows: torch.Tensor) -> None:
         """Forget all pages but those of these rows."""
-        for name in ("cross_keys", "cross_values", "keys", "values"):
+        for name in ("cross_keys", "cross_values"):
             remembered = getattr(self, name)
             by_page = remembered.view(-1, self._heads, *remembered.shape[1:])
             setattr(self, name, by_page.index_select(0, rows).flatten(0, 1))
+        own = self._own.view(2, -1, self._heads, *self._own.shape[2:])
+        self._own = own.index_select(1, rows).flatten(1, 2)
 
 
 class _Network:
     """A model's decoder as the arithmetic of one step, and the tokens that end its results."""
 
-    def __init__(self, model: DonutModel) -> None:
-        language_model = model.decoder.model
-        decoder = language_model.model.decoder
-        tokenizer = model.decoder.tokenizer
-        self.layers = [_Layer(layer) for layer in decoder.layers]
-        self.max_length: int = model.config.max_length
-        self.never: int = tokenizer.unk_token_id
-        self.padding: int = tokenizer.pad_token_id
-        self.end: int = tokenizer.eos_token_id
-        self.forced_end: int | None = language_model.config.forced_eos_token_id
-        self._embed = decoder.embed_tokens.weight
-        self._scale: float = decoder.embed_scale
-        self._positions = decoder.embed_positions.weight[decoder.embed_positions.offset :]
-        self._first_norm = _Norm(decoder.layernorm_embedding)
-        self._last_norm = _Norm(decoder.layer_norm)
-        self._head = (language_model.lm_head.weight, language_model.lm_head.bias)
+    def __init__(self, model: Donut) -> None:
+        weights, sizes, config = model.weights, model.sizes, model.config
+        decoder = "decoder.model.model.decoder"
+        self.layers = [_Layer(model, f"{decoder}.layers.{number}") for number in range(sizes.decoder_layer)]
+        self.max_length = config.max_length
+        # Models that Hugging Face's transformers trained see the padding that they write.
+        self.padding = model.tokenizer.padding if config.hides_padding else None
+        self.end = model.tokenizer.end
+        self.forced_end = config.forced_end
+        self._embed = weights[f"{decoder}.embed_tokens.weight"]
+        self._scale = math.sqrt(sizes.hidden_size) if sizes.scale_embedding else 1.0
+        self._positions = weights[f"{decoder}.embed_positions.weight"][POSITIONS_UNUSED:]
+        self._first_norm = Norm(weights, f"{decoder}.layernorm_embedding")
+        self._last_norm = Norm(weights, f"{decoder}.layer_norm")
+        self._head = weights["decoder.model.lm_head.weight"]
+        # What no result has; as a bias it costs nothing.
+        self._never = self._head.new_zeros(len(self._head))
+        self._never[config.forbidden_tokens] = float("-inf")
 
     def step(
         self, ids: torch.Tensor, place: int, memories: list[_LayerMemory], mask: torch.Tensor | None
@@ -159,29 +166,28 @@ class _Network:
         """Returns the logits of what follows, (pages, vocabulary), and remembers the ids, (pages,), at their place."""
         hidden = functional.embedding(ids, self._embed) * self._scale + self._positions[place]
         hidden = self._first_norm(hidden)
-        seen = slice(None, place + 1)
         for layer, memory in zip(self.layers, memories):
+            own, cross = layer.own, layer.cross
             together = functional.linear(layer.own_norm(hidden), layer.own_weights, layer.own_biases)
             # The heads of a page lie beside one another, as in `split`.
-            query, key, value = together.view(-1, 3, layer.own.heads * layer.own.width).unbind(1)
-            memory.keys[:, :, place] = key.reshape(-1, layer.own.width)
-            memory.values[:, place] = value.reshape(-1, layer.own.width)
-            hidden = hidden + layer.own.attend(query, memory.keys[:, :, seen], memory.values[:, seen], mask)
-            query = functional.linear(layer.cross_norm(hidden), *layer.cross.query)
-            hidden = hidden + layer.cross.attend(query, memory.cross_keys, memory.cross_values, None)
+            by_part = together.view(-1, 3, own.heads, own.width).transpose(0, 1).reshape(3, -1, 1, own.width)
+            memory.write(by_part.narrow(0, 1, 2), place)
+            hidden = hidden + own.attend(by_part[0], *memory.up_to(place), mask)
+            query = functional.linear(layer.cross_norm(hidden), *cross.query).view(-1, 1, cross.width)
+            hidden = hidden + cross.attend(query, memory.cross_keys, memory.cross_values, None)
             inner = layer.activation(functional.linear(layer.last_norm(hidden), *layer.first))
             hidden = hidden + functional.linear(inner, *layer.second)
-        return functional.linear(self._last_norm(hidden), *self._head)
+        return functional.linear(self._last_norm(hidden), self._head, self._never)
 
 
 class GreedyDecoder:
     """Decodes pages with one model's decoder.
 
     Args:
-        model: In evaluation mode, on the device and in the precision that it stays in.
+        model: On the device and in the precision that it stays in.
     """
 
-    def __init__(self, model: DonutModel) -> None:
+    def __init__(self, model: Donut) -> None:
         self._network = _Network(model)
 
     def decode(self, cells: torch.Tensor, prompts: Sequence[Sequence[int]]) -> list[Decoded]:
@@ -191,7 +197,7 @@ class GreedyDecoder:
             cells: The encoder's output, (pages, cells, hidden size).
             prompts: Token ids that each page's result starts with, all of one length of 1 or more.
         """
-        with torch.no_grad():
+        with torch.inference_mode():
             return _Run(self._network, cells, prompts).finish()
 
 
@@ -207,6 +213,7 @@ class _Run:
         # Which page each row of the tensors belongs to, and whether it is still being decoded.
         self._pages = list(range(len(prompts)))
         self._goes_on = [True] * len(prompts)
+        self._padding_came = any(network.padding in prompt for prompt in prompts)
         self._mask: torch.Tensor | None = None
         self._heads = network.layers[0].own.heads
         self._device = cells.device
@@ -234,10 +241,10 @@ class _Run:
 
     def _hide_padding(self, ids: torch.Tensor, place: int) -> None:
         """Keeps the mask in step. It is there only once a padding token has been read, which few models ever write."""
+        if not self._padding_came:
+            return
         is_padding = ids == self._network.padding
         if self._mask is None:
-            if not bool(is_padding.any()):
-                return
             self._mask = torch.zeros((len(ids) * self._heads, 1, place), dtype=self._dtype, device=self._device)
         hidden = is_padding.to(self._dtype) * torch.finfo(self._dtype).min
         self._mask = torch.cat([self._mask, hidden.repeat_interleave(self._heads).view(-1, 1, 1)], dim=2)
@@ -245,14 +252,16 @@ class _Run:
     def _choose(self, logits: torch.Tensor, *, is_last: bool) -> torch.Tensor:
         network = self._network
         scores = logits.float()
-        scores[:, network.never] = float("-inf")
         if is_last and network.forced_end is not None:
             following = torch.full((len(scores),), network.forced_end, device=self._device)
             chances = torch.zeros(len(scores))
         else:
             best, following = scores.max(dim=1)
-            chances = best - torch.logsumexp(scores, dim=1)
-        for row, (id_, chance) in enumerate(zip(following.tolist(), chances.tolist())):
+            # The logarithm of a softmax, in fewer steps than torch.logsumexp takes.
+            chances = (scores - best.unsqueeze(1)).exp_().sum(dim=1).log_().neg_()
+        ids = following.tolist()
+        self._padding_came |= network.padding in ids
+        for row, (id_, chance) in enumerate(zip(ids, chances.tolist())):
             if self._goes_on[row]:
                 self._ids[self._pages[row]].append(id_)
                 self._log_probabilities[self._pages[row]].append(chance)

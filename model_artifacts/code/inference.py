@@ -5,14 +5,20 @@ its fields as JSON or JSON Lines, with a confidence for each (results.py). An in
 ASCII sentence; the worker continues with the next request. Requests of one TorchServe batch are processed together
 (batching.py, document_processor.py); the four functions are the same steps for a single request.
 
-Settings by environment variable: DONUT_TASK_PROMPT and ALLOW_PICKLED_MODEL (donut_loading.py), MAX_PAGES and
-MAX_IMAGE_PIXELS (limits.py), MODEL_VERSION (results.py), OMP_NUM_THREADS.
+Settings by environment variable: DONUT_TASK_PROMPT and ALLOW_PICKLED_MODEL (donut_loading.py), MAX_PAGES,
+MAX_IMAGE_PIXELS, DOCUMENT_SECONDS and DOCUMENT_MEMORY_MB (limits.py), MODEL_VERSION (results.py), OMP_NUM_THREADS and
+SAGEMAKER_MODEL_SERVER_WORKERS (cpu_tuning.py).
 """
 
 from __future__ import annotations
 
 # First: it puts the archive's own packages on the import path.
 import vendored  # noqa: F401 - imported for its effect
+
+# isort: split
+
+# Second: what it starts is to be ready when the model is.
+from started_renderer import renderer
 
 # isort: split
 
@@ -24,7 +30,9 @@ from sagemaker_inference import content_types
 
 import batching
 import results
-from document_processor import DocumentProcessor, PageResult, use_assigned_cpus
+from calibration import load_calibration
+from cpu_tuning import tune_cpu
+from document_processor import DocumentProcessor, PageResult
 from donut_loading import load_model
 from limits import Limits
 from request_errors import RequestError, failure
@@ -38,19 +46,25 @@ MODEL_FOLDER = "my_model"
 logger = logging.getLogger(__name__)
 
 
-def model_fn(model_dir: str) -> DocumentProcessor:
+def model_fn(model_dir: str, context: Any = None) -> DocumentProcessor:
     """Loads the model from the archive's `my_model/` and installs the processing of whole batches.
 
     Args:
         model_dir: Folder the archive was unpacked into.
+        context: TorchServe's context, which tells the GPU of this worker; older toolkits hand over none.
 
     Raises:
-        ModelFolderError: The folder holds no loadable model.
+        ModelFolderError: The folder holds no loadable model, or a calibration that is invalid or another model's.
         SettingError: A limit's environment variable has an invalid value.
+        DrawingStartError: The process that draws documents does not start.
     """
     Limits.from_environment()
-    use_assigned_cpus()
-    processor = DocumentProcessor(load_model(Path(model_dir) / MODEL_FOLDER))
+    tune_cpu()
+    gpu = context.system_properties.get("gpu_id") if context is not None else None
+    folder = Path(model_dir) / MODEL_FOLDER
+    model = load_model(folder, gpu)
+    processor = DocumentProcessor(model, renderer, load_calibration(folder, model.config.weights_file))
+    renderer.wait_until_ready()
     batching.install(process_batch)
     return processor
 
@@ -64,7 +78,7 @@ def input_fn(body: Any, content_type: str | None, context: Any = None) -> Infere
         context: TorchServe's context, whose first request this is; used for its custom attributes.
 
     Raises:
-        RequestError: 400, 413, 415 or 422: the document is invalid or not supported.
+        RequestError: 400 or 415: the request is invalid or not supported.
     """
     headers = context.request_processor[0].get_request_properties() if context is not None else {}
     attributes = batching.request_from_body(body, headers).custom_attributes
@@ -79,7 +93,8 @@ def predict_fn(request: InferenceRequest, processor: DocumentProcessor) -> list[
         processor: What model_fn returned.
 
     Raises:
-        RequestError: A page cannot be processed; 500 if the model fails. The worker continues.
+        RequestError: 400, 413 or 422: the document is invalid or beyond a limit; 500 if the model fails. The worker
+            continues.
     """
     outcome = processor.process([request])[0]
     if isinstance(outcome, RequestError):

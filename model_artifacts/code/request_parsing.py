@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
-from documents import Document, is_pdf, open_document
+from file_kinds import is_pdf
 from request_errors import TOO_LARGE, RequestError
 
 if TYPE_CHECKING:
@@ -26,29 +26,73 @@ if TYPE_CHECKING:
 
 JSON_TYPE = "application/json"
 PDF_TYPE = "application/pdf"
-IMAGE_TYPES = ("image/jpeg", "image/jpg", "image/png", "image/webp", "image/tiff", "image/bmp", "image/gif")
+IMAGE_TYPES = (
+    "image/jpeg",
+    "image/jpg",
+    "image/png",
+    "image/webp",
+    "image/tiff",
+    "image/bmp",
+    "image/gif",
+    "image/heic",
+    "image/heif",
+    "image/avif",
+)
 # Types that leave the format open: the SDK's name for an image, and S3's defaults for objects without a type.
 ANY_TYPES = ("application/x-image", "application/octet-stream", "binary/octet-stream")
 CONTENT_TYPES = (*ANY_TYPES[:1], *IMAGE_TYPES, PDF_TYPE, JSON_TYPE)
+# Of types that people send although they are not supported. TorchServe takes a form apart before this code sees it.
+_AS_IMAGE, _AS_PDF = "save it as PNG or JPEG", "print or export it to PDF"
+_UNPACKED = "send it uncompressed, with its own type"
+_WAYS_OUT = {
+    "multipart/form-data": "it is a form; send the file itself as the body, with its own type",
+    "application/x-www-form-urlencoded": "it is a form; send the file itself as the body, with its own type",
+    "image/svg+xml": f"it is an SVG drawing; {_AS_IMAGE}",
+    "image/jp2": f"it is a JPEG 2000 image; {_AS_IMAGE}",
+    "image/jpx": f"it is a JPEG 2000 image; {_AS_IMAGE}",
+    "image/jxl": f"it is a JPEG XL image; {_AS_IMAGE}",
+    "image/vnd.adobe.photoshop": f"it is a Photoshop file; {_AS_IMAGE}",
+    "image/wmf": f"it is a Windows metafile; {_AS_IMAGE}",
+    "image/emf": f"it is a Windows metafile; {_AS_IMAGE}",
+    "application/postscript": f"it is PostScript or EPS; {_AS_PDF}",
+    "application/msword": f"it is an Office file; {_AS_PDF}",
+    "application/vnd.ms-excel": f"it is an Office file; {_AS_PDF}",
+    "application/vnd.ms-powerpoint": f"it is an Office file; {_AS_PDF}",
+    "application/vnd.openxmlformats-officedocument.wordprocessingml.document": f"it is an Office file; {_AS_PDF}",
+    "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet": f"it is an Office file; {_AS_PDF}",
+    "application/vnd.openxmlformats-officedocument.presentationml.presentation": f"it is an Office file; {_AS_PDF}",
+    "text/html": f"it is an HTML page; {_AS_PDF}",
+    "application/xhtml+xml": f"it is an HTML page; {_AS_PDF}",
+    "application/zip": "it is a ZIP archive; send each document by itself",
+    "application/gzip": f"it is compressed with gzip; {_UNPACKED}",
+    "application/x-gzip": f"it is compressed with gzip; {_UNPACKED}",
+    "application/brotli": f"it is compressed with brotli; {_UNPACKED}",
+    "application/x-brotli": f"it is compressed with brotli; {_UNPACKED}",
+}
 OPTIONS = ("pages", "task_prompt")
 ENVELOPE = ("document", *OPTIONS)
+# An attribute up to the semicolon behind it; in quotes, a backslash stands before a quote or a backslash.
+_QUOTED = re.compile(r'(?P<name>[^=;]*)=\s*"(?P<value>(?:[^"\\]|\\.)*)"\s*(?:;|$)')
+_PLAIN = re.compile(r"(?P<name>[^=;]*)=(?P<value>[^;]*)(?:;|$)")
 # One page or a range of pages; no page has a number with more digits.
 _PAGES = re.compile(r"(\d{1,9})(?:-(\d{1,9}))?", re.ASCII)
 
 
 @dataclass(frozen=True)
 class InferenceRequest:
-    """One parsed request.
+    """One parsed request. Its document is not opened yet.
 
     Attributes:
-        document: The file; the processor closes it.
-        pages: Numbers of the pages to process, from 1, in this order.
+        body: The file.
+        pages: The selection of its pages, which `page_numbers` reads; None for all.
         task_prompt: The text that the result starts with; None uses the model's own.
+        limits: The limits of the document.
     """
 
-    document: Document
-    pages: list[int]
+    body: bytes
+    pages: Any
     task_prompt: str | None
+    limits: Limits
 
 
 def parse_request(
@@ -63,7 +107,7 @@ def parse_request(
         limits: The limits of a document.
 
     Raises:
-        RequestError: 400, 413, 415 or 422, from `documents.open_document` or for an invalid request.
+        RequestError: 400 or 415: the request is invalid.
     """
     media_type = (content_type or "").split(";")[0].strip().lower()
     options = _custom_options(custom_attributes)
@@ -72,24 +116,19 @@ def parse_request(
         options.update((name, envelope[name]) for name in OPTIONS if envelope.get(name) is not None)
         body = _decoded(envelope)
     elif media_type not in CONTENT_TYPES and media_type not in ANY_TYPES:
+        way_out = _WAYS_OUT.get(media_type, f"send {', '.join(CONTENT_TYPES)}")
         raise RequestError(
-            HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
-            f"The content type {media_type!a} is not supported: send {', '.join(CONTENT_TYPES)}.",
+            HTTPStatus.UNSUPPORTED_MEDIA_TYPE, f"The content type {media_type[:80]!a} is not supported: {way_out}."
         )
     if not body:
         raise RequestError(HTTPStatus.BAD_REQUEST, "The body is empty: send the bytes of one document.")
     _check_kind(body, media_type)
     task_prompt = options.get("task_prompt")
-    if task_prompt is not None and not isinstance(task_prompt, str):
+    if task_prompt is not None and not _is_text(task_prompt):
         raise RequestError(
             HTTPStatus.BAD_REQUEST, f"The task prompt is {task_prompt!a}: give a text such as <s_receipt>."
         )
-    document = open_document(body, limits)
-    try:
-        return InferenceRequest(document, _pages(options.get("pages"), document.page_count, limits), task_prompt)
-    except RequestError:
-        document.close()
-        raise
+    return InferenceRequest(body, options.get("pages"), task_prompt, limits)
 
 
 def _check_kind(body: bytes, media_type: str) -> None:
@@ -105,9 +144,41 @@ def _check_kind(body: bytes, media_type: str) -> None:
         )
 
 
+def _is_text(value: Any) -> bool:
+    """Whether a value is a text of Unicode characters; JSON can spell halves of some, which no tokenizer takes."""
+    try:
+        return isinstance(value, str) and value.encode("utf-8") is not None
+    except UnicodeEncodeError:
+        return False
+
+
 def _custom_options(custom_attributes: str | None) -> dict[str, Any]:
-    pairs = (part.split("=", 1) for part in (custom_attributes or "").split(";") if "=" in part)
-    return {name.strip(): value.strip() for name, value in pairs if name.strip() in OPTIONS}
+    """Returns the options among the attributes `name=value`, which semicolons separate.
+
+    A semicolon may also be part of a prompt. What can be read in two ways is rejected: a prompt cut short would get a
+    result to another question.
+    """
+    options: dict[str, Any] = {}
+    rest = custom_attributes or ""
+    while rest:
+        attribute = _QUOTED.match(rest) or _PLAIN.match(rest)
+        if attribute is None:  # a part without =
+            rest = rest.partition(";")[2]
+            continue
+        name, value, rest = attribute["name"].strip(), attribute["value"].strip(), rest[attribute.end() :]
+        if attribute.re is _QUOTED:
+            value = re.sub(r"\\(.)", r"\1", value)
+        elif name == "task_prompt" and rest.strip(" ;") and (not value.endswith(">") or "<" in rest or ">" in rest):
+            raise RequestError(
+                HTTPStatus.BAD_REQUEST,
+                f"The custom attribute task_prompt has a semicolon after {value[-80:]!a}, which may end it or be part "
+                'of it: put the prompt in double quotes, task_prompt="...".',
+            )
+        if name in options:
+            raise RequestError(HTTPStatus.BAD_REQUEST, f"The custom attribute {name} is given twice: give it once.")
+        if name in OPTIONS:
+            options[name] = value
+    return options
 
 
 def _envelope(body: Any) -> dict[str, Any]:
@@ -141,8 +212,17 @@ def _decoded(envelope: dict[str, Any]) -> bytes:
         ) from None
 
 
-def _pages(selection: Any, page_count: int, limits: Limits) -> list[int]:
-    """Returns the numbers of the pages to process: all pages if none are requested."""
+def page_numbers(selection: Any, page_count: int, limits: Limits) -> list[int]:
+    """Returns the numbers of the pages to process, from 1, in the requested order.
+
+    Args:
+        selection: The request's `pages`; None for all.
+        page_count: Pages of the document.
+        limits: How many may be processed.
+
+    Raises:
+        RequestError: 400 for a selection that is none, 413 for too many pages, 422 for pages that do not exist.
+    """
     if selection is None:
         if page_count > limits.pages:
             raise RequestError(
@@ -154,6 +234,8 @@ def _pages(selection: Any, page_count: int, limits: Limits) -> list[int]:
     parts = selection.split(",") if isinstance(selection, str) else selection
     if not isinstance(parts, list):
         parts = [parts]
+    if not parts:
+        raise RequestError(HTTPStatus.BAD_REQUEST, "No pages are requested: leave pages out for all of them.")
     numbers: list[int] = []
     for part in parts:
         match = None if isinstance(part, bool) else _PAGES.fullmatch(str(part).strip()[:20])

@@ -1,7 +1,7 @@
 """A pickle module for `torch.load` that rebuilds tensors and nothing else.
 
-A pickle can name any function to call while it is read. torch 1.11 has no `weights_only`, so the names are
-checked here: a file of weights loads, a file that holds Python objects is rejected before any of it has run.
+A pickle can name any function to call while it is read. torch 1.11 has no `weights_only`, so the names are checked
+here, on every image: a file of weights loads, a file that holds Python objects is rejected before any of it has run.
 """
 
 import pickle

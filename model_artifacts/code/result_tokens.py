@@ -1,6 +1,6 @@
 """Converts the tokens of a result to its fields, and to the confidence of each field.
 
-`DonutModel.token2json` parses the fields. The walk below follows the same rules over the tokens with their
+`token_parser` parses the fields. The walk below follows the same rules over the tokens with their
 probabilities, so that each confidence has the same place as its field.
 """
 
@@ -10,37 +10,34 @@ import math
 import re
 from typing import TYPE_CHECKING, Any, Sequence
 
+from token_parser import SEPARATOR, Fields, parse_tokens
+
 if TYPE_CHECKING:
-    from donut_library import DonutModel
+    from donut_model import Donut
     from greedy_decoder import Decoded
 
 _OPENING = re.compile(r"<s_(.*)>")
-_SEPARATOR = "<sep/>"
 
 
-# The fields of a result, or a list of them if its outermost tokens are a list's.
-Fields = Any
-
-
-def prediction_of(model: DonutModel, ids: Sequence[int]) -> Fields:
+def prediction_of(model: Donut, ids: Sequence[int]) -> Fields:
     """Returns the fields that the tokens encode, as `DonutModel.inference` does.
 
     Args:
-        model: Its tokenizer and its `token2json`.
+        model: Its tokenizer.
         ids: Token ids from the task prompt on.
     """
-    tokenizer = model.decoder.tokenizer
-    text = tokenizer.decode(ids).replace(tokenizer.eos_token, "").replace(tokenizer.pad_token, "")
+    tokenizer = model.tokenizer
+    text = tokenizer.text_of(ids).replace(tokenizer.end_name, "").replace(tokenizer.padding_name, "")
     # The first token is the prompt's, not a field.
-    return model.token2json(re.sub(r"<.*?>", "", text, count=1).strip())
+    return parse_tokens(re.sub(r"<.*?>", "", text, count=1).strip(), tokenizer.added)
 
 
-def confidence_of(model: DonutModel, decoded: Decoded, prediction: Fields) -> Fields | None:
-    """Returns the confidence of each field, in the shape of the prediction.
+def confidence_of(model: Donut, decoded: Decoded, prediction: Fields) -> Fields | None:
+    """Returns the raw confidence of each field, in the shape of the prediction.
 
     A field's confidence is the model's probability of its whole value: the product of the probabilities of the value's
     tokens and of its closing token, each given the tokens before it. It is the model's own estimate, not a measured
-    accuracy.
+    accuracy: calibration.py turns it into one.
 
     Args:
         model: Its tokenizer.
@@ -50,7 +47,7 @@ def confidence_of(model: DonutModel, decoded: Decoded, prediction: Fields) -> Fi
     Returns:
         None if the tokens are too ill-formed to assign to fields.
     """
-    names = model.decoder.tokenizer.convert_ids_to_tokens(decoded.ids)
+    names = model.tokenizer.names_of(decoded.ids)
     tokens = list(zip(names[1:], decoded.log_probabilities[1:]))
     if isinstance(prediction, dict) and set(prediction) == {"text_sequence"}:
         # A result without fields: Donut returns its text under this name.
@@ -75,7 +72,7 @@ def _fields(tokens: Sequence[Any]) -> Any:
     while position < len(tokens):
         opening = _OPENING.fullmatch(tokens[position][0])
         if opening is None:
-            if tokens[position][0] == _SEPARATOR:
+            if tokens[position][0] == SEPARATOR:
                 elements.append({})
             position += 1
             continue
@@ -95,7 +92,7 @@ def _leaf(tokens: Sequence[Any], closing: float) -> float | list[float]:
     sums = [0.0]
     for name, chance in tokens:
         sums[-1] += chance
-        if name == _SEPARATOR:
+        if name == SEPARATOR:
             sums.append(0.0)
     sums[-1] += closing
     confidences = [round(math.exp(chance), 4) for chance in sums]

@@ -10,14 +10,18 @@ from __future__ import annotations
 import argparse
 import json
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 
 from archive import TRAINING_FOLDER
-from donut_library import DonutConfig, DonutModel
-from donut_loading import TOKENIZER_FILE
+from donut_configuration import is_sized, read_sizes
 from make_tokenizer import CONFIGURATION, train_tokenizer
+from network_sizes import weight_shapes
+import vocabulary
+
+if TYPE_CHECKING:
+    from network_sizes import NetworkSizes
 
 DEFAULT_FOLDER = TRAINING_FOLDER.parents[1] / "build" / "stock_donut" / "my_model"
 STOCK_CONFIGURATION = {
@@ -35,14 +39,29 @@ STOCK_CONFIGURATION = {
 
 
 def write_model_folder(folder: Path, configuration: dict[str, Any]) -> None:
-    """Writes a stock Donut's first weights, its configuration and its tokenizer into a folder, made if need be."""
+    """Writes a Donut's random weights, its configuration and its tokenizer into a folder, made if need be."""
     folder.mkdir(parents=True, exist_ok=True)
-    (folder / TOKENIZER_FILE).write_bytes(train_tokenizer())
+    (folder / vocabulary.TOKENIZER_FILE).write_bytes(train_tokenizer())
     (folder / "config.json").write_text(json.dumps(configuration, indent=2) + "\n", encoding="utf-8")
+    tokenizer = vocabulary.read_tokenizer(folder)
+    separator_first = not is_sized(configuration)
+    vocabulary.add_as_donut_does(tokenizer, configuration["special_tokens"], separator_first=separator_first)
+    sizes = read_sizes(folder, configuration, len(tokenizer))
+    torch.save(random_weights(sizes), str(folder / "model.pth"))
+
+
+def random_weights(sizes: NetworkSizes) -> dict[str, torch.Tensor]:
+    """Returns weights of these sizes, the same every time, with the spread that Swin and MBart begin with."""
     torch.manual_seed(0)
-    model = DonutModel(DonutConfig.from_dict({**configuration, "name_or_path": str(folder)}))
-    model.decoder.add_special_tokens(["<sep/>", *configuration["special_tokens"]])
-    torch.save(model.state_dict(), str(folder / "model.pth"))
+    weights = {}
+    for name, shape in weight_shapes(sizes).items():
+        if "norm" in name:
+            weights[name] = torch.ones(shape) if name.endswith(".weight") else torch.zeros(shape)
+        else:
+            weights[name] = torch.empty(shape).normal_(std=0.02)
+    # One matrix, as in the stock network.
+    weights["decoder.model.lm_head.weight"] = weights["decoder.model.model.decoder.embed_tokens.weight"]
+    return weights
 
 
 if __name__ == "__main__":

@@ -139,7 +139,7 @@ class Trainer:
             for page, result in zip(pages, results):
                 fields = page.receipt.fields()
                 # A result whose outermost tokens are a list's is wrong in every field.
-                result = result if isinstance(result, dict) else {}  # noqa: PLW2901
+                result = result if isinstance(result, dict) else {}  # noqa: PLW2901 - one result or none
                 items = result.get(LIST_FIELD)
                 matches = [result.get(name) == fields[name] for name in TEXT_FIELDS]
                 # Donut reads a list of one as its element.

@@ -1,6 +1,7 @@
 """Batches through the real handler: processed together, each request with its own result."""
 
 import json
+import math
 import unittest
 from unittest import mock
 
@@ -15,6 +16,7 @@ from documents_in_memory import (
     saved,
     tiff,
 )
+from greedy_decoder import Decoded
 from request_case import RequestCase
 
 
@@ -53,7 +55,7 @@ class Batches(RequestCase):
 
     def test_a_page_at_which_the_model_fails_takes_no_other_with_it(self):
         decode = self.worker.processor._decode
-        poison = self.worker.processor.model.encoder.prepare_input(Image.new("RGB", (128, 192), "black"))
+        poison = self.worker.processor.model.to_tensor(Image.new("RGB", (128, 192), "black"))
 
         def failing(pages):
             if any(page.tensor.equal(poison) for page in pages):
@@ -76,6 +78,21 @@ class Batches(RequestCase):
             self.assertEqual(read["predictions"], FIELDS[:3])
             together.extend(page["read_together"] for page in read["pages"])
         self.assertEqual(together, [16] * 16 + [5] * 5)
+
+    def test_a_page_whose_numbers_are_none_fails_alone_and_never_becomes_a_result(self):
+        processor = self.worker.processor
+        decode = processor._decode
+
+        def broken(pages):
+            return [
+                Decoded(each.ids, [math.nan] * len(each.ids)) if page.request == 1 else each
+                for page, each in zip(pages, decode(pages))
+            ]
+
+        with mock.patch.object(processor, "_decode", broken):
+            answers = self.worker.batch(*(BatchRequest(sample(index)) for index in range(3)))
+        self.assertEqual([answer.status for answer in answers], [200, 500, 200])
+        self.assertIn("page 1 gave NaN", answers[1].text)
 
     def test_an_error_outside_every_request_answers_all_of_them(self):
         with mock.patch.object(self.worker.processor, "process", side_effect=RuntimeError("lost")):

@@ -1,5 +1,6 @@
-"""The lean decoder beside the stock one: the same tokens, one page at a time and several at once."""
+"""The lean decoder beside that of the library that is there: the same tokens, of one page and of several at once."""
 
+import copy
 import json
 from pathlib import Path
 import tempfile
@@ -14,36 +15,23 @@ from archive_worker import ARCHIVE, SAMPLES
 # isort: split
 from donut_loading import load_model
 from greedy_decoder import Decoded, GreedyDecoder
-from loading_checks import SMALLEST_STOCK
+import library_network
+from library_tokens import LibraryTokens
 from make_stock_donut import write_model_folder
+from model_folders import SMALLEST_STOCK
+from page_canvas import Canvas
 from result_tokens import confidence_of, prediction_of, with_lists
+from window_encoder import WindowEncoder
 
 DOCUMENTS = 24
 
 
-def stock_tokens(model, tensor):
-    """The tokens that `DonutModel.inference` decodes."""
-    taken = []
-    generate = model.decoder.model.generate
-
-    def keep(*arguments, **options):
-        output = generate(*arguments, **options)
-        taken.append(output.sequences[0].tolist())
-        return output
-
-    with mock.patch.object(model.decoder.model, "generate", keep), torch.no_grad():
-        prompt = torch.tensor([prompt_of(model)])
-        model.inference(image_tensors=tensor.unsqueeze(0), prompt_tensors=prompt)
-    return taken[0]
-
-
 def prompt_of(model):
-    return [model.decoder.tokenizer.convert_tokens_to_ids(model.config.task_prompt)]
+    return model.tokenizer.ids_of(model.config.task_prompt)
 
 
 def lean_tokens(model, tensors):
-    with torch.no_grad():
-        cells = model.encoder(torch.stack(tensors))
+    cells = WindowEncoder(model).encode(torch.stack(tensors))
     return GreedyDecoder(model).decode(cells, [prompt_of(model)] * len(tensors))
 
 
@@ -53,8 +41,10 @@ class Decoder(unittest.TestCase):
         cls.model = load_model(ARCHIVE / "my_model")
         names = [json.loads(line)["file"] for line in (SAMPLES / "answers.jsonl").read_text().splitlines()]
         images = [Image.open(SAMPLES / name) for name in names[:DOCUMENTS]]
-        cls.tensors = [cls.model.encoder.prepare_input(image) for image in images]
-        cls.stock = [stock_tokens(cls.model, tensor) for tensor in cls.tensors]
+        canvas = Canvas.from_model(cls.model)
+        cls.tensors = [cls.model.to_tensor(canvas.fit(image)) for image in images]
+        cls.library = LibraryTokens(cls.model)
+        cls.stock = [cls.library.tokens(tensor) for tensor in cls.tensors]
 
     def test_one_page_at_a_time_the_tokens_are_the_stock_model_s(self):
         for tensor, tokens in zip(self.tensors, self.stock):
@@ -68,45 +58,40 @@ class Decoder(unittest.TestCase):
     def test_an_answer_cut_off_ends_as_the_stock_model_s(self):
         for length in (2, 3, 20):
             with self.subTest(length=length), mock.patch.object(self.model.config, "max_length", length):
-                stock = [stock_tokens(self.model, tensor) for tensor in self.tensors[:3]]
+                stock = [self.library.tokens(tensor) for tensor in self.tensors[:3]]
                 self.assertEqual([decoded.ids for decoded in lean_tokens(self.model, self.tensors[:3])], stock)
                 self.assertEqual({len(tokens) for tokens in stock}, {length})
-                self.assertEqual({tokens[-1] for tokens in stock}, {self.model.decoder.tokenizer.eos_token_id})
+                self.assertEqual({tokens[-1] for tokens in stock}, {self.model.tokenizer.end})
 
     def test_a_network_that_writes_padding_is_followed(self):
-        """Padding is likely here: the stock model hides it from what follows, and so must the lean one."""
-        pad = self.model.decoder.tokenizer.pad_token_id
-        kept = self.model.decoder.model.lm_head.weight.clone()
-        try:
-            with torch.no_grad():
-                # The head shares the embedding's weights: give it its own, and padding the row of a frequent token.
-                head = self.model.decoder.model.lm_head
-                head.weight = torch.nn.Parameter(kept.clone())
-                head.weight[pad] = kept[self.stock[0][5]] * 1.01
-            stock = [stock_tokens(self.model, tensor) for tensor in self.tensors[:8]]
-            self.assertTrue(any(pad in tokens[:-1] for tokens in stock), "no padding was written")
-            for tensor, tokens in zip(self.tensors, stock):
-                self.assertEqual(lean_tokens(self.model, [tensor])[0].ids, tokens)
-            trimmed = [decoded.ids for decoded in lean_tokens(self.model, self.tensors[:8])]
-            self.assertEqual(trimmed, stock)
-        finally:
-            with torch.no_grad():
-                self.model.decoder.model.lm_head.weight = self.model.decoder.model.model.decoder.embed_tokens.weight
+        """Padding is likely here. donut-python hides it from what follows, transformers does not; each is followed."""
+        model = copy.deepcopy(self.model)
+        pad, name = model.tokenizer.padding, "decoder.model.lm_head.weight"
+        # A head of its own, with the row of a frequent token for padding.
+        head = model.weights[name].clone()
+        head[pad] = head[self.stock[0][5]] * 1.01
+        model.weights[name] = head
+        model.config.hides_padding = library_network.HAS_DONUT_PYTHON
+        library = LibraryTokens(model)
+        stock = [library.tokens(tensor) for tensor in self.tensors[:8]]
+        self.assertTrue(any(pad in tokens[:-1] for tokens in stock), "no padding was written")
+        for tensor, tokens in zip(self.tensors, stock):
+            self.assertEqual(lean_tokens(model, [tensor])[0].ids, tokens)
+        self.assertEqual([decoded.ids for decoded in lean_tokens(model, self.tensors[:8])], stock)
 
     def test_a_network_of_stock_widths_decodes_the_same(self):
         with tempfile.TemporaryDirectory() as folder:
             write_model_folder(Path(folder), {**SMALLEST_STOCK, "max_length": 90, "max_position_embeddings": 90})
             model = load_model(Path(folder))
-        tensors = [model.encoder.prepare_input(Image.effect_noise((64, 64), 90)) for _ in range(3)]
-        stock = [stock_tokens(model, tensor) for tensor in tensors]
+        tensors = [model.to_tensor(Image.effect_noise((64, 64), 90)) for _ in range(3)]
+        library = LibraryTokens(model)
+        stock = [library.tokens(tensor) for tensor in tensors]
         self.assertEqual({len(tokens) for tokens in stock}, {90})
         self.assertEqual([decoded.ids for decoded in lean_tokens(model, tensors)], stock)
 
     def test_the_probabilities_are_the_stock_model_s(self):
         tokens = self.stock[0]
-        with torch.no_grad():
-            cells = self.model.encoder(self.tensors[0].unsqueeze(0))
-            logits = self.model.decoder(torch.tensor([tokens[:-1]]), encoder_hidden_states=cells).logits[0]
+        logits = self.library.logits(self.tensors[0].unsqueeze(0), tokens[:-1])
         expected = logits.log_softmax(dim=1)[range(len(tokens) - 1), tokens[1:]].tolist()
         decoded = lean_tokens(self.model, self.tensors[:1])[0]
         self.assertEqual(decoded.log_probabilities[0], 0)
@@ -121,7 +106,7 @@ class Answers(unittest.TestCase):
 
     def read(self, text, chance=-0.1):
         """The prediction and the confidence of an answer spelled out, each token with one probability."""
-        ids = self.model.decoder.tokenizer(text, add_special_tokens=False)["input_ids"]
+        ids = self.model.tokenizer.ids_of(text)
         decoded = Decoded([*prompt_of(self.model), *ids], [0.0] + [chance] * len(ids))
         prediction = prediction_of(self.model, decoded.ids)
         return prediction, confidence_of(self.model, decoded, prediction)

@@ -23,6 +23,7 @@ from documents_in_memory import (
 )
 from limits import Limits
 from request_case import RequestCase
+from request_errors import RequestError
 
 
 class Documents(RequestCase):
@@ -35,10 +36,12 @@ class Documents(RequestCase):
             ("cut", whole[: len(whole) // 2]),
             ("header only", whole[:24]),
             ("broken", broken),
-            ("another format", bytearray(b"P6 1 1 255 \x00\x00\x00")),
+            ("another format", bytearray(b"SIMPLE  =                    T")),
         ):
             with self.subTest(name=name):
-                self.assert_rejects(400, r"^The body \(\d+ bytes\) is not a readable image", body)
+                self.assert_rejects(
+                    400, r"^The body \(\d+ bytes\) is not a readable image|^The image is damaged or cut", body
+                )
 
     def test_a_strip_that_would_grow_to_gigabytes_is_refused(self):
         self.assert_rejects(400, "^The image is 2x60000 pixels", blank(2, 60000))
@@ -173,11 +176,11 @@ class Documents(RequestCase):
         broken[-2000:] = bytes(2000)
         answer = self.worker.request(broken, "image/tiff")
         self.assertIn(answer.status, (200, 400), answer.text)
-        whole = saved(image(), "PNG")
-        with mock.patch("documents._plain", side_effect=OSError("cut")):
-            answer = self.worker.request(tiff(0, 1), "image/tiff")
-        self.assertEqual((answer.status, answer.text.split(":")[0]), (400, "The image of page 1 is not readable"))
-        self.assert_reads([0], whole)
+        # A mock does not reach the process that draws a worker's documents.
+        whole = documents.open_document(bytes(tiff(0, 1)), Limits.from_environment())
+        cut = mock.patch("image_files.plain", side_effect=OSError("cut"))
+        with cut, self.assertRaisesRegex(RequestError, "^The image of page 1 is not readable: "):
+            whole.page(1, 128)
 
 
 if __name__ == "__main__":

@@ -9,6 +9,7 @@ import numpy as np
 from PIL import Image
 
 from archive_worker import SAMPLES
+import heic_pictures
 
 ROWS = [json.loads(line) for line in (SAMPLES / "answers.jsonl").read_text(encoding="utf-8").splitlines()[:4]]
 FIELDS = [{name: value for name, value in row.items() if name != "file"} for row in ROWS]
@@ -31,6 +32,22 @@ def saved(picture, kind, **options):
 
 def blank(width, height, kind="PNG"):
     return saved(Image.new("L", (width, height), 255), kind)
+
+
+def quarters():
+    """The picture of heic_pictures, as numbers."""
+    page = np.zeros((96, 64, 3), dtype=int)
+    for index, colour in enumerate(heic_pictures.QUARTERS):
+        row, column = index // 2 * 48, index % 2 * 32
+        page[row : row + 48, column : column + 32] = colour
+    return page
+
+
+def avif(page, **options):
+    """An AVIF of a page's numbers; of Pillow's plug-ins only this one can also encode."""
+    import pillow_avif  # noqa: F401, PLC0415 - it registers itself; the archive loads it late, too
+
+    return bytes(saved(Image.fromarray(page.astype(np.uint8)), "AVIF", quality=90, subsampling="4:4:4", **options))
 
 
 def tiff(*indices):

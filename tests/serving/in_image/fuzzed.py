@@ -6,7 +6,10 @@ import random
 import struct
 import sys
 
-from documents_in_memory import blank, encrypted_pdf, envelope, image, pdf, raw_pdf, sample, saved, tiff
+from documents_in_memory import blank, deep_tiff, encrypted_pdf, envelope, image, pdf, raw_pdf, sample, saved, tiff
+import heic_pictures
+import pdf_bombs
+from pdfs_written import form_with_value, text_in_foreign_font
 
 CONTENT_TYPES = (
     "application/x-image",
@@ -37,6 +40,11 @@ def seeds():
         (bytes(tiff(0, 1)), "image/tiff"),
         (bytes(saved(page, "TIFF", compression="tiff_lzw")), "image/tiff"),
         (bytes(saved(page, "TIFF", compression="jpeg")), "image/tiff"),
+        (heic_pictures.TURNED, "image/heic"),
+        (heic_pictures.AVIF, "image/avif"),
+        (bytes(deep_tiff(page.convert("L"), 12)), "image/tiff"),
+        (form_with_value("41.90"), "application/pdf"),
+        (text_in_foreign_font(b"\x82\xa0A1", "90ms-RKSJ-H", "Japan1"), "application/pdf"),
         (bytes(pdf(0)), "application/pdf"),
         (bytes(raw_pdf(count=3)), "application/pdf"),
         (bytes(encrypted_pdf()), "application/pdf"),
@@ -45,7 +53,7 @@ def seeds():
 
 
 def bombs():
-    """Small files that say that they are huge, each with its content type."""
+    """Small files that say that they are huge, or are endless to draw, each with its content type."""
     png = blank(8, 8)
     for side in HUGE:
         grown = bytearray(png)
@@ -66,6 +74,24 @@ def bombs():
     yield bytes(raw_pdf(count=1000)), "application/pdf"
     yield bytes(raw_pdf(count=2).replace(b"/Count 2", b"/Count 2000000000")), "application/pdf"
     yield b"[" * 100_000, "application/json"
+    for body in (
+        *(pdf_bombs.nested_forms(depth, times) for depth, times in ((9, 10), (30, 2), (4, 200))),
+        *(pdf_bombs.many_operators(count) for count in (200_000, 3_000_000)),
+        pdf_bombs.many_operators(300_000, b"0 0 m 9 9 9 600 600 9 c f\n"),
+        *(pdf_bombs.tiny_tiles(step) for step in (1e-9, 0.0005, 0.05)),
+        *(pdf_bombs.unpacked_content(gigabytes) for gigabytes in (1, 8)),
+        *(pdf_bombs.huge_picture(side) for side in (20_000, 60_000)),
+        pdf_bombs.huge_picture(46_000, "/DeviceGray"),
+        *(pdf_bombs.deep_page_tree(depth) for depth in (500, 100_000)),
+        pdf_bombs.page_tree_in_a_circle(),
+        pdf_bombs.form_in_itself(),
+        *(pdf_bombs.groups_on_groups(count) for count in (20, 2_000)),
+        pdf_bombs.open_states(),
+        pdf_bombs.nested_arrays(),
+        pdf_bombs.function_shading(),
+        *(pdf_bombs.dashes(length) for length in (0.000001, 0.001)),
+    ):
+        yield body, "application/pdf"
 
 
 def mutated(document, chance):
@@ -94,15 +120,21 @@ def mutated(document, chance):
 
 
 def documents(count, seed=0):
-    """Yields `count` documents with the content type that each is sent with: bombs, then mutated samples."""
+    """Yields `count` mutated samples with the content type that each is sent with, and the bombs among them."""
     chance = random.Random(seed)  # noqa: S311 - documents, not secrets
+    waiting = list(bombs())
+    chance.shuffle(waiting)
+    for number, document in enumerate(mutated_samples(count, chance)):
+        yield document
+        if waiting and number % max(1, count // len(waiting)) == 0:
+            yield waiting.pop()
+    yield from waiting
+
+
+def mutated_samples(count, chance):
+    """Yields `count` mutated samples, each with a content type, now and then another's."""
     healthy = seeds()
-    made = 0
-    for bomb in bombs():
-        if made < count // 10:
-            yield bomb
-            made += 1
-    while made < count:
+    for _ in range(count):
         document, content_type = chance.choice(healthy)
         if chance.random() < 0.15:
             content_type = chance.choice(CONTENT_TYPES)
@@ -110,7 +142,6 @@ def documents(count, seed=0):
         for _ in range(chance.choice((0, 0, 0, 1, 3))):
             body = mutated(body, chance) if body else body
         yield body, content_type
-        made += 1
 
 
 def write(count, folder):

@@ -12,11 +12,16 @@ from documents_in_memory import (
     envelope,
     image,
     pdf,
+    raw_pdf,
     sample,
     saved,
     tiff,
 )
+from limits import Limits
 from request_case import RequestCase
+from request_errors import RequestError
+from request_parsing import page_numbers, parse_request
+from results import negotiated_type
 
 
 class Requests(RequestCase):
@@ -47,6 +52,10 @@ class Requests(RequestCase):
         self.assertEqual((page["page"], page["read_together"]), (1, 1))
         self.assertGreater(page["seconds"], 0)
         self.assertEqual(page["confidence"].keys(), answer["predictions"][0].keys())
+        self.assertEqual(
+            list(page),
+            ["page", "confidence", "accept_threshold", "raw_confidence", "turned", "seconds", "read_together", "blank"],
+        )
         self.assertGreater(page["confidence"]["store"], 0.5)
         self.assertLessEqual(page["confidence"]["store"], 1)
         items, sure = answer["predictions"][0]["items"], page["confidence"]["items"]
@@ -80,9 +89,45 @@ class Requests(RequestCase):
                 self.assert_rejects(406, "^The response type .* is not supported", sample(), accept=accept)
 
     def test_another_content_type_is_refused(self):
-        for content_type in ("text/csv", "text/plain", "", None, "im\u00e4ge/png", "application/x-www-form-urlencoded"):
+        for content_type in ("text/csv", "text/plain", "", None, "im\u00e4ge/png", "application/x-unknown"):
             with self.subTest(content_type=content_type):
                 self.assert_rejects(415, "^The content type .* is not supported: send", sample(), content_type)
+
+    def test_a_content_type_that_people_send_though_it_is_not_supported_is_named(self):
+        for content_type, named in (
+            ("multipart/form-data; boundary=----b", "it is a form; send the file itself as the body"),
+            ("application/x-www-form-urlencoded", "it is a form; send the file itself as the body"),
+            ("image/svg+xml", "it is an SVG drawing; save it as PNG"),
+            ("image/jp2", "it is a JPEG 2000 image; save it as PNG"),
+            ("application/msword", "it is an Office file; print or export it to PDF"),
+            ("application/gzip", "it is compressed with gzip; send it uncompressed"),
+            ("text/html", "it is an HTML page; print or export it to PDF"),
+        ):
+            # TorchServe takes a form apart: no body is left of it.
+            for body in (sample(), None):
+                with self.subTest(content_type=content_type, body=body is not None):
+                    self.assert_rejects(415, f"^The content type .* is not supported: {named}", body, content_type)
+
+    def test_a_page_on_which_there_is_nothing_to_see_is_marked(self):
+        noisy = Image.effect_noise((128, 192), 2).point(lambda value: value + 100)
+        for body, content_type, blank in (
+            (sample(), "image/jpeg", False),
+            (saved(Image.new("RGB", (128, 192), "white"), "PNG"), "image/png", True),
+            (saved(Image.new("RGB", (1280, 1920), (9, 80, 200)), "PNG"), "image/png", True),
+            (saved(noisy, "JPEG", quality=50), "image/jpeg", True),
+            (raw_pdf(), "application/pdf", True),
+            (pdf(0), "application/pdf", False),
+        ):
+            with self.subTest(content_type=content_type, blank=blank):
+                (page,) = json.loads(self.worker.request(body, content_type).text)["pages"]
+                self.assertIs(page["blank"], blank)
+
+    def test_a_page_with_one_small_word_is_not_blank(self):
+        for size in ((128, 192), (1280, 1920)):
+            page = Image.new("RGB", size, "white")
+            page.paste("black", (20, 20, 20 + size[0] // 20, 20 + size[0] // 60))
+            (facts,) = json.loads(self.worker.request(saved(page, "PNG")).text)["pages"]
+            self.assertFalse(facts["blank"])
 
     def test_a_file_called_what_it_is_not_is_refused(self):
         self.assert_rejects(415, "^The body is a PDF but its content type is image/png", pdf(0), "image/png")
@@ -147,6 +192,65 @@ class Requests(RequestCase):
             answer.text, r"The model failed on this document: 'RuntimeError: Ger\xe4t voll\nzweite Zeile'."
         )
         self.assert_reads([0], sample())
+
+
+class CustomAttributes(unittest.TestCase):
+    def options(self, attributes):
+        request = parse_request(b"x", "application/x-image", attributes, Limits.from_environment())
+        return request.pages, request.task_prompt
+
+    def test_attributes_are_separated_by_semicolons_and_others_are_ignored(self):
+        self.assertEqual(self.options("trace=1; pages=1-3 ;task_prompt=<s_a>;other"), ("1-3", "<s_a>"))
+        self.assertEqual(self.options("task_prompt=<s_a>;pages=2;trace=x=y"), ("2", "<s_a>"))
+        self.assertEqual(self.options("task_prompt=<s_a>;"), (None, "<s_a>"))
+        self.assertEqual(self.options("a;b;;=;pages=1"), ("1", None))
+
+    def test_a_prompt_in_quotes_may_hold_semicolons_quotes_and_backslashes(self):
+        for text, prompt in (
+            (r'task_prompt="<s_q>a;b=c</s_q>"', "<s_q>a;b=c</s_q>"),
+            (r'pages=1; task_prompt = "<s_q>say \"x;\"</s_q>" ;trace=1', '<s_q>say "x;"</s_q>'),
+            (r'task_prompt="<s_q>a\\;b</s_q>"', "<s_q>a\\;b</s_q>"),
+        ):
+            with self.subTest(text=text):
+                self.assertEqual(self.options(text)[1], prompt)
+
+    def test_a_prompt_that_is_no_unicode_and_a_selection_of_no_pages_are_rejected(self):
+        limits = Limits.from_environment()
+        half = json.dumps({"document": "eA==", "task_prompt": "<s_a>\ud83d"}).encode()
+        with self.assertRaisesRegex(RequestError, "The task prompt is ") as caught:
+            parse_request(half, "application/json", None, limits)
+        str(caught.exception).encode("ascii")
+        with self.assertRaisesRegex(RequestError, "No pages are requested"):
+            page_numbers([], 3, limits)
+
+    def test_the_accepted_type_of_the_highest_quality_is_taken(self):
+        for accept, taken in (
+            ("application/jsonlines;q=0.1, application/json", "application/json"),
+            ("application/json;q=0.1, application/x-ndjson;q=0.9", "application/x-ndjson"),
+            ("application/jsonlines, application/json", "application/jsonlines"),
+            ("application/json;q=0, */*;q=0.1", "application/json"),
+        ):
+            with self.subTest(accept=accept):
+                self.assertEqual(negotiated_type(accept), taken)
+        with self.assertRaises(RequestError):
+            negotiated_type("application/json;q=0")
+
+    def test_an_option_given_twice_is_rejected(self):
+        with self.assertRaisesRegex(RequestError, "pages is given twice"):
+            self.options("pages=1;trace=1;pages=2")
+
+    def test_a_prompt_that_a_semicolon_may_cut_is_rejected(self):
+        for text in (
+            "task_prompt=<s_a;b>",
+            "task_prompt=<s_q>What; when?</s_q><s_answer>",
+            "task_prompt=<s_q>a;b=c</s_q><s_answer>;pages=1",
+            "task_prompt=<s_q>is <b>;c=d</s_q>",
+            "task_prompt=<s_a;trace=1",
+            "pages=1;task_prompt=x;trace=1",
+        ):
+            with self.subTest(text=text), self.assertRaisesRegex(RequestError, "double quotes") as caught:
+                self.options(text)
+            self.assertEqual(caught.exception.status_code, 400)
 
 
 if __name__ == "__main__":

@@ -3,6 +3,7 @@
 import io
 import math
 from pathlib import Path
+import shutil
 import tempfile
 import unittest
 from unittest import mock
@@ -13,7 +14,9 @@ import torch
 
 from archive_worker import ARCHIVE, SAMPLES
 from batches import IGNORED_LABEL, NO_CHARACTER, BatchMaker
+from calibration import CALIBRATION_FILE
 import camera
+from degradations import DEGRADATIONS, degradations_of, degrade
 from donut_network import SizedDonut, SizedDonutConfig
 from make_samples import write_samples
 from make_tokenizer import write_model_folder
@@ -27,7 +30,7 @@ SMALL = ARCHIVE / "my_model"
 class Receipts(unittest.TestCase):
     def test_no_two_purposes_share_a_seed(self):
         ranges = sorted(SEEDS.values(), key=lambda seeds: seeds.start)
-        self.assertEqual(len(ranges), 4)
+        self.assertEqual(len(ranges), 5)
         for before, after in zip(ranges, ranges[1:]):
             self.assertLessEqual(before.stop, after.start)
 
@@ -99,6 +102,31 @@ class Receipts(unittest.TestCase):
         self.assertEqual({path.name for path in FONT_FOLDER.glob("*.ttf")}, {*FONT_FILES, *HELD_OUT_FONT_FILES})
 
 
+class Degraded(unittest.TestCase):
+    def test_half_of_the_pages_have_one_degradation_and_heavy_ones_have_two(self):
+        mixed = [degradations_of("calibration", index) for index in range(2000)]
+        self.assertEqual({len(names) for names in mixed}, {0, 1})
+        self.assertAlmostEqual(sum(map(len, mixed)) / len(mixed), 0.5, delta=0.04)
+        for name in DEGRADATIONS:
+            self.assertAlmostEqual(mixed.count([name]) / len(mixed), 0.5 / len(DEGRADATIONS), delta=0.03)
+        self.assertEqual({len(degradations_of("calibration", index, heavy=True)) for index in range(50)}, {2})
+
+    def test_a_degraded_page_is_the_same_every_time_and_another_than_it_was(self):
+        seen = set()
+        for index in range(60):
+            page = make_page("calibration", index)
+            file = degrade(page.image, "calibration", index)
+            self.assertEqual(file, degrade(page.image, "calibration", index))
+            names = degradations_of("calibration", index)
+            seen.update(names)
+            degraded = Image.open(io.BytesIO(file))
+            self.assertEqual(degraded.size != page.image.size, names == ["crop"])
+            if names and names != ["crop"]:
+                change = np.abs(np.asarray(degraded).astype(int) - np.asarray(page.image).astype(int)).mean()
+                self.assertGreater(change, 1, names)
+        self.assertEqual(seen, set(DEGRADATIONS))
+
+
 class Committed(unittest.TestCase):
     def assert_same_files(self, folder, committed, suffixes):
         made = sorted(path.name for path in Path(folder).iterdir())
@@ -127,6 +155,8 @@ class Committed(unittest.TestCase):
     def test_the_tokenizer_and_configuration_are_what_the_script_writes(self):
         with tempfile.TemporaryDirectory() as folder:
             write_model_folder(Path(folder))
+            # calibrate.py writes the calibration, from the trained weights.
+            shutil.copy(str(SMALL / CALIBRATION_FILE), folder)
             self.assert_same_files(folder, SMALL, {".model", ".json"})
 
 
