@@ -21,10 +21,11 @@ from model_artifacts.packing.errors import ArchiveError
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
+    from async_endpoint.protocol.packed_for import PackedFor
     from model_artifacts.packing.members import Member
 
 # Part of the digest: increase it when the packing itself changes, or an archive of the old format would be reused.
-FORMAT = "2"
+FORMAT = "3"
 
 # Reading a smaller file takes no longer than the lookup.
 _CACHED_BYTES = 1_000_000
@@ -34,11 +35,12 @@ _RACY_SECONDS = 3.0
 Fingerprint = list[int]
 
 
-def digest(members: Iterable[Member], cache: Path) -> str:
+def digest(members: Iterable[Member], packed_for: PackedFor, cache: Path) -> str:
     """Returns the SHA-256, in hex, of names and contents; times, modes and paths do not count.
 
     Args:
         members: The archive's members, sorted.
+        packed_for: For which image the archive is.
         cache: The file of digests known so far; created, and safe to delete.
 
     Raises:
@@ -46,7 +48,7 @@ def digest(members: Iterable[Member], cache: Path) -> str:
     """
     known = _read(cache)
     seen: dict[str, tuple[Fingerprint, str]] = {}
-    whole = hashlib.sha256(FORMAT.encode())
+    whole = hashlib.sha256(FORMAT.encode() + packed_for.to_json())
     for member in members:
         whole.update(f"\n{_file_digest(member.path, known, seen)} {member.name}".encode())
     if any(known.get(place) != entry for place, entry in seen.items()):

@@ -1,68 +1,111 @@
 """What must be right in the handler code before it is packed; nothing is imported or run.
 
-`async-endpoint model check` runs the code in the image's Python and finds everything else: functions that are missing,
-async, or that the serving toolkit cannot call.
+The serving toolkit has a default for each function that inference.py leaves out, and for a missing inference.py: see
+_validate_user_module_and_set_functions in transformer.py of sagemaker-inference 1.8.1 and 1.10.1, and
+validate_and_initialize_user_module in handler_service.py of the Hugging Face toolkit. `async-endpoint model check`
+runs the code in the image's Python and finds everything else: functions that are async, or that the toolkit cannot
+call.
 """
 
 from __future__ import annotations
 
 import ast
-import io
-import tokenize
 from typing import TYPE_CHECKING
 
+from model_artifacts.packing import default_model, imports, python_syntax
 from model_artifacts.packing.errors import ArchiveError
+from model_artifacts.packing.layout import SCRIPT
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
     from pathlib import Path
 
-SCRIPT = "inference.py"
+    from async_endpoint.protocol.serving_images import ServingImage
 
-_LOAD_FUNCTION = "model_fn"
-_PYTHON = (3, 8)  # the PyTorch 1.11 image's
+_LOAD = "model_fn"
+_WHOLE = "transform_fn"
+_PARTS = frozenset({"input_fn", "predict_fn", "output_fn"})
+# Code with one of these may define names that cannot be seen in it.
+_DYNAMIC = frozenset({"__getattr__", "exec", "globals", "locals", "setattr", "vars"})
 
 
-def check(code: Path) -> None:
-    """Checks that each module in a code folder is valid Python 3.8, and that inference.py defines model_fn.
+def check(files: Mapping[str, Path], image: ServingImage, program: str = SCRIPT) -> list[str]:
+    """Checks the code among an archive's files, by their name in the archive.
 
-    Modules in subfolders are not checked: packages may contain modules for other Python versions.
+    The program, inference.py, and every module that it imports, directly or not, must be of the image's Python. Imports
+    below an `if` or a `try` or inside a function do not count: packages import modules for other Pythons there.
+
+    Returns:
+        Notes about other modules of code/ that the image's Python cannot read, which may never be imported, and about
+        those that this Python is too old to look into.
 
     Raises:
-        ArchiveError: A module is not valid, or inference.py does not define model_fn.
+        ArchiveError: A module is not valid; or the toolkit would reject the functions of inference.py.
     """
-    for path in sorted(code.glob("*.py")):
-        if path.name.startswith("."):
-            continue
-        tree = _parse(path)
-        if path.name == SCRIPT and not _bound_names(tree) & {_LOAD_FUNCTION, "*"}:
+    modules = imports.read_imported(files, program)
+    faults = python_syntax.find_faults(modules.imported | modules.others, image.python)
+    for path in modules.imported:
+        if path in faults:
+            raise ArchiveError(_sentence(path, faults[path], image, f"which the image {image.name} runs"))
+    script = files.get(program)
+    tree = modules.imported[script].tree if script is not None else None
+    if script is not None and tree is not None:
+        _check_functions(script, tree, files, image)
+    unused = [path for path in modules.others if path in faults]
+    unseen = [path for path, module in modules.imported.items() if module.tree is None]
+    return [
+        *(f"Note: {_sentence(path, faults[path], image, 'which counts if it is imported')}" for path in unused),
+        *(
+            f"Note: {path} is valid Python {image.python}, but not {python_syntax.RUNNING}, which packs it: what it "
+            "imports and defines was not checked."
+            for path in unseen
+        ),
+    ]
+
+
+def _sentence(path: Path, fault: python_syntax.Fault, image: ServingImage, why: str) -> str:
+    place = f"{path}, line {fault.line}," if fault.line else str(path)
+    return f"{place} is not valid Python {image.python}, {why}: {fault.reason}."
+
+
+def _check_functions(script: Path, tree: ast.Module, files: Mapping[str, Path], image: ServingImage) -> None:
+    names = set(_bound_names(tree.body))
+    used = {node.id for node in ast.walk(tree) if isinstance(node, ast.Name)} | names
+    if not names & {_LOAD, "*"} and not used & _DYNAMIC:
+        reason = default_model.reason_against(files, image)
+        if reason is not None:
             raise ArchiveError(
-                f"{path} does not define {_LOAD_FUNCTION}; define {_LOAD_FUNCTION}(model_dir) in the file, or import "
-                "it there."
+                f"{script} does not define {_LOAD}; define {_LOAD}(model_dir) in the file, or import it there. The "
+                f"toolkit's own {_LOAD} loads {default_model.kind(image)}: {reason}."
             )
+    certain = {node.name for node in tree.body if isinstance(node, ast.FunctionDef)}
+    beside = sorted(certain & _PARTS)
+    if _WHOLE in certain and beside:
+        raise ArchiveError(
+            f"{script} defines {_WHOLE} and {beside[0]}, which the toolkit rejects when the model loads: {_WHOLE} "
+            "replaces input_fn, predict_fn and output_fn; remove one or the other."
+        )
 
 
-def _parse(path: Path) -> ast.Module:
-    try:
-        source = path.read_bytes()
-        encoding, _ = tokenize.detect_encoding(io.BytesIO(source).readline)
-        return ast.parse(source.decode(encoding), filename=str(path), feature_version=_PYTHON)
-    except SyntaxError as error:
-        place = f"{path}, line {error.lineno}," if error.lineno else str(path)
-        version = ".".join(map(str, _PYTHON))
-        raise ArchiveError(f"{place} is not valid Python {version}, which the image runs: {error.msg}.") from None
-    except ValueError as error:  # null bytes, or bytes outside the file's encoding
-        raise ArchiveError(f"{path} is not a Python file: {error}.") from None
-
-
-def _bound_names(tree: ast.Module) -> set[str]:
-    """Returns every name that a module defines, imports or assigns; `*` for a star import."""
-    names: set[str] = set()
-    for node in ast.walk(tree):
+def _bound_names(body: list[ast.stmt]) -> Iterator[str]:
+    """Yields every name that the statements define, import or assign in their own scope; `*` for a star import."""
+    pending: list[ast.AST] = list(body)
+    while pending:
+        node = pending.pop()
         match node:
-            case ast.FunctionDef(name=name) | ast.AsyncFunctionDef(name=name) | ast.ClassDef(name=name):
-                names.add(name)
+            case ast.FunctionDef(name=name) | ast.AsyncFunctionDef(name=name):
+                yield name
+                for inner in ast.walk(node):
+                    if isinstance(inner, ast.Global):
+                        yield from inner.names
+                continue
+            case ast.ClassDef(name=name):
+                yield name
+                continue
+            case ast.Lambda():
+                continue
             case ast.alias(name=name, asname=alias):
-                names.add(alias or name)
+                yield alias or name
             case ast.Name(id=name, ctx=ast.Store()):
-                names.add(name)
-    return names
+                yield name
+        pending.extend(ast.iter_child_nodes(node))

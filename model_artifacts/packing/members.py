@@ -1,46 +1,40 @@
-"""The files of the archive, and the checks of the folder they are in.
-
-Layout: https://docs.aws.amazon.com/sagemaker/latest/dg/adapt-inference-container.html
-"""
+"""The files of the archive, and the checks of the folder they are in."""
 
 from __future__ import annotations
 
-import json
-import stat
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from model_artifacts.packing import handler_code, pins
+from async_endpoint.protocol.serving_images import DEFAULT_IMAGE, IMAGES
+from model_artifacts.packing import (
+    compiled,
+    donut,
+    handler_code,
+    installed_rules,
+    layout,
+    pins,
+    placement,
+    server_manifest,
+)
 from model_artifacts.packing.errors import ArchiveError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from pathlib import Path
+
+    from async_endpoint.protocol.serving_images import ImageName, ServingImage
 
 INCLUDED = "included"
 INSTALL = "install"
 
-CODE = "code"
-MODEL = "my_model"
+CODE, MODEL, PROGRAM = layout.CODE, layout.MODEL, layout.PROGRAM
 VENDOR = f"{CODE}/vendor"
 
 # SageMaker's limit for the archive of ModelDataUrl; a prefix with uncompressed files has none.
 MOST_BYTES = 5 * 1024**3
 
-_SCRIPT = f"{CODE}/{handler_code.SCRIPT}"
-# Used in the repository or for packing, not by an endpoint.
-_LEFT_OUT = frozenset({f"{MODEL}/README.md", f"{CODE}/ruff.toml", f"{CODE}/{pins.VENDOR_LIST}"})
-# requirements.txt would start pip, which takes a second and uses the network even with nothing to install.
-_LEFT_OUT_BY = {INCLUDED: f"{CODE}/{pins.REQUIREMENTS}", INSTALL: f"{CODE}/{pins.LOCK}"}
-
-_WEIGHTS = (".pth", ".pt", ".bin", ".safetensors")
 _LFS_POINTER = b"version https://git-lfs"
 _LFS_POINTER_BYTES = 1024  # at most: a pointer has three lines
-# torch.save writes a zip file; older versions a pickle.
-_SAVED_BY_TORCH = (b"PK\x03\x04", b"\x80\x02", b"\x80\x03", b"\x80\x04")
-# Code with this module loads a Donut from my_model/; other code may load any files.
-_DONUT = f"{CODE}/donut_loading.py"
-_DONUT_WEIGHTS = (f"{MODEL}/model.pth", f"{MODEL}/pytorch_model.bin")
+_NAMED = 12  # of what is left out
 
 
 @dataclass(frozen=True, order=True)
@@ -51,78 +45,75 @@ class Member:
     path: Path
 
 
-def list_members(folder: Path, dependencies: str = INCLUDED) -> list[Member]:
-    """Returns the archive's files, sorted by name, without the vendored packages.
+@dataclass(frozen=True)
+class Contents:
+    """What a folder's archive has, without the vendored packages.
 
-    Leaves out caches, hidden files, the model's README.md and the code's ruff.toml.
+    Attributes:
+        members: The archive's files, sorted by name.
+        notes: What the reader should know: what is left out, and what may be missing. Each is one line.
+    """
+
+    members: list[Member]
+    notes: tuple[str, ...]
+
+
+def list_members(
+    folder: Path, dependencies: str = INCLUDED, program: str = PROGRAM, *, image: ImageName = DEFAULT_IMAGE
+) -> list[Member]:
+    """Returns the archive's files; `read_contents` says what is left out too."""
+    return read_contents(folder, dependencies, program, image=image).members
+
+
+def read_contents(
+    folder: Path, dependencies: str = INCLUDED, program: str = PROGRAM, *, image: ImageName = DEFAULT_IMAGE
+) -> Contents:
+    """Returns what is packed of a folder, without the vendored packages.
 
     Args:
-        folder: The folder with my_model/ and code/.
+        folder: The folder with the model's weights and code/.
         dependencies: "included" leaves out requirements.txt, so that no pip runs when a container starts; "install"
             leaves out the lock.
+        program: The container's SAGEMAKER_PROGRAM.
+        image: The image that the archive is for.
 
     Raises:
         ArchiveError: The folder cannot be packed; the message says why.
     """
+    target = IMAGES[image]
     try:
-        found = {
-            name: path
-            for part in (CODE, MODEL)
-            for name, path in _files(folder / part, f"{part}/")
-            if name not in _LEFT_OUT
-        }
-        _check_layout(folder, found)
-        _check_sizes(folder, found)
-        handler_code.check(folder / CODE)
-        pins.read_requirements(folder / CODE)
+        found = layout.read_layout(folder, program)
+        _check_sizes(folder, found.files)
+        place = placement.check_script(folder, found, program, target)
+        donut.check(folder, found.files)
+        lack = placement.check_weights(folder, found)
+        compiled.check(found.files, target)
+        notes = handler_code.check(found.files, target, found.script or layout.SCRIPT)
+        notes += [f"Note: {each}." for each in (place, lack) if each is not None]
         if dependencies == INCLUDED:
-            _check_included(folder)
-        if _DONUT in found:
-            _check_donut(folder, found)
+            _check_included(folder, target)
+        else:
+            installed_rules.check_installed(folder / CODE / pins.REQUIREMENTS, target)
     except OSError as error:
         raise ArchiveError(f"{error.filename} cannot be read: {error.strerror}.") from error
     except UnicodeDecodeError as error:
         raise ArchiveError(f"A text file below {folder} is not UTF-8: {error}.") from error
-    found.pop(_LEFT_OUT_BY[dependencies], None)
-    return sorted(Member(name, path) for name, path in found.items())
+    for name in _of_the_other_way(dependencies, target):
+        found.files.pop(f"{CODE}/{name}", None)
+    found.files.update(server_manifest.manifest_files(found.files, target))
+    if found.left_out:
+        more = f" and {len(found.left_out) - _NAMED} more" if len(found.left_out) > _NAMED else ""
+        notes.append(f"Left out: {', '.join(found.left_out[:_NAMED])}{more}.")
+    return Contents(sorted(Member(name, path) for name, path in found.files.items()), tuple(notes))
 
 
-def _files(folder: Path, prefix: str) -> Iterator[tuple[str, Path]]:
-    """Yields the files below a folder that may be packed, each with its name in the archive."""
-    if folder.is_symlink():
-        raise ArchiveError(f"{folder} is a symbolic link, which SageMaker rejects; replace it with the folder.")
-    for path in folder.iterdir() if folder.is_dir() else ():
-        if path.is_symlink():
-            raise ArchiveError(f"{path} is a symbolic link, which SageMaker rejects; replace it with the file.")
-        if path.name.startswith(".") or path.name == "__pycache__" or path.suffix == ".pyc":
-            continue
-        kind = path.stat().st_mode
-        if stat.S_ISDIR(kind):
-            yield from _files(path, f"{prefix}{path.name}/")
-        elif stat.S_ISREG(kind):
-            yield f"{prefix}{path.name}", path
-        else:
-            raise ArchiveError(f"{path} is neither a file nor a folder, and cannot be packed; remove it.")
-
-
-def _check_layout(folder: Path, found: dict[str, Path]) -> None:
-    if not folder.is_dir():
-        raise ArchiveError(f"{folder} is not a folder; name the folder with {MODEL}/ and {CODE}/.")
-    top_level = [path.name for path in sorted(folder.iterdir()) if path.is_file()]
-    stray = next((name for name in top_level if name.endswith(_WEIGHTS)), None)
-    if not any(name.startswith(f"{MODEL}/") for name in found):
-        if stray is not None:
-            raise ArchiveError(
-                f"{folder / stray} is beside {MODEL}/, where model_fn does not look; move it into {MODEL}/."
-            )
-        raise ArchiveError(
-            f"{folder / _DONUT_WEIGHTS[0]} is missing; put the trained model there (or a save_pretrained folder's "
-            "pytorch_model.bin)."
-        )
-    if _SCRIPT not in found:
-        if handler_code.SCRIPT in top_level:
-            raise ArchiveError(f"{folder / handler_code.SCRIPT} must be in {CODE}/; move it to {_SCRIPT}.")
-        raise ArchiveError(f"{folder / _SCRIPT} is missing; it is the code that the endpoint runs.")
+def _of_the_other_way(dependencies: str, image: ServingImage) -> set[str]:
+    """Returns the files of code/ that are about other images' packages, or about another way to get them."""
+    locks = set(pins.LOCKS)
+    if dependencies == INSTALL:
+        return locks
+    # requirements.txt would start pip, which takes a second and uses the network even with nothing to install.
+    return locks - {pins.lock_name(image)} | {pins.REQUIREMENTS}
 
 
 def _check_sizes(folder: Path, found: dict[str, Path]) -> None:
@@ -139,30 +130,8 @@ def _check_sizes(folder: Path, found: dict[str, Path]) -> None:
             raise ArchiveError(f"{path} is a Git LFS pointer, not the file itself; run git lfs pull.")
 
 
-def _check_included(folder: Path) -> None:
-    pins.check_lock(folder / CODE)
-    if (folder / VENDOR).exists() and (folder / CODE / pins.LOCK).exists():
-        raise ArchiveError(f"{folder / VENDOR} is where the packages of {pins.LOCK} are packed; rename it.")
-
-
-def _check_donut(folder: Path, found: dict[str, Path]) -> None:
-    """Checks what donut_loading would reject, minutes after the deployment."""
-    weights = next((found[name] for name in _DONUT_WEIGHTS if name in found), None)
-    if weights is None:
-        raise ArchiveError(
-            f"{folder / _DONUT_WEIGHTS[0]} is missing; put the trained model there (or a save_pretrained folder's "
-            "pytorch_model.bin)."
-        )
-    with weights.open("rb") as content:
-        if not content.read(4).startswith(_SAVED_BY_TORCH):
-            raise ArchiveError(f"{weights} was not written by torch.save; save model.state_dict() with it.")
-    configuration = folder / MODEL / "config.json"
-    try:
-        if isinstance(json.loads(configuration.read_text(encoding="utf-8")), dict):
-            return
-        reason = "is not a JSON object"
-    except FileNotFoundError:
-        reason = "is missing"
-    except ValueError as error:
-        reason = f"is not JSON ({error})"
-    raise ArchiveError(f"{configuration} {reason}; put the model's configuration there, from its training.")
+def _check_included(folder: Path, image: ServingImage) -> None:
+    lock = pins.lock_name(image)
+    pins.check_lock(folder / CODE, image)
+    if (folder / VENDOR).exists() and (folder / CODE / lock).exists():
+        raise ArchiveError(f"{folder / VENDOR} is where the packages of {lock} are packed; rename it.")

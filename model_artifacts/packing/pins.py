@@ -1,6 +1,7 @@
-"""The requirements of a model's code: requirements.txt, vendor.toml beside it, and the lock of both.
+"""The requirements of a model's code: requirements.txt, vendor.toml beside it, and a lock of both for each image.
 
-The first line of the lock has a digest of both files, so an outdated lock is detected without a network.
+The first line of a lock has a digest of what both files say for its image, so an outdated lock is detected without a
+network.
 """
 
 from __future__ import annotations
@@ -8,50 +9,54 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-import tomllib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from packaging.utils import canonicalize_name
+
+from async_endpoint.protocol.serving_images import DEFAULT_IMAGE, IMAGES
+from model_artifacts.packing import requirement_rules, vendor_list
 from model_artifacts.packing.errors import ArchiveError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
     from pathlib import Path
 
-REQUIREMENTS = "requirements.txt"
-LOCK = "requirements.lock"
-VENDOR_LIST = "vendor.toml"
+    from async_endpoint.protocol.serving_images import ServingImage
+    from model_artifacts.packing.requirement_rules import Pin
+    from model_artifacts.packing.vendor_list import VendorList
 
-# The PyTorch 1.11 image's: Ubuntu 20.04 has glibc 2.31.
-PYTHON = "3.8"
-PLATFORM = "x86_64-manylinux_2_31"
+REQUIREMENTS = "requirements.txt"
+VENDOR_LIST = "vendor.toml"
+# The name that the lock had before there was a choice of images.
+_DEFAULT_LOCK = "requirements.lock"
 
 _FIRST_LINE = "# Made by `async-endpoint model lock`; sha256 of what it is made of: "
-# https://packaging.python.org/en/latest/specifications/dependency-specifiers/, of which only == is a pin.
-_PIN = re.compile(
-    r"(?P<name>[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?)\s*(?:\[[A-Za-z0-9._,\s-]+\])?\s*"
-    r"==\s*[A-Za-z0-9][A-Za-z0-9.!+_-]*\s*(?:;\s*\S.*)?"
-)
+_LOCKED = re.compile(r"^([A-Za-z0-9][A-Za-z0-9._-]*)(?:\[.*\])?==", re.MULTILINE)
 
 
 @dataclass(frozen=True)
 class Requirements:
-    """The packages that the code requires, and which of them are not included.
+    """The packages that the code requires of one image, and which of them are not included.
 
     Attributes:
-        pins: The lines of requirements.txt without comments.
-        image: The image's packages, by name, with the required version or "" for any.
-        left_out: The normalised names of packages that are required and never imported.
+        for_image: The image.
+        pins: The packages of requirements.txt whose markers fit the image.
+        vendor_list: What vendor.toml says for the image.
     """
 
-    pins: tuple[str, ...]
-    image: Mapping[str, str]
-    left_out: frozenset[str]
+    for_image: ServingImage
+    pins: tuple[Pin, ...]
+    vendor_list: VendorList
 
     @property
     def digest(self) -> str:
-        """The SHA-256, in hex; comments, order and the spelling of names do not count."""
-        parts = [PYTHON, PLATFORM, sorted(self.pins), sorted(self.image.items()), sorted(self.left_out)]
+        """The SHA-256, in hex; comments, order and the spelling of names do not count.
+
+        The image's own packages need not count: its name has their versions.
+        """
+        pinned = sorted(pin.digested for pin in self.pins)
+        named = [sorted(self.vendor_list.image.items()), sorted(self.vendor_list.left_out)]
+        parts = [self.for_image.python, self.for_image.platform, pinned, *named]
         return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
 
     @property
@@ -59,87 +64,54 @@ class Requirements:
         """The first line of a lock of these requirements."""
         return f"{_FIRST_LINE}{self.digest}\n"
 
+    @property
+    def of_the_image(self) -> dict[str, str]:
+        """The packages that the image brings, by name, with their versions or "" for any."""
+        return {**self.vendor_list.image, **self.for_image.packages}
 
-def normalised(name: str) -> str:
-    """Returns a package's name as indexes compare it (PEP 503)."""
-    return re.sub(r"[-_.]+", "-", name).lower()
+
+def lock_name(image: ServingImage) -> str:
+    """Returns the name of the lock for an image."""
+    return _DEFAULT_LOCK if image.name == DEFAULT_IMAGE else f"requirements.{image.name}.lock"
 
 
-def read_requirements(code: Path) -> Requirements:
-    """Returns the requirements of a code folder; without the files, none.
+LOCKS = {lock_name(image): image for image in IMAGES.values()}
+
+
+def locked_images(code: Path) -> list[ServingImage]:
+    """Returns the images that a code folder has locks for; of a folder without any, the default image."""
+    return [image for name, image in LOCKS.items() if (code / name).is_file()] or [IMAGES[DEFAULT_IMAGE]]
+
+
+def read_requirements(code: Path, image: ServingImage) -> Requirements:
+    """Returns what a code folder whose packages are included requires of an image; without the files, nothing.
 
     Raises:
-        ArchiveError: A line is not a pin, or vendor.toml has other contents than it may have.
+        ArchiveError: A line is not a pin, or contradicts the image; or vendor.toml has other contents than it may have.
     """
-    image, left_out = _vendor_list(code / VENDOR_LIST)
-    return Requirements(pins=tuple(_pins(code / REQUIREMENTS)), image=image, left_out=left_out)
+    found = vendor_list.read_vendor_list(code / VENDOR_LIST, image)
+    return Requirements(image, tuple(requirement_rules.included(code / REQUIREMENTS, image)), found)
 
 
-def check_lock(code: Path) -> None:
+def check_lock(code: Path, image: ServingImage) -> None:
     """Checks that a lock that is needed exists and is up to date with requirements.txt and vendor.toml.
 
     Raises:
         ArchiveError: The lock is missing or outdated.
     """
-    requirements, lock = read_requirements(code), code / LOCK
+    requirements, lock = read_requirements(code, image), code / lock_name(image)
     if not requirements.pins and not lock.exists():
         return
     state = "is missing"
     if lock.exists():
-        if _text(lock).startswith(requirements.first_line):
+        text = vendor_list.read_text(lock)
+        brought = {canonicalize_name(name) for name in _LOCKED.findall(text)} & image.packages.keys()
+        if text.startswith(requirements.first_line) and not brought:
             return
         state = "is outdated"
     beside = f" and {VENDOR_LIST}" if (code / VENDOR_LIST).exists() else ""
+    chosen = "" if image.name == DEFAULT_IMAGE else f" --image {image.name}"
     raise ArchiveError(
         f"{lock} {state}, and the packages of {REQUIREMENTS}{beside} cannot be included without it; run "
-        'async-endpoint model lock, or set model.dependencies = "install".'
+        f'async-endpoint model lock --folder {code.parent}{chosen}, or set model.dependencies = "install".'
     )
-
-
-def _text(path: Path) -> str:
-    """Returns a file's text, with or without a byte order mark, as pip reads it."""
-    try:
-        return path.read_text(encoding="utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise ArchiveError(f"{path} is not UTF-8 ({error.reason} at byte {error.start}); save it as UTF-8.") from None
-
-
-def _pins(path: Path) -> list[str]:
-    found: dict[str, str] = {}
-    lines = _text(path).splitlines() if path.is_file() else []
-    for number, line in enumerate(lines, start=1):
-        text = re.sub(r"(^|\s)#.*$", "", line).strip()
-        if not text:
-            continue
-        pin = _PIN.fullmatch(text)
-        if pin is None:
-            raise ArchiveError(
-                f'{path}, line {number}, is "{text}"; write each package as name==version, so that every container '
-                "gets the same."
-            )
-        name = normalised(pin["name"])
-        if name in found:
-            raise ArchiveError(f"{path}, line {number}, pins {pin['name']} a second time; remove one of the two lines.")
-        found[name] = text
-    return list(found.values())
-
-
-def _vendor_list(path: Path) -> tuple[dict[str, str], frozenset[str]]:
-    if not path.is_file():
-        return {}, frozenset()
-    try:
-        table = tomllib.loads(_text(path))
-    except ValueError as error:
-        raise ArchiveError(f"{path} is not TOML: {error}.") from None
-    image, reasons = table.pop("image", {}), table.pop("left-out", {})
-    if (
-        table
-        or not (isinstance(image, dict) and all(isinstance(version, str) for version in image.values()))
-        or not (isinstance(reasons, dict) and all(isinstance(names, list) for names in reasons.values()))
-    ):
-        raise ArchiveError(
-            f'{path} may contain only two tables: [image] with name = "version" (or ""), and [left-out] with '
-            '"reason" = [names].'
-        )
-    left_out = frozenset(normalised(str(name)) for names in reasons.values() for name in names)
-    return {normalised(name): version for name, version in image.items()}, left_out

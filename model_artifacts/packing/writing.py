@@ -1,5 +1,7 @@
 """Writes model.tar.gz: equal members give equal bytes, on any machine at any time.
 
+First comes the file that says for which image the archive is: it is read from an archive in S3 without the rest.
+
 Weights hardly shrink at any level: python-isal's level 1 saves 8 % of fp32 weights at some hundred MB a second; zlib's
 level 9, tarfile's default, saves the same at a twentieth of the speed.
 """
@@ -8,6 +10,7 @@ from __future__ import annotations
 
 import errno
 import importlib
+import io
 import os
 import sys
 import tarfile
@@ -16,6 +19,7 @@ import time
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, BinaryIO, cast
 
+from async_endpoint.protocol.packed_for import PACKED_FOR, PackedFor
 from model_artifacts.packing import digests
 from model_artifacts.packing.errors import ArchiveError
 
@@ -29,7 +33,7 @@ _QUIET_SECONDS = 1.0
 _MEGABYTE = 1_000_000
 
 
-def write(members: Iterable[Member], archive: Path) -> None:
+def write(members: Iterable[Member], packed_for: PackedFor, archive: Path) -> None:
     """Writes the archive atomically; two processes may write the same archive at once.
 
     Reports progress on standard error if packing takes longer than a second.
@@ -42,7 +46,8 @@ def write(members: Iterable[Member], archive: Path) -> None:
         archive.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.NamedTemporaryFile(dir=archive.parent, delete=False) as draft:
             try:
-                _fill(cast("BinaryIO", draft), ordered, _Progress(sum(each.path.stat().st_size for each in ordered)))
+                progress = _Progress(sum(each.path.stat().st_size for each in ordered))
+                _fill(cast("BinaryIO", draft), packed_for.to_json(), ordered, progress)
                 draft.flush()
             except BaseException:
                 Path(draft.name).unlink()
@@ -52,7 +57,7 @@ def write(members: Iterable[Member], archive: Path) -> None:
         raise ArchiveError(_reason(error, archive)) from error
 
 
-def _fill(draft: BinaryIO, members: list[Member], progress: _Progress) -> None:
+def _fill(draft: BinaryIO, first: bytes, members: list[Member], progress: _Progress) -> None:
     try:
         igzip = importlib.import_module("isal.igzip")  # a synth needs none
     except ModuleNotFoundError:
@@ -63,6 +68,7 @@ def _fill(draft: BinaryIO, members: list[Member], progress: _Progress) -> None:
         igzip.IGzipFile(filename="", fileobj=draft, mode="wb", compresslevel=1, mtime=0) as zipped,
         tarfile.TarFile(fileobj=zipped, mode="w", format=tarfile.PAX_FORMAT, copybufsize=_CHUNK_BYTES) as tar,
     ):
+        tar.addfile(_entry(PACKED_FOR, len(first)), io.BytesIO(first))
         for member in members:
             with member.path.open("rb") as content:
                 before = os.fstat(content.fileno())

@@ -1,13 +1,16 @@
 import io
+import json
 import os
 import shutil
 import subprocess
 import sys
 import tarfile
 from pathlib import Path
+from typing import get_args
 
 import pytest
 
+from async_endpoint.protocol.serving_images import IMAGES, ImageName
 from model_artifacts import pack
 from tests.stacks.templates import write_artifacts
 
@@ -37,6 +40,7 @@ def packed(folder: Path, archive: Path, dependencies: str = pack.INCLUDED) -> li
 
 def test_the_archive_has_the_layout_that_sagemaker_unpacks(folder: Path, tmp_path: Path) -> None:
     assert [each.name for each in packed(folder, tmp_path / "model.tar.gz")] == [
+        "packed_for.json",
         "code/helpers/fields.py",
         "code/inference.py",
         "my_model/config.json",
@@ -48,6 +52,7 @@ def test_for_pip_at_start_the_requirements_are_there_and_no_packages(folder: Pat
     (folder / "code" / "requirements.txt").write_text("some-package==1.0\n", encoding="utf-8")
     (folder / "code" / "requirements.lock").write_text("of something else", encoding="utf-8")
     assert [each.name for each in packed(folder, tmp_path / "model.tar.gz", pack.INSTALL)] == [
+        "packed_for.json",
         "code/helpers/fields.py",
         "code/inference.py",
         "code/requirements.txt",
@@ -115,6 +120,36 @@ def test_how_packages_come_changes_the_digest(folder: Path) -> None:
     (folder / "code" / "requirements.lock").unlink()
     (folder / "code" / "requirements.txt").write_text("# none\n", encoding="utf-8")
     assert pack.digest(folder) != pack.digest(folder, pack.INSTALL)
+
+
+@pytest.mark.parametrize("image", IMAGES)
+def test_the_archive_says_first_for_which_image_it_is(folder: Path, tmp_path: Path, image: ImageName) -> None:
+    pack.pack(folder, tmp_path / "model.tar.gz", image=image)
+    with tarfile.open(tmp_path / "model.tar.gz") as tar:
+        first = tar.getmembers()[0]
+        content = tar.extractfile(first)
+        assert first.name == "packed_for.json"
+        assert content is not None
+        said = json.loads(content.read())
+    expected = IMAGES[image]
+    assert said == {"image": image, "python": expected.python, "packages": expected.packages}
+
+
+def test_another_image_gives_another_digest_and_the_same_image_the_same_bytes(folder: Path, tmp_path: Path) -> None:
+    assert len({pack.digest(folder, image=image) for image in get_args(ImageName)}) == len(IMAGES)
+    for image in get_args(ImageName):
+        archives = [tmp_path / f"{image}-{number}.tar.gz" for number in range(2)]
+        for archive in archives:
+            pack.pack(folder, archive, image=image)
+        assert archives[0].read_bytes() == archives[1].read_bytes()
+
+
+def test_the_script_packs_for_the_image_that_it_is_told(folder: Path, tmp_path: Path) -> None:
+    done = run(folder, tmp_path / "build", "--image", "huggingface-2.6")
+    archive = tmp_path / "build" / pack.digest(folder, image="huggingface-2.6") / "model.tar.gz"
+    assert (done.returncode, done.stdout, done.stderr) == (0, f"{archive}\n", "")
+    other = run(folder, tmp_path / "build", "--image", "pytorch-1.11", "--expect", archive.parent.name)
+    assert "has changed since the templates were synthesised" in other.stderr
 
 
 def test_the_script_prints_the_archives_path_and_nothing_else(folder: Path, tmp_path: Path) -> None:
@@ -188,4 +223,4 @@ def test_the_archive_is_plain_gzip_of_plain_tar(folder: Path, tmp_path: Path) ->
     pack.pack(folder, tmp_path / "model.tar.gz")
     plain = subprocess.run(["gzip", "-dc", tmp_path / "model.tar.gz"], capture_output=True, check=True).stdout  # noqa: S607 - the PATH's
     with tarfile.open(fileobj=io.BytesIO(plain), mode="r:") as tar:
-        assert len(tar.getmembers()) == 4
+        assert len(tar.getmembers()) == 5

@@ -1,29 +1,19 @@
 """What is packed; each rejection is one sentence that says what is wrong, where and what to do."""
 
 import os
-import re
 from pathlib import Path
 
 import pytest
 
 from model_artifacts.packing import members as packing
 from model_artifacts.packing.errors import ArchiveError
-from model_artifacts.packing.members import INCLUDED, INSTALL, Member, list_members
+from model_artifacts.packing.members import INCLUDED, INSTALL, Member, list_members, read_contents
 from tests.stacks.templates import ROOT, write_artifacts
 
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
     return write_artifacts(tmp_path / "artifacts")
-
-
-@pytest.fixture
-def donut(folder: Path) -> Path:
-    """A folder whose code loads a Donut."""
-    write(folder / "code" / "donut_loading.py", "")
-    write(folder / "my_model" / "config.json", "{}")
-    (folder / "my_model" / "model.pth").write_bytes(b"PK\x03\x04and so on")
-    return folder
 
 
 def write(path: Path, text: str) -> None:
@@ -64,12 +54,106 @@ def test_members_are_sorted_by_their_name_in_the_archive(folder: Path) -> None:
         "code/helpers/__pycache__/a.pyc",
         "training/train.py",
         "notes.txt",
+        "config.json",
+        "__pycache__/a.pyc",
+        ".git/HEAD",
     ],
 )
 def test_caches_hidden_files_and_what_is_for_the_repository_stay_out(folder: Path, name: str) -> None:
     before = list_members(folder)
     write(folder / name, "")
     assert list_members(folder) == before
+
+
+def test_what_is_left_out_is_said_in_one_line_without_pythons_caches(folder: Path) -> None:
+    assert read_contents(folder).notes == ()
+    for name in ("README.md", ".git/HEAD", "data/a.csv", "a.ipynb", "code/ruff.toml", "code/.env", "__pycache__/a.pyc"):
+        write(folder / name, "")
+    write(folder / "code" / "__pycache__" / "a.pyc", "")
+    write(folder / "code" / ".ruff_cache" / "a", "")
+    assert read_contents(folder).notes == ("Left out: .git/, README.md, a.ipynb, code/.env, code/ruff.toml, data/.",)
+
+
+def test_of_many_files_left_out_some_are_named_and_the_others_counted(folder: Path) -> None:
+    for number in range(30):
+        write(folder / f"{number:02}.csv", "")
+    (note,) = read_contents(folder).notes
+    assert note.startswith("Left out: 00.csv, 01.csv")
+    assert note.endswith("11.csv and 18 more.")
+
+
+@pytest.mark.parametrize("name", ["model.pth", "model.safetensors", "best.onnx", "weights.H5", "pytorch_model.bin"])
+def test_weights_at_the_top_are_packed_with_what_stands_beside_them(folder: Path, name: str) -> None:
+    (folder / "my_model" / "model.pth").unlink()
+    (folder / "my_model").rmdir()
+    for each in (name, "config.json", "vocab.txt", "spiece.model", "labels.yaml"):
+        write(folder / each, "x")
+    for each in ("README.txt", "train.py", "LICENSE.txt", "requirements.txt", "samples.jsonl"):
+        write(folder / each, "")
+    expected = {name, "code/inference.py", "config.json", "vocab.txt", "spiece.model", "labels.yaml"}
+    assert set(names(folder)) == expected
+    left_out = "LICENSE.txt, README.txt, requirements.txt, samples.jsonl, train.py"
+    assert read_contents(folder).notes == (f"Left out: {left_out}.",)
+
+
+@pytest.mark.parametrize(
+    "name", ["license_plate.pt", "notice.pt", "requirements.onnx", "readme.bin", "changelog.safetensors"]
+)
+def test_weights_with_the_name_of_a_document_are_weights(folder: Path, name: str) -> None:
+    (folder / "my_model" / "model.pth").unlink()
+    (folder / "my_model").rmdir()
+    for each in (name, "license_plates.txt", "requirements_model.json"):
+        write(folder / each, "x")
+    for each in ("LICENSE", "LICENSE-MIT.txt", "notices.txt", "readme.de.txt", "requirements-dev.txt"):
+        write(folder / each, "x")
+    assert set(names(folder)) == {name, "code/inference.py", "license_plates.txt", "requirements_model.json"}
+    assert "Left out: LICENSE, LICENSE-MIT.txt, notices.txt" in read_contents(folder).notes[0]
+
+
+@pytest.mark.parametrize(
+    ("weights", "beside"),
+    [
+        ("model.bin", "model.xml"),
+        ("OCR.BIN", "OCR.mapping"),
+        ("net.onnx", "net.onnx.data"),
+        ("net.onnx", "net.onnx_data"),
+        ("checkpoint.pt", "checkpoint.csv"),
+    ],
+)
+def test_files_with_the_name_of_weights_are_packed_with_them(folder: Path, weights: str, beside: str) -> None:
+    for each in (weights, beside, "other.xml", "model.ipynb", f"{weights.partition('.')[0]}.py", "labels.csv"):
+        write(folder / each, "x")
+    assert set(names(folder)) == {weights, beside, "code/inference.py", "my_model/model.pth"}
+
+
+def test_weights_beside_the_model_s_folder_are_packed_too(folder: Path) -> None:
+    write(folder / "second.pt", "x")
+    assert names(folder) == ["code/inference.py", "my_model/model.pth", "second.pt"]
+
+
+def test_weights_in_the_code_are_enough(folder: Path) -> None:
+    (folder / "my_model" / "model.pth").rename(folder / "code" / "best.pt")
+    (folder / "my_model").rmdir()
+    assert names(folder) == ["code/best.pt", "code/inference.py"]
+    assert read_contents(folder).notes == ()
+
+
+def test_any_file_of_the_model_s_folder_will_do(folder: Path) -> None:
+    (folder / "my_model" / "model.pth").rename(folder / "my_model" / "weights.json")
+    assert names(folder) == ["code/inference.py", "my_model/weights.json"]
+
+
+def test_code_without_weights_is_packed_with_a_note(folder: Path) -> None:
+    (folder / "my_model" / "model.pth").unlink()
+    (folder / "my_model").rmdir()
+    assert names(folder) == ["code/inference.py"]
+    note = "Note: no weights were found in my_model/, at the top of the folder or in code/."
+    assert read_contents(folder).notes == (note,)
+
+
+def test_a_name_that_is_not_utf_8_is_rejected(folder: Path) -> None:
+    os.close(os.open(os.fsencode(folder / "my_model") + b"/caf\xe9.bin", os.O_CREAT))
+    assert rejection(folder).endswith("caf\\udce9.bin' has a name that is not UTF-8; rename the file.")
 
 
 @pytest.mark.parametrize("name", ["my_model/README.txt", "my_model/code/README.md", "code/vendored.py"])
@@ -93,38 +177,7 @@ def test_the_repositorys_own_folder_can_be_packed_both_ways() -> None:
 
 def test_a_missing_folder_is_rejected(tmp_path: Path) -> None:
     assert rejection(tmp_path / "nowhere") == (
-        f"{tmp_path}/nowhere is not a folder; name the folder with my_model/ and code/."
-    )
-
-
-def test_a_missing_script_is_rejected(folder: Path) -> None:
-    (folder / "code" / "inference.py").unlink()
-    assert rejection(folder) == f"{folder}/code/inference.py is missing; it is the code that the endpoint runs."
-
-
-def test_a_script_beside_its_folder_is_rejected(folder: Path) -> None:
-    (folder / "code" / "inference.py").rename(folder / "inference.py")
-    assert rejection(folder) == f"{folder}/inference.py must be in code/; move it to code/inference.py."
-
-
-def test_a_missing_model_is_rejected(folder: Path) -> None:
-    (folder / "my_model" / "model.pth").unlink()
-    assert f"{folder}/my_model/model.pth is missing; put the trained model there" in rejection(folder)
-    (folder / "my_model").rmdir()
-    assert f"{folder}/my_model/model.pth is missing; put the trained model there" in rejection(folder)
-
-
-def test_a_model_folder_with_nothing_but_its_card_is_empty(folder: Path) -> None:
-    (folder / "my_model" / "model.pth").rename(folder / "my_model" / "README.md")
-    assert "model.pth is missing; put the trained model there" in rejection(folder)
-
-
-@pytest.mark.parametrize("name", ["model.pth", "model.safetensors"])
-def test_weights_beside_the_model_s_folder_are_rejected(folder: Path, name: str) -> None:
-    (folder / "my_model" / "model.pth").rename(folder / name)
-    assert (
-        rejection(folder)
-        == f"{folder}/{name} is beside my_model/, where model_fn does not look; move it into my_model/."
+        f"{tmp_path}/nowhere is not a folder; name the folder with the model's weights and code/."
     )
 
 
@@ -179,7 +232,7 @@ def test_a_missing_lock_is_rejected_where_packages_come_along(folder: Path) -> N
     write(folder / "code" / "requirements.txt", "some-package==1.0\n")
     sentence = rejection(folder)
     assert sentence.startswith(f"{folder}/code/requirements.lock is missing")
-    assert sentence.endswith('run async-endpoint model lock, or set model.dependencies = "install".')
+    assert sentence.endswith(f'run async-endpoint model lock --folder {folder}, or set model.dependencies = "install".')
     assert "code/requirements.txt" in names(folder, INSTALL)
 
 
@@ -204,39 +257,3 @@ def test_a_folder_in_the_place_of_the_packages_is_rejected(folder: Path) -> None
 def test_text_that_is_no_utf_8_is_rejected(folder: Path) -> None:
     (folder / "code" / "requirements.txt").write_bytes(b"# caf\xe9\n")
     assert f"{folder}/code/requirements.txt is not UTF-8 (" in rejection(folder)
-
-
-def test_a_donut_of_either_name_is_taken(donut: Path) -> None:
-    weights = donut / "my_model" / "model.pth"
-    assert "my_model/model.pth" in names(donut)
-    weights.rename(weights.with_name("pytorch_model.bin"))
-    assert "my_model/pytorch_model.bin" in names(donut)
-
-
-def test_a_donut_without_weights_is_rejected_and_another_model_is_not(donut: Path) -> None:
-    (donut / "my_model" / "model.pth").rename(donut / "my_model" / "model.onnx")
-    assert f"{donut}/my_model/model.pth is missing; put the trained model there" in rejection(donut)
-    (donut / "code" / "donut_loading.py").unlink()
-    assert "my_model/model.onnx" in names(donut)
-
-
-def test_a_donut_that_torch_did_not_save_is_rejected(donut: Path) -> None:
-    (donut / "my_model" / "model.pth").write_bytes(b"\x89HDF and so on")
-    assert rejection(donut) == (
-        f"{donut}/my_model/model.pth was not written by torch.save; save model.state_dict() with it."
-    )
-
-
-@pytest.mark.parametrize(
-    ("text", "reason"),
-    [(None, "is missing"), ("{", "is not JSON \\(.*\\)"), ("[]", "is not a JSON object")],
-    ids=["missing", "not JSON", "not an object"],
-)
-def test_a_donut_without_its_configuration_is_rejected(donut: Path, text: str | None, reason: str) -> None:
-    configuration = donut / "my_model" / "config.json"
-    if text is None:
-        configuration.unlink()
-    else:
-        write(configuration, text)
-    advice = "; put the model's configuration there, from its training."
-    assert re.fullmatch(re.escape(str(configuration)) + f" {reason}{advice}", rejection(donut))
