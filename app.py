@@ -1,7 +1,11 @@
-"""Builds the stacks of one stage: `cdk synth -c stage=NAME`. Only this module reads context and environment."""
+"""Builds the stacks of one stage: `cdk synth -c stage=NAME`. Only this module reads context and environment.
+
+`-c image=NAME` replaces the stage's `endpoint.image`, to see what another image would change.
+"""
 
 import json
 import sys
+from datetime import UTC, date, datetime
 from pathlib import Path
 
 import aws_cdk as cdk
@@ -26,21 +30,23 @@ def build_app(
     *,
     artifacts: Path | None = None,
     outdir: Path | None = None,
+    today: date | None = None,
     **context: str,
 ) -> cdk.App:
     """Returns the app of the given settings, or of the stage in the context, by default dev.
 
     The model is packed from `artifacts`, or from the folder in the settings. The CDK CLI sets the output folder by
-    itself.
+    itself. Warnings, and nothing else, depend on the day; without one there are none that do.
     """
     # Without the flags of cdk.json, which the CLI finds only in its working directory, the templates would differ.
     flags = json.loads((ROOT / "cdk.json").read_text(encoding="utf-8"))["context"]
     # The analytics resource names the versions of Python and the CDK: templates would differ between machines.
     app = cdk.App(context=flags | context, outdir=str(outdir) if outdir else None, analytics_reporting=False)
-    settings = settings or load_settings(ROOT / "config", app.node.try_get_context("stage") or "dev")
+    stage, image = (app.node.try_get_context(name) for name in ("stage", "image"))
+    settings = settings or load_settings(ROOT / "config", stage or "dev", image=image)
     artifacts = artifacts or settings.model.artifacts_in(ROOT)
     foundation = FoundationStack(app, "Foundation", settings=settings)
-    EndpointStack(app, "Endpoint", settings=settings, foundation=foundation, artifacts=artifacts)
+    EndpointStack(app, "Endpoint", settings=settings, foundation=foundation, artifacts=artifacts, today=today)
     if settings.workflow.enabled:
         WorkflowStack(app, "Workflow", settings=settings, foundation=foundation, sources=ROOT)
     add_rules(app, nist_800_53=settings.nist_800_53)
@@ -49,6 +55,6 @@ def build_app(
 
 if __name__ == "__main__":
     try:
-        build_app().synth()
+        build_app(today=datetime.now(UTC).date()).synth()
     except (SettingsError, ArchiveError, LambdaCodeError) as error:
         sys.exit(str(error))

@@ -1,5 +1,6 @@
 """EndpointStack: the part that costs money, and that can be destroyed alone."""
 
+from datetime import date
 from pathlib import Path
 
 from aws_cdk import aws_iam as iam
@@ -17,13 +18,17 @@ from stacks.constructs.scale_to_zero import ScaleToZero
 from stacks.constructs.serving_model import ServingModel
 from stacks.foundation import FoundationStack
 from stacks.instance_types import Device, vcpus_of
+from stacks.patches import warn_of_end
 from stacks.rules import suppress_wildcards
 from stacks.settings.stage import StageSettings
 from stacks.stage_stack import StageStack
 
 
 class EndpointStack(StageStack):
-    """Execution role, model, endpoint, its scaling and its alarms. Callers take permissions from `endpoint`."""
+    """Execution role, model, endpoint, its scaling and its alarms. Callers take permissions from `endpoint`.
+
+    Only warnings depend on the day, never the template: the same settings give the same template on every day.
+    """
 
     def __init__(
         self,
@@ -33,6 +38,7 @@ class EndpointStack(StageStack):
         settings: StageSettings,
         foundation: FoundationStack,
         artifacts: Path,
+        today: date | None = None,
     ) -> None:
         super().__init__(
             scope,
@@ -54,6 +60,9 @@ class EndpointStack(StageStack):
             self, "RollbackAlarms", metrics=metrics, settings=settings.updates, topic=foundation.alarms.topic
         )
         self.endpoint = self._endpoint(artifacts, rollback)
+        if settings.image.exact:
+            acknowledged = settings.endpoint.acknowledged_warnings
+            warn_of_end(self.endpoint, settings.image.base, today=today, acknowledged=acknowledged)
         if settings.scaling.enabled:
             self._scale()
         EndpointAlarms(
@@ -68,7 +77,14 @@ class EndpointStack(StageStack):
 
     def _endpoint(self, artifacts: Path, rollback: RollbackAlarms) -> AsyncEndpoint:
         settings, foundation = self._settings, self._foundation
-        archive = ModelArchive(self, "Archive", folder=artifacts, settings=settings.model)
+        archive = ModelArchive(
+            self,
+            "Archive",
+            folder=artifacts,
+            settings=settings.model,
+            image=settings.image.base,
+            batch_size=settings.serving.batch_size,
+        )
         role = self._execution_role(archive, rollback)
         model = ServingModel(
             self,

@@ -65,6 +65,18 @@ _CAPABILITIES: dict[str, Capability] = {
     "g7e": (12, 0),
 }
 
+# Types with several GPUs; every other type of the families above has one.
+_GPUS_OF_SIZE = {
+    "g3": {"8xlarge": 2, "16xlarge": 4},
+    "g4dn": {"12xlarge": 4, "metal": 8},
+    **{family: {"12xlarge": 4, "24xlarge": 4, "48xlarge": 8} for family in ("g5", "g6", "g6e")},
+    "g7e": {"12xlarge": 2, "24xlarge": 4, "48xlarge": 8},
+    "p2": {"8xlarge": 8, "16xlarge": 16},
+    "p3": {"8xlarge": 4, "16xlarge": 8},
+    **{family: {"24xlarge": 8} for family in ("p3dn", "p4d", "p4de")},
+    **{family: {"48xlarge": 8} for family in ("p5", "p5e", "p5en", "p6-b200", "p6-b300")},
+}
+
 
 def device_of(instance_type: str, *, field: str = "endpoint.instance_type") -> Device:
     """Returns the processor that the PyTorch images use on the instance type in the setting `field`.
@@ -99,10 +111,29 @@ def device_of(instance_type: str, *, field: str = "endpoint.instance_type") -> D
 
 def capability_of(instance_type: str) -> Capability | None:
     """Returns the compute capability of a type's GPUs; None for a family that is not listed here."""
+    return _CAPABILITIES.get(_family_of(instance_type))
+
+
+def gpu_families(oldest: Capability, newest: Capability) -> list[str]:
+    """Returns the families of instance types whose GPUs are of a compute capability in that range."""
+    return [family for family, capability in _CAPABILITIES.items() if oldest <= capability <= newest]
+
+
+def workers_of(instance_type: str) -> int:
+    """Returns how many workers make full use of a type: one for each GPU, or one for each core of a CPU type.
+
+    A core is two virtual CPUs; the few families that have no hyperthreads (m7a, say) get a worker for every two cores,
+    each with two threads.
+    Source: https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/instance-optimize-cpu.html
+    """
+    if device_of(instance_type) == Device.CPU:
+        return max(1, vcpus_of(instance_type) // 2)
+    return _GPUS_OF_SIZE.get(_family_of(instance_type), {}).get(instance_type.rpartition(".")[2], 1)
+
+
+def _family_of(instance_type: str) -> str:
     parts = _NAME.fullmatch(instance_type)
-    if not parts:
-        return None
-    return _CAPABILITIES.get("".join(parts.group("letters", "generation", "attributes", "variant")))
+    return "".join(parts.group("letters", "generation", "attributes", "variant")) if parts else ""
 
 
 def has_instance_storage(instance_type: str) -> bool:

@@ -1,44 +1,29 @@
-"""The AWS Deep Learning Container images that serve the model.
+"""The image of a stage: its URI in the stage's region, its repository's ARN, and the instance types that it can use.
 
-`aws_cdk.region_info` knows their account in each region; nothing is looked up.
-Tags: https://github.com/aws/deep-learning-containers/blob/master/available_images.md
+What each of AWS's images holds is in `async_endpoint.protocol.serving_images`.
 """
 
 import re
 from dataclasses import dataclass
-from typing import Literal
 
 from aws_cdk import region_info
 
+from async_endpoint.protocol.serving_images import DEFAULT_IMAGE, IMAGES, ImageName, ServingImage, tagged
 from stacks.instance_types import Capability, Device, capability_of
 from stacks.settings.fields import SettingsError
 
-REPOSITORY = "pytorch-inference"
-
-# The model's packages (donut-python 1.0.9, transformers 4.11.3) run on this version and its Python 3.8.
-FrameworkVersion = Literal["1.11.0"]
-TAGS: dict[tuple[FrameworkVersion, Device], str] = {
-    ("1.11.0", Device.GPU): "1.11.0-gpu-py38-cu113-ubuntu20.04-sagemaker",
-    ("1.11.0", Device.CPU): "1.11.0-cpu-py38-ubuntu20.04-sagemaker",
+# `aws_cdk.region_info` knows the account of the Deep Learning Containers in most regions; nothing is looked up. These
+# are the others of https://aws.github.io/deep-learning-containers/reference/region_availability/
+# (docs/reference/region_availability.md at e0ecedea6a of aws/deep-learning-containers).
+_ACCOUNTS = {
+    "af-south-1": "626614931356",
+    "ap-northeast-3": "364406365360",
+    "ap-southeast-5": "550225433462",
+    "ap-southeast-7": "590183813437",
+    "ca-west-1": "204538143572",
+    "il-central-1": "780543022126",
+    "mx-central-1": "637423239942",
 }
-
-
-@dataclass(frozen=True)
-class Cuda:
-    """The GPUs that an image's CUDA supports, from the oldest compute capability to the newest."""
-
-    version: str
-    oldest: Capability
-    newest: Capability
-
-
-# A GPU runs code compiled for its own major compute capability and for a minor one up to its own; later capabilities
-# need a new compilation (https://docs.nvidia.com/cuda/cuda-c-programming-guide/, "Binary Compatibility").
-# CUDA 11.3 compiles for 8.6 at most, and the image's Dockerfile names 8.0 as the newest (TORCH_CUDA_ARCH_LIST, in
-# pytorch/inference/docker/1.11/py3/cu113/Dockerfile.gpu of aws/deep-learning-containers). So 8.9 is supported, and 9.0
-# and later are not: the Dockerfile's 7.0+PTX may cover PyTorch's own kernels there, but not cuBLAS and cuDNN.
-# The Dockerfile also names 3.7 and 5.0. They are not accepted: nobody is known to have run the image on such GPUs.
-CUDA: dict[FrameworkVersion, Cuda] = {"1.11.0": Cuda("11.3", oldest=(7, 0), newest=(8, 9))}
 
 # Its groups: account, region, repository. Editors have it from the JSON schema, which knows no names of groups.
 IMAGE_URI_PATTERN = (
@@ -48,62 +33,57 @@ IMAGE_URI_PATTERN = (
 
 
 @dataclass(frozen=True)
-class ServingImage:
-    """One image in one region: its URI, and the ARN of its repository."""
+class StageImage:
+    """The image that a stage's endpoint runs.
+
+    Attributes:
+        uri: Its URI in the stage's region.
+        repository_arn: The ARN of its repository.
+        base: The image of AWS's that it is, or is built from.
+        exact: Whether it is that image, here or in a mirror; nothing else is known of what another one holds.
+    """
 
     uri: str
     repository_arn: str
+    base: ServingImage
+    exact: bool = True
 
 
-def serving_image(*, region: str, framework_version: FrameworkVersion, device: Device) -> ServingImage:
-    """Returns the image for a region, a framework version and a processor.
+def account_of(region: str) -> str | None:
+    """Returns the account of the Deep Learning Containers in a region; None where AWS publishes none."""
+    return region_info.RegionInfo.get(region).dlc_repository_account or _ACCOUNTS.get(region)
+
+
+def regions() -> list[str]:
+    """Returns the regions outside of isolated partitions in which AWS publishes Deep Learning Containers."""
+    known = {each.name for each in region_info.RegionInfo.regions if each.partition in {"aws", "aws-cn"}}
+    return sorted(name for name in known | _ACCOUNTS.keys() if account_of(name))
+
+
+def known_image(name: str, *, region: str, device: Device) -> StageImage:
+    """Returns one of AWS's images in a region, for a processor.
 
     Raises:
         SettingsError: AWS publishes no Deep Learning Containers in the region.
     """
-    facts = region_info.RegionInfo.get(region)
-    account = facts.dlc_repository_account
+    account = account_of(region)
     if not account:
         raise SettingsError(
             f'region is "{region}"; AWS publishes no PyTorch serving image there: choose a region such as '
             "ap-northeast-1, us-east-1 or eu-west-1."
         )
-    tag = TAGS[framework_version, device]
-    return ServingImage(
-        uri=f"{account}.dkr.ecr.{region}.{facts.domain_suffix}/{REPOSITORY}:{tag}",
-        repository_arn=f"arn:{facts.partition}:ecr:{region}:{account}:repository/{REPOSITORY}",
+    facts, image = region_info.RegionInfo.get(region), IMAGES[name]
+    return StageImage(
+        uri=f"{account}.dkr.ecr.{region}.{facts.domain_suffix}/{image.repository}:{image.tags[device]}",
+        repository_arn=f"arn:{facts.partition}:ecr:{region}:{account}:repository/{image.repository}",
+        base=image,
     )
 
 
-def require_gpu(instance_type: str, *, framework_version: FrameworkVersion, field: str) -> None:
-    """Checks that the image of a framework version runs on the GPUs of the type in the setting `field`.
+def own_image(uri: str, *, base: ImageName | None, region: str) -> StageImage:
+    """Returns the image of a URI, which has the form of `IMAGE_URI_PATTERN`.
 
-    Raises:
-        SettingsError: The image's CUDA does not support the GPUs, or their family is not listed here.
-    """
-    cuda = CUDA[framework_version]
-    found = capability_of(instance_type)
-    image = f"the image of PyTorch {framework_version} (CUDA {cuda.version})"
-    serves = f"serves {_dotted(cuda.oldest)} to {_dotted(cuda.newest)}"
-    instead = "choose a type that it serves, such as ml.g4dn.xlarge or ml.g5.xlarge, or give an endpoint.image_uri"
-    if found is None:
-        raise SettingsError(
-            f'{field} is "{instance_type}"; the compute capability of its GPU is not known here, and {image} {serves}: '
-            f"{instead}."
-        )
-    if not cuda.oldest <= found <= cuda.newest:
-        raise SettingsError(
-            f'{field} is "{instance_type}"; its GPU is of compute capability {_dotted(found)}, and {image} '
-            f"{serves}: {instead}."
-        )
-
-
-def _dotted(capability: Capability) -> str:
-    return ".".join(map(str, capability))
-
-
-def own_image(uri: str, *, region: str) -> ServingImage:
-    """Returns the custom image of a URI, which has the form of `IMAGE_URI_PATTERN`.
+    A URI with the repository and the tag of one of AWS's images, as a private mirror has them, is that image.
 
     Raises:
         SettingsError: The image is in another region, from which SageMaker does not pull.
@@ -111,7 +91,50 @@ def own_image(uri: str, *, region: str) -> ServingImage:
     parts = re.fullmatch(IMAGE_URI_PATTERN, uri)
     if parts is None or parts[2] != region:
         raise SettingsError(
-            f'endpoint.image_uri is "{uri}" and region "{region}"; SageMaker pulls images from its own region: copy '
+            f'endpoint.image is "{uri}" and region "{region}"; SageMaker pulls images from its own region: copy '
             "the image there and name the copy."
         )
-    return ServingImage(uri=uri, repository_arn=f"arn:aws:ecr:{region}:{parts[1]}:repository/{parts[3]}")
+    known = tagged(uri)
+    return StageImage(
+        uri=uri,
+        repository_arn=f"arn:aws:ecr:{region}:{parts[1]}:repository/{parts[3]}",
+        base=known[0] if known else IMAGES[base or DEFAULT_IMAGE],
+        exact=known is not None,
+    )
+
+
+def require_gpu(instance_type: str, *, image: ServingImage, field: str) -> None:
+    """Checks that an image runs on the GPUs of the type in the setting `field`.
+
+    Raises:
+        SettingsError: The image's CUDA does not support the GPUs, or their family is not listed here.
+    """
+    found = capability_of(instance_type)
+    named = f"the image {image.name} (CUDA {image.cuda.version})"
+    serves = f"serves {dotted(image.cuda.oldest)} to {dotted(image.cuda.newest)}"
+    instead = f"choose a type that it serves, such as ml.g4dn.xlarge or ml.g5.xlarge, or {_other_image(found)}"
+    if found is None:
+        raise SettingsError(
+            f'{field} is "{instance_type}"; the compute capability of its GPU is not known here, and {named} {serves}: '
+            f"{instead}."
+        )
+    if not image.cuda.oldest <= found <= image.cuda.newest:
+        raise SettingsError(
+            f'{field} is "{instance_type}"; its GPU is of compute capability {dotted(found)}, and {named} '
+            f"{serves}: {instead}."
+        )
+
+
+def _other_image(capability: Capability | None) -> str:
+    """Names the images that serve a GPU, or says that one of one's own is needed."""
+    fitting = [
+        f'"{image.name}"'
+        for image in IMAGES.values()
+        if capability is not None and image.cuda.oldest <= capability <= image.cuda.newest
+    ]
+    return f"set endpoint.image to {' or '.join(fitting) or 'the URI of an image of your own'}"
+
+
+def dotted(capability: Capability) -> str:
+    """Returns a compute capability as NVIDIA writes it: 8.6."""
+    return ".".join(map(str, capability))

@@ -1,58 +1,51 @@
 """The limits of the model server and of its requests, computed from the table `[serving]`.
 
-SageMaker, the serving toolkit, TorchServe and its workers each have a limit of their own for the same thing. A limit
-that is set alone contradicts the others, so all of them are computed here.
-Sources: sagemaker-pytorch-inference 2.0.10 (torchserve.py, ts_environment.py), TorchServe 0.6.0
-(WorkerThread.java, ConfigManager.java) and 0.12.0, which a custom image may contain.
+SageMaker, the serving toolkit, the model server and its workers each have a limit of their own for the same thing. A
+limit that is set alone contradicts the others, so all of them are computed here; `stacks/serving_variables.py` gives
+them the names that an image's model server reads.
 """
 
 import math
 from dataclasses import dataclass
 
 from async_endpoint.protocol import INVOCATION_TIMEOUT_SECONDS_RANGE
+from async_endpoint.protocol.serving_images import ModelServer
+from stacks.serving_variables import variables_of
 from stacks.settings.fields import SettingsError
 from stacks.settings.serving import ServingSettings
 
 _, _MAX_INVOCATION_TIMEOUT = INVOCATION_TIMEOUT_SECONDS_RANGE
 # Limit of CreateEndpointConfig.
 _MAX_CONCURRENT_INVOCATIONS = 1000
-# TorchServe's default: it responds 503 while as many requests wait.
+# Default of both model servers: they respond 503 while as many requests wait.
 _DEFAULT_JOB_QUEUE = 100
-
-# The setting that decides each variable of the container; `model.environment` must not set these variables.
-DECIDED_BY = {
-    "SAGEMAKER_MODEL_SERVER_WORKERS": "serving.workers",
-    "SAGEMAKER_TS_MIN_WORKERS": "serving.workers",
-    "SAGEMAKER_TS_MAX_WORKERS": "serving.workers",
-    "TS_DEFAULT_WORKERS_PER_MODEL": "serving.workers",
-    "SAGEMAKER_TS_BATCH_SIZE": "serving.batch_size",
-    "SAGEMAKER_TS_MAX_BATCH_DELAY": "serving.batch_delay_milliseconds",
-    "TS_JOB_QUEUE_SIZE": "serving.batch_size",
-    "SAGEMAKER_MODEL_SERVER_TIMEOUT": "serving.timeout_seconds",
-    "SAGEMAKER_TS_RESPONSE_TIMEOUT": "serving.timeout_seconds",
-    "TS_DEFAULT_RESPONSE_TIMEOUT": "serving.timeout_seconds",
-    "TS_DEFAULT_STARTUP_TIMEOUT": "serving.load_timeout_seconds",
-    "TS_MAX_REQUEST_SIZE": "serving.max_request_bytes",
-    "TS_MAX_RESPONSE_SIZE": "serving.max_response_bytes",
-}
 
 
 @dataclass(frozen=True)
 class ServingLimits:
     """The limits of one stage's containers, and of the requests that SageMaker sends them.
 
+    Attributes:
+        settings: The table `[serving]`.
+        default_workers: The number of workers where `serving.workers` is not set.
+        server: The image's model server.
+        gpus: The GPUs of an instance; 1 for an instance without.
+
     Raises:
         SettingsError: The settings together exceed SageMaker's limits.
     """
 
     settings: ServingSettings
+    default_workers: int = 1
+    server: ModelServer = ModelServer.TORCHSERVE
+    gpus: int = 1
 
     def __post_init__(self) -> None:
         """Checks the computed limits against SageMaker's."""
         serving = self.settings
         if self.concurrent_invocations > _MAX_CONCURRENT_INVOCATIONS:
             raise SettingsError(
-                f"serving.workers is {serving.workers} and serving.batch_size {serving.batch_size}; two batches for "
+                f"serving.workers is {self.workers} and serving.batch_size {serving.batch_size}; two batches for "
                 f"each worker are {self.concurrent_invocations} requests at a time, and SageMaker sends at most "
                 f"{_MAX_CONCURRENT_INVOCATIONS}: lower the one or the other."
             )
@@ -64,17 +57,31 @@ class ServingLimits:
                 f"{_MAX_INVOCATION_TIMEOUT}: lower the one or the other."
             )
 
+        # Half, as model_artifacts/code/limits.py divides the time: the other half is the network's.
+        longest = self.response_timeout_seconds // 2
+        if serving.document_seconds is not None and serving.document_seconds > longest:
+            raise SettingsError(
+                f"serving.document_seconds is {serving.document_seconds}, and drawing all documents of a batch may "
+                f"take half of the {self.response_timeout_seconds} seconds after which its worker is stopped: set it "
+                f"to {longest} or less, or raise serving.timeout_seconds."
+            )
+
+    @property
+    def workers(self) -> int:
+        """Worker processes of one instance, each with a copy of the model."""
+        return self.settings.workers or self.default_workers
+
     @property
     def concurrent_invocations(self) -> int:
         """MaxConcurrentInvocationsPerInstance: a worker processes one batch while its next batch fills."""
-        return 2 * self.settings.workers * self.settings.batch_size
+        return 2 * self.workers * self.settings.batch_size
 
     @property
     def response_timeout_seconds(self) -> int:
-        """Time after which TorchServe replaces a worker that has not returned a batch.
+        """Time after which a worker that has not returned a batch is replaced.
 
-        The image's TorchServe 0.6.0 applies the same limit to loading the model: with a shorter limit it would restart
-        the worker forever.
+        TorchServe 0.6.0 and Multi Model Server apply the same limit to loading the model: with a shorter limit they
+        would restart the worker forever.
         """
         return max(self.settings.timeout_seconds, self.settings.load_timeout_seconds)
 
@@ -89,29 +96,16 @@ class ServingLimits:
         return 2 * self.response_timeout_seconds + self.settings.load_timeout_seconds + delay
 
     @property
+    def workers_of_gpu(self) -> int:
+        """Worker processes of one GPU, or of the CPU."""
+        return math.ceil(self.workers / self.gpus)
+
+    @property
+    def job_queue_size(self) -> int:
+        """Requests that the model server keeps waiting."""
+        return max(_DEFAULT_JOB_QUEUE, self.concurrent_invocations)
+
+    @property
     def environment(self) -> dict[str, str]:
-        """The container's variables for these limits."""
-        serving = self.settings
-        values = {
-            # The default is one worker per core or GPU, each with a copy of the model.
-            "SAGEMAKER_MODEL_SERVER_WORKERS": serving.workers,
-            # If one of these five is set, the toolkit writes all five for the model, with defaults of 1 worker and 60
-            # seconds, and they override the two SAGEMAKER_MODEL_SERVER_ variables: set all five, with the same values.
-            "SAGEMAKER_TS_MIN_WORKERS": serving.workers,
-            "SAGEMAKER_TS_MAX_WORKERS": serving.workers,
-            "SAGEMAKER_TS_BATCH_SIZE": serving.batch_size,
-            "SAGEMAKER_TS_MAX_BATCH_DELAY": serving.batch_delay_milliseconds,
-            "SAGEMAKER_TS_RESPONSE_TIMEOUT": self.response_timeout_seconds,
-            # The toolkit writes it as TorchServe's default.
-            "SAGEMAKER_MODEL_SERVER_TIMEOUT": self.response_timeout_seconds,
-            # For a custom image with TorchServe 0.12, which has a separate limit for loading, by default 120 seconds;
-            # 0.6.0 ignores it. The toolkit has no name for it, but lets TorchServe read its own variables
-            # (enable_envvars_config).
-            "TS_DEFAULT_STARTUP_TIMEOUT": serving.load_timeout_seconds,
-            # By default 100: beyond it TorchServe responds 503, which SageMaker does not retry.
-            "TS_JOB_QUEUE_SIZE": max(_DEFAULT_JOB_QUEUE, self.concurrent_invocations),
-            # TorchServe's own names, since no SAGEMAKER_TS_ variable exists. The default is 6.5 MB.
-            "TS_MAX_REQUEST_SIZE": serving.max_request_bytes,
-            "TS_MAX_RESPONSE_SIZE": serving.max_response_bytes,
-        }
-        return {name: str(value) for name, value in values.items()}
+        """The container's variables for these limits, by the names that its model server reads."""
+        return variables_of(self)

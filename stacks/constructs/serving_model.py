@@ -3,10 +3,11 @@
 from aws_cdk import aws_sagemaker as sagemaker
 from constructs import Construct
 
+from async_endpoint.protocol.serving_images import IMAGE_BASE
 from stacks.constructs.execution_role import ExecutionRole
 from stacks.constructs.model_archive import ModelArchive
 from stacks.rules import suppress
-from stacks.serving_images import ServingImage
+from stacks.serving_images import StageImage
 from stacks.serving_limits import ServingLimits
 from stacks.settings.model import INCLUDED, ModelSettings
 from stacks.settings.network import NetworkSettings
@@ -20,7 +21,7 @@ class ServingModel(Construct):
         scope: Construct,
         construct_id: str,
         *,
-        image: ServingImage,
+        image: StageImage,
         archive: ModelArchive,
         execution_role: ExecutionRole,
         settings: ModelSettings,
@@ -45,6 +46,9 @@ class ServingModel(Construct):
             if network.subnet_ids
             else None,
         )
+        if not image.exact:
+            # A URI does not say it, and checks of the template want to know in which environment the model is tried.
+            self.resource.add_metadata(IMAGE_BASE, image.base.name)
         if not network.isolation:
             suppress(self.resource, {"CKV_AWS_370": _why_not_isolated(settings)})
         self.resource.node.add_dependency(execution_role.policy)

@@ -14,7 +14,6 @@ ARCHIVE: Final = "archive"
 PREFIX: Final = "prefix"
 INCLUDED: Final = "included"
 INSTALL: Final = "install"
-_SCRIPT = "code/inference.py"
 
 _PART = r"[A-Za-z0-9_](\.?[A-Za-z0-9_-])*\.?"  # of a path; never two dots in a row
 Folder = Annotated[
@@ -36,8 +35,8 @@ class ModelSettings(Section):
     )
     folder: Folder = Field(
         "model_artifacts",
-        description='The folder that a `"built"` model is packed from. It holds `my_model/` and `code/inference.py`; '
-        "see [your own model](your-model.md).",
+        description='The folder that a `"built"` model is packed from. It holds the weights, in `my_model/` or on top, '
+        "and `code/`; see [your own model](your-model.md).",
     )
     location: S3Location | None = Field(
         None,
@@ -47,8 +46,8 @@ class ModelSettings(Section):
     dependencies: Literal["included", "install"] = Field(
         INCLUDED,
         json_schema_extra=advice("part of the archive or the image, or installed by pip when a container starts"),
-        description='`"included"`: the archive holds the packages of `code/requirements.lock`, or the image has them. '
-        '`"install"`: pip installs `code/requirements.txt` when a container starts.',
+        description='`"included"`: the archive holds the packages of the lock in `code/` for the image, or the image '
+        'has them. `"install"`: pip installs `code/requirements.txt` when a container starts.',
     )
     environment: Mapping[VariableName, str] = Field(
         {},
@@ -81,13 +80,13 @@ class ModelSettings(Section):
         """Returns the folder that the archive is packed from.
 
         Raises:
-            SettingsError: For a model that is built here, from a folder that does not exist or holds no script.
+            SettingsError: For a model that is built here, from a folder that does not exist. What is wrong inside of
+                the folder is for the packing step to say.
         """
         folder = root / self.folder
-        if self.source == BUILT and not (folder / _SCRIPT).is_file():
-            lack = f"has no {_SCRIPT}" if folder.is_dir() else "does not exist"
+        if self.source == BUILT and not folder.is_dir():
             raise SettingsError(
-                f'model.folder is "{self.folder}", which {lack}; give the folder that holds my_model/ and {_SCRIPT}, '
-                "relative to the repository's."
+                f'model.folder is "{self.folder}", which does not exist; give the folder that holds the weights and '
+                "code/, relative to the repository's."
             )
         return folder

@@ -1,4 +1,4 @@
-"""Generates docs/settings.md and config/settings.schema.json from the models: `python -m stacks.settings.reference`."""
+"""Generates docs/settings.md, docs/images.md and config/settings.schema.json: `python -m stacks.settings.reference`."""
 
 import json
 import re
@@ -8,6 +8,7 @@ from typing import Any
 
 from pydantic_core import PydanticUndefined
 
+from stacks import images_reference
 from stacks.settings.base import Section
 from stacks.settings.fields import ADVICE, ALLOWED, as_written, listing
 from stacks.settings.schema import JsonSchema, choices_of, schema_of
@@ -106,11 +107,15 @@ def _for_editors(part: Any) -> Any:
     return made
 
 
-FILES: dict[str, Callable[[], str]] = {"docs/settings.md": render_docs, "config/settings.schema.json": render_schema}
+FILES: dict[str, Callable[[], str]] = {
+    "docs/settings.md": render_docs,
+    "docs/images.md": images_reference.render,
+    "config/settings.schema.json": render_schema,
+}
 
 
 def main() -> None:
-    """Writes both files."""
+    """Writes the files."""
     for name, render in FILES.items():
         (ROOT / name).write_text(render(), encoding="utf-8")
 

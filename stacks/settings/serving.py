@@ -15,12 +15,14 @@ class ServingSettings(Section):
 
     table: ClassVar[str] = "serving"
 
-    workers: int = Field(
-        1,
+    workers: int | None = Field(
+        None,
         ge=1,
         le=64,
         json_schema_extra=advice("each holds its own copy of the model"),
-        description="Worker processes, each with its own copy of the model (`SAGEMAKER_MODEL_SERVER_WORKERS`).",
+        description="Worker processes, each with its own copy of the model. Without "
+        "it, one for each GPU of the instance type, or for each core of a CPU type (with fallback types, of the "
+        "smallest).",
     )
     batch_size: int = Field(
         1,
@@ -42,8 +44,8 @@ class ServingSettings(Section):
         ge=1,
         le=1800,
         json_schema_extra=advice("how long a worker may take for one batch"),
-        description="How long a worker may take for one batch. After that, TorchServe stops the worker, returns an "
-        "error for every request of the batch and starts another worker.",
+        description="How long a worker may take for one batch. After that, the worker is stopped, every "
+        "request of the batch gets an error, and another worker starts.",
     )
     load_timeout_seconds: int = Field(
         240,
@@ -52,9 +54,27 @@ class ServingSettings(Section):
         json_schema_extra=advice("how long a worker may take to load the model"),
         description="How long a worker may take to load the model. If it is too short, the worker restarts forever.",
     )
+    document_seconds: int | None = Field(
+        None,
+        ge=1,
+        le=900,
+        json_schema_extra=advice("how long drawing one document may take"),
+        description="How long the bundled Donut may take to draw one document, `DOCUMENT_SECONDS` of its "
+        "[limits](requests.md#limits). Without it, the code's own default holds. At most half of the time after which "
+        "a worker is stopped.",
+    )
+    document_memory_mb: int | None = Field(
+        None,
+        ge=256,
+        le=65_536,
+        json_schema_extra=advice("memory of each worker's drawing process"),
+        description="Memory in which the bundled Donut draws one document, `DOCUMENT_MEMORY_MB` of its "
+        "[limits](requests.md#limits). Each worker may take it in addition to its own. Without it, the code's own "
+        "default holds.",
+    )
     max_request_bytes: int = Field(
-        104_857_600, ge=1, le=_ONE_GIGABYTE, description="Largest document (`TS_MAX_REQUEST_SIZE`)."
+        104_857_600, ge=1, le=_ONE_GIGABYTE, description="Largest document that the model server accepts."
     )
     max_response_bytes: int = Field(
-        104_857_600, ge=1, le=_ONE_GIGABYTE, description="Largest result (`TS_MAX_RESPONSE_SIZE`)."
+        104_857_600, ge=1, le=_ONE_GIGABYTE, description="Largest result that the model server accepts."
     )

@@ -13,8 +13,11 @@ from typing import Annotated, Any, Final, Literal, Self
 from aws_cdk import region_info
 from pydantic import AfterValidator, Field, model_validator
 
-from stacks.serving_images import ServingImage, own_image, serving_image
-from stacks.serving_limits import DECIDED_BY, ServingLimits
+from async_endpoint.protocol.serving_images import IMAGES, ModelServer
+from stacks.instance_types import Device, workers_of
+from stacks.serving_images import StageImage, known_image, own_image
+from stacks.serving_limits import ServingLimits
+from stacks.serving_variables import DECIDED_BY, HUB_MODEL
 from stacks.settings.alarms import AlarmSettings
 from stacks.settings.base import Section
 from stacks.settings.data import DataSettings
@@ -55,8 +58,8 @@ class StageSettings(Section):
     stage: StageName = Field(description="The stage's name, which is the file's.")
     region: Region = Field(
         "ap-northeast-1",
-        description="Where everything is deployed: a region with AWS's PyTorch images, outside China. It is part of "
-        "the settings so that templates do not depend on who synthesises them.",
+        description="Where everything is deployed: [a region with AWS's images](images.md#regions), outside China. It "
+        "is part of the settings so that templates do not depend on who synthesises them.",
     )
     account: Account | None = Field(
         None, description="The account to deploy to. Without it, the account of your credentials."
@@ -102,13 +105,13 @@ class StageSettings(Section):
     @model_validator(mode="after")
     def _check_region(self) -> Self:
         """Checks that the region has the image and the functions' layer."""
-        _ = self.image
         partition = region_info.RegionInfo.get(self.region).partition
-        if partition != "aws":
+        if partition not in {None, "aws"}:
             raise SettingsError(
                 f'region is "{self.region}", of the partition {partition}; the functions\' layer is known for the '
                 "partition aws alone: choose a region such as ap-northeast-1, us-east-1 or eu-west-1."
             )
+        _ = self.image
         return self
 
     @model_validator(mode="after")
@@ -121,6 +124,12 @@ class StageSettings(Section):
                     f"model.environment names {name}, which {DECIDED_BY[name]} decides, together with the limits that "
                     "must agree with it: take it out and set that."
                 )
+        server = self.image.base.server
+        if server == ModelServer.MULTI_MODEL_SERVER and HUB_MODEL in self.model.environment:
+            raise SettingsError(
+                f"model.environment names {HUB_MODEL}, with which the image's toolkit loads a model from the Hugging "
+                "Face Hub in place of the archive: take it out; model.source says where the model is."
+            )
         if self.network.isolation and self.model.dependencies != INCLUDED:
             raise SettingsError(
                 f'network.isolation is true and model.dependencies "{self.model.dependencies}"; an isolated container '
@@ -189,20 +198,26 @@ class StageSettings(Section):
     @property
     def limits(self) -> ServingLimits:
         """How much an instance processes at a time, and for how long."""
-        return ServingLimits(self.serving)
+        workers = min(map(workers_of, self.endpoint.instance_types))
+        gpus = workers if self.endpoint.device == Device.GPU else 1
+        return ServingLimits(self.serving, workers, self.image.base.server, gpus)
 
     @property
-    def image(self) -> ServingImage:
+    def image(self) -> StageImage:
         """The image that the endpoint runs, in the stage's region."""
-        if self.endpoint.image_uri is not None:
-            return own_image(self.endpoint.image_uri, region=self.region)
-        return serving_image(
-            region=self.region, framework_version=self.endpoint.framework_version, device=self.endpoint.device
-        )
+        endpoint = self.endpoint
+        if endpoint.image in IMAGES:
+            return known_image(endpoint.image, region=self.region, device=endpoint.device)
+        return own_image(endpoint.image, base=endpoint.image_base, region=self.region)
 
 
-def load_settings(folder: Path, stage: str) -> StageSettings:
+def load_settings(folder: Path, stage: str, *, image: str | None = None) -> StageSettings:
     """Reads `STAGE.toml` from a folder.
+
+    Args:
+        folder: The folder with the files of the stages.
+        stage: The stage.
+        image: Replaces `endpoint.image`, and the `image_base` of an image of one's own.
 
     Raises:
         SettingsError: For an unknown stage, a file that is not TOML, or a setting that cannot be used. The message
@@ -223,6 +238,9 @@ def load_settings(folder: Path, stage: str) -> StageSettings:
         raise SettingsError(
             f"{place}: stage is not a setting of the file; the file's name is the stage's: take it out."
         )
+    if image is not None:
+        endpoint = {name: value for name, value in table.get("endpoint", {}).items() if name != "image_base"}
+        table["endpoint"] = {**endpoint, "image": image}
     try:
         return StageSettings.from_table({**table, "stage": stage})
     except SettingsError as error:

@@ -21,7 +21,10 @@ from tests.stacks.templates import StacksOf, StacksWith, TemplateWith, dev, writ
 @pytest.fixture(scope="session")
 def artifacts(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder like model_artifacts/, with a model of a few bytes."""
-    return write_artifacts(tmp_path_factory.mktemp("artifacts"))
+    folder = write_artifacts(tmp_path_factory.mktemp("artifacts"))
+    # Of the bundled code: without it, no image with Multi Model Server has batches.
+    (folder / "code" / "multi_model_server.py").touch()
+    return folder
 
 
 def templates_of(assembly: CloudAssembly) -> dict[str, Template]:

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from aws_cdk.cx_api import CloudAssembly
 
+from app import build_app
 from tests.stacks.templates import ROOT, write_artifacts
 
 
@@ -43,15 +44,25 @@ def test_a_missing_model_fails_the_app_with_one_sentence(alone: Path) -> None:
         path.unlink()
     failure = failure_of(alone)
     assert str(artifacts / "my_model") in failure
-    assert "put the trained model" in failure
+    assert "put the model's files there" in failure
 
 
 def test_a_missing_script_fails_the_app_with_one_sentence(alone: Path) -> None:
     assert 'model.folder is "model_artifacts", which does not exist' in failure_of(alone)
     (alone / "model_artifacts").mkdir()
-    assert 'model.folder is "model_artifacts", which has no code/inference.py' in failure_of(alone)
+    assert f"{alone}/model_artifacts/code/inference.py is missing" in failure_of(alone)
 
 
 def test_a_missing_function_fails_the_app_with_one_sentence(alone: Path) -> None:
     write_artifacts(alone / "model_artifacts")
     assert "lambda/submit/handler.py is missing; function submit cannot be assembled" in failure_of(alone)
+
+
+def test_the_image_of_the_context_is_the_one_that_the_app_deploys(artifacts: Path, tmp_path: Path) -> None:
+    made = build_app(artifacts=artifacts, outdir=tmp_path, stage="dev", image="huggingface-2.6").synth()
+    (model,) = (
+        each
+        for each in made.get_stack_artifact("Endpoint").template["Resources"].values()
+        if each["Type"] == "AWS::SageMaker::Model"
+    )
+    assert "/huggingface-pytorch-inference:" in model["Properties"]["PrimaryContainer"]["Image"]

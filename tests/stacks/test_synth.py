@@ -98,6 +98,20 @@ def test_a_wrong_setting_fails_the_app_with_one_sentence(tmp_path: Path) -> None
     )
 
 
+def test_the_program_hands_today_to_the_stacks(tmp_path: Path) -> None:
+    """What the warning says on which day is for tests/stacks/test_patches.py."""
+    context = '{"stage": "dev"}'
+    done = start(
+        [str(ROOT / "app.py")],
+        tmp_path,
+        CDK_CONTEXT_JSON=context,
+        CDK_OUTDIR=str(tmp_path / "out"),
+        CDK_VALIDATION="false",
+    )
+    assert done.returncode == 0, done.stderr
+    assert "patches of the image pytorch-1.11 ended on 2023-03-10" in done.stdout + done.stderr
+
+
 def test_the_cdk_command_line_is_pinned_without_hosts() -> None:
     package = json.loads((ROOT / "package.json").read_text(encoding="utf-8"))
     lock = json.loads((ROOT / "package-lock.json").read_text(encoding="utf-8"))

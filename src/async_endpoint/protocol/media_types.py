@@ -1,7 +1,7 @@
 """The document formats: media types, file suffixes and signatures. A new format is one more row of `FORMATS`.
 
 Client, intake, console and commands all take their rules from here. The container recognises documents by its own
-rules, `model_artifacts/code/request_parsing.py` and `documents.py`: extend those too.
+rules, in `model_artifacts/code/`: extend `request_parsing.py` (types), `file_kinds.py` and `image_files.py` too.
 """
 
 from __future__ import annotations
@@ -14,6 +14,10 @@ from posixpath import splitext
 ANY_IMAGE = "application/x-image"
 """Leaves it to the container to recognise the format of an image."""
 
+# The brand of an ISO base media file is its first one here; the container looks at the others, too.
+_HEIC_BRANDS = rb"....ftyp(?:hei[cxms]|hev[cxms])"
+_HEIF_BRANDS = rb"....ftypm(?:if1|sf1)"
+_AVIF_BRANDS = rb"....ftypavi[fs]"
 _UNKNOWN = "application/octet-stream"
 # S3 and upload tools set these when nobody declared a type.
 _UNDECLARED = frozenset({"", "binary/octet-stream", _UNKNOWN})
@@ -46,6 +50,9 @@ FORMATS = (
     DocumentFormat("image/gif", (".gif",), re.compile(rb"GIF8[79]a"), ANY_IMAGE, in_browsers=True),
     DocumentFormat("image/webp", (".webp",), re.compile(rb"RIFF....WEBP", re.DOTALL), ANY_IMAGE, in_browsers=True),
     DocumentFormat("image/tiff", (".tif", ".tiff"), re.compile(rb"II\*\0|MM\0\*"), ANY_IMAGE, in_browsers=False),
+    DocumentFormat("image/heic", (".heic",), re.compile(_HEIC_BRANDS, re.DOTALL), ANY_IMAGE, in_browsers=False),
+    DocumentFormat("image/heif", (".heif", ".hif"), re.compile(_HEIF_BRANDS, re.DOTALL), ANY_IMAGE, in_browsers=False),
+    DocumentFormat("image/avif", (".avif",), re.compile(_AVIF_BRANDS, re.DOTALL), ANY_IMAGE, in_browsers=False),
     DocumentFormat("image/bmp", (".bmp",), re.compile(rb"BM"), ANY_IMAGE, in_browsers=False),
 )
 DOCUMENT_SUFFIXES = frozenset(suffix for each in FORMATS for suffix in each.suffixes)

@@ -2,9 +2,16 @@ import json
 from collections.abc import Callable
 from pathlib import Path
 
+import pytest
+from aws_cdk import App, Stack
+from aws_cdk.assertions import Annotations, Match
 from aws_cdk.cx_api import CloudAssembly
 
-from tests.stacks.templates import ROOT, TemplateWith, by_sid, properties
+from async_endpoint.protocol.serving_images import DEFAULT_IMAGE, IMAGES
+from stacks.constructs.model_archive import ModelArchive
+from stacks.settings.fields import SettingsError
+from stacks.settings.model import ModelSettings
+from tests.stacks.templates import ROOT, TemplateWith, by_sid, properties, write_artifacts
 
 MODEL = "AWS::SageMaker::Model"
 
@@ -41,3 +48,52 @@ def test_the_archive_is_packed_when_it_is_published(
     (place,) = manifest["files"][key]["destinations"].values()
     assert place["objectKey"] == key
     assert not list(synthesised.rglob("model.pth")), "nothing of it is copied into cdk.out"
+
+
+def test_another_image_of_the_stage_is_the_one_that_the_archive_is_packed_for(tmp_path: Path) -> None:
+    app = App(outdir=str(tmp_path / "out"))
+    folder = write_artifacts(tmp_path / "mine")
+    image = IMAGES["huggingface-2.6"]
+    ModelArchive(Stack(app, "Stack"), "Archive", folder=folder, settings=ModelSettings(folder="mine"), image=image)
+    app.synth()
+    manifest = json.loads((tmp_path / "out" / "Stack.assets.json").read_text(encoding="utf-8"))
+    commands = [each["source"].get("executable", []) for each in manifest["files"].values()]
+    assert [command[-2:] for command in commands if command] == [["--image", "huggingface-2.6"]]
+
+
+def test_batches_on_a_server_without_them_need_code_that_makes_them(tmp_path: Path) -> None:
+    folder = write_artifacts(tmp_path / "mine")
+    settings, image = ModelSettings(folder="mine"), IMAGES["huggingface-2.6"]
+    with pytest.raises(SettingsError) as raised:
+        ModelArchive(Stack(App(), "Stack"), "Archive", folder=folder, settings=settings, image=image, batch_size=8)
+    assert str(raised.value) == (
+        'serving.batch_size is 8 and endpoint.image "huggingface-2.6", whose Multi Model Server makes no batches, and '
+        "mine/code/multi_model_server.py is missing, which would: set batch_size = 1, or see docs/your-model.md for "
+        "the files to copy."
+    )
+    other = IMAGES["pytorch-2.6"]
+    ModelArchive(Stack(App(), "Stack"), "Archive", folder=folder, settings=settings, image=other, batch_size=8)
+    (folder / "code" / "multi_model_server.py").write_text("", encoding="utf-8")
+    ModelArchive(Stack(App(), "Stack"), "Archive", folder=folder, settings=settings, image=image, batch_size=8)
+
+
+def test_another_program_of_the_stage_is_the_code_that_is_packed(tmp_path: Path) -> None:
+    folder = write_artifacts(tmp_path / "mine")
+    (folder / "code" / "inference.py").rename(folder / "code" / "serve.py")
+    app = App(outdir=str(tmp_path / "out"))
+    settings = ModelSettings(folder="mine", environment={"SAGEMAKER_PROGRAM": "serve.py"})
+    ModelArchive(Stack(app, "Stack"), "Archive", folder=folder, settings=settings, image=IMAGES[DEFAULT_IMAGE])
+    app.synth()
+    manifest = json.loads((tmp_path / "out" / "Stack.assets.json").read_text(encoding="utf-8"))
+    commands = [each["source"].get("executable", []) for each in manifest["files"].values()]
+    assert [command[-2:] for command in commands if command] == [["--program", "serve.py"]]
+
+
+def test_a_synth_says_what_is_left_out_of_the_archive(tmp_path: Path) -> None:
+    folder = write_artifacts(tmp_path / "mine")
+    (folder / "notebook.ipynb").write_text("{}", encoding="utf-8")
+    stack = Stack(App(), "Stack")
+    settings = ModelSettings(folder="mine")
+    ModelArchive(stack, "Archive", folder=folder, settings=settings, image=IMAGES[DEFAULT_IMAGE])
+    infos = Annotations.from_stack(stack).find_info("*", Match.any_value())
+    assert [entry.entry.data for entry in infos] == ["Left out: notebook.ipynb."]

@@ -4,9 +4,10 @@ import pytest
 from aws_cdk.assertions import Template
 
 from app import build_app
+from async_endpoint.protocol.serving_images import IMAGE_BASE, IMAGES, ImageName, image_of
 from model_artifacts import pack
 from stacks.settings.fields import SettingsError
-from tests.stacks.templates import StacksOf, TemplateWith, by_sid, dev, properties, write_artifacts
+from tests.stacks.templates import StacksOf, TemplateWith, by_sid, dev, only, properties, write_artifacts
 
 MODEL = "AWS::SageMaker::Model"
 
@@ -42,9 +43,37 @@ def test_what_is_replaced_at_each_change_has_no_fixed_name(
     assert name not in properties(stacks_of(stage)["Endpoint"], resource_type)
 
 
+@pytest.mark.parametrize(
+    ("image", "repository", "variable"),
+    [
+        ("pytorch-2.6", "pytorch-inference", "SAGEMAKER_TS_BATCH_SIZE"),
+        ("huggingface-2.6", "huggingface-pytorch-inference", "MODEL_BATCH_SIZE"),
+    ],
+)
+def test_another_image_is_pulled_from_its_repository_with_the_variables_of_its_server(
+    endpoint_with: TemplateWith, image: ImageName, repository: str, variable: str
+) -> None:
+    endpoint = endpoint_with(endpoint__image=image)
+    container = properties(endpoint, MODEL)["PrimaryContainer"]
+    assert image_of(container["Image"]) is IMAGES[image]
+    assert container["Environment"][variable] == "8"
+    assert by_sid(endpoint)["PullImage"]["Resource"] == (
+        f"arn:aws:ecr:ap-northeast-1:763104351884:repository/{repository}"
+    )
+
+
+def test_an_own_image_has_the_variables_of_the_server_of_its_base(endpoint_with: TemplateWith) -> None:
+    own = {"endpoint__image": "123456789012.dkr.ecr.ap-northeast-1.amazonaws.com/mine:1"}
+    of_default = properties(endpoint_with(**own), MODEL)["PrimaryContainer"]["Environment"]
+    assert "SAGEMAKER_TS_BATCH_SIZE" in of_default
+    based = endpoint_with(**own, endpoint__image_base="huggingface-2.6")
+    assert "MMS_JOB_QUEUE_SIZE" in properties(based, MODEL)["PrimaryContainer"]["Environment"]
+    assert only(based, MODEL)[1]["Metadata"][IMAGE_BASE] == "huggingface-2.6"
+
+
 def test_an_own_image_is_pulled_from_its_own_repository(endpoint_with: TemplateWith) -> None:
     uri = "123456789012.dkr.ecr.ap-northeast-1.amazonaws.com/team/donut:7"
-    endpoint = endpoint_with(endpoint__image_uri=uri)
+    endpoint = endpoint_with(endpoint__image=uri)
     assert properties(endpoint, MODEL)["PrimaryContainer"]["Image"] == uri
     assert by_sid(endpoint)["PullImage"]["Resource"] == (
         "arn:aws:ecr:ap-northeast-1:123456789012:repository/team/donut"

@@ -63,15 +63,14 @@ def test_a_source_has_the_location_that_it_needs(table: dict[str, object], messa
     assert message in rejection(ModelSettings, **table)
 
 
-@pytest.mark.parametrize(
-    ("made", "message"),
-    [((), "which does not exist; give the folder"), (("code",), "which has no code/inference.py; give")],
-)
-def test_a_folder_without_a_model_in_it_is_rejected(tmp_path: Path, made: tuple[str, ...], message: str) -> None:
-    for name in made:
-        (tmp_path / "mine" / name).mkdir(parents=True)
-    with pytest.raises(SettingsError, match=f'model.folder is "mine", {message}'):
+def test_a_folder_that_does_not_exist_is_rejected(tmp_path: Path) -> None:
+    with pytest.raises(SettingsError, match=r'model\.folder is "mine", which does not exist; give the folder'):
         ModelSettings(folder="mine").artifacts_in(tmp_path)
+
+
+def test_what_is_in_the_folder_is_for_the_packing_step_to_check(tmp_path: Path) -> None:
+    (tmp_path / "mine").mkdir()
+    assert ModelSettings(folder="mine").artifacts_in(tmp_path) == tmp_path / "mine"
 
 
 def test_a_folder_of_ones_own_is_found_from_the_repositorys(tmp_path: Path) -> None:

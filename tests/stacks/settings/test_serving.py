@@ -12,6 +12,8 @@ from tests.stacks.settings.checks import check_range
         ("batch_delay_milliseconds", 0, 60_000),
         ("timeout_seconds", 1, 1800),
         ("load_timeout_seconds", 1, 3600),
+        ("document_seconds", 1, 900),
+        ("document_memory_mb", 256, 65_536),
         ("max_request_bytes", 1, 1_073_741_824),
         ("max_response_bytes", 1, 1_073_741_824),
     ],

@@ -103,7 +103,10 @@ def test_a_problem_is_named_with_its_table(changed: dict[str, object], message: 
 @pytest.mark.parametrize(
     ("changed", "message"),
     [
-        ({"region": "mx-central-1"}, 'region is "mx-central-1"; AWS publishes no PyTorch serving image there: choose'),
+        (
+            {"region": "us-gov-west-1"},
+            'region is "us-gov-west-1", of the partition aws-us-gov; .* for the partition aws alone: choose',
+        ),
         ({"region": "eu-west-9"}, 'region is "eu-west-9"; AWS publishes no PyTorch serving image there: choose'),
         (
             {"region": "cn-north-1"},
@@ -147,9 +150,28 @@ def test_without_scaling_every_first_instance_is_kept_warm() -> None:
     assert dev().kept_warm == 0
 
 
+def test_the_smallest_type_decides_the_workers_unless_their_number_is_set() -> None:
+    types = {"instance_type": "ml.g5.48xlarge", "fallback_instance_types": ["ml.g5.12xlarge"]}
+    made = StageSettings.from_table({**NAMED, "endpoint": {"name": "tiny", **types}})
+    assert made.limits.workers == 4
+    made = StageSettings.from_table({**NAMED, "endpoint": {"name": "tiny", **types}, "serving": {"workers": 2}})
+    assert made.limits.environment["SAGEMAKER_TS_MAX_WORKERS"] == "2"
+
+
 def test_an_unknown_stage_is_reported_with_those_that_exist() -> None:
     with pytest.raises(SettingsError, match=r'stage is "production", .* choose one .*: dev, prod\.'):
         load_settings(CONFIG, "production")
+
+
+def test_another_image_replaces_the_stage_s_and_the_base_of_an_own_one(tmp_path: Path) -> None:
+    own = 'image = "123456789012.dkr.ecr.ap-northeast-1.amazonaws.com/mine:1"\nimage_base = "pytorch-2.6"\n'
+    (tmp_path / "mine.toml").write_text(f'[endpoint]\nname = "donut"\n{own}', encoding="utf-8")
+    made = load_settings(tmp_path, "mine", image="huggingface-2.6")
+    assert made.image.base.name == "huggingface-2.6"
+    assert made.image.exact
+    assert load_settings(tmp_path, "mine").image.base.name == "pytorch-2.6"
+    with pytest.raises(SettingsError, match=r"endpoint\.image is"):
+        load_settings(tmp_path, "mine", image="pytorch-9")
 
 
 @pytest.mark.parametrize(
