@@ -13,7 +13,7 @@ import pytest
 from botocore.config import Config
 
 from async_endpoint.emulator.clients import AwsClients
-from async_endpoint.emulator.containers.environment import ServingEnvironment
+from async_endpoint.emulator.containers.environment import ServingEnvironments
 from async_endpoint.emulator.faults.http import FaultClient
 from async_endpoint.emulator.launcher import LocalAws
 from tests.emulator.fakes import ACCOUNT, REGION, eventually
@@ -39,7 +39,7 @@ class Running:
             endpoint_url=self.local.endpoint_url,
             region_name=region,
             aws_access_key_id="local",
-            aws_secret_access_key="local",  # noqa: S106
+            aws_secret_access_key="local",  # noqa: S106 - no credential is checked
             config=Config(retries={"total_max_attempts": attempts, "mode": "standard"}, proxies={}),
         )
 
@@ -66,7 +66,7 @@ def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
     """A local AWS whose minutes are seconds. No instance can start: there is no serving environment."""
     folder = tmp_path_factory.mktemp("local-aws")
     began = time.monotonic()
-    local = LocalAws.start(ServingEnvironment(folder / "no-environment"), state_dir=folder, speed=SPEED, tied=True)
+    local = LocalAws.start(ServingEnvironments(folder / "no-environment"), state_dir=folder, speed=SPEED, tied=True)
     running = Running(local, time.monotonic() - began)
     yield running
     local.stop()
@@ -184,6 +184,6 @@ def faults(running: Running) -> Iterator[FaultClient]:
 
 
 @pytest.fixture
-def serving_environment(tmp_path: Path) -> ServingEnvironment:
+def serving_environments(tmp_path: Path) -> ServingEnvironments:
     """A serving environment that does not exist."""
-    return ServingEnvironment(tmp_path / "no-environment")
+    return ServingEnvironments(tmp_path / "no-environment")

@@ -19,7 +19,7 @@ import pytest
 from botocore.config import Config
 
 from async_endpoint.emulator import launcher
-from async_endpoint.emulator.containers.environment import ServingEnvironment
+from async_endpoint.emulator.containers.environment import ServingEnvironments
 from async_endpoint.emulator.launcher import ANY_PORT, DEFAULT_PORT, LocalAws, LocalAwsError, _free_port
 from async_endpoint.emulator.server_process import serving_process
 from tests.emulator.conftest import SPEED, Running
@@ -29,12 +29,12 @@ Start = Callable[..., LocalAws]
 
 
 @pytest.fixture
-def start(serving_environment: ServingEnvironment) -> Iterator[Start]:
+def start(serving_environments: ServingEnvironments) -> Iterator[Start]:
     """Starts local AWSs that are gone afterwards, whatever the test did."""
     started: list[LocalAws] = []
 
     def start(state_dir: Path, port: int | None = None) -> LocalAws:
-        started.append(LocalAws.start(serving_environment, state_dir=state_dir, port=port, tied=True))
+        started.append(LocalAws.start(serving_environments, state_dir=state_dir, port=port, tied=True))
         return started[-1]
 
     yield start
@@ -68,7 +68,7 @@ def test_it_is_found_by_its_folder_and_no_second_one_starts_there(running: Runni
     assert found is not None
     assert (found.port, found.speed) == (running.local.port, SPEED)
     with pytest.raises(LocalAwsError, match=rf"A local AWS runs already on port {found.port} \(process {found.pid}"):
-        LocalAws.start(ServingEnvironment(folder / "none"), state_dir=folder)
+        LocalAws.start(ServingEnvironments(folder / "none"), state_dir=folder)
 
 
 @pytest.mark.parametrize("text", [None, "", "{", "[1]", '{"pid": 1}'])
@@ -105,11 +105,11 @@ def test_a_number_that_another_process_has_now_is_not_taken_for_it(tmp_path: Pat
     assert LocalAws.find(tmp_path) is None
 
 
-def test_a_port_asked_for_that_is_taken(serving_environment: ServingEnvironment, tmp_path: Path) -> None:
+def test_a_port_asked_for_that_is_taken(serving_environments: ServingEnvironments, tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
         with pytest.raises(LocalAwsError, match=f"Port {port} is taken: leave --port out to have a free one chosen."):
-            LocalAws.start(serving_environment, state_dir=tmp_path, port=port)
+            LocalAws.start(serving_environments, state_dir=tmp_path, port=port)
 
 
 def test_when_the_default_port_is_taken_another_is_chosen() -> None:
@@ -152,10 +152,10 @@ def test_one_that_is_tied_stops_when_its_parent_dies(tmp_path: Path) -> None:
     script = """
 import sys, time
 from pathlib import Path
-from async_endpoint.emulator.containers.environment import ServingEnvironment
+from async_endpoint.emulator.containers.environment import ServingEnvironments
 from async_endpoint.emulator.launcher import LocalAws
 folder = Path(sys.argv[1])
-print(LocalAws.start(ServingEnvironment(folder / "none"), state_dir=folder, tied=True).pid, flush=True)
+print(LocalAws.start(ServingEnvironments(folder / "none"), state_dir=folder, tied=True).pid, flush=True)
 time.sleep(600)
 """
     with subprocess.Popen([sys.executable, "-c", script, str(tmp_path)], stdout=subprocess.PIPE) as parent:
@@ -169,10 +169,10 @@ time.sleep(600)
     assert gone == [local]
 
 
-def test_one_that_cannot_start_names_its_log(serving_environment: ServingEnvironment, tmp_path: Path) -> None:
+def test_one_that_cannot_start_names_its_log(serving_environments: ServingEnvironments, tmp_path: Path) -> None:
     message = rf"exited at once \(exit code \d+\): .*speed must be above 0.* \(log: {tmp_path}/local-aws.log\)"
     with pytest.raises(LocalAwsError, match=message):
-        LocalAws.start(serving_environment, state_dir=tmp_path, speed=-1.0)
+        LocalAws.start(serving_environments, state_dir=tmp_path, speed=-1.0)
 
 
 def test_its_environment_points_nowhere_else() -> None:
@@ -210,7 +210,7 @@ def test_its_state_is_restored_after_a_stop_and_deleted_by_fresh(start: Start, t
                 endpoint_url=local.endpoint_url,
                 region_name="us-east-1",
                 aws_access_key_id="local",
-                aws_secret_access_key="local",  # noqa: S106
+                aws_secret_access_key="local",  # noqa: S106 - no credential is checked
                 config=Config(proxies={}),
             )
             for service in ("s3", "sqs", "sns", "dynamodb", "sagemaker", "cloudwatch")
@@ -257,7 +257,7 @@ def test_its_state_is_restored_after_a_stop_and_deleted_by_fresh(start: Start, t
     assert [alarm["AlarmName"] for alarm in cloudwatch.describe_alarms()["MetricAlarms"]] == ["kept"]
     local.stop()
 
-    local = LocalAws.start(ServingEnvironment(tmp_path / "none"), state_dir=tmp_path, fresh=True, tied=True)
+    local = LocalAws.start(ServingEnvironments(tmp_path / "none"), state_dir=tmp_path, fresh=True, tied=True)
     try:
         assert clients(local)[0].list_buckets()["Buckets"] == []
         assert clients(local)[4].list_models()["Models"] == []

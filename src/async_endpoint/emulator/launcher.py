@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Self
 
 from async_endpoint.emulator.assumptions import Assumptions
-from async_endpoint.emulator.containers.environment import ServingEnvironment
+from async_endpoint.emulator.containers.environment import ServingEnvironments
 from async_endpoint.emulator.faults.http import FaultClient
 from async_endpoint.emulator.hosting.instance_times import InstanceTimes
 from async_endpoint.emulator.process_environments import client_variables, without_settings
@@ -67,7 +67,7 @@ class LocalAws:
     @classmethod
     def start(
         cls,
-        serving: ServingEnvironment,
+        serving: ServingEnvironments,
         *,
         state_dir: Path = DEFAULT_STATE_DIR,
         port: int | None = None,
@@ -81,7 +81,7 @@ class LocalAws:
         """Starts one and waits until it serves requests.
 
         Args:
-            serving: The prepared environment of model containers.
+            serving: The environments of model containers; an endpoint fails whose image's is not built.
             state_dir: Its folder, made when it does not exist.
             port: The port to listen on; None takes 4566, or any free one when that is taken.
             speed: How many times faster than the wall AWS's clock runs: metric periods, alarms, cooldowns, queue ages.
@@ -241,12 +241,12 @@ def _checked_state(state_dir: Path, *, fresh: bool) -> StateFolder:
     """Returns the saved state of a folder after a look at it, or deletes it if `fresh`.
 
     Raises:
-        LocalAwsError: It cannot be read.
+        LocalAwsError: It cannot be read, or is not of a local AWS alone.
     """
     state = _state(state_dir)
-    if fresh:
-        state.delete()
     try:
+        if fresh:
+            state.delete()
         state.load()
     except StateError as error:
         raise LocalAwsError(str(error)) from error

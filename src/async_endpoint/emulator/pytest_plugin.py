@@ -12,11 +12,14 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from async_endpoint.protocol.serving_images import DEFAULT_IMAGE
+
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator, Mapping, Sequence
 
     from async_endpoint.emulator.faults.http import FaultClient
     from async_endpoint.emulator.launcher import LocalAws
+    from async_endpoint.protocol.serving_images import ImageName
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -27,7 +30,9 @@ class LocalAwsOptions:
         region: The region of clients that name none.
         speed: How many times faster than the wall AWS's clock runs.
         threads: Computing threads of each instance.
-        serving_env: The environment in the place of the image's; built, within minutes, when it does not exist.
+        serving_env: The environment of the image pytorch-1.11; those of the others are beside it.
+        images: The serving images of the run's endpoints; what takes their place is built, within minutes, when it does
+            not exist.
         assumptions: How the points are settled that AWS leaves open, by name; docs/local-aws-fidelity.md lists them.
         instance_seconds: The shortest times, on AWS's clock, to `provision`, `pull`, `download`, `start` an instance.
     """
@@ -38,6 +43,7 @@ class LocalAwsOptions:
     serving_env: Path = field(
         default_factory=lambda: Path(os.environ.get("ASYNC_ENDPOINT_SERVING_ENV", ".venv-serving"))
     )
+    images: Sequence[ImageName] = (DEFAULT_IMAGE,)
     assumptions: Mapping[str, str] = field(default_factory=dict)
     instance_seconds: Mapping[str, float] = field(default_factory=dict)
 
@@ -56,7 +62,7 @@ def local_aws(local_aws_options: LocalAwsOptions, tmp_path_factory: pytest.TempP
     """
     try:
         from async_endpoint.emulator.assumptions import Assumptions
-        from async_endpoint.emulator.containers.environment import prepare
+        from async_endpoint.emulator.containers.environment import prepare_all
         from async_endpoint.emulator.hosting.instance_times import InstanceTimes
         from async_endpoint.emulator.launcher import LocalAws
     except ModuleNotFoundError as missing:
@@ -66,7 +72,7 @@ def local_aws(local_aws_options: LocalAwsOptions, tmp_path_factory: pytest.TempP
 
     options = local_aws_options
     local = LocalAws.start(
-        prepare(options.serving_env, print),
+        prepare_all(options.serving_env, print, options.images),
         state_dir=tmp_path_factory.mktemp("local-aws"),
         speed=options.speed,
         threads=options.threads,

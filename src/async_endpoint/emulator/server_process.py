@@ -15,7 +15,7 @@ from async_endpoint.emulator.server.state_file import StateFolder
 def start_process(options: ServerOptions, log: Path) -> subprocess.Popen[bytes]:
     """Starts a process whose output goes to the file `log`; Ctrl-C does not reach it."""
     with log.open("wb") as output:
-        return subprocess.Popen(  # noqa: S603 - our own module, no shell
+        return subprocess.Popen(
             options.command(),
             stdin=subprocess.PIPE if options.until_stdin_closes else subprocess.DEVNULL,
             stdout=output,

@@ -10,7 +10,7 @@ from functools import cache
 from typing import Any
 
 import botocore.session
-from botocore.model import ListShape, MapShape, OperationModel, ServiceModel, Shape, StructureShape
+from botocore.model import ListShape, MapShape, OperationModel, ServiceModel, Shape, StringShape, StructureShape
 from botocore.utils import parse_to_aware_datetime
 from botocore.validate import ParamValidator
 
@@ -34,6 +34,18 @@ def operation(service: str, name: str) -> OperationModel:
     if name not in model.operation_names:
         raise UnknownOperation(service, name)
     return model.operation_model(name)
+
+
+def operations(service: str) -> list[OperationModel]:
+    """Returns the models of a service's operations."""
+    model = _service(service)
+    return [model.operation_model(name) for name in model.operation_names]
+
+
+def instance_types() -> frozenset[str]:
+    """Returns the instance types of endpoints."""
+    shape = _service("sagemaker").shape_for("ProductionVariantInstanceType")
+    return frozenset(shape.enum) if isinstance(shape, StringShape) else frozenset()
 
 
 @cache

@@ -1,6 +1,5 @@
 """The serving environment, and containers that are stopped whatever a test does."""
 
-import os
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack
@@ -10,18 +9,20 @@ import pytest
 
 from async_endpoint.emulator.containers.environment import ServingEnvironment
 from async_endpoint.emulator.containers.model_container import ModelContainer
+from async_endpoint.protocol.serving_images import IMAGES, ModelServer
 from tests.emulator.containers.helpers import write_archive
+from tests.support.serving import serving_environment
 
 REPOSITORY = Path(__file__).resolve().parents[3]
 
 
-@pytest.fixture(scope="session")
-def serving() -> ServingEnvironment:
-    path = Path(os.environ.get("ASYNC_ENDPOINT_SERVING_ENV", REPOSITORY / ".venv-serving"))
-    environment = ServingEnvironment(path.absolute())
-    if not environment.python.exists():
-        pytest.fail(f"No serving environment at {path}: make it with `async-endpoint local prepare`.")
-    return environment
+OF_TORCHSERVE = [image for image in IMAGES.values() if image.server is ModelServer.TORCHSERVE]
+
+
+@pytest.fixture(scope="session", params=OF_TORCHSERVE, ids=[image.name for image in OF_TORCHSERVE])
+def serving(request: pytest.FixtureRequest) -> ServingEnvironment:
+    """The environment of each image with TorchServe."""
+    return serving_environment(request.param)
 
 
 @pytest.fixture(scope="session")
@@ -69,3 +70,11 @@ def launch_for_module(
 ) -> Iterator[Callable[..., ModelContainer]]:
     """The same, for a container that a module's tests share."""
     yield from _launching(serving, tmp_path_factory, stop_aside)
+
+
+@pytest.fixture(scope="module")
+def launch_hugging_face(
+    tmp_path_factory: pytest.TempPathFactory, stop_aside: Callable[[ModelContainer], None]
+) -> Iterator[Callable[..., ModelContainer]]:
+    """The same with the Hugging Face image's environment, whose server is Multi Model Server."""
+    yield from _launching(serving_environment(IMAGES["huggingface-2.6"]), tmp_path_factory, stop_aside)

@@ -1,13 +1,18 @@
 """Small archives, wheels and looks at processes for these tests."""
 
 import io
+import subprocess
+import sys
 import tarfile
+import tempfile
 import time
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
 
 import psutil
+
+from async_endpoint.emulator.containers import opt_ml
 
 
 def write_archive(path: Path, files: dict[str, str]) -> Path:
@@ -30,6 +35,12 @@ def write_wheel(folder: Path, name: str, version: str) -> Path:
         wheel.writestr(f"{info}/WHEEL", "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n")
         wheel.writestr(f"{info}/RECORD", "")
     return path
+
+
+def has_private_opt_ml() -> bool:
+    """Whether this machine allows containers an /opt/ml of their own."""
+    command = [sys.executable, "-I", "-S", opt_ml.__file__, tempfile.gettempdir(), "true"]
+    return opt_ml.NONE_HERE not in subprocess.run(command, capture_output=True, text=True, check=True).stderr
 
 
 def process_tree(root: int) -> list[psutil.Process]:

@@ -1,17 +1,22 @@
 """A busy worker is told from a dead one: the judgement by itself, then real workers that sleep, are killed and fail."""
 
+import importlib.util
 import os
 import signal
+import sys
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from itertools import combinations
+from pathlib import Path
 
 import pytest
 
 from async_endpoint.emulator.containers.errors import ContainerDied
-from async_endpoint.emulator.containers.health import Health, Workers, load_seconds
+from async_endpoint.emulator.containers.health import Health, Workers
 from async_endpoint.emulator.containers.invocation import Invocation
 from async_endpoint.emulator.containers.model_container import ModelContainer
+from async_endpoint.emulator.containers.torchserve import load_timeout, response_timeout
 from tests.emulator.containers.helpers import eventually, process_tree
 
 READY_SECONDS = 90.0
@@ -43,6 +48,21 @@ class Clock:
         return self.now
 
 
+TIMEOUTS = {
+    "SAGEMAKER_TS_RESPONSE_TIMEOUT": "2",
+    "SAGEMAKER_MODEL_SERVER_TIMEOUT": "4",
+    "TS_DEFAULT_RESPONSE_TIMEOUT": "6",
+    "SAGEMAKER_TS_BATCH_SIZE": "8",
+    "SAGEMAKER_TS_MAX_BATCH_DELAY": "10",
+    "SAGEMAKER_TS_MIN_WORKERS": "12",
+    "SAGEMAKER_TS_MAX_WORKERS": "14",
+}
+LIMITS = Path(__file__).parents[3] / "model_artifacts" / "code" / "limits.py"
+
+
+FIRST, SECOND = "0.6.0", "0.12.0"
+
+
 @pytest.mark.parametrize(
     ("environment", "seconds"),
     [
@@ -54,13 +74,46 @@ class Clock:
         ({"TS_DEFAULT_STARTUP_TIMEOUT": "5"}, 60),
     ],
 )
-def test_a_load_may_take_as_long_as_a_response(environment: dict[str, str], seconds: int) -> None:
-    assert load_seconds(environment) == seconds
+def test_a_response_may_take_as_long_as_the_variables_say(environment: dict[str, str], seconds: int) -> None:
+    assert response_timeout(environment, FIRST) == seconds
+    assert load_timeout(environment, FIRST) == seconds
+
+
+@pytest.mark.parametrize(
+    ("environment", "response", "load"),
+    [
+        ({}, 120, 120),
+        ({"SAGEMAKER_MODEL_SERVER_TIMEOUT": "5"}, 120, 120),
+        ({"TS_DEFAULT_RESPONSE_TIMEOUT": "30", "TS_DEFAULT_STARTUP_TIMEOUT": "240"}, 30, 240),
+        ({"TS_DEFAULT_RESPONSE_TIMEOUT": "30", "SAGEMAKER_TS_RESPONSE_TIMEOUT": "90"}, 90, 120),
+        ({"TS_DEFAULT_RESPONSE_TIMEOUT": "30", "SAGEMAKER_TS_MIN_WORKERS": "1"}, 60, 120),
+    ],
+)
+def test_torchserve_0_12_has_limits_of_its_own(environment: dict[str, str], response: int, load: int) -> None:
+    assert (response_timeout(environment, SECOND), load_timeout(environment, SECOND)) == (response, load)
+
+
+def test_the_packed_code_takes_the_same_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    spec = importlib.util.spec_from_file_location("limits", LIMITS)
+    assert spec is not None
+    assert spec.loader is not None
+    limits = importlib.util.module_from_spec(spec)
+    monkeypatch.setitem(sys.modules, "limits", limits)
+    spec.loader.exec_module(limits)
+    for count in range(len(TIMEOUTS) + 1):
+        for names in combinations(TIMEOUTS, count):
+            environment = {name: TIMEOUTS[name] for name in names}
+            for name in TIMEOUTS:
+                monkeypatch.delenv(name, raising=False)
+            for name, value in environment.items():
+                monkeypatch.setenv(name, value)
+            allowed = response_timeout(environment, FIRST)
+            assert limits.Limits.from_environment().batch_seconds * 2 == allowed, environment
 
 
 def test_workers_without_the_model_are_dead_when_a_load_would_have_ended() -> None:
     clock = Clock()
-    workers = Workers({"SAGEMAKER_MODEL_SERVER_TIMEOUT": "240"}, clock)
+    workers = Workers(240, clock)
     assert workers.judge(have_model=True) is Health.READY
     clock.now = 1000
     assert workers.judge(have_model=False) is Health.LOADING
@@ -72,7 +125,7 @@ def test_workers_without_the_model_are_dead_when_a_load_would_have_ended() -> No
 
 def test_a_load_that_succeeds_begins_the_count_anew() -> None:
     clock = Clock()
-    workers = Workers({}, clock)
+    workers = Workers(60, clock)
     workers.judge(have_model=False)
     clock.now = 50
     workers.judge(have_model=True)
@@ -84,9 +137,8 @@ def test_a_load_that_succeeds_begins_the_count_anew() -> None:
 def test_a_sleeping_worker_is_busy_a_killed_one_comes_back_and_one_that_cannot_load_is_dead(
     launch: Callable[..., ModelContainer],
 ) -> None:
-    instance = launch(
-        {"code/inference.py": INFERENCE, "my_model/model.pth": "weights"}, {"SAGEMAKER_MODEL_SERVER_TIMEOUT": "5"}
-    )
+    limits = {"SAGEMAKER_TS_RESPONSE_TIMEOUT": "5", "TS_DEFAULT_STARTUP_TIMEOUT": "5"}
+    instance = launch({"code/inference.py": INFERENCE, "my_model/model.pth": "weights"}, limits)
     instance.wait_ready(READY_SECONDS)
 
     def worker() -> int:

@@ -75,7 +75,7 @@ def container(launch_for_module: Launch) -> ModelContainer:
     with pytest.MonkeyPatch.context() as host:
         host.setenv("AWS_SECRET_ACCESS_KEY", "the host's")
         host.setenv("PYTHONPATH", "/the/hosts")
-        instance = launch_for_module(FILES, {"SAGEMAKER_MODEL_SERVER_TIMEOUT": "3", "TS_MAX_REQUEST_SIZE": "20000000"})
+        instance = launch_for_module(FILES, {"SAGEMAKER_TS_RESPONSE_TIMEOUT": "3", "TS_MAX_REQUEST_SIZE": "20000000"})
     instance.wait_ready(READY_SECONDS)
     return instance
 
@@ -130,7 +130,7 @@ def test_the_worker_sees_nothing_of_the_host_and_the_models_variables(container:
     environment = answer["environment"]
     assert "AWS_SECRET_ACCESS_KEY" not in environment
     assert "/the/hosts" not in environment["PYTHONPATH"]
-    assert environment["SAGEMAKER_MODEL_SERVER_TIMEOUT"] == "3"
+    assert environment["SAGEMAKER_TS_RESPONSE_TIMEOUT"] == "3"
     assert environment["OMP_NUM_THREADS"] == "1"
     assert environment["HOME"] == str(container.workdir / "home")
     assert answer["python"] == str(container.workdir / "overlay" / "bin" / "python")
@@ -224,16 +224,17 @@ def test_nothing_is_left_after_the_owner_is_killed(serving: ServingEnvironment, 
         "import sys, time\n"
         "from pathlib import Path\n"
         "from async_endpoint.emulator.containers.environment import ServingEnvironment\n"
+        "from async_endpoint.protocol.serving_images import IMAGES\n"
         "from async_endpoint.emulator.containers.model_container import ModelContainer\n"
-        "serving, folder = map(Path, sys.argv[1:])\n"
-        "instance = ModelContainer(folder / 'model.tar.gz', {}, ServingEnvironment(serving), folder / 'work')\n"
+        "serving, folder = ServingEnvironment(Path(sys.argv[1]), IMAGES[sys.argv[2]]), Path(sys.argv[3])\n"
+        "instance = ModelContainer(folder / 'model.tar.gz', {}, serving, folder / 'work')\n"
         "instance.start()\n"
         f"instance.wait_ready({READY_SECONDS})\n"
         "print(instance.pid, flush=True)\n"
         "time.sleep(600)\n"
     )
     with subprocess.Popen(
-        [sys.executable, "-c", owner_script, serving.path, tmp_path], stdout=subprocess.PIPE
+        [sys.executable, "-c", owner_script, serving.path, serving.image.name, tmp_path], stdout=subprocess.PIPE
     ) as owner:
         assert owner.stdout is not None
         tree = process_tree(int(owner.stdout.readline()))
@@ -242,9 +243,10 @@ def test_nothing_is_left_after_the_owner_is_killed(serving: ServingEnvironment, 
     assert eventually(lambda: not living(tree), 10)
 
 
-def test_a_model_that_cannot_be_loaded_is_reported_with_its_reason(launch: Launch) -> None:
-    instance = launch({"code/inference.py": FAILING})
-    with pytest.raises(ContainerFailed, match="could not be loaded: ValueError: weights of another shape"):
+@pytest.mark.parametrize("kind", ["ValueError", "RuntimeError"])
+def test_a_model_that_cannot_be_loaded_is_reported_with_its_reason(launch: Launch, kind: str) -> None:
+    instance = launch({"code/inference.py": FAILING.replace("ValueError", kind)})
+    with pytest.raises(ContainerFailed, match=f"could not be loaded: {kind}: weights of another shape"):
         instance.wait_ready(READY_SECONDS)
 
 

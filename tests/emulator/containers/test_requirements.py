@@ -10,6 +10,9 @@ import uv
 
 from async_endpoint.emulator.containers import requirements
 from async_endpoint.emulator.containers.errors import MissingRequirement
+from async_endpoint.protocol.serving_images import DEFAULT_IMAGE, IMAGES
+
+IMAGE = IMAGES[DEFAULT_IMAGE]
 
 
 @pytest.fixture
@@ -19,7 +22,7 @@ def machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     bin_.mkdir()
     monkeypatch.setenv("PATH", str(bin_))
     monkeypatch.setenv("HOME", str(tmp_path / "home"))
-    for name in ("JAVA_HOME", "PYENV_ROOT", requirements.PYTHON_VARIABLE):
+    for name in ("JAVA_HOME", "PYENV_ROOT", requirements.python_variable(IMAGE), "ASYNC_ENDPOINT_PYTHON312"):
         monkeypatch.delenv(name, raising=False)
     program(tmp_path / "uv", "exit 1")
     monkeypatch.setattr(uv, "find_uv_bin", lambda: str(tmp_path / "uv"))
@@ -37,7 +40,7 @@ def java(path: Path, version: str) -> Path:
     return program(path, f"echo 'openjdk version \"{version}\" 2025-04-15' >&2")
 
 
-def python(path: Path, version: str = "(3, 8)") -> Path:
+def python(path: Path, version: str = "3.8") -> Path:
     return program(path, f"echo '{version}'")
 
 
@@ -45,7 +48,7 @@ def python(path: Path, version: str = "(3, 8)") -> Path:
 def test_missing_java_is_one_sentence_with_the_way_to_get_it() -> None:
     (sentence,) = requirements.missing()
     assert sentence == (
-        "TorchServe needs Java 11 or later and none is on PATH: install a JRE, e.g. "
+        "Model servers need Java 11 or later and none is on PATH: install a JRE, e.g. "
         "`apt-get install openjdk-17-jre-headless`, or set JAVA_HOME to one."
     )
 
@@ -86,37 +89,53 @@ def test_another_platform_is_rejected(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_python_is_looked_for_in_the_variable_pyenv_the_path_and_uv_in_that_order(
     machine: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    assert requirements.find_python() is None
+    assert requirements.find_python(IMAGE) is None
     managed = python(machine / "uv-python3.8")
     program(machine / "uv", f'[ "$1 $2" = "python find" ] && echo {managed}')
-    assert requirements.find_python() == managed
+    assert requirements.find_python(IMAGE) == managed
     on_path = python(machine / "bin" / "python3.8")
-    assert requirements.find_python() == on_path
+    assert requirements.find_python(IMAGE) == on_path
     pyenv = python(machine / "home" / ".pyenv" / "versions" / "3.8.18" / "bin" / "python3.8")
-    assert requirements.find_python() == pyenv
+    assert requirements.find_python(IMAGE) == pyenv
     chosen = python(machine / "mine")
-    monkeypatch.setenv(requirements.PYTHON_VARIABLE, str(chosen))
-    assert requirements.find_python() == chosen
+    monkeypatch.setenv(requirements.python_variable(IMAGE), str(chosen))
+    assert requirements.find_python(IMAGE) == chosen
+
+
+def test_each_image_has_a_python_of_its_own(machine: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    newer = IMAGES["pytorch-2.6"]
+    versions = machine / "home" / ".pyenv" / "versions"
+    python(versions / "3.8.18" / "bin" / "python3.8")
+    python(versions / "3.12.9" / "bin" / "python3.12", "3.12")
+    newest = python(versions / "3.12.13" / "bin" / "python3.12", "3.12")
+    assert requirements.find_python(newer) == newest
+    chosen = python(machine / "mine", "3.12")
+    monkeypatch.setenv("ASYNC_ENDPOINT_PYTHON312", str(chosen))
+    assert requirements.find_python(newer) == chosen
+    assert requirements.find_python(IMAGE) == versions / "3.8.18" / "bin" / "python3.8"
+    monkeypatch.setenv("ASYNC_ENDPOINT_PYTHON312", str(python(machine / "other", "3.11")))
+    with pytest.raises(MissingRequirement, match=r"ASYNC_ENDPOINT_PYTHON312 is .*/other, which is not a Python 3\.12"):
+        requirements.find_python(newer)
 
 
 def test_a_pyenv_shim_without_a_selected_version_is_passed_over(machine: Path) -> None:
     program(machine / "bin" / "python3.8", "echo 'pyenv: python3.8: command not found' >&2; exit 127")
-    assert requirements.find_python() is None
+    assert requirements.find_python(IMAGE) is None
 
 
 def test_a_variable_that_names_another_python_is_an_error(machine: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     python(machine / "bin" / "python3.8")
-    monkeypatch.setenv(requirements.PYTHON_VARIABLE, str(python(machine / "mine", "(3, 11)")))
+    monkeypatch.setenv(requirements.python_variable(IMAGE), str(python(machine / "mine", "3.11")))
     with pytest.raises(MissingRequirement, match=r"ASYNC_ENDPOINT_PYTHON38 is .*/mine, which is not a Python 3\.8"):
-        requirements.find_python()
+        requirements.find_python(IMAGE)
 
 
 @pytest.mark.usefixtures("machine")
 def test_a_python_that_uv_cannot_fetch_is_one_sentence() -> None:
     with pytest.raises(MissingRequirement) as caught:
-        requirements.install_python()
+        requirements.install_python(IMAGE)
     assert str(caught.value) == (
-        "Python 3.8 is missing and uv could not fetch it: install it with `pyenv install 3.8.18` or "
+        "Python 3.8 of pytorch-1.11 is missing and uv could not fetch it: install it with `pyenv install 3.8` or "
         "`uv python install 3.8`, or set ASYNC_ENDPOINT_PYTHON38 to the path of a Python 3.8."
     )
 
@@ -125,11 +144,11 @@ def test_a_python_that_uv_fetched_is_used(machine: Path) -> None:
     target = machine / "fetched"
     program(
         machine / "uv",
-        f'[ "$2" = install ] && printf \'#!/bin/sh\\necho "(3, 8)"\\n\' > {target} && /bin/chmod +x {target}',
+        f'[ "$2" = install ] && printf \'#!/bin/sh\\necho "3.8"\\n\' > {target} && /bin/chmod +x {target}',
         f'[ "$2" = find ] && [ -e {target} ] && echo {target}',
         "exit 0",
     )
-    assert requirements.install_python() == target
+    assert requirements.install_python(IMAGE) == target
 
 
 def test_as_a_program_it_needs_nothing_installed_and_names_everything_at_once(tmp_path: Path) -> None:
@@ -150,6 +169,6 @@ def test_as_a_program_it_needs_nothing_installed_and_names_everything_at_once(tm
     assert done.returncode == 1
     said = done.stderr.splitlines()
     assert [line.split(" and none is ")[0] for line in said] == [
-        "TorchServe needs Java 11 or later",
-        "Model containers need Python 3.8",
+        "Model servers need Java 11 or later",
+        "Model containers of pytorch-1.11 need Python 3.8",
     ]

@@ -3,7 +3,8 @@ from pathlib import Path
 import pytest
 
 from async_endpoint.emulator.containers.environment import Overlay
-from async_endpoint.emulator.containers.variables import Folders, Ports, container_environment
+from async_endpoint.emulator.containers.torchserve import TORCHSERVE
+from async_endpoint.emulator.containers.variables import Folders, container_environment
 
 
 @pytest.fixture
@@ -16,7 +17,7 @@ def make(folder: Path, model: dict[str, str]) -> dict[str, str]:
         model,
         overlay=Overlay(folder / "overlay"),
         folders=Folders.from_workdir(folder, folder / "scratch"),
-        ports=Ports(20001, 20002, 20003, 20004),
+        server=TORCHSERVE.variables([20001, 20002, 20003, 20004]),
         threads=2,
     )
 

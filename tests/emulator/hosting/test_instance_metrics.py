@@ -61,24 +61,54 @@ def test_a_process_that_is_gone_has_no_sample() -> None:
     assert published(store, "CPUUtilization", "SampleCount") is None
 
 
-def use_processor(seconds: float) -> float:
-    """Uses so many seconds of processor time; returns the percentage of a core that this was."""
-    began, until = time.monotonic(), time.process_time() + seconds
+# Uses a fifth of a second of processor time for each line that it gets, and says so.
+_WORKER = """
+import sys, time
+for line in sys.stdin:
+    until = time.process_time() + 0.2
     while time.process_time() < until:
         pass
-    return 100 * seconds / (time.monotonic() - began)
+    print(flush=True)
+"""
 
 
 @pytest.mark.parametrize("minutes", [1, 2])
 def test_each_sample_covers_the_time_since_the_one_before(minutes: int) -> None:
     store, clock = SharedMetricStore(), ManualClock(START)
     metrics = InstanceMetrics("receipts", "AllTraffic", store, clock)
-    roots = {os.getpid(): time.monotonic() - 1e6}  # this process has used next to nothing since then
     used = []
-    for _ in range(minutes):
+    with subprocess.Popen([sys.executable, "-c", _WORKER], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as worker:
+        assert worker.stdin is not None
+        assert worker.stdout is not None
+        roots = {worker.pid: time.monotonic() - 1e6}  # it has used next to nothing since then
+        for _ in range(minutes):
+            metrics.sample(roots)
+            began = time.monotonic()
+            worker.stdin.write(b"\n")
+            worker.stdin.flush()
+            worker.stdout.readline()
+            used.append(100 * 0.2 / (time.monotonic() - began))
         metrics.sample(roots)
-        used.append(use_processor(0.2))
-    metrics.sample(roots)
+        worker.stdin.close()
     highest = published(store, "CPUUtilization", "Maximum")
     assert highest is not None
     assert highest > min(used) / 2
+
+
+def test_a_process_that_ended_in_the_meantime_counts() -> None:
+    store = SharedMetricStore()
+    metrics = InstanceMetrics("receipts", "AllTraffic", store, ManualClock(START))
+    busy = "import time\nwhile time.process_time() < 0.3: pass"
+    starts_one = f"import subprocess, sys\nsubprocess.run([sys.executable, '-c', {busy!r}])\nprint(flush=True)\n"
+    starts_one += "sys.stdin.read()  # waits"
+    began = time.monotonic()
+    with subprocess.Popen([sys.executable, "-c", starts_one], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as parent:
+        assert parent.stdin is not None
+        assert parent.stdout is not None
+        parent.stdout.readline()
+        metrics.sample({parent.pid: began})
+        least = 100 * 0.3 / (time.monotonic() - began)
+        parent.stdin.close()
+    highest = published(store, "CPUUtilization", "Maximum")
+    assert highest is not None
+    assert highest >= least * 0.95

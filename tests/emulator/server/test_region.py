@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from async_endpoint.clock import SystemClock
-from async_endpoint.emulator.containers.environment import ServingEnvironment
+from async_endpoint.emulator.containers.environment import ServingEnvironments
 from async_endpoint.emulator.hosting.instance import InstanceFactory
 from async_endpoint.emulator.server.config import ServerConfig
 from async_endpoint.emulator.server.region import Region
@@ -23,7 +23,7 @@ QUIET_REGION = "eu-north-1"
 def region(running: Running, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Region]:
     """A region with an endpoint at zero, of instances that are threads; nothing passes its time."""
     monkeypatch.setattr(InstanceFactory, "make", lambda *_: FakeInstance())
-    config = ServerConfig(running.local.endpoint_url, tmp_path, ServingEnvironment(tmp_path), SystemClock(), threads=1)
+    config = ServerConfig(running.local.endpoint_url, tmp_path, ServingEnvironments(tmp_path), SystemClock(), threads=1)
     region = Region(ACCOUNT, QUIET_REGION, config)
     region.sagemaker.call("CreateModel", model("receipts"))
     region.sagemaker.call("CreateEndpointConfig", endpoint_config("receipts", "receipts"))

@@ -18,6 +18,15 @@ def test_the_file_holds_what_was_saved_last(tmp_path: Path) -> None:
     assert folder.load() is None
 
 
+def test_a_folder_that_holds_something_else_is_not_deleted(tmp_path: Path) -> None:
+    folder = StateFolder(tmp_path / "kept")
+    folder.save({})
+    (folder.path / "letters").mkdir()
+    with pytest.raises(StateError, match="has letters, which no local AWS wrote, and is not deleted: name another"):
+        folder.delete()
+    assert {path.name for path in folder.path.iterdir()} == {"letters", "sagemaker.json"}
+
+
 @pytest.mark.parametrize(("text", "why"), [("{", "is damaged"), ('{"format": 0}', "by another release"), ("[]", "by")])
 def test_a_file_that_cannot_be_read_is_an_error_with_the_remedy(tmp_path: Path, text: str, why: str) -> None:
     folder = StateFolder(tmp_path)

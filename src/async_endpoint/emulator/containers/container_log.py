@@ -1,50 +1,72 @@
-"""Finds the reason of a failure in a container's output.
+"""Finds the reason of a failure in a container's output and in the reports of its workers."""
 
-The formats are TorchServe 0.6.0's, which prefixes a worker's lines with time, level, thread and MODEL_LOG.
-"""
-
+import json
 import re
 from collections.abc import Iterable
+from dataclasses import dataclass
 from pathlib import Path
 
-_WORKER_LINE = re.compile(r"^\S+ \[\w+ *\] (W-\S+-stdout) MODEL_LOG - (.*)$")
-_WORKER_ENDED = re.compile(r" - Stopped Scanner - (W-\S+-stdout)$")
-_ENDS = 5  # workers that exited silently until none is expected to print a reason; about ten seconds
-_LOAD_TIMEOUT = "Backend worker did not respond in given time"
-# TorchServe's worker raises this about a response of its own; the model's exception comes before it.
-_WORKERS_OWN = "RuntimeError: 500 - Unknown exception"
 _PIP_ERROR = "ERROR: "
 _JAVA_EXCEPTION = re.compile(r"^[\w.$]+(?:Exception|Error): ")
 
 
-def load_failure(log: Path) -> str | None:
-    """Returns why workers cannot load the model, before any has loaded it; None while that is not known.
+@dataclass(frozen=True)
+class WorkerError:
+    """An error that a worker reported; `worker_errors.install` writes them.
 
-    TorchServe restarts them for ever, and its /ping says healthy meanwhile. It stops reading a worker's output as soon
-    as the worker exits, so that every other traceback lacks its end: the next worker's may have it.
+    Attributes:
+        report: What the worker prints about it, `DIED`, `NOT_SENT` or `NOT_LOADED`.
+        error: The exception, as `Type: message`.
+        functions: The functions of its traceback, the innermost last.
+        traceback: The lines of its traceback.
     """
-    lines = _lines(log)
-    printed: dict[str, list[str]] = {}  # by each running worker
-    ends = 0
-    for line in lines:
-        if match := _WORKER_LINE.match(line):
-            printed.setdefault(match[1], []).append(match[2])
-        elif match := _WORKER_ENDED.search(line):
-            ends += 1
-            found = [error for error in _exceptions(printed.pop(match[1], [])) if error != _WORKERS_OWN]
-            if found:
-                return found[-1]
-    if ends and any(_LOAD_TIMEOUT in line for line in lines):
-        return (
-            "it did not load within the time that a response may take, which in TorchServe 0.6 limits the load, too "
-            "(SAGEMAKER_MODEL_SERVER_TIMEOUT or SAGEMAKER_TS_RESPONSE_TIMEOUT, seconds)"
-        )
-    return "its worker process ended without an exception" if ends >= _ENDS else None
+
+    report: str
+    error: str
+    functions: tuple[str, ...] = ()
+    traceback: tuple[str, ...] = ()
+
+
+class Follower:
+    """Reads a file that grows.
+
+    Args:
+        log: The file, which may not exist yet.
+    """
+
+    def __init__(self, log: Path) -> None:
+        self._log = log
+        self._read = 0
+
+    def new_lines(self) -> list[str]:
+        """Returns the whole lines since the last call."""
+        try:
+            with self._log.open("rb") as log:
+                log.seek(self._read)
+                whole, end, _ = log.read().rpartition(b"\n")
+        except FileNotFoundError:
+            return []
+        self._read += len(whole) + len(end)
+        return whole.decode("utf-8", "replace").split("\n")
+
+
+def reported_errors(file: Path) -> list[WorkerError]:
+    """Returns what a container's workers have reported so far."""
+    members = [json.loads(line) for line in lines_of(file)]
+    return [
+        WorkerError(each["report"], each["error"], tuple(each["functions"]), tuple(each["traceback"].splitlines()))
+        for each in members
+    ]
+
+
+def has_line(log: Path, beginning: str) -> bool:
+    """Returns whether a line of the output begins with a text."""
+    return any(line.startswith(beginning) for line in lines_of(log))
 
 
 def end_reason(log: Path) -> str:
     """Returns why the container exited: pip's error, the toolkit's or TorchServe's exception, or its last line."""
-    lines = _lines(log)
+    lines = lines_of(log)
     pip = [line.removeprefix(_PIP_ERROR) for line in lines if line.startswith(_PIP_ERROR)]
     java = [line for line in lines if _JAVA_EXCEPTION.match(line)]  # the first is the cause, the rest its consequences
     last = [line for line in lines if line.strip() and not line[0].isspace()]
@@ -54,7 +76,7 @@ def end_reason(log: Path) -> str:
 
 def port_clash(log: Path) -> bool:
     """Returns whether it exited because another program listens on one of its ports."""
-    return any("Address already in use" in line for line in _lines(log))
+    return any("Address already in use" in line for line in lines_of(log))
 
 
 def _exceptions(lines: Iterable[str]) -> Iterable[str]:
@@ -68,7 +90,8 @@ def _exceptions(lines: Iterable[str]) -> Iterable[str]:
             yield line
 
 
-def _lines(log: Path) -> list[str]:
+def lines_of(log: Path) -> list[str]:
+    """Returns the lines of a file; none if there is no such file."""
     try:
         return log.read_text(encoding="utf-8", errors="replace").splitlines()
     except FileNotFoundError:

@@ -1,10 +1,9 @@
-"""The Python 3.8 environment with the inference image's packages, and an overlay of it for each container."""
+"""Of each serving image, the environment with its Python and packages, and an overlay of it for each container."""
 
 import hashlib
 import shlex
 import shutil
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,17 +11,19 @@ import uv
 
 from async_endpoint.emulator.containers import requirements
 from async_endpoint.emulator.containers.errors import ContainerError, MissingRequirement
+from async_endpoint.emulator.containers.servers import server_of
+from async_endpoint.protocol.serving_images import DEFAULT_IMAGE, IMAGES, ImageName, ServingImage
 
-LOCK = Path(__file__).with_name("image-requirements.lock")
-BUILD_PINS = Path(__file__).with_name("build-requirements.txt")
+LOCKS = Path(__file__).with_name("images")
 
+# In each environment that is built here; its content says which lock was installed, and is empty until all of it is.
 _STAMP = "image-requirements.sha256"
-_SITE_PACKAGES = Path("lib", "python3.8", "site-packages")
 
-_PROGRAM = Path(__file__).with_name("torchserve_program.py")
+_WORKER_ERRORS = Path(__file__).with_name("worker_errors.py")
+_NO_NETWORK = Path(__file__).with_name("no_network.py")
 
 # The interpreter starts through /bin/sh so that its path may be long or hold spaces, as pip's own scripts do.
-_TORCHSERVE = """\
+_LAUNCHER = """\
 #!/bin/sh
 exec "$(dirname "$0")/python" {program} "$@"
 """
@@ -36,7 +37,7 @@ class Overlay:
 
     @property
     def bin(self) -> Path:
-        """The folder of `python` and `torchserve`, first on the container's PATH."""
+        """The folder of `python` and the model server, first on the container's PATH."""
         return self.path / "bin"
 
     @property
@@ -47,9 +48,15 @@ class Overlay:
 
 @dataclass(frozen=True)
 class ServingEnvironment:
-    """A Python 3.8 environment that holds what the inference image holds; `prepare` builds one."""
+    """An environment that holds what a serving image holds; `prepare` builds one.
+
+    Attributes:
+        path: Its folder.
+        image: The image whose place it takes.
+    """
 
     path: Path
+    image: ServingImage = IMAGES[DEFAULT_IMAGE]
 
     @property
     def python(self) -> Path:
@@ -59,7 +66,17 @@ class ServingEnvironment:
     @property
     def site_packages(self) -> Path:
         """Where its packages are."""
-        return self.path / _SITE_PACKAGES
+        return self.path / self._site_packages
+
+    @property
+    def lock(self) -> Path:
+        """The versions and hashes of its packages."""
+        return LOCKS / f"{self.image.name}.lock"
+
+    @property
+    def build_pins(self) -> Path:
+        """What its packages that come as source are built with."""
+        return LOCKS / f"build-{self.image.python}.txt"
 
     @property
     def ready(self) -> bool:
@@ -68,15 +85,29 @@ class ServingEnvironment:
             stamp = (self.path / _STAMP).read_text(encoding="ascii")
         except (FileNotFoundError, NotADirectoryError):
             return False
-        return stamp == _lock_digest() and self.python.exists()
+        return stamp == self.digest and self.python.exists()
 
-    def overlay(self, path: Path) -> Overlay:
+    @property
+    def digest(self) -> str:
+        """Of all that decides what is installed in it."""
+        return hashlib.sha256(self.lock.read_bytes() + self.build_pins.read_bytes()).hexdigest()
+
+    @property
+    def _site_packages(self) -> Path:
+        return Path("lib", f"python{self.image.python}", "site-packages")
+
+    def overlay(self, path: Path, *, reports: Path | None = None, isolated: bool = False) -> Overlay:
         """Makes an environment at `path` that sees this one's packages and never changes them.
 
-        It is a venv made by hand, in a few milliseconds. pip and TorchServe are the base's, run by the overlay's
+        It is a venv made by hand, in a few milliseconds. pip and the model server are the base's, run by the overlay's
         interpreter, so that pip installs into the overlay, which comes first on the import path.
+
+        Args:
+            path: The overlay's folder, to be made.
+            reports: The file to which workers report errors, `worker_errors`; None for no reports.
+            isolated: Whether its interpreters run without a network.
         """
-        site_packages = path / _SITE_PACKAGES
+        site_packages = path / self._site_packages
         site_packages.mkdir(parents=True)
         (path / "bin").mkdir()
         interpreter = self.python.resolve()
@@ -87,47 +118,93 @@ class ServingEnvironment:
         # addsitedir rather than a bare path, so that the base's own .pth files (namespace packages) are read.
         base = f"import site; site.addsitedir({str(self.site_packages)!r})\n"
         (site_packages / "base.pth").write_text(base, encoding="utf-8")
-        torchserve = path / "bin" / "torchserve"
-        torchserve.write_text(_TORCHSERVE.format(program=shlex.quote(str(_PROGRAM))), encoding="utf-8")
-        torchserve.chmod(0o755)
+        if reports is not None:
+            (site_packages / "reports.pth").write_text(_at_start(_WORKER_ERRORS, str(reports)), encoding="utf-8")
+        if isolated:
+            (site_packages / "isolation.pth").write_text(_at_start(_NO_NETWORK), encoding="utf-8")
+        server = server_of(self.image)
+        lines = "".join(_at_start(script) for script in server.at_start)
+        (site_packages / "server.pth").write_text(lines, encoding="utf-8")
+        launcher = path / "bin" / server.name
+        launcher.write_text(_LAUNCHER.format(program=shlex.quote(str(server.launcher))), encoding="utf-8")
+        launcher.chmod(0o755)
         return Overlay(path)
 
 
-def prepare(path: Path, echo: Callable[[str], None]) -> ServingEnvironment:
-    """Returns the serving environment at `path`; builds it if it is missing, incomplete, or of another lock file.
+def _at_start(script: Path, *arguments: str) -> str:
+    """Returns the line of a .pth file that runs a script's `install` in each interpreter, before anything else."""
+    return f"import runpy; runpy.run_path({str(script)!r})['install'](*{arguments!r})\n"
 
-    Quick when there is nothing to do. Building fetches about 1 GB of packages and takes 2 GB on disk.
+
+@dataclass(frozen=True)
+class ServingEnvironments:
+    """The environments of all images, side by side; each may be missing.
+
+    Attributes:
+        path: The folder of the default image's; another image's is beside it and has the image's name at its end.
+    """
+
+    path: Path
+
+    def of(self, image: ServingImage) -> ServingEnvironment:
+        """Returns an image's environment, which may not exist yet."""
+        suffix = "" if image.name == DEFAULT_IMAGE else f"-{image.name}"
+        return ServingEnvironment(self.path.with_name(f"{self.path.name}{suffix}"), image)
+
+
+def prepare(path: Path, echo: Callable[[str], None], image: ServingImage = IMAGES[DEFAULT_IMAGE]) -> ServingEnvironment:
+    """Returns an image's serving environment; builds it if it is missing, incomplete, or of another lock file.
+
+    Quick when there is nothing to do. docs/local-aws.md has what each takes to build.
 
     Args:
-        path: Folder of the environment; its parents are made.
+        path: Folder of the default image's environment, whose parents are made; `ServingEnvironments` has the others'.
         echo: Called with one line for each step that takes long.
+        image: The image.
 
     Raises:
-        MissingRequirement: This machine lacks Java, Linux on x86-64, or a Python 3.8 and uv could not install one.
-        ContainerError: The folder is not an environment, or the packages could not be installed.
+        MissingRequirement: This machine lacks Java, Linux on x86-64, or the image's Python and uv could not install it.
+        ContainerError: The folder has something else in it, or the packages could not be installed.
     """
     if sentences := requirements.missing():
         raise MissingRequirement("\n".join(sentences))
-    environment = ServingEnvironment(path.absolute())
+    environment = ServingEnvironments(path.absolute()).of(image)
     if not environment.ready:
-        python = requirements.find_python()
+        python = requirements.find_python(image)
         if python is None:
-            echo("There is no Python 3.8: uv installs one.")
-            python = requirements.install_python()
-        _clear(environment.path)
-        echo(f"Building the serving environment in {path} (torch 1.11, TorchServe 0.6; some minutes, once).")
-        _build(environment, python)
+            echo(f"There is no Python {image.python}: uv installs one.")
+            python = requirements.install_python(image)
+        real = ServingEnvironment(environment.path.resolve(), image)  # of a link, what it leads to
+        _clear(real)
+        echo(
+            f"Building the serving environment of {image.name} in {environment.path.name} (Python {image.python}, "
+            f"torch {image.packages['torch']}, {image.server} {image.server_version}; some minutes, once)."
+        )
+        _build(real, python)
     return environment
 
 
+def prepare_all(
+    path: Path, echo: Callable[[str], None], names: Iterable[ImageName] = (DEFAULT_IMAGE,)
+) -> ServingEnvironments:
+    """Returns the environments of a local AWS, after `prepare` for each of some images; the others may be missing."""
+    for name in names:
+        prepare(path, echo, IMAGES[name])
+    return ServingEnvironments(path)
+
+
 def _build(environment: ServingEnvironment, python: Path) -> None:
-    environment.path.parent.mkdir(parents=True, exist_ok=True)
-    _run_uv("venv", "--no-project", "--python", str(python), str(environment.path))
+    environment.path.mkdir(parents=True, exist_ok=True)
+    stamp = environment.path / _STAMP
+    stamp.touch()  # first, so that a build that is cut short is known as ours, and built anew
+    # The folder is not empty: uv adds to it.
+    _run_uv("venv", "--no-project", "--allow-existing", "--python", str(python), str(environment.path))
     _run_uv(
-        "pip", "install", "--python", str(environment.python), "--require-hashes", "--requirements", str(LOCK),
-        "--build-constraints", str(BUILD_PINS), "--compile-bytecode",
+        "pip", "install", "--python", str(environment.python), "--require-hashes", "--no-deps",
+        "--requirements", str(environment.lock), "--build-constraints", str(environment.build_pins),
+        "--compile-bytecode",
     )  # fmt: skip
-    (environment.path / _STAMP).write_text(_lock_digest(), encoding="ascii")
+    stamp.write_text(environment.digest, encoding="ascii")
 
 
 def _run_uv(*arguments: str) -> None:
@@ -138,13 +215,18 @@ def _run_uv(*arguments: str) -> None:
         raise ContainerError(f"The serving environment could not be built by `uv {arguments[0]}`: {reason}")
 
 
-def _clear(path: Path) -> None:
-    """Removes an incomplete or outdated environment; a folder with anything else stays."""
-    with suppress(FileNotFoundError):
-        if any(path.iterdir()) and not (path / "pyvenv.cfg").exists():
-            raise ContainerError(f"{path} is not empty and is not a Python environment: choose another folder.")
-        shutil.rmtree(path)
+def _clear(environment: ServingEnvironment) -> None:
+    """Removes an incomplete or outdated environment that was built here.
 
-
-def _lock_digest() -> str:
-    return hashlib.sha256(LOCK.read_bytes() + BUILD_PINS.read_bytes()).hexdigest()
+    Raises:
+        ContainerError: The folder is not empty, and was not built here; it stays as it is.
+    """
+    path = environment.path
+    if not path.exists():
+        return
+    if not path.is_dir() or (any(path.iterdir()) and not (path / _STAMP).is_file()):
+        raise ContainerError(
+            f"{path} is there already and is not a serving environment that was built here, so it stays as it is: name "
+            "another folder, or delete it yourself."
+        )
+    shutil.rmtree(path)

@@ -1,31 +1,12 @@
 """Tells busy workers of a container from dead ones, which its /ping does not.
 
-TorchServe itself answers /ping, and restarts a worker that cannot load the model for ever. Its log says which workers
-have the model (`worker_log`); this module decides for how long none may have it.
+The model server itself answers /ping, and restarts a worker that cannot load the model for ever. Its log says which
+workers have the model (`ModelLog`); this module decides for how long none may have it.
 """
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from enum import Enum
-
-# With one of these the toolkit writes settings of the model: 60 seconds, unless the last one is set.
-_OF_THE_MODEL = (
-    "SAGEMAKER_TS_BATCH_SIZE", "SAGEMAKER_TS_MAX_BATCH_DELAY", "SAGEMAKER_TS_MIN_WORKERS", "SAGEMAKER_TS_MAX_WORKERS",
-    "SAGEMAKER_TS_RESPONSE_TIMEOUT",
-)  # fmt: skip
-# Without them, TorchServe's own variable counts, and then the toolkit's.
-_OF_ALL = ("TS_DEFAULT_RESPONSE_TIMEOUT", "SAGEMAKER_MODEL_SERVER_TIMEOUT")
-_SECONDS = "60"  # the toolkit's, where no variable is set
-
-
-def load_seconds(environment: Mapping[str, str]) -> float:
-    """Returns how long a load may take, by the Model's variables: in TorchServe 0.6.0 as long as a response.
-
-    Source: sagemaker-pytorch-inference 2.0.10 (torchserve.py, ts_environment.py) and TorchServe 0.6.0
-    (WorkerThread.java, ConfigManager.java).
-    """
-    names = _OF_THE_MODEL[-1:] if any(name in environment for name in _OF_THE_MODEL) else _OF_ALL
-    return float(next((environment[name] for name in names if name in environment), _SECONDS))
 
 
 class Health(Enum):
@@ -37,15 +18,15 @@ class Health(Enum):
 
 
 class Workers:
-    """Judges a container's workers by what TorchServe logs about them.
+    """Judges a container's workers by what the model server logs about them.
 
     Args:
-        environment: The Model's variables, which limit the time of a load.
+        load_seconds: How long a load may take.
         clock: A monotonic clock, in seconds.
     """
 
-    def __init__(self, environment: Mapping[str, str], clock: Callable[[], float] = time.monotonic) -> None:
-        self._load_seconds = load_seconds(environment)
+    def __init__(self, load_seconds: float, clock: Callable[[], float] = time.monotonic) -> None:
+        self._load_seconds = load_seconds
         self._clock = clock
         self._without_since: float | None = None
 

@@ -1,4 +1,4 @@
-"""One container's processes: the supervisor, and below it toolkit, TorchServe and workers."""
+"""One container's processes: the supervisor, and below it, with an own /opt/ml, toolkit, model server and workers."""
 
 import contextlib
 import subprocess
@@ -12,9 +12,11 @@ import psutil
 from async_endpoint.emulator.containers import ports
 from async_endpoint.emulator.containers.environment import Overlay
 from async_endpoint.emulator.containers.errors import ContainerError
-from async_endpoint.emulator.containers.variables import Folders, Ports, container_environment
+from async_endpoint.emulator.containers.server_adapter import ServerAdapter
+from async_endpoint.emulator.containers.variables import Folders, container_environment
 
 _SUPERVISOR = Path(__file__).with_name("supervisor.py")
+_OPT_ML = Path(__file__).with_name("opt_ml.py")
 _TOOLKIT_PROGRAM = Path(__file__).with_name("toolkit_program.py")
 _GRACE_SECONDS = 4.0  # between SIGTERM and SIGKILL; TorchServe needs 2.7
 _END_SECONDS = 30.0  # for the whole tree to be gone, before that is reported as an error
@@ -26,25 +28,32 @@ class ContainerProcess:
     Args:
         workdir: The container's folder; its output is appended to `container.log` in it.
         overlay: Its own Python environment.
+        server: Its model server.
         environment: The Model's environment variables.
         threads: How many threads a numerical library may use in one worker.
     """
 
-    def __init__(self, workdir: Path, overlay: Overlay, environment: Mapping[str, str], threads: int) -> None:
-        self._reserved = ports.reserve(4)
-        chosen = Ports.from_numbers(self._reserved)
-        # In the system's temporary folder, for a short path: it holds TorchServe's sockets, whose paths Linux limits to
+    def __init__(
+        self, workdir: Path, overlay: Overlay, server: ServerAdapter, environment: Mapping[str, str], threads: int
+    ) -> None:
+        self._reserved = ports.reserve(server.ports)
+        # In the system's temporary folder, for a short path: it holds the workers' sockets, whose paths Linux limits to
         # 107 characters. The supervisor removes it.
         scratch = Path(tempfile.mkdtemp(prefix="container-"))
         folders = Folders.from_workdir(workdir, scratch)
+        script = (sys.executable, "-I", "-S")
         command = [
-            sys.executable, "-I", "-S", str(_SUPERVISOR), str(_GRACE_SECONDS), str(scratch),
-            str(overlay.python), str(_TOOLKIT_PROGRAM), str(scratch / "torchserve.properties"),
+            *script, str(_SUPERVISOR), str(_GRACE_SECONDS), str(scratch),
+            *script, str(_OPT_ML), str(folders.base),
+            str(overlay.python), str(_TOOLKIT_PROGRAM), server.name, str(scratch / "server.properties"),
         ]  # fmt: skip
-        variables = container_environment(environment, overlay=overlay, folders=folders, ports=chosen, threads=threads)
-        self.http_port = chosen.http
+        addresses = server.variables(self._reserved)
+        variables = container_environment(
+            environment, overlay=overlay, folders=folders, server=addresses, threads=threads
+        )
+        self.http_port = self._reserved[0]
         with (workdir / "container.log").open("ab") as log:
-            self._supervisor = subprocess.Popen(  # noqa: S603 - our own scripts, no shell
+            self._supervisor = subprocess.Popen(
                 command,
                 stdin=subprocess.PIPE,
                 stdout=log,
@@ -63,6 +72,13 @@ class ContainerProcess:
     def exit_code(self) -> int | None:
         """The container's exit code (128 + the number of a signal that ended it); None while it runs."""
         return self._supervisor.poll()
+
+    def owns(self, pid: int) -> bool:
+        """Returns whether a process is one of the tree."""
+        try:
+            return any(parent.pid == self.pid for parent in psutil.Process(pid).parents())
+        except (psutil.Error, ValueError):  # it has ended, or never began
+            return False
 
     def kill(self) -> None:
         """Kills every process of the tree (SIGKILL), so that none can clean up."""

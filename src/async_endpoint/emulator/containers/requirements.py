@@ -14,23 +14,24 @@ import sys
 from pathlib import Path
 
 from async_endpoint.emulator.containers.errors import MissingRequirement
-
-PYTHON_VARIABLE = "ASYNC_ENDPOINT_PYTHON38"
-PYTHON_VERSION = (3, 8)
-MINIMUM_JAVA = 11  # the image's
+from async_endpoint.protocol.serving_images import DEFAULT_IMAGE, IMAGES, ServingImage
 
 _SECONDS = 30.0  # for asking a program its version
-_GET_PYTHON = (
-    "install it with `pyenv install 3.8.18` or `uv python install 3.8`, "
-    f"or set {PYTHON_VARIABLE} to the path of a Python 3.8"
-)
+# Of every image: their own are 11, 17 and 21, but their servers' classes are of Java 8, and JDK_JAVA_OPTIONS, by which
+# containers are kept small, came with Java 9.
+MINIMUM_JAVA = 11
 _GET_JAVA = "install a JRE, e.g. `apt-get install openjdk-17-jre-headless`, or set JAVA_HOME to one"
+
+
+def python_variable(image: ServingImage) -> str:
+    """Returns the environment variable that chooses the Python of an image, such as ASYNC_ENDPOINT_PYTHON38."""
+    return f"ASYNC_ENDPOINT_PYTHON{image.python.replace('.', '')}"
 
 
 def missing() -> list[str]:
     """Returns one sentence for each requirement that this machine lacks and that cannot be installed from here.
 
-    Python 3.8 is not among them: `environment.prepare` lets uv install it.
+    An image's Python is not among them: `environment.prepare` lets uv install it.
     """
     sentences = []
     for require in (require_platform, require_java):
@@ -42,7 +43,7 @@ def missing() -> list[str]:
 
 
 def require_platform() -> None:
-    """Raises unless this is Linux on x86-64: the image's torch 1.11 and the supervision of processes need it."""
+    """Raises unless this is Linux on x86-64: the images' torch and the supervision of processes need it."""
     system, machine = platform.system(), platform.machine()
     if (system, machine) != ("Linux", "x86_64"):
         raise MissingRequirement(
@@ -51,7 +52,7 @@ def require_platform() -> None:
 
 
 def require_java() -> Path:
-    """Returns the Java that TorchServe will run: that of JAVA_HOME if set, else the first on PATH.
+    """Returns the Java that model servers will run: that of JAVA_HOME if set, else the first on PATH.
 
     Raises:
         MissingRequirement: Java is not installed, or is older than version 11.
@@ -60,51 +61,69 @@ def require_java() -> Path:
     found = shutil.which("java", path=f"{home}/bin") if home else shutil.which("java")
     if found is None:
         where = f"under JAVA_HOME ({home})" if home else "on PATH"
-        raise MissingRequirement(f"TorchServe needs Java {MINIMUM_JAVA} or later and none is {where}: {_GET_JAVA}.")
+        raise MissingRequirement(f"Model servers need Java {MINIMUM_JAVA} or later and none is {where}: {_GET_JAVA}.")
     major = _java_version(found)
     if major is None or major < MINIMUM_JAVA:
         has = "does not print its version" if major is None else f"is Java {major}"
-        raise MissingRequirement(f"TorchServe needs Java {MINIMUM_JAVA} or later and {found} {has}: {_GET_JAVA}.")
+        raise MissingRequirement(f"Model servers need Java {MINIMUM_JAVA} or later and {found} {has}: {_GET_JAVA}.")
     return Path(found)
 
 
-def find_python() -> Path | None:
-    """Returns a Python 3.8 of this machine: the variable's, pyenv's, the one on PATH, then uv's; None without one.
+def find_python(image: ServingImage) -> Path | None:
+    """Returns a Python of the image's version: the variable's, pyenv's, PATH's, then uv's; None without one.
 
     Raises:
-        MissingRequirement: ASYNC_ENDPOINT_PYTHON38 is set to something that is not a Python 3.8.
+        MissingRequirement: The variable, such as ASYNC_ENDPOINT_PYTHON38, is set to something else.
     """
-    if chosen := os.environ.get(PYTHON_VARIABLE):
-        if not _is_wanted_python(chosen):
-            raise MissingRequirement(f"{PYTHON_VARIABLE} is {chosen}, which is not a Python 3.8: {_GET_PYTHON}.")
+    version = image.python
+    if chosen := os.environ.get(python_variable(image)):
+        if not _is_python(chosen, version):
+            raise MissingRequirement(
+                f"{python_variable(image)} is {chosen}, which is not a Python {version}: {_get_python(image)}."
+            )
         return Path(chosen)
     pyenv = Path(os.environ.get("PYENV_ROOT") or Path.home() / ".pyenv")
-    candidates = [str(path) for path in sorted(pyenv.glob("versions/3.8.*/bin/python3.8"), reverse=True)]
-    if on_path := shutil.which("python3.8"):
+    found = sorted(pyenv.glob(f"versions/{version}.*/bin/python{version}"), key=_by_number, reverse=True)
+    candidates = [str(path) for path in found]
+    if on_path := shutil.which(f"python{version}"):
         candidates.append(on_path)
-    candidates.extend(_managed_by_uv())
-    return next((Path(candidate) for candidate in candidates if _is_wanted_python(candidate)), None)
+    candidates.extend(_managed_by_uv(version))
+    return next((Path(candidate) for candidate in candidates if _is_python(candidate, version)), None)
 
 
-def install_python() -> Path:
-    """Lets uv install its own Python 3.8.
+def install_python(image: ServingImage) -> Path:
+    """Lets uv install its own Python of the image's version.
 
     Raises:
         MissingRequirement: uv could not, for example without a network.
     """
     uv = _find_uv()
-    done = None if uv is None else _output([uv, "python", "install", "3.8"], seconds=600)
-    found = find_python() if done is not None else None
+    done = None if uv is None else _output([uv, "python", "install", image.python], seconds=600)
+    found = find_python(image) if done is not None else None
     if found is None:
-        raise MissingRequirement(f"Python 3.8 is missing and uv could not fetch it: {_GET_PYTHON}.")
+        raise MissingRequirement(
+            f"Python {image.python} of {image.name} is missing and uv could not fetch it: {_get_python(image)}."
+        )
     return found
 
 
-def _managed_by_uv() -> list[str]:
+def _get_python(image: ServingImage) -> str:
+    version = image.python
+    return (
+        f"install it with `pyenv install {version}` or `uv python install {version}`, "
+        f"or set {python_variable(image)} to the path of a Python {version}"
+    )
+
+
+def _by_number(path: Path) -> list[int]:
+    return [int(number) for number in re.findall(r"\d+", path.parents[1].name)]
+
+
+def _managed_by_uv(version: str) -> list[str]:
     uv = _find_uv()
     if uv is None:
         return []
-    command = [uv, "python", "find", "3.8", "--no-project", "--managed-python", "--no-python-downloads"]
+    command = [uv, "python", "find", version, "--no-project", "--managed-python", "--no-python-downloads"]
     return (_output(command) or "").split("\n")[:1]
 
 
@@ -116,9 +135,10 @@ def _find_uv() -> str | None:
     return shutil.which("uv")
 
 
-def _is_wanted_python(program: str) -> bool:
+def _is_python(program: str, version: str) -> bool:
     # A pyenv shim named python3.8 exists even when no 3.8 is selected, and then fails: run it to know.
-    return (_output([program, "-c", "import sys; print(sys.version_info[:2])"]) or "").strip() == str(PYTHON_VERSION)
+    said = _output([program, "-c", "import sys; print('%d.%d' % sys.version_info[:2])"]) or ""
+    return said.strip() == version
 
 
 def _java_version(program: str) -> int | None:
@@ -133,7 +153,7 @@ def run_program(command: list[str], seconds: float | None = None) -> "subprocess
         OSError: The program cannot be run.
         subprocess.TimeoutExpired: It took longer than `seconds`.
     """
-    return subprocess.run(  # noqa: S603 - programs found on this machine, no shell
+    return subprocess.run(
         command,
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
@@ -154,11 +174,13 @@ def _output(command: list[str], seconds: float = _SECONDS) -> str | None:
 
 
 def main() -> int:
-    """Prints what this machine lacks, Python 3.8 included; the exit status is 1 if it lacks anything."""
+    """Prints what this machine lacks for the default image, its Python included; returns 1 if it lacks anything."""
+    image = IMAGES[DEFAULT_IMAGE]
     sentences = missing()
     try:
-        if find_python() is None and _find_uv() is None:
-            sentences.append(f"Model containers need Python 3.8 and none is here: {_GET_PYTHON}.")
+        if find_python(image) is None and _find_uv() is None:
+            sentences.append(f"Model containers of {image.name} need Python {image.python} and none is here: ")
+            sentences[-1] += f"{_get_python(image)}."
     except MissingRequirement as error:
         sentences.append(str(error))
     for sentence in sentences:

@@ -39,7 +39,7 @@ class _Tree:
         signal.signal(signal.SIGCHLD, lambda *_: None)
         signal.signal(signal.SIGTERM, self._on_terminate)
         signal.set_wakeup_fd(wake, warn_on_full_buffer=False)
-        self._program = subprocess.Popen(command, stdin=subprocess.DEVNULL, start_new_session=True)  # noqa: S603 - of process.py
+        self._program = subprocess.Popen(command, stdin=subprocess.DEVNULL, start_new_session=True)
         self._code: int | None = None
 
     def wait(self) -> None:

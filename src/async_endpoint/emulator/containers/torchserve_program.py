@@ -1,17 +1,18 @@
-"""The `torchserve` of a container. A script, run by the overlay's Python 3.8 with the arguments of the real one.
+"""The `torchserve` of a container. A script, run by the overlay's Python with the arguments of the real one.
 
     python torchserve_program.py ARGUMENT...
 
-It starts the installed TorchServe and binds its gRPC to loopback. The image's 0.6.0 has no setting for that: it calls
+It starts the installed TorchServe and binds its gRPC to loopback. 0.6.0 has no setting for that: it calls
 `NettyServerBuilder.forPort(port)`, which binds every interface. In an image that is the container's own network; here
 it would be the machine's. TorchServe's class path begins with its working directory, so a copy of that one class is
 written there, in which `forPort(port)` is `forAddress(new InetSocketAddress("127.0.0.1", port))`; everything else is as
-in the jar. Versions that give an address themselves never call the method.
+in the jar. 0.12.0 gives an address itself, 127.0.0.1 if none is set, and never calls the method.
 
 It also makes TorchServe measure this machine once instead of each minute: the measuring Python process would look like
 the model's work where AWS's clock is fast. 0.6.0 reads that setting from its configuration file only.
 
-Standard library only until TorchServe starts. Class files: the Java Virtual Machine Specification, chapter 4.
+Python 3.8 and later, standard library only until TorchServe starts. Class files: the Java Virtual Machine
+Specification, chapter 4.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """The environment variables of a container: the Model's own, and those that separate containers on one machine."""
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -25,8 +25,8 @@ class Folders:
     Attributes:
         base: /opt/ml of the image.
         home: Its HOME.
-        run: Its working directory, where the toolkit makes TorchServe's model store.
-        logs: TorchServe's own log files.
+        run: Its working directory, where the toolkit may make a model store.
+        logs: The model server's own log files.
         scratch: Temporary files and sockets.
     """
 
@@ -45,23 +45,8 @@ class Folders:
         return cls(base=base, home=home, run=run, logs=logs, scratch=scratch)
 
 
-@dataclass(frozen=True)
-class Ports:
-    """The loopback ports of one container."""
-
-    http: int
-    metrics: int
-    grpc_inference: int
-    grpc_management: int
-
-    @classmethod
-    def from_numbers(cls, ports: Sequence[int]) -> "Ports":
-        """Returns the ports of four numbers."""
-        return cls(*ports)
-
-
 def container_environment(
-    model: Mapping[str, str], *, overlay: Overlay, folders: Folders, ports: Ports, threads: int
+    model: Mapping[str, str], *, overlay: Overlay, folders: Folders, server: Mapping[str, str], threads: int
 ) -> dict[str, str]:
     """Returns all variables of a container's processes.
 
@@ -72,38 +57,30 @@ def container_environment(
         model: The Model's `Environment`.
         overlay: The container's own environment.
         folders: Its folders.
-        ports: Its ports.
+        server: The variables that give its model server addresses (`ModelServer.variables`).
         threads: How many threads each numerical library may use in one worker.
     """
     inherited = {name: os.environ[name] for name in _INHERITED if name in os.environ}
     defaults = {
-        # One worker, as on an instance with one GPU; unset, TorchServe would start one per core of this machine.
+        # One worker, as on an instance with one GPU; unset, the server would start one per core of this machine.
         "SAGEMAKER_MODEL_SERVER_WORKERS": "1",
         "PIP_DISABLE_PIP_VERSION_CHECK": "1",
         "PIP_NO_INPUT": "1",
         "PYTHONUNBUFFERED": "1",
     }
-    return inherited | defaults | dict(model) | _separating(overlay, folders, ports) | _thread_caps(threads)
+    return inherited | defaults | dict(model) | _separating(overlay, folders) | dict(server) | _thread_caps(threads)
 
 
-def _separating(overlay: Overlay, folders: Folders, ports: Ports) -> dict[str, str]:
-    http = f"http://127.0.0.1:{ports.http}"
+def _separating(overlay: Overlay, folders: Folders) -> dict[str, str]:
     return {
         "PATH": f"{overlay.bin}{os.pathsep}{os.environ.get('PATH', os.defpath)}",
         "HOME": str(folders.home),
         "TMPDIR": str(folders.scratch),
-        "TEMP": str(folders.scratch),  # TorchServe's name for it; its worker sockets are there
+        "TEMP": str(folders.scratch),  # the model servers' name for it; their workers' sockets are there
         "SAGEMAKER_BASE_DIR": str(folders.base),
         "LOG_LOCATION": str(folders.logs),
         "METRICS_LOCATION": str(folders.logs),
         "JDK_JAVA_OPTIONS": _JAVA_OPTIONS,
-        # One address for both, as in the toolkit.
-        "TS_INFERENCE_ADDRESS": http,
-        "TS_MANAGEMENT_ADDRESS": http,
-        "TS_METRICS_ADDRESS": f"http://127.0.0.1:{ports.metrics}",
-        # TorchServe 0.6.0 has no setting for gRPC's address; torchserve_program.py binds it.
-        "TS_GRPC_INFERENCE_PORT": str(ports.grpc_inference),
-        "TS_GRPC_MANAGEMENT_PORT": str(ports.grpc_management),
     }
 
 

@@ -13,6 +13,8 @@ from dataclasses import asdict, dataclass, fields
 from typing import Any, Literal, Self, get_args
 
 from async_endpoint.emulator.faults.fault_responses import SERVICES, FaultResponse, error_response
+from async_endpoint.emulator.faults.operations import nearest, operation_names
+from async_endpoint.emulator.service_models import instance_types
 
 Kind = Literal[
     "error", "throttle", "no-capacity", "stalled-capacity", "slow-start", "kill", "drop", "double", "reorder"
@@ -91,8 +93,18 @@ class Fault:
                 raise FaultError(f"The fault {self.kind} has no {member}.")
         if self.kind in _CALL_FAULTS and self.service not in SERVICES:
             raise FaultError(f"{self.service!r} is not a service that can fail: choose one of {', '.join(SERVICES)}.")
+        self._check_names()
         if self.seconds is not None and not (isinstance(self.seconds, int | float) and self.seconds > 0):
             raise FaultError(f"A delay is a number of seconds above 0, not {self.seconds!r}.")
+
+    def _check_names(self) -> None:
+        """Checks that what the fault is limited to exists, or it would never strike."""
+        if self.operation is not None and self.operation not in operation_names(str(self.service)):
+            hint = nearest(self.operation, operation_names(str(self.service)))
+            raise FaultError(f"{self.service} has no operation {self.operation!r} that the local AWS can fail.{hint}")
+        if self.instance_type is not None and self.instance_type not in instance_types():
+            hint = nearest(self.instance_type, instance_types())
+            raise FaultError(f"SageMaker has no instance type {self.instance_type!r} for endpoints.{hint}")
 
 
 @dataclass(frozen=True)
@@ -162,10 +174,15 @@ class Faults:
         active = self._active
         return frozenset(each.fault.service for each in active if each.fault.service) if active else frozenset()
 
-    def response_instead(self, service: str, operation: str) -> FaultResponse | None:
-        """Returns the error response to a call that a fault strikes; None if the call goes through."""
+    def response_instead(self, service: str, *names: str) -> FaultResponse | None:
+        """Returns the error response to a call that a fault strikes; None if the call goes through.
+
+        Args:
+            service: The called service.
+            names: The names of the called operation; none if it cannot be told.
+        """
         found = self._strike(
-            lambda f: f.kind in _CALL_FAULTS and f.service == service and f.operation in (None, operation)
+            lambda f: f.kind in _CALL_FAULTS and f.service == service and f.operation in (None, *names)
         )
         return None if found is None else error_response(service, throttled=found.kind == "throttle")
 

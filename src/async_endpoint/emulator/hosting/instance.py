@@ -1,7 +1,6 @@
 """One instance of a variant: a machine with a model container on it."""
 
 import logging
-import re
 import secrets
 import shutil
 import threading
@@ -12,7 +11,7 @@ from typing import Any, Protocol
 
 from async_endpoint.clock import SystemClock
 from async_endpoint.emulator.clients import AwsClients
-from async_endpoint.emulator.containers.environment import ServingEnvironment
+from async_endpoint.emulator.containers.environment import ServingEnvironment, ServingEnvironments
 from async_endpoint.emulator.containers.errors import ContainerDied
 from async_endpoint.emulator.containers.health import Health
 from async_endpoint.emulator.containers.invocation import ContainerResponse, Invocation
@@ -22,18 +21,9 @@ from async_endpoint.emulator.hosting.archive_cache import ArchiveCache
 from async_endpoint.emulator.hosting.errors import ImageUnavailable, ModelUnavailable
 from async_endpoint.emulator.hosting.instance_times import InstanceTimes
 from async_endpoint.emulator.hosting.model import primary_container
-
-# The one family of images whose serving stack this machine has; account, region and tag suffix vary.
-_SERVED_IMAGES = re.compile(
-    r"\d{12}\.dkr\.ecr\.[a-z0-9-]+\.amazonaws\.com(\.cn)?/pytorch-inference:1\.11\.0-[cg]pu-py38-.*"
-)
+from async_endpoint.protocol.serving_images import IMAGES, ServingImage, image_of
 
 logger = logging.getLogger(__name__)
-
-
-def is_served(image: str) -> bool:
-    """Returns whether this machine can start instances of an image, by its URI."""
-    return _SERVED_IMAGES.fullmatch(image) is not None
 
 
 class Instance(Protocol):
@@ -91,7 +81,7 @@ class InstanceFactory:
 
     Args:
         clients: Where archives are downloaded, and the folder in which instances work.
-        serving: The Python environment that stands in for the image.
+        serving: The Python environments that stand in for the images.
         threads: Computing threads of each instance.
         clock: AWS's clock, which times the start of instances.
         times: The shortest time of each stage of a start.
@@ -101,7 +91,7 @@ class InstanceFactory:
     def __init__(
         self,
         clients: AwsClients,
-        serving: ServingEnvironment,
+        serving: ServingEnvironments,
         *,
         threads: int,
         clock: SystemClock | None = None,
@@ -167,10 +157,11 @@ class EmulatedInstance:
         """Pulls the image, downloads the archive and starts the container.
 
         Raises:
-            ImageUnavailable: This machine does not have the image's serving stack.
+            ImageUnavailable: This machine does not have the image's serving environment.
             ModelUnavailable: The archive cannot be downloaded.
         """
         definition = primary_container(self._model)
+        image = _image(definition)
         url = _archive_url(definition)
         times = self._factory.times
         with self._at_least(times.provision + self._factory.faults.start_delay(self._endpoint_name)):
@@ -179,6 +170,7 @@ class EmulatedInstance:
             pass
         with self._at_least(times.download):
             archive = self._factory.archives.fetch(url)
+        serving = _built(self._factory.serving.of(image))
         self._launched_at = self._factory.clock.now()
         with self._lock:
             if self._stopping.is_set():
@@ -187,9 +179,10 @@ class EmulatedInstance:
             self._container = ModelContainer(
                 archive,
                 definition.get("Environment", {}),
-                self._factory.serving,
+                serving,
                 self._folder,
                 threads=self._factory.threads,
+                isolated=self._model.get("EnableNetworkIsolation", False),
             )
             self._container.start()
 
@@ -258,19 +251,47 @@ class EmulatedInstance:
         return container
 
 
+def _image(definition: Mapping[str, Any]) -> ServingImage:
+    """Returns the image of a container's definition.
+
+    Raises:
+        ImageUnavailable: This machine has no environment for it.
+    """
+    uri = definition.get("Image", "")
+    image = image_of(uri)
+    if image is None:
+        raise ImageUnavailable(
+            f"The image '{uri}' could not be pulled. Please ensure that it exists and that the role can pull it. "
+            f"(The local AWS has these images: {', '.join(map(_shown, IMAGES.values()))}.)"
+        )
+    return image
+
+
+def _built(environment: ServingEnvironment) -> ServingEnvironment:
+    """Returns an environment that is complete.
+
+    Raises:
+        ImageUnavailable: It is not.
+    """
+    if environment.ready:
+        return environment
+    name = environment.image.name
+    raise ImageUnavailable(
+        f"The image {name} could not be pulled: its serving environment is not built here. Build it with "
+        f"`async-endpoint local prepare --image {name}`, then create the endpoint again."
+    )
+
+
+def _shown(image: ServingImage) -> str:
+    return " and ".join(f"{image.repository}:{tag}" for tag in image.tags.values())
+
+
 def _archive_url(definition: Mapping[str, Any]) -> str:
     """Returns the URL of the archive of a container's definition.
 
     Raises:
-        ImageUnavailable: This machine does not have the image's serving stack.
         ModelUnavailable: The definition has no archive.
     """
-    image = definition.get("Image", "")
-    if not is_served(image):
-        raise ImageUnavailable(
-            f"The image '{image}' could not be pulled. Please ensure that it exists and that the role can pull it. "
-            "(The local AWS has the PyTorch 1.11 images: pytorch-inference:1.11.0-…-py38-….)"
-        )
     url: str | None = definition.get("ModelDataUrl")
     if url is None:
         raise ModelUnavailable("The local AWS starts models from a model.tar.gz alone: give a ModelDataUrl.")

@@ -37,13 +37,13 @@ class InstanceMetrics:
         now, at = time.monotonic(), self._clock.now()
         before, self._before = self._before, {}
         for root, began in roots.items():
-            used = _used_by(root)
+            used = used_by(root)
             if used is None:
                 continue
             processor, memory = used
             since, until_then = before.get(root, (began, 0.0))
             self._before[root] = (now, processor)
-            # The time of a process that ended is lost: a negative difference counts as zero.
+            # The time of a process that nobody waited for is lost: a negative difference counts as zero.
             share = max(0.0, processor - until_then) / max(now - since, 1e-3)
             self._put("CPUUtilization", 100 * share, at)
             self._put("MemoryUtilization", 100 * memory / psutil.virtual_memory().total, at)
@@ -52,7 +52,7 @@ class InstanceMetrics:
         self._store.put(MetricKey.from_dimensions(_NAMESPACE, name, self._dimensions), value, at)
 
 
-def _used_by(root: int) -> tuple[float, int] | None:
+def used_by(root: int) -> tuple[float, int] | None:
     """Returns processor seconds and resident bytes of a process and its descendants; None when it is gone."""
     try:
         processes = [psutil.Process(root), *psutil.Process(root).children(recursive=True)]
@@ -65,5 +65,6 @@ def _used_by(root: int) -> tuple[float, int] | None:
             memory += process.memory_info().rss
         except psutil.Error:  # it has just ended
             continue
-        processor += times.user + times.system
+        # Those that ended are in the time of the process that waited for them.
+        processor += times.user + times.system + times.children_user + times.children_system
     return processor, memory

@@ -19,7 +19,7 @@ class ServerOptions:
         port: The port to listen on, on 127.0.0.1.
         workdir: A folder for the files of instances.
         state: The folder of the saved state.
-        serving_env: The folder of the Python environment in the place of the image's.
+        serving_env: The folder of the default image's environment; `ServingEnvironments` has the others'.
         speed: How many times faster than the wall AWS's clock runs.
         threads: Computing threads of each instance.
         assumptions: How the points are settled that AWS leaves open.

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from async_endpoint.clock import SystemClock
 from async_endpoint.emulator.assumptions import Assumptions
-from async_endpoint.emulator.containers.environment import ServingEnvironment
+from async_endpoint.emulator.containers.environment import ServingEnvironments
 from async_endpoint.emulator.faults.faults import Faults
 from async_endpoint.emulator.hosting.instance_times import InstanceTimes
 
@@ -17,7 +17,7 @@ class ServerConfig:
     Attributes:
         endpoint_url: The URL of every service.
         workdir: A folder for the files of instances.
-        serving: The Python environment in the place of the image's.
+        serving: The Python environments in the place of the images.
         clock: AWS's clock.
         threads: Computing threads of each instance.
         assumptions: How the points are settled that AWS leaves open.
@@ -27,7 +27,7 @@ class ServerConfig:
 
     endpoint_url: str
     workdir: Path
-    serving: ServingEnvironment
+    serving: ServingEnvironments
     clock: SystemClock
     threads: int
     assumptions: Assumptions = field(default_factory=Assumptions)

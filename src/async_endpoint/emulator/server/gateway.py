@@ -15,6 +15,7 @@ from urllib.parse import parse_qs, unquote_to_bytes
 
 from async_endpoint.emulator.clients import MEASURING
 from async_endpoint.emulator.faults.faults import Faults
+from async_endpoint.emulator.faults.operations import s3_operations
 from async_endpoint.emulator.local_routes import PREFIX, Response, Route
 
 Scope = dict[str, Any]
@@ -32,7 +33,6 @@ _BUCKET_HOST = re.compile(
 _ACTION = re.compile(rb"(?:^|&)Action=([A-Za-z]+)")
 _MAX_BODY_BYTES = 64 * 1024  # of a request to /_local/
 _TARGETS = {"DynamoDB_20120810": "dynamodb", "AmazonSQS": "sqs"}
-_OBJECT_OPERATIONS = {"GET": "GetObject", "HEAD": "HeadObject", "PUT": "PutObject", "DELETE": "DeleteObject"}
 
 
 class LocalGateway:
@@ -54,8 +54,8 @@ class LocalGateway:
                 await _send(send, await self._local_response(scope, receive))
                 return
             if self._faults.watched_services:
-                service, operation, receive = await _identify(scope, receive, self._faults.watched_services)
-                failure = self._faults.response_instead(service, operation) if service else None
+                service, names, receive = await _identify(scope, receive, self._faults.watched_services)
+                failure = self._faults.response_instead(service, *names) if service else None
                 if failure is not None:
                     await _send(send, failure)
                     return
@@ -80,27 +80,28 @@ class LocalGateway:
         return await asyncio.to_thread(route, method, path, query, body)
 
 
-async def _identify(scope: Scope, receive: Receive, watched: frozenset[str]) -> tuple[str, str, Receive]:
-    """Returns the service and the operation of a request, and a `receive` that returns its body again.
+async def _identify(scope: Scope, receive: Receive, watched: frozenset[str]) -> tuple[str, frozenset[str], Receive]:
+    """Returns the service and the names of the operation of a request, and a `receive` that returns its body again.
 
     Both are empty where no watched service is meant.
     """
     headers = dict(scope["headers"])
     if MEASURING.encode() in headers.get(b"user-agent", b""):
-        return "", "", receive
+        return "", frozenset(), receive
     target, _, operation = headers.get(b"x-amz-target", b"").decode("latin-1").rpartition(".")
     if target in _TARGETS:
-        return (_TARGETS[target] if _TARGETS[target] in watched else ""), operation, receive
+        return (_TARGETS[target] if _TARGETS[target] in watched else ""), frozenset({operation}), receive
     query = scope.get("query_string", b"")
     service = _signed_service(headers.get(b"authorization", b""), query)
     if service not in watched:
-        return "", "", receive
+        return "", frozenset(), receive
     if service == "s3":
-        key = _object_key(headers.get(b"host", b""), scope["path"])
-        return service, _OBJECT_OPERATIONS.get(scope["method"], "") if key else "", receive
+        bucket, key = _bucket_and_key(headers.get(b"host", b""), scope["path"])
+        sent = (name.decode("latin-1").lower() for name in headers)
+        return service, s3_operations(scope["method"], bucket, key, query.decode("latin-1"), sent), receive
     body, receive_again = await _read_body(receive, None)
     action = _ACTION.search(body or b"") or _ACTION.search(query)
-    return service, "" if action is None else action[1].decode(), receive_again
+    return service, frozenset() if action is None else frozenset({action[1].decode()}), receive_again
 
 
 def _signed_service(authorization: bytes, query: bytes) -> str:
@@ -113,9 +114,15 @@ def _signed_service(authorization: bytes, query: bytes) -> str:
     return "s3" if is_presigned or authorization.startswith(b"AWS ") else ""
 
 
-def _object_key(host: bytes, path: str) -> str:
-    """Returns the key in a request to S3, whether the bucket is in the host or in the path; empty for none."""
-    return path[1:] if _BUCKET_HOST.fullmatch(host) else path.lstrip("/").partition("/")[2]
+def _bucket_and_key(host: bytes, path: str) -> tuple[str, str]:
+    """Returns the bucket and the key in a request to S3, whether the bucket is in the host or in the path.
+
+    Each is empty if there is none.
+    """
+    if _BUCKET_HOST.fullmatch(host):
+        return host.partition(b".")[0].decode("latin-1"), path[1:]
+    bucket, _, key = path.lstrip("/").partition("/")
+    return bucket, key
 
 
 async def _read_body(receive: Receive, limit: int | None) -> tuple[bytes | None, Receive]:

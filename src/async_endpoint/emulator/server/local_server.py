@@ -23,7 +23,7 @@ from async_endpoint.emulator.api import (
     service_quotas,
 )
 from async_endpoint.emulator.console.routes import Pages
-from async_endpoint.emulator.containers.environment import ServingEnvironment
+from async_endpoint.emulator.containers.environment import ServingEnvironments
 from async_endpoint.emulator.faults.http import faults_route
 from async_endpoint.emulator.local_routes import PREFIX
 from async_endpoint.emulator.server.command_line import ServerOptions
@@ -32,6 +32,7 @@ from async_endpoint.emulator.server.gateway import App, LocalGateway
 from async_endpoint.emulator.server.ministack import (
     alarm_changes,
     alarms,
+    event_source_mappings,
     http_server,
     metrics,
     public_assets,
@@ -109,7 +110,7 @@ class LocalServer:
             logger.exception("the state could not be saved")
 
     def _add_services(self) -> None:
-        """Adds SageMaker, Application Auto Scaling, Service Quotas and public assets to ministack."""
+        """Adds to ministack: SageMaker, Application Auto Scaling, Service Quotas, public assets, batch responses."""
         get = self._regions.get
         services.add_service("sagemaker", "SageMaker.", sagemaker.handle, get, blocking=sagemaker.BLOCKING)
         services.add_unsigned_path("sagemaker", sagemaker.INVOCATION_PATH)
@@ -123,6 +124,7 @@ class LocalServer:
         services.add_service("servicequotas", service_quotas.TARGET_PREFIX, self._quotas.handle, get)
         public_assets.add_public_images(public_registry.describe_images)
         public_assets.restrict_public_layers(public_registry.has_layer_version)
+        event_source_mappings.judge_batch_responses()
         for name, resource in cloudformation.RESOURCE_TYPES.items():
             resource_types.add_resource_type(name, resource, get)
 
@@ -139,12 +141,16 @@ class LocalServer:
 
     def _gateway(self, app: App) -> App:
         gateway = LocalGateway(app, self._config.faults)
-        gateway.add_route("faults", faults_route(self._config.faults))
+        gateway.add_route("faults", faults_route(self._config.faults, self._endpoint_names))
         gateway.add_route("quotas", service_quotas.quotas_route(self._quotas))
         # With the process: a launcher must not take another local AWS on its port for its own.
         gateway.add_route("ready", lambda *_: (self._readiness, {}, _PROCESS))
         Pages(self._regions.all, self._config.clock).add_routes(gateway)
         return gateway
+
+    def _endpoint_names(self) -> frozenset[str]:
+        """Returns the names of the endpoints of every region."""
+        return frozenset(endpoint.name for region in self._regions.all() for endpoint in region.sagemaker.endpoints())
 
     @property
     def _readiness(self) -> HTTPStatus:
@@ -222,7 +228,7 @@ def main() -> None:
         config = ServerConfig(
             endpoint_url=f"http://localhost:{options.port}",
             workdir=options.workdir,
-            serving=ServingEnvironment(options.serving_env),
+            serving=ServingEnvironments(options.serving_env),
             clock=SystemClock(options.speed, not_before=(folder.load() or {}).get("clock", 0.0)),
             threads=options.threads,
             assumptions=options.assumptions,

@@ -69,10 +69,26 @@ class StateFolder:
     def save(self, state: dict[str, Any]) -> None:
         """Replaces the saved state; a process that dies meanwhile leaves the old one."""
         self.path.mkdir(parents=True, exist_ok=True)
-        part = self.file.with_suffix(".part")
-        part.write_text(json.dumps({"format": _FORMAT, **state}), encoding="utf-8")
-        part.replace(self.file)
+        self._part.write_text(json.dumps({"format": _FORMAT, **state}), encoding="utf-8")
+        self._part.replace(self.file)
 
     def delete(self) -> None:
-        """Deletes all of it."""
+        """Deletes all of it.
+
+        Raises:
+            StateError: The folder has files that are not of a local AWS; nothing is deleted.
+        """
+        own = {self.services, self.objects, self.file, self._part}
+        if not self.path.is_dir():
+            return
+        if foreign := sorted(path.name for path in self.path.iterdir() if path not in own):
+            raise StateError(
+                f"{self.path} has {foreign[0]}, which no local AWS wrote, and is not deleted: name another folder with "
+                "--state-dir."
+            )
         shutil.rmtree(self.path, ignore_errors=True)
+
+    @property
+    def _part(self) -> Path:
+        """What `save` writes first."""
+        return self.file.with_suffix(".part")

@@ -57,8 +57,10 @@ CONTRACT = {
     "ministack.services.eventbridge._rule_last_fired": "dict",
     "ministack.services.eventbridge._rules": "AccountRegionScopedDict",
     "ministack.services.eventbridge._tick_scheduled_rules": "()",
+    "ministack.services.lambda_svc._execute_function": "(func: dict, event: dict) -> dict",
     "ministack.services.lambda_svc._layer_access_denied": "(layer_arn: str)",
     "ministack.services.lambda_svc._resolve_cross_account_layer": "(layer_arn: str, spec, name_and_version)",
+    "ministack.services.lambda_svc._run_sqs_batch": "(esm, func_rec, event, batch, queue_url, queue_name)",
     "ministack.services.cloudwatch.record_metric": (
         "(namespace: str, metric_name: str, value: float, unit: str = 'None', dimensions: dict | None = None) -> None"
     ),
@@ -81,7 +83,9 @@ REPLACED = (
     "ministack.services.cloudwatch._store_datum",
     "ministack.services.eventbridge._now_ts",
     "ministack.services.eventbridge._tick_scheduled_rules",
+    "ministack.services.lambda_svc._execute_function",
     "ministack.services.lambda_svc._resolve_cross_account_layer",
+    "ministack.services.lambda_svc._run_sqs_batch",
 )
 
 
