@@ -76,6 +76,21 @@ def test_without_a_local_aws_the_error_says_how_to_start_one(command: list[str])
         (["stalled-capacity", "--rate", "2"], "Invalid value for '--rate': 2.0 is not in the range 0<x<=1."),
         (["stalled-capacity", "--count", "0"], "Invalid value for '--count': 0 is not in the range x>=1."),
         (["no-capacity", "--seconds", "60"], "Error: No such option '--seconds'"),
+        (["errors", "s3", "--operation", "putobject"], "Did you mean PutObject?"),
+        (
+            ["errors", "s3", "--operation", "GetItem"],
+            "s3 has no operation 'GetItem' that the local AWS can fail.",
+        ),
+        (["errors", "s3", "--operation", "ListDirectoryBuckets"], "has no operation 'ListDirectoryBuckets' that the"),
+        (["errors", "dynamodb", "--operation", "Putitem"], "Did you mean PutItem?"),
+        (["errors", "sqs", "--operation", "SendMessages"], "Did you mean SendMessage?"),
+        (["errors", "sns", "--operation", "publish"], "Did you mean Publish?"),
+        (
+            ["errors", "sagemaker"],
+            "Invalid value for 'SERVICE': 'sagemaker' is not one of 's3', 'sns', 'dynamodb', 'sqs'.",
+        ),
+        (["no-capacity", "--instance-type", "ml.g4dn.xlarg"], "Did you mean ml.g4dn.xlarge?"),
+        (["stalled-capacity", "--instance-type", "g5.xlarge"], "has no instance type 'g5.xlarge' for endpoints."),
     ],
 )
 def test_a_fault_that_does_not_exist_is_wrong_usage(arguments: list[str], sentence: str) -> None:

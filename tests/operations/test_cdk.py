@@ -36,6 +36,18 @@ def test_a_stage_is_synthesised_into_a_folder_that_is_removed(npx: Callable[[str
     assert not folder.exists()
 
 
+def test_another_image_of_a_stage_is_a_context_value_and_is_named_in_a_failure(
+    npx: Callable[[str], None], tmp_path: Path
+) -> None:
+    npx('echo "$@" > arguments')
+    (tmp_path / "app").mkdir()
+    synthesise("dev", tmp_path / "out", app=tmp_path / "app", image="pytorch-2.6")
+    assert (tmp_path / "app" / "arguments").read_text().endswith(" -c stage=dev -c image=pytorch-2.6\n")
+    npx("exit 1")
+    with pytest.raises(CdkError, match=r"^Stage dev cannot be synthesised with the image pytorch-2\.6:"):
+        synthesise("dev", tmp_path / "out", image="pytorch-2.6")
+
+
 def test_the_app_of_another_checkout_imports_that_checkout_s_package(
     npx: Callable[[str], None], tmp_path: Path
 ) -> None:
@@ -51,6 +63,14 @@ def test_a_failed_synthesis_has_the_last_lines_and_the_whole_log(npx: Callable[[
         synthesise("dev", tmp_path / "out")
     assert str(failed.value) == "Stage dev cannot be synthesised:\n2\n3\n4\n5\n6"
     assert failed.value.log == "1\n2\n3\n4\n5\n6\n"
+
+
+def test_a_failed_synthesis_has_no_lines_of_jsiis_banner(npx: Callable[[str], None], tmp_path: Path) -> None:
+    npx("cat <<\"END\"\nStage nope is unknown.\nb'!!!!!!!!\\n'\n!! This is Node\nEND\nexit 1")
+    with pytest.raises(CdkError) as failed:
+        synthesise("nope", tmp_path / "out")
+    assert str(failed.value) == "Stage nope cannot be synthesised:\nStage nope is unknown."
+    assert "Node" in failed.value.log
 
 
 def test_without_npx_the_error_says_what_to_install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

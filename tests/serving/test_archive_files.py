@@ -7,10 +7,29 @@ from pathlib import Path
 
 import pytest
 
+from async_endpoint.protocol import ANY_IMAGE, FORMATS
+from async_endpoint.protocol.serving_images import IMAGES
+from model_artifacts.packing.requirement_rules import included
+
 CODE = Path(__file__).resolve().parents[2] / "model_artifacts" / "code"
 MODULES = sorted(CODE.glob("*.py"))
 # Of the serving image and of requirements.txt.
-INSTALLED = {"PIL", "donut", "numpy", "pypdfium2", "sagemaker_inference", "timm", "torch", "torchvision"}
+INSTALLED = {
+    "PIL",
+    "donut",
+    "numpy",
+    "pi_heif",
+    "pillow_avif",
+    "pypdfium2",
+    "safetensors",
+    "sagemaker_inference",
+    "sentencepiece",
+    "simplejpeg",
+    "timm",
+    "torch",
+    "torchvision",
+    "transformers",
+}
 
 
 def imported_packages(module: Path) -> set[str]:
@@ -20,24 +39,55 @@ def imported_packages(module: Path) -> set[str]:
     return {name.split(".")[0] for name in plain | named}
 
 
-def test_the_requirements_are_a_published_experiment_s_four_pins_and_a_reader_of_pdf() -> None:
-    assert (CODE / "requirements.txt").read_text(encoding="utf-8").splitlines() == [
-        "pytorch-lightning==1.6.4",
-        "transformers==4.11.3",
-        "timm==0.5.4",
-        "donut-python==1.0.9",
-        "pypdfium2==4.30.0",
-    ]
+EXPERIMENT = ["pytorch-lightning==1.6.4", "transformers==4.11.3", "timm==0.5.4", "donut-python==1.0.9"]
 
 
-def test_the_lock_has_hashes_and_names_no_host() -> None:
-    lock = (CODE / "requirements.lock").read_text(encoding="utf-8")
+@pytest.mark.parametrize(
+    ("image", "network"),
+    [
+        ("pytorch-1.11", EXPERIMENT),
+        ("pytorch-2.6", ["transformers==5.5.3"]),
+        ("huggingface-2.6", ["transformers==5.5.3"]),
+    ],
+)
+def test_the_requirements_are_one_library_of_networks_for_each_image_and_readers_of_files(
+    image: str, network: list[str]
+) -> None:
+    """For Python 3.8 the four pins are a published experiment's; the Hugging Face image brings its own."""
+    required = [pin.text.partition(";")[0] for pin in included(CODE / "requirements.txt", IMAGES[image])]
+    assert [each for each in required if each in network] == network
+    assert {each.split("==")[0] for each in required if each not in network} == {
+        "pi-heif", "pillow-avif-plugin", "pypdfium2", "safetensors", "sentencepiece", "simplejpeg",
+    }  # fmt: skip
 
-    assert "donut-python==1.0.9" in lock
+
+def test_the_container_takes_every_media_type_that_client_and_intake_know() -> None:
+    tree = ast.parse((CODE / "request_parsing.py").read_text(encoding="utf-8"))
+    constants = {
+        target.id: node.value
+        for node in tree.body
+        if isinstance(node, ast.Assign)
+        for target in node.targets
+        if isinstance(target, ast.Name)
+    }
+    images, pdf = (ast.literal_eval(constants[name]) for name in ("IMAGE_TYPES", "PDF_TYPE"))
+
+    # image/jpg is not registered, yet common.
+    assert {each.media_type for each in FORMATS} == {*images, pdf} - {"image/jpg"}
+    assert {each.sent_as for each in FORMATS} <= {ANY_IMAGE, *images, pdf}
+
+
+@pytest.mark.parametrize(
+    ("name", "least"),
+    [("requirements.lock", 15), ("requirements.pytorch-2.6.lock", 15), ("requirements.huggingface-2.6.lock", 5)],
+)
+def test_the_locks_have_hashes_and_name_no_host(name: str, least: int) -> None:
+    lock = (CODE / name).read_text(encoding="utf-8")
+
     assert "://" not in lock
     assert "index-url" not in lock
     packages = re.split(r"\n(?=[a-z])", lock)[1:]
-    assert len(packages) > 10
+    assert len(packages) >= least
     assert all(re.search(r"--hash=sha256:[0-9a-f]{64}", package) for package in packages)
 
 

@@ -10,7 +10,7 @@ from rich.table import Table
 
 from async_endpoint.cli.local_options import running_in, state_dir_option
 from async_endpoint.emulator.faults.fault_responses import SERVICES
-from async_endpoint.emulator.faults.faults import DEFAULT_SLOW_SECONDS, DEFAULT_STALLED_SECONDS, FaultError
+from async_endpoint.emulator.faults.faults import DEFAULT_SLOW_SECONDS, DEFAULT_STALLED_SECONDS, Fault, FaultError
 from async_endpoint.emulator.faults.http import FaultClient
 from async_endpoint.emulator.launcher import state_dir_arguments
 from async_endpoint.emulator.loopback import NoResponse
@@ -152,8 +152,15 @@ def clear(state_dir: Path, seed: int | None) -> None:
 
 
 def _add(state_dir: Path, kind: str, **members: str | float | None) -> None:
+    given = {name: value for name, value in members.items() if value is not None}
+    try:
+        Fault.from_json({"kind": kind, **given})  # names are checked with or without a local AWS
+    except FaultError as error:
+        raise click.UsageError(str(error)) from error
     with _faults(state_dir) as faults:
-        number = faults.add(kind, **members)
+        number, note = faults.add_with_note(kind, **given)
+    if note is not None:
+        click.echo(f"Note: {note}", err=True)
     clear = f"async-endpoint local fault clear{state_dir_arguments(state_dir)}"
     click.echo(f"Fault {number} is active; `{clear}` removes all faults.")
 
@@ -163,5 +170,7 @@ def _faults(state_dir: Path) -> Iterator[FaultClient]:
     """Yields the fault client of the local AWS in a folder; turns its errors into messages."""
     try:
         yield running_in(state_dir).faults
-    except (FaultError, NoResponse) as error:
+    except FaultError as error:
+        raise click.UsageError(str(error)) from error
+    except NoResponse as error:
         raise click.ClickException(str(error)) from error

@@ -6,39 +6,28 @@ import os
 import shlex
 import time
 from collections.abc import Callable
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from async_endpoint.cli.fault import fault
 from async_endpoint.cli.local_options import no_local_aws, region_option, running_in, state_dir_option
 from async_endpoint.cli.local_status import status
+from async_endpoint.cli.serving_options import images_option, serving_env_option
 from async_endpoint.emulator.api.service_quotas import QuotaError, set_quota
 from async_endpoint.emulator.assumptions import AssumptionError, Assumptions
-from async_endpoint.emulator.containers.environment import ServingEnvironment, prepare
+from async_endpoint.emulator.containers.environment import ServingEnvironments, prepare_all
 from async_endpoint.emulator.containers.errors import ContainerError
 from async_endpoint.emulator.hosting.instance_times import InstanceTimes
 from async_endpoint.emulator.launcher import LocalAws, LocalAwsError, state_dir_arguments
 from async_endpoint.emulator.loopback import NoResponse
 from async_endpoint.operations.commands import CommandError, run_command
+from async_endpoint.protocol.serving_images import IMAGES, ImageName
 
-SERVING_ENVIRONMENT_VARIABLE = "ASYNC_ENDPOINT_SERVING_ENV"
-DEFAULT_SERVING_ENVIRONMENT = Path(".venv-serving")
+if TYPE_CHECKING:
+    from pathlib import Path
 
 Command = Callable[..., Any]
-
-
-def _serving_env(command: Command) -> Command:
-    return click.option(
-        "--serving-env",
-        type=click.Path(file_okay=False, path_type=Path),
-        envvar=SERVING_ENVIRONMENT_VARIABLE,
-        default=DEFAULT_SERVING_ENVIRONMENT,
-        show_default=True,
-        show_envvar=True,
-        help="The Python 3.8 environment that stands in for the image; built if it does not exist.",
-    )(command)
 
 
 def _seconds(phase: str, until: str) -> Callable[[Command], Command]:
@@ -64,19 +53,22 @@ local.add_command(status)
 
 
 @local.command("prepare")
-@_serving_env
-def prepare_command(serving_env: Path) -> None:
-    """Build the serving environment, unless it exists.
+@serving_env_option
+@images_option("The image to build the environment of.")
+def prepare_command(serving_env: Path, images: tuple[ImageName, ...]) -> None:
+    """Build the serving environment of an image, unless it exists.
 
-    It has the image's Python 3.8, torch 1.11 and TorchServe.
+    It has the image's Python, torch and model server. To remove one, delete its folder.
     """
-    _prepared(serving_env)
-    click.echo(f"The serving environment is in {serving_env}.")
+    serving = _prepared(serving_env, images)
+    for name in images:
+        click.echo(f"The serving environment of {name} is in {serving.of(IMAGES[name]).path}.")
 
 
 @local.command()
 @state_dir_option
-@_serving_env
+@serving_env_option
+@images_option("The image of an endpoint; its environment is built if it does not exist.")
 @click.option("--port", type=click.IntRange(1, 65535), help="Port to listen on.  [default: 4566, or a free one]")
 @click.option(
     "--speed",
@@ -103,6 +95,7 @@ def start(
     state_dir: Path,
     serving_env: Path,
     *,
+    images: tuple[ImageName, ...],
     port: int | None,
     speed: float,
     threads: int,
@@ -115,7 +108,7 @@ def start(
         assumptions = Assumptions.parse(assume)
     except AssumptionError as error:
         raise click.UsageError(str(error)) from error
-    serving = _prepared(serving_env)
+    serving = _prepared(serving_env, images)
     started = time.monotonic()
     times = InstanceTimes(**{name.removesuffix("_seconds"): value for name, value in seconds.items()})
     try:
@@ -199,8 +192,8 @@ def exec_command(context: click.Context, state_dir: Path, region: str, command: 
         raise click.ClickException(str(error)) from error
 
 
-def _prepared(path: Path) -> ServingEnvironment:
+def _prepared(path: Path, images: tuple[ImageName, ...]) -> ServingEnvironments:
     try:
-        return prepare(path, click.echo)
+        return prepare_all(path, click.echo, images)
     except ContainerError as error:
         raise click.ClickException(str(error)) from error

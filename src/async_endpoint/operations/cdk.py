@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 _TIMEOUT_SECONDS = 300
 _LAST_LINES = 5
+_BANNER = ("b'!!", "!!")  # of jsii, about the version of Node
 # jsii warns at length about Node 20, on which it works.
 _ENVIRONMENT = {
     "JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION": "1",
@@ -35,30 +36,39 @@ class CdkError(Exception):
         self.log = log
 
 
-def synthesise(stage: str, output: Path, *, app: Path | None = None) -> None:
+def synthesise(stage: str, output: Path, *, app: Path | None = None, image: str | None = None) -> None:
     """Synthesises a stage into the folder `output`.
 
     Args:
         stage: The stage's name.
         output: The folder of the cloud assembly; created.
         app: The checkout that holds the app; the current folder by default.
+        image: The serving image in place of the stage's own.
 
     Raises:
         CdkError: The CDK CLI is missing, failed or took too long.
     """
-    arguments = ("synth", "--quiet", "--no-notices", "--output", str(output), "-c", f"stage={stage}")
-    _run(arguments, f"Stage {stage} cannot be synthesised", app)
+    arguments = ["synth", "--quiet", "--no-notices", "--output", str(output), "-c", f"stage={stage}"]
+    failure = f"Stage {stage} cannot be synthesised"
+    if image is not None:
+        arguments += ["-c", f"image={image}"]
+        failure += f" with the image {image}"
+    _run(arguments, failure, app)
 
 
 @contextmanager
-def synthesised(stage: str) -> Iterator[Path]:
+def synthesised(stage: str, *, image: str | None = None) -> Iterator[Path]:
     """Yields a temporary folder with the cloud assembly of a stage of the app in the current folder.
+
+    Args:
+        stage: The stage's name.
+        image: The serving image in place of the stage's own.
 
     Raises:
         CdkError: The CDK CLI is missing, failed or took too long.
     """
     with tempfile.TemporaryDirectory(prefix="async-endpoint-") as folder:
-        synthesise(stage, Path(folder))
+        synthesise(stage, Path(folder), image=image)
         yield Path(folder)
 
 
@@ -68,11 +78,11 @@ def diff_stack(stack: str, assembly: Path, template: Path) -> str:
     Raises:
         CdkError: The CDK CLI is missing, failed or took too long.
     """
-    arguments = ("diff", stack, "--exclusively", "--app", str(assembly), "--template", str(template))
+    arguments = ["diff", stack, "--exclusively", "--app", str(assembly), "--template", str(template)]
     return _run(arguments, f"Stack {stack} cannot be compared", None)
 
 
-def _run(arguments: tuple[str, ...], failure: str, app: Path | None) -> str:
+def _run(arguments: list[str], failure: str, app: Path | None) -> str:
     """Returns what the CDK CLI printed, without npm's own lines."""
     environment = os.environ | _ENVIRONMENT
     if app is not None:
@@ -85,6 +95,7 @@ def _run(arguments: tuple[str, ...], failure: str, app: Path | None) -> str:
     except subprocess.TimeoutExpired as error:
         raise CdkError(f"`npx cdk {arguments[0]}` took longer than {_TIMEOUT_SECONDS} s: run it yourself.") from error
     if finished.returncode:
-        last_lines = "\n".join(finished.stdout.strip().splitlines()[-_LAST_LINES:])
+        lines = [line for line in finished.stdout.strip().splitlines() if not line.startswith(_BANNER)]
+        last_lines = "\n".join(lines[-_LAST_LINES:])
         raise CdkError(f"{failure}:\n{last_lines}", finished.stdout)
     return "".join(line for line in finished.stdout.splitlines(keepends=True) if not line.startswith("npm "))

@@ -26,9 +26,7 @@ def run_command(command: Sequence[str | Path], **options: Any) -> subprocess.Com
         subprocess.TimeoutExpired: The command takes longer than the option `timeout`.
     """
     try:
-        return subprocess.run(  # noqa: S603 - without a shell; each caller names its program
-            command, check=False, encoding="utf-8", errors="replace", **options
-        )
+        return subprocess.run(command, check=False, encoding="utf-8", errors="replace", **options)
     except OSError as error:
         raise CommandError(f"{command[0]} cannot be run: {error.strerror}.") from error
 

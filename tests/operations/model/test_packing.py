@@ -23,7 +23,7 @@ def test_the_packing_step_prints_its_own_reason(
     with pytest.raises(PackingError) as failed:
         lock_packages(tmp_path)
     assert str(failed.value) == ""
-    assert "lists no package; there is nothing to lock." in capfd.readouterr().err
+    assert "lists no package for the image pytorch-1.11; there is nothing to lock." in capfd.readouterr().err
 
 
 def test_without_the_app_s_checkout_there_is_no_packing_step(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -62,8 +62,14 @@ def test_what_a_stage_needs_is_found_in_all_of_its_stacks(tmp_path: Path) -> Non
     assert assembly.images(PSEUDO) == ["image:1"]
     assert assembly.layers(PSEUDO) == ["arn:layer:1"]
     assert assembly.archives(PSEUDO) == [
-        Archive("cdk-hnb659fds-assets-123456789012-eu-west-1", "built.tar.gz", is_prefix=False, is_published=True),
-        Archive("mine", "m/", is_prefix=True, is_published=False),
+        Archive(
+            "cdk-hnb659fds-assets-123456789012-eu-west-1",
+            "built.tar.gz",
+            is_prefix=False,
+            is_published=True,
+            image="image:1",
+        ),
+        Archive("mine", "m/", is_prefix=True, is_published=False, image="image:1"),
     ]
     assert assembly.physical_names("AWS::Logs::LogGroup", "LogGroupName", PSEUDO) == [PhysicalName("my-one", "/logs/e")]
 

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import io
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from botocore.exceptions import ClientError
 
 from async_endpoint.operations.preflight.check import Check, Status, code_of, run_check
+from async_endpoint.protocol.packed_for import HEAD_BYTES, PACKED_FOR, PackedFor, PackedForError
+from async_endpoint.protocol.serving_images import image_of
 
 if TYPE_CHECKING:
     from async_endpoint.operations.preflight.assembly import Archive
@@ -33,12 +36,17 @@ class Bucket:
         key: The customer managed key; None if the bucket uses none.
         key_state: KMS's state of the key; "gone" if there is no such key.
         has_archive: Whether the archive is in the bucket; True for an archive that the deploy uploads.
+        packed_for: For which image the archive is packed; None if it does not say, or if the deploy uploads it: then it
+            is packed for the stage's image.
+        unread: Why the archive was not read; None if it was.
     """
 
     region: str | None
     key: str | None = None
     key_state: str | None = None
     has_archive: bool = True
+    packed_for: PackedFor | None = None
+    unread: str | None = None
 
 
 def check_archive(clients: Clients, archive: Archive, *, account: str, region: str) -> Check:
@@ -81,7 +89,32 @@ def judge_archive(archive: Archive, found: Bucket, *, account: str, region: str)
         return Check(ARCHIVE, Status.ERROR, message, f"aws s3 cp model.tar.gz s3://{name}/{archive.key}")
     key = f" and is encrypted with {found.key}" if found.key else ""
     action = "will be uploaded to" if archive.is_published else "is in"
-    return Check(ARCHIVE, Status.OK, f"The archive {action} {name}, which exists in {region}{key}.")
+    place = f"The archive {action} {name}, which exists in {region}{key}."
+    return Check(ARCHIVE, Status.OK, place) if archive.is_published else _judge_image(archive, found, place)
+
+
+def _judge_image(archive: Archive, found: Bucket, place: str) -> Check:
+    """Returns the check of an archive that the deploy does not pack: whether it is packed for the stage's image."""
+    packed, image = found.packed_for, image_of(archive.image or "")
+    if found.unread is not None:
+        message = f"{place} For which image it is packed was not checked: {found.unread}"
+        return Check(
+            ARCHIVE, Status.WARNING, message, f"aws s3 cp s3://{archive.bucket}/{archive.key} .   # to see why"
+        )
+    if packed is None:
+        return Check(ARCHIVE, Status.OK, f"{place} It does not say for which image it is packed.")
+    if image is None:
+        return Check(ARCHIVE, Status.OK, f"{place} It is packed for {packed.image}; the stage has an image of its own.")
+    if packed.image == image.name:
+        return Check(ARCHIVE, Status.OK, f"{place} It is packed for {packed.image}, the stage's image.")
+    fits = packed.fits(image)
+    difference = "which has the same Python and packages" if fits else "which has another Python or other packages"
+    return Check(
+        ARCHIVE,
+        Status.WARNING if fits else Status.ERROR,
+        f"{place} It is packed for the image {packed.image}, and the stage has {image.name}, {difference}.",
+        f"async-endpoint model pack --image {image.name}   # and upload it, or set endpoint.image to {packed.image}",
+    )
 
 
 def _describe(clients: Clients, archive: Archive, account: str) -> Bucket:
@@ -97,12 +130,41 @@ def _describe(clients: Clients, archive: Archive, account: str) -> Bucket:
             raise
         return Bucket(None)
     key = _key(clients, archive.bucket)
+    has_archive = archive.is_published or _has_archive(clients, archive)
+    packed_for, unread = (None, None)
+    if has_archive and not archive.is_published:
+        packed_for, unread = _packed_for(clients, archive)
     return Bucket(
         region or clients.s3.meta.region_name,
         key,
         _key_state(clients, key) if key else None,
-        archive.is_published or _has_archive(clients, archive),
+        has_archive,
+        packed_for,
+        unread,
     )
+
+
+def _packed_for(clients: Clients, archive: Archive) -> tuple[PackedFor | None, str | None]:
+    """Reads for which image an archive is packed from its first bytes, or of a prefix from the file.
+
+    Returns:
+        What it says, or None; and why it was not read, or None.
+    """
+    try:
+        if archive.is_prefix:
+            return PackedFor.from_json(_read(clients, archive.bucket, f"{archive.key}{PACKED_FOR}")), None
+        return PackedFor.from_archive(io.BytesIO(_read(clients, archive.bucket, archive.key))), None
+    except PackedForError as error:
+        return None, str(error)
+    except ClientError as error:
+        if archive.is_prefix and code_of(error) in _NOT_FOUND:
+            return None, None
+        return None, f"S3 said {code_of(error)}."
+
+
+def _read(clients: Clients, bucket: str, key: str) -> bytes:
+    content: bytes = clients.s3.get_object(Bucket=bucket, Key=key, Range=f"bytes=0-{HEAD_BYTES - 1}")["Body"].read()
+    return content
 
 
 def _key(clients: Clients, bucket: str) -> str | None:

@@ -47,12 +47,21 @@ class PhysicalName:
 
 @dataclass(frozen=True)
 class Archive:
-    """The location of a model's files: an object or a prefix; `is_published` if the deploy uploads it."""
+    """The location of a model's files: an object or a prefix.
+
+    Attributes:
+        bucket: The bucket.
+        key: The object's key, or the prefix with its slash.
+        is_prefix: Whether the files are there uncompressed.
+        is_published: Whether the deploy uploads it.
+        image: The URI of the container image that gets it; None if the template's expression is not known here.
+    """
 
     bucket: str
     key: str
     is_prefix: bool
     is_published: bool
+    image: str | None = None
 
 
 @dataclass(frozen=True)
@@ -143,7 +152,8 @@ class Assembly:
             if url:
                 bucket, _, key = url.removeprefix("s3://").partition("/")
                 is_prefix = source.get("S3DataType") == "S3Prefix"
-                places.append(Archive(bucket, key, is_prefix, f"{bucket}/{key}" in assets))
+                image = text_of(container.get("Image"), pseudo)
+                places.append(Archive(bucket, key, is_prefix, f"{bucket}/{key}" in assets, image))
         return list(dict.fromkeys(places))
 
     def physical_names(self, kind: str, member: str, pseudo: PseudoParameters) -> list[PhysicalName]:

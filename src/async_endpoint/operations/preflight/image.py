@@ -59,7 +59,7 @@ def check_image(clients: Clients, uri: str, *, account: str, region: str) -> Che
     image = Image.from_uri(uri)
     if image is None or image.region != region:
         message = f"{uri} is not an image with a tag or digest in ECR in {region}: SageMaker pulls from its own region."
-        return Check(IMAGE, Status.ERROR, message, "Copy the image there, and set endpoint.image_uri to the copy.")
+        return Check(IMAGE, Status.ERROR, message, "Copy the image there, and set endpoint.image to the copy's URI.")
 
     def ask() -> Check:
         try:
