@@ -56,4 +56,5 @@ class OutcomeRecorder:
         job = self._jobs.merge(outcome)
         if job.state is not outcome.state:
             return f"{outcome.state} was reported, but the job is {job.state} and stays so."
-        return f"The job is {job.state}: see {job.outcome_location}." + (f" Reason: {job.reason}" if job.reason else "")
+        where = f": see {job.outcome_location}" if job.outcome_location else ""
+        return f"The job is {job.state}{where}." + (f" Reason: {job.reason}" if job.reason else "")

@@ -48,7 +48,9 @@ class S3Documents:
             if _status(error) == HTTPStatus.NOT_FOUND:
                 return None
             raise RetryLater(f"s3://{bucket}/{key} cannot be read: {error}.") from error
-        return Head(response.get("VersionId"), response["ETag"], response.get("ContentType"))
+        return Head(
+            response.get("VersionId"), response["ETag"], response.get("ContentType"), response.get("ContentEncoding")
+        )
 
 
 class SageMakerEndpoint:

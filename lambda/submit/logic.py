@@ -27,6 +27,11 @@ if TYPE_CHECKING:
     from submit.settings import Settings
 
 _SECONDS_A_DAY = 86_400
+_FORM = "multipart/form-data"
+# What curl declares for --data-binary by itself.
+_FORM_IN_A_URL = "application/x-www-form-urlencoded"
+# The content codings that compress (IANA's registry); others, such as aws-chunked, leave the bytes as they are.
+_COMPRESSIONS = frozenset({"gzip", "x-gzip", "br", "deflate", "compress", "x-compress", "zstd"})
 
 
 @dataclass(frozen=True)
@@ -137,6 +142,8 @@ class Submitter:
             raise DocumentRejected(
                 f"{subject} was overwritten before it was processed, by {version}, which is a separate job."
             )
+        if fault := _how_uploaded(head):
+            raise DocumentRejected(f"{subject} {fault}.")
         try:
             return InvocationRequest(
                 endpoint_name=self._settings.endpoint_name,
@@ -154,6 +161,22 @@ class Submitter:
 
     def _expires_at(self, now: float) -> int:
         return int(now) + self._settings.job_retention_days * _SECONDS_A_DAY
+
+
+def _how_uploaded(head: Head) -> str | None:
+    """Returns what is wrong with the way an object was uploaded, in words; None if nothing is.
+
+    SageMaker passes a body on as it is stored, and the model server takes forms apart before the model sees them.
+    """
+    declared = (head.content_type or "").split(";")[0].strip().lower()
+    if declared == _FORM:
+        return "was uploaded as a form (multipart/form-data): PUT the file itself"
+    if declared == _FORM_IN_A_URL:
+        return f"was uploaded as a form ({declared}): PUT it with the document's own content type"
+    codings = (head.content_encoding or "").lower().split(",")
+    if packed := next((coding.strip() for coding in codings if coding.strip() in _COMPRESSIONS), None):
+        return f"was uploaded with Content-Encoding {packed}: PUT the file uncompressed, without Content-Encoding"
+    return None
 
 
 def _no_claim(existing: JobRecord) -> str:

@@ -29,11 +29,13 @@ class Head:
         version_id: None if the bucket has no versioning.
         etag: With or without quotes.
         content_type: The content type set by the uploader, or S3's default.
+        content_encoding: The Content-Encoding set by the uploader.
     """
 
     version_id: str | None
     etag: str
     content_type: str | None
+    content_encoding: str | None = None
 
 
 @dataclass(frozen=True)

@@ -66,7 +66,7 @@ def only(table: MemoryTable) -> JobRecord:
     [
         (SUCCESS, JobState.COMPLETED, "The job is COMPLETED: see s3://outputs/results/1.out."),
         (FAILURE, JobState.FAILED, "The job is FAILED: see s3://outputs/failures/1. Reason: ClientError: no image."),
-        (EXPIRED, JobState.EXPIRED, "The job is EXPIRED: see None. Reason: ClientError: too old."),
+        (EXPIRED, JobState.EXPIRED, "The job is EXPIRED. Reason: ClientError: too old."),
     ],
 )
 def test_an_outcome_is_recorded_though_no_submission_was(

@@ -12,7 +12,7 @@ from botocore.stub import Stubber
 
 from async_endpoint.protocol import InvocationRequest
 from submit.adapters import S3Documents, SageMakerEndpoint
-from submit.ports import AcceptanceUnknown, RetryLater
+from submit.ports import AcceptanceUnknown, Head, RetryLater
 
 
 class _HangsUp(BaseHTTPRequestHandler):
@@ -67,6 +67,19 @@ def test_after_a_server_error_the_request_may_have_been_accepted(
 
     assert isinstance(raised.value, AcceptanceUnknown) == (accepted == "perhaps")
     runtime.close()
+
+
+def test_the_head_of_a_document_tells_how_it_was_uploaded(session: boto3.Session) -> None:
+    s3 = session.client("s3")
+    with Stubber(s3) as stub:
+        stub.add_response(
+            "head_object",
+            {"ETag": '"1"', "VersionId": "v1", "ContentType": "image/jpeg", "ContentEncoding": "gzip"},
+            {"Bucket": "inputs", "Key": "a"},
+        )
+
+        assert S3Documents(s3).head("inputs", "a") == Head("v1", '"1"', "image/jpeg", "gzip")
+    s3.close()
 
 
 @pytest.mark.parametrize(

@@ -44,6 +44,8 @@ def test_a_bad_message_is_kept_and_holds_up_no_other(load: Load, inbox: Versione
         json.dumps(inbox.put("inbox/folder/", b"")),
         json.dumps(gone),
         json.dumps({"Service": "Amazon S3", "Event": "s3:TestEvent"}),
+        json.dumps(inbox.put("inbox/form.jpg", ContentType="multipart/form-data; boundary=b")),
+        json.dumps(inbox.put("inbox/packed.jpg", ContentEncoding="gzip")),
         json.dumps(inbox.put("inbox/good.png")),
     ]
 
@@ -56,11 +58,22 @@ def test_a_bad_message_is_kept_and_holds_up_no_other(load: Load, inbox: Versione
         "empty.png": ("FAILED", f"{place}/empty.png is empty (0 bytes)."),
         "folder/": ("FAILED", f"{place}/folder/ is a folder marker, not a document."),
         "gone.png": ("FAILED", f"{place}/gone.png was deleted before it was processed."),
+        "form.jpg": (
+            "FAILED",
+            f"{place}/form.jpg was uploaded as a form (multipart/form-data): PUT the file itself.",
+        ),
+        "packed.jpg": (
+            "FAILED",
+            (
+                f"{place}/packed.jpg was uploaded with Content-Encoding gzip: PUT the file uncompressed, "
+                "without Content-Encoding."
+            ),
+        ),
         "good.png": ("SUBMITTED", None),
     }
     assert len(lines) == len(batch)
     assert [line["message_id"] for line in lines] == [str(index) for index in range(len(batch))]
-    assert [line["level"] for line in lines] == ["WARNING", "INFO", "INFO", "INFO", "WARNING", "INFO"]
+    assert [line["level"] for line in lines] == ["WARNING", "INFO", "INFO", "INFO", "WARNING", "INFO", "INFO", "INFO"]
     assert all("exception" not in line for line in lines)
 
 

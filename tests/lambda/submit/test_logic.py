@@ -7,7 +7,7 @@ import pytest
 
 from async_endpoint.protocol import JobRecord, JobState, Notification, S3Location, job_id, record_outcome
 from submit.events import NotAnUpload
-from submit.ports import AcceptanceUnknown, DocumentRejected, RetryLater
+from submit.ports import AcceptanceUnknown, DocumentRejected, Head, RetryLater
 from tests.support.intake import NOW, Intake, object_created
 
 
@@ -90,6 +90,54 @@ def test_an_invalid_document_is_recorded_as_failed_and_never_submitted(
     assert (intake.job.state, intake.job.reason, intake.job.key) == (JobState.FAILED, reason, key)
     assert intake.job.ended_at == "2027-01-15T08:00:00.000Z"
     assert said == f"{reason} The job is recorded as FAILED."
+
+
+@pytest.mark.parametrize(
+    ("content_type", "content_encoding", "fault"),
+    [
+        (
+            "multipart/form-data; boundary=----b",
+            None,
+            "was uploaded as a form (multipart/form-data): PUT the file itself",
+        ),
+        (
+            "application/x-www-form-urlencoded",
+            None,
+            "was uploaded as a form (application/x-www-form-urlencoded): PUT it with the document's own content type",
+        ),
+        (
+            "image/jpeg",
+            "gzip",
+            "was uploaded with Content-Encoding gzip: PUT the file uncompressed, without Content-Encoding",
+        ),
+        (
+            "application/pdf",
+            "aws-chunked, BR",
+            "was uploaded with Content-Encoding br: PUT the file uncompressed, without Content-Encoding",
+        ),
+    ],
+)
+def test_a_document_uploaded_in_a_way_that_changes_its_bytes_is_recorded_as_failed(
+    intake: Intake, content_type: str, content_encoding: str | None, fault: str
+) -> None:
+    intake.inbox.objects["inbox/a.jpg"] = Head("v1", '"etag-of-9"', content_type, content_encoding)
+
+    intake.deliver(object_created("inbox/a.jpg"))
+
+    assert intake.endpoint.requests == []
+    assert intake.job.state is JobState.FAILED
+    assert intake.job.reason == f"The object s3://inputs/inbox/a.jpg {fault}."
+
+
+@pytest.mark.parametrize("content_encoding", ["", "aws-chunked", "identity", "utf-8"])
+def test_a_content_encoding_that_leaves_the_bytes_as_they_are_is_no_fault(
+    intake: Intake, content_encoding: str
+) -> None:
+    intake.inbox.objects["inbox/a.jpg"] = Head("v1", '"etag-of-9"', "image/jpeg", content_encoding)
+
+    intake.deliver(object_created("inbox/a.jpg"))
+
+    assert [request.content_type for request in intake.endpoint.requests] == ["image/jpeg"]
 
 
 def test_a_document_overwritten_before_it_was_processed_fails_and_the_new_version_is_submitted(intake: Intake) -> None:
