@@ -15,16 +15,24 @@ export JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION := 1
 export JSII_SILENCE_WARNING_DEPRECATED_NODE_VERSION := 1
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: help demo test test-fast check templates synth diff deploy destroy setup images requirements settings-docs clean
+.PHONY: help demo test test-fast check templates synth diff deploy destroy setup images reliability requirements settings-docs clean
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-demo: setup  ## deploy to a local AWS, process 100 documents from zero instances, sleep, destroy (KEEP=1 leaves it up, QUICK=1 skips the wait for sleep, SPEED=n sets AWS's clock)
-	@$(BIN)/python -m demo $(if $(KEEP),--keep) $(if $(QUICK),--no-sleep) $(if $(SPEED),--speed $(SPEED))
+demo: setup  ## deploy to a local AWS, process 100 documents from zero instances, sleep, destroy (KEEP=1 leaves it up, QUICK=1 skips the wait for sleep, SPEED=n sets AWS's clock, IMAGE=name runs another serving image)
+	@$(BIN)/python -m demo $(if $(KEEP),--keep) $(if $(QUICK),--no-sleep) $(if $(SPEED),--speed $(SPEED)) $(if $(IMAGE),--image $(IMAGE))
 
 images: setup  ## draw the images of the README from one more demo (needs Chromium)
 	@$(BIN)/python -m demo.images
+
+# The figures come from the serving environment, which has no matplotlib; the drawing has it from the training's pins.
+reliability: setup  ## draw what the confidence of the bundled model is worth, on 1,000 degraded receipts
+	@mkdir -p build
+	@cd model_artifacts/training && PYTHONPATH="$$(../../$(BIN)/python ../pack.py --packages)" ../../.venv-serving/bin/python \
+		-W ignore evaluate.py --documents 1000 --damage mixed --fields ../../build/fields.jsonl
+	@$(BIN)/uv run --quiet --no-project $$(sed -nE 's/^(matplotlib|numpy)==.*/--with &/p' model_artifacts/training/requirements.txt) \
+		model_artifacts/training/diagram.py build/fields.jsonl docs/images/reliability.png
 
 # Two workers: most tests wait for processes or for AWS's clock, and more than two of those at work starve each other.
 PYTEST = $(BIN)/python -m pytest -n 2 --dist loadscope --no-loadscope-reorder
@@ -44,15 +52,13 @@ check: setup  ## linters, types, workflows and the rules of who may import whom
 	@node .github/lint.mjs
 	@$(BIN)/zizmor --offline --quiet .github/workflows
 
-templates: .venv/.done node_modules/.done .venv-checkov/.done  ## every stage's templates through cdk-nag, cfn-lint and checkov
-	@mkdir -p build
-	@for file in config/*.toml; do stage=$$(basename "$$file" .toml); folder="build/templates/$$stage"; \
-		npx cdk synth --quiet --output "$$folder" -c stage="$$stage" > "build/templates-$$stage.log" 2>&1 || { cat "build/templates-$$stage.log" >&2; exit 1; }; \
-		$(BIN)/cfn-lint "$$folder"/*.template.json || exit 1; \
-		.venv-checkov/bin/checkov --skip-download --framework cloudformation --compact --quiet --directory "$$folder" \
-			> "build/checkov-$$stage.log" 2>&1 || { cat "build/checkov-$$stage.log" >&2; exit 1; }; \
-		echo "$$stage: cdk-nag and cfn-lint find nothing; checkov: $$(sed -n '/^Passed checks/p' "build/checkov-$$stage.log")"; \
-	done
+templates: .venv/.done node_modules/.done .venv-checkov/.done  ## the templates of every stage with every image through cdk-nag, cfn-lint and checkov
+	@rm -rf build/templates build/templates.log build/checkov.log && mkdir -p build
+	@$(BIN)/python -m tests.stacks.every_template build/templates 2> build/templates.log || { cat build/templates.log >&2; exit 1; }
+	@$(BIN)/cfn-lint build/templates/*/*.template.json
+	@.venv-checkov/bin/checkov --skip-download --framework cloudformation --compact --quiet --directory build/templates \
+		> build/checkov.log 2>&1 || { cat build/checkov.log >&2; exit 1; }
+	@echo "cfn-lint finds nothing; checkov: $$(sed -n '/^Passed checks/p' build/checkov.log)"
 
 synth: .venv/.done node_modules/.done  ## the templates of a stage, without credentials (STAGE=dev)
 	@npx cdk synth --quiet -c stage=$(STAGE)
@@ -86,7 +92,7 @@ setup: requirements .venv/.done node_modules/.done  ## install everything; quick
 	@$(BIN)/async-endpoint local prepare > /dev/null
 	@$(BIN)/python model_artifacts/pack.py --packages > /dev/null
 
-settings-docs: .venv/.done  ## generate docs/settings.md and config/settings.schema.json from stacks/settings/
+settings-docs: .venv/.done  ## generate docs/settings.md, docs/images.md and config/settings.schema.json from stacks/
 	@$(BIN)/python -m stacks.settings.reference
 
 requirements:
@@ -121,7 +127,7 @@ node_modules/.done: package.json package-lock.json
 	@touch $@
 
 # What a user keeps in .local-aws is none of the targets' making.
-clean:  ## stop the local AWSs and remove what the targets above made, but for the serving environment
+clean:  ## stop the local AWSs and remove what the targets above made, but for the serving environments
 	@test ! -x $(BIN)/async-endpoint || for folder in .local-aws .local-aws-demo; do \
 		$(BIN)/async-endpoint local stop --state-dir $$folder || exit; done
 	rm -rf .venv .venv-checkov .venv-clients node_modules cdk.out build demo-results .local-aws-demo .mypy_cache .ruff_cache .import_linter_cache .pytest_cache .hypothesis

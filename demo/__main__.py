@@ -17,10 +17,19 @@ from rich.console import Console
 
 from async_endpoint.cli.progress import Bars, Lines
 from async_endpoint.client import AsyncEndpointError, RunInterrupted
-from async_endpoint.emulator.containers.environment import prepare
+from async_endpoint.emulator.containers.environment import prepare_all
 from async_endpoint.emulator.containers.errors import ContainerError
 from async_endpoint.emulator.launcher import LocalAws, LocalAwsError, state_dir_arguments
-from demo.deployment import ROOT, Cdk, Deployment, DeploymentError, synthesised_region
+from async_endpoint.protocol.serving_images import IMAGES, ImageName
+from demo.deployment import (
+    ROOT,
+    Cdk,
+    Deployment,
+    DeploymentError,
+    app_options,
+    stage_image,
+    synthesised_region,
+)
 from demo.report import Summary, print_results
 from demo.samples import process_samples
 
@@ -37,8 +46,9 @@ class Options:
         keep: Leave everything up at the end, awake.
         sleep: Wait until the endpoint scales in to zero by itself.
         speed: How many times faster than the wall AWS's clock runs.
+        image: The serving image in place of the stage's own; None for its own.
         deadline: Seconds to wait for all results.
-        serving_env: The serving environment's folder.
+        serving_env: The folder of the default image's serving environment.
         state_dir: The local AWS's folder.
     """
 
@@ -46,6 +56,7 @@ class Options:
     sleep: bool
     speed: float
     deadline: float
+    image: ImageName | None
     serving_env: Path
     state_dir: Path
 
@@ -69,7 +80,8 @@ def demo(options: Options, console: Console, *, before_destroy: Callable[[LocalA
         before_destroy: Called while everything is still deployed.
     """
     RESULTS.mkdir(exist_ok=True)
-    serving = prepare(options.serving_env, console.print)
+    image = options.image or stage_image().name
+    serving = prepare_all(options.serving_env, console.print, (image,))
     with _step(console, "start the local AWS"):
         # Tied: when this process dies, the local AWS and everything that it started stop with it.
         local = LocalAws.start(
@@ -77,7 +89,7 @@ def demo(options: Options, console: Console, *, before_destroy: Callable[[LocalA
         )
     try:
         cdk = Cdk(local, RESULTS / "cdk.log")
-        deployment = _deploy(cdk, local, console)
+        deployment = _deploy(cdk, local, console, options.image)
         with _step(console, "scale in to zero instances"):
             deployment.scale_to_zero(local)
         progress = Bars(console) if console.is_terminal else Lines(console)
@@ -100,6 +112,7 @@ def demo(options: Options, console: Console, *, before_destroy: Callable[[LocalA
         print_next_commands(console, local)
     else:
         local.stop()
+    console.print(f"The endpoint ran the image {image}.")
     summary = Summary(run.documents, run.completed, exact, run.seconds, run.woke, slept, options.speed)
     console.print(summary.line(), style="bold", soft_wrap=True)
     return 0 if run.completed == run.documents else 1
@@ -132,16 +145,19 @@ def parse_options(arguments: list[str] | None = None) -> Options:
     )
     parser.add_argument("--speed", type=float, default=20.0, help="how much faster AWS's clock runs [%(default)g]")
     parser.add_argument("--deadline", type=float, default=240.0, help="seconds to wait for all results [%(default)g]")
-    parser.add_argument("--serving-env", type=Path, default=ROOT / ".venv-serving", help="the serving environment")
+    parser.add_argument("--image", choices=list(IMAGES), help="the serving image [the stage's]")
+    parser.add_argument(
+        "--serving-env", type=Path, default=ROOT / ".venv-serving", help="the serving environment of the default image"
+    )
     parser.add_argument("--state-dir", type=Path, default=STATE_DIR, help="the local AWS's folder, cleared first")
     return Options(**vars(parser.parse_args(arguments)))
 
 
-def _deploy(cdk: Cdk, local: LocalAws, console: Console) -> Deployment:
+def _deploy(cdk: Cdk, local: LocalAws, console: Console, image: ImageName | None) -> Deployment:
     """Synthesises, bootstraps and deploys with the CDK CLI, and points this process's AWS clients at the local AWS."""
     cdk.log.unlink(missing_ok=True)
     with _step(console, "cdk synth"):
-        cdk.run("synth", "--quiet")
+        cdk.run("synth", "--quiet", *app_options(image))
     region = synthesised_region()
     with _step(console, "cdk bootstrap"):
         cdk.bootstrap(region)

@@ -5,6 +5,7 @@ import os
 import shutil
 import subprocess
 import time
+import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +16,7 @@ import psutil
 from botocore.exceptions import ClientError
 
 from async_endpoint.emulator.launcher import LocalAws
+from async_endpoint.protocol.serving_images import DEFAULT_IMAGE, IMAGES, ImageName, ServingImage, image_of
 
 if TYPE_CHECKING:
     from mypy_boto3_sagemaker.type_defs import DescribeEndpointOutputTypeDef, ProductionVariantSummaryTypeDef
@@ -26,6 +28,25 @@ _POLL_SECONDS = 0.1
 _COMMAND_SECONDS = 900  # for any one command of the CDK CLI
 _SETTLE_SECONDS = 60  # for the endpoint to change its instance count
 _LINES_SHOWN = 15
+
+
+def stage_image() -> ServingImage:
+    """Returns the image of the stage dev, which is what the app deploys by itself.
+
+    Raises:
+        DeploymentError: It is an image of one's own, which no local AWS has.
+    """
+    place = ROOT / "config" / "dev.toml"
+    named = tomllib.loads(place.read_text(encoding="utf-8"))["endpoint"].get("image", DEFAULT_IMAGE)
+    image = IMAGES.get(named) or image_of(named)
+    if image is None:
+        raise DeploymentError(f"{place} has the image {named}, which no local AWS has: choose another with --image.")
+    return image
+
+
+def app_options(image: ImageName | None) -> list[str]:
+    """Returns the options of the CDK CLI that synthesise the stage dev with another image; none for its own."""
+    return [] if image is None else ["-c", f"image={image}"]
 
 
 class DeploymentError(Exception):
@@ -55,7 +76,7 @@ class Cdk:
         npx = shutil.which("npx")
         if npx is None:
             raise DeploymentError("npx is not on the PATH: install Node 20 or later with npm.")
-        finished = subprocess.run(  # noqa: S603 - this repository's own CDK CLI
+        finished = subprocess.run(
             [npx, "cdk", *arguments, "--no-notices"],
             cwd=ROOT,
             env=self._environment,

@@ -55,7 +55,7 @@ def main() -> int:
 def screenshot(chromium: str, local: LocalAws, image: Path) -> None:
     """Has Chromium draw the console's page of the endpoint."""
     address = f"{local.endpoint_url}/{_PAGE.format(region=synthesised_region())}"
-    subprocess.run(  # noqa: S603 - Chromium, on a page of our own
+    subprocess.run(
         [
             chromium, "--headless", "--no-sandbox", "--hide-scrollbars", f"--window-size={_WINDOW}",
             f"--screenshot={image}", address,

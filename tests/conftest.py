@@ -6,6 +6,7 @@ import threading
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import boto3
@@ -16,6 +17,8 @@ from hypercorn.config import Config as ServerConfig
 from mypy_boto3_s3.client import S3Client
 from xdist.remote import Producer
 from xdist.scheduler import LoadScopeScheduling
+
+from tests.support.serving import NOT_BUILT
 
 pytest_plugins = ["tests.support.endpoint_fixtures", "tests.support.jobs_table"]
 
@@ -48,6 +51,13 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     items.sort(key=rank)
 
 
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Gives the tests of an image whose environment is not built one line, whatever file they are in."""
+    for report in terminalreporter.stats.get("skipped", []):
+        if isinstance(report.longrepr, tuple) and NOT_BUILT in report.longrepr[2]:
+            report.longrepr = (str(Path(__file__).parent), None, report.longrepr[2])
+
+
 @pytest.fixture(scope="session")
 def aws_url() -> Iterator[str]:
     """The URL of an AWS that speaks HTTP, on the loopback only."""
@@ -58,7 +68,7 @@ def aws_url() -> Iterator[str]:
         for name, value in {"GATEWAY_PORT": str(port), "BIND_HOST": "127.0.0.1", "MINISTACK_HOST": "localhost"}.items():
             environment.setenv(name, value)
         # ministack reads these variables when it is imported.
-        import ministack.app  # noqa: PLC0415
+        import ministack.app  # noqa: PLC0415 - only for a test that needs it
 
         with _served(ministack.app.app, port):
             yield f"http://localhost:{port}"
@@ -95,7 +105,7 @@ def _wait_for(port: int) -> None:
 def session() -> boto3.Session:
     return boto3.Session(
         aws_access_key_id="test",
-        aws_secret_access_key="test",  # noqa: S106  # a local S3 takes any
+        aws_secret_access_key="test",  # noqa: S106 - a local S3 takes any
         region_name="ap-northeast-1",
     )
 

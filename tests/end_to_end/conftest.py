@@ -1,20 +1,19 @@
 """The app as it stands, deployed once to a local AWS by the real CDK CLI, with queues that hear both topics."""
 
 import json
-import os
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, TypeVar
 
 import boto3
 import pytest
 
-from async_endpoint.emulator.containers.environment import ServingEnvironment, prepare
+from async_endpoint.emulator.containers.environment import ServingEnvironments, prepare_all
 from async_endpoint.emulator.launcher import LocalAws
 from async_endpoint.protocol import Notification, parse_notification
 from demo.deployment import ROOT, Cdk, Deployment, synthesised_region
+from tests.support.serving import SERVING_ENV
 
 T = TypeVar("T")
 
@@ -23,9 +22,9 @@ ANSWER_SECONDS = 150.0  # for a request to end, a cold start included
 
 
 @pytest.fixture(scope="session")
-def serving() -> ServingEnvironment:
-    """The serving environment; built when it is not there."""
-    return prepare(Path(os.environ.get("ASYNC_ENDPOINT_SERVING_ENV", ROOT / ".venv-serving")), print)
+def serving() -> ServingEnvironments:
+    """The serving environments; that of the default image is built when it is not there."""
+    return prepare_all(SERVING_ENV, print)
 
 
 @dataclass(frozen=True)
@@ -86,7 +85,7 @@ def wait_for(find: Callable[[], T | None], seconds: float, what: str) -> T:
 
 
 @pytest.fixture(scope="session")
-def stage(serving: ServingEnvironment, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
+def stage(serving: ServingEnvironments, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
     """The dev stage, deployed; the process's environment points at it."""
     folder = tmp_path_factory.mktemp("stage")
     local = LocalAws.start(serving, state_dir=folder / "local-aws", speed=SPEED, tied=True)

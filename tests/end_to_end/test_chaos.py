@@ -21,7 +21,7 @@ import pytest
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
-from async_endpoint.emulator.containers.environment import ServingEnvironment
+from async_endpoint.emulator.containers.environment import ServingEnvironments
 from async_endpoint.emulator.launcher import LocalAws
 from async_endpoint.protocol import parse_notification
 from demo.deployment import ROOT
@@ -55,7 +55,7 @@ class Chaos:
             endpoint_url=self.local.endpoint_url,
             region_name=REGION,
             aws_access_key_id="local",
-            aws_secret_access_key="local",  # noqa: S106
+            aws_secret_access_key="local",  # noqa: S106 - no credential is checked
             config=Config(retries={"total_max_attempts": 1}, proxies={}),
         )
 
@@ -173,7 +173,7 @@ class Chaos:
 
 
 @contextmanager
-def chaos(serving: ServingEnvironment, folder: Path) -> Iterator[Chaos]:
+def chaos(serving: ServingEnvironments, folder: Path) -> Iterator[Chaos]:
     def start() -> LocalAws:
         return LocalAws.start(serving, state_dir=folder, tied=True)
 
@@ -184,7 +184,7 @@ def chaos(serving: ServingEnvironment, folder: Path) -> Iterator[Chaos]:
         running.local.stop()
 
 
-def test_every_request_has_exactly_one_outcome(serving: ServingEnvironment, tmp_path: Path) -> None:
+def test_every_request_has_exactly_one_outcome(serving: ServingEnvironments, tmp_path: Path) -> None:
     lines = (ROOT / "samples/tiny_classifier/samples.jsonl").read_text(encoding="utf-8").splitlines()
     bodies = [json.dumps(json.loads(line)["request"]).encode() for line in lines[:20]]
     with chaos(serving, tmp_path / "local-aws") as running:

@@ -12,7 +12,7 @@ import boto3
 import psutil
 import pytest
 
-from async_endpoint.emulator.containers.environment import ServingEnvironment
+from async_endpoint.emulator.containers.environment import ServingEnvironments
 from async_endpoint.emulator.launcher import LocalAws
 from demo.deployment import ROOT
 from model_artifacts import pack
@@ -25,7 +25,7 @@ IMAGE = "763104351884.dkr.ecr.us-east-1.amazonaws.com/pytorch-inference:1.11.0-g
 
 
 def test_after_kill_9_no_process_and_no_port_is_left(
-    serving: ServingEnvironment, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    serving: ServingEnvironments, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     local = LocalAws.start(serving, state_dir=tmp_path / "local-aws", speed=60)
     for name, value in local.environment("us-east-1").items():

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from async_endpoint.emulator.containers.environment import ServingEnvironment
+from async_endpoint.emulator.containers.environment import ServingEnvironments
 from async_endpoint.emulator.launcher import LocalAws
 from demo.deployment import ROOT, Cdk, Deployment, synthesised_region
 from tests.end_to_end.conftest import SPEED, Stage
@@ -18,7 +18,7 @@ EXAMPLE = "samples/tiny_classifier"
 
 
 def test_the_tiny_classifier_is_packed_deployed_and_right(
-    serving: ServingEnvironment, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    serving: ServingEnvironments, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     app = app_with_the_example_alone(tmp_path / "app")
     local = LocalAws.start(serving, state_dir=tmp_path / "local-aws", speed=SPEED, tied=True)
