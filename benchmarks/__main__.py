@@ -15,6 +15,7 @@ BENCHMARKS = {
     "start": "container start to the first right result, with packages in the archive, against installed at the start",
     "decode": "one image at a time, against the stock DonutModel.inference",
     "batch": "images per second at concurrency 8, against one by one through the stock loop, both in TorchServe",
+    "images": "images per second through each newer serving image, against the default one, with the same model",
     "emulator": "100 documents through the local AWS one at a time, against posting them to the same container",
 }
 

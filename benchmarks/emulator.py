@@ -20,6 +20,7 @@ import psutil
 import urllib3
 from botocore.config import Config
 
+from async_endpoint.emulator.containers.environment import ServingEnvironments
 from async_endpoint.emulator.launcher import LocalAws
 from benchmarks.result import Result, progress
 from benchmarks.serving import REPOSITORY, environment, packed
@@ -46,7 +47,7 @@ _ADDRESS_VARIABLE = "TS_INFERENCE_ADDRESS"
 def run() -> Result:
     """Serves the small Donut once, and takes all three measurements on it."""
     with tempfile.TemporaryDirectory() as place:
-        local = LocalAws.start(environment(), state_dir=Path(place), port=None, tied=True)
+        local = LocalAws.start(ServingEnvironments(environment().path), state_dir=Path(place), port=None, tied=True)
         try:
             return _measured(_Endpoint.deployed(local))
         finally:

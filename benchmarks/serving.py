@@ -9,8 +9,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from async_endpoint.emulator.containers.environment import ServingEnvironment, prepare
+from async_endpoint.emulator.containers.environment import ServingEnvironment, prepare_all
 from async_endpoint.emulator.containers.model_container import ModelContainer
+from async_endpoint.protocol.serving_images import DEFAULT_IMAGE, IMAGES, ImageName
 from benchmarks.result import progress
 
 REPOSITORY = Path(__file__).resolve().parents[1]
@@ -21,23 +22,23 @@ _LOAD_SECONDS = 600.0
 _PROGRAM = {"SAGEMAKER_PROGRAM": "inference.py"}
 
 
-def environment() -> ServingEnvironment:
-    """The Python 3.8 environment with the image's packages, built first if it is missing."""
+def environment(image: ImageName = DEFAULT_IMAGE) -> ServingEnvironment:
+    """The environment with an image's packages, built first if it is missing."""
     place = os.environ.get("ASYNC_ENDPOINT_SERVING_ENV", REPOSITORY / ".venv-serving")
-    return prepare(Path(place), progress)
+    return prepare_all(Path(place), progress, (image,)).of(IMAGES[image])
 
 
 def packed(*options: str, folder: Path = ARTIFACTS) -> Path:
     """Runs pack.py; returns the archive, or with `--packages` the folder of the packages."""
     command = [sys.executable, str(ARTIFACTS / "pack.py"), "--folder", str(folder), *options]
-    run = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True)  # noqa: S603 - our own program
+    run = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True)
     return Path(run.stdout.strip())
 
 
 def run_in_serving(script: str, *arguments: object, threads: int) -> str:
     """Runs a script of `in_serving/` in the serving environment, with the archive's code; returns its output."""
     path = [ARTIFACTS / "code", packed("--packages"), ARTIFACTS / "training"]
-    run = subprocess.run(  # noqa: S603 - our own program
+    run = subprocess.run(
         [str(environment().python), "-W", "ignore", str(IN_SERVING / script), *map(str, arguments)],
         env={**os.environ, "PYTHONPATH": os.pathsep.join(map(str, path)), "OMP_NUM_THREADS": str(threads)},
         stdout=subprocess.PIPE,
@@ -48,9 +49,11 @@ def run_in_serving(script: str, *arguments: object, threads: int) -> str:
 
 
 @contextmanager
-def container(archive: Path, workdir: Path, variables: dict[str, str], threads: int) -> Iterator[ModelContainer]:
+def container(
+    archive: Path, workdir: Path, variables: dict[str, str], threads: int, image: ImageName = DEFAULT_IMAGE
+) -> Iterator[ModelContainer]:
     """Yields a container that has loaded the archive's model, and stops it."""
-    instance = ModelContainer(archive, _PROGRAM | variables, environment(), workdir, threads=threads)
+    instance = ModelContainer(archive, _PROGRAM | variables, environment(image), workdir, threads=threads)
     try:
         instance.start()
         instance.wait_ready(_LOAD_SECONDS)

@@ -65,7 +65,7 @@ def run() -> Result:
 def _synth(kind: str, artifacts: Path, archive: Path, out: Path) -> float:
     app = f"{sys.executable} {Path(__file__).with_name('synth_app.py')} {kind} {artifacts} {archive}"
     began = time.perf_counter()
-    subprocess.run(  # noqa: S603 - the CDK CLI of this repository
+    subprocess.run(
         [REPOSITORY / "node_modules" / ".bin" / "cdk", "synth", "--quiet", "--app", app, "--output", out],
         cwd=REPOSITORY,
         stdout=sys.stderr,

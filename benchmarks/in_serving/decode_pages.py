@@ -19,6 +19,8 @@ import torch
 
 from donut_loading import load_model
 from greedy_decoder import GreedyDecoder
+import library_network
+from page_canvas import Canvas
 from rendering import make_page
 from result_tokens import prediction_of
 
@@ -27,9 +29,10 @@ class Stock:
     """The stock way; also records the decoded tokens."""
 
     def __init__(self, model):
-        self._model = model
-        self._generate = model.decoder.model.generate
-        model.decoder.model.generate = self._noting
+        self._network = library_network.network(model)
+        self._prompt = model.config.task_prompt
+        self._generate = self._network.decoder.model.generate
+        self._network.decoder.model.generate = self._noting
         self.tokens = []
 
     def _noting(self, *arguments, **options):
@@ -39,7 +42,7 @@ class Stock:
 
     def read(self, image):
         """Returns the fields."""
-        return self._model.inference(image=image, prompt=self._model.config.task_prompt)["predictions"][0]
+        return self._network.inference(image=image, prompt=self._prompt)["predictions"][0]
 
 
 class Lean:
@@ -47,14 +50,16 @@ class Lean:
 
     def __init__(self, model):
         self._model = model
+        self._canvas = Canvas.from_model(model)
+        self._encoder = library_network.encoder(model)
         self._decoder = GreedyDecoder(model)
-        self._prompt = model.decoder.tokenizer(model.config.task_prompt, add_special_tokens=False)["input_ids"]
+        self._prompt = model.tokenizer.ids_of(model.config.task_prompt)
         self.tokens = []
 
     def read(self, image):
         """Returns the fields."""
-        tensor = self._model.encoder.prepare_input(image).unsqueeze(0)
-        cells = self._model.encoder(tensor)
+        tensor = self._model.to_tensor(self._canvas.fit(image)).unsqueeze(0)
+        cells = self._encoder(tensor)
         self.tokens = self._decoder.decode(cells, [self._prompt])[0].ids
         return prediction_of(self._model, self.tokens)
 
@@ -86,7 +91,7 @@ def main(folder, pages, max_length=None):
         "same_tokens": same_tokens,
         "same_fields": same_fields,
         "tokens_a_page": tokens / len(images),
-        "parameters": sum(parameter.numel() for parameter in model.parameters()),
+        "parameters": sum(weights.numel() for weights in model.weights.values()),
         "threads": torch.get_num_threads(),
         **{f"{name}_seconds": value for name, value in seconds.items()},
     }

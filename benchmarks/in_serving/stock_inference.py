@@ -6,7 +6,7 @@ It replaces `inference.py` in a copy of the archive; loading and everything else
 from __future__ import annotations
 
 # First: it puts the archive's own packages on the import path.
-import vendored  # noqa: F401
+import vendored  # noqa: F401 - imported for its effect
 
 # isort: split
 
@@ -18,11 +18,12 @@ from PIL import Image
 import torch
 
 from donut_loading import load_model
+import library_network
 
 
 def model_fn(model_dir):
-    """Loads the model."""
-    return load_model(Path(model_dir) / "my_model")
+    """Loads the model and makes donut-python's network of it."""
+    return library_network.network(load_model(Path(model_dir) / "my_model"))
 
 
 def input_fn(body, content_type):
