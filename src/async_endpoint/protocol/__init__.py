@@ -3,6 +3,9 @@
 One definition for Lambdas, client, stacks and emulator. Standard library only: Lambdas include it unchanged.
 """
 
+from async_endpoint.protocol.attempt_requests import AttemptRequest, AttemptRequestError
+from async_endpoint.protocol.attempts import Attempt, JobState, attempt_id
+from async_endpoint.protocol.failure_reasons import is_transient
 from async_endpoint.protocol.invocation import (
     DEFAULT_INVOCATION_TIMEOUT_SECONDS,
     DEFAULT_REQUEST_TTL_SECONDS,
@@ -15,13 +18,15 @@ from async_endpoint.protocol.invocation import (
     InvocationRequest,
 )
 from async_endpoint.protocol.job_events import (
+    record_attempt,
+    record_cancelled,
     record_outcome,
     record_received,
     record_rejected,
     record_submitted,
     utc_timestamp,
 )
-from async_endpoint.protocol.job_record import JobRecord, JobRecordError, JobState, merge_records
+from async_endpoint.protocol.job_record import JobRecord, JobRecordError, merge_records
 from async_endpoint.protocol.jobs_table_layout import (
     JOBS_BY_STATE_INDEX,
     JOBS_BY_STATE_PARTITION_KEY,
@@ -76,6 +81,9 @@ __all__ = [
     "OUTPUT_LOCATION_HEADER",
     "REQUEST_TTL_SECONDS_RANGE",
     "SIGNATURE_BYTES",
+    "Attempt",
+    "AttemptRequest",
+    "AttemptRequestError",
     "DocumentFormat",
     "InvocationError",
     "InvocationRequest",
@@ -91,12 +99,16 @@ __all__ = [
     "S3Location",
     "TableResource",
     "Upload",
+    "attempt_id",
     "build_failure",
     "build_success",
     "format_of",
+    "is_transient",
     "job_id",
     "merge_records",
     "parse_notification",
+    "record_attempt",
+    "record_cancelled",
     "record_outcome",
     "record_received",
     "record_rejected",

@@ -5,7 +5,8 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from async_endpoint.protocol.job_record import JobRecord, JobRecordError, JobState
+from async_endpoint.protocol.attempts import MAXIMUM_ATTEMPTS, JobState
+from async_endpoint.protocol.job_record import JobRecord, JobRecordError
 from async_endpoint.protocol.locations import LocationError, S3Location
 
 if TYPE_CHECKING:
@@ -13,11 +14,12 @@ if TYPE_CHECKING:
     from async_endpoint.protocol.uploads import Upload
 
 
-def record_received(upload: Upload, *, claimed_until: int, expires_at: int) -> JobRecord:
+def record_received(upload: Upload, *, attempt: int = 1, claimed_until: int | None, expires_at: int) -> JobRecord:
     """Returns the record of a document in the inbox that the caller has claimed until `claimed_until`."""
     return JobRecord(
         job_id=upload.job_id,
         state=JobState.RECEIVED,
+        attempt=attempt,
         **_upload(upload),
         claimed_until=claimed_until,
         expires_at=expires_at,
@@ -27,6 +29,7 @@ def record_received(upload: Upload, *, claimed_until: int, expires_at: int) -> J
 def record_submitted(
     upload: Upload,
     *,
+    attempt: int = 1,
     at: datetime,
     content_type: str | None,
     output_location: str | None,
@@ -37,6 +40,7 @@ def record_submitted(
     return JobRecord(
         job_id=upload.job_id,
         state=JobState.SUBMITTED,
+        attempt=attempt,
         **_upload(upload),
         content_type=content_type,
         submitted_at=utc_timestamp(at),
@@ -46,11 +50,12 @@ def record_submitted(
     )
 
 
-def record_rejected(upload: Upload, reason: str, *, at: datetime, expires_at: int) -> JobRecord:
+def record_rejected(upload: Upload, reason: str, *, attempt: int = 1, at: datetime, expires_at: int) -> JobRecord:
     """Returns the record of a document that cannot be submitted: its job has failed."""
     return JobRecord(
         job_id=upload.job_id,
         state=JobState.FAILED,
+        attempt=attempt,
         **_upload(upload),
         ended_at=utc_timestamp(at),
         reason=reason,
@@ -58,11 +63,68 @@ def record_rejected(upload: Upload, reason: str, *, at: datetime, expires_at: in
     )
 
 
-def record_outcome(notification: Notification, *, at: datetime, expires_at: int) -> JobRecord:
+def record_attempt(job: JobRecord, *, cause: str, at: datetime) -> JobRecord:
+    """Returns the record of a job's next attempt, which waits to be submitted; merge it with the job.
+
+    Args:
+        job: The job as it is.
+        cause: Why there is another attempt, in a sentence.
+        at: When it was requested.
+
+    Raises:
+        JobRecordError: The job has no document in the inbox, is not over, or has a result.
+    """
+    number = job.attempts[-1].number + 1
+    if job.version is None:
+        raise JobRecordError(
+            f"The job {job.job_id} did not come through the inbox: its caller has to submit its document again."
+        )
+    if not job.state.is_final or job.state is JobState.COMPLETED:
+        raise JobRecordError(f"The job {job.job_id} is {job.state}: only one without a result can be submitted again.")
+    if number > MAXIMUM_ATTEMPTS:
+        raise JobRecordError(f"The job {job.job_id} has had {MAXIMUM_ATTEMPTS} attempts: upload its document again.")
+    return JobRecord(
+        job_id=job.job_id,
+        state=JobState.RECEIVED,
+        attempt=number,
+        requested_at=utc_timestamp(at),
+        cause=cause,
+        expires_at=job.expires_at,
+    )
+
+
+def record_cancelled(job: JobRecord, reason: str, *, at: datetime) -> JobRecord:
+    """Returns the record of a cancelled job; merge it with the job.
+
+    Args:
+        job: The job as it is.
+        reason: A sentence.
+        at: When it was cancelled.
+
+    Raises:
+        JobRecordError: The job is over already.
+    """
+    if job.state.is_final:
+        raise JobRecordError(f"The job {job.job_id} is {job.state} already: there is nothing to cancel.")
+    return JobRecord(
+        job_id=job.job_id,
+        state=JobState.CANCELLED,
+        attempt=job.attempt,
+        ended_at=utc_timestamp(at),
+        reason=reason,
+        expires_at=job.expires_at,
+    )
+
+
+def record_outcome(
+    notification: Notification, *, attempt_of: tuple[str, int] | None = None, at: datetime, expires_at: int
+) -> JobRecord:
     """Returns the record of an outcome that SageMaker reported, for a job of the inbox or of a client.
 
     Args:
         notification: Its kind is success, failure or expired.
+        attempt_of: The job of the notification's InferenceId, and the number of the attempt, as
+            `JobsTableWriter.find_attempt` returns them; None if the id is the job's own.
         at: The time of the outcome if the notification has none.
         expires_at: As `JobRecord.expires_at`.
 
@@ -77,9 +139,11 @@ def record_outcome(notification: Notification, *, at: datetime, expires_at: int)
             f"reports no outcome of a job: its members are {', '.join(sorted(notification.raw)) or 'none'}."
         )
     document = _location(notification.input_location)
+    job_id, attempt = attempt_of or (notification.inference_id, 1)
     return JobRecord(
-        job_id=notification.inference_id,
+        job_id=job_id,
         state=state,
+        attempt=attempt,
         bucket=document.bucket if document else None,
         key=document.key if document else None,
         input_location=notification.input_location,

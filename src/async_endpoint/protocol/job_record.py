@@ -2,54 +2,34 @@
 
 SQS, SNS and EventBridge deliver at least once and in any order. So each event becomes a record that holds only what the
 event reports (`job_events`), and `merge_records` joins two records of one job. The merge is commutative, associative
-and idempotent. A record consists of three facts, and a merge takes each fact whole from one of the two records:
+and idempotent. A record consists of an upload and of one or more attempts (`attempts`); a merge takes each fact whole
+from one of the two records:
 
     upload      bucket, key, version, overwritable, input_location, content_type, received_at
+    request     requested_at, cause: why there is another attempt
     acceptance  submitted_at, output_location, failure_location: from the 202 response
     outcome     state, ended_at, reason, result_location
 
-Of two uploads or acceptances the merge keeps the more complete one, of two outcomes the one with the higher state. A
-tie (the same job invoked twice, for example) goes to the earlier fact, then to the smaller text, so that the order of
-arrival has no influence.
+Of two uploads, requests or acceptances the merge keeps the more complete one, of two outcomes of an attempt the one
+with the higher state. A tie (the same attempt invoked twice, for example) goes to the earlier fact, then to the smaller
+text, so that the order of arrival has no influence. The facts at the top of a record are those of the attempt that
+decides (`deciding_attempt`).
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass, fields
-from enum import StrEnum
 from typing import TYPE_CHECKING, Any
+
+from async_endpoint.protocol.attempts import Attempt, JobState, deciding_attempt, merge_attempts, preferred
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
 _UPLOAD = ("received_at", "version", "content_type", "input_location", "bucket", "key", "overwritable")
-_ACCEPTANCE = ("submitted_at", "output_location", "failure_location")
-_OUTCOME = ("ended_at", "reason", "result_location")
-
-
-class JobState(StrEnum):
-    """The state of a job. States are in order of rank, and a job's state only ever rises."""
-
-    RECEIVED = "RECEIVED"
-    """Claimed for submission."""
-    SUBMITTED = "SUBMITTED"
-    """SageMaker accepted the request with a 202."""
-    EXPIRED = "EXPIRED"
-    """Final: too long in the queue or in the model."""
-    FAILED = "FAILED"
-    """Final: no result, with a reason."""
-    COMPLETED = "COMPLETED"
-    """Final: there is a result. It outweighs a failure that was reported as well."""
-
-    @property
-    def rank(self) -> int:
-        """The position of the state in the order, from 0."""
-        return list(JobState).index(self)
-
-    @property
-    def is_final(self) -> bool:
-        """Whether the state is an outcome."""
-        return self.rank >= JobState.EXPIRED.rank
+# The facts of an attempt that have the same name in a record.
+_SHARED = tuple(field.name for field in fields(Attempt) if field.name != "number")
+_NUMBERS = ("attempt", "claimed_until", "expires_at")
 
 
 class JobRecordError(ValueError):
@@ -62,7 +42,7 @@ class JobRecord:
 
     Attributes:
         job_id: The InferenceId.
-        state: The highest state that was reported.
+        state: The state of the attempt that decides.
         bucket: The bucket of the document, if the document is an object.
         key: The object's key as S3 stores it.
         version: As `Upload.version`; None for a job that did not come through the inbox.
@@ -77,6 +57,10 @@ class JobRecord:
         reason: Why there is no result.
         result_location: The location of the result, or of the error, in the notification.
         claimed_until: Epoch seconds at which the claim expires and another caller may submit the document.
+        attempt: The number of the attempt that decides, from 1; the facts around it are this attempt's.
+        requested_at: When this attempt was requested; None for the first, which the upload requests.
+        cause: Why this attempt was requested, in a sentence; None for the first.
+        other_attempts: The other attempts, in the order of their numbers.
         expires_at: Epoch seconds after which the table may delete the job.
     """
 
@@ -96,14 +80,26 @@ class JobRecord:
     reason: str | None = None
     result_location: str | None = None
     claimed_until: int | None = None
+    attempt: int = 1
+    requested_at: str | None = None
+    cause: str | None = None
+    other_attempts: tuple[Attempt, ...] = ()
     expires_at: int | None = None
+
+    @property
+    def attempts(self) -> tuple[Attempt, ...]:
+        """All attempts, in the order of their numbers."""
+        own = Attempt(number=self.attempt, **{name: getattr(self, name) for name in _SHARED})
+        return tuple(sorted((own, *self.other_attempts), key=lambda attempt: attempt.number))
 
     @property
     def updated_at(self) -> str | None:
         """When the job reached its state."""
         if self.state.is_final:
             return self.ended_at
-        return self.submitted_at if self.state is JobState.SUBMITTED else self.received_at
+        if self.state is JobState.SUBMITTED:
+            return self.submitted_at
+        return self.requested_at or self.received_at
 
     @property
     def outcome_location(self) -> str | None:
@@ -125,13 +121,22 @@ class JobRecord:
                 f"{', '.join(JobState)}."
             )
         # boto3 gives every number as a Decimal.
-        known |= {name: int(known[name]) for name in ("claimed_until", "expires_at") if name in known}
+        known |= {name: int(known[name]) for name in _NUMBERS if name in known}
+        known |= {"other_attempts": tuple(map(Attempt.from_item, known.get("other_attempts", ())))}
         return cls(**known | {"state": JobState(known["state"])})
 
-    def to_item(self) -> dict[str, str | int | bool]:
-        """Returns the attributes of the item, including `updated_at` and without those that are None."""
+    def to_item(self) -> dict[str, Any]:
+        """Returns the attributes of the item, including `updated_at` and without those that are None.
+
+        A job with one attempt has no attributes of attempts, as in tables of earlier versions.
+        """
         attributes: dict[str, Any] = {field.name: getattr(self, field.name) for field in fields(self)}
-        attributes |= {"state": self.state.value, "updated_at": self.updated_at}
+        attributes |= {
+            "state": self.state.value,
+            "updated_at": self.updated_at,
+            "attempt": None if self.attempt == 1 else self.attempt,
+            "other_attempts": [attempt.to_item() for attempt in self.other_attempts] or None,
+        }
         return {name: value for name, value in attributes.items() if value is not None}
 
 
@@ -145,30 +150,16 @@ def merge_records(first: JobRecord, second: JobRecord) -> JobRecord:
         raise JobRecordError(
             f"The records of {first.job_id} and {second.job_id} belong to two jobs: merge records of one job."
         )
-    both = (first, second)
-    upload = min(both, key=lambda record: _order(record, _UPLOAD))
-    acceptance = min(both, key=lambda record: _order(record, _ACCEPTANCE))
-    outcome = min(both, key=lambda record: (-record.state.rank, _order(record, _OUTCOME)))
+    upload = preferred(first, second, _UPLOAD)
+    attempts = merge_attempts(first.attempts, second.attempts)
+    deciding = deciding_attempt(attempts)
     return JobRecord(
         job_id=first.job_id,
-        state=outcome.state,
-        claimed_until=_later(first.claimed_until, second.claimed_until),
-        expires_at=_later(first.expires_at, second.expires_at),
-        **_taken(upload, _UPLOAD),
-        **_taken(acceptance, _ACCEPTANCE),
-        **_taken(outcome, _OUTCOME),
+        **{name: getattr(upload, name) for name in _UPLOAD},
+        attempt=deciding.number,
+        **{name: getattr(deciding, name) for name in _SHARED},
+        other_attempts=tuple(attempt for attempt in attempts if attempt is not deciding),
+        expires_at=max(
+            (moment for moment in (first.expires_at, second.expires_at) if moment is not None), default=None
+        ),
     )
-
-
-def _order(record: JobRecord, names: tuple[str, ...]) -> tuple[object, ...]:
-    """Returns the sort key of a fact, the preferred one first: more complete, then smaller values."""
-    values = [getattr(record, name) for name in names]
-    return values.count(None), *((value is None, value) for value in values)
-
-
-def _taken(record: JobRecord, names: tuple[str, ...]) -> dict[str, Any]:
-    return {name: getattr(record, name) for name in names}
-
-
-def _later(first: int | None, second: int | None) -> int | None:
-    return max((moment for moment in (first, second) if moment is not None), default=None)

@@ -9,11 +9,18 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Protocol
 
-from async_endpoint.protocol.job_record import JobRecord, JobState, merge_records
-from async_endpoint.protocol.jobs_table_layout import JOBS_PARTITION_KEY, JOBS_REVISION_ATTRIBUTE
+from async_endpoint.protocol.attempts import JobState, attempt_id, is_attempt_id
+from async_endpoint.protocol.job_record import JobRecord, merge_records
+from async_endpoint.protocol.jobs_table_layout import (
+    JOBS_ATTEMPT_ATTRIBUTE,
+    JOBS_ATTEMPT_OF_ATTRIBUTE,
+    JOBS_PARTITION_KEY,
+    JOBS_REVISION_ATTRIBUTE,
+    JOBS_TTL_ATTRIBUTE,
+)
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
 _ATTEMPTS = 20  # each lost attempt means that another writer succeeded
 
@@ -62,9 +69,39 @@ class JobsTableWriter:
         self._table = table
 
     def get(self, job_id: str) -> JobRecord | None:
-        """Returns one job, read consistently, or None."""
+        """Returns one job, read consistently, or None.
+
+        Args:
+            job_id: The job's id, or the InferenceId of one of its attempts.
+        """
         item = self._item(job_id)
+        if item and JOBS_ATTEMPT_OF_ATTRIBUTE in item:
+            item = self._item(item[JOBS_ATTEMPT_OF_ATTRIBUTE])
         return JobRecord.from_item(item) if item else None
+
+    def find_attempt(self, inference_id: str) -> tuple[str, int]:
+        """Returns the job of an InferenceId, and the number of the attempt; an id unknown here is a job of its own."""
+        item = self._item(inference_id) if is_attempt_id(inference_id) else None
+        if item and JOBS_ATTEMPT_OF_ATTRIBUTE in item:
+            return item[JOBS_ATTEMPT_OF_ATTRIBUTE], int(item[JOBS_ATTEMPT_ATTRIBUTE])
+        return inference_id, 1
+
+    def name_attempt(self, record: JobRecord) -> str:
+        """Returns the InferenceId of a record's attempt, from which `find_attempt` leads back to its job."""
+        inference_id = attempt_id(record.job_id, record.attempt)
+        if record.attempt > 1:
+            attributes = {
+                JOBS_ATTEMPT_OF_ATTRIBUTE: record.job_id,
+                JOBS_ATTEMPT_ATTRIBUTE: record.attempt,
+                JOBS_TTL_ATTRIBUTE: record.expires_at,
+            }
+            self._table.update_item(
+                Key={JOBS_PARTITION_KEY: inference_id},
+                UpdateExpression="SET " + ", ".join(f"#{name} = :{name}" for name in attributes),
+                ExpressionAttributeNames={f"#{name}": name for name in attributes},
+                ExpressionAttributeValues={f":{name}": value for name, value in attributes.items()},
+            )
+        return inference_id
 
     def merge(self, record: JobRecord) -> JobRecord:
         """Merges a record into the table and returns the record that the table then holds.
@@ -72,22 +109,36 @@ class JobsTableWriter:
         Raises:
             JobsTableBusy: Other writers of the same job were faster at every attempt.
         """
-        for _ in range(_ATTEMPTS):
-            item = self._item(record.job_id)
-            if self._written(update_expression(item, record)):
-                return merge_records(JobRecord.from_item(item), record) if item else record
-        raise _busy(record.job_id)
+        return self.change(record.job_id, lambda existing: merge_records(existing, record) if existing else record)
 
-    def claim(self, record: JobRecord, *, now: float) -> JobRecord | None:
-        """Claims a job until the record's `claimed_until`: of several concurrent callers exactly one succeeds.
+    def change(self, job_id: str, change: Callable[[JobRecord | None], JobRecord]) -> JobRecord:
+        """Replaces a job by what `change` makes of it, and returns the record that the table then holds.
 
         Args:
-            record: From `record_received`.
+            job_id: The job.
+            change: Called with the current record, None for a new job, and again whenever another writer was faster.
+                It returns a record that contains the current one: the result of `merge_records`, or the same record.
+
+        Raises:
+            JobsTableBusy: Other writers of the same job were faster at every attempt.
+        """
+        for _ in range(_ATTEMPTS):
+            item = self._item(job_id)
+            record = change(JobRecord.from_item(item) if item else None)
+            if self._written(_replacement(item or {}, record)):
+                return record
+        raise _busy(job_id)
+
+    def claim(self, record: JobRecord, *, now: float) -> JobRecord | None:
+        """Claims an attempt until the record's `claimed_until`: of several concurrent callers exactly one succeeds.
+
+        Args:
+            record: From `record_received`; its attempt is the first, or the one that the job waits for.
             now: Epoch seconds.
 
         Returns:
-            None if the job is now claimed; else the existing record: RECEIVED under the claim of another caller,
-            submitted, or with an outcome.
+            None if the attempt is now claimed; else the existing record: RECEIVED under the claim of another caller,
+            at another attempt, submitted, or with an outcome.
 
         Raises:
             JobsTableBusy: Other writers of the same job were faster at every attempt.
@@ -96,7 +147,8 @@ class JobsTableWriter:
             item = self._item(record.job_id)
             if item:
                 existing = JobRecord.from_item(item)
-                if existing.state is not JobState.RECEIVED or (existing.claimed_until or 0) > now:
+                waits = existing.state is JobState.RECEIVED and existing.attempt == record.attempt
+                if not waits or (existing.claimed_until or 0) > now:
                     return existing
             if self._written(update_expression(item, record)):
                 return None
@@ -112,7 +164,8 @@ class JobsTableWriter:
             existing = JobRecord.from_item(item) if item else None
             if item is None or existing is None or existing.state is not JobState.RECEIVED:
                 return
-            if existing.claimed_until != record.claimed_until or self._written(_without_claim(item)):
+            claim = (existing.attempt, existing.claimed_until)
+            if claim != (record.attempt, record.claimed_until) or self._written(_without_claim(item)):
                 return
         raise _busy(record.job_id)
 
