@@ -34,6 +34,8 @@ def public_of(package: ModuleType) -> set[str]:
 
 # Of images and archives: imported from their modules, so that a function does not load them with the package.
 INSIDE_THE_PROTOCOL = {"Cuda", "ModelServer", "PackedFor", "PackedForError", "ServingImage", "image_of", "tagged"}
+# Of the merge, used by records and their writer alone.
+INSIDE_THE_PROTOCOL |= {"deciding_attempt", "is_attempt_id", "merge_attempts", "preferred"}
 # Used by other modules of ours, but not by users of the client.
 INSIDE_THE_CLIENT = {"ResultPoller", "Document", "find_existing", "bounded_map", "documents_in", "Item", "Output"}
 

@@ -12,8 +12,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-SOURCE = "async-endpoint"
-"""The source of this project's own events."""
+_SOURCE = "async-endpoint"
 _DETAIL_TYPE = "Attempt Requested"
 
 
@@ -36,7 +35,7 @@ class AttemptRequest:
     def to_message(self) -> str:
         """Returns the body of the message."""
         detail = {"job_id": self.job_id, "attempt": self.attempt}
-        return json.dumps({"source": SOURCE, "detail-type": _DETAIL_TYPE, "detail": detail})
+        return json.dumps({"source": _SOURCE, "detail-type": _DETAIL_TYPE, "detail": detail})
 
     @classmethod
     def from_event(cls, event: Mapping[str, Any]) -> AttemptRequest | None:
@@ -45,7 +44,7 @@ class AttemptRequest:
         Raises:
             AttemptRequestError: It is a request, but its members are not those of one.
         """
-        if event.get("source") != SOURCE or event.get("detail-type") != _DETAIL_TYPE:
+        if event.get("source") != _SOURCE or event.get("detail-type") != _DETAIL_TYPE:
             return None
         detail = event.get("detail")
         job_id, attempt = (detail.get("job_id"), detail.get("attempt")) if isinstance(detail, dict) else (None, None)

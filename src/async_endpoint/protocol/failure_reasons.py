@@ -12,6 +12,7 @@ import re
 _FROM_MODEL = re.compile(r"Received (?:client|server) error \((\d{3})\)")
 # 408, 425 and 429 say themselves that the same request may succeed later.
 # https://www.rfc-editor.org/rfc/rfc9110#name-408-request-timeout, rfc8470, rfc6585
+_SERVER_ERROR = 500
 _LATER = frozenset({408, 425, 429})
 # The input is missing, or the request itself is invalid: the next attempt would meet the same.
 _PERMANENT = re.compile(
@@ -27,5 +28,5 @@ def is_transient(reason: str | None) -> bool:
         reason: The `failureReason` of SageMaker's notification; None if it has none.
     """
     if reason and (status := _FROM_MODEL.search(reason)):
-        return int(status[1]) >= 500 or int(status[1]) in _LATER
+        return int(status[1]) >= _SERVER_ERROR or int(status[1]) in _LATER
     return not (reason and _PERMANENT.search(reason))
