@@ -11,10 +11,12 @@ from aws_cdk import aws_sns_subscriptions as subscriptions
 from constructs import Construct
 
 from stacks.constructs.async_endpoint import AsyncEndpoint, log_group_name
+from stacks.constructs.bucket_path import BucketPath
 from stacks.constructs.dashboard import Dashboard
 from stacks.constructs.encryption_key import grant_use
 from stacks.constructs.endpoint_metrics import EndpointMetrics
 from stacks.constructs.grants import grant
+from stacks.constructs.output_locations import FAILURES, written_path
 from stacks.constructs.published_values import ERROR_TOPIC, SUCCESS_TOPIC
 from stacks.constructs.queue_worker import QueueWorker
 from stacks.constructs.watchdog import Watchdog
@@ -137,7 +139,7 @@ class WorkflowStack(StageStack):
 
     def _results(self, sources: Path) -> QueueWorker:
         settings, jobs = self._settings, self._foundation.jobs
-        return QueueWorker(
+        worker = QueueWorker(
             self,
             "Results",
             function="record",
@@ -146,13 +148,43 @@ class WorkflowStack(StageStack):
             environment={
                 "JOBS_TABLE": jobs.table.table_name,
                 "JOB_RETENTION_DAYS": str(settings.workflow.job_retention_days),
+                "INTAKE_QUEUE_URL": self.intake.queue.queue_url,
+                "MAX_SUBMISSIONS": str(settings.workflow.max_submissions),
+                "RETRY_DELAY_SECONDS": str(settings.workflow.retry_delay_seconds),
             },
-            grants=jobs.grant_write,
+            grants=self._grant_record,
             settings=settings.workflow,
             queue_age_seconds=settings.alarms.queue_age_seconds,
             key=self._foundation.key,
             topic=self._foundation.alarms.topic,
         )
+        if failures := self._failures:
+            suppress_wildcards(
+                worker.policy,
+                {failures.objects_arn: "SageMaker chooses the keys; the function may read only failure objects."},
+            )
+        return worker
+
+    def _grant_record(self, policy: iam.ManagedPolicy) -> None:
+        self._foundation.jobs.grant_write(policy)
+        grant(
+            policy,
+            iam.PolicyStatement(
+                sid="AskForAttempts", actions=["sqs:SendMessage"], resources=[self.intake.queue.queue_arn]
+            ),
+        )
+        if failures := self._failures:
+            grant(
+                policy,
+                # For the model's own sentence about a failure.
+                iam.PolicyStatement(sid="ReadFailures", actions=["s3:GetObject"], resources=[failures.objects_arn]),
+            )
+        if self._foundation.key:
+            grant_use(self._foundation.key, policy)
+
+    @property
+    def _failures(self) -> BucketPath | None:
+        return written_path(self, self._settings.output.failure_path, FAILURES, bucket=self._foundation.buckets.output)
 
     def _subscribe_to_topics(self, worker: QueueWorker) -> None:
         topics = self._foundation.topics

@@ -16,7 +16,7 @@ def record_message(body: str) -> str | None:
     outcome = recorder.parse_outcome(body)
     if outcome is None:
         return None
-    logger.append_keys(job_id=outcome.job_id)
+    logger.append_keys(job_id=outcome.record.job_id)
     return recorder.record(outcome)
 
 

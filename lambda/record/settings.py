@@ -5,7 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from shared.settings import JOB_RETENTION_DAYS_RANGE, Environment
+from shared.settings import (
+    JOB_RETENTION_DAYS_RANGE,
+    MAX_SUBMISSIONS_RANGE,
+    RETRY_DELAY_SECONDS_RANGE,
+    Environment,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -18,10 +23,16 @@ class Settings:
     Attributes:
         jobs_table: Name of the jobs table (JOBS_TABLE).
         job_retention_days: How long the table keeps a job (JOB_RETENTION_DAYS).
+        intake_queue: URL of the queue that takes requests for attempts (INTAKE_QUEUE_URL).
+        max_submissions: The number of attempts after which a failure is final (MAX_SUBMISSIONS).
+        retry_delay_seconds: How long the second attempt waits (RETRY_DELAY_SECONDS).
     """
 
     jobs_table: str
     job_retention_days: int
+    intake_queue: str
+    max_submissions: int
+    retry_delay_seconds: int
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str]) -> Settings:
@@ -34,4 +45,7 @@ class Settings:
         return cls(
             jobs_table=variables.text("JOBS_TABLE"),
             job_retention_days=variables.number("JOB_RETENTION_DAYS", JOB_RETENTION_DAYS_RANGE),
+            intake_queue=variables.text("INTAKE_QUEUE_URL"),
+            max_submissions=variables.number("MAX_SUBMISSIONS", MAX_SUBMISSIONS_RANGE),
+            retry_delay_seconds=variables.number("RETRY_DELAY_SECONDS", RETRY_DELAY_SECONDS_RANGE),
         )

@@ -8,6 +8,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 JOB_RETENTION_DAYS_RANGE = (1, 3_650)
+MAX_SUBMISSIONS_RANGE = (1, 10)
+RETRY_DELAY_SECONDS_RANGE = (0, 900)
 _BOOLEANS = {"true": True, "false": False}
 
 

@@ -49,7 +49,11 @@ class S3Documents:
                 return None
             raise RetryLater(f"s3://{bucket}/{key} cannot be read: {error}.") from error
         return Head(
-            response.get("VersionId"), response["ETag"], response.get("ContentType"), response.get("ContentEncoding")
+            response.get("VersionId"),
+            response["ETag"],
+            response.get("ContentType"),
+            response.get("ContentEncoding"),
+            response.get("ContentLength"),
         )
 
 

@@ -1,4 +1,4 @@
-"""EventBridge's event of a new object, from the intake queue."""
+"""The messages of the intake queue: EventBridge's events of new objects, and requests for another attempt."""
 
 from __future__ import annotations
 
@@ -7,9 +7,24 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
+from async_endpoint.protocol import AttemptRequest, AttemptRequestError
+
 
 class NotAnUpload(ValueError):
     """A message that is not the event of a new object; the message is one sentence that says what it is instead."""
+
+
+def parse_message(message: str) -> ObjectCreated | AttemptRequest:
+    """Parses the body of a message.
+
+    Raises:
+        NotAnUpload: It is something else.
+    """
+    event = _json_object(message)
+    try:
+        return AttemptRequest.from_event(event) or ObjectCreated.from_event(event)
+    except AttemptRequestError as error:
+        raise NotAnUpload(str(error)) from error
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,13 +52,12 @@ class ObjectCreated:
     at: datetime
 
     @classmethod
-    def from_message(cls, message: str) -> ObjectCreated:
-        """Parses the body of a message.
+    def from_event(cls, event: dict[str, Any]) -> ObjectCreated:
+        """Returns the object of an event.
 
         Raises:
             NotAnUpload: It is something else.
         """
-        event = _json_object(message)
         if event.get("source") != "aws.s3" or event.get("detail-type") != "Object Created":
             raise NotAnUpload(f"The message is not the event of a new object but {_describe(event)}.")
         try:

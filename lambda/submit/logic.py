@@ -17,12 +17,13 @@ from async_endpoint.protocol import (
     record_submitted,
     upload_content_type,
 )
-from submit.events import ObjectCreated
+from submit.events import NotAnUpload, ObjectCreated, parse_message
 from submit.ports import AcceptanceUnknown, DocumentRejected, RetryLater
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from async_endpoint.protocol import AttemptRequest
     from submit.ports import Documents, Endpoint, Head, Jobs
     from submit.settings import Settings
 
@@ -40,13 +41,15 @@ class Arrival:
 
     Attributes:
         upload: The version of the object.
-        size: In bytes.
+        size: In bytes; None if it is not known without reading the object's head.
         head: The current version under the key, if it was read already.
+        attempt: The number of the job's attempt.
     """
 
     upload: Upload
-    size: int
+    size: int | None
     head: Head | None = None
+    attempt: int = 1
 
 
 class Submitter:
@@ -70,12 +73,14 @@ class Submitter:
         self._clock = clock
 
     def identify(self, message: str) -> Arrival:
-        """Returns the document of a message. Calls HeadObject if the event has no version.
+        """Returns the document of a message. Calls HeadObject if the event of a new object has no version.
 
         Raises:
-            NotAnUpload: The message is not the event of a new object.
+            NotAnUpload: The message is neither the event of a new object nor a request for a known job's attempt.
         """
-        event = ObjectCreated.from_message(message)
+        event = parse_message(message)
+        if not isinstance(event, ObjectCreated):
+            return self._waiting(event)
         head = None if event.version_id else self._documents.head(event.bucket, event.key)
         version_id, etag = (head.version_id, head.etag) if head else (event.version_id, event.etag)
         upload = Upload(
@@ -86,6 +91,17 @@ class Submitter:
             received_at=event.at,
         )
         return Arrival(upload, event.size, head)
+
+    def _waiting(self, request: AttemptRequest) -> Arrival:
+        """Returns the document of a job that waits for an attempt."""
+        job = self._jobs.get(request.job_id)
+        upload = job and Upload.from_record(job, region=self._settings.region)
+        if upload is None:
+            raise NotAnUpload(
+                f"Attempt {request.attempt} of the job {request.job_id} is requested, but the jobs table has no "
+                "document of such a job."
+            )
+        return Arrival(upload, None, attempt=request.attempt)
 
     def submit(self, arrival: Arrival) -> str:
         """Submits a document unless that was done before; returns a sentence for the log.
@@ -98,14 +114,25 @@ class Submitter:
         """
         upload, now = arrival.upload, self._clock()
         claim = record_received(
-            upload, claimed_until=int(now) + self._settings.claim_seconds, expires_at=self._expires_at(now)
+            upload,
+            attempt=arrival.attempt,
+            claimed_until=int(now) + self._settings.claim_seconds,
+            expires_at=self._expires_at(now),
         )
         if existing := self._jobs.claim(claim, now=now):
-            return _no_claim(existing)
+            return _no_claim(existing, arrival.attempt)
         try:
-            record = self._invoke(arrival)
+            record = self._invoke(arrival, claim)
         except DocumentRejected as error:
-            self._jobs.merge(record_rejected(upload, str(error), at=self._moment(), expires_at=self._expires_at(now)))
+            self._jobs.merge(
+                record_rejected(
+                    upload,
+                    str(error),
+                    attempt=arrival.attempt,
+                    at=self._moment(),
+                    expires_at=self._expires_at(now),
+                )
+            )
             return f"{error} The job is recorded as FAILED."
         except AcceptanceUnknown:
             raise  # and keep the claim, so that an outcome can arrive before another request is made
@@ -115,11 +142,12 @@ class Submitter:
         self._jobs.merge(record)
         return f"{upload.input_location} is submitted; its result will be {record.output_location}."
 
-    def _invoke(self, arrival: Arrival) -> JobRecord:
-        request = self._request(arrival)
+    def _invoke(self, arrival: Arrival, claim: JobRecord) -> JobRecord:
+        request = self._request(arrival, self._jobs.name_attempt(claim))
         acceptance = self._endpoint.invoke(request)
         return record_submitted(
             arrival.upload,
+            attempt=arrival.attempt,
             at=self._moment(),
             content_type=request.content_type,
             output_location=acceptance.output_location,
@@ -127,13 +155,14 @@ class Submitter:
             expires_at=self._expires_at(self._clock()),
         )
 
-    def _request(self, arrival: Arrival) -> InvocationRequest:
+    def _request(self, arrival: Arrival, inference_id: str) -> InvocationRequest:
         upload = arrival.upload
         subject = f"The object s3://{upload.bucket}/{upload.key}"
-        if arrival.size == 0:
+        # An object that is gone by now may have been empty all the same.
+        head = None if arrival.size == 0 else arrival.head or self._documents.head(upload.bucket, upload.key)
+        if 0 in (arrival.size, head and head.size):
             what = "a folder marker, not a document" if upload.key.endswith("/") else "empty (0 bytes)"
             raise DocumentRejected(f"{subject} is {what}.")
-        head = arrival.head or self._documents.head(upload.bucket, upload.key)
         if head is None:
             raise DocumentRejected(f"{subject} was deleted before it was processed.")
         version = Upload.version_of(head.version_id, head.etag)
@@ -149,7 +178,7 @@ class Submitter:
                 endpoint_name=self._settings.endpoint_name,
                 input_location=upload.input_location,
                 content_type=upload_content_type(upload.key, declared=head.content_type),
-                inference_id=upload.job_id,
+                inference_id=inference_id,
                 request_ttl_seconds=self._settings.request_ttl_seconds,
                 invocation_timeout_seconds=self._settings.invocation_timeout_seconds,
             )
@@ -179,14 +208,15 @@ def _how_uploaded(head: Head) -> str | None:
     return None
 
 
-def _no_claim(existing: JobRecord) -> str:
-    """Returns the sentence for a job that is submitted or settled already.
+def _no_claim(existing: JobRecord, attempt: int) -> str:
+    """Returns the sentence for an attempt that is submitted or settled already.
 
     Raises:
         RetryLater: Another invocation has the claim.
     """
-    if existing.state is JobState.RECEIVED:
+    if existing.state is JobState.RECEIVED and existing.attempt == attempt:
         raise RetryLater(
             f"Another invocation has the claim on job {existing.job_id} until {existing.claimed_until} (epoch seconds)."
         )
-    return f"Nothing to do: the job is {existing.state} already."
+    at = f" at attempt {existing.attempt}" if existing.attempt > 1 else ""
+    return f"Nothing to do: the job is {existing.state}{at} already."

@@ -30,12 +30,14 @@ class Head:
         etag: With or without quotes.
         content_type: The content type set by the uploader, or S3's default.
         content_encoding: The Content-Encoding set by the uploader.
+        size: In bytes.
     """
 
     version_id: str | None
     etag: str
     content_type: str | None
     content_encoding: str | None = None
+    size: int | None = None
 
 
 @dataclass(frozen=True)
@@ -48,6 +50,12 @@ class Acceptance:
 
 class Jobs(Protocol):
     """The jobs table; implemented and documented by `async_endpoint.protocol.JobsTableWriter`."""
+
+    def get(self, job_id: str) -> JobRecord | None:
+        """Returns a job, or None."""
+
+    def name_attempt(self, record: JobRecord) -> str:
+        """Returns the InferenceId of the record's attempt, and makes it lead back to the job."""
 
     def claim(self, record: JobRecord, *, now: float) -> JobRecord | None:
         """Claims the job; returns the existing record if that is not possible."""

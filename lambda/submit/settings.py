@@ -21,6 +21,7 @@ class Settings:
     Attributes:
         jobs_table: Name of the jobs table (JOBS_TABLE).
         endpoint_name: The endpoint (ENDPOINT_NAME).
+        region: The function's region, which is the inbox's (AWS_REGION, set by Lambda).
         request_ttl_seconds: Age in SageMaker's queue at which a request expires (REQUEST_TTL_SECONDS).
         invocation_timeout_seconds: Time that the model has for a request (INVOCATION_TIMEOUT_SECONDS).
         job_retention_days: How long the table keeps a job (JOB_RETENTION_DAYS).
@@ -30,6 +31,7 @@ class Settings:
 
     jobs_table: str
     endpoint_name: str
+    region: str
     request_ttl_seconds: int
     invocation_timeout_seconds: int
     job_retention_days: int
@@ -46,6 +48,7 @@ class Settings:
         return cls(
             jobs_table=variables.text("JOBS_TABLE"),
             endpoint_name=variables.text("ENDPOINT_NAME"),
+            region=variables.text("AWS_REGION"),
             request_ttl_seconds=variables.number("REQUEST_TTL_SECONDS", REQUEST_TTL_SECONDS_RANGE),
             invocation_timeout_seconds=variables.number("INVOCATION_TIMEOUT_SECONDS", INVOCATION_TIMEOUT_SECONDS_RANGE),
             job_retention_days=variables.number("JOB_RETENTION_DAYS", JOB_RETENTION_DAYS_RANGE),

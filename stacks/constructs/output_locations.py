@@ -91,12 +91,24 @@ def _resolve(
     scope: Construct, setting: str, prefix: str, *, bucket: s3.IBucket, published: PublishedValues
 ) -> tuple[BucketPath | None, str | None]:
     """Returns a location that a setting names, and its URL for create-only properties."""
+    path = written_path(scope, setting, prefix, bucket=bucket)
+    if path and setting == OWN:
+        return path, f"s3://{published.read(scope, OUTPUT_BUCKET)}/{prefix}"
+    return path, path and path.url
+
+
+def written_path(scope: Construct, setting: str, prefix: str, *, bucket: s3.IBucket) -> BucketPath | None:
+    """Returns the path that a setting names: `own`, `none` or a location in S3.
+
+    Args:
+        scope: Has the partition.
+        setting: The setting.
+        prefix: The prefix in the stage's bucket, for `own`.
+        bucket: The stage's output bucket.
+    """
     if setting == NONE:
-        return None, None
-    if setting == OWN:
-        return BucketPath.from_bucket(bucket, prefix), f"s3://{published.read(scope, OUTPUT_BUCKET)}/{prefix}"
-    path = BucketPath.from_url(scope, setting)
-    return path, path.url
+        return None
+    return BucketPath.from_bucket(bucket, prefix) if setting == OWN else BucketPath.from_url(scope, setting)
 
 
 def _topics_in_api(topics: Sequence[str]) -> list[str]:

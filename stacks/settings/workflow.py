@@ -32,6 +32,22 @@ class WorkflowSettings(Section):
         json_schema_extra=advice("deliveries of a message before it goes to the dead-letter queue"),
         description="Deliveries of a message before it goes to the dead-letter queue and raises an alarm.",
     )
+    max_submissions: int = Field(
+        3,
+        ge=1,
+        le=10,
+        json_schema_extra=advice("attempts of a document whose failure another attempt may cure"),
+        description="Attempts of a document whose failure another attempt may cure, such as a status of 500 or a lost "
+        "instance. 1 never submits a document again.",
+    )
+    retry_delay_seconds: int = Field(
+        30,
+        ge=0,
+        le=900,
+        json_schema_extra=advice("how long the second attempt waits; SQS delays a message for up to 900 seconds"),
+        description="How long the second attempt of a document waits. Each further one waits four times as long, up to "
+        "900 seconds.",
+    )
     batch_size: int = Field(
         10,
         ge=1,

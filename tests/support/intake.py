@@ -18,10 +18,14 @@ NOW = 1_800_000_000.0
 SUBMIT_ENVIRONMENT = {
     "JOBS_TABLE": "jobs",
     "ENDPOINT_NAME": "receipts",
+    "AWS_REGION": "eu-central-1",
     "REQUEST_TTL_SECONDS": "3600",
     "INVOCATION_TIMEOUT_SECONDS": "60",
     "JOB_RETENTION_DAYS": "30",
     "CLAIM_SECONDS": "120",
+    "INTAKE_QUEUE_URL": "https://sqs/intake",
+    "MAX_SUBMISSIONS": "3",
+    "RETRY_DELAY_SECONDS": "30",
 }
 WATCHDOG_ENVIRONMENT = {
     "ENDPOINT_NAME": "receipts",

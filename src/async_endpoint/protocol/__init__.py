@@ -5,6 +5,7 @@ One definition for Lambdas, client, stacks and emulator. Standard library only: 
 
 from async_endpoint.protocol.attempt_requests import AttemptRequest, AttemptRequestError
 from async_endpoint.protocol.attempts import Attempt, JobState, attempt_id
+from async_endpoint.protocol.failure_objects import FAILURE_OBJECT_BYTES, failure_sentence
 from async_endpoint.protocol.failure_reasons import is_transient
 from async_endpoint.protocol.invocation import (
     DEFAULT_INVOCATION_TIMEOUT_SECONDS,
@@ -69,6 +70,7 @@ __all__ = [
     "DEFAULT_REQUEST_TTL_SECONDS",
     "DOCUMENT_SUFFIXES",
     "FAILURE_LOCATION_HEADER",
+    "FAILURE_OBJECT_BYTES",
     "FORMATS",
     "INVOCATION_TIMEOUT_SECONDS_RANGE",
     "JOBS_BY_STATE_INDEX",
@@ -102,6 +104,7 @@ __all__ = [
     "attempt_id",
     "build_failure",
     "build_success",
+    "failure_sentence",
     "format_of",
     "is_transient",
     "job_id",

@@ -5,13 +5,14 @@ from __future__ import annotations
 import hashlib
 import re
 from dataclasses import dataclass
+from datetime import datetime
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
 from async_endpoint.protocol.locations import S3Location
 
 if TYPE_CHECKING:
-    from datetime import datetime
+    from async_endpoint.protocol.job_record import JobRecord
 
 _ETAG = "etag:"
 # An HTTP header carries printable ASCII unchanged, but trims a blank at the end.
@@ -48,6 +49,19 @@ class Upload:
     version: str
     region: str
     received_at: datetime
+
+    @classmethod
+    def from_record(cls, job: JobRecord, *, region: str) -> Upload | None:
+        """Returns the upload that a job was recorded with; None for a job that did not come through the inbox.
+
+        Args:
+            job: The job.
+            region: The bucket's region.
+        """
+        if job.bucket is None or job.key is None or job.version is None or job.received_at is None:
+            return None
+        received_at = datetime.fromisoformat(job.received_at)
+        return cls(bucket=job.bucket, key=job.key, version=job.version, region=region, received_at=received_at)
 
     @staticmethod
     def version_of(version_id: str | None, etag: str) -> str:
