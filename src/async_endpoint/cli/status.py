@@ -136,7 +136,7 @@ def _facts(record: JobRecord) -> Iterator[tuple[str, str]]:
         "submitted": record.submitted_at,
         "ended": record.ended_at,
         "result" if record.state is JobState.COMPLETED else "error": record.outcome_location,
-        "late result": record.output_location if record.state is JobState.CANCELLED else None,
+        "if it runs": record.output_location if record.state is JobState.CANCELLED else None,
     }
     yield from ((name, value) for name, value in facts.items() if value)
     if record.overwritable:

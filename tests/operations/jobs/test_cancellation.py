@@ -153,5 +153,5 @@ def test_a_document_outside_the_inbox_is_no_document_to_cancel(deployed: Deploye
         outside.cancel("abc")
     with pytest.raises(JobNotFound, match="is not a location in S3"):
         outside.uploads("inbox/")
-    with pytest.raises(StorageError, match="cannot be listed: .*NoSuchBucket"):
+    with pytest.raises(StorageError, match=r"cannot be listed: .*NoSuchBucket"):
         list(canceller(deployed.table, s3=s3, bucket="no-such-bucket").uploads("s3://no-such-bucket/inbox/a"))

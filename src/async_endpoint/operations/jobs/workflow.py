@@ -110,6 +110,7 @@ class ThreadedTable:
         self._name = name
         self._local = threading.local()
         self._lock = threading.Lock()
+        self._session = boto3.Session()  # loads the descriptions of the services once
 
     def get_item(self, *args: Any, **kwargs: Any) -> Any:  # boto3's own signature is generated
         """GetItem."""
@@ -122,5 +123,5 @@ class ThreadedTable:
     def _table(self) -> Any:
         if not hasattr(self._local, "table"):
             with self._lock:
-                self._local.table = boto3.Session().resource("dynamodb").Table(self._name)
+                self._local.table = self._session.resource("dynamodb").Table(self._name)
         return self._local.table
