@@ -167,8 +167,8 @@ def test_a_write_whose_response_was_lost_is_its_own() -> None:
     class Deaf(MemoryTable):
         def update_item(self, **request: object) -> None:
             intake.table.update_item(**request)
-            error = {"Error": {"Code": "ConditionalCheckFailedException", "Message": "the retry found the write"}}
-            raise ClientError(error, "UpdateItem")
+            code = "ConditionalCheckFailedException"  # the SDK's own retry found the write
+            raise ClientError({"Error": {"Code": code, "Message": "no"}}, "UpdateItem")
 
         def get_item(self, **request: object) -> dict[str, object]:
             return intake.table.get_item(**request)

@@ -1,12 +1,19 @@
 """What a look into a DLQ shows, and what it leaves as it was."""
 
+from __future__ import annotations
+
 import json
+from typing import TYPE_CHECKING
 
 from async_endpoint.operations.jobs.dead_letters import DeadLetterQueue
 from async_endpoint.protocol import AttemptRequest
-from tests.support.deployed_workflow import DeployedWorkflow
 from tests.support.intake import object_created
 from tests.support.jobs_table import NOON, failed
+
+if TYPE_CHECKING:
+    from mypy_boto3_sqs.type_defs import MessageAttributeValueTypeDef
+
+    from tests.support.deployed_workflow import DeployedWorkflow
 
 
 def test_a_sample_shows_document_job_age_receipts_and_reason_and_leaves_the_messages(
@@ -24,7 +31,7 @@ def test_a_sample_shows_document_job_age_receipts_and_reason_and_leaves_the_mess
     url = deployed.intake.dead_letters_url
     for body in bodies:
         deployed.sqs.send_message(QueueUrl=url, MessageBody=body)
-    attributes = {
+    attributes: dict[str, MessageAttributeValueTypeDef] = {
         name: {"DataType": "String", "StringValue": value}
         for name, value in (("ERROR_CODE", "NO_PERMISSIONS"), ("ERROR_MESSAGE", "not allowed"))
     }
