@@ -131,7 +131,7 @@ def parse_dead_letter(message: MessageTypeDef) -> DeadLetter:
     """Returns what is known about a message of either worker.
 
     EventBridge adds the reason as attributes to what it could not deliver:
-    https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-rule-event-delivery.html
+    https://docs.aws.amazon.com/eventbridge/latest/userguide/rule-dlq.html
     """
     attributes = {name: value.get("StringValue", "") for name, value in message.get("MessageAttributes", {}).items()}
     errors = [attributes[name] for name in ("ERROR_CODE", "ERROR_MESSAGE") if attributes.get(name)]
