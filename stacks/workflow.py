@@ -16,6 +16,7 @@ from stacks.constructs.dashboard import Dashboard
 from stacks.constructs.encryption_key import grant_use
 from stacks.constructs.endpoint_metrics import EndpointMetrics
 from stacks.constructs.grants import grant
+from stacks.constructs.job_policies import JobPolicies
 from stacks.constructs.output_locations import FAILURES, written_path
 from stacks.constructs.published_values import ERROR_TOPIC, SUCCESS_TOPIC
 from stacks.constructs.queue_worker import QueueWorker
@@ -75,7 +76,7 @@ class WorkflowStack(StageStack):
             endpoint_log_group=log_group_name(settings.endpoint.name),
             workers={"Intake": self.intake, "Results": self.results},
         )
-        self._add_outputs(self._stack_outputs(self._job_reader()))
+        self._add_outputs(self._stack_outputs())
 
     def _intake(self, sources: Path) -> QueueWorker:
         settings, jobs = self._settings, self._foundation.jobs
@@ -197,45 +198,32 @@ class WorkflowStack(StageStack):
             resource = cast("sns.CfnSubscription", subscription.node.default_child)
             resource.topic_arn = self._foundation.published.read(self, published[topic])
 
-    def _job_reader(self) -> iam.ManagedPolicy:
-        policy = iam.ManagedPolicy(
-            self,
-            "JobReader",
-            # Create-only: another text replaces the policy, and with it what readers have attached.
-            description=f"Look up jobs by id, by state, or by the place of a document under {INBOX}",
-        )
-        self._foundation.jobs.grant_read(policy)
-        grant(
-            policy,
-            # A document's newest version names its job, even if the document was deleted since.
-            iam.PolicyStatement(sid="LookAtDocuments", actions=["s3:GetObject"], resources=[self._documents_arn]),
-        )
-        if self._foundation.key:
-            grant_use(self._foundation.key, policy)
-        grant(
-            policy,
-            iam.PolicyStatement(
-                sid="ListVersions",
-                actions=["s3:ListBucket", "s3:ListBucketVersions"],
-                resources=[self._foundation.buckets.input.bucket_arn],
-            ),
-        )
-        suppress_wildcards(
-            policy,
-            {
-                self._documents_arn: (
-                    f"A reader may look up any document under {INBOX}; of others it can only list the keys."
-                )
-            },
-        )
-        return policy
-
-    def _stack_outputs(self, reader: iam.ManagedPolicy) -> dict[str, tuple[str, str]]:
+    def _stack_outputs(self) -> dict[str, tuple[str, str]]:
         inbox = self._foundation.buckets.input.s3_url_for_object(INBOX)
+        retention = str(self._settings.workflow.job_retention_days)
+        policies = JobPolicies(
+            self,
+            documents_arn=self._documents_arn,
+            bucket=self._foundation.buckets.input,
+            jobs=self._foundation.jobs,
+            intake=self.intake,
+            results=self.results,
+            key=self._foundation.key,
+            inbox=INBOX,
+        )
         return {
             "InboxLocation": (inbox, "Location whose documents are submitted without a further call"),
             "JobsTableName": (self._foundation.jobs.table.table_name, "Table with the state of each job"),
-            "JobReaderPolicyArn": (reader.managed_policy_arn, "Policy to attach to readers of the jobs table"),
+            "JobRetentionDays": (retention, "Days for which the jobs table keeps a job"),
+            "IntakeQueueUrl": (self.intake.queue.queue_url, "Queue of uploads and of requests for attempts"),
+            "IntakeDeadLettersUrl": (self.intake.dead_letters.queue_url, "DLQ of the intake queue"),
+            "ResultsQueueUrl": (self.results.queue.queue_url, "Queue of SageMaker's notifications"),
+            "ResultsDeadLettersUrl": (self.results.dead_letters.queue_url, "DLQ of the results queue"),
+            "JobReaderPolicyArn": (policies.reader.managed_policy_arn, "Policy to attach to readers of the jobs table"),
+            "JobOperatorPolicyArn": (
+                policies.operator.managed_policy_arn,
+                "Policy to attach to operators, who retry and cancel jobs and handle dead letters",
+            ),
         }
 
     @property

@@ -20,7 +20,7 @@ from xdist.scheduler import LoadScopeScheduling
 
 from tests.support.serving import NOT_BUILT
 
-pytest_plugins = ["tests.support.endpoint_fixtures", "tests.support.jobs_table"]
+pytest_plugins = ["tests.support.endpoint_fixtures", "tests.support.jobs_table", "tests.support.deployed_workflow"]
 
 # What takes longest begins first, so that parallel workers end together.
 LONGEST_FIRST = ("end_to_end", "serving", "stacks", "emulator")

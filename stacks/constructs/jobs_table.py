@@ -80,6 +80,11 @@ class JobsTable(Construct):
         )
         self._grant_key(grantee)
 
+    def grant_operate(self, grantee: iam.IGrantable) -> None:
+        """Allows the grantee to get and update one job by its id, and to list all jobs in one state."""
+        self.grant_write(grantee)
+        grant(grantee, self._list_statement())
+
     def grant_watch(self, grantee: iam.IGrantable, *, item: str) -> None:
         """Allows the grantee to list the jobs in each state, and to get and update the one item with that key.
 

@@ -15,6 +15,7 @@ from async_endpoint.cli import main
 from async_endpoint.protocol import (
     JobRecord,
     JobsTableWriter,
+    JobState,
     Upload,
     record_rejected,
     record_submitted,
@@ -138,3 +139,41 @@ def test_a_stack_names_the_table(jobs_table: Table) -> None:
     assert "has no output JobsTableName" in without.stderr
     assert f"The outputs of stack {name}-missing cannot be read" in missing.stderr
     assert "Name the jobs table by --table" in neither.stderr
+    staged = command("jobs", "--stage", name)
+    assert staged.exit_code == 1
+    assert f"The outputs of stack async-endpoint-{name}-workflow cannot be read" in staged.stderr
+
+
+def test_a_cancelled_attempt_shows_its_number_its_cause_and_where_a_late_result_would_be(jobs_table: Table) -> None:
+    JobsTableWriter(jobs_table).merge(failed("job-1", NOON))
+    JobsTableWriter(jobs_table).merge(
+        JobRecord(
+            job_id="job-1",
+            state=JobState.CANCELLED,
+            attempt=2,
+            requested_at=utc_timestamp(NOON + timedelta(hours=1)),
+            cause="By hand.",
+            output_location="s3://out/2.out",
+            ended_at=utc_timestamp(NOON + timedelta(hours=2)),
+        )
+    )
+
+    shown = rows(command("status", "job-1", "--table", jobs_table.name))
+    listed = command("jobs", "--state", "cancelled", "--table", jobs_table.name)
+
+    assert (shown["state"], shown["attempt"], shown["cause"]) == ("CANCELLED", "2", "By hand.")
+    assert shown["if"] == "it runs s3://out/2.out"
+    assert "CANCELLED (attempt 2)" in listed.stdout
+
+
+def test_the_history_is_in_the_order_of_time_readably_and_as_lines_of_json(jobs_table: Table) -> None:
+    JobsTableWriter(jobs_table).merge(failed("job-1", NOON, "no\x1b[2Jimage"))
+
+    history = command("status", "job-1", "--history", "--table", jobs_table.name)
+    lines = command("status", "job-1", "--history", "--json", "--table", jobs_table.name)
+
+    assert history.stdout.splitlines() == [
+        "2026-01-31T12:00:00.000Z  attempt 1 submitted: InferenceId job-1",
+        "2026-01-31T12:00:00.000Z  attempt 1 failed: no [2Jimage → s3://out/failures/1-error.out",
+    ]
+    assert [json.loads(line)["what"] for line in lines.stdout.splitlines()] == ["submitted", "failed"]

@@ -2,10 +2,13 @@
 
 import json
 from collections.abc import Iterator
+from types import SimpleNamespace
+from typing import Any, cast
 
 import pytest
 from aws_cdk.assertions import Template
 
+from async_endpoint.operations.jobs.workflow import Workflow
 from tests.stacks.templates import (
     INPUT,
     JOBS,
@@ -17,6 +20,7 @@ from tests.stacks.templates import (
     of_foundation,
     only,
     published,
+    statements_of,
 )
 
 QUEUE = "AWS::SQS::Queue"
@@ -173,6 +177,37 @@ def test_a_job_reader_may_read_the_table_and_find_documents_of_the_inbox(workflo
     ]
 
 
+def test_a_job_operator_may_also_write_jobs_send_to_the_queues_and_handle_the_dlqs(workflow: Template) -> None:
+    queues = [arn(workflow, QUEUE, "IntakeQueue"), arn(workflow, QUEUE, "ResultsQueue")]
+    dead_letters = [arn(workflow, QUEUE, "IntakeDeadLetters"), arn(workflow, QUEUE, "ResultsDeadLetters")]
+    assert [(each["Sid"], each["Action"], each["Resource"]) for each in statements_of(workflow, "JobOperator")] == [
+        ("RecordJobs", ["dynamodb:GetItem", "dynamodb:UpdateItem"], JOBS),
+        ("ListJobs", "dynamodb:Query", below(JOBS, "/index/by-state")),
+        ("LookAtDocuments", "s3:GetObject", below(INPUT, "/inbox/*")),
+        ("ListVersions", ["s3:ListBucket", "s3:ListBucketVersions"], INPUT),
+        ("RequestAttemptsAndMoveBack", "sqs:SendMessage", queues),
+        (
+            "HandleDeadLetters",
+            [
+                "sqs:DeleteMessage",
+                "sqs:GetQueueAttributes",
+                "sqs:ListMessageMoveTasks",
+                "sqs:PurgeQueue",
+                "sqs:ReceiveMessage",
+                "sqs:StartMessageMoveTask",
+            ],
+            dead_letters,
+        ),
+    ]
+
+
+def test_the_commands_find_all_that_they_need_in_the_outputs(workflow: Template) -> None:
+    outputs = dict.fromkeys(workflow.find_outputs("*"), "1") | {"InboxLocation": "s3://inputs/inbox/"}
+    described = [{"OutputKey": name, "OutputValue": value} for name, value in outputs.items()]
+    cloudformation = SimpleNamespace(describe_stacks=lambda **_: {"Stacks": [{"Outputs": described}]})
+    assert Workflow.from_stack(cast("Any", cloudformation), "any").queues.keys() == {"intake", "results"}
+
+
 def granted(template: Template) -> Iterator[JsonObject]:
     for resource_type in ("AWS::IAM::Policy", "AWS::IAM::ManagedPolicy"):
         for policy in template.find_resources(resource_type).values():
@@ -196,7 +231,13 @@ def test_it_says_where_to_put_documents_and_where_to_look(workflow: Template) ->
     assert {name: each["Value"] for name, each in outputs.items()} == {
         "InboxLocation": {"Fn::Join": ["", ["s3://", INPUT_NAME, "/inbox/"]]},
         "JobsTableName": JOBS_NAME,
+        "JobRetentionDays": "30",
         "JobReaderPolicyArn": {"Ref": id_of(workflow, "AWS::IAM::ManagedPolicy", "JobReader")},
+        "JobOperatorPolicyArn": {"Ref": id_of(workflow, "AWS::IAM::ManagedPolicy", "JobOperator")},
+        "IntakeQueueUrl": {"Ref": id_of(workflow, QUEUE, "IntakeQueue")},
+        "IntakeDeadLettersUrl": {"Ref": id_of(workflow, QUEUE, "IntakeDeadLetters")},
+        "ResultsQueueUrl": {"Ref": id_of(workflow, QUEUE, "ResultsQueue")},
+        "ResultsDeadLettersUrl": {"Ref": id_of(workflow, QUEUE, "ResultsDeadLetters")},
         "DashboardUrl": {
             "Fn::Join": [
                 "",

@@ -4,10 +4,14 @@ import importlib
 
 import click
 
+from async_endpoint.cli.cancel import cancel
 from async_endpoint.cli.deploy import deploy
 from async_endpoint.cli.destroy import destroy
 from async_endpoint.cli.diff import diff
+from async_endpoint.cli.dlq import dlq
 from async_endpoint.cli.preflight import preflight
+from async_endpoint.cli.redrive import redrive
+from async_endpoint.cli.retry import retry
 from async_endpoint.cli.run import run
 from async_endpoint.cli.status import jobs, status
 
@@ -40,6 +44,10 @@ def _group_of_extra(name: str) -> click.Command:
 main.add_command(run)
 main.add_command(status)
 main.add_command(jobs)
+main.add_command(retry)
+main.add_command(redrive)
+main.add_command(cancel)
+main.add_command(dlq)
 main.add_command(preflight)
 main.add_command(deploy)
 main.add_command(destroy)

@@ -13,6 +13,9 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from async_endpoint.cli.job_history import history_lines
+from async_endpoint.cli.one_line import one_line
+from async_endpoint.cli.workflow_options import stack_of, stage_option
 from async_endpoint.client import AsyncEndpointError, JobsTableReader
 from async_endpoint.operations.stack_outputs import StackError, read_outputs
 from async_endpoint.protocol import JobState
@@ -25,7 +28,12 @@ if TYPE_CHECKING:
 TABLE_OUTPUT = "JobsTableName"
 """The stack output with the name of the jobs table."""
 
-_COLOURS = {JobState.COMPLETED: "green", JobState.FAILED: "red", JobState.EXPIRED: "yellow"}
+_COLOURS = {
+    JobState.COMPLETED: "green",
+    JobState.FAILED: "red",
+    JobState.EXPIRED: "yellow",
+    JobState.CANCELLED: "magenta",
+}
 _UNBOUNDED = 10_000  # columns, without a terminal
 
 Command = Callable[..., Any]
@@ -36,6 +44,7 @@ def _common_options(command: Command) -> Command:
     options = (
         click.option("--table", metavar="NAME", help="The jobs table's name."),
         click.option("--stack", metavar="NAME", help=f"Read it from this stack's output {TABLE_OUTPUT}."),
+        stage_option,
         click.option("--json", "as_json", is_flag=True, help="Print one line of JSON for each job: its record."),
     )
     for option in reversed(options):
@@ -45,21 +54,25 @@ def _common_options(command: Command) -> Command:
 
 @click.command(short_help="Show the record of a job.")
 @click.argument("job", metavar="JOB")
+@click.option("--history", is_flag=True, help="Show everything that happened to the job, in order.")
 @_common_options
-def status(job: str, table: str | None, stack: str | None, *, as_json: bool) -> None:
+def status(job: str, *, table: str | None, stack: str | None, stage: str | None, history: bool, as_json: bool) -> None:
     """Show the record of JOB: a job's id, or s3://bucket/key of its document, which means the newest version.
 
     Exit status: 0 the job exists, in any state; 1 it does not, or an AWS call failed; 2 wrong usage.
     """
     try:
-        record = _records(table, stack).get(job)
+        record = _records(table, stack_of(stack, stage)).get(job)
     except AsyncEndpointError as error:
         raise click.ClickException(str(error)) from error
+    if history:
+        click.echo("\n".join(history_lines(record, as_json=as_json)))
+        return
     if as_json:
         click.echo(_to_json(record))
         return
     for name, value in _facts(record):
-        shown = click.style(value, fg=_COLOURS.get(record.state)) if name == "state" else _line(value)
+        shown = click.style(value, fg=_COLOURS.get(record.state)) if name == "state" else one_line(value)
         click.echo(f"{name:<11}{shown}")
 
 
@@ -72,13 +85,15 @@ def status(job: str, table: str | None, stack: str | None, *, as_json: bool) -> 
 )
 @click.option("--limit", type=click.IntRange(min=1), default=20, show_default=True, help="List at most this many.")
 @_common_options
-def jobs(state: JobState | None, limit: int, table: str | None, stack: str | None, *, as_json: bool) -> None:
+def jobs(
+    *, state: JobState | None, limit: int, table: str | None, stack: str | None, stage: str | None, as_json: bool
+) -> None:
     """List jobs by the time they reached their state, newest first.
 
     Exit status: 0 even if there are none, 1 an AWS call failed, 2 wrong usage.
     """
     try:
-        found = list(_records(table, stack).list(state, limit=limit))
+        found = list(_records(table, stack_of(stack, stage)).list(state, limit=limit))
     except AsyncEndpointError as error:
         raise click.ClickException(str(error)) from error
     if as_json:
@@ -99,7 +114,7 @@ def _records(table: str | None, stack: str | None) -> JobsTableReader:
         if table is None:
             raise click.UsageError(f"Stack {stack} has no output {TABLE_OUTPUT}: name another, or give --table.")
     if table is None:
-        raise click.UsageError(f"Name the jobs table by --table, or by --stack a stack with the output {TABLE_OUTPUT}.")
+        raise click.UsageError("Name the jobs table by --table, or by --stage or --stack.")
     return JobsTableReader.from_session(table)
 
 
@@ -112,6 +127,8 @@ def _facts(record: JobRecord) -> Iterator[tuple[str, str]]:
     facts = {
         "job": record.job_id,
         "state": record.state.value,
+        "attempt": str(record.attempt) if record.attempt > 1 else None,
+        "cause": record.cause,
         "reason": record.reason,
         "document": _document(record),
         "version": record.version,
@@ -119,6 +136,7 @@ def _facts(record: JobRecord) -> Iterator[tuple[str, str]]:
         "submitted": record.submitted_at,
         "ended": record.ended_at,
         "result" if record.state is JobState.COMPLETED else "error": record.outcome_location,
+        "if it runs": record.output_location if record.state is JobState.CANCELLED else None,
     }
     yield from ((name, value) for name, value in facts.items() if value)
     if record.overwritable:
@@ -128,16 +146,12 @@ def _facts(record: JobRecord) -> Iterator[tuple[str, str]]:
 def _listing(records: Iterable[JobRecord]) -> Table:
     listing = Table("since", "state", "job", "document", "reason", box=None, pad_edge=False)
     for record in records:
-        cells = (record.updated_at, record.state.value, record.job_id, _document(record), record.reason)
-        style = _COLOURS.get(record.state, "")
+        attempt = f" (attempt {record.attempt})" if record.attempt > 1 else ""
+        state = Text(f"{record.state}{attempt}", style=_COLOURS.get(record.state, ""))
+        cells = (record.job_id, _document(record), record.reason)
         # As Text: documents and reasons are not markup.
-        listing.add_row(*(Text(_line(cell or ""), style=style if cell == record.state else "") for cell in cells))
+        listing.add_row(record.updated_at, state, *(Text(one_line(cell or "")) for cell in cells))
     return listing
-
-
-def _line(text: str) -> str:
-    """Returns a text as one line, without control characters for the terminal."""
-    return "".join(character if character.isprintable() else " " for character in text)
 
 
 def _document(record: JobRecord) -> str | None:

@@ -54,7 +54,7 @@ def test_policies_for_encrypted_resources_allow_that_key_only(
 ) -> None:
     for stack, policies in (
         ("Endpoint", ("ExecutionPermissions", "Caller")),
-        ("Workflow", ("IntakePermissions", "ResultsPermissions", "WatchdogPermissions", "JobReader")),
+        ("Workflow", ("IntakePermissions", "ResultsPermissions", "WatchdogPermissions", "JobReader", "JobOperator")),
     ):
         for policy in policies:
             statements = statements_of(stacks_of("prod")[stack], policy)

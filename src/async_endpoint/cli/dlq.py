@@ -1,0 +1,200 @@
+"""`async-endpoint dlq`: the messages that the workers gave up on."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+import boto3
+import click
+from rich.console import Console
+
+from async_endpoint.cli.counter import counter_on
+from async_endpoint.cli.one_line import one_line
+from async_endpoint.cli.workflow_options import (
+    INTERRUPTED,
+    Command,
+    confirm,
+    errors_as_sentences,
+    read_workflow,
+    workflow_options,
+    yes_option,
+)
+from async_endpoint.operations.deadline import Deadline
+from async_endpoint.operations.jobs.dead_letter_move import MoveError, move_dead_letters
+from async_endpoint.operations.jobs.dead_letters import HIDDEN_SECONDS, DeadLetterQueue
+from async_endpoint.operations.jobs.workflow import ThreadedTable, WorkerQueue, Workflow
+from async_endpoint.protocol import JobsTableWriter
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from async_endpoint.operations.jobs.dead_letters import DeadLetter
+
+_WORKER_NAMES = ("intake", "results")
+_UNITS = ((86_400, "d"), (3_600, "h"), (60, "m"), (1, "s"))
+
+
+@click.group()
+def dlq() -> None:
+    """List, move back or delete the messages in the workers' dead-letter queues."""
+
+
+def _queue_option(command: Command) -> Command:
+    return click.option(
+        "--queue",
+        type=click.Choice(_WORKER_NAMES),
+        metavar="NAME",
+        help="The DLQ of this worker only: intake or results.  [default: both]",
+    )(command)
+
+
+@dlq.command("list", short_help="Show how many messages there are, and some of them.")
+@_queue_option
+@click.option("--limit", type=click.IntRange(0, 1000), default=10, show_default=True, help="Look at this many of each.")
+@workflow_options
+@click.option("--json", "as_json", is_flag=True, help="Print one line of JSON for each queue, with its messages.")
+def list_command(*, queue: str | None, limit: int, stage: str | None, stack: str | None, as_json: bool) -> None:
+    """Show how many messages each dead-letter queue has, and a sample of them.
+
+    The sample is whatever SQS returns first, and hides its messages from other receivers for ten seconds. The reason
+    is EventBridge's, or that in the record of the message's job; else the log of the worker's function has it.
+
+    \b
+    async-endpoint dlq list --stage dev
+    async-endpoint dlq list --queue results --limit 100 --json --stage dev
+
+    Exit status: 0 even if there are messages, 1 an AWS call failed, 2 wrong usage.
+    """  # noqa: D301 - \b is Click's mark of a paragraph that is not rewrapped
+    workflow = read_workflow(stack, stage)
+    with errors_as_sentences():
+        for worker, letters in _dead_letters(workflow, queue):
+            count = letters.count()
+            sample = letters.sample(limit) if count and limit else []
+            if as_json:
+                line = {"queue": worker.worker, "url": worker.dead_letters_url, "messages": count}
+                click.echo(json.dumps({**line, "sample": [each.to_json() for each in sample]}, ensure_ascii=False))
+                continue
+            click.echo(f"{worker.worker}: {_messages(count)} in {worker.dead_letters_name}")
+            for each in sample:
+                click.echo(_describe(each))
+            if sample:
+                click.echo(f"  This is a sample: {len(sample):,} of {count:,}, hidden for {HIDDEN_SECONDS} seconds.")
+
+
+@dlq.command("redrive", short_help="Move the messages back to their worker.")
+@_queue_option
+@click.option(
+    "--timeout", type=click.IntRange(min=1), default=3600, show_default=True, help="Seconds to wait for each queue."
+)
+@workflow_options
+@click.pass_context
+def redrive_command(
+    context: click.Context, *, queue: str | None, timeout: int, stage: str | None, stack: str | None
+) -> None:
+    """Move the messages of the dead-letter queues back to the queues of their workers, and wait for it.
+
+    Remove the cause first: the workers give up on the messages again otherwise. Nothing is submitted or recorded
+    twice. After an interruption SQS continues by itself; the same command then waits for it.
+
+    \b
+    async-endpoint dlq redrive --stage dev
+    async-endpoint dlq redrive --queue intake --stage dev
+
+    Exit status: 0 all are moved, or there are none; 1 some are not; 2 wrong usage; 130 after Ctrl-C.
+    """  # noqa: D301 - \b is Click's mark of a paragraph that is not rewrapped
+    workflow = read_workflow(stack, stage)
+    failed = False
+    with errors_as_sentences():
+        for worker, letters in _dead_letters(workflow, queue):
+            count = letters.count()
+            if not count:
+                click.echo(f"{worker.worker}: {worker.dead_letters_name} is empty.")
+                continue
+            try:
+                moved = _move(worker, count, timeout)
+                click.echo(f"{worker.worker}: {_messages(moved)} moved to {worker.name}.")
+            except MoveError as error:
+                failed = True
+                click.echo(f"Error: {error}", err=True)
+            except KeyboardInterrupt:
+                click.echo(f"Interrupted: SQS continues to move the messages of {worker.dead_letters_name}.", err=True)
+                context.exit(INTERRUPTED)
+    context.exit(1 if failed else 0)
+
+
+@dlq.command("purge", short_help="Delete the messages.")
+@_queue_option
+@yes_option
+@workflow_options
+def purge_command(*, queue: str | None, yes: bool, stage: str | None, stack: str | None) -> None:
+    """Delete all messages of the dead-letter queues, after a confirmation.
+
+    Documents stay in the inbox, but their events are lost: `list` shows them first.
+
+    \b
+    async-endpoint dlq purge --queue results --stage dev
+
+    Exit status: 0 the messages are deleted, or there are none; 1 they are not; 2 wrong usage.
+    """  # noqa: D301 - \b is Click's mark of a paragraph that is not rewrapped
+    workflow = read_workflow(stack, stage)
+    with errors_as_sentences():
+        found = [(worker, letters, letters.count()) for worker, letters in _dead_letters(workflow, queue)]
+        for worker, _, count in found:
+            click.echo(f"{worker.worker}: {_messages(count)} in {worker.dead_letters_name}")
+        full = [(worker, letters, count) for worker, letters, count in found if count]
+        if not full:
+            return
+        total = sum(count for *_, count in full)
+        if not yes:
+            confirm(f"Delete {_messages(total)}, which cannot be restored?", "Nothing was deleted")
+        for worker, letters, _ in full:
+            letters.purge()
+            click.echo(f"{worker.worker}: {worker.dead_letters_name} is purged; SQS takes up to a minute for it.")
+
+
+def _dead_letters(workflow: Workflow, name: str | None) -> Iterator[tuple[WorkerQueue, DeadLetterQueue]]:
+    sqs = boto3.Session().client("sqs")
+    jobs = JobsTableWriter(ThreadedTable(workflow.jobs_table))
+    for worker, queue in workflow.queues.items():
+        if name in (None, worker):
+            yield queue, DeadLetterQueue(sqs, queue, jobs)
+
+
+def _move(worker: WorkerQueue, count: int, timeout: int) -> int:
+    progress = counter_on(Console(stderr=True), f"{worker.worker}: moved")
+    progress.start(count)
+    try:
+        return move_dead_letters(
+            boto3.Session().client("sqs"),
+            worker,
+            Deadline(timeout, interval=1.0),
+            progress.show,
+        )
+    finally:
+        progress.stop()
+
+
+def _describe(letter: DeadLetter) -> str:
+    age = (datetime.now(UTC) - letter.sent_at).total_seconds()
+    job = f"job {letter.job_id}" if letter.job_id else ""
+    state = f"job {letter.job_id} is {letter.job_state}" if letter.job_state else job
+    facts = [
+        letter.document or f"message {letter.message_id}",
+        letter.kind,
+        f"{_age(age)} old",
+        f"received {letter.receive_count} times",
+        state,
+        letter.reason or "reason: see the function's log",
+    ]
+    return one_line("  " + ", ".join(fact for fact in facts if fact))
+
+
+def _age(seconds: float) -> str:
+    size, unit = next(((size, unit) for size, unit in _UNITS if seconds >= size), _UNITS[-1])
+    return f"{max(0, seconds) / size:.0f} {unit}"
+
+
+def _messages(count: int) -> str:
+    return f"{count:,} message{'' if count == 1 else 's'}"

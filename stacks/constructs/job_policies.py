@@ -1,0 +1,111 @@
+"""The policies of people who work with jobs: to look them up, and to operate on them."""
+
+from aws_cdk import aws_iam as iam
+from aws_cdk import aws_kms as kms
+from aws_cdk import aws_s3 as s3
+from constructs import Construct
+
+from stacks.constructs.encryption_key import grant_use
+from stacks.constructs.grants import grant
+from stacks.constructs.jobs_table import JobsTable
+from stacks.constructs.queue_worker import QueueWorker
+from stacks.rules import suppress_wildcards
+
+
+class JobPolicies:
+    """Two managed policies of a workflow stack, for the stage's users and roles to attach.
+
+    `reader` finds jobs. `operator` can do that too, and all that `async-endpoint retry`, `redrive`, `cancel` and `dlq`
+    need. It may send to both queues, because SQS moves dead letters as the caller: so an operator could also forge a
+    notification. Permissions of a move:
+    https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-configure-dead-letter-queue-redrive.html
+
+    Not a construct, so that the policies keep their place in the stack.
+    """
+
+    def __init__(
+        self,
+        scope: Construct,
+        *,
+        documents_arn: str,
+        bucket: s3.IBucket,
+        jobs: JobsTable,
+        intake: QueueWorker,
+        results: QueueWorker,
+        key: kms.IKey | None,
+        inbox: str,
+    ) -> None:
+        self._documents_arn = documents_arn
+        self._bucket = bucket
+        self._jobs = jobs
+        self._key = key
+        self._inbox = inbox
+        self.reader = self._reader(scope)
+        self.operator = self._operator(scope, intake, results)
+
+    def _reader(self, scope: Construct) -> iam.ManagedPolicy:
+        policy = iam.ManagedPolicy(
+            scope,
+            "JobReader",
+            # Create-only: another text replaces the policy, and with it what readers have attached.
+            description=f"Look up jobs by id, by state, or by the place of a document under {self._inbox}",
+        )
+        self._jobs.grant_read(policy)
+        self._grant_documents(policy)
+        return policy
+
+    def _operator(self, scope: Construct, intake: QueueWorker, results: QueueWorker) -> iam.ManagedPolicy:
+        policy = iam.ManagedPolicy(
+            scope,
+            "JobOperator",
+            description="Look up, retry and cancel jobs, and list, redrive and purge dead letters",  # create-only, too
+        )
+        self._jobs.grant_operate(policy)
+        self._grant_documents(policy)
+        workers = (intake, results)
+        grant(
+            policy,
+            iam.PolicyStatement(
+                sid="RequestAttemptsAndMoveBack",
+                actions=["sqs:SendMessage"],
+                resources=[worker.queue.queue_arn for worker in workers],
+            ),
+            iam.PolicyStatement(
+                sid="HandleDeadLetters",
+                actions=[
+                    "sqs:DeleteMessage",
+                    "sqs:GetQueueAttributes",
+                    "sqs:ListMessageMoveTasks",
+                    "sqs:PurgeQueue",
+                    "sqs:ReceiveMessage",
+                    "sqs:StartMessageMoveTask",
+                ],
+                resources=[worker.dead_letters.queue_arn for worker in workers],
+            ),
+        )
+        return policy
+
+    def _grant_documents(self, policy: iam.ManagedPolicy) -> None:
+        grant(
+            policy,
+            # A document's newest version names its job, even if the document was deleted since.
+            iam.PolicyStatement(sid="LookAtDocuments", actions=["s3:GetObject"], resources=[self._documents_arn]),
+        )
+        if self._key:
+            grant_use(self._key, policy)
+        grant(
+            policy,
+            iam.PolicyStatement(
+                sid="ListVersions",
+                actions=["s3:ListBucket", "s3:ListBucketVersions"],
+                resources=[self._bucket.bucket_arn],
+            ),
+        )
+        suppress_wildcards(
+            policy,
+            {
+                self._documents_arn: (
+                    f"A reader may look up any document under {self._inbox}; of others it can only list the keys."
+                )
+            },
+        )

@@ -1,0 +1,85 @@
+"""What a look into a DLQ shows, and what it leaves as it was."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+from async_endpoint.operations.jobs.dead_letters import DeadLetterQueue
+from async_endpoint.protocol import AttemptRequest
+from tests.support.intake import object_created
+from tests.support.jobs_table import NOON, failed
+
+if TYPE_CHECKING:
+    from mypy_boto3_sqs.type_defs import MessageAttributeValueTypeDef
+
+    from tests.support.deployed_workflow import DeployedWorkflow
+
+
+def test_a_sample_shows_document_job_age_receipts_and_reason_and_leaves_the_messages(
+    deployed: DeployedWorkflow,
+) -> None:
+    job_id = deployed.failed("inbox/a", "no image")
+    deployed.jobs.merge(failed("client", NOON, "too long"))
+    bodies = [
+        json.dumps(object_created("inbox/b.png", version_id="v1")),
+        AttemptRequest(job_id, 2).to_message(),
+        "not json",
+        '{"something": "else"}',
+        '{"source": "aws.s3", "detail": {}}',
+    ]
+    url = deployed.intake.dead_letters_url
+    for body in bodies:
+        deployed.sqs.send_message(QueueUrl=url, MessageBody=body)
+    attributes: dict[str, MessageAttributeValueTypeDef] = {
+        name: {"DataType": "String", "StringValue": value}
+        for name, value in (("ERROR_CODE", "NO_PERMISSIONS"), ("ERROR_MESSAGE", "not allowed"))
+    }
+    deployed.sqs.send_message(QueueUrl=url, MessageBody="{}", MessageAttributes=attributes)
+    letters = DeadLetterQueue(deployed.sqs, deployed.intake, deployed.jobs)
+
+    found = letters.sample(100)
+
+    assert letters.count() == 6
+    assert {(each.kind, each.document, each.job_state, each.reason) for each in found} == {
+        ("upload", "s3://inputs/inbox/b.png", None, None),
+        ("request for attempt 2", f"s3://{deployed.bucket}/inbox/a", "FAILED", "no image"),
+        ("not a JSON object", None, None, None),
+        ("of an unknown kind", None, None, None),
+        ("of an unknown kind", None, None, "EventBridge could not deliver it: NO_PERMISSIONS: not allowed"),
+    }
+    assert {each.receive_count for each in found} == {1}
+    assert len(letters.sample(2)) <= 2
+
+
+def test_a_notification_leads_to_its_job(deployed: DeployedWorkflow) -> None:
+    deployed.jobs.merge(failed("client", NOON, "too long"))
+    notification = {
+        "awsRegion": "ap-northeast-1",
+        "inferenceId": "client",
+        "invocationStatus": "Failed",
+        "failureReason": "too long",
+        "requestParameters": {"endpointName": "receipts", "inputLocation": "s3://inputs/a.png"},
+    }
+    envelope = {"Type": "Notification", "Message": json.dumps(notification)}
+    deployed.sqs.send_message(QueueUrl=deployed.results.dead_letters_url, MessageBody=json.dumps(envelope))
+
+    (found,) = DeadLetterQueue(deployed.sqs, deployed.results, deployed.jobs).sample(10)
+
+    assert (found.kind, found.job_id, found.job_state, found.reason, found.document) == (
+        "notification: failure",
+        "client",
+        "FAILED",
+        "too long",
+        "s3://inputs/a.png",
+    )
+    assert found.to_json()["sent_at"].startswith("2")
+
+
+def test_a_purge_deletes_the_messages(deployed: DeployedWorkflow) -> None:
+    letters = DeadLetterQueue(deployed.sqs, deployed.intake, deployed.jobs)
+    deployed.sqs.send_message(QueueUrl=deployed.intake.dead_letters_url, MessageBody="{}")
+    letters.purge()
+
+    assert letters.count() == 0
+    assert letters.sample(10) == []
