@@ -17,6 +17,7 @@ from stacks.constructs.endpoint_metrics import EndpointMetrics
 from stacks.constructs.grants import grant
 from stacks.constructs.published_values import ERROR_TOPIC, SUCCESS_TOPIC
 from stacks.constructs.queue_worker import QueueWorker
+from stacks.constructs.waking import let_wake
 from stacks.constructs.watchdog import Watchdog
 from stacks.foundation import FoundationStack
 from stacks.rules import suppress_wildcards
@@ -101,6 +102,8 @@ class WorkflowStack(StageStack):
             worker.policy,
             {self._documents_arn: f"Uploaders choose the keys; the function may read only documents under {INBOX}."},
         )
+        if settings.scaling.wakes_on_submit:
+            let_wake(worker, settings)
         return worker
 
     def _grant_submit(self, policy: iam.ManagedPolicy) -> None:
