@@ -126,17 +126,17 @@ def test_an_absent_variable_is_named(name: str) -> None:
 
 
 @pytest.fixture
-def waking(load: Callable[[str], Function], monkeypatch: pytest.MonkeyPatch) -> Function:
-    """The function with the setting on; its calls to SageMaker reach nothing until a test stands in."""
+def load_waking(load: Callable[[str], Function], monkeypatch: pytest.MonkeyPatch) -> Callable[[], Function]:
+    """Loads the function with the setting on; its calls to SageMaker reach nothing."""
     for name, value in {**ENVIRONMENT, "AWS_ENDPOINT_URL_SAGEMAKER": "http://localhost:9"}.items():
         monkeypatch.setenv(name, value)
-    return load("submit")
+    return lambda: load("submit")
 
 
 def test_documents_are_submitted_though_the_endpoint_cannot_be_woken(
-    waking: Function, inbox: VersionedInbox, server: EndpointServer, jobs: RecordedJobs
+    load_waking: Callable[[], Function], inbox: VersionedInbox, server: EndpointServer, jobs: RecordedJobs
 ) -> None:
-    kept, lines = waking.process(json.dumps(inbox.put("inbox/a.png")))
+    kept, lines = load_waking().process(json.dumps(inbox.put("inbox/a.png")))
 
     assert (kept, len(server.requests)) == ([], 1)
     assert jobs.by_key()["inbox/a.png"].state == "SUBMITTED"
@@ -145,9 +145,9 @@ def test_documents_are_submitted_though_the_endpoint_cannot_be_woken(
 
 
 def test_the_endpoint_is_woken_after_the_documents_with_the_number_that_it_accepted(
-    waking: Function, inbox: VersionedInbox, server: EndpointServer, monkeypatch: pytest.MonkeyPatch
+    load_waking: Callable[[], Function], inbox: VersionedInbox, server: EndpointServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    woken: list[Any] = []
+    waking, woken = load_waking(), list[Any]()
     monkeypatch.setattr(
         "submit.wake.Waker.after_batch", lambda _, accepted: woken.append((accepted, len(server.requests)))
     )
