@@ -133,10 +133,10 @@ def test_a_claim_outlives_its_run_and_has_lapsed_at_the_next(stacks_of: StacksOf
     assert function["Timeout"] < claim < visibility
 
 
-ENDPOINT = {
+ENDPOINT: JsonObject = {
     "Fn::Join": ["", ["arn:aws:sagemaker:ap-northeast-1:", {"Ref": "AWS::AccountId"}, ":endpoint/donut-async-dev"]]
 }
-WAKE = [
+WAKE: list[JsonObject] = [
     {"Sid": "DescribeEndpoint", "Effect": "Allow", "Action": "sagemaker:DescribeEndpoint", "Resource": ENDPOINT},
     {
         "Sid": "ReadBounds",
