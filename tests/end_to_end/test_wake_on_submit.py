@@ -19,6 +19,7 @@ from tests.end_to_end.conftest import ANSWER_SECONDS, Stage, wait_for
 pytestmark = [pytest.mark.end_to_end, pytest.mark.serving]
 
 WAKE_SECONDS = 5.0  # from an upload to the capacity call
+KNOWN_SECONDS = 31.0  # for so long the function takes the endpoint for awake
 
 
 @pytest.fixture(scope="module")
@@ -58,7 +59,11 @@ def test_documents_in_the_inbox_wake_a_sleeping_endpoint_within_five_seconds(
     stage_in_real_time: Stage, receipts: list[tuple[bytes, dict[str, str]]]
 ) -> None:
     stage = stage_in_real_time
+    # The function's first start takes a second or two on AWS, and as long as it likes on a machine at work.
+    stage.put(receipts[8][0], "inbox/first.png")
+    ended(stage, 1)
     stage.deployment.scale_to_zero(stage.local)
+    time.sleep(KNOWN_SECONDS)
 
     started = time.monotonic()
     for number in range(8):
@@ -66,8 +71,8 @@ def test_documents_in_the_inbox_wake_a_sleeping_endpoint_within_five_seconds(
     wait_for(lambda: wanted_instances(stage), ANSWER_SECONDS, "a wanted instance")
     seconds = time.monotonic() - started
 
-    assert seconds <= WAKE_SECONDS
-    ended(stage, 8)
+    assert seconds <= WAKE_SECONDS, f"{seconds:.1f} s"
+    ended(stage, 9)
     (held,) = boto3.client("cloudwatch").list_metrics(Namespace=WAKE_NAMESPACE)["Metrics"]
     assert held["MetricName"] == WAKE_HELD
     wakes = [
