@@ -20,6 +20,7 @@ from stacks.constructs.job_policies import JobPolicies
 from stacks.constructs.output_locations import FAILURES, written_path
 from stacks.constructs.published_values import ERROR_TOPIC, SUCCESS_TOPIC
 from stacks.constructs.queue_worker import QueueWorker
+from stacks.constructs.waking import let_wake
 from stacks.constructs.watchdog import Watchdog
 from stacks.foundation import FoundationStack
 from stacks.rules import suppress_wildcards
@@ -104,6 +105,8 @@ class WorkflowStack(StageStack):
             worker.policy,
             {self._documents_arn: f"Uploaders choose the keys; the function may read only documents under {INBOX}."},
         )
+        if settings.scaling.wakes_on_submit:
+            let_wake(worker, settings)
         return worker
 
     def _grant_submit(self, policy: iam.ManagedPolicy) -> None:

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from mypy_boto3_sagemaker_runtime.type_defs import InvokeEndpointAsyncInputTypeDef
 
     from async_endpoint.protocol import InvocationRequest
+    from submit.ports import Endpoint
     from submit.settings import Settings
 
 _ONE_ATTEMPT = Config(retries={"mode": "standard", "total_max_attempts": 1}, connect_timeout=5, read_timeout=10)
@@ -79,13 +80,18 @@ class SageMakerEndpoint:
         return Acceptance(response.get("OutputLocation"), response.get("FailureLocation"))
 
 
-def make_submitter(settings: Settings) -> Submitter:
+def make_endpoint() -> SageMakerEndpoint:
+    """Returns the endpoint of the function's own account and region."""
+    return SageMakerEndpoint(boto3.client("sagemaker-runtime", config=_ONE_ATTEMPT))
+
+
+def make_submitter(settings: Settings, endpoint: Endpoint) -> Submitter:
     """Returns the submitter for the function's own account and region."""
     table = boto3.resource("dynamodb", config=SHORT_TIMEOUTS).Table(settings.jobs_table)
     return Submitter(
         jobs=JobsTableWriter(table),
         documents=S3Documents(boto3.client("s3", config=_ONE_ATTEMPT)),
-        endpoint=SageMakerEndpoint(boto3.client("sagemaker-runtime", config=_ONE_ATTEMPT)),
+        endpoint=endpoint,
         settings=settings,
         clock=time.time,
     )

@@ -5,12 +5,14 @@ import os
 from async_endpoint.protocol import JobsTableBusy
 from shared.batch import batch_handler
 from shared.observability import logger
-from submit.adapters import make_submitter
+from submit.adapters import make_endpoint, make_submitter
 from submit.events import NotAnUpload
 from submit.ports import RetryLater
 from submit.settings import Settings
+from submit.wake import CountingEndpoint, WakeSettings, make_waker, waking
 
-submitter = make_submitter(Settings.from_environment(os.environ))
+endpoint = CountingEndpoint(make_endpoint())
+submitter = make_submitter(Settings.from_environment(os.environ), endpoint)
 
 
 def submit_message(body: str) -> str:
@@ -21,3 +23,5 @@ def submit_message(body: str) -> str:
 
 
 handler = batch_handler(submit_message, expected=(NotAnUpload, RetryLater, JobsTableBusy))
+if wake_settings := WakeSettings.from_environment(os.environ):
+    handler = waking(handler, endpoint, make_waker(wake_settings))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 import boto3
 from boto3.dynamodb.conditions import Key
@@ -15,10 +15,13 @@ from async_endpoint.protocol import (
     JOBS_BY_STATE_PARTITION_KEY,
     JOBS_BY_STATE_SORT_KEY,
     JOBS_PARTITION_KEY,
+    CapacityRejected,
     JobState,
+    VariantScaling,
     utc_timestamp,
 )
 from shared.clients import SHORT_TIMEOUTS
+from shared.queues import messages_in
 from watchdog.logic import Watchdog
 from watchdog.ports import ConcurrentRun, Fleet, Memory, StopRejected, Work
 
@@ -26,74 +29,41 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from mypy_boto3_dynamodb.service_resource import Table
-    from mypy_boto3_sagemaker.client import SageMakerClient
     from mypy_boto3_sns.client import SNSClient
     from mypy_boto3_sqs.client import SQSClient
-    from mypy_boto3_sqs.literals import QueueAttributeNameType
 
     from watchdog.settings import Settings
 
-_NO_ENDPOINT = "Could not find"  # the beginning of DescribeEndpoint's ValidationException
 # Between an outcome and its record: the notification, its queue, and a few attempts of the function.
 _RECORDED_SECONDS = 600
-_MESSAGES: tuple[QueueAttributeNameType, ...] = (
-    "ApproximateNumberOfMessages",
-    "ApproximateNumberOfMessagesNotVisible",
-    "ApproximateNumberOfMessagesDelayed",
-)
-
-
-class ScalableTargets(Protocol):
-    """The used methods of boto3's client of Application Auto Scaling."""
-
-    def describe_scalable_targets(self, **members: Any) -> Any:  # boto3's own signature is generated
-        """DescribeScalableTargets."""
 
 
 class SageMakerEndpoint:
     """A SageMaker endpoint with the scalable target of its variant."""
 
-    def __init__(self, sagemaker: SageMakerClient, scaling: ScalableTargets, *, name: str, variant: str) -> None:
-        self._sagemaker = sagemaker
-        self._scaling = scaling
-        self._name = name
+    def __init__(self, variant: VariantScaling) -> None:
         self._variant = variant
 
     def fleet(self) -> Fleet:
         """Calls DescribeEndpoint and DescribeScalableTargets."""
-        try:
-            endpoint = self._sagemaker.describe_endpoint(EndpointName=self._name)
-        except ClientError as error:
-            if error.response["Error"].get("Message", "").startswith(_NO_ENDPOINT):
-                return Fleet(status=None)
-            raise
-        variants = endpoint.get("ProductionVariants", [])
-        target = self._scaling.describe_scalable_targets(
-            ServiceNamespace="sagemaker",
-            ResourceIds=[f"endpoint/{self._name}/variant/{self._variant}"],
-            ScalableDimension="sagemaker:variant:DesiredInstanceCount",
-        )["ScalableTargets"]
+        capacity = self._variant.capacity()
+        if capacity.status is None:
+            return Fleet(status=None)
+        bounds = self._variant.bounds()
         return Fleet(
-            status=endpoint["EndpointStatus"],
-            instances=sum(
-                each.get("CurrentInstanceCount", 0) for each in variants if each["VariantName"] == self._variant
-            ),
-            changed_at=utc_timestamp(endpoint["LastModifiedTime"]),
-            minimum=target[0]["MinCapacity"] if target else None,
-            suspended=bool(target) and target[0].get("SuspendedState", {}).get("DynamicScalingInSuspended", False),
+            status=capacity.status,
+            instances=capacity.running,
+            changed_at=capacity.changed_at,
+            minimum=bounds.minimum if bounds else None,
+            suspended=bool(bounds and bounds.scale_in_suspended),
         )
 
     def stop(self, instances: int) -> None:
         """Calls UpdateEndpointWeightsAndCapacities."""
         try:
-            self._sagemaker.update_endpoint_weights_and_capacities(
-                EndpointName=self._name,
-                DesiredWeightsAndCapacities=[{"VariantName": self._variant, "DesiredInstanceCount": instances}],
-            )
-        except ClientError as error:
-            if error.response["Error"].get("Code") == "ValidationException":
-                raise StopRejected(error.response["Error"].get("Message") or str(error)) from error
-            raise
+            self._variant.set_instances(instances)
+        except CapacityRejected as error:
+            raise StopRejected(str(error)) from error
 
 
 class JobsAndQueues:
@@ -118,7 +88,7 @@ class JobsAndQueues:
         return Work(
             open_job=self._open_job(),
             outcomes={str(state): item[JOBS_BY_STATE_SORT_KEY] for state, item in newest.items() if item},
-            messages=sum(map(self._messages, self._settings.queue_urls)),
+            messages=sum(messages_in(self._sqs, url) for url in self._settings.queue_urls),
         )
 
     def _open_job(self) -> str | None:
@@ -136,10 +106,6 @@ class JobsAndQueues:
             IndexName=JOBS_BY_STATE_INDEX, KeyConditionExpression=condition, ScanIndexForward=False, Limit=1
         )["Items"]
         return found[0] if found else None
-
-    def _messages(self, url: str) -> int:
-        found = self._sqs.get_queue_attributes(QueueUrl=url, AttributeNames=list(_MESSAGES))["Attributes"]
-        return sum(int(found.get(name, 0)) for name in _MESSAGES)
 
 
 class TableMemory:
@@ -211,10 +177,12 @@ def make_watchdog(settings: Settings) -> Watchdog:
     table = boto3.resource("dynamodb", config=SHORT_TIMEOUTS).Table(settings.jobs_table)
     return Watchdog(
         endpoint=SageMakerEndpoint(
-            boto3.client("sagemaker", config=SHORT_TIMEOUTS),
-            boto3.client("application-autoscaling", config=SHORT_TIMEOUTS),
-            name=settings.endpoint_name,
-            variant=settings.variant_name,
+            VariantScaling(
+                boto3.client("sagemaker", config=SHORT_TIMEOUTS),
+                boto3.client("application-autoscaling", config=SHORT_TIMEOUTS),
+                endpoint=settings.endpoint_name,
+                variant=settings.variant_name,
+            )
         ),
         traces=JobsAndQueues(table, boto3.client("sqs", config=SHORT_TIMEOUTS), settings, time.time),
         memories=TableMemory(table, settings.memory_key),

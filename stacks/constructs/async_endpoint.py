@@ -10,6 +10,7 @@ from aws_cdk import aws_logs as logs
 from aws_cdk import aws_sagemaker as sagemaker
 from constructs import Construct
 
+from async_endpoint.protocol import VARIANT_NAME
 from stacks.constructs.deployment_config import deployment_config
 from stacks.constructs.document_buckets import DocumentBuckets
 from stacks.constructs.encryption_key import grant_use
@@ -32,7 +33,7 @@ class AsyncEndpoint(Construct):
     """An endpoint with one variant. It writes its output to `outputs`; `rollback_alarms` roll an update back."""
 
     # One variant: the backlog metrics, by which scaling works, have no dimension for the variant.
-    variant_name = "AllTraffic"
+    variant_name = VARIANT_NAME
 
     def __init__(
         self,

@@ -17,16 +17,21 @@ from aws_cdk import aws_applicationautoscaling as scaling
 from aws_cdk import aws_cloudwatch as cloudwatch
 from constructs import Construct
 
+from async_endpoint.protocol import WAKE_HELD, WAKE_NAMESPACE, WAKE_POLICY
 from stacks.constructs import endpoint_metrics as names
 from stacks.constructs.alarms import late_periods
 from stacks.constructs.async_endpoint import AsyncEndpoint
 from stacks.constructs.endpoint_metrics import MINUTE, NAMESPACE, EndpointMetrics
 from stacks.constructs.idle_minutes import idle_minute_queries
-from stacks.constructs.metric_math import MinuteMetric, alarm_dimensions, metric_queries
+from stacks.constructs.metric_math import MinuteMetric, metric_queries
 from stacks.constructs.warm_windows import scheduled_actions
 from stacks.settings.scaling import RESPONSIVE, ScalingSettings
 
 _MOST_STEPS = 20  # https://docs.aws.amazon.com/autoscaling/application/userguide/application-auto-scaling-quotas.html
+
+# How long the sleep alarm can stay on after it has acted: late datapoints, up to ten more that CloudWatch reads, and
+# some minutes until it recovers. A cooldown ends with the next growth by a policy, but not with a direct wake.
+_SLEEP_LINGERS_SECONDS = 1_200
 
 
 class ScaleToZero(Construct):
@@ -100,26 +105,36 @@ class ScaleToZero(Construct):
     def _wake_one(self) -> None:
         # Bounds count from the alarm's threshold; without an upper bound.
         steps = [scaling.CfnScalingPolicy.StepAdjustmentProperty(metric_interval_lower_bound=0, scaling_adjustment=1)]
-        alarm = self._wake_alarm(self._wake_policy(steps))
         # The guide's Average is below 1 in the minute in which the request arrived.
-        alarm.namespace, alarm.metric_name, alarm.statistic = NAMESPACE, names.WITHOUT_CAPACITY, "Maximum"
-        alarm.dimensions, alarm.period = [*alarm_dimensions(self._metrics.queue_dimensions)], MINUTE
+        alarm = self._wake_alarm(self._wake_policy(steps))
+        alarm.metrics = [
+            *metric_queries("Requests wait and no instance runs", "MIN([nocap, held])", self._signs_of_sleep())
+        ]
 
     def _wake_for_backlog(self) -> None:
         """Starts as many instances as the backlog needs; without effect while an instance runs."""
-        queue = self._metrics.queue_dimensions
         alarm = self._wake_alarm(self._wake_policy(_fleet_sizes(self._settings)))
         # `nocap` is 0 or 1. The backlog may arrive later: until then it counts as 1.
+        backlog = MinuteMetric(NAMESPACE, names.BACKLOG, self._metrics.queue_dimensions, "Maximum")
         alarm.metrics = [
             *metric_queries(
                 "Requests wait and no instance runs",
-                "nocap * MAX([nocap, backlog])",
-                {
-                    "nocap": MinuteMetric(NAMESPACE, names.WITHOUT_CAPACITY, queue, "Maximum"),
-                    "backlog": MinuteMetric(NAMESPACE, names.BACKLOG, queue, "Maximum"),
-                },
+                "MIN([nocap, held]) * MAX([nocap, backlog])",
+                {**self._signs_of_sleep(), "backlog": backlog},
             )
         ]
+
+    def _signs_of_sleep(self) -> dict[str, MinuteMetric]:
+        """Returns the metrics by which a minute counts for waking.
+
+        `held` is 0 in the minutes after somebody has set the capacity directly, else missing, so that `MIN([nocap,
+        held])` is 0 or `nocap`. Without it the alarm would add the same instances again while they start.
+        """
+        queue = self._metrics.queue_dimensions
+        return {
+            "nocap": MinuteMetric(NAMESPACE, names.WITHOUT_CAPACITY, queue, "Maximum"),
+            "held": MinuteMetric(WAKE_NAMESPACE, WAKE_HELD, queue, "Minimum"),
+        }
 
     def _wake_policy(
         self, steps: Sequence[scaling.CfnScalingPolicy.StepAdjustmentProperty]
@@ -131,7 +146,7 @@ class ScaleToZero(Construct):
         """
         return self._step_policy(
             "WakePolicy",
-            "wake-from-zero",
+            WAKE_POLICY,
             adjustment_type="ChangeInCapacity",
             aggregation="Maximum",
             cooldown=self._settings.wake_cooldown_seconds,
@@ -160,7 +175,8 @@ class ScaleToZero(Construct):
             adjustment_type="ExactCapacity",
             # Each of the alarm's datapoints must be an idle minute.
             aggregation="Minimum",
-            cooldown=self._settings.scale_in_cooldown_seconds,
+            # A submission may wake the endpoint while the alarm that put it to sleep still lasts.
+            cooldown=max(_SLEEP_LINGERS_SECONDS, self._settings.scale_in_cooldown_seconds),
             # The target's minimum applies: within a warm window the window's instances keep running.
             steps=[
                 scaling.CfnScalingPolicy.StepAdjustmentProperty(metric_interval_lower_bound=0, scaling_adjustment=0)

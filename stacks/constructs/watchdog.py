@@ -1,13 +1,11 @@
 """The watchdog: a scheduled function that finds instances without work, without reading CloudWatch.
 
 Schedule: https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-create-rule-schedule.html
-Scaling's permissions:
-https://docs.aws.amazon.com/service-authorization/latest/reference/list_awsapplicationautoscaling.html
 """
 
 from pathlib import Path
 
-from aws_cdk import Duration, Stack
+from aws_cdk import Duration
 from aws_cdk import aws_cloudwatch as cloudwatch
 from aws_cdk import aws_events as events
 from aws_cdk import aws_events_targets as targets
@@ -19,6 +17,7 @@ from constructs import Construct
 
 from stacks.constructs.alarms import NotifyingAlarm
 from stacks.constructs.async_endpoint import AsyncEndpoint
+from stacks.constructs.capacity_grants import READS_ANY_TARGET, grant_read_capacity, grant_set_capacity
 from stacks.constructs.encryption_key import grant_use_for_environment, grant_use_for_topics
 from stacks.constructs.grants import grant
 from stacks.constructs.jobs_table import JobsTable
@@ -33,7 +32,6 @@ _TIMEOUT_SECONDS = 60
 _LEAST_MEMORY_MB = 256
 _ONE_EVENT = "One event every five minutes invokes it; reserving would take concurrency from the rest of the account."
 _NEXT_RUN = "An event says only that it is time to look. The next run looks at the same things, five minutes later."
-_NO_RESOURCE = "DescribeScalableTargets supports no resource: IAM accepts only * for it. It only reads."
 
 
 class Watchdog(StagedFunction):
@@ -60,7 +58,9 @@ class Watchdog(StagedFunction):
         memory_key = f"watchdog of endpoint {name}; not a job, whose id has at most 64 characters"
 
         def grants(policy: iam.ManagedPolicy) -> None:
-            _grant_endpoint(policy, name, may_stop=scaling.hard_stop and scaling.enabled)
+            grant_read_capacity(policy, name)
+            if scaling.hard_stop and scaling.enabled:
+                grant_set_capacity(policy, name, sid="StopInstances")
             jobs.grant_watch(policy, item=memory_key)
             _grant_queue_lengths(policy, intake, results)
             _grant_notify(policy, topic)
@@ -93,7 +93,7 @@ class Watchdog(StagedFunction):
             settings=settings.workflow,
             key=key,
         )
-        suppress(self.policy, {"AwsSolutions-IAM5[Resource::*]": _NO_RESOURCE})
+        suppress(self.policy, {"AwsSolutions-IAM5[Resource::*]": READS_ANY_TARGET})
         self._alarms(self._schedule(), topic)
 
     def _schedule(self) -> events.Rule:
@@ -147,24 +147,6 @@ def _limits(settings: StageSettings) -> dict[str, str]:
         "HARD_STOP": str(scaling.hard_stop).lower(),
         "UNSCALED_INSTANCES": str(0 if scaling.enabled else endpoint.initial_instance_count),
     }
-
-
-def _grant_endpoint(policy: iam.ManagedPolicy, endpoint: str, *, may_stop: bool) -> None:
-    arn = Stack.of(policy).format_arn(service="sagemaker", resource="endpoint", resource_name=endpoint)
-    grant(
-        policy,
-        iam.PolicyStatement(sid="DescribeEndpoint", actions=["sagemaker:DescribeEndpoint"], resources=[arn]),
-        iam.PolicyStatement(
-            sid="ReadMinimum", actions=["application-autoscaling:DescribeScalableTargets"], resources=["*"]
-        ),
-    )
-    if may_stop:
-        grant(
-            policy,
-            iam.PolicyStatement(
-                sid="StopInstances", actions=["sagemaker:UpdateEndpointWeightsAndCapacities"], resources=[arn]
-            ),
-        )
 
 
 def _grant_queue_lengths(policy: iam.ManagedPolicy, *queues: sqs.IQueue) -> None:

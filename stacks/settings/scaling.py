@@ -56,6 +56,12 @@ class ScalingSettings(Section):
         description="Cooldown after the step from 0. The wake alarm can stay on for up to 15 minutes after the "
         "instances are in service and repeats its action every minute, so a shorter cooldown may start more instances.",
     )
+    wake_on_submit: bool = Field(
+        True,
+        description="Whether the function that submits documents also [wakes a sleeping "
+        "endpoint](architecture.md#waking-by-submission), in seconds. Without it, the wake alarm alone does, in "
+        "minutes. No effect without scaling, or if `scaling.min_instances` is above 0.",
+    )
     idle_utilization_percent: int = Field(
         20,
         ge=1,
@@ -82,6 +88,11 @@ class ScalingSettings(Section):
     def highest_floor(self) -> int:
         """The most instances that are ever kept without work."""
         return max([self.min_instances, *(window.min_instances for window in self.warm_windows)])
+
+    @property
+    def wakes_on_submit(self) -> bool:
+        """Whether submissions wake the endpoint: only one that can sleep."""
+        return self.wake_on_submit and self.enabled and self.min_instances == 0
 
     @model_validator(mode="after")
     def _check_range(self) -> Self:

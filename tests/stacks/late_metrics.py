@@ -5,13 +5,15 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import Literal
+from datetime import UTC, datetime
+from typing import Any, Literal
 
 from aws_cdk.assertions import Template
 
 from async_endpoint.autoscaling import CapacityError
 from async_endpoint.clock import ManualClock
 from async_endpoint.cloudwatch import Delayed, DelayRange, EvaluationRules, MetricKey, MetricStore, Publisher
+from async_endpoint.protocol import WAKE_HELD, WAKE_NAMESPACE, ScalingBounds, hold_wake_alarm, instances_to_wake
 from tests.autoscaling.fleet import ENDPOINT, RESOURCE, START
 from tests.stacks.scaled_fleet import scaled
 
@@ -24,6 +26,8 @@ DOWNLOADED = MetricKey.from_dimensions("AWS/SageMaker", "RequestDownloadLatency"
 PROCESSED = MetricKey.from_dimensions("AWS/SageMaker", "InvocationsProcessed", OF_VARIANT)
 CPU = MetricKey.from_dimensions("/aws/sagemaker/Endpoints", "CPUUtilization", OF_VARIANT)
 GPU = MetricKey.from_dimensions("/aws/sagemaker/Endpoints", "GPUUtilization", OF_VARIANT)
+
+HELD = MetricKey.from_dimensions(WAKE_NAMESPACE, WAKE_HELD, OF_QUEUE)
 
 MINUTE = 60
 TICK = 20  # seconds
@@ -55,6 +59,8 @@ class Case:
     started: Started = "never"
     start_seconds: float = START_SECONDS
     seed: int = 0
+    woken_by_submission: bool = False
+    holds_alarm: bool = True  # whether a submission that wakes also holds the wake alarm
 
     @property
     def delivery(self) -> Delayed:
@@ -193,6 +199,7 @@ class _Run:
                 course.arrivals.append(request.arrived)
                 if not self.variant.up and not self.variant.wanted:
                     course.asleep_arrivals.append(now)  # when it is first measured
+            self._submitted(now)
             before_work = len(self.at_work)
             done = self._work(now, course)
             course.most = max(course.most, len(self.waiting) + len(self.at_work))
@@ -210,6 +217,23 @@ class _Run:
                 pending = [Request(self.clock.now() + 5, 30)]
         course.left = len(self.waiting) + len(self.at_work) + len(pending)
         return course
+
+    def _submitted(self, now: float) -> None:
+        """Do what the function that submits does, just after it: wake the variant, and hold the wake alarm."""
+        sleeps = not self.variant.wanted and not self.variant.is_updating(RESOURCE)
+        if not (self.case.woken_by_submission and self.waiting and sleeps):
+            return
+        bounds = ScalingBounds(minimum=0, maximum=4)
+        wanted = instances_to_wake(bounds, waiting=len(self.waiting), backlog_per_instance=5)
+        assert isinstance(wanted, int)
+        self.variant.set_desired(RESOURCE, wanted)
+        if self.case.holds_alarm:
+            hold_wake_alarm(self, ENDPOINT, now=datetime.fromtimestamp(now, UTC), seconds=900)
+
+    def put_metric_data(self, **members: Any) -> None:
+        """PutMetricData, of the wake alarm's hold."""
+        for datum in members["MetricData"]:
+            self.metrics.put(HELD, datum["Value"], datum["Timestamp"].timestamp())
 
     def _work(self, now: float, course: Course) -> int:
         done = [request for request in self.at_work if request.until is not None and request.until <= now]

@@ -27,6 +27,7 @@ from tests.stacks.late_metrics import (
     MINUTE,
     OF_VARIANT,
     PROCESSED,
+    TICK,
     Case,
     Pattern,
     Reading,
@@ -97,6 +98,29 @@ def test_both_presets_keep_their_promises_however_late_metrics_are(templates: di
         if (found := findings(simulate(case, templates[preset])))
     ]
     assert not broken, "\n".join([f"{len(broken)} of {len(swept)} cases:", *broken[:20]])
+
+
+def test_a_wake_by_submission_keeps_the_same_promises(templates: dict[str, Template]) -> None:
+    swept = [(preset, dataclasses.replace(case, woken_by_submission=True)) for preset, case in cases()]
+    broken = [
+        f"{preset} {case}: {'; '.join(found)}"
+        for preset, case in swept
+        if (found := findings(simulate(case, templates[preset])))
+    ]
+    assert not broken, "\n".join([f"{len(broken)} of {len(swept)} cases:", *broken[:20]])
+
+
+@pytest.mark.parametrize("preset", PRESETS)
+def test_a_wake_by_submission_that_does_not_hold_the_alarm_starts_instances_twice(
+    templates: dict[str, Template], preset: str
+) -> None:
+    held = Case("again-when-asleep", delay=60, woken_by_submission=True)
+    course = simulate(held, templates[preset])
+    assert [count for _, count in course.changes] == [1, 0, 1, 0]
+    assert course.changes[0][0] - course.arrivals[0] <= TICK
+
+    course = simulate(dataclasses.replace(held, holds_alarm=False), templates[preset])
+    assert [count for _, count in course.changes][:2] == [1, 2]
 
 
 def idle_alarm(template: Template) -> MetricAlarm:

@@ -12,7 +12,8 @@ from tests.stacks.templates import ROOT, StacksOf, waits_for, without_hashes
 NO_RESOURCE_TO_NAME = {
     "SignInToRegistry": "ecr:GetAuthorizationToken",
     "PutMetrics": "cloudwatch:PutMetricData",
-    "ReadMinimum": "application-autoscaling:DescribeScalableTargets",
+    "HoldWakeAlarm": "cloudwatch:PutMetricData",
+    "ReadBounds": "application-autoscaling:DescribeScalableTargets",
 }
 
 

@@ -9,11 +9,13 @@ import pytest
 from aws_cdk.assertions import Template
 
 from async_endpoint.operations.jobs.workflow import Workflow
+from submit.wake import WakeSettings
 from tests.stacks.templates import (
     INPUT,
     JOBS,
     JsonObject,
     StacksOf,
+    TemplateWith,
     below,
     by_id_prefix,
     id_of,
@@ -135,6 +137,62 @@ def test_a_claim_outlives_its_run_and_has_lapsed_at_the_next(stacks_of: StacksOf
     assert function["Timeout"] < claim < visibility
 
 
+ENDPOINT: JsonObject = {
+    "Fn::Join": ["", ["arn:aws:sagemaker:ap-northeast-1:", {"Ref": "AWS::AccountId"}, ":endpoint/donut-async-dev"]]
+}
+WAKE: list[JsonObject] = [
+    {"Sid": "DescribeEndpoint", "Effect": "Allow", "Action": "sagemaker:DescribeEndpoint", "Resource": ENDPOINT},
+    {
+        "Sid": "ReadBounds",
+        "Effect": "Allow",
+        "Action": "application-autoscaling:DescribeScalableTargets",
+        "Resource": "*",
+    },
+    {
+        "Sid": "WakeEndpoint",
+        "Effect": "Allow",
+        "Action": "sagemaker:UpdateEndpointWeightsAndCapacities",
+        "Resource": ENDPOINT,
+    },
+    {
+        "Sid": "HoldWakeAlarm",
+        "Effect": "Allow",
+        "Action": "cloudwatch:PutMetricData",
+        "Resource": "*",
+        "Condition": {"StringEquals": {"cloudwatch:namespace": "AsyncEndpoint"}},
+    },
+]
+
+
+def test_submit_may_wake_the_endpoint_and_knows_how_many_instances_waiting_documents_want(
+    workflow_with: TemplateWith,
+) -> None:
+    template = workflow_with(scaling__backlog_per_instance=7, scaling__wake_cooldown_seconds=600)
+    assert statements(template, "Intake")[-4:] == WAKE
+    function = by_id_prefix(template, "AWS::Lambda::Function", "Intake")["Properties"]
+    variables = function["Environment"]["Variables"]
+    settings = WakeSettings.from_environment({**variables, "INTAKE_QUEUE_URL": "https://sqs/intake"})
+    assert variables["INTAKE_QUEUE_URL"] == {"Ref": id_of(template, QUEUE, "IntakeQueue")}
+    assert settings == WakeSettings(
+        endpoint_name="donut-async-dev",
+        variant_name="AllTraffic",
+        intake_queue="https://sqs/intake",
+        backlog_per_instance=7,
+        hold_seconds=600,
+    )
+
+
+@pytest.mark.parametrize("off", [{"scaling__wake_on_submit": False}, {"scaling__min_instances": 1}])
+def test_submit_may_not_wake_an_endpoint_that_does_not_sleep_or_that_it_is_not_to_wake(
+    workflow_with: TemplateWith, off: dict[str, object]
+) -> None:
+    template = workflow_with(**off)
+    sids = {each.get("Sid") for each in statements(template, "Intake")}
+    assert not sids & {each["Sid"] for each in WAKE}
+    function = by_id_prefix(template, "AWS::Lambda::Function", "Intake")["Properties"]
+    assert not function["Environment"]["Variables"].keys() & {"WAKE_ON_SUBMIT", "INTAKE_QUEUE_URL"}
+
+
 def test_submit_may_invoke_one_endpoint_and_look_at_the_inbox(workflow: Template) -> None:
     logs, queue = own(workflow, "Intake")
     assert statements(workflow, "Intake") == [
@@ -150,15 +208,11 @@ def test_submit_may_invoke_one_endpoint_and_look_at_the_inbox(workflow: Template
             "Sid": "Invoke",
             "Effect": "Allow",
             "Action": "sagemaker:InvokeEndpointAsync",
-            "Resource": {
-                "Fn::Join": [
-                    "",
-                    ["arn:aws:sagemaker:ap-northeast-1:", {"Ref": "AWS::AccountId"}, ":endpoint/donut-async-dev"],
-                ]
-            },
+            "Resource": ENDPOINT,
         },
         logs,
         queue,
+        *WAKE,
     ]
 
 
@@ -222,7 +276,7 @@ def test_nothing_is_granted_by_a_wildcard_but_the_keys_below_the_inbox_and_the_v
     assert found
     for statement in found:
         assert "*" not in json.dumps(statement["Action"])
-        if statement.get("Sid") not in {"LookAtDocuments", "ReadMinimum"}:  # scaling has no resource to name
+        if statement.get("Sid") not in {"LookAtDocuments", "ReadBounds", "HoldWakeAlarm"}:  # no resource to name
             assert "*" not in json.dumps(statement["Resource"])
 
 

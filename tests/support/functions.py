@@ -28,6 +28,7 @@ class Function:
             memory_limit_in_mb=256,
             invoked_function_arn="arn:aws:lambda:eu-central-1:111122223333:function:function",
             aws_request_id="request",
+            get_remaining_time_in_millis=lambda: 30_000,
         )
         records = [
             {"messageId": str(index), "body": body, "eventSource": "aws:sqs", "attributes": {}, "messageAttributes": {}}

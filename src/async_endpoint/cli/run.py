@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import boto3
 import click
@@ -13,6 +14,7 @@ from async_endpoint.cli.progress import Bars, Lines
 from async_endpoint.client import (
     AsyncEndpoint,
     AsyncEndpointError,
+    EndpointWaker,
     FolderError,
     JobState,
     RunInterrupted,
@@ -28,6 +30,9 @@ from async_endpoint.protocol import (
     LocationError,
     S3Location,
 )
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 UPLOAD_FOLDER = "run/"
 """Prefix of the uploads in a stack's input bucket."""
@@ -73,6 +78,12 @@ _INTERRUPTED = 130  # the exit status that shells report after Ctrl-C
     show_default=True,
     help="Seconds that the model may take for one document.",
 )
+@click.option(
+    "--wake/--no-wake",
+    default=True,
+    show_default=True,
+    help="Wake a sleeping endpoint at once, if the caller may; its own alarm takes minutes.",
+)
 @click.pass_context
 def run(
     context: click.Context,
@@ -88,6 +99,7 @@ def run(
     content_type: str | None,
     ttl: int,
     invocation_timeout: int,
+    wake: bool,
 ) -> None:
     """Send the documents in FOLDER through an endpoint and write their results.
 
@@ -109,6 +121,7 @@ def run(
             ttl=ttl,
             invocation_timeout=invocation_timeout,
             progress=Bars(console) if console.is_terminal else Lines(console),
+            wake=_wake(name, console) if wake else None,
         )
     except FolderError as error:
         raise click.UsageError(str(error)) from error
@@ -126,6 +139,16 @@ def run(
         context.exit(_INTERRUPTED)
     click.echo(f"{summary}; see {output}")
     context.exit(0 if summary.all_completed else 1)
+
+
+def _wake(endpoint: str, console: Console) -> Callable[[int], None]:
+    """Returns a function that wakes the endpoint for so many documents, and prints at most one line."""
+
+    def wake(documents: int) -> None:
+        if line := EndpointWaker(endpoint).wake(documents):
+            console.print(line, markup=False, highlight=False, soft_wrap=True)
+
+    return wake
 
 
 def _destination(endpoint: str | None, inputs: str | None, stacks: tuple[str, ...]) -> tuple[str, S3Location]:

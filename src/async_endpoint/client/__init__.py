@@ -36,6 +36,7 @@ from async_endpoint.client.jobs_table_reader import JobsTableReader
 from async_endpoint.client.memory import InMemoryTransport, ModelError
 from async_endpoint.client.result_poller import PollInterval
 from async_endpoint.client.transport import Acceptance, ListingPage, Payload, StoredObject, Transport
+from async_endpoint.client.wake import EndpointWaker
 
 __all__ = [
     "Acceptance",
@@ -43,6 +44,7 @@ __all__ = [
     "AsyncEndpointError",
     "AwsTransport",
     "EndpointNotFound",
+    "EndpointWaker",
     "FolderError",
     "InMemoryTransport",
     "InvalidDocument",

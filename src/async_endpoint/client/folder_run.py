@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import threading
 import time
 from collections import Counter
 from dataclasses import dataclass
@@ -117,6 +118,7 @@ def run_folder(
     invocation_timeout: int = DEFAULT_INVOCATION_TIMEOUT_SECONDS,
     timeout: float | None = None,
     progress: Progress | None = None,
+    wake: Callable[[int], None] | None = None,
 ) -> RunSummary:
     """Submits a folder's documents, collects their results, and writes one line of JSON for each.
 
@@ -135,6 +137,7 @@ def run_folder(
         invocation_timeout: Seconds that the model may take for one document.
         timeout: Seconds to wait for all results once everything is submitted; None waits for each job's own deadline.
         progress: Receives every step.
+        wake: Called once, with the number of documents, when the endpoint has accepted the first one.
 
     Raises:
         FolderError: There are no documents.
@@ -144,7 +147,7 @@ def run_folder(
     """
     documents = documents_in(folder, pattern=pattern, limit=limit)
     with output.open("w", encoding="utf-8") as file:
-        run = _Run(folder, documents, file, progress or _NoProgress())
+        run = _Run(folder, documents, file, progress or _NoProgress(), wake)
 
         def submit() -> list[Job]:
             return endpoint.submit_many(
@@ -161,16 +164,27 @@ def run_folder(
 class _Run:
     """The jobs of one run, and the file that gets a line for each."""
 
-    def __init__(self, folder: Path, documents: Sequence[Path], file: TextIO, progress: Progress) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        documents: Sequence[Path],
+        file: TextIO,
+        progress: Progress,
+        wake: Callable[[int], None] | None,
+    ) -> None:
         self._folder = folder
         self._documents = documents
         self._file = file
         self._progress = progress
         self._submitted: list[Job] = []
         self._started = time.monotonic()
+        self._wake = wake
+        self._waking = threading.Lock()
 
     def add(self, job: Job) -> None:
-        """Takes in a job that was submitted."""
+        """Takes in a job that was submitted; wakes the endpoint with the first that was accepted."""
+        if job.state is JobState.QUEUED and self._waking.acquire(blocking=False) and self._wake:
+            self._wake(len(self._documents))
         self._submitted.append(job)
         self._progress.submitted(job)
 

@@ -8,6 +8,7 @@ import pytest
 from botocore.exceptions import ClientError
 from botocore.stub import Stubber
 
+from async_endpoint.protocol import VariantScaling
 from watchdog.adapters import SageMakerEndpoint
 from watchdog.ports import Fleet, StopRejected
 
@@ -19,7 +20,7 @@ class Sage:
         sagemaker, scaling = session.client("sagemaker"), session.client("application-autoscaling")
         self.sagemaker, self.scaling = Stubber(sagemaker), Stubber(scaling)
         self.clients = (sagemaker, scaling)
-        self.endpoint = SageMakerEndpoint(sagemaker, scaling, name="receipts", variant="AllTraffic")
+        self.endpoint = SageMakerEndpoint(VariantScaling(sagemaker, scaling, endpoint="receipts", variant="AllTraffic"))
 
     def describes(self, status: str, instances: int) -> None:
         moment = datetime(2027, 1, 15, 7, 0, tzinfo=UTC)

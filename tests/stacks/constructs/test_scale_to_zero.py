@@ -1,12 +1,15 @@
 """Two well-known mistakes leave an endpoint asleep for ever: another metric's name, and one dimension too many."""
 
-from itertools import pairwise
-from typing import Any
+from itertools import pairwise, product
+from typing import Any, Literal
 
 import pytest
 from aws_cdk.assertions import Template
 
+from async_endpoint.cloudwatch import EvaluationRules
+from async_endpoint.cloudwatch.metric_math_parser import parse
 from async_endpoint.emulator.api.alarm_settings import alarm_from_settings
+from async_endpoint.protocol import WAKE_NAMESPACE
 from tests.aws.recorder import metrics_of as recorded_metrics
 from tests.stacks.templates import (
     JsonObject,
@@ -22,6 +25,12 @@ from tests.stacks.templates import (
 
 POLICY = "AWS::ApplicationAutoScaling::ScalingPolicy"
 ALARM = "AWS::CloudWatch::Alarm"
+FILLS: tuple[Literal["missing", "value"], ...] = ("missing", "value")
+SCALARS: tuple[Literal["missing", "zero"], ...] = ("missing", "zero")
+SIGNS_OF_SLEEP = {
+    "nocap": ("AWS/SageMaker", "HasBacklogWithoutCapacity", ["EndpointName"], "Maximum"),
+    "held": ("AsyncEndpoint", "WakeAlarmHeld", ["EndpointName"], "Minimum"),
+}
 
 
 @pytest.fixture(scope="module")
@@ -67,10 +76,9 @@ def test_waking_adds_one_instance(by_aws: Template) -> None:
 
 def test_waiting_requests_without_an_instance_wake_it(by_aws: Template) -> None:
     alarm = by_id_prefix(by_aws, ALARM, "ScalingWakeAlarm")["Properties"]
-    assert (alarm["Namespace"], alarm["MetricName"]) == ("AWS/SageMaker", "HasBacklogWithoutCapacity")
-    assert [each["Name"] for each in alarm["Dimensions"]] == ["EndpointName"]
-    assert (alarm["Statistic"], alarm["Period"], alarm["Threshold"]) == ("Maximum", 60, 1)
-    assert (alarm["EvaluationPeriods"], alarm["DatapointsToAlarm"]) == (8, 1)
+    assert alarm_expression(alarm) == "MIN([nocap, held])"
+    assert alarm_metrics(alarm) == SIGNS_OF_SLEEP
+    assert (alarm["Threshold"], alarm["EvaluationPeriods"], alarm["DatapointsToAlarm"]) == (1, 8, 1)
     assert alarm["TreatMissingData"] == "notBreaching"
     assert alarm["AlarmActions"] == [{"Ref": id_of(by_aws, POLICY, "ScalingWakePolicy")}]
 
@@ -96,9 +104,9 @@ def test_both_presets_track_and_sleep_alike(endpoint: Template, by_aws: Template
 
 def test_waking_adds_what_waits_wants_and_can_shrink_no_fleet(endpoint: Template) -> None:
     alarm = by_id_prefix(endpoint, ALARM, "ScalingWakeAlarm")["Properties"]
-    assert alarm_expression(alarm) == "nocap * MAX([nocap, backlog])"
+    assert alarm_expression(alarm) == "MIN([nocap, held]) * MAX([nocap, backlog])"
     assert alarm_metrics(alarm) == {
-        "nocap": ("AWS/SageMaker", "HasBacklogWithoutCapacity", ["EndpointName"], "Maximum"),
+        **SIGNS_OF_SLEEP,
         "backlog": ("AWS/SageMaker", "ApproximateBacklogSize", ["EndpointName"], "Maximum"),
     }
     assert (alarm["Threshold"], alarm["EvaluationPeriods"], alarm["DatapointsToAlarm"]) == (1, 8, 1)
@@ -196,4 +204,22 @@ def test_a_recording_of_aws_holds_every_metric_that_scaling_goes_by(endpoint: Te
         for name, alarm in template.find_resources(ALARM).items():
             if name.startswith("Scaling") and "Metrics" in alarm["Properties"]:
                 for namespace, metric, dimensions, _ in alarm_metrics(alarm["Properties"]).values():
-                    assert (namespace, metric, tuple(dimensions)) in recorded
+                    # The hold is our own, not AWS's.
+                    assert namespace == WAKE_NAMESPACE or (namespace, metric, tuple(dimensions)) in recorded
+
+
+@pytest.mark.parametrize("preset", ["responsive", "aws"])
+def test_the_wake_alarm_leaves_out_the_minutes_that_a_direct_wake_holds(
+    endpoint_with: TemplateWith, preset: str
+) -> None:
+    """Whatever the open rules of metric math: a held minute never breaches, any other does."""
+    found = by_id_prefix(endpoint_with(scaling__preset=preset), ALARM, "ScalingWakeAlarm")["Properties"]
+    expression = parse(alarm_expression(found))
+    series: dict[str, tuple[float | None, ...]] = {
+        "nocap": (1, 1, None, 0, None),
+        "held": (None, 0, 0, 0, None),
+        "backlog": (7, 7, 7, 7, 7),
+    }
+    for fill, scalar in product(FILLS, SCALARS):
+        values = expression.values(series, 5, EvaluationRules(fill, scalar))
+        assert [(value or 0) >= 1 for value in values] == [True, False, False, False, False]

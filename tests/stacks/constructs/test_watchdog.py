@@ -84,7 +84,7 @@ def test_it_may_look_keep_one_item_notify_and_stop_one_endpoint_and_nothing_else
     assert statements_of(workflow, "WatchdogPermissions") == [
         {"Sid": "DescribeEndpoint", "Effect": "Allow", "Action": "sagemaker:DescribeEndpoint", "Resource": ENDPOINT},
         {
-            "Sid": "ReadMinimum",
+            "Sid": "ReadBounds",
             "Effect": "Allow",
             "Action": "application-autoscaling:DescribeScalableTargets",
             "Resource": "*",

@@ -7,9 +7,17 @@ from tests.stacks.settings.checks import check_choices, check_range, check_switc
 WINDOW = {"name": "office-hours", "start": "08:00", "end": "19:00", "time_zone": "Asia/Tokyo"}
 
 
-@pytest.mark.parametrize("name", ["enabled", "hard_stop"])
+@pytest.mark.parametrize("name", ["enabled", "hard_stop", "wake_on_submit"])
 def test_a_switch_is_on_or_off(name: str) -> None:
     check_switch(ScalingSettings, name)
+
+
+@pytest.mark.parametrize(
+    ("table", "wakes"),
+    [({}, True), ({"wake_on_submit": False}, False), ({"enabled": False}, False), ({"min_instances": 1}, False)],
+)
+def test_submissions_wake_an_endpoint_that_can_sleep(table: dict[str, object], *, wakes: bool) -> None:
+    assert ScalingSettings.from_table(table).wakes_on_submit is wakes
 
 
 def test_the_preset_is_one_of_two() -> None:

@@ -90,10 +90,14 @@ class Region:
         at: float | None,
         statistics: Mapping[str, float],
     ) -> None:
-        """Records a datum that a client put into CloudWatch, at a moment of the wall's time (None: now)."""
+        """Records a datum that a client put into CloudWatch, at a moment of the wall's time (None: now).
+
+        However fast AWS's clock runs, a time that is a minute before or after now is in the minute before or after: a
+        client that dates a datum means CloudWatch's periods.
+        """
         if namespace.startswith(_OWN_NAMESPACES):
             return
-        age = 0.0 if at is None else (time.time() - at) * self.clock.speed
+        age = 0.0 if at is None else time.time() - at
         self._store.put_statistics(
             MetricKey.from_dimensions(namespace, name, dict(dimensions)), statistics, self.clock.now() - age
         )

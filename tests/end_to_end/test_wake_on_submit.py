@@ -1,0 +1,85 @@
+"""A document put into the inbox of a sleeping endpoint wakes it in seconds, at real time.
+
+On the shared stage, whose clock runs sixty times faster, the function's own second would be a minute of AWS's.
+"""
+
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import boto3
+import pytest
+
+from async_endpoint.emulator.containers.environment import ServingEnvironments
+from async_endpoint.emulator.launcher import LocalAws
+from async_endpoint.protocol import WAKE_HELD, WAKE_NAMESPACE, JobState
+from demo.deployment import Cdk, Deployment, synthesised_region
+from tests.end_to_end.conftest import ANSWER_SECONDS, Stage, wait_for
+
+pytestmark = [pytest.mark.end_to_end, pytest.mark.serving]
+
+WAKE_SECONDS = 5.0  # from an upload to the capacity call
+KNOWN_SECONDS = 31.0  # for so long the function takes the endpoint for awake
+
+
+@pytest.fixture(scope="module")
+def stage_in_real_time(serving: ServingEnvironments, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
+    folder = tmp_path_factory.mktemp("real-time")
+    local = LocalAws.start(serving, state_dir=folder / "local-aws", speed=1, tied=True)
+    try:
+        assembly = str(folder / "cdk.out")
+        cdk = Cdk(local, folder / "cdk.log", assembly)
+        cdk.run("synth", "--app", ".venv/bin/python app.py", "--quiet", "--output", assembly)
+        region = synthesised_region(Path(assembly))
+        cdk.bootstrap(region)
+        deployment = Deployment.from_outputs(cdk.deploy(folder / "outputs.json"))
+        with pytest.MonkeyPatch.context() as environment:
+            for name, value in local.environment(region).items():
+                environment.setenv(name, value)
+            yield Stage(local, cdk, deployment, topics_heard="")
+    finally:
+        local.stop()
+
+
+def wanted_instances(stage: Stage) -> int | None:
+    return stage.deployment.variant()["DesiredInstanceCount"] or None
+
+
+def ended(stage: Stage, count: int) -> None:
+    table = boto3.resource("dynamodb").Table(stage.deployment.jobs_table)
+
+    def all_ended() -> bool | None:
+        jobs = [item for item in table.scan()["Items"] if "state" in item]
+        return (len(jobs) == count and {job["state"] for job in jobs} == {JobState.COMPLETED}) or None
+
+    wait_for(all_ended, ANSWER_SECONDS, f"the outcomes of {count} documents")
+
+
+def test_documents_in_the_inbox_wake_a_sleeping_endpoint_within_five_seconds(
+    stage_in_real_time: Stage, receipts: list[tuple[bytes, dict[str, str]]]
+) -> None:
+    stage = stage_in_real_time
+    # The function's first start takes a second or two on AWS, and as long as it likes on a machine at work.
+    stage.put(receipts[8][0], "inbox/first.png")
+    ended(stage, 1)
+    stage.deployment.scale_to_zero(stage.local)
+    time.sleep(KNOWN_SECONDS)
+
+    started = time.monotonic()
+    for number in range(8):
+        stage.put(receipts[number][0], f"inbox/{number}.png")
+    wait_for(lambda: wanted_instances(stage), ANSWER_SECONDS, "a wanted instance")
+    seconds = time.monotonic() - started
+
+    assert seconds <= WAKE_SECONDS, f"{seconds:.1f} s"
+    ended(stage, 9)
+    (held,) = boto3.client("cloudwatch").list_metrics(Namespace=WAKE_NAMESPACE)["Metrics"]
+    assert held["MetricName"] == WAKE_HELD
+    wakes = [
+        line
+        for line in boto3.client("application-autoscaling").describe_scaling_activities(ServiceNamespace="sagemaker")[
+            "ScalingActivities"
+        ]
+        if "WakeAlarm" in line["Cause"]
+    ]
+    assert wakes == []
