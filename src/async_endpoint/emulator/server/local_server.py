@@ -34,6 +34,8 @@ from async_endpoint.emulator.server.ministack import (
     alarms,
     event_source_mappings,
     http_server,
+    invocations,
+    message_ages,
     metrics,
     public_assets,
     resource_types,
@@ -124,6 +126,8 @@ class LocalServer:
         services.add_service("servicequotas", service_quotas.TARGET_PREFIX, self._quotas.handle, get)
         public_assets.add_public_images(public_registry.describe_images)
         public_assets.restrict_public_layers(public_registry.has_layer_version)
+        invocations.measure_functions(get)
+        invocations.measure_rules(get)
         event_source_mappings.judge_batch_responses()
         for name, resource in cloudformation.RESOURCE_TYPES.items():
             resource_types.add_resource_type(name, resource, get)
@@ -137,6 +141,7 @@ class LocalServer:
         alarms.forward_alarm_states(self._regions.find)
         metrics.limit_metric_retention(RETENTION_SECONDS)
         metrics.forward_metric_data(self._regions.get)
+        message_ages.date_dead_letters()
         schedules.run_schedules_by(clock.now, max(_SHORTEST_SWEEP, clock.wall_seconds(_SWEEP_SECONDS)))
 
     def _gateway(self, app: App) -> App:
@@ -233,6 +238,7 @@ def main() -> None:
             threads=options.threads,
             assumptions=options.assumptions,
             times=options.times,
+            oldest_messages=message_ages.oldest_messages,
         )
         LocalServer(config, options.port, folder).run(until_stdin_closes=options.until_stdin_closes)
     except StateError as error:

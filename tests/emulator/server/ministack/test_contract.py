@@ -57,6 +57,17 @@ CONTRACT = {
     "ministack.services.eventbridge._rule_last_fired": "dict",
     "ministack.services.eventbridge._rules": "AccountRegionScopedDict",
     "ministack.services.eventbridge._tick_scheduled_rules": "()",
+    "ministack.services.eventbridge._invoke_target": "(target, event, rule, view=None)",
+    "ministack.services.lambda_svc._emit_lambda_metrics": (
+        "(function_name: str, duration_ms: float, error: bool, throttle: bool) -> None"
+    ),
+    "ministack.services.lambda_svc._function_config_scope_mismatch": "(config: dict) -> bool",
+    "ministack.services.lambda_svc._get_func_record_for_ref": (
+        "(function_ref: str) -> tuple[dict | None, dict | None, str]"
+    ),
+    "ministack.services.sqs._dlq_sweep": "(q: dict) -> None",
+    "ministack.services.sqs._queue_by_arn": "(arn: str) -> dict | None",
+    "ministack.services.sqs._queues": "AccountRegionScopedDict",
     "ministack.services.lambda_svc._execute_function": "(func: dict, event: dict) -> dict",
     "ministack.services.lambda_svc._layer_access_denied": "(layer_arn: str)",
     "ministack.services.lambda_svc._resolve_cross_account_layer": "(layer_arn: str, spec, name_and_version)",
@@ -81,11 +92,14 @@ REPLACED = (
     "ministack.services.cloudwatch._put_metric_alarm",
     "ministack.services.cloudwatch._set_alarm_state",
     "ministack.services.cloudwatch._store_datum",
+    "ministack.services.eventbridge._invoke_target",
     "ministack.services.eventbridge._now_ts",
     "ministack.services.eventbridge._tick_scheduled_rules",
+    "ministack.services.lambda_svc._emit_lambda_metrics",
     "ministack.services.lambda_svc._execute_function",
     "ministack.services.lambda_svc._resolve_cross_account_layer",
     "ministack.services.lambda_svc._run_sqs_batch",
+    "ministack.services.sqs._dlq_sweep",
 )
 
 
