@@ -37,6 +37,7 @@ from async_endpoint.emulator.server.ministack import (
     invocations,
     message_ages,
     metrics,
+    object_events,
     public_assets,
     resource_types,
     schedules,
@@ -128,6 +129,7 @@ class LocalServer:
         public_assets.restrict_public_layers(public_registry.has_layer_version)
         invocations.measure_functions(get)
         invocations.measure_rules(get)
+        object_events.name_object_versions()
         event_source_mappings.judge_batch_responses()
         for name, resource in cloudformation.RESOURCE_TYPES.items():
             resource_types.add_resource_type(name, resource, get)

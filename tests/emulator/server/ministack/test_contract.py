@@ -57,6 +57,12 @@ CONTRACT = {
     "ministack.services.eventbridge._rule_last_fired": "dict",
     "ministack.services.eventbridge._rules": "AccountRegionScopedDict",
     "ministack.services.eventbridge._tick_scheduled_rules": "()",
+    "ministack.services.eventbridge._dispatch_event": "(event, view=None)",
+    "ministack.services.s3._fire_s3_event": (
+        "(bucket_name: str, key: str, event_name: str, size: int = 0, etag: str = '', "
+        "deletion_type: str | None = None, restore_event_data: dict | None = None, version_id: str | None = None, sequencer: str | None = None, "
+        "object_extra: dict | None = None, record_extra: dict | None = None) -> None"
+    ),
     "ministack.services.eventbridge._invoke_target": "(target, event, rule, view=None)",
     "ministack.services.lambda_svc._emit_lambda_metrics": (
         "(function_name: str, duration_ms: float, error: bool, throttle: bool) -> None"
@@ -92,6 +98,7 @@ REPLACED = (
     "ministack.services.cloudwatch._put_metric_alarm",
     "ministack.services.cloudwatch._set_alarm_state",
     "ministack.services.cloudwatch._store_datum",
+    "ministack.services.eventbridge._dispatch_event",
     "ministack.services.eventbridge._invoke_target",
     "ministack.services.eventbridge._now_ts",
     "ministack.services.eventbridge._tick_scheduled_rules",
@@ -99,6 +106,7 @@ REPLACED = (
     "ministack.services.lambda_svc._execute_function",
     "ministack.services.lambda_svc._resolve_cross_account_layer",
     "ministack.services.lambda_svc._run_sqs_batch",
+    "ministack.services.s3._fire_s3_event",
     "ministack.services.sqs._dlq_sweep",
 )
 
