@@ -32,6 +32,7 @@ from async_endpoint.emulator.server.gateway import App, LocalGateway
 from async_endpoint.emulator.server.ministack import (
     alarm_changes,
     alarms,
+    dlq_redrives,
     event_source_mappings,
     http_server,
     invocations,
@@ -130,6 +131,7 @@ class LocalServer:
         invocations.measure_functions(get)
         invocations.measure_rules(get)
         object_events.name_object_versions()
+        dlq_redrives.add_message_move_tasks()
         event_source_mappings.judge_batch_responses()
         for name, resource in cloudformation.RESOURCE_TYPES.items():
             resource_types.add_resource_type(name, resource, get)

@@ -60,8 +60,8 @@ CONTRACT = {
     "ministack.services.eventbridge._dispatch_event": "(event, view=None)",
     "ministack.services.s3._fire_s3_event": (
         "(bucket_name: str, key: str, event_name: str, size: int = 0, etag: str = '', "
-        "deletion_type: str | None = None, restore_event_data: dict | None = None, version_id: str | None = None, sequencer: str | None = None, "
-        "object_extra: dict | None = None, record_extra: dict | None = None) -> None"
+        "deletion_type: str | None = None, restore_event_data: dict | None = None, version_id: str | None = None, "
+        "sequencer: str | None = None, object_extra: dict | None = None, record_extra: dict | None = None) -> None"
     ),
     "ministack.services.eventbridge._invoke_target": "(target, event, rule, view=None)",
     "ministack.services.lambda_svc._emit_lambda_metrics": (
@@ -71,6 +71,12 @@ CONTRACT = {
     "ministack.services.lambda_svc._get_func_record_for_ref": (
         "(function_ref: str) -> tuple[dict | None, dict | None, str]"
     ),
+    "ministack.core.concurrency.esm_wake": "Event",
+    "ministack.services.sqs._Err": "(code: str, message: str, status: int = 400)",
+    "ministack.services.sqs._HANDLERS": "dict",
+    "ministack.services.sqs._ensure_msg_fields": "(m: dict) -> None",
+    "ministack.services.sqs._queues_lock": "lock",
+    "ministack.services.sqs.queue_delay": "(q: dict) -> int",
     "ministack.services.sqs._dlq_sweep": "(q: dict) -> None",
     "ministack.services.sqs._queue_by_arn": "(arn: str) -> dict | None",
     "ministack.services.sqs._queues": "AccountRegionScopedDict",

@@ -22,7 +22,8 @@ class Watched:
 
     def events(self, count: int) -> list[dict[str, Any]]:
         """Returns the details of the next events, in order of their objects' sequencer."""
-        sqs, details = self.running.client("sqs"), []
+        sqs = self.running.client("sqs")
+        details: list[dict[str, Any]] = []
 
         def enough() -> bool:
             messages = sqs.receive_message(QueueUrl=self.queue, MaxNumberOfMessages=10).get("Messages", [])
