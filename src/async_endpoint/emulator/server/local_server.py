@@ -109,7 +109,7 @@ class LocalServer:
         try:
             for region in self._regions.all():
                 region.stop()
-            self._folder.save({"clock": self._config.clock.now(), "regions": self._regions.state()})
+            self._folder.save({"port": self._port, "clock": self._config.clock.now(), "regions": self._regions.state()})
         except Exception:  # the launcher reports that nothing was written
             logger.exception("the state could not be saved")
 
@@ -234,6 +234,8 @@ def main() -> None:
     os.umask(0o077)
     folder = StateFolder(options.state)
     try:
+        if former := folder.follow_port(options.port):
+            logger.info("Queue URLs have port %d now, not %d.", options.port, former)
         config = ServerConfig(
             endpoint_url=f"http://localhost:{options.port}",
             workdir=options.workdir,
