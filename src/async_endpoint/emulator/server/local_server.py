@@ -40,6 +40,7 @@ from async_endpoint.emulator.server.ministack import (
     metrics,
     object_events,
     public_assets,
+    queue_faults,
     resource_types,
     schedules,
     services,
@@ -132,6 +133,7 @@ class LocalServer:
         invocations.measure_rules(get)
         object_events.name_object_versions()
         dlq_redrives.add_message_move_tasks()
+        queue_faults.apply_queue_faults(self._config.faults)
         event_source_mappings.judge_batch_responses()
         for name, resource in cloudformation.RESOURCE_TYPES.items():
             resource_types.add_resource_type(name, resource, get)

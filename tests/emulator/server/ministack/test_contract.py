@@ -77,6 +77,17 @@ CONTRACT = {
     "ministack.services.sqs._ensure_msg_fields": "(m: dict) -> None",
     "ministack.services.sqs._queues_lock": "lock",
     "ministack.services.sqs.queue_delay": "(q: dict) -> int",
+    "ministack.services.eventbridge._dispatch_to_sqs": "(spec, payload, sqs_parameters=None)",
+    "ministack.services.s3._deliver_event_to_sqs": (
+        "(arn: str, event_payload: dict, bucket_region: str, bucket_name: str = '') -> None"
+    ),
+    "ministack.services.sns._deliver_to_sqs": (
+        "(endpoint: str, envelope: str, raw: bool, raw_message: str, message_group_id: str = '', "
+        "message_dedup_id: str = '', message_attributes: dict | None = None, topic_arn: str = '')"
+    ),
+    "ministack.services.sqs._delete_messages_for_esm": "(queue_url: str, receipt_handles: set[str]) -> None",
+    "ministack.services.sqs._get_q": "(url: str, action: str | None = None) -> dict",
+    "ministack.services.sqs._receive_messages_for_esm": "(queue_url: str, max_number: int) -> list[dict]",
     "ministack.services.sqs._dlq_sweep": "(q: dict) -> None",
     "ministack.services.sqs._queue_by_arn": "(arn: str) -> dict | None",
     "ministack.services.sqs._queues": "AccountRegionScopedDict",
@@ -105,6 +116,7 @@ REPLACED = (
     "ministack.services.cloudwatch._set_alarm_state",
     "ministack.services.cloudwatch._store_datum",
     "ministack.services.eventbridge._dispatch_event",
+    "ministack.services.eventbridge._dispatch_to_sqs",
     "ministack.services.eventbridge._invoke_target",
     "ministack.services.eventbridge._now_ts",
     "ministack.services.eventbridge._tick_scheduled_rules",
@@ -112,7 +124,9 @@ REPLACED = (
     "ministack.services.lambda_svc._execute_function",
     "ministack.services.lambda_svc._resolve_cross_account_layer",
     "ministack.services.lambda_svc._run_sqs_batch",
+    "ministack.services.s3._deliver_event_to_sqs",
     "ministack.services.s3._fire_s3_event",
+    "ministack.services.sns._deliver_to_sqs",
     "ministack.services.sqs._dlq_sweep",
 )
 
