@@ -35,11 +35,21 @@ class SystemClock:
             raise ValueError(f"A clock's speed must be above 0, not {speed}; 1 is real time, 60 a minute each second.")
         self.speed = speed
         self._started_at = max(time.time(), not_before)
+        self._wall_started_at = time.time()
         self._started_counting = time.monotonic()
 
     def now(self) -> float:
         """Returns seconds since the epoch, on this clock."""
         return self._started_at + (time.monotonic() - self._started_counting) * self.speed
+
+    def since(self, wall: float) -> float:
+        """Returns how many seconds of this clock have passed since a moment of the wall's time, in epoch seconds.
+
+        What passed before this clock started counts as it was on the wall: an earlier clock's speed is not known.
+        """
+        passed = (time.monotonic() - self._started_counting) * self.speed
+        before = self._wall_started_at - wall
+        return passed + (before if before > 0 else before * self.speed)
 
     def wall_seconds(self, aws_seconds: float) -> float:
         """Returns how many of the wall's seconds pass while `aws_seconds` pass on this clock."""

@@ -122,3 +122,24 @@ def test_an_invalid_assumption_is_wrong_usage_and_nothing_is_built(tmp_path: Pat
     assert done.exit_code == 2
     assert "assumption" in done.output
     assert not folder.exists()
+
+
+@pytest.mark.parametrize(
+    ("command", "ran"),
+    [
+        (["aws", "sqs", "list-queues"], ["--endpoint-url", "URL", "sqs", "list-queues"]),
+        (["aws", "sqs", "--endpoint-url=http://localhost:1"], ["sqs", "--endpoint-url=http://localhost:1"]),
+        (["other", "sqs"], ["sqs"]),
+    ],
+    ids=" ".join,
+)
+def test_the_aws_cli_gets_the_endpoint_url_as_an_option_which_version_1_needs_for_sqs(
+    folder: Path, silent: int, command: list[str], ran: list[str]
+) -> None:
+    program, *arguments = command
+    script = folder / program
+    script.write_text('#!/bin/sh\nprintf "%s\\n" "$@" > arguments\n', encoding="utf-8")
+    script.chmod(0o700)
+    assert said("exec", "--state-dir", "silent", "--", str(script), *arguments) == (0, "")
+    expected = [f"http://localhost:{silent}" if each == "URL" else each for each in ran]
+    assert (folder / "arguments").read_text(encoding="utf-8").splitlines() == expected

@@ -21,14 +21,23 @@ QUEUE = MetricKey.from_dimensions("AWS/SageMaker", "ApproximateBacklogSize", {"E
 VARIANT = MetricKey.from_dimensions("AWS/SageMaker", "InvocationsProcessed", {"EndpointName": "e", "VariantName": "v"})
 CPU = MetricKey.from_dimensions("/aws/sagemaker/Endpoints", "CPUUtilization", {"EndpointName": "e", "VariantName": "v"})
 SQS = MetricKey.from_dimensions("AWS/SQS", "ApproximateNumberOfMessagesVisible", {"QueueName": "q"})
+FUNCTION = MetricKey.from_dimensions("AWS/Lambda", "Errors", {"FunctionName": "f"})
+RULE = MetricKey.from_dimensions("AWS/Events", "FailedInvocations", {"RuleName": "r"})
 OWN = MetricKey.from_dimensions("my/app", "Errors", {})
 
 
 def test_each_publisher_has_a_delay_of_its_own_and_a_clients_metric_has_none() -> None:
-    delays = {Publisher.QUEUE: 10, Publisher.VARIANT: 20, Publisher.INSTANCES: 30, Publisher.SQS: 40}
+    delays = {
+        Publisher.QUEUE: 10,
+        Publisher.VARIANT: 20,
+        Publisher.INSTANCES: 30,
+        Publisher.SQS: 40,
+        Publisher.LAMBDA: 50,
+        Publisher.EVENTS: 60,
+    }
     delivery = Delayed({publisher: DelayRange(late, late) for publisher, late in delays.items()})
-    behind = [delivery.arrival(key, TEN) for key in (QUEUE, VARIANT, CPU, SQS, OWN)]
-    assert behind == [TEN + 60 + late for late in (10, 20, 30, 40, 0)]
+    behind = [delivery.arrival(key, TEN) for key in (QUEUE, VARIANT, CPU, SQS, FUNCTION, RULE, OWN)]
+    assert behind == [TEN + 60 + late for late in (10, 20, 30, 40, 50, 60, 0)]
 
 
 def test_a_publishers_metrics_of_one_minute_arrive_together_and_minutes_out_of_order() -> None:

@@ -1,5 +1,6 @@
 """LocalAws: a process that is found, stopped and never left behind, and an environment that leads clients to it."""
 
+import io
 import json
 import os
 import signal
@@ -7,6 +8,7 @@ import socket
 import subprocess
 import sys
 import urllib.request
+import zipfile
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from http import HTTPStatus
@@ -21,6 +23,7 @@ from botocore.config import Config
 from async_endpoint.emulator import launcher
 from async_endpoint.emulator.containers.environment import ServingEnvironments
 from async_endpoint.emulator.launcher import ANY_PORT, DEFAULT_PORT, LocalAws, LocalAwsError, _free_port
+from async_endpoint.emulator.server.state_file import StateFolder
 from async_endpoint.emulator.server_process import serving_process
 from tests.emulator.conftest import SPEED, Running
 from tests.emulator.fakes import eventually
@@ -110,6 +113,16 @@ def test_a_port_asked_for_that_is_taken(serving_environments: ServingEnvironment
         port = taken.getsockname()[1]
         with pytest.raises(LocalAwsError, match=f"Port {port} is taken: leave --port out to have a free one chosen."):
             LocalAws.start(serving_environments, state_dir=tmp_path, port=port)
+
+
+def test_a_port_that_is_taken_does_not_cost_the_saved_state(
+    serving_environments: ServingEnvironments, tmp_path: Path
+) -> None:
+    folder = StateFolder(tmp_path / "kept")
+    folder.save({})
+    with socket.create_server(("127.0.0.1", 0)) as taken, pytest.raises(LocalAwsError, match="is taken"):
+        LocalAws.start(serving_environments, state_dir=tmp_path, port=taken.getsockname()[1], fresh=True)
+    assert folder.file.exists()
 
 
 def test_when_the_default_port_is_taken_another_is_chosen() -> None:
@@ -202,20 +215,69 @@ def test_its_environment_points_nowhere_else() -> None:
     assert environment["CDK_HOME"] == str(Path("state/cdk-home").absolute())
 
 
+def client(local: LocalAws, service: str) -> Any:
+    return boto3.client(  # type: ignore[call-overload]  # the service's name is no literal here
+        service,
+        endpoint_url=local.endpoint_url,
+        region_name="us-east-1",
+        aws_access_key_id="local",
+        aws_secret_access_key="local",  # noqa: S106 - no credential is checked
+        config=Config(proxies={}),
+    )
+
+
+def test_it_continues_on_the_port_that_it_had(start: Start, tmp_path: Path) -> None:
+    port = _free_port(ANY_PORT)
+    start(tmp_path, port=port).stop()
+    again = start(tmp_path)
+    assert (again.port, again.former_port) == (port, None)
+
+
+def test_on_another_port_queues_and_what_reads_them_follow(start: Start, tmp_path: Path) -> None:
+    local = start(tmp_path, port=_free_port(ANY_PORT))
+    sqs, functions = client(local, "sqs"), client(local, "lambda")
+    old = sqs.create_queue(QueueName="kept")["QueueUrl"]
+    code = io.BytesIO()
+    with zipfile.ZipFile(code, "w") as archive:
+        archive.writestr("app.py", "def handler(event, context):\n    pass\n")
+    functions.create_function(
+        FunctionName="reader",
+        Runtime="python3.12",
+        Role="arn:aws:iam::000000000000:role/any",
+        Handler="app.handler",
+        Code={"ZipFile": code.getvalue()},
+        Environment={"Variables": {"QUEUE_URL": old, "OTHER": f"http://localhost:{local.port}/here"}},
+    )
+    functions.create_event_source_mapping(
+        EventSourceArn="arn:aws:sqs:us-east-1:000000000000:kept", FunctionName="reader"
+    )
+    local.stop()
+
+    with socket.create_server(("127.0.0.1", local.port)):
+        moved = start(tmp_path)
+        assert moved.port != local.port
+        assert moved.former_port == local.port
+        sqs, functions = client(moved, "sqs"), client(moved, "lambda")
+        url = sqs.get_queue_url(QueueName="kept")["QueueUrl"]
+        assert url == old.replace(str(local.port), str(moved.port))
+        variables = functions.get_function_configuration(FunctionName="reader")["Environment"]["Variables"]
+        assert variables == {"QUEUE_URL": url, "OTHER": f"http://localhost:{local.port}/here"}
+        assert f"Queue URLs have port {moved.port} now, not {local.port}." in moved.log.read_text(encoding="utf-8")
+        sqs.send_message(QueueUrl=url, MessageBody="a message")
+        (mapping,) = functions.list_event_source_mappings()["EventSourceMappings"]
+
+        def processed() -> bool:
+            found: str = functions.get_event_source_mapping(UUID=mapping["UUID"])["LastProcessingResult"]
+            return found.startswith("OK")
+
+        eventually(processed, "the message is processed")
+        moved.stop()
+    assert start(tmp_path).port == moved.port
+
+
 def test_its_state_is_restored_after_a_stop_and_deleted_by_fresh(start: Start, tmp_path: Path) -> None:
     def clients(local: LocalAws) -> tuple[Any, ...]:
-        made = (
-            boto3.client(
-                service,
-                endpoint_url=local.endpoint_url,
-                region_name="us-east-1",
-                aws_access_key_id="local",
-                aws_secret_access_key="local",  # noqa: S106 - no credential is checked
-                config=Config(proxies={}),
-            )
-            for service in ("s3", "sqs", "sns", "dynamodb", "sagemaker", "cloudwatch")
-        )
-        return tuple(made)
+        return tuple(client(local, name) for name in ("s3", "sqs", "sns", "dynamodb", "sagemaker", "cloudwatch"))
 
     local = start(tmp_path)
     s3, sqs, sns, dynamodb, sagemaker, cloudwatch = clients(local)

@@ -6,7 +6,8 @@ import os
 import shlex
 import time
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import Any
 
 import click
 
@@ -23,9 +24,6 @@ from async_endpoint.emulator.launcher import LocalAws, LocalAwsError, state_dir_
 from async_endpoint.emulator.loopback import NoResponse
 from async_endpoint.operations.commands import CommandError, run_command
 from async_endpoint.protocol.serving_images import IMAGES, ImageName
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 Command = Callable[..., Any]
 
@@ -125,6 +123,11 @@ def start(
     except LocalAwsError as error:
         raise click.ClickException(str(error)) from error
     where = state_dir_arguments(state_dir)
+    if running.former_port is not None:
+        click.echo(
+            f"It ran on port {running.former_port} before. The URLs of its queues, and functions that have them, have "
+            f"port {running.port} now: point shells and programs at it again."
+        )
     click.echo(
         f"The local AWS is ready at {running.endpoint_url} after {time.monotonic() - started:.1f} s "
         f"(process {running.pid}, log {running.log}).\n"
@@ -185,11 +188,24 @@ def quota(state_dir: Path, instance_type: str, value: int) -> None:
 @click.pass_context
 def exec_command(context: click.Context, state_dir: Path, region: str, command: tuple[str, ...]) -> None:
     """Run COMMAND (after `--`) against the local AWS, and exit with its exit status."""
-    environment = running_in(state_dir).client_environment(os.environ, region)
+    running = running_in(state_dir)
+    environment = running.client_environment(os.environ, region)
     try:
-        context.exit(run_command(command, env=environment).returncode)
+        context.exit(run_command(_pointed_here(command, running.endpoint_url), env=environment).returncode)
     except CommandError as error:
         raise click.ClickException(str(error)) from error
+
+
+def _pointed_here(command: tuple[str, ...], endpoint_url: str) -> tuple[str, ...]:
+    """Returns a command, with the endpoint URL as an option of the AWS CLI if it is that.
+
+    Version 1 sends `aws sqs`, `emr` and `health` to hosts of AWS that it knows by region, whatever AWS_ENDPOINT_URL
+    says; only the option prevails. Source: awscli/customizations/overridesslcommonname.py in aws/aws-cli, branch v1.
+    """
+    program, *arguments = command
+    if Path(program).name != "aws" or any(each.split("=")[0] == "--endpoint-url" for each in arguments):
+        return command
+    return program, "--endpoint-url", endpoint_url, *arguments
 
 
 def _prepared(path: Path, images: tuple[ImageName, ...]) -> ServingEnvironments:

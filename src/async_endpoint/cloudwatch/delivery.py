@@ -25,12 +25,17 @@ class Publisher(StrEnum):
     VARIANT = "variant"  # what the variant processed
     INSTANCES = "instances"  # the use of CPU, memory, disk and GPU
     SQS = "sqs"
+    LAMBDA = "lambda"
+    EVENTS = "events"
+
+
+_OF_NAMESPACE = {"AWS/SQS": Publisher.SQS, "AWS/Lambda": Publisher.LAMBDA, "AWS/Events": Publisher.EVENTS}
 
 
 def publisher_of(key: MetricKey) -> Publisher | None:
     """Returns a metric's publisher; None for metrics that clients put, which arrive at once."""
-    if key.namespace == "AWS/SQS":
-        return Publisher.SQS
+    if key.namespace in _OF_NAMESPACE:
+        return _OF_NAMESPACE[key.namespace]
     if key.namespace.startswith("/aws/sagemaker/"):
         return Publisher.INSTANCES
     if key.namespace == "AWS/SageMaker":

@@ -55,6 +55,7 @@ class LocalAws:
         port: The port it listens on, on 127.0.0.1.
         speed: How many times faster than the wall AWS's clock runs.
         began: The start of its process, in epoch seconds; a later process may have the same number.
+        former_port: The port of the state that it continues, if that was another: the URLs of queues have changed.
     """
 
     state_dir: Path
@@ -62,6 +63,7 @@ class LocalAws:
     port: int
     speed: float
     began: float
+    former_port: int | None = field(default=None, compare=False)
     _process: subprocess.Popen[bytes] | None = field(default=None, compare=False, repr=False)
 
     @classmethod
@@ -83,7 +85,8 @@ class LocalAws:
         Args:
             serving: The environments of model containers; an endpoint fails whose image's is not built.
             state_dir: Its folder, made when it does not exist.
-            port: The port to listen on; None takes 4566, or any free one when that is taken.
+            port: The port to listen on; None takes the one of the saved state or else 4566, or any free one when they
+                are taken.
             speed: How many times faster than the wall AWS's clock runs: metric periods, alarms, cooldowns, queue ages.
             threads: Computing threads of each instance.
             assumptions: How the points are settled that AWS leaves open.
@@ -96,10 +99,13 @@ class LocalAws:
                 does not respond.
         """
         _reject_second(cls.find(state_dir), state_dir)
+        named = None if port is None else _free_port(port)  # before the state is deleted
+        state = _checked_state(state_dir, fresh=fresh)
+        saved_port = state.saved_port()
         options = ServerOptions(
-            port=_free_port(*((DEFAULT_PORT, ANY_PORT) if port is None else (port,))),
+            port=named or _free_port(saved_port or DEFAULT_PORT, DEFAULT_PORT, ANY_PORT),
             workdir=state_dir.absolute() / "work",
-            state=_checked_state(state_dir, fresh=fresh).path,
+            state=state.path,
             serving_env=serving.path.absolute(),
             speed=speed,
             threads=threads,
@@ -109,18 +115,20 @@ class LocalAws:
         )
         state_dir.mkdir(parents=True, exist_ok=True)
         try:
-            return cls._launch(options, state_dir)
+            return cls._launch(options, state_dir, saved_port)
         except _PortTakenError:
             if port is not None:
                 raise
         # Two that start at the same time both find the default port free; one of them gets it.
-        return cls._launch(replace(options, port=_free_port(ANY_PORT)), state_dir)
+        return cls._launch(replace(options, port=_free_port(ANY_PORT)), state_dir, saved_port)
 
     @classmethod
-    def _launch(cls, options: ServerOptions, state_dir: Path) -> Self:
+    def _launch(cls, options: ServerOptions, state_dir: Path, saved_port: int | None) -> Self:
         """Starts the process and waits until it serves requests; raises `_PortTakenError` if another has its port."""
+        former_port = None if saved_port == options.port else saved_port
         process = start_process(options, _log(state_dir))
-        local = cls(state_dir, process.pid, options.port, options.speed, started_at(process.pid), process)
+        began = started_at(process.pid)
+        local = cls(state_dir, process.pid, options.port, options.speed, began, former_port, process)
         local._await_ready(process)
         local._write_file()
         return local

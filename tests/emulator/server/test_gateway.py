@@ -146,19 +146,6 @@ def test_a_query_is_answered_with_its_body_untouched(running: Running, faults: F
         sns.publish(TopicArn=topic, Message="x")
 
 
-def test_no_error_of_sqs_strikes_a_delivery_inside_the_local_aws(running: Running, faults: FaultClient) -> None:
-    sns, sqs = running.client("sns"), running.client("sqs")
-    name = f"inside-{uuid.uuid4().hex[:8]}"
-    topic, queue = sns.create_topic(Name=name)["TopicArn"], sqs.create_queue(QueueName=name)["QueueUrl"]
-    arn = sqs.get_queue_attributes(QueueUrl=queue, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
-    sns.subscribe(TopicArn=topic, Protocol="sqs", Endpoint=arn)
-    faults.add("error", service="sqs")
-    sns.publish(TopicArn=topic, Message="x")
-    assert faults.describe()["faults"][0]["struck"] == 0
-    faults.clear()
-    assert len(sqs.receive_message(QueueUrl=queue, WaitTimeSeconds=5)["Messages"]) == 1
-
-
 def test_an_unknown_page_says_so(running: Running) -> None:
     with pytest.raises(urllib.error.HTTPError) as rejected:
         urllib.request.urlopen(f"{running.local.endpoint_url}/_local/nothing", timeout=5)  # noqa: S310 - localhost

@@ -134,6 +134,9 @@ def test_what_had_arrived_before_a_restart_is_not_published_again_and_what_had_n
         ("AWS/SageMaker", "InvocationsProcessed", "Count"),
         ("/aws/sagemaker/Endpoints", "CPUUtilization", "Percent"),
         ("AWS/SQS", "ApproximateNumberOfMessagesVisible", "Count"),
+        ("AWS/SQS", "ApproximateAgeOfOldestMessage", "Seconds"),
+        ("AWS/Lambda", "Errors", "Count"),
+        ("AWS/Lambda", "Duration", "Milliseconds"),
     ],
 )
 def test_each_metric_has_its_unit(far: AwsClients, namespace: str, name: str, unit: str) -> None:

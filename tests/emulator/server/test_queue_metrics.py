@@ -60,3 +60,26 @@ def test_an_alarm_on_the_depth_of_one_queue_goes_to_alarm(running: Running, queu
         return bool(cloudwatch.describe_alarms(AlarmNames=[queue])["MetricAlarms"][0]["StateValue"] == "ALARM")
 
     eventually(state, "ALARM")
+
+
+def test_an_alarm_on_the_age_of_the_oldest_message_goes_to_alarm_when_it_is_so_old(
+    running: Running, queue: str
+) -> None:
+    cloudwatch = running.client("cloudwatch")
+    cloudwatch.put_metric_alarm(
+        AlarmName=f"{queue}-age",
+        Namespace="AWS/SQS",
+        MetricName="ApproximateAgeOfOldestMessage",
+        Dimensions=[{"Name": "QueueName", "Value": queue}],
+        Statistic="Maximum",
+        Period=60,
+        EvaluationPeriods=1,
+        Threshold=180,
+        ComparisonOperator="GreaterThanOrEqualToThreshold",
+    )
+
+    def state() -> str:
+        return str(cloudwatch.describe_alarms(AlarmNames=[f"{queue}-age"])["MetricAlarms"][0]["StateValue"])
+
+    eventually(lambda: state() == "OK", "OK while the messages are young")
+    eventually(lambda: state() == "ALARM", "ALARM when they are three minutes old")

@@ -8,6 +8,7 @@ from async_endpoint.emulator.assumptions import Assumptions
 from async_endpoint.emulator.containers.environment import ServingEnvironments
 from async_endpoint.emulator.faults.faults import Faults
 from async_endpoint.emulator.hosting.instance_times import InstanceTimes
+from async_endpoint.emulator.server.queue_metrics import OldestMessages
 
 
 @dataclass(frozen=True)
@@ -23,6 +24,7 @@ class ServerConfig:
         assumptions: How the points are settled that AWS leaves open.
         times: The shortest times that instances take to come up.
         faults: The faults that are switched on.
+        oldest_messages: Returns when the oldest message of each queue came there.
     """
 
     endpoint_url: str
@@ -33,3 +35,4 @@ class ServerConfig:
     assumptions: Assumptions = field(default_factory=Assumptions)
     times: InstanceTimes = field(default_factory=InstanceTimes)
     faults: Faults = field(default_factory=Faults)
+    oldest_messages: OldestMessages = lambda _account, _region: {}

@@ -32,10 +32,15 @@ from async_endpoint.emulator.server.gateway import App, LocalGateway
 from async_endpoint.emulator.server.ministack import (
     alarm_changes,
     alarms,
+    dlq_redrives,
     event_source_mappings,
     http_server,
+    invocations,
+    message_ages,
     metrics,
+    object_events,
     public_assets,
+    queue_faults,
     resource_types,
     schedules,
     services,
@@ -105,7 +110,7 @@ class LocalServer:
         try:
             for region in self._regions.all():
                 region.stop()
-            self._folder.save({"clock": self._config.clock.now(), "regions": self._regions.state()})
+            self._folder.save({"port": self._port, "clock": self._config.clock.now(), "regions": self._regions.state()})
         except Exception:  # the launcher reports that nothing was written
             logger.exception("the state could not be saved")
 
@@ -124,6 +129,11 @@ class LocalServer:
         services.add_service("servicequotas", service_quotas.TARGET_PREFIX, self._quotas.handle, get)
         public_assets.add_public_images(public_registry.describe_images)
         public_assets.restrict_public_layers(public_registry.has_layer_version)
+        invocations.measure_functions(get)
+        invocations.measure_rules(get)
+        object_events.name_object_versions()
+        dlq_redrives.add_message_move_tasks()
+        queue_faults.apply_queue_faults(self._config.faults)
         event_source_mappings.judge_batch_responses()
         for name, resource in cloudformation.RESOURCE_TYPES.items():
             resource_types.add_resource_type(name, resource, get)
@@ -137,6 +147,7 @@ class LocalServer:
         alarms.forward_alarm_states(self._regions.find)
         metrics.limit_metric_retention(RETENTION_SECONDS)
         metrics.forward_metric_data(self._regions.get)
+        message_ages.date_dead_letters()
         schedules.run_schedules_by(clock.now, max(_SHORTEST_SWEEP, clock.wall_seconds(_SWEEP_SECONDS)))
 
     def _gateway(self, app: App) -> App:
@@ -225,6 +236,8 @@ def main() -> None:
     os.umask(0o077)
     folder = StateFolder(options.state)
     try:
+        if former := folder.follow_port(options.port):
+            logger.info("Queue URLs have port %d now, not %d.", options.port, former)
         config = ServerConfig(
             endpoint_url=f"http://localhost:{options.port}",
             workdir=options.workdir,
@@ -233,6 +246,7 @@ def main() -> None:
             threads=options.threads,
             assumptions=options.assumptions,
             times=options.times,
+            oldest_messages=message_ages.oldest_messages,
         )
         LocalServer(config, options.port, folder).run(until_stdin_closes=options.until_stdin_closes)
     except StateError as error:

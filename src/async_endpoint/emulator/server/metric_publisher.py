@@ -21,17 +21,21 @@ if TYPE_CHECKING:
     from mypy_boto3_cloudwatch.literals import StandardUnitType
     from mypy_boto3_cloudwatch.type_defs import MetricDatumTypeDef
 
-_PUBLISHED_NAMESPACES = ("AWS/SageMaker", "AWS/SQS", "/aws/sagemaker/Endpoints")
+_PUBLISHED_NAMESPACES = ("AWS/SageMaker", "AWS/SQS", "AWS/Lambda", "AWS/Events", "/aws/sagemaker/Endpoints")
+_OTHER_UNITS: dict[str, "StandardUnitType"] = {
+    "ApproximateAgeOfOldestMessage": "Seconds",
+    "Duration": "Milliseconds",
+}
 _DATA_PER_CALL = 500
 
 logger = logging.getLogger(__name__)
 
 
 def _unit(key: MetricKey) -> "StandardUnitType":
-    """Returns a metric's unit: SageMaker's by name, percent for an instance's use of its machine, counts for queues."""
+    """Returns a metric's unit: by name, percent for an instance's use of its machine, counts for all others."""
     if key.namespace.startswith("/aws/sagemaker/"):
         return "Percent"
-    return cast("StandardUnitType", UNITS.get(key.name, "Count"))
+    return _OTHER_UNITS.get(key.name) or cast("StandardUnitType", UNITS.get(key.name, "Count"))
 
 
 class SharedMetricStore(MetricStore):

@@ -24,13 +24,14 @@ from async_endpoint.emulator.hosting.instance_logs import InstanceLogs
 from async_endpoint.emulator.sagemaker.control_plane import ControlPlane
 from async_endpoint.emulator.server.alarm_states import AlarmStates
 from async_endpoint.emulator.server.config import ServerConfig
+from async_endpoint.emulator.server.function_metrics import FunctionMetrics
 from async_endpoint.emulator.server.metric_publisher import MetricPublisher, SharedMetricStore
 from async_endpoint.emulator.server.queue_metrics import QueueMetrics
 
 logger = logging.getLogger(__name__)
 
 # AWS's own namespaces: the local AWS itself has put their metrics into the store.
-_OWN_NAMESPACES = ("AWS/SageMaker", "AWS/SQS", "/aws/sagemaker/")
+_OWN_NAMESPACES = ("AWS/SageMaker", "AWS/SQS", "AWS/Lambda", "AWS/Events", "/aws/sagemaker/")
 
 
 class Region:
@@ -47,7 +48,8 @@ class Region:
         context = self._make_context(config)
         self.sagemaker = ControlPlane(context, self.autoscaling)
         self._alarms = AlarmStates(self.clients, self.autoscaling)
-        self._queues = QueueMetrics(self.clients, self._store)
+        self._queues = QueueMetrics(self.clients, self._store, config.oldest_messages, self.clock)
+        self.functions = FunctionMetrics(self._store, self.clock)
         self._publisher = MetricPublisher(self.clients, self._store, self.clock.now())
         self._logs = InstanceLogs(self.clients, context.data_log)
         self._minute = math.floor(self.clock.now() / MINUTE)
@@ -95,7 +97,7 @@ class Region:
         However fast AWS's clock runs, a time that is a minute before or after now is in the minute before or after: a
         client that dates a datum means CloudWatch's periods.
         """
-        if namespace.startswith(_OWN_NAMESPACES):
+        if at is not None and namespace.startswith(_OWN_NAMESPACES):
             return
         age = 0.0 if at is None else time.time() - at
         self._store.put_statistics(

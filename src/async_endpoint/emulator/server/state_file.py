@@ -5,12 +5,14 @@ ministack's services save theirs beside it, each in a file of its own, at the sa
 
 import json
 import math
+import re
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 _FORMAT = 1
+_QUEUE_URL = re.compile(r"http://localhost:\d+(?=/\d{12}/)")  # its host and port, before account and name
 
 
 class StateError(Exception):
@@ -66,11 +68,45 @@ class StateFolder:
             raise StateError(f"{self.file} was written by another release: start with --fresh to delete it.")
         return saved
 
+    def saved_port(self) -> int | None:
+        """Returns the port that the URLs of the saved queues have; None if nothing was saved, or not with a port.
+
+        Raises:
+            StateError: As `load`.
+        """
+        return (self.load() or {}).get("port")
+
     def save(self, state: dict[str, Any]) -> None:
         """Replaces the saved state; a process that dies meanwhile leaves the old one."""
         self.path.mkdir(parents=True, exist_ok=True)
         self._part.write_text(json.dumps({"format": _FORMAT, **state}), encoding="utf-8")
         self._part.replace(self.file)
+
+    def follow_port(self, port: int) -> int | None:
+        """Gives the URLs of queues in the saved state the port on which they will be served.
+
+        Queues are found by their URL: with another port's, event source mappings would find none. DynamoDB's items are
+        the user's and stay.
+
+        Returns:
+            The port that the URLs had; None if they had this one, or nothing was saved.
+
+        Raises:
+            StateError: The saved state cannot be read.
+        """
+        saved = self.load()
+        former = (saved or {}).get("port")
+        if saved is None or former == port:
+            return None
+        for file in sorted(self.services.glob("*.json")):
+            text = file.read_text(encoding="utf-8")
+            moved = _QUEUE_URL.sub(f"http://localhost:{port}", text)
+            if moved != text and file.stem != "dynamodb":
+                part = file.with_suffix(".part")
+                part.write_text(moved, encoding="utf-8")
+                part.replace(file)
+        self.save(saved | {"port": port})
+        return former
 
     def delete(self) -> None:
         """Deletes all of it.

@@ -57,6 +57,40 @@ CONTRACT = {
     "ministack.services.eventbridge._rule_last_fired": "dict",
     "ministack.services.eventbridge._rules": "AccountRegionScopedDict",
     "ministack.services.eventbridge._tick_scheduled_rules": "()",
+    "ministack.services.eventbridge._dispatch_event": "(event, view=None)",
+    "ministack.services.s3._fire_s3_event": (
+        "(bucket_name: str, key: str, event_name: str, size: int = 0, etag: str = '', "
+        "deletion_type: str | None = None, restore_event_data: dict | None = None, version_id: str | None = None, "
+        "sequencer: str | None = None, object_extra: dict | None = None, record_extra: dict | None = None) -> None"
+    ),
+    "ministack.services.eventbridge._invoke_target": "(target, event, rule, view=None)",
+    "ministack.services.lambda_svc._emit_lambda_metrics": (
+        "(function_name: str, duration_ms: float, error: bool, throttle: bool) -> None"
+    ),
+    "ministack.services.lambda_svc._function_config_scope_mismatch": "(config: dict) -> bool",
+    "ministack.services.lambda_svc._get_func_record_for_ref": (
+        "(function_ref: str) -> tuple[dict | None, dict | None, str]"
+    ),
+    "ministack.core.concurrency.esm_wake": "Event",
+    "ministack.services.sqs._Err": "(code: str, message: str, status: int = 400)",
+    "ministack.services.sqs._HANDLERS": "dict",
+    "ministack.services.sqs._ensure_msg_fields": "(m: dict) -> None",
+    "ministack.services.sqs._queues_lock": "lock",
+    "ministack.services.sqs.queue_delay": "(q: dict) -> int",
+    "ministack.services.eventbridge._dispatch_to_sqs": "(spec, payload, sqs_parameters=None)",
+    "ministack.services.s3._deliver_event_to_sqs": (
+        "(arn: str, event_payload: dict, bucket_region: str, bucket_name: str = '') -> None"
+    ),
+    "ministack.services.sns._deliver_to_sqs": (
+        "(endpoint: str, envelope: str, raw: bool, raw_message: str, message_group_id: str = '', "
+        "message_dedup_id: str = '', message_attributes: dict | None = None, topic_arn: str = '')"
+    ),
+    "ministack.services.sqs._delete_messages_for_esm": "(queue_url: str, receipt_handles: set[str]) -> None",
+    "ministack.services.sqs._get_q": "(url: str, action: str | None = None) -> dict",
+    "ministack.services.sqs._receive_messages_for_esm": "(queue_url: str, max_number: int) -> list[dict]",
+    "ministack.services.sqs._dlq_sweep": "(q: dict) -> None",
+    "ministack.services.sqs._queue_by_arn": "(arn: str) -> dict | None",
+    "ministack.services.sqs._queues": "AccountRegionScopedDict",
     "ministack.services.lambda_svc._execute_function": "(func: dict, event: dict) -> dict",
     "ministack.services.lambda_svc._layer_access_denied": "(layer_arn: str)",
     "ministack.services.lambda_svc._resolve_cross_account_layer": "(layer_arn: str, spec, name_and_version)",
@@ -81,11 +115,19 @@ REPLACED = (
     "ministack.services.cloudwatch._put_metric_alarm",
     "ministack.services.cloudwatch._set_alarm_state",
     "ministack.services.cloudwatch._store_datum",
+    "ministack.services.eventbridge._dispatch_event",
+    "ministack.services.eventbridge._dispatch_to_sqs",
+    "ministack.services.eventbridge._invoke_target",
     "ministack.services.eventbridge._now_ts",
     "ministack.services.eventbridge._tick_scheduled_rules",
+    "ministack.services.lambda_svc._emit_lambda_metrics",
     "ministack.services.lambda_svc._execute_function",
     "ministack.services.lambda_svc._resolve_cross_account_layer",
     "ministack.services.lambda_svc._run_sqs_batch",
+    "ministack.services.s3._deliver_event_to_sqs",
+    "ministack.services.s3._fire_s3_event",
+    "ministack.services.sns._deliver_to_sqs",
+    "ministack.services.sqs._dlq_sweep",
 )
 
 
