@@ -125,6 +125,6 @@ class Intake:
 
     @property
     def job(self) -> JobRecord:
-        """The only job in the table."""
-        (item,) = self.table.items.values()
+        """The only job in the table, which may have names of attempts as well."""
+        (item,) = (item for item in self.table.items.values() if "state" in item)
         return JobRecord.from_item(item)

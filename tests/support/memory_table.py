@@ -32,13 +32,13 @@ class MemoryTable:
     def update_item(self, **request: Any) -> None:
         if self.before_update:
             self.before_update.pop(0)()
-        key, update, condition = request["Key"], request["UpdateExpression"], request["ConditionExpression"]
+        key, update, condition = request["Key"], request["UpdateExpression"], request.get("ConditionExpression")
         names, values = request["ExpressionAttributeNames"], request["ExpressionAttributeValues"]
-        used = re.findall(r"[#:]\w+", f"{update} {condition}")
+        used = re.findall(r"[#:]\w+", f"{update} {condition or ''}")
         assert set(used) == {*names, *values}, "DynamoDB rejects unused names and values"
         with self._lock:
             item = self.items.get(key["job_id"], {})
-            if not _holds(condition, item, names, values):
+            if condition and not _holds(condition, item, names, values):
                 raise ClientError({"Error": {"Code": "ConditionalCheckFailedException", "Message": "no"}}, "UpdateItem")
             self.items[key["job_id"]] = {**_updated(update, item, names, values), **key}
             self.updates += 1

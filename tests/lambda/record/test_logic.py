@@ -1,12 +1,14 @@
 """Each notification becomes part of the record of its job, in any order; anything else is an error."""
 
 import json
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 
 from async_endpoint.protocol import (
+    AttemptRequest,
     JobRecord,
     JobRecordError,
     JobsTableWriter,
@@ -39,16 +41,32 @@ def enveloped(message: dict[str, Any]) -> str:
     return json.dumps({"Type": "Notification", "TopicArn": "arn:aws:sns:::t", "Message": json.dumps(message)})
 
 
-def recorder(table: MemoryTable) -> OutcomeRecorder:
-    return OutcomeRecorder(
-        jobs=JobsTableWriter(table), settings=Settings.from_environment(SUBMIT_ENVIRONMENT), clock=lambda: NOW
-    )
+@dataclass
+class Ports:
+    """The failure objects and the intake queue, in memory."""
+
+    objects: dict[str, bytes] = field(default_factory=dict)
+    requests: list[tuple[AttemptRequest, int]] = field(default_factory=list)
+
+    def read(self, location: str) -> bytes | None:
+        return self.objects.get(location)
+
+    def request(self, request: AttemptRequest, delay_seconds: int) -> None:
+        self.requests.append((request, delay_seconds))
 
 
-def process(table: MemoryTable, *messages: str) -> list[str]:
+def process(table: MemoryTable, *messages: str, ports: Ports | None = None) -> list[str]:
     """Processes messages; returns the sentences for the log."""
-    outcomes = [recorder(table).parse_outcome(message) for message in messages]
-    return [recorder(table).record(outcome) for outcome in outcomes if outcome is not None]
+    ports = ports or Ports()
+    recorder = OutcomeRecorder(
+        jobs=JobsTableWriter(table),
+        failures=ports,
+        attempts=ports,
+        settings=Settings.from_environment(SUBMIT_ENVIRONMENT),
+        clock=lambda: NOW,
+    )
+    outcomes = [recorder.parse_outcome(message) for message in messages]
+    return [recorder.record(outcome) for outcome in outcomes if outcome is not None]
 
 
 @pytest.fixture
@@ -85,7 +103,8 @@ def test_an_outcome_adds_to_what_the_submission_recorded() -> None:
     intake.put("inbox/a.png")
     intake.deliver(object_created("inbox/a.png"))
 
-    process(intake.table, enveloped({**FAILURE, "inferenceId": intake.job.job_id}))
+    reason = "ClientError: Received client error (400) from model."
+    process(intake.table, enveloped({**FAILURE, "failureReason": reason, "inferenceId": intake.job.job_id}))
 
     assert (intake.job.state, intake.job.version) == (JobState.FAILED, "v1")
     assert intake.job.output_location == "s3://outputs/results/1.out"
