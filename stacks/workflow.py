@@ -17,9 +17,10 @@ from stacks.constructs.encryption_key import grant_use
 from stacks.constructs.endpoint_metrics import EndpointMetrics
 from stacks.constructs.grants import grant
 from stacks.constructs.job_policies import JobPolicies
-from stacks.constructs.output_locations import FAILURES, written_path
+from stacks.constructs.output_locations import FAILURES, RESULTS, written_path
 from stacks.constructs.published_values import ERROR_TOPIC, SUCCESS_TOPIC
 from stacks.constructs.queue_worker import QueueWorker
+from stacks.constructs.reconciler import Reconciler
 from stacks.constructs.waking import let_wake
 from stacks.constructs.watchdog import Watchdog
 from stacks.foundation import FoundationStack
@@ -31,7 +32,7 @@ INBOX = "inbox/"
 
 
 class WorkflowStack(StageStack):
-    """The workers `intake`, which submits each new document, and `results`, which records each outcome; a watchdog.
+    """The workers `intake`, which submits documents, and `results`, which records outcomes; a reconciler; a watchdog.
 
     It takes the endpoint's name from the settings, not from the resource: this stack deploys in seconds, never waits
     for an endpoint's update, and stays when the endpoint is destroyed. While there is no endpoint, its messages wait;
@@ -70,6 +71,7 @@ class WorkflowStack(StageStack):
             key=foundation.key,
             topic=foundation.alarms.topic,
         )
+        self._reconciler(sources)
         Dashboard(
             self,
             "Dashboard",
@@ -185,6 +187,23 @@ class WorkflowStack(StageStack):
             )
         if self._foundation.key:
             grant_use(self._foundation.key, policy)
+
+    def _reconciler(self, sources: Path) -> None:
+        buckets, output = self._foundation.buckets, self._settings.output
+        paths = (written_path(self, output.path, RESULTS, bucket=buckets.output), self._failures)
+        Reconciler(
+            self,
+            "Reconciler",
+            settings=self._settings,
+            jobs=self._foundation.jobs,
+            intake=self.intake,
+            inbox=BucketPath.from_bucket(buckets.input, INBOX.rstrip("/")),
+            inbox_bucket=buckets.input,
+            written=[path for path in paths if path],
+            sources=sources,
+            key=self._foundation.key,
+            topic=self._foundation.alarms.topic,
+        )
 
     @property
     def _failures(self) -> BucketPath | None:

@@ -1,23 +1,36 @@
 """The entry point of the function: each message of the results queue is a SageMaker notification in SNS's envelope."""
 
 import os
+import time
 
-from async_endpoint.protocol import JobRecordError, JobsTableBusy, NotificationError
-from record.adapters import make_recorder
+import boto3
+
+from async_endpoint.protocol import JobRecordError, JobsTableBusy, JobsTableWriter, NotificationError
+from record.logic import parse_outcome
 from record.settings import Settings
 from shared.batch import batch_handler
+from shared.clients import SHORT_TIMEOUTS
 from shared.observability import logger
+from shared.outcome_adapters import make_outcome_writer
 
-recorder = make_recorder(Settings.from_environment(os.environ))
+settings = Settings.from_environment(os.environ)
+table = boto3.resource("dynamodb", config=SHORT_TIMEOUTS).Table(settings.jobs_table)
+jobs = JobsTableWriter(table)
+outcomes = make_outcome_writer(
+    table,
+    intake_queue=settings.intake_queue,
+    max_submissions=settings.max_submissions,
+    delay_seconds=settings.retry_delay_seconds,
+)
 
 
 def record_message(body: str) -> str | None:
     """Records the outcome in one message; returns the line for the log, None for a test notification."""
-    outcome = recorder.parse_outcome(body)
+    outcome = parse_outcome(body, attempts=jobs, job_retention_days=settings.job_retention_days, clock=time.time)
     if outcome is None:
         return None
     logger.append_keys(job_id=outcome.record.job_id)
-    return recorder.record(outcome)
+    return outcomes.write(outcome)
 
 
 handler = batch_handler(record_message, expected=(NotificationError, JobRecordError, JobsTableBusy))

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from stacks.lambda_code import staged
-from tests.support.intake import SUBMIT_ENVIRONMENT, WATCHDOG_ENVIRONMENT
+from tests.support.intake import RECONCILE_ENVIRONMENT, SUBMIT_ENVIRONMENT, WATCHDOG_ENVIRONMENT
 
 ROOT = Path(__file__).parents[2]
 # boto3 and Powertools with what they need, and nothing else that happens to be installed here.
@@ -33,7 +33,7 @@ context = SimpleNamespace(function_name="f", memory_limit_in_mb=1, invoked_funct
 handler = import_module(sys.argv[1] + ".handler").handler
 try:
     answer = handler(json.loads(sys.argv[2]), context)
-except ValueError as error:
+except Exception as error:
     answer = str(error)
 import async_endpoint
 print(json.dumps({"answer": answer, "package": async_endpoint.__file__}))
@@ -45,6 +45,8 @@ POISON = {"Records": [{"messageId": "poison", "body": "no JSON", "eventSource": 
 KEPT = {"batchItemFailures": [{"itemIdentifier": "poison"}]}
 CASES = {
     "record": (POISON, KEPT, "WARNING", "is not JSON"),
+    # Without credentials, its first call.
+    "reconcile": ({}, "Unable to locate credentials", "ERROR", "The look failed"),
     "submit": (POISON, KEPT, "WARNING", "is not JSON"),
     "watchdog": ({"time": "later"}, "Invalid isoformat string: 'later'", "ERROR", "The look failed"),
 }
@@ -68,6 +70,8 @@ def test_a_staged_function_works_by_itself(name: str, provided: Path) -> None:
     environment = {
         **SUBMIT_ENVIRONMENT,
         **WATCHDOG_ENVIRONMENT,
+        **RECONCILE_ENVIRONMENT,
+        "AWS_EC2_METADATA_DISABLED": "true",
         "AWS_DEFAULT_REGION": "eu-central-1",
         "POWERTOOLS_SERVICE_NAME": name,
     }

@@ -60,5 +60,7 @@ class RecordedJobs:
 
     def by_key(self) -> dict[str, JobRecord]:
         """Returns all jobs by the document's key."""
-        records = [JobRecord.from_item(item) for item in self.table.scan(ConsistentRead=True)["Items"]]
+        records = [
+            JobRecord.from_item(item) for item in self.table.scan(ConsistentRead=True)["Items"] if "state" in item
+        ]
         return {record.key or "": record for record in records}

@@ -42,6 +42,20 @@ WATCHDOG_ENVIRONMENT = {
     "HARD_STOP": "true",
     "UNSCALED_INSTANCES": "0",
 }
+RECONCILE_ENVIRONMENT = {
+    "JOBS_TABLE": "jobs",
+    "MEMORY_KEY": "r" * 65,
+    "INBOX_BUCKET": "inputs",
+    "INBOX_PREFIX": "inbox/",
+    "AWS_REGION": "eu-central-1",
+    "INTAKE_QUEUE_URL": "https://sqs/intake",
+    "INTAKE_DEAD_LETTERS_URL": "https://sqs/intake-dead",
+    "REQUEST_TTL_SECONDS": "3600",
+    "INVOCATION_TIMEOUT_SECONDS": "60",
+    "DELIVERY_SECONDS": "900",
+    "MAX_SUBMISSIONS": "3",
+    "RETRY_DELAY_SECONDS": "30",
+}
 
 
 def object_created(key: str, *, bucket: str = "inputs", version_id: str | None = "v1", size: int = 9) -> dict[str, Any]:

@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 
 from async_endpoint.protocol import AttemptRequest, JobState, attempt_id, build_failure, build_success
-from record.logic import OutcomeRecorder
-from record.settings import Settings
-from tests.support.intake import SUBMIT_ENVIRONMENT, Intake, object_created
+from record.logic import parse_outcome
+from shared.outcomes import OutcomeWriter
+from tests.support.intake import Intake, object_created
 
 MOMENT = datetime(2027, 1, 15, 8, 3, tzinfo=UTC)
 SERVER_ERROR = "ClientError: Received server error (500) from model. See the SageMaker Endpoint logs in your account."
@@ -52,16 +52,24 @@ class Workflow:
             message = build_success(**common, output_location=f"s3://outputs/{number}.out")
         else:
             message = build_failure(**common, failure_reason=reason, failure_location=f"s3://outputs/{number}-error")
-        recorder = OutcomeRecorder(
-            jobs=self.intake.jobs,
+        return self.record(message)
+
+    def record(self, message: dict[str, Any]) -> str:
+        """Records the outcome in a notification."""
+        jobs = self.intake.jobs
+        writer = OutcomeWriter(
+            jobs=jobs,
             failures=self,
             attempts=self,
-            settings=Settings.from_environment(SUBMIT_ENVIRONMENT),
+            max_submissions=3,
+            retry_delay_seconds=30,
             clock=lambda: self.intake.now,
         )
-        outcome = recorder.parse_outcome(json.dumps(message))
+        outcome = parse_outcome(
+            json.dumps(message), attempts=jobs, job_retention_days=30, clock=lambda: self.intake.now
+        )
         assert outcome is not None
-        return recorder.record(outcome)
+        return writer.write(outcome)
 
     @property
     def invoked(self) -> list[str | None]:
@@ -162,16 +170,7 @@ def test_a_client_s_own_job_is_left_to_its_client() -> None:
         received_time=MOMENT,
         event_time=MOMENT,
     )
-    recorder = OutcomeRecorder(
-        jobs=workflow.intake.jobs,
-        failures=workflow,
-        attempts=workflow,
-        settings=Settings.from_environment(SUBMIT_ENVIRONMENT),
-        clock=lambda: workflow.intake.now,
-    )
-    outcome = recorder.parse_outcome(json.dumps(foreign))
-    assert outcome is not None
-    recorder.record(outcome)
+    workflow.record(foreign)
 
     job = workflow.intake.jobs.get("a-client-s-own")
     assert job is not None

@@ -18,9 +18,9 @@ from async_endpoint.protocol import (
     build_success,
     test_notification,
 )
-from record.logic import OutcomeRecorder
-from record.settings import Settings
-from tests.support.intake import NOW, SUBMIT_ENVIRONMENT, Intake, object_created
+from record.logic import parse_outcome
+from shared.outcomes import OutcomeWriter
+from tests.support.intake import NOW, Intake, object_created
 from tests.support.memory_table import MemoryTable
 
 COMMON: dict[str, Any] = {
@@ -58,15 +58,12 @@ class Ports:
 def process(table: MemoryTable, *messages: str, ports: Ports | None = None) -> list[str]:
     """Processes messages; returns the sentences for the log."""
     ports = ports or Ports()
-    recorder = OutcomeRecorder(
-        jobs=JobsTableWriter(table),
-        failures=ports,
-        attempts=ports,
-        settings=Settings.from_environment(SUBMIT_ENVIRONMENT),
-        clock=lambda: NOW,
+    jobs = JobsTableWriter(table)
+    writer = OutcomeWriter(
+        jobs=jobs, failures=ports, attempts=ports, max_submissions=3, retry_delay_seconds=30, clock=lambda: NOW
     )
-    outcomes = [recorder.parse_outcome(message) for message in messages]
-    return [recorder.record(outcome) for outcome in outcomes if outcome is not None]
+    outcomes = [parse_outcome(message, attempts=jobs, job_retention_days=30, clock=lambda: NOW) for message in messages]
+    return [writer.write(outcome) for outcome in outcomes if outcome is not None]
 
 
 @pytest.fixture

@@ -1,0 +1,179 @@
+"""The ports on boto3. Each client is made once, when the function's environment starts."""
+
+from __future__ import annotations
+
+import json
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Any
+
+import boto3
+from boto3.dynamodb.conditions import Key
+from botocore.exceptions import ClientError
+
+from async_endpoint.protocol import (
+    JOBS_BY_STATE_INDEX,
+    JOBS_BY_STATE_PARTITION_KEY,
+    JOBS_BY_STATE_SORT_KEY,
+    JOBS_PARTITION_KEY,
+    AttemptRequest,
+    JobRecord,
+    JobState,
+    S3Location,
+    Upload,
+    utc_timestamp,
+)
+from reconcile.logic import Reconciler
+from reconcile.ports import Page, Stored
+from shared.clients import SHORT_TIMEOUTS
+from shared.outcome_adapters import make_outcome_writer
+from shared.queues import messages_in
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+    from datetime import datetime
+
+    from mypy_boto3_dynamodb.service_resource import Table
+    from mypy_boto3_s3.client import S3Client
+    from mypy_boto3_sqs.client import SQSClient
+
+    from reconcile.settings import Settings
+
+_PAGE = 1000  # the most that ListObjectVersions returns
+_MARKER = "inbox_marker"
+
+
+class JobsTable:
+    """The jobs table, and in it the item that remembers where the last run stopped."""
+
+    def __init__(self, table: Table, *, memory_key: str) -> None:
+        self._table = table
+        self._memory = {JOBS_PARTITION_KEY: memory_key}
+
+    def oldest(self, state: JobState, *, before: datetime, limit: int) -> Iterator[JobRecord]:
+        """Queries the index once. It lags slightly, and the jobs' writes are checked against the table itself."""
+        found = self._table.query(
+            IndexName=JOBS_BY_STATE_INDEX,
+            KeyConditionExpression=Key(JOBS_BY_STATE_PARTITION_KEY).eq(state.value)
+            & Key(JOBS_BY_STATE_SORT_KEY).lt(utc_timestamp(before)),
+            ScanIndexForward=True,
+            Limit=limit,
+        )
+        yield from map(JobRecord.from_item, found["Items"])
+
+    def known(self, job_ids: Iterable[str]) -> set[str]:
+        """Calls GetItem for each id: the function may read the table one by one, like every function here."""
+        return {job_id for job_id in job_ids if self._get({JOBS_PARTITION_KEY: job_id})}
+
+    def marker(self) -> str | None:
+        """Calls GetItem."""
+        item = self._get(self._memory)
+        return str(item[_MARKER]) if item and item.get(_MARKER) else None
+
+    def put_marker(self, marker: str | None) -> None:
+        """Calls UpdateItem. Two runs at once only look at a part of the inbox twice."""
+        self._table.update_item(
+            Key=self._memory,
+            UpdateExpression=f"SET {_MARKER} = :marker",
+            ExpressionAttributeValues={":marker": marker},
+        )
+
+    def _get(self, key: dict[str, Any]) -> dict[str, Any] | None:
+        return self._table.get_item(Key=key, ConsistentRead=True).get("Item")
+
+
+class StoredObjects:
+    """The results, the failures and the inbox in S3."""
+
+    def __init__(self, s3: S3Client, settings: Settings) -> None:
+        self._s3 = s3
+        self._settings = settings
+
+    def stored_at(self, location: S3Location) -> datetime | None:
+        """Calls HeadObject. For a missing object S3 returns 404 if the caller may list the bucket, else 403."""
+        try:
+            return self._s3.head_object(Bucket=location.bucket, Key=location.key)["LastModified"]
+        except ClientError as error:
+            if error.response.get("ResponseMetadata", {}).get("HTTPStatusCode") == HTTPStatus.NOT_FOUND:
+                return None
+            raise
+
+    def inbox(self, marker: str | None) -> Page:
+        """Calls ListObjectVersions, of whose markers this makes one."""
+        settings = self._settings
+        key, version = json.loads(marker) if marker else ("", "")
+        more = {"KeyMarker": key, "VersionIdMarker": version} if key else {}
+        found = self._s3.list_object_versions(
+            Bucket=settings.inbox_bucket, Prefix=settings.inbox_prefix, MaxKeys=_PAGE, **more
+        )
+        documents = tuple(
+            Stored(
+                Upload(
+                    bucket=settings.inbox_bucket,
+                    key=each["Key"],
+                    version=Upload.version_of(each.get("VersionId"), each["ETag"]),
+                    region=settings.region,
+                    received_at=each["LastModified"],
+                ),
+                each["Size"],
+                each["ETag"],
+            )
+            for each in found.get("Versions", ())
+        )
+        if not found.get("IsTruncated"):
+            return Page(documents, None)
+        return Page(documents, json.dumps([found["NextKeyMarker"], found.get("NextVersionIdMarker", "")]))
+
+
+class IntakeQueue:
+    """The intake queue and its DLQ."""
+
+    def __init__(self, sqs: SQSClient, settings: Settings) -> None:
+        self._sqs = sqs
+        self._settings = settings
+
+    def waiting(self) -> int:
+        """Calls GetQueueAttributes for the queue."""
+        return messages_in(self._sqs, self._settings.intake_queue)
+
+    def dead(self) -> int:
+        """Calls GetQueueAttributes for the DLQ."""
+        return messages_in(self._sqs, self._settings.intake_dead_letters)
+
+    def announce(self, document: Stored) -> None:
+        """Sends what EventBridge would have sent."""
+        upload = document.upload
+        created: dict[str, Any] = {"key": upload.key, "size": document.size, "etag": document.etag.strip('"')}
+        if not upload.overwritable:
+            created["version-id"] = upload.version
+        event = {
+            "source": "aws.s3",
+            "detail-type": "Object Created",
+            "time": upload.received_at.isoformat(),
+            "region": upload.region,
+            "detail": {"bucket": {"name": upload.bucket}, "object": created, "reason": "sent again: no job was found"},
+        }
+        self._send(json.dumps(event))
+
+    def request(self, job: JobRecord) -> None:
+        """Sends the request for the job's attempt."""
+        self._send(AttemptRequest(job.job_id, job.attempt).to_message())
+
+    def _send(self, body: str) -> None:
+        self._sqs.send_message(QueueUrl=self._settings.intake_queue, MessageBody=body)
+
+
+def make_reconciler(settings: Settings) -> Reconciler:
+    """Returns the reconciler for the function's own account and region."""
+    table = boto3.resource("dynamodb", config=SHORT_TIMEOUTS).Table(settings.jobs_table)
+    return Reconciler(
+        jobs=JobsTable(table, memory_key=settings.memory_key),
+        objects=StoredObjects(boto3.client("s3", config=SHORT_TIMEOUTS), settings),
+        messages=IntakeQueue(boto3.client("sqs", config=SHORT_TIMEOUTS), settings),
+        outcomes=make_outcome_writer(
+            table,
+            intake_queue=settings.intake_queue,
+            max_submissions=settings.max_submissions,
+            delay_seconds=settings.retry_delay_seconds,
+        ),
+        settings=settings,
+    )

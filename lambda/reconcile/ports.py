@@ -1,0 +1,82 @@
+"""The interfaces of the logic to AWS."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from datetime import datetime
+
+    from async_endpoint.protocol import JobRecord, JobState, S3Location, Upload
+
+
+@dataclass(frozen=True)
+class Stored:
+    """One version of a document in the inbox.
+
+    Attributes:
+        upload: The version.
+        size: In bytes.
+        etag: With or without quotes.
+    """
+
+    upload: Upload
+    size: int
+    etag: str
+
+
+@dataclass(frozen=True)
+class Page:
+    """A part of the inbox.
+
+    Attributes:
+        documents: The versions in it.
+        marker: Where the next part begins; None after the last.
+    """
+
+    documents: tuple[Stored, ...]
+    marker: str | None
+
+
+class Jobs(Protocol):
+    """The jobs table."""
+
+    def oldest(self, state: JobState, *, before: datetime, limit: int) -> Iterable[JobRecord]:
+        """Yields jobs that have been in a state since before a moment, the oldest first, up to `limit`."""
+
+    def known(self, job_ids: Iterable[str]) -> set[str]:
+        """Returns those of the ids that the table has."""
+
+    def marker(self) -> str | None:
+        """Returns where the last run stopped in the inbox; None at its beginning."""
+
+    def put_marker(self, marker: str | None) -> None:
+        """Remembers where the run stopped."""
+
+
+class Objects(Protocol):
+    """The results and failures in S3, and the inbox."""
+
+    def stored_at(self, location: S3Location) -> datetime | None:
+        """Returns when an object was written; None if there is none."""
+
+    def inbox(self, marker: str | None) -> Page:
+        """Returns the part of the inbox that begins at a marker."""
+
+
+class Messages(Protocol):
+    """The intake queue and its DLQ."""
+
+    def waiting(self) -> int:
+        """Returns about how many messages the queue holds."""
+
+    def dead(self) -> int:
+        """Returns about how many messages the DLQ holds."""
+
+    def announce(self, document: Stored) -> None:
+        """Sends the event of a document in the inbox once more."""
+
+    def request(self, job: JobRecord) -> None:
+        """Sends the request for the attempt at which a job is once more."""

@@ -1,0 +1,69 @@
+"""The typed environment variables of the function."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from async_endpoint.protocol import INVOCATION_TIMEOUT_SECONDS_RANGE, REQUEST_TTL_SECONDS_RANGE
+from shared.settings import MAX_SUBMISSIONS_RANGE, RETRY_DELAY_SECONDS_RANGE, Environment
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+_DELIVERY_SECONDS_RANGE = (1, 604_800)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Settings:
+    """The settings from the stack.
+
+    Attributes:
+        jobs_table: Name of the jobs table (JOBS_TABLE).
+        memory_key: Key of the item in it that remembers where the last run stopped (MEMORY_KEY).
+        inbox_bucket: The bucket of the inbox (INBOX_BUCKET).
+        inbox_prefix: The prefix of the inbox (INBOX_PREFIX).
+        region: The function's region, which is the inbox's (AWS_REGION, set by Lambda).
+        intake_queue: URL of the queue that submits documents (INTAKE_QUEUE_URL).
+        intake_dead_letters: URL of its DLQ (INTAKE_DEAD_LETTERS_URL).
+        request_seconds: How long a request may take: TTL and processing time (REQUEST_TTL_SECONDS,
+            INVOCATION_TIMEOUT_SECONDS).
+        delivery_seconds: How long all deliveries of a message of that queue take (DELIVERY_SECONDS).
+        max_submissions: The number of attempts after which a failure is final (MAX_SUBMISSIONS).
+        retry_delay_seconds: How long the second attempt waits (RETRY_DELAY_SECONDS).
+    """
+
+    jobs_table: str
+    memory_key: str
+    inbox_bucket: str
+    inbox_prefix: str
+    region: str
+    intake_queue: str
+    intake_dead_letters: str
+    request_seconds: int
+    delivery_seconds: int
+    max_submissions: int
+    retry_delay_seconds: int
+
+    @classmethod
+    def from_environment(cls, environment: Mapping[str, str]) -> Settings:
+        """Reads and checks the variables.
+
+        Raises:
+            SettingsError: A variable is missing, not a whole number, or out of range.
+        """
+        variables = Environment(environment)
+        ttl = variables.number("REQUEST_TTL_SECONDS", REQUEST_TTL_SECONDS_RANGE)
+        return cls(
+            jobs_table=variables.text("JOBS_TABLE"),
+            memory_key=variables.text("MEMORY_KEY"),
+            inbox_bucket=variables.text("INBOX_BUCKET"),
+            inbox_prefix=variables.text("INBOX_PREFIX"),
+            region=variables.text("AWS_REGION"),
+            intake_queue=variables.text("INTAKE_QUEUE_URL"),
+            intake_dead_letters=variables.text("INTAKE_DEAD_LETTERS_URL"),
+            request_seconds=ttl + variables.number("INVOCATION_TIMEOUT_SECONDS", INVOCATION_TIMEOUT_SECONDS_RANGE),
+            delivery_seconds=variables.number("DELIVERY_SECONDS", _DELIVERY_SECONDS_RANGE),
+            max_submissions=variables.number("MAX_SUBMISSIONS", MAX_SUBMISSIONS_RANGE),
+            retry_delay_seconds=variables.number("RETRY_DELAY_SECONDS", RETRY_DELAY_SECONDS_RANGE),
+        )

@@ -1,0 +1,125 @@
+"""The reconciler: a scheduled function that finds jobs which no message will finish any more."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from aws_cdk import aws_iam as iam
+from aws_cdk import aws_kms as kms
+from aws_cdk import aws_s3 as s3
+from aws_cdk import aws_sns as sns
+from constructs import Construct
+
+from stacks.constructs.bucket_path import BucketPath
+from stacks.constructs.encryption_key import grant_use, grant_use_for_environment
+from stacks.constructs.grants import grant
+from stacks.constructs.jobs_table import JobsTable
+from stacks.constructs.queue_worker import QueueWorker
+from stacks.constructs.scheduled_function import ScheduledFunction, grant_queue_lengths
+from stacks.rules import suppress_wildcards
+from stacks.settings.stage import StageSettings
+
+_FUNCTION = "reconcile"
+
+
+class Reconciler(ScheduledFunction):
+    """Records outcomes that were never reported, and sends messages again that were lost; see `lambda/reconcile`."""
+
+    def __init__(
+        self,
+        scope: Construct,
+        construct_id: str,
+        *,
+        settings: StageSettings,
+        jobs: JobsTable,
+        intake: QueueWorker,
+        inbox: BucketPath,
+        inbox_bucket: s3.IBucket,
+        written: Sequence[BucketPath],
+        sources: Path,
+        key: kms.IKey | None,
+        topic: sns.ITopic,
+    ) -> None:
+        """Creates it.
+
+        Args:
+            scope: The stack.
+            construct_id: Its id.
+            settings: Of the stage.
+            jobs: The jobs table.
+            intake: The worker that submits documents.
+            inbox: The inbox, without a slash at its end.
+            inbox_bucket: Its bucket.
+            written: Where the endpoint writes results and failures.
+            sources: The repository.
+            key: Of the stage, if it has one.
+            topic: Of all alarms.
+        """
+        name, workflow = settings.endpoint.name, settings.workflow
+
+        def grants(policy: iam.ManagedPolicy) -> None:
+            jobs.grant_operate(policy)
+            _grant_objects(policy, inbox_bucket, written)
+            grant_queue_lengths(policy, intake.queue, intake.dead_letters)
+            grant(
+                policy,
+                iam.PolicyStatement(sid="SendAgain", actions=["sqs:SendMessage"], resources=[intake.queue.queue_arn]),
+            )
+            if key:
+                grant_use(key, policy)
+                grant_use_for_environment(key, policy)
+
+        super().__init__(
+            scope,
+            construct_id,
+            function=_FUNCTION,
+            description=f"Finds jobs of endpoint {name} whose messages were lost, and finishes them",
+            belongings="its log, the jobs, and what shows their outcomes",
+            sources=sources,
+            environment={
+                "JOBS_TABLE": jobs.table.table_name,
+                "MEMORY_KEY": f"reconciler of endpoint {name}; not a job, whose id has at most 64 characters",
+                "INBOX_BUCKET": inbox_bucket.bucket_name,
+                "INBOX_PREFIX": f"{inbox.key}/",
+                "INTAKE_QUEUE_URL": intake.queue.queue_url,
+                "INTAKE_DEAD_LETTERS_URL": intake.dead_letters.queue_url,
+                "REQUEST_TTL_SECONDS": str(settings.endpoint.request_ttl_seconds),
+                "INVOCATION_TIMEOUT_SECONDS": str(settings.limits.invocation_timeout_seconds),
+                "DELIVERY_SECONDS": str(workflow.max_attempts * workflow.visibility_seconds),
+                "MAX_SUBMISSIONS": str(workflow.max_submissions),
+                "RETRY_DELAY_SECONDS": str(workflow.retry_delay_seconds),
+            },
+            grants=grants,
+            task="finds jobs whose messages were lost",
+            until_fixed="a job whose notification is lost stays SUBMITTED",
+            runbook="the-reconciler-fails",
+            settings=workflow,
+            key=key,
+            topic=topic,
+        )
+        suppress_wildcards(
+            self.policy,
+            {
+                path.objects_arn: "SageMaker chooses the keys; the function may only read results and failures."
+                for path in written
+            },
+        )
+
+
+def _grant_objects(policy: iam.ManagedPolicy, inbox: s3.IBucket, written: Sequence[BucketPath]) -> None:
+    grant(
+        policy,
+        iam.PolicyStatement(sid="ListUploads", actions=["s3:ListBucketVersions"], resources=[inbox.bucket_arn]),
+    )
+    if written:
+        grant(
+            policy,
+            iam.PolicyStatement(
+                sid="ReadOutcomes", actions=["s3:GetObject"], resources=[path.objects_arn for path in written]
+            ),
+            # Without it a missing object is 403, not 404.
+            iam.PolicyStatement(
+                sid="TellWhatIsMissing",
+                actions=["s3:ListBucket"],
+                resources=sorted({path.bucket_arn for path in written}),
+            ),
+        )

@@ -1,0 +1,259 @@
+"""What no message will finish any more is finished or sent again, once, and nothing else is touched."""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from async_endpoint.protocol import (
+    AttemptRequest,
+    JobRecord,
+    JobsTableWriter,
+    JobState,
+    S3Location,
+    Upload,
+    record_received,
+    record_submitted,
+    utc_timestamp,
+)
+from reconcile.logic import LOOK_AFTER, Findings, Reconciler
+from reconcile.ports import Page, Stored
+from reconcile.settings import Settings
+from shared.outcomes import OutcomeWriter
+from tests.support.intake import RECONCILE_ENVIRONMENT
+from tests.support.memory_table import MemoryTable
+
+NOON = datetime(2027, 1, 15, 12, tzinfo=UTC)
+NEVER = 4_000_000_000
+# TTL, processing time and the grace of half an hour.
+ALLOWED = timedelta(seconds=3_600 + 60, minutes=30)
+
+
+def upload(key: str = "inbox/a.png", at: datetime = NOON) -> Upload:
+    return Upload(bucket="inputs", key=key, version="v1", region="eu-central-1", received_at=at)
+
+
+@dataclass
+class World:
+    """All ports in memory."""
+
+    table: MemoryTable = field(default_factory=MemoryTable)
+    objects: dict[str, datetime] = field(default_factory=dict)
+    bodies: dict[str, bytes] = field(default_factory=dict)
+    pages: list[Page] = field(default_factory=lambda: [Page((), None)])
+    queue: int = 0
+    dead_letters: int = 0
+    at_marker: str | None = None
+    announced: list[Stored] = field(default_factory=list)
+    requested: list[AttemptRequest] = field(default_factory=list)
+    delayed: list[tuple[AttemptRequest, int]] = field(default_factory=list)
+
+    # The jobs table.
+    def oldest(self, state: JobState, *, before: datetime, limit: int) -> Iterator[JobRecord]:
+        records = [JobRecord.from_item(item) for item in self.table.items.values()]
+        old = [each for each in records if each.state is state and (each.updated_at or "") < utc_timestamp(before)]
+        yield from sorted(old, key=lambda each: each.updated_at or "")[:limit]
+
+    def known(self, job_ids: Iterable[str]) -> set[str]:
+        return set(job_ids) & set(self.table.items)
+
+    def marker(self) -> str | None:
+        return self.at_marker
+
+    def put_marker(self, marker: str | None) -> None:
+        self.at_marker = marker
+
+    # S3.
+    def stored_at(self, location: S3Location) -> datetime | None:
+        return self.objects.get(location.uri)
+
+    def read(self, location: str) -> bytes | None:
+        return self.bodies.get(location)
+
+    def inbox(self, marker: str | None) -> Page:
+        return self.pages[int(marker or 0)]
+
+    # The intake queue.
+    def waiting(self) -> int:
+        return self.queue
+
+    def dead(self) -> int:
+        return self.dead_letters
+
+    def announce(self, document: Stored) -> None:
+        self.announced.append(document)
+
+    def request(self, job: JobRecord | AttemptRequest, delay_seconds: int | None = None) -> None:
+        if isinstance(job, AttemptRequest):
+            self.delayed.append((job, delay_seconds or 0))
+        else:
+            self.requested.append(AttemptRequest(job.job_id, job.attempt))
+
+    @property
+    def jobs(self) -> JobsTableWriter:
+        return JobsTableWriter(self.table)
+
+    def submitted(self, at: datetime = NOON) -> JobRecord:
+        return self.jobs.merge(
+            record_submitted(
+                upload(at=at),
+                at=at,
+                content_type="image/png",
+                output_location="s3://outputs/1.out",
+                failure_location="s3://outputs/1-error.out",
+                expires_at=NEVER,
+            )
+        )
+
+    def run(self, now: datetime) -> Findings:
+        writer = OutcomeWriter(
+            jobs=self.jobs,
+            failures=self,
+            attempts=self,
+            max_submissions=3,
+            retry_delay_seconds=30,
+            clock=now.timestamp,
+        )
+        settings = Settings.from_environment(RECONCILE_ENVIRONMENT)
+        return Reconciler(jobs=self, objects=self, messages=self, outcomes=writer, settings=settings).run(now)
+
+    def job(self) -> JobRecord:
+        found = self.jobs.get(upload().job_id)
+        assert found is not None
+        return found
+
+
+@pytest.fixture
+def world() -> World:
+    return World()
+
+
+def test_a_result_whose_notification_never_came_is_recorded(world: World) -> None:
+    world.submitted()
+    world.objects["s3://outputs/1.out"] = NOON + timedelta(seconds=9)
+
+    assert world.run(NOON + LOOK_AFTER).looked_at == 0
+    findings = world.run(NOON + LOOK_AFTER + timedelta(seconds=1))
+
+    assert (findings.looked_at, findings.recorded) == (1, 1)
+    job = world.job()
+    assert (job.state, job.outcome_location, job.ended_at) == (
+        JobState.COMPLETED,
+        "s3://outputs/1.out",
+        "2027-01-15T12:00:09.000Z",
+    )
+    assert world.run(NOON + timedelta(days=1)).looked_at == 0
+
+
+def test_a_failure_whose_notification_never_came_is_submitted_again_with_the_models_sentence(world: World) -> None:
+    world.submitted()
+    world.objects["s3://outputs/1-error.out"] = NOON
+    world.bodies["s3://outputs/1-error.out"] = b'{"error": "Out of memory."}'
+
+    world.run(NOON + timedelta(hours=1))
+
+    job = world.job()
+    assert (job.state, job.attempt, job.cause) == (JobState.RECEIVED, 2, "Attempt 1 failed: Out of memory.")
+    assert world.delayed == [(AttemptRequest(job.job_id, 2), 30)]
+
+
+def test_a_request_of_which_nothing_is_left_expires_after_its_time_and_not_before(world: World) -> None:
+    world.submitted()
+
+    assert world.run(NOON + ALLOWED).expired == 0
+    assert world.job().state is JobState.SUBMITTED
+    assert world.run(NOON + ALLOWED + timedelta(seconds=1)).expired == 1
+
+    job = world.job()
+    assert (job.state, job.reason) == (
+        JobState.EXPIRED,
+        "No result, failure or notification came within 5460 s of the submission.",
+    )
+
+
+def test_a_notification_that_comes_after_all_still_counts(world: World) -> None:
+    world.submitted()
+    world.run(NOON + timedelta(days=1))
+    late = JobRecord(job_id=upload().job_id, state=JobState.COMPLETED, result_location="s3://outputs/1.out")
+
+    assert world.jobs.merge(late).state is JobState.COMPLETED
+
+
+def test_a_job_that_no_message_will_submit_is_requested_again(world: World) -> None:
+    claimed = record_received(upload(), claimed_until=int(NOON.timestamp()) + 120, expires_at=NEVER)
+    world.jobs.merge(claimed)
+
+    assert world.run(NOON + timedelta(seconds=1_800)).requested == 0
+    assert world.run(NOON + timedelta(seconds=1_801)).requested == 1
+    assert world.requested == [AttemptRequest(upload().job_id, 1)]
+
+
+def test_a_job_under_a_claim_is_left_to_it(world: World) -> None:
+    later = NOON + timedelta(hours=2)
+    world.jobs.merge(record_received(upload(), claimed_until=int(later.timestamp()) + 1, expires_at=NEVER))
+
+    assert world.run(later).requested == 0
+    assert world.run(later + timedelta(seconds=1)).requested == 1
+
+
+def stored(key: str, age: timedelta, now: datetime) -> Stored:
+    return Stored(upload(key, now - age), 9, '"etag"')
+
+
+def test_uploads_without_a_job_are_announced_again_if_they_are_neither_new_nor_old(world: World) -> None:
+    now = NOON
+    lost = [stored("inbox/lost.png", timedelta(hours=1), now), stored("inbox/lost-too.png", timedelta(days=2), now)]
+    others = [
+        stored("inbox/new.png", timedelta(minutes=14), now),
+        stored("inbox/old.png", timedelta(days=2, seconds=1), now),
+        stored("inbox/a.png", timedelta(hours=1), now),
+    ]
+    world.jobs.merge(record_received(upload(), claimed_until=NEVER, expires_at=NEVER))
+    world.pages = [Page((lost[0], *others), "1"), Page((lost[1],), None)]
+
+    assert world.run(now).announced == 2
+    assert world.announced == lost
+
+
+def test_a_large_inbox_is_looked_at_in_parts_and_from_its_beginning_again(world: World) -> None:
+    world.pages = [Page((), str(part + 1)) for part in range(6)] + [Page((), None)]
+
+    world.run(NOON)
+    assert world.at_marker == "5"
+    world.run(NOON)
+    assert world.at_marker is None
+
+
+def test_nothing_is_sent_again_while_dead_letters_wait_for_an_operator(world: World) -> None:
+    world.jobs.merge(record_received(upload(), claimed_until=1, expires_at=NEVER))
+    world.pages = [Page((stored("inbox/lost.png", timedelta(hours=1), NOON + timedelta(hours=2)),), None)]
+    world.dead_letters = 1
+
+    findings = world.run(NOON + timedelta(hours=2))
+
+    assert (findings.requested, findings.announced) == (0, 0)
+    assert findings.lines == ["1 messages are in the intake's DLQ, so none is sent again."]
+
+
+def test_no_upload_is_sent_again_while_the_queue_has_a_backlog(world: World) -> None:
+    world.pages = [Page((stored("inbox/lost.png", timedelta(hours=1), NOON),), None)]
+    world.queue = 101
+
+    assert world.run(NOON).announced == 0
+    world.queue = 100
+    assert world.run(NOON).announced == 1
+
+
+def test_a_job_at_a_later_attempt_is_requested_at_that_attempt(world: World) -> None:
+    job = world.submitted()
+    failed = replace(job, state=JobState.FAILED, ended_at=utc_timestamp(NOON))
+    world.jobs.merge(failed)
+    world.jobs.merge(
+        JobRecord(
+            job_id=job.job_id, state=JobState.RECEIVED, attempt=2, requested_at=utc_timestamp(NOON), cause="again"
+        )
+    )
+
+    assert world.run(NOON + timedelta(hours=2)).requested == 1
+    assert world.requested == [AttemptRequest(job.job_id, 2)]
