@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import time
+from concurrent.futures import ThreadPoolExecutor
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
@@ -38,6 +40,7 @@ if TYPE_CHECKING:
 
     from reconcile.settings import Settings
 
+_AT_ONCE = 8  # botocore's pool has 10 connections
 _PAGE = 1000  # the most that ListObjectVersions returns
 _MARKER = "inbox_marker"
 
@@ -62,7 +65,10 @@ class JobsTable:
 
     def known(self, job_ids: Iterable[str]) -> set[str]:
         """Calls GetItem for each id: the function may read the table one by one, like every function here."""
-        return {job_id for job_id in job_ids if self._get({JOBS_PARTITION_KEY: job_id})}
+        ids = list(job_ids)
+        with ThreadPoolExecutor(_AT_ONCE) as pool:
+            found = pool.map(lambda job_id: self._get({JOBS_PARTITION_KEY: job_id}), ids)
+            return {job_id for job_id, item in zip(ids, found, strict=True) if item}
 
     def marker(self) -> str | None:
         """Calls GetItem."""
@@ -78,7 +84,9 @@ class JobsTable:
         )
 
     def _get(self, key: dict[str, Any]) -> dict[str, Any] | None:
-        return self._table.get_item(Key=key, ConsistentRead=True).get("Item")
+        # The client is safe to share between threads, the resource is not.
+        client, name = self._table.meta.client, self._table.name
+        return client.get_item(TableName=name, Key=key, ConsistentRead=True).get("Item")
 
 
 class StoredObjects:
@@ -176,4 +184,5 @@ def make_reconciler(settings: Settings) -> Reconciler:
             delay_seconds=settings.retry_delay_seconds,
         ),
         settings=settings,
+        clock=time.monotonic,
     )

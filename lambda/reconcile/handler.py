@@ -10,6 +10,13 @@ from reconcile.adapters import make_reconciler
 from reconcile.settings import Settings
 from shared.observability import logger
 
+_MOST_LINES = 20
+
+
+class ReconcileError(Exception):
+    """Some jobs could not be looked at; the message is one sentence, and the log names the first of them."""
+
+
 reconciler = make_reconciler(Settings.from_environment(os.environ))
 
 
@@ -25,3 +32,7 @@ def handler(event: dict[str, Any], context: LambdaContext) -> None:
     for line in findings.lines:
         logger.info(line)
     logger.info(str(findings))
+    if findings.errors:
+        for line in findings.errors[:_MOST_LINES]:
+            logger.error(line)
+        raise ReconcileError(f"{len(findings.errors)} jobs could not be looked at; the next run looks again.")

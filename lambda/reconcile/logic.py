@@ -9,7 +9,7 @@ that it cannot reach, a message expires. What is left behind is visible in the j
     no job at all        the event of an upload never came: it is sent again.
 
 Nothing is sent while the DLQ of the intake queue holds messages, which may be the missing ones and wait for an
-operator, and no upload while the queue itself has a backlog. Everything here may happen twice: an attempt is submitted
+operator, or while the queue itself has a backlog. Everything here may happen twice: an attempt is submitted
 once, and an outcome merges with itself.
 """
 
@@ -23,23 +23,25 @@ from async_endpoint.protocol import JobRecord, JobState, LocationError, S3Locati
 from shared.outcomes import LONGEST_DELAY_SECONDS, Outcome, OutcomeWriter
 
 if TYPE_CHECKING:
-    from reconcile.ports import Jobs, Messages, Objects, Stored
+    from collections.abc import Callable
+
+    from reconcile.ports import Jobs, Messages, Objects
     from reconcile.settings import Settings
 
-# A notification takes seconds; a request that is looked at too early costs two calls of HeadObject.
+# A notification takes seconds, its queue and a few deliveries of the function minutes.
 LOOK_AFTER = timedelta(minutes=15)
 # Between the end of a request and its notification, its queue, and a few deliveries of the function.
 _GRACE = timedelta(minutes=30)
-# An older document may have had a job that the table has deleted.
 _OLDEST_UPLOAD = timedelta(days=2)
 _BACKLOG = 100
 _MOST_JOBS = 200
 _MOST_PAGES = 5
+_LONGEST_SECONDS = 30.0  # half of the function's timeout
 
 
 @dataclass
 class Findings:
-    """What one run did, by kind; `lines` are sentences for the log."""
+    """What one run did, by kind; `lines` are sentences for the log, `errors` those of single jobs."""
 
     looked_at: int = 0
     recorded: int = 0
@@ -47,6 +49,7 @@ class Findings:
     requested: int = 0
     announced: int = 0
     lines: list[str] = field(default_factory=list)
+    errors: list[str] = field(default_factory=list)
 
     def __str__(self) -> str:
         """Returns the sentence for the log."""
@@ -65,16 +68,26 @@ class Reconciler:
         messages: The intake queue.
         outcomes: Writes the outcomes that are found.
         settings: The settings of the function.
+        clock: Seconds on a monotonic clock: after half a minute a run begins no further part of the inbox.
     """
 
     def __init__(
-        self, *, jobs: Jobs, objects: Objects, messages: Messages, outcomes: OutcomeWriter, settings: Settings
+        self,
+        *,
+        jobs: Jobs,
+        objects: Objects,
+        messages: Messages,
+        outcomes: OutcomeWriter,
+        settings: Settings,
+        clock: Callable[[], float],
     ) -> None:
         self._jobs = jobs
         self._objects = objects
         self._messages = messages
         self._outcomes = outcomes
         self._settings = settings
+        self._clock = clock
+        self._began = clock()
 
     def run(self, now: datetime) -> Findings:
         """Looks once.
@@ -82,14 +95,38 @@ class Reconciler:
         Args:
             now: The time, on the clock of the submitting function.
         """
-        findings = Findings()
+        self._began, findings = self._clock(), Findings()
         for job in self._jobs.oldest(JobState.SUBMITTED, before=now - LOOK_AFTER, limit=_MOST_JOBS):
-            findings.looked_at += 1
-            if outcome := self._outcome(job, now, findings):
-                findings.lines.append(f"{job.job_id}: {self._outcomes.write(outcome)}")
+            self._finish(job, now, findings)
         if dead := self._messages.dead():
             findings.lines.append(f"{dead} messages are in the intake's DLQ, so none is sent again.")
-            return findings
+        elif (waiting := self._messages.waiting()) > _BACKLOG:
+            findings.lines.append(f"{waiting} messages are in the intake queue, so none is sent again.")
+        else:
+            self._request_stuck(now, findings)
+            self._announce_unknown(now, findings)
+        return findings
+
+    def _is_late(self) -> bool:
+        return self._clock() - self._began > _LONGEST_SECONDS
+
+    def _finish(self, job: JobRecord, now: datetime, findings: Findings) -> None:
+        """Writes the outcome of a submitted job, if it has one. An error of one job does not stop the others."""
+        findings.looked_at += 1
+        try:
+            outcome = self._outcome(job, now)
+            if outcome is None:
+                return
+            findings.lines.append(f"{job.job_id}: {self._outcomes.write(outcome)}")
+        except Exception as error:  # noqa: BLE001 - whatever it is, the jobs behind this one need their turn
+            findings.errors.append(f"{job.job_id}: {type(error).__name__}: {error}")
+            return
+        if outcome.record.state is JobState.EXPIRED:
+            findings.expired += 1
+        else:
+            findings.recorded += 1
+
+    def _request_stuck(self, now: datetime, findings: Findings) -> None:
         # All deliveries of its message are over, which may have been delayed before.
         stuck_since = now - timedelta(seconds=LONGEST_DELAY_SECONDS + self._settings.delivery_seconds)
         for job in self._jobs.oldest(JobState.RECEIVED, before=stuck_since, limit=_MOST_JOBS):
@@ -97,30 +134,34 @@ class Reconciler:
             if (job.claimed_until or 0) <= now.timestamp():
                 self._messages.request(job)
                 findings.requested += 1
-        if self._messages.waiting() <= _BACKLOG:
-            for document in self._unknown(now):
-                self._messages.announce(document)
-                findings.announced += 1
-        return findings
 
-    def _outcome(self, job: JobRecord, now: datetime, findings: Findings) -> Outcome | None:
-        """Returns the outcome of a submitted job, or None while it may have one yet."""
+    def _outcome(self, job: JobRecord, now: datetime) -> Outcome | None:
+        """Returns the outcome of a submitted job, or None while its notification, or an outcome, may come yet."""
         if ended_at := self._stored_at(job.output_location):
-            findings.recorded += 1
-            return Outcome(_record(job, JobState.COMPLETED, ended_at, location=job.output_location), transient=False)
+            return self._found(_record(job, JobState.COMPLETED, ended_at, location=job.output_location), ended_at, now)
         if ended_at := self._stored_at(job.failure_location):
-            findings.recorded += 1
-            reason = "The notification of the failure never came."
-            # The status of the model's response was in the notification alone.
-            return Outcome(
-                _record(job, JobState.FAILED, ended_at, location=job.failure_location, reason=reason), transient=True
+            return self._found(
+                _record(
+                    job,
+                    JobState.FAILED,
+                    ended_at,
+                    location=job.failure_location,
+                    reason="The notification of the failure never came.",
+                ),
+                ended_at,
+                now,
             )
         allowed = timedelta(seconds=self._settings.request_seconds) + _GRACE
         if job.submitted_at is None or now - datetime.fromisoformat(job.submitted_at) <= allowed:
             return None
-        findings.expired += 1
         reason = f"No result, failure or notification came within {allowed.total_seconds():g} s of the submission."
         return Outcome(_record(job, JobState.EXPIRED, now, reason=reason), transient=False)
+
+    def _found(self, record: JobRecord, ended_at: datetime, now: datetime) -> Outcome | None:
+        if now - ended_at < LOOK_AFTER:
+            return None
+        # The status of the model's response was in the notification alone.
+        return Outcome(record, transient=record.state is JobState.FAILED)
 
     def _stored_at(self, location: str | None) -> datetime | None:
         try:
@@ -128,23 +169,25 @@ class Reconciler:
         except LocationError:
             return None
 
-    def _unknown(self, now: datetime) -> list[Stored]:
-        """Returns documents in the inbox that have no job, from the next part of it."""
-        marker, unknown = self._jobs.marker(), []
+    def _announce_unknown(self, now: datetime, findings: Findings) -> None:
+        """Sends the events of documents that have no job, from the next parts of the inbox."""
+        # The table may have deleted the job of an older document.
+        oldest = min(_OLDEST_UPLOAD, timedelta(days=self._settings.job_retention_days) / 2)
         for _ in range(_MOST_PAGES):
-            page = self._objects.inbox(marker)
+            page = self._objects.inbox(self._jobs.marker())
             recent = {
                 each.upload.job_id: each
                 for each in page.documents
-                if LOOK_AFTER <= now - each.upload.received_at <= _OLDEST_UPLOAD
+                if LOOK_AFTER <= now - each.upload.received_at <= oldest
             }
             known = self._jobs.known(recent) if recent else set()
-            unknown += [document for job_id, document in recent.items() if job_id not in known]
-            marker = page.marker
-            if marker is None:
+            for job_id, document in recent.items():
+                if job_id not in known:
+                    self._messages.announce(document)
+                    findings.announced += 1
+            self._jobs.put_marker(page.marker)
+            if page.marker is None or self._is_late():
                 break
-        self._jobs.put_marker(marker)
-        return unknown
 
 
 def _record(

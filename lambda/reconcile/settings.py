@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from async_endpoint.protocol import INVOCATION_TIMEOUT_SECONDS_RANGE, REQUEST_TTL_SECONDS_RANGE
-from shared.settings import MAX_SUBMISSIONS_RANGE, RETRY_DELAY_SECONDS_RANGE, Environment
+from shared.settings import JOB_RETENTION_DAYS_RANGE, MAX_SUBMISSIONS_RANGE, RETRY_DELAY_SECONDS_RANGE, Environment
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -29,6 +29,7 @@ class Settings:
         request_seconds: How long a request may take: TTL and processing time (REQUEST_TTL_SECONDS,
             INVOCATION_TIMEOUT_SECONDS).
         delivery_seconds: How long all deliveries of a message of that queue take (DELIVERY_SECONDS).
+        job_retention_days: How long the table keeps a job (JOB_RETENTION_DAYS).
         max_submissions: The number of attempts after which a failure is final (MAX_SUBMISSIONS).
         retry_delay_seconds: How long the second attempt waits (RETRY_DELAY_SECONDS).
     """
@@ -42,6 +43,7 @@ class Settings:
     intake_dead_letters: str
     request_seconds: int
     delivery_seconds: int
+    job_retention_days: int
     max_submissions: int
     retry_delay_seconds: int
 
@@ -64,6 +66,7 @@ class Settings:
             intake_dead_letters=variables.text("INTAKE_DEAD_LETTERS_URL"),
             request_seconds=ttl + variables.number("INVOCATION_TIMEOUT_SECONDS", INVOCATION_TIMEOUT_SECONDS_RANGE),
             delivery_seconds=variables.number("DELIVERY_SECONDS", _DELIVERY_SECONDS_RANGE),
+            job_retention_days=variables.number("JOB_RETENTION_DAYS", JOB_RETENTION_DAYS_RANGE),
             max_submissions=variables.number("MAX_SUBMISSIONS", MAX_SUBMISSIONS_RANGE),
             retry_delay_seconds=variables.number("RETRY_DELAY_SECONDS", RETRY_DELAY_SECONDS_RANGE),
         )

@@ -6,7 +6,14 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Protocol
 
-from async_endpoint.protocol import AttemptRequest, JobState, failure_sentence, merge_records, record_attempt
+from async_endpoint.protocol import (
+    FAILED_BEFORE,
+    AttemptRequest,
+    JobState,
+    failure_sentence,
+    merge_records,
+    record_attempt,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -21,6 +28,9 @@ _FACTOR = 4
 
 class Jobs(Protocol):
     """The jobs table; implemented and documented by `async_endpoint.protocol.JobsTableWriter`."""
+
+    def get(self, job_id: str) -> JobRecord | None:
+        """Returns a job, or None."""
 
     def change(self, job_id: str, change: Callable[[JobRecord | None], JobRecord]) -> JobRecord:
         """Replaces a job by what `change` makes of it."""
@@ -88,12 +98,12 @@ class OutcomeWriter:
 
         The same outcome once more asks again: the submitting function submits each attempt once.
         """
-        record = self._with_model_s_sentence(outcome.record)
+        record = self._with_sentence_of_model(outcome.record)
         job = self._jobs.change(record.job_id, lambda existing: self._after(existing, replace(outcome, record=record)))
         if job.state is JobState.RECEIVED and job.attempt == record.attempt + 1:
             delay = delay_seconds(job.attempt, self._retry_delay_seconds)
             self._attempts.request(AttemptRequest(job.job_id, job.attempt), delay)
-            return f"{job.cause} Attempt {job.attempt} follows in {delay} s."
+            return f"Attempt {record.attempt} failed, and attempt {job.attempt} follows in {delay} s: {record.reason}"
         if (job.state, job.attempt) != (record.state, record.attempt):
             return f"{record.state} was reported, but the job is {job.state} and stays so."
         where = f": see {job.outcome_location}" if job.outcome_location else ""
@@ -102,21 +112,34 @@ class OutcomeWriter:
     def _after(self, job: JobRecord | None, outcome: Outcome) -> JobRecord:
         """Returns a job after an outcome, with its next attempt if one may cure the failure."""
         record = outcome.record
+        if job and (job.state, job.attempt) == (JobState.FAILED, record.attempt):
+            # The write of a failure makes its next attempt: this job has none left, or none that would help.
+            return merge_records(job, record)
         merged = merge_records(job, record) if job else record
         decides = merged.state is JobState.FAILED and merged.attempt == record.attempt == merged.attempts[-1].number
         if not (outcome.transient and decides and merged.version and record.attempt < self._max_submissions):
             return merged
-        cause = f"Attempt {record.attempt} failed: {merged.reason or 'no reason was given.'}"
+        cause = FAILED_BEFORE + (merged.reason or "no reason was given.")
         at = datetime.fromtimestamp(self._clock(), UTC)
         return merge_records(merged, record_attempt(merged, cause=cause, at=at))
 
-    def _with_model_s_sentence(self, record: JobRecord) -> JobRecord:
-        """Returns the record with the model's own sentence as its reason, if the failure object has one."""
-        if record.state is not JobState.FAILED or record.result_location is None:
+    def _with_sentence_of_model(self, record: JobRecord) -> JobRecord:
+        """Returns the record with the model's own sentence before SageMaker's reason, if the failure object has one."""
+        if record.state is not JobState.FAILED or not (location := self._failure_location(record)):
             return record
-        body = self._failures.read(record.result_location)
+        body = self._failures.read(location)
         sentence = failure_sentence(body) if body else None
-        return replace(record, reason=sentence) if sentence else record
+        if not sentence:
+            return record
+        return replace(record, reason=f"{sentence} ({record.reason})" if record.reason else sentence)
+
+    def _failure_location(self, record: JobRecord) -> str | None:
+        """Returns where the failure is; a notification may leave that to the 202."""
+        if record.result_location:
+            return record.result_location
+        job = self._jobs.get(record.job_id)
+        locations = {attempt.number: attempt.failure_location for attempt in job.attempts} if job else {}
+        return locations.get(record.attempt)
 
 
 def delay_seconds(attempt: int, first: int) -> int:

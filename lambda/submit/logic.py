@@ -158,11 +158,10 @@ class Submitter:
     def _request(self, arrival: Arrival, inference_id: str) -> InvocationRequest:
         upload = arrival.upload
         subject = f"The object s3://{upload.bucket}/{upload.key}"
-        # An object that is gone by now may have been empty all the same.
-        head = None if arrival.size == 0 else arrival.head or self._documents.head(upload.bucket, upload.key)
-        if 0 in (arrival.size, head and head.size):
-            what = "a folder marker, not a document" if upload.key.endswith("/") else "empty (0 bytes)"
-            raise DocumentRejected(f"{subject} is {what}.")
+        empty = "a folder marker, not a document" if upload.key.endswith("/") else "empty (0 bytes)"
+        if arrival.size == 0:
+            raise DocumentRejected(f"{subject} is {empty}.")
+        head = arrival.head or self._documents.head(upload.bucket, upload.key)
         if head is None:
             raise DocumentRejected(f"{subject} was deleted before it was processed.")
         version = Upload.version_of(head.version_id, head.etag)
@@ -171,6 +170,8 @@ class Submitter:
             raise DocumentRejected(
                 f"{subject} was overwritten before it was processed, by {version}, which is a separate job."
             )
+        if head.size == 0:
+            raise DocumentRejected(f"{subject} is {empty}.")
         if fault := _how_uploaded(head):
             raise DocumentRejected(f"{subject} {fault}.")
         try:

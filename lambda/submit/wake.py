@@ -36,8 +36,9 @@ _COOLDOWN_RANGE = (0, 86_400)
 # How long a finding holds. An endpoint that has fallen asleep meanwhile is woken by its alarm, or by the next batch.
 _SECONDS_KNOWN = {WakeResult.WOKEN: 60.0, WakeResult.AWAKE: 30.0, WakeResult.BUSY: 5.0, WakeResult.LEFT_ALONE: 60.0}
 _SECONDS_AFTER_AN_ERROR = 15.0
-# A function that ran out of time here would have its batch delivered again, though the documents are submitted.
-_LEAST_MILLISECONDS = 2_000
+# Five calls of almost 2 s each; one that takes longer ends the attempt. A function that ran out of time here would have
+# its batch delivered again, though the documents are submitted.
+_LEAST_MILLISECONDS = 10_000
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -85,6 +85,7 @@ class Reconciler(ScheduledFunction):
                 "REQUEST_TTL_SECONDS": str(settings.endpoint.request_ttl_seconds),
                 "INVOCATION_TIMEOUT_SECONDS": str(settings.limits.invocation_timeout_seconds),
                 "DELIVERY_SECONDS": str(workflow.max_attempts * workflow.visibility_seconds),
+                "JOB_RETENTION_DAYS": str(workflow.job_retention_days),
                 "MAX_SUBMISSIONS": str(workflow.max_submissions),
                 "RETRY_DELAY_SECONDS": str(workflow.retry_delay_seconds),
             },

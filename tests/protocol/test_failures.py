@@ -24,6 +24,8 @@ MODEL = "ClientError: Received {} error ({}) from model. See the SageMaker Endpo
         ("ClientError: The object s3://in/a does not exist.", False),
         ("ClientError: NoSuchKey", False),
         ("ClientError: The request expired after 60 seconds in the queue.", False),
+        ("InternalServerError: ExpiredToken: The provided token has expired", True),
+        ("InternalServerError: host not found", True),
         (None, True),
         ("", True),
     ],

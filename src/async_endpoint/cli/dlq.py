@@ -131,7 +131,8 @@ def redrive_command(
 def purge_command(*, queue: str | None, yes: bool, stage: str | None, stack: str | None) -> None:
     """Delete all messages of the dead-letter queues, after a confirmation.
 
-    Documents stay in the inbox, but their events are lost: `list` shows them first.
+    Documents stay in the inbox, and the reconciler sends the events of recent ones again: `cancel` those that must not
+    be processed. `list` shows them first.
 
     \b
     async-endpoint dlq purge --queue results --stage dev

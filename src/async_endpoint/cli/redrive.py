@@ -119,7 +119,7 @@ def redrive(
 def _run(workflow: Workflow, selection: Selection, *, as_json: bool) -> int:
     sender = intake_sender(boto3.Session().client("sqs"), workflow.intake.url)
     table = JobsTableWriter(ThreadedTable(workflow.jobs_table))
-    requester = AttemptRequester(table, sender, lambda: datetime.now(UTC))
+    requester = AttemptRequester(table, sender, lambda: datetime.now(UTC), retention_days=workflow.retention_days)
     work = Redrive(requester, "It was requested by `async-endpoint redrive`.")
     progress = counter_on(Console(stderr=True), "requested")
     progress.start(len(selection.jobs))

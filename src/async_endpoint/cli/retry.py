@@ -46,7 +46,7 @@ def retry(
         records = JobsTableReader.from_session(workflow.jobs_table)
         sender = intake_sender(boto3.Session().client("sqs"), workflow.intake.url)
     table = JobsTableWriter(ThreadedTable(workflow.jobs_table))
-    requester = AttemptRequester(table, sender, lambda: datetime.now(UTC))
+    requester = AttemptRequester(table, sender, lambda: datetime.now(UTC), retention_days=workflow.retention_days)
     failed = 0
     for job in jobs:
         try:

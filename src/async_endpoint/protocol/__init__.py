@@ -19,6 +19,7 @@ from async_endpoint.protocol.invocation import (
     InvocationRequest,
 )
 from async_endpoint.protocol.job_events import (
+    FAILED_BEFORE,
     record_attempt,
     record_cancelled,
     record_outcome,
@@ -91,6 +92,7 @@ __all__ = [
     "DEFAULT_INVOCATION_TIMEOUT_SECONDS",
     "DEFAULT_REQUEST_TTL_SECONDS",
     "DOCUMENT_SUFFIXES",
+    "FAILED_BEFORE",
     "FAILURE_LOCATION_HEADER",
     "FAILURE_OBJECT_BYTES",
     "FORMATS",

@@ -16,8 +16,7 @@ _SERVER_ERROR = 500
 _LATER = frozenset({408, 425, 429})
 # The input is missing, or the request itself is invalid: the next attempt would meet the same.
 _PERMANENT = re.compile(
-    r"NoSuchKey|NoSuchBucket|does not exist|not found|ValidationError|validation error|was deleted|expired",
-    re.IGNORECASE,
+    r"\b(?:NoSuchKey|NoSuchBucket|ValidationError)\b|\b(?:object|s3://\S+) does not exist|The request expired after",
 )
 
 

@@ -13,6 +13,9 @@ if TYPE_CHECKING:
     from async_endpoint.protocol.notifications import Notification
     from async_endpoint.protocol.uploads import Upload
 
+FAILED_BEFORE = "The attempt before it failed: "
+"""How the cause of an attempt begins that no command requested; the reason of the failure follows."""
+
 
 def record_received(upload: Upload, *, attempt: int = 1, claimed_until: int | None, expires_at: int) -> JobRecord:
     """Returns the record of a document in the inbox that the caller has claimed until `claimed_until`."""
@@ -63,13 +66,14 @@ def record_rejected(upload: Upload, reason: str, *, attempt: int = 1, at: dateti
     )
 
 
-def record_attempt(job: JobRecord, *, cause: str, at: datetime) -> JobRecord:
+def record_attempt(job: JobRecord, *, cause: str, at: datetime, expires_at: int | None = None) -> JobRecord:
     """Returns the record of a job's next attempt, which waits to be submitted; merge it with the job.
 
     Args:
         job: The job as it is.
         cause: Why there is another attempt, in a sentence.
         at: When it was requested.
+        expires_at: As `JobRecord.expires_at`; None leaves it as it is.
 
     Raises:
         JobRecordError: The job has no document in the inbox, is not over, or has a result.
@@ -80,7 +84,9 @@ def record_attempt(job: JobRecord, *, cause: str, at: datetime) -> JobRecord:
             f"The job {job.job_id} did not come through the inbox: its caller has to submit its document again."
         )
     if not job.state.is_final or job.state is JobState.COMPLETED:
-        raise JobRecordError(f"The job {job.job_id} is {job.state}: only one without a result can be submitted again.")
+        raise JobRecordError(
+            f"The job {job.job_id} is {job.state}: only one that is over without a result can be submitted again."
+        )
     if number > MAXIMUM_ATTEMPTS:
         raise JobRecordError(f"The job {job.job_id} has had {MAXIMUM_ATTEMPTS} attempts: upload its document again.")
     return JobRecord(
@@ -89,7 +95,7 @@ def record_attempt(job: JobRecord, *, cause: str, at: datetime) -> JobRecord:
         attempt=number,
         requested_at=utc_timestamp(at),
         cause=cause,
-        expires_at=job.expires_at,
+        expires_at=expires_at or job.expires_at,
     )
 
 

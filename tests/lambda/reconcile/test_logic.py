@@ -48,6 +48,12 @@ class World:
     announced: list[Stored] = field(default_factory=list)
     requested: list[AttemptRequest] = field(default_factory=list)
     delayed: list[tuple[AttemptRequest, int]] = field(default_factory=list)
+    settings: dict[str, str] = field(default_factory=dict)
+    seconds: list[float] = field(default_factory=list)
+
+    def ticks(self) -> float:
+        """The monotonic clock: the given moments, then 0 for ever."""
+        return self.seconds.pop(0) if self.seconds else 0.0
 
     # The jobs table.
     def oldest(self, state: JobState, *, before: datetime, limit: int) -> Iterator[JobRecord]:
@@ -66,6 +72,8 @@ class World:
 
     # S3.
     def stored_at(self, location: S3Location) -> datetime | None:
+        if location.bucket == "foreign":
+            raise PermissionError(location.uri)
         return self.objects.get(location.uri)
 
     def read(self, location: str) -> bytes | None:
@@ -115,8 +123,10 @@ class World:
             retry_delay_seconds=30,
             clock=now.timestamp,
         )
-        settings = Settings.from_environment(RECONCILE_ENVIRONMENT)
-        return Reconciler(jobs=self, objects=self, messages=self, outcomes=writer, settings=settings).run(now)
+        settings = Settings.from_environment({**RECONCILE_ENVIRONMENT, **self.settings})
+        return Reconciler(
+            jobs=self, objects=self, messages=self, outcomes=writer, settings=settings, clock=self.ticks
+        ).run(now)
 
     def job(self) -> JobRecord:
         found = self.jobs.get(upload().job_id)
@@ -134,7 +144,9 @@ def test_a_result_whose_notification_never_came_is_recorded(world: World) -> Non
     world.objects["s3://outputs/1.out"] = NOON + timedelta(seconds=9)
 
     assert world.run(NOON + LOOK_AFTER).looked_at == 0
-    findings = world.run(NOON + LOOK_AFTER + timedelta(seconds=1))
+    too_early = world.run(NOON + LOOK_AFTER + timedelta(seconds=8))
+    assert (too_early.looked_at, too_early.recorded) == (1, 0)
+    findings = world.run(NOON + LOOK_AFTER + timedelta(seconds=9))
 
     assert (findings.looked_at, findings.recorded) == (1, 1)
     job = world.job()
@@ -154,7 +166,11 @@ def test_a_failure_whose_notification_never_came_is_submitted_again_with_the_mod
     world.run(NOON + timedelta(hours=1))
 
     job = world.job()
-    assert (job.state, job.attempt, job.cause) == (JobState.RECEIVED, 2, "Attempt 1 failed: Out of memory.")
+    assert (job.state, job.attempt, job.cause) == (
+        JobState.RECEIVED,
+        2,
+        "The attempt before it failed: Out of memory. (The notification of the failure never came.)",
+    )
     assert world.delayed == [(AttemptRequest(job.job_id, 2), 30)]
 
 
@@ -236,13 +252,52 @@ def test_nothing_is_sent_again_while_dead_letters_wait_for_an_operator(world: Wo
     assert findings.lines == ["1 messages are in the intake's DLQ, so none is sent again."]
 
 
-def test_no_upload_is_sent_again_while_the_queue_has_a_backlog(world: World) -> None:
+def test_nothing_is_sent_again_while_the_queue_has_a_backlog(world: World) -> None:
+    world.jobs.merge(record_received(upload(at=NOON - timedelta(hours=3)), claimed_until=1, expires_at=NEVER))
     world.pages = [Page((stored("inbox/lost.png", timedelta(hours=1), NOON),), None)]
     world.queue = 101
 
-    assert world.run(NOON).announced == 0
+    findings = world.run(NOON)
+    assert (findings.announced, findings.requested) == (0, 0)
     world.queue = 100
+    findings = world.run(NOON)
+    assert (findings.announced, findings.requested) == (1, 1)
+
+
+def test_a_job_that_cannot_be_looked_at_stops_no_other(world: World) -> None:
+    world.submitted()
+    foreign = record_submitted(
+        upload("inbox/foreign.png", NOON - timedelta(seconds=1)),
+        at=NOON - timedelta(seconds=1),
+        content_type=None,
+        output_location="s3://foreign/1.out",
+        failure_location=None,
+        expires_at=NEVER,
+    )
+    world.jobs.merge(foreign)
+    world.objects["s3://outputs/1.out"] = NOON
+
+    findings = world.run(NOON + timedelta(hours=1))
+
+    assert (findings.looked_at, findings.recorded) == (2, 1)
+    assert findings.errors == [f"{foreign.job_id}: PermissionError: s3://foreign/1.out"]
+
+
+def test_no_upload_is_older_than_half_of_the_time_for_which_the_table_keeps_its_job(world: World) -> None:
+    world.settings = {"JOB_RETENTION_DAYS": "1"}
+    world.pages = [Page((stored("inbox/a.png", timedelta(hours=12, seconds=1), NOON),), None)]
+    assert world.run(NOON).announced == 0
+
+    world.pages = [Page((stored("inbox/a.png", timedelta(hours=12), NOON),), None)]
     assert world.run(NOON).announced == 1
+
+
+def test_a_run_that_takes_long_begins_no_further_part_of_the_inbox(world: World) -> None:
+    world.pages = [Page((), "1"), Page((), "2"), Page((), None)]
+    world.seconds = [0.0, 0.0, 30.0, 30.1]
+
+    world.run(NOON)
+    assert world.at_marker == "2"
 
 
 def test_a_job_at_a_later_attempt_is_requested_at_that_attempt(world: World) -> None:

@@ -39,7 +39,7 @@ class Workflow:
         """Delivers the newest request for an attempt."""
         return self.intake.deliver(self.requests[-1][0].to_message())
 
-    def notify(self, number: int, reason: str | None = None) -> str:
+    def notify(self, number: int, reason: str | None = None, *, located: bool = True) -> str:
         """Reports the outcome of an attempt: a failure with a reason, or a result."""
         common: dict[str, Any] = {
             "inference_id": attempt_id(self.intake.job.job_id, number),
@@ -51,7 +51,9 @@ class Workflow:
         if reason is None:
             message = build_success(**common, output_location=f"s3://outputs/{number}.out")
         else:
-            message = build_failure(**common, failure_reason=reason, failure_location=f"s3://outputs/{number}-error")
+            message = build_failure(
+                **common, failure_reason=reason, failure_location=f"s3://outputs/{number}-error" if located else None
+            )
         return self.record(message)
 
     def record(self, message: dict[str, Any]) -> str:
@@ -88,7 +90,8 @@ def test_a_failure_that_another_attempt_may_cure_is_submitted_again_under_anothe
 
     said = workflow.notify(1, SERVER_ERROR)
 
-    assert said == f"Attempt 1 failed: {SERVER_ERROR} Attempt 2 follows in 30 s."
+    assert said == f"Attempt 1 failed, and attempt 2 follows in 30 s: {SERVER_ERROR}"
+    assert workflow.intake.job.cause == f"The attempt before it failed: {SERVER_ERROR}"
     job = workflow.intake.job
     assert (job.state, job.attempt, job.claimed_until) == (JobState.RECEIVED, 2, None)
     assert workflow.requests == [(AttemptRequest(job_id, 2), 30)]
@@ -120,8 +123,25 @@ def test_what_the_model_rejects_is_final_and_its_own_sentence_is_the_reason(work
 
     workflow.notify(1, CLIENT_ERROR)
 
-    assert (workflow.intake.job.state, workflow.intake.job.reason) == (JobState.FAILED, "The PDF is encrypted.")
+    reason = f"The PDF is encrypted. ({CLIENT_ERROR})"
+    assert (workflow.intake.job.state, workflow.intake.job.reason) == (JobState.FAILED, reason)
     assert workflow.requests == []
+
+
+def test_the_sentence_is_where_the_202_said_if_the_notification_does_not_say_it(workflow: Workflow) -> None:
+    workflow.objects["s3://outputs/failures/1-error.out"] = b'{"error": "The PDF is encrypted."}'
+
+    workflow.notify(1, CLIENT_ERROR, located=False)
+
+    assert workflow.intake.job.reason == f"The PDF is encrypted. ({CLIENT_ERROR})"
+
+
+def test_a_final_failure_that_somebody_takes_for_curable_stays_final(workflow: Workflow) -> None:
+    """The reconciler, which knows no status, beside the notification."""
+    workflow.notify(1, CLIENT_ERROR)
+    workflow.notify(1, SERVER_ERROR)
+
+    assert (workflow.intake.job.state, workflow.requests) == (JobState.FAILED, [])
 
 
 @pytest.mark.parametrize("reason", ["ClientError: s3://inputs/inbox/a.png does not exist.", CLIENT_ERROR])

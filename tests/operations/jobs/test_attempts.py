@@ -41,7 +41,7 @@ class Intake:
 
     @property
     def requester(self) -> AttemptRequester:
-        return AttemptRequester(self.jobs, self.send, lambda: NOW)
+        return AttemptRequester(self.jobs, self.send, lambda: NOW, retention_days=30)
 
     def send(self, request: AttemptRequest) -> None:
         if self.broken:
@@ -91,7 +91,7 @@ def kill(_: AttemptRequest) -> None:
 def test_a_command_killed_between_write_and_message_loses_nothing() -> None:
     intake = Intake(FAILED)
     with pytest.raises(SystemExit):
-        AttemptRequester(intake.jobs, kill, lambda: NOW).request("job", CAUSE)
+        AttemptRequester(intake.jobs, kill, lambda: NOW, retention_days=30).request("job", CAUSE)
     assert intake.job().state is JobState.RECEIVED
 
     intake.requester.request("job", CAUSE)
@@ -103,8 +103,8 @@ def test_a_command_killed_between_write_and_message_loses_nothing() -> None:
 @pytest.mark.parametrize(
     ("record", "sentence"),
     [
-        (replace(FAILED, state=JobState.COMPLETED), "is COMPLETED: only one without a result"),
-        (replace(FAILED, state=JobState.SUBMITTED), "is SUBMITTED: only one without a result"),
+        (replace(FAILED, state=JobState.COMPLETED), "is COMPLETED: only one that is over without a result"),
+        (replace(FAILED, state=JobState.SUBMITTED), "is SUBMITTED: only one that is over without a result"),
         (replace(FAILED, version=None), "did not come through the inbox"),
         (replace(FAILED, state=JobState.RECEIVED, claimed_until=int(NOW.timestamp()) + 1), "is being submitted"),
         (replace(FAILED, job_id="another"), "There is no job job: it never existed"),
@@ -134,7 +134,7 @@ def faster(intake: Intake) -> Callable[[], None]:
     """Another command, which requests the attempt first."""
 
     def request() -> None:
-        other = AttemptRequester(intake.jobs, intake.send, lambda: NOW - timedelta(seconds=1))
+        other = AttemptRequester(intake.jobs, intake.send, lambda: NOW - timedelta(seconds=1), retention_days=30)
         other.request("job", "It was faster.")
 
     return request
@@ -173,7 +173,9 @@ def test_a_write_whose_response_was_lost_is_its_own() -> None:
         def get_item(self, **request: object) -> dict[str, object]:
             return intake.table.get_item(**request)
 
-    requested = AttemptRequester(JobsTableWriter(Deaf()), intake.send, lambda: NOW).request("job", CAUSE, listed=FAILED)
+    requested = AttemptRequester(JobsTableWriter(Deaf()), intake.send, lambda: NOW, retention_days=30).request(
+        "job", CAUSE, listed=FAILED
+    )
 
     assert not requested.repeated
     assert intake.sent == [AttemptRequest("job", 2)]

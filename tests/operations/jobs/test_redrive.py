@@ -34,7 +34,7 @@ def choose(deployed: DeployedWorkflow, s3: S3Client, criteria: Criteria = ANY, *
 def redrive(deployed: DeployedWorkflow) -> Redrive:
     table = JobsTableWriter(ThreadedTable(deployed.table.name))
     sender = intake_sender(deployed.sqs, deployed.intake.url)
-    return Redrive(AttemptRequester(table, sender, lambda: datetime.now(UTC)), "It was tested.")
+    return Redrive(AttemptRequester(table, sender, lambda: datetime.now(UTC), retention_days=30), "It was tested.")
 
 
 def ids(selection: Selection) -> list[str]:

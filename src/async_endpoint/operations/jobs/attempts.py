@@ -8,6 +8,7 @@ submit function submits each attempt once.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from botocore.exceptions import BotoCoreError, ClientError
@@ -62,14 +63,21 @@ class AttemptRequester:
         jobs: The jobs table.
         send: Sends a request to the intake queue; see `intake_sender`.
         clock: Returns the time, aware.
+        retention_days: How long the table keeps a job after it was requested again.
     """
 
     def __init__(
-        self, jobs: JobsTableWriter, send: Callable[[AttemptRequest], None], clock: Callable[[], datetime]
+        self,
+        jobs: JobsTableWriter,
+        send: Callable[[AttemptRequest], None],
+        clock: Callable[[], datetime],
+        *,
+        retention_days: int,
     ) -> None:
         self._jobs = jobs
         self._send = send
         self._clock = clock
+        self._retention = timedelta(days=retention_days)
 
     def request(self, job_id: str, cause: str, *, listed: JobRecord | None = None) -> RequestedAttempt:
         """Requests the next attempt of a job that is over, or repeats the message of an attempt that waits.
@@ -86,7 +94,7 @@ class AttemptRequester:
             JobRecordError: The job does not exist, has a result, or is with the endpoint or the submit function.
             JobsTableBusy: Other writers of the same job were faster at every attempt.
         """
-        change = _Change(job_id, cause, self._clock(), listed)
+        change = _Change(job_id, cause, self._clock(), listed, self._retention)
         job = self._jobs.change(job_id, change)
         try:
             self._send(AttemptRequest(job_id, job.attempt))
@@ -110,10 +118,11 @@ def intake_sender(sqs: SQSClient, queue_url: str) -> Callable[[AttemptRequest], 
 class _Change:
     """What `JobsTableWriter.change` makes of a job; called again whenever another writer was faster."""
 
-    def __init__(self, job_id: str, cause: str, at: datetime, listed: JobRecord | None) -> None:
+    def __init__(self, job_id: str, cause: str, at: datetime, listed: JobRecord | None, retention: timedelta) -> None:
         self._job_id = job_id
         self._cause = cause
         self._at = at
+        self._expires_at = int((at + retention).timestamp())
         self._listed = listed
         self._made: JobRecord | None = None
         self.repeats = False
@@ -130,7 +139,7 @@ class _Change:
                 raise JobRecordError(f"The job {job.job_id} is being submitted at this moment: there is nothing to do.")
             self.repeats = True
             return job
-        self._made = record_attempt(job, cause=self._cause, at=self._at)
+        self._made = record_attempt(job, cause=self._cause, at=self._at, expires_at=self._expires_at)
         merged = merge_records(job, self._made)
         if merged.state is not JobState.RECEIVED:
             raise JobRecordError(

@@ -12,7 +12,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from async_endpoint.client.bounded_map import bounded_map
 from async_endpoint.operations.jobs.attempts import AttemptNotSent, JobChanged
-from async_endpoint.protocol import JobRecordError, JobsTableBusy, JobState, utc_timestamp
+from async_endpoint.protocol import FAILED_BEFORE, JobRecordError, JobsTableBusy, JobState, utc_timestamp
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -91,7 +91,9 @@ def select_jobs(records: JobsTableReader, criteria: Criteria, *, now: datetime) 
     waiting: list[JobRecord] = []
     recent = foreign = 0
     for job in _since(records.list(JobState.RECEIVED), criteria):
-        if job.attempt == 1 or (job.claimed_until or 0) > now.timestamp():
+        # An attempt that no command requested waits for its delay, and the reconciler finds it if its message is lost.
+        automatic = job.attempt == 1 or (job.cause or "").startswith(FAILED_BEFORE)
+        if automatic or (job.claimed_until or 0) > now.timestamp():
             continue
         before = job.attempts[-2]
         if criteria.accepts(before.state, before.reason, before.ended_at):
