@@ -26,7 +26,7 @@ from tests.serving.models_to_check import CASES, DOCUMENT, Case
 from tests.support.serving import ENVIRONMENTS, SERVING_ENV, serving_environment
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
     from pathlib import Path
 
     from async_endpoint.emulator.containers.environment import ServingEnvironment
@@ -186,13 +186,24 @@ CASES_OF: dict[ImageName, list[Case]] = {
 PAIRS = [pytest.param(image, case, id=f"{image}-{case.name}") for image, cases in CASES_OF.items() for case in cases]
 
 
+Outcomes = dict[str, tuple[dict[str, Any], Verdict]]
+
+
 @pytest.fixture(scope="module")
-def outcomes(
-    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[dict[str, tuple[dict[str, Any], Verdict]]]:
-    """Of each case, what the check printed and what the endpoint did."""
-    folder = tmp_path_factory.mktemp("models")
-    serving, cases = serving_environment(IMAGES[request.param]), CASES_OF[request.param]
+def outcomes(tmp_path_factory: pytest.TempPathFactory) -> Callable[[ImageName], Outcomes]:
+    """Returns what the check printed of each case and what the endpoint did; each image is asked once."""
+    known: dict[ImageName, Outcomes] = {}
+
+    def outcomes(image: ImageName) -> Outcomes:
+        if image not in known:
+            known[image] = ask_all(image, tmp_path_factory.mktemp("models"))
+        return known[image]
+
+    return outcomes
+
+
+def ask_all(image: ImageName, folder: Path) -> Outcomes:
+    serving, cases = serving_environment(IMAGES[image]), CASES_OF[image]
     archives = {case.name: archive_of(case, folder, serving.python) for case in cases}
     local = LocalAws.start(ENVIRONMENTS, state_dir=folder / "local-aws", speed=20, tied=True)
     try:
@@ -200,16 +211,18 @@ def outcomes(
         with ThreadPoolExecutor(AT_ONCE) as asking, ThreadPoolExecutor(AT_ONCE) as checking:
             asked = {case.name: asking.submit(endpoints.ask, case, archives[case.name]) for case in cases}
             checked = {case.name: checking.submit(check, case, archives[case.name], serving) for case in cases}
-        yield {name: (checked[name].result(), asked[name].result()) for name in archives}
+        return {name: (checked[name].result(), asked[name].result()) for name in archives}
     finally:
         local.stop()
 
 
-@pytest.mark.parametrize(("outcomes", "case"), PAIRS, indirect=["outcomes"])
-def test_the_check_says_what_the_endpoint_does(case: Case, outcomes: dict[str, tuple[dict[str, Any], Verdict]]) -> None:
+@pytest.mark.parametrize(("image", "case"), PAIRS)
+def test_the_check_says_what_the_endpoint_does(
+    image: ImageName, case: Case, outcomes: Callable[[ImageName], Outcomes]
+) -> None:
     if case.name in IN_OPT_ML and not has_private_opt_ml():
         pytest.skip("this machine allows no private /opt/ml")
-    checked, endpoint = outcomes[case.name]
+    checked, endpoint = outcomes(image)[case.name]
 
     assert endpoint.status == case.status, endpoint
     assert checked.get("status", 0) == endpoint.status, checked
