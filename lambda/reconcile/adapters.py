@@ -109,7 +109,7 @@ class StoredObjects:
         """Calls ListObjectVersions, of whose markers this makes one."""
         settings = self._settings
         key, version = json.loads(marker) if marker else ("", "")
-        more = {"KeyMarker": key, "VersionIdMarker": version} if key else {}
+        more: dict[str, Any] = {"KeyMarker": key, "VersionIdMarker": version} if key else {}
         found = self._s3.list_object_versions(
             Bucket=settings.inbox_bucket, Prefix=settings.inbox_prefix, MaxKeys=_PAGE, **more
         )

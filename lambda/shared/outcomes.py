@@ -144,4 +144,5 @@ class OutcomeWriter:
 
 def delay_seconds(attempt: int, first: int) -> int:
     """Returns how long an attempt waits: the second `first` seconds, each further one four times as long, up to 900."""
-    return min(LONGEST_DELAY_SECONDS, first * _FACTOR ** max(0, attempt - 2))
+    delay: int = first * _FACTOR ** max(0, attempt - 2)
+    return min(LONGEST_DELAY_SECONDS, delay)

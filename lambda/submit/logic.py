@@ -95,7 +95,7 @@ class Submitter:
     def _waiting(self, request: AttemptRequest) -> Arrival:
         """Returns the document of a job that waits for an attempt."""
         job = self._jobs.get(request.job_id)
-        upload = job and Upload.from_record(job, region=self._settings.region)
+        upload = Upload.from_record(job, region=self._settings.region) if job else None
         if upload is None:
             raise NotAnUpload(
                 f"Attempt {request.attempt} of the job {request.job_id} is requested, but the jobs table has no "

@@ -94,7 +94,7 @@ def _resolve(
     path = written_path(scope, setting, prefix, bucket=bucket)
     if path and setting == OWN:
         return path, f"s3://{published.read(scope, OUTPUT_BUCKET)}/{prefix}"
-    return path, path and path.url
+    return path, path.url if path else None
 
 
 def written_path(scope: Construct, setting: str, prefix: str, *, bucket: s3.IBucket) -> BucketPath | None:

@@ -209,7 +209,7 @@ def test_the_stacks_take_their_limits_from_one_table(endpoint: Template, workflo
     timeout = str(made.invocation_timeout_seconds)
     functions = workflow.find_resources("AWS::Lambda::Function").values()
     timeouts = [each["Properties"]["Environment"]["Variables"].get("INVOCATION_TIMEOUT_SECONDS") for each in functions]
-    assert [each for each in timeouts if each] == [timeout, timeout]  # submit's and the watchdog's
+    assert [each for each in timeouts if each] == [timeout] * 3  # submit's, the reconciler's and the watchdog's
     _, command = only_output(endpoint, "InvokeCommand")
     assert f"--invocation-timeout-seconds {timeout}" in str(command)
 

@@ -13,6 +13,7 @@ from submit.wake import WakeSettings
 from tests.stacks.templates import (
     INPUT,
     JOBS,
+    OUTPUT,
     JsonObject,
     StacksOf,
     TemplateWith,
@@ -216,9 +217,28 @@ def test_submit_may_invoke_one_endpoint_and_look_at_the_inbox(workflow: Template
     ]
 
 
-def test_record_may_write_the_table_and_nothing_else(workflow: Template) -> None:
+def test_record_may_write_the_table_ask_for_attempts_and_read_failures(workflow: Template) -> None:
     logs, queue = own(workflow, "Results")
-    assert statements(workflow, "Results") == [RECORD_JOBS, logs, queue]
+    intake = arn(workflow, QUEUE, "IntakeQueue")
+    ask = {"Sid": "AskForAttempts", "Effect": "Allow", "Action": "sqs:SendMessage", "Resource": intake}
+    failures = below(OUTPUT, "/failures/*")
+    read = {"Sid": "ReadFailures", "Effect": "Allow", "Action": "s3:GetObject", "Resource": failures}
+    assert statements(workflow, "Results") == [RECORD_JOBS, ask, read, logs, queue]
+
+
+def test_the_reconciler_may_look_at_what_is_left_behind_write_jobs_and_send_messages(workflow: Template) -> None:
+    queues = [arn(workflow, QUEUE, "IntakeDeadLetters"), arn(workflow, QUEUE, "IntakeQueue")]
+    outcomes = [below(OUTPUT, "/failures/*"), below(OUTPUT, "/results/*")]
+    assert [(each.get("Sid"), each["Action"], each["Resource"]) for each in statements(workflow, "Reconciler")] == [
+        ("RecordJobs", ["dynamodb:GetItem", "dynamodb:UpdateItem"], JOBS),
+        ("ListJobs", "dynamodb:Query", below(JOBS, "/index/by-state")),
+        ("ListUploads", "s3:ListBucketVersions", INPUT),
+        ("ReadOutcomes", "s3:GetObject", outcomes),
+        ("TellWhatIsMissing", "s3:ListBucket", OUTPUT),
+        ("MeasureQueues", "sqs:GetQueueAttributes", queues),
+        ("SendAgain", "sqs:SendMessage", queues[1]),
+        (None, ["logs:CreateLogStream", "logs:PutLogEvents"], arn(workflow, "AWS::Logs::LogGroup", "ReconcilerLogs")),
+    ]
 
 
 def test_a_job_reader_may_read_the_table_and_find_documents_of_the_inbox(workflow: Template) -> None:
@@ -268,6 +288,10 @@ def granted(template: Template) -> Iterator[JsonObject]:
             yield from policy["Properties"]["PolicyDocument"]["Statement"]
 
 
+# Keys that others choose, and what has no resource to name.
+ANY_RESOURCE = {"LookAtDocuments", "ReadFailures", "ReadOutcomes", "ReadBounds", "HoldWakeAlarm"}
+
+
 @pytest.mark.parametrize("stage", ["dev", "prod"])
 def test_nothing_is_granted_by_a_wildcard_but_the_keys_below_the_inbox_and_the_view_of_scaling(
     stacks_of: StacksOf, stage: str
@@ -276,7 +300,14 @@ def test_nothing_is_granted_by_a_wildcard_but_the_keys_below_the_inbox_and_the_v
     assert found
     for statement in found:
         assert "*" not in json.dumps(statement["Action"])
-        if statement.get("Sid") not in {"LookAtDocuments", "ReadBounds", "HoldWakeAlarm"}:  # no resource to name
+        # Keys that others choose, and what has no resource to name.
+        if statement.get("Sid") not in {
+            "LookAtDocuments",
+            "ReadFailures",
+            "ReadOutcomes",
+            "ReadBounds",
+            "HoldWakeAlarm",
+        }:
             assert "*" not in json.dumps(statement["Resource"])
 
 

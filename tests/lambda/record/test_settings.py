@@ -5,7 +5,13 @@ import pytest
 from record.settings import Settings
 from shared.settings import SettingsError
 
-ENVIRONMENT = {"JOBS_TABLE": "jobs", "JOB_RETENTION_DAYS": "30"}
+ENVIRONMENT = {
+    "JOBS_TABLE": "jobs",
+    "JOB_RETENTION_DAYS": "30",
+    "INTAKE_QUEUE_URL": "https://sqs/intake",
+    "MAX_SUBMISSIONS": "3",
+    "RETRY_DELAY_SECONDS": "30",
+}
 
 
 @pytest.mark.parametrize("name", ENVIRONMENT)
