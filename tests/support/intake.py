@@ -126,17 +126,20 @@ class Intake:
     def put(self, key: str, *, version_id: str | None = "v1", content_type: str = "image/png") -> None:
         self.inbox.objects[key] = Head(version_id, '"etag-of-9"', content_type)
 
-    def deliver(self, message: dict[str, Any] | str) -> str:
-        """Processes one message; returns the sentence for the log."""
-        submitter = Submitter(
+    @property
+    def submitter(self) -> Submitter:
+        return Submitter(
             jobs=self.jobs,
             documents=self.inbox,
             endpoint=self.endpoint,
             settings=Settings.from_environment(SUBMIT_ENVIRONMENT),
             clock=lambda: self.now,
         )
-        arrival = submitter.identify(message if isinstance(message, str) else json.dumps(message))
-        return submitter.submit(arrival)
+
+    def deliver(self, message: dict[str, Any] | str) -> str:
+        """Processes one message; returns the sentence for the log."""
+        arrival = self.submitter.identify(message if isinstance(message, str) else json.dumps(message))
+        return self.submitter.submit(arrival)
 
     @property
     def job(self) -> JobRecord:

@@ -1,0 +1,301 @@
+"""A document has one final state and is submitted once for each attempt, whatever comes when, twice, late or never.
+
+The submitting and the recording function, the reconciler and the commands work on one table, in any order that
+Hypothesis finds. SageMaker, S3 and the queue are in memory: they lose, double and delay what the real ones may.
+"""
+
+import contextlib
+import json
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
+
+from async_endpoint.operations.jobs.attempts import AttemptRequester
+from async_endpoint.protocol import (
+    AttemptRequest,
+    InvocationRequest,
+    JobRecord,
+    JobRecordError,
+    JobState,
+    S3Location,
+    build_failure,
+    build_success,
+    merge_records,
+    record_cancelled,
+)
+from reconcile.logic import Reconciler
+from reconcile.ports import Page, Stored
+from reconcile.settings import Settings
+from record.logic import parse_outcome
+from shared.outcomes import OutcomeWriter
+from submit.ports import Acceptance, AcceptanceUnknown, RetryLater
+from tests.support.intake import RECONCILE_ENVIRONMENT, Intake, object_created
+
+REASONS = {
+    "500": "ClientError: Received server error (500) from model.",
+    "400": "ClientError: Received client error (400) from model.",
+}
+KINDS = st.sampled_from(["success", "500", "400", "expired"])
+MAX_SUBMISSIONS = 3
+
+
+@dataclass
+class Accepted:
+    """A request that SageMaker has accepted."""
+
+    inference_id: str
+    number: int
+
+    @property
+    def output(self) -> str:
+        return f"s3://outputs/results/{self.number}.out"
+
+    @property
+    def failure(self) -> str:
+        return f"s3://outputs/failures/{self.number}-error.out"
+
+
+class World(RuleBasedStateMachine):
+    """One document and all that may happen to it."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.intake = Intake()
+        self.intake.put("inbox/a.png")
+        self.intake.endpoint = self  # type: ignore[assignment]  # it has the one method that is called
+        self.messages: list[str] = []
+        self.running: list[Accepted] = []
+        self.notifications: list[dict[str, Any]] = []
+        self.objects: dict[str, datetime] = {}
+        self.accepted: list[Accepted] = []
+        self.fate: str | None = None
+        self.unknown = 0
+        self.commands = 0
+
+    @property
+    def now(self) -> datetime:
+        return datetime.fromtimestamp(self.intake.now, UTC)
+
+    @property
+    def job(self) -> JobRecord | None:
+        return self.intake.job if any("state" in item for item in self.intake.table.items.values()) else None
+
+    # SageMaker.
+    def invoke(self, request: InvocationRequest) -> Acceptance:
+        if self.fate == "throttled":
+            raise RetryLater("slow down")
+        accepted = Accepted(request.inference_id or "", len(self.accepted) + 1)
+        self.accepted.append(accepted)
+        self.running.append(accepted)
+        if self.fate == "unknown":
+            self.unknown += 1
+            raise AcceptanceUnknown("the connection broke")
+        return Acceptance(accepted.output, accepted.failure)
+
+    # S3, the table and the queue, for the reconciler and the writer of outcomes.
+    def stored_at(self, location: S3Location) -> datetime | None:
+        return self.objects.get(location.uri)
+
+    def read(self, location: str) -> bytes | None:
+        return b'{"error": "It failed."}' if location in self.objects else None
+
+    def inbox(self, marker: str | None) -> Page:
+        del marker
+        upload = self.intake.submitter.identify(json.dumps(object_created("inbox/a.png"))).upload
+        return Page((Stored(upload, 9, "etag-of-9"),), None)
+
+    def oldest(self, state: JobState, *, before: datetime, limit: int) -> list[JobRecord]:
+        del limit
+        job = self.job
+        is_old = job and job.updated_at and datetime.fromisoformat(job.updated_at) < before
+        return [job] if job and is_old and job.state is state else []
+
+    def known(self, job_ids: Any) -> set[str]:
+        return set(job_ids) & set(self.intake.table.items)
+
+    def marker(self) -> str | None:
+        return None
+
+    def put_marker(self, marker: str | None) -> None:
+        del marker
+
+    def waiting(self) -> int:
+        return len(self.messages)
+
+    def dead(self) -> int:
+        return 0
+
+    def announce(self, document: Stored) -> None:
+        del document
+        self.messages.append(json.dumps(object_created("inbox/a.png")))
+
+    def request(self, job: JobRecord | AttemptRequest, delay_seconds: int = 0) -> None:
+        del delay_seconds
+        self.messages.append(AttemptRequest(job.job_id, job.attempt).to_message())
+
+    @property
+    def writer(self) -> OutcomeWriter:
+        return OutcomeWriter(
+            jobs=self.intake.jobs,
+            failures=self,
+            attempts=self,
+            max_submissions=MAX_SUBMISSIONS,
+            retry_delay_seconds=30,
+            clock=lambda: self.intake.now,
+        )
+
+    def deliver(self, message: str) -> bool:
+        """Returns whether the message is done."""
+        try:
+            self.intake.deliver(message)
+        except RetryLater:
+            return False
+        return True
+
+    @rule()
+    def event_arrives(self) -> None:
+        self.messages.append(json.dumps(object_created("inbox/a.png")))
+
+    @precondition(lambda self: self.messages)
+    @rule(data=st.data(), fate=st.sampled_from([None, None, "throttled", "unknown"]), keep=st.booleans())
+    def message_is_delivered(self, data: st.DataObject, fate: str | None, *, keep: bool) -> None:
+        message = data.draw(st.sampled_from(self.messages))
+        self.fate = fate
+        done = self.deliver(message)
+        self.fate = None
+        if done and not keep:
+            self.messages.remove(message)
+
+    @precondition(lambda self: self.messages)
+    @rule(data=st.data())
+    def message_is_lost(self, data: st.DataObject) -> None:
+        self.messages.remove(data.draw(st.sampled_from(self.messages)))
+
+    @precondition(lambda self: self.running)
+    @rule(data=st.data(), kind=KINDS, notified=st.integers(0, 2))
+    def request_ends(self, data: st.DataObject, kind: str, notified: int) -> None:
+        self.end(data.draw(st.sampled_from(self.running)), kind, notified)
+
+    def end(self, accepted: Accepted, kind: str, notified: int) -> None:
+        self.running.remove(accepted)
+        common: dict[str, Any] = {
+            "inference_id": accepted.inference_id,
+            "endpoint_name": "receipts",
+            "region": "eu-central-1",
+            "received_time": self.now,
+            "event_time": self.now,
+        }
+        if kind == "success":
+            self.objects[accepted.output] = self.now
+            message = build_success(**common, output_location=accepted.output)
+        elif kind == "expired":
+            message = build_failure(**common, failure_reason="ClientError: too old.", status="Expired")
+        else:
+            self.objects[accepted.failure] = self.now
+            message = build_failure(**common, failure_reason=REASONS[kind], failure_location=accepted.failure)
+        self.notifications += [message] * notified
+
+    @precondition(lambda self: self.notifications)
+    @rule(data=st.data(), keep=st.booleans())
+    def notification_arrives(self, data: st.DataObject, *, keep: bool) -> None:
+        message = data.draw(st.sampled_from(self.notifications))
+        self.record(message)
+        if not keep:
+            self.notifications.remove(message)
+
+    def record(self, message: dict[str, Any]) -> None:
+        jobs, clock = self.intake.jobs, lambda: self.intake.now
+        outcome = parse_outcome(json.dumps(message), attempts=jobs, job_retention_days=30, clock=clock)
+        assert outcome is not None
+        self.writer.write(outcome)
+
+    @rule(minutes=st.sampled_from([1, 3, 20, 60, 200]))
+    def time_passes(self, minutes: int) -> None:
+        self.intake.now += 60 * minutes
+
+    @rule()
+    def reconciler_runs(self) -> None:
+        configured = Settings.from_environment(RECONCILE_ENVIRONMENT)
+        reconciler = Reconciler(
+            jobs=self, objects=self, messages=self, outcomes=self.writer, settings=configured, clock=lambda: 0.0
+        )
+        assert reconciler.run(self.now).errors == []
+
+    @precondition(lambda self: self.job)
+    @rule(sent=st.booleans())
+    def operator_retries(self, *, sent: bool) -> None:
+        job = self.job
+        assert job is not None
+        send = self.request if sent else lambda _: None  # killed before the message
+        requester = AttemptRequester(self.intake.jobs, send, lambda: self.now, retention_days=30)
+        try:
+            if not requester.request(job.job_id, "It was tested.").repeated:
+                self.commands += 1
+        except JobRecordError:
+            pass
+
+    @precondition(lambda self: self.job)
+    @rule()
+    def operator_cancels(self) -> None:
+        job = self.job
+        assert job is not None
+
+        def cancelled(existing: JobRecord | None) -> JobRecord:
+            assert existing is not None
+            return merge_records(existing, record_cancelled(existing, "It was tested.", at=self.now))
+
+        with contextlib.suppress(JobRecordError):
+            self.intake.jobs.change(job.job_id, cancelled)
+
+    @invariant()
+    def each_attempt_is_submitted_once(self) -> None:
+        ids = [accepted.inference_id for accepted in self.accepted]
+        # Only a request of which nobody knows whether it was accepted is made again.
+        assert len(ids) - len(set(ids)) <= self.unknown
+
+    @invariant()
+    def attempts_are_limited(self) -> None:
+        job = self.job
+        assert job is None or len(job.attempts) <= MAX_SUBMISSIONS + self.commands
+
+    @invariant()
+    def a_result_is_never_forgotten(self) -> None:
+        job = self.job
+        if job and job.state is JobState.COMPLETED:
+            assert job.outcome_location in self.objects
+
+    def teardown(self) -> None:
+        """Lets everything end: the document has a final state, and stays in it."""
+        for _ in range(60):
+            for message in list(self.messages):
+                if self.deliver(message):
+                    self.messages.remove(message)
+            for accepted in list(self.running):
+                self.end(accepted, "success", 1)
+            for message in self.notifications:
+                self.record(message)
+            self.notifications.clear()
+            job = self.job
+            if job and job.state.is_final and not self.messages:
+                break
+            self.intake.now += 1_800
+            # The event of an older upload is not sent again.
+            self.reconciler_runs()
+        job = self.job
+        if job is None:
+            return  # its event never came, and too much time has passed
+        assert job.state.is_final, job
+        before = job
+        self.intake.now += timedelta(days=1).total_seconds()
+        self.reconciler_runs()
+        assert self.job == before
+
+
+World.TestCase.settings = settings(
+    max_examples=100, stateful_step_count=30, deadline=None, suppress_health_check=[HealthCheck.too_slow]
+)
+TestAnyInterleaving = World.TestCase
