@@ -5,6 +5,7 @@ Hypothesis finds. SageMaker, S3 and the queue are in memory: they lose, double a
 """
 
 import contextlib
+import itertools
 import json
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -12,7 +13,7 @@ from typing import Any
 
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from async_endpoint.operations.jobs.attempts import AttemptRequester
 from async_endpoint.protocol import (
@@ -40,7 +41,8 @@ REASONS = {
     "400": "ClientError: Received client error (400) from model.",
 }
 KINDS = st.sampled_from(["success", "500", "400", "expired"])
-MAX_SUBMISSIONS = 3
+MAX_SUBMISSIONS = 2
+CLAIM_SECONDS = 120
 
 
 @dataclass
@@ -49,6 +51,7 @@ class Accepted:
 
     inference_id: str
     number: int
+    at: float
 
     @property
     def output(self) -> str:
@@ -88,7 +91,7 @@ class World(RuleBasedStateMachine):
     def invoke(self, request: InvocationRequest) -> Acceptance:
         if self.fate == "throttled":
             raise RetryLater("slow down")
-        accepted = Accepted(request.inference_id or "", len(self.accepted) + 1)
+        accepted = Accepted(request.inference_id or "", len(self.accepted) + 1, self.intake.now)
         self.accepted.append(accepted)
         self.running.append(accepted)
         if self.fate == "unknown":
@@ -155,6 +158,10 @@ class World(RuleBasedStateMachine):
         except RetryLater:
             return False
         return True
+
+    @initialize()
+    def document_is_uploaded(self) -> None:
+        self.messages.append(json.dumps(object_created("inbox/a.png")))
 
     @rule()
     def event_arrives(self) -> None:
@@ -254,8 +261,10 @@ class World(RuleBasedStateMachine):
     @invariant()
     def each_attempt_is_submitted_once(self) -> None:
         ids = [accepted.inference_id for accepted in self.accepted]
-        # Only a request of which nobody knows whether it was accepted is made again.
+        # Only a request of which nobody knows whether it was accepted is made again, when its claim is over.
         assert len(ids) - len(set(ids)) <= self.unknown
+        for first, second in itertools.combinations(self.accepted, 2):
+            assert first.inference_id != second.inference_id or second.at - first.at >= CLAIM_SECONDS
 
     @invariant()
     def attempts_are_limited(self) -> None:
@@ -296,6 +305,6 @@ class World(RuleBasedStateMachine):
 
 
 World.TestCase.settings = settings(
-    max_examples=100, stateful_step_count=30, deadline=None, suppress_health_check=[HealthCheck.too_slow]
+    max_examples=400, stateful_step_count=50, deadline=None, suppress_health_check=[HealthCheck.too_slow]
 )
 TestAnyInterleaving = World.TestCase
