@@ -85,8 +85,15 @@ def test_an_idle_instance_that_scaling_leaves_running_is_stopped_with_one_notifi
     def instances() -> int:
         return stage.deployment.describe()["ProductionVariants"][0]["CurrentInstanceCount"]
 
+    def status() -> str:
+        return stage.deployment.describe()["EndpointStatus"]
+
     invoked = stage.invoke(stage.put(receipts[7][0], "before-the-watchdog.png"), ContentType="image/png")
     assert stage.outcome(invoked)[0] == "output"
+    # A further instance may still be starting.
+    wait_for(
+        lambda: stage.deployment.describe()["EndpointStatus"] == "InService" or None, STOP_SECONDS, "the instances"
+    )
     began, running = time.monotonic(), instances()
     assert running > 0
     wait_for(lambda: instances() == 0 or None, STOP_SECONDS, "the end of the idle instance")
