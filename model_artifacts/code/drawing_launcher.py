@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import resource
 import signal
 import socket
@@ -20,6 +21,7 @@ _START_SECONDS = 30
 # In which a process that closed its socket ends by itself.
 END_SECONDS = 1.0
 _POLL_SECONDS = 0.002
+_HIGH_WATER_MARK = re.compile(r"^VmHWM:\s+(\d+) kB$", re.MULTILINE)
 # A library of the image may be found through the first; nothing else of the worker's environment is handed on.
 _HANDED_ON = ("LD_LIBRARY_PATH", "LANG", "LC_ALL", "PYTHONDONTWRITEBYTECODE")
 
@@ -40,7 +42,7 @@ class Exit:
 
     Attributes:
         status: Its exit status, or the negative number of the signal that ended it.
-        megabytes: The most memory that it had; 0 where that is unknown.
+        megabytes: The most memory that it had, as far as that is known.
     """
 
     status: int
@@ -88,9 +90,9 @@ class DrawingProcess:
                 ours.close()
                 raise DrawingStartError(str(error)) from None
         self._socket = ours
-        self._megabytes = 0.0
+        self._megabytes = self._seen = 0.0
         self._ready = self.used = self.busy = False
-        self.connection = Connection(ours)
+        self.connection = Connection(ours, self._look_at_memory)
 
     @property
     def pid(self) -> int:
@@ -119,6 +121,16 @@ class DrawingProcess:
             raise DrawingStartError(f"not ready after {_START_SECONDS} seconds") from None
         self._ready = True
 
+    def _look_at_memory(self) -> None:
+        """Remembers the most memory that the process has had: one that ends by a signal leaves nothing to read."""
+        try:
+            status = Path(f"/proc/{self.pid}/status").read_text(encoding="ascii", errors="replace")
+        except OSError:
+            return
+        found = _HIGH_WATER_MARK.search(status)
+        if found:
+            self._seen = max(self._seen, int(found[1]) / 1024)
+
     def end(self, patience: float = 0) -> Exit:
         """Ends it.
 
@@ -136,9 +148,9 @@ class DrawingProcess:
                 # As Popen itself would: it no longer finds the process.
                 self._popen.returncode = -os.WTERMSIG(status) if os.WIFSIGNALED(status) else os.WEXITSTATUS(status)
                 # Linux counts what the worker had when it started the process (exec_mmap in fs/exec.c): below that,
-                # nothing is known of the process's own.
+                # only what was seen of the process while it drew is known.
                 most = _most_megabytes(usage)
-                self._megabytes = most if most > self._inherited else 0.0
+                self._megabytes = most if most > self._inherited else self._seen
             else:
                 time.sleep(_POLL_SECONDS)
         return Exit(self._popen.returncode, self._megabytes)

@@ -10,11 +10,12 @@ import json
 import socket
 import struct
 import time
-from typing import Any, Mapping
+from typing import Any, Callable, Mapping
 
 _LENGTHS = struct.Struct("!QQ")
 # The drawing process ends with this status where Python ran out of memory.
 OUT_OF_MEMORY = 77
+_WAITING_SECONDS = 0.01
 
 
 class ConnectionBrokenError(Exception):
@@ -26,10 +27,16 @@ class OutOfTimeError(Exception):
 
 
 class Connection:
-    """One end of a pair of connected sockets."""
+    """One end of a pair of connected sockets.
 
-    def __init__(self, end: socket.socket) -> None:
+    Args:
+        end: The socket.
+        while_waiting: Called a hundred times a second while this waits for a message.
+    """
+
+    def __init__(self, end: socket.socket, while_waiting: Callable[[], None] | None = None) -> None:
         self._end = end
+        self._while_waiting = while_waiting
 
     def send(self, message: Mapping[str, Any], data: bytes = b"", deadline: float | None = None) -> None:
         """Sends a message.
@@ -85,8 +92,13 @@ class Connection:
         rest = memoryview(block)
         while rest:
             try:
-                self._wait_until(deadline)
+                self._wait_until(deadline, self._while_waiting and _WAITING_SECONDS)
                 received = self._end.recv_into(rest)
+            except socket.timeout:
+                # Until the deadline: past it, _wait_until raises.
+                if self._while_waiting:
+                    self._while_waiting()
+                continue
             except OSError as error:
                 raise _meaning(error) from None
             if not received:
@@ -94,12 +106,12 @@ class Connection:
             rest = rest[received:]
         return block
 
-    def _wait_until(self, deadline: float | None) -> None:
-        """Sets how long the next call on the socket may wait."""
+    def _wait_until(self, deadline: float | None, longest: float | None = None) -> None:
+        """Sets how long the next call on the socket may wait: until the deadline, but no longer than `longest`."""
         seconds = None if deadline is None else deadline - time.monotonic()
         if seconds is not None and seconds <= 0:
             raise OutOfTimeError
-        self._end.settimeout(seconds)
+        self._end.settimeout(min((each for each in (seconds, longest) if each is not None), default=None))
 
 
 def _meaning(error: OSError) -> Exception:

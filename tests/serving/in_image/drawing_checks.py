@@ -88,6 +88,14 @@ class Bombs(unittest.TestCase):
                 self.assert_rejects(413, TOO_MUCH, body, place=place)
         self.assertLess(megabytes_of_process("self", "VmHWM") - before, MOST_WORKER_MEGABYTES)
 
+    def test_what_a_document_takes_is_known_whatever_the_worker_has(self):
+        """Linux counts the worker's memory as the drawing process's; a worker of this size hides it."""
+        ballast = bytearray(b"x") * (800 * 2**20)
+        inference.renderer._replace()
+        with self.patient():
+            self.assert_rejects(413, TOO_MUCH, pdf_bombs.unpacked_content())
+        self.assertEqual(len(ballast), 800 * 2**20)
+
     def test_memory_that_pillow_lacks_is_not_taken_for_a_broken_file(self):
         with self.patient():
             self.assert_rejects(413, TOO_MUCH, blank(7000, 7000, "WEBP"), IMAGE)
