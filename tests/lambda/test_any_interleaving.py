@@ -285,8 +285,8 @@ class World(RuleBasedStateMachine):
                     self.messages.remove(message)
             for accepted in list(self.running):
                 self.end(accepted, "success", 1)
-            for message in self.notifications:
-                self.record(message)
+            for notification in self.notifications:
+                self.record(notification)
             self.notifications.clear()
             job = self.job
             if job and job.state.is_final and not self.messages:
