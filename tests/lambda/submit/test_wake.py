@@ -10,6 +10,7 @@ import pytest
 
 from async_endpoint.protocol import WakeAttempt, WakeResult
 from shared.settings import SettingsError
+from submit import wake
 from submit.wake import Waker, WakeSettings
 from tests.support.endpoint_fixtures import Clock, EndpointServer
 from tests.support.functions import Function, RecordedJobs, VersionedInbox
@@ -48,10 +49,10 @@ class Endpoint:
 
 @pytest.fixture
 def warnings(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """The warnings of the waker."""
+    """The warnings of the waker, which may be of another import than the functions that other tests load."""
     found: list[str] = []
-    monkeypatch.setattr("submit.wake.logger.warning", lambda text, *values: found.append(text % values))
-    monkeypatch.setattr("submit.wake.logger.info", logging.getLogger(__name__).info)
+    monkeypatch.setattr(wake.logger, "warning", lambda text, *values: found.append(text % values))
+    monkeypatch.setattr(wake.logger, "info", logging.getLogger(__name__).info)
     return found
 
 
