@@ -51,8 +51,9 @@ class Endpoint:
 def warnings(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """The warnings of the waker, which may be of another import than the functions that other tests load."""
     found: list[str] = []
-    monkeypatch.setattr(wake.logger, "warning", lambda text, *values: found.append(text % values))
-    monkeypatch.setattr(wake.logger, "info", logging.getLogger(__name__).info)
+    log = vars(wake)["logger"]
+    monkeypatch.setattr(log, "warning", lambda text, *values: found.append(text % values))
+    monkeypatch.setattr(log, "info", logging.getLogger(__name__).info)
     return found
 
 
