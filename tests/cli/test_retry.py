@@ -32,7 +32,10 @@ def test_a_completed_job_is_a_sentence_and_the_others_are_requested_all_the_same
     result = retry(done, "abc", failed, "--stack", deployed.stack)
 
     assert result.exit_code == 1
-    assert f"Error: The job {done} is COMPLETED: only one without a result can be submitted again." in result.stderr
+    assert (
+        f"Error: The job {done} is COMPLETED: only one that is over without a result can be submitted again."
+        in result.stderr
+    )
     assert "Error: There is no job 'abc'" in result.stderr
     assert result.stdout == f"{failed}: attempt 2 is requested.\n"
     assert deployed.requests() == [AttemptRequest(failed, 2)]
