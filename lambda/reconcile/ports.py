@@ -60,7 +60,7 @@ class Objects(Protocol):
     """The results and failures in S3, and the inbox."""
 
     def stored_at(self, location: S3Location) -> datetime | None:
-        """Returns when an object was written; None if there is none."""
+        """Returns when an object was written, or None if it does not exist."""
 
     def inbox(self, marker: str | None) -> Page:
         """Returns the part of the inbox that begins at a marker."""

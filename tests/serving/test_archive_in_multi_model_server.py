@@ -12,7 +12,6 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-import psutil
 import pytest
 
 from async_endpoint.emulator.containers.invocation import ContainerResponse, Invocation
@@ -20,7 +19,7 @@ from async_endpoint.emulator.containers.model_container import ModelContainer
 from async_endpoint.protocol.serving_images import IMAGES
 from stacks.serving_limits import ServingLimits
 from stacks.settings.stage import load_settings
-from tests.emulator.containers.helpers import eventually, living, process_tree
+from tests.emulator.containers.helpers import eventually, living, of_program
 from tests.support.serving import serving_environment
 
 REPOSITORY = Path(__file__).resolve().parents[2]
@@ -59,19 +58,6 @@ def rows() -> list[dict[str, object]]:
 
 def receipt(number: int) -> bytes:
     return (RECEIPTS / str(rows()[number]["file"])).read_bytes()
-
-
-def of_program(container: ModelContainer, program: str) -> list[psutil.Process]:
-    """The container's living processes that run a script."""
-    assert container.pid is not None
-    found = []
-    for process in living(process_tree(container.pid)):
-        try:
-            if any(word.endswith(program) for word in process.cmdline()):
-                found.append(process)
-        except psutil.Error:
-            continue
-    return found
 
 
 def send_all(container: ModelContainer, bodies: list[bytes]) -> list[ContainerResponse]:

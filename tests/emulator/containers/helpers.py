@@ -13,6 +13,7 @@ from pathlib import Path
 import psutil
 
 from async_endpoint.emulator.containers import opt_ml
+from async_endpoint.emulator.containers.model_container import ModelContainer
 
 
 def write_archive(path: Path, files: dict[str, str]) -> Path:
@@ -69,3 +70,16 @@ def eventually(condition: Callable[[], bool], seconds: float) -> bool:
             return False
         time.sleep(0.05)
     return True
+
+
+def of_program(container: ModelContainer, program: str) -> list[psutil.Process]:
+    """The container's living processes that run a script."""
+    assert container.pid is not None
+    found = []
+    for process in living(process_tree(container.pid)):
+        try:
+            if any(word.endswith(program) for word in process.cmdline()):
+                found.append(process)
+        except psutil.Error:
+            continue
+    return found

@@ -21,7 +21,7 @@ from async_endpoint.emulator.containers.health import Health
 from async_endpoint.emulator.containers.invocation import ContainerResponse, Invocation
 from async_endpoint.emulator.containers.model_container import ModelContainer
 from async_endpoint.protocol.serving_images import IMAGES
-from tests.emulator.containers.helpers import eventually, living, process_tree, write_archive
+from tests.emulator.containers.helpers import eventually, living, of_program, process_tree, write_archive
 from tests.emulator.containers.packed_code import batching_archive
 from tests.support.serving import serving_environment
 
@@ -64,19 +64,6 @@ def told(answer: ContainerResponse) -> "dict[str, Any]":
     assert answer.status == 200, answer.body
     said: dict[str, Any] = json.loads(answer.body)
     return said
-
-
-def of_program(instance: ModelContainer, program: str) -> list[psutil.Process]:
-    """The container's living processes that run a script."""
-    assert instance.pid is not None
-    found = []
-    for process in living(process_tree(instance.pid)):
-        try:
-            if any(word.endswith(program) for word in process.cmdline()):
-                found.append(process)
-        except psutil.Error:
-            continue
-    return found
 
 
 def test_it_returns_the_result_of_the_archives_model(container: ModelContainer) -> None:
