@@ -10,6 +10,7 @@ from aws_cdk import aws_sns as sns
 from aws_cdk import aws_sns_subscriptions as subscriptions
 from constructs import Construct
 
+from async_endpoint.protocol import PINNED
 from stacks.constructs.async_endpoint import AsyncEndpoint, log_group_name
 from stacks.constructs.bucket_path import BucketPath
 from stacks.constructs.dashboard import Dashboard
@@ -105,7 +106,10 @@ class WorkflowStack(StageStack):
         )
         suppress_wildcards(
             worker.policy,
-            {self._documents_arn: f"Uploaders choose the keys; the function may read only documents under {INBOX}."},
+            {
+                self._documents_arn: f"Uploaders choose the keys; the function may read only documents under {INBOX}.",
+                self._pinned_arn: f"Each attempt has a copy of its own; the function writes only under {PINNED}.",
+            },
         )
         if settings.scaling.wakes_on_submit:
             let_wake(worker, settings)
@@ -116,8 +120,14 @@ class WorkflowStack(StageStack):
         self._foundation.jobs.grant_write(policy)
         grant(
             policy,
-            # For HeadObject; the function downloads no document.
-            iam.PolicyStatement(sid="LookAtDocuments", actions=["s3:GetObject"], resources=[self._documents_arn]),
+            # For HeadObject and as the source of CopyObject, also of a version that was overwritten; the function
+            # downloads no document.
+            iam.PolicyStatement(
+                sid="LookAtDocuments",
+                actions=["s3:GetObject", "s3:GetObjectVersion"],
+                resources=[self._documents_arn],
+            ),
+            iam.PolicyStatement(sid="PinDocuments", actions=["s3:PutObject"], resources=[self._pinned_arn]),
             # Without it a deleted document is 403, not 404.
             iam.PolicyStatement(sid="TellWhatIsGone", actions=["s3:ListBucket"], resources=[bucket.bucket_arn]),
             iam.PolicyStatement(
@@ -126,6 +136,8 @@ class WorkflowStack(StageStack):
                 resources=[self.format_arn(service="sagemaker", resource="endpoint", resource_name=name)],
             ),
         )
+        if self._foundation.key:
+            grant_use(self._foundation.key, policy)
 
     def _send_uploads_to(self, worker: QueueWorker) -> None:
         events.Rule(
@@ -251,3 +263,7 @@ class WorkflowStack(StageStack):
     @property
     def _documents_arn(self) -> str:
         return self._foundation.buckets.input.arn_for_objects(f"{INBOX}*")
+
+    @property
+    def _pinned_arn(self) -> str:
+        return self._foundation.buckets.input.arn_for_objects(f"{PINNED}*")

@@ -32,6 +32,9 @@ class Jobs(Protocol):
     def get(self, job_id: str) -> JobRecord | None:
         """Returns a job, or None."""
 
+    def complete(self, record: JobRecord) -> bool:
+        """Merges the usual outcome in one call; returns False if it is another."""
+
     def change(self, job_id: str, change: Callable[[JobRecord | None], JobRecord]) -> JobRecord:
         """Replaces a job by what `change` makes of it."""
 
@@ -98,6 +101,8 @@ class OutcomeWriter:
 
         The same outcome once more asks again: the submitting function submits each attempt once.
         """
+        if self._jobs.complete(outcome.record):
+            return f"The job is {outcome.record.state}: see {outcome.record.outcome_location}."
         record = self._with_sentence_of_model(outcome.record)
         job = self._jobs.change(record.job_id, lambda existing: self._after(existing, replace(outcome, record=record)))
         if job.state is JobState.RECEIVED and job.attempt == record.attempt + 1:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 import time
 from http import HTTPStatus
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, TypedDict, cast
 
 import boto3
 from botocore.config import Config
@@ -23,10 +23,11 @@ from submit.ports import Acceptance, AcceptanceUnknown, DocumentRejected, Head, 
 
 if TYPE_CHECKING:
     from mypy_boto3_s3.client import S3Client
+    from mypy_boto3_s3.type_defs import CopySourceTypeDef
     from mypy_boto3_sagemaker_runtime.client import SageMakerRuntimeClient
     from mypy_boto3_sagemaker_runtime.type_defs import InvokeEndpointAsyncInputTypeDef
 
-    from async_endpoint.protocol import InvocationRequest
+    from async_endpoint.protocol import InvocationRequest, Upload
     from submit.ports import Endpoint
     from submit.settings import Settings
 
@@ -35,19 +36,28 @@ _ONE_ATTEMPT = Config(retries={"mode": "standard", "total_max_attempts": 1}, con
 _ABOUT_THE_REQUEST = re.compile(r"at '(?:inputLocation|contentType|inferenceId)'|\bInputLocation\b")
 
 
+class _Condition(TypedDict, total=False):
+    CopySourceIfMatch: str
+
+
 class S3Documents:
     """Documents in S3."""
 
     def __init__(self, s3: S3Client) -> None:
         self._s3 = s3
 
-    def head(self, bucket: str, key: str) -> Head | None:
+    def head(self, bucket: str, key: str, version_id: str | None = None) -> Head | None:
         """Calls HeadObject. For a missing object S3 returns 404 if the caller may list the bucket, else 403."""
         try:
-            response = self._s3.head_object(Bucket=bucket, Key=key)
+            if version_id:
+                response = self._s3.head_object(Bucket=bucket, Key=key, VersionId=version_id)
+            else:
+                response = self._s3.head_object(Bucket=bucket, Key=key)
         except ClientError as error:
             if _status(error) == HTTPStatus.NOT_FOUND:
                 return None
+            raise RetryLater(f"s3://{bucket}/{key} cannot be read: {error}.") from error
+        except BotoCoreError as error:
             raise RetryLater(f"s3://{bucket}/{key} cannot be read: {error}.") from error
         return Head(
             response.get("VersionId"),
@@ -56,6 +66,30 @@ class S3Documents:
             response.get("ContentEncoding"),
             response.get("ContentLength"),
         )
+
+    def copy(self, upload: Upload, key: str) -> bool:
+        """Calls CopyObject, which copies up to 5 GB in one call.
+
+        The copy has no tags: copying them would take further permissions.
+        https://docs.aws.amazon.com/AmazonS3/latest/API/API_CopyObject.html
+        """
+        source: CopySourceTypeDef = {"Bucket": upload.bucket, "Key": upload.key}
+        condition: _Condition = {}
+        if upload.etag:
+            condition["CopySourceIfMatch"] = upload.etag
+        else:
+            source["VersionId"] = upload.version
+        try:
+            self._s3.copy_object(
+                Bucket=upload.bucket, Key=key, CopySource=source, TaggingDirective="REPLACE", **condition
+            )
+        except ClientError as error:
+            if _status(error) in {HTTPStatus.NOT_FOUND, HTTPStatus.PRECONDITION_FAILED}:
+                return False
+            raise RetryLater(f"{upload.input_location} cannot be copied: {error}.") from error
+        except BotoCoreError as error:
+            raise RetryLater(f"{upload.input_location} cannot be copied: {error}.") from error
+        return True
 
 
 class SageMakerEndpoint:

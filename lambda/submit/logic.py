@@ -11,6 +11,7 @@ from async_endpoint.protocol import (
     InvocationRequest,
     JobRecord,
     JobState,
+    S3Location,
     Upload,
     record_received,
     record_rejected,
@@ -28,6 +29,8 @@ if TYPE_CHECKING:
     from submit.settings import Settings
 
 _SECONDS_A_DAY = 86_400
+# The limit of a payload: https://docs.aws.amazon.com/sagemaker/latest/dg/async-inference.html
+_LARGEST = 1024**3
 _FORM = "multipart/form-data"
 # What curl declares for --data-binary by itself.
 _FORM_IN_A_URL = "application/x-www-form-urlencoded"
@@ -139,7 +142,7 @@ class Submitter:
         except Exception:
             self._jobs.release(claim)
             raise
-        self._jobs.merge(record)
+        self._jobs.merge(record, claimed=claim)
         return f"{upload.input_location} is submitted; its result will be {record.output_location}."
 
     def _invoke(self, arrival: Arrival, claim: JobRecord) -> JobRecord:
@@ -161,23 +164,20 @@ class Submitter:
         empty = "a folder marker, not a document" if upload.key.endswith("/") else "empty (0 bytes)"
         if arrival.size == 0:
             raise DocumentRejected(f"{subject} is {empty}.")
-        head = arrival.head or self._documents.head(upload.bucket, upload.key)
-        if head is None:
-            raise DocumentRejected(f"{subject} was deleted before it was processed.")
-        version = Upload.version_of(head.version_id, head.etag)
-        if version != upload.version:
-            # InputLocation cannot name a version: SageMaker would process the new one under the id of the old one.
-            raise DocumentRejected(
-                f"{subject} was overwritten before it was processed, by {version}, which is a separate job."
-            )
+        head = self._head(arrival, subject)
         if head.size == 0:
             raise DocumentRejected(f"{subject} is {empty}.")
+        if (head.size or 0) > _LARGEST:
+            raise DocumentRejected(f"{subject} has {head.size} bytes: SageMaker takes at most {_LARGEST} (1 GB).")
         if fault := _how_uploaded(head):
             raise DocumentRejected(f"{subject} {fault}.")
+        pinned = upload.pinned_key(inference_id)
+        if not self._documents.copy(upload, pinned):
+            raise DocumentRejected(f"{subject} was deleted or overwritten before it was processed.")
         try:
             return InvocationRequest(
                 endpoint_name=self._settings.endpoint_name,
-                input_location=upload.input_location,
+                input_location=S3Location(upload.bucket, pinned).uri,
                 content_type=upload_content_type(upload.key, declared=head.content_type),
                 inference_id=inference_id,
                 request_ttl_seconds=self._settings.request_ttl_seconds,
@@ -185,6 +185,28 @@ class Submitter:
             )
         except InvocationError as error:
             raise DocumentRejected(f"{subject} cannot be submitted: {error}.") from error
+
+    def _head(self, arrival: Arrival, subject: str) -> Head:
+        """Returns the head of the uploaded version, which may not be the current one any more.
+
+        Raises:
+            DocumentRejected: The object was deleted, or its bucket does not have the version any more.
+        """
+        upload = arrival.upload
+        head = arrival.head or self._documents.head(upload.bucket, upload.key)
+        if head is None:
+            raise DocumentRejected(f"{subject} was deleted before it was processed.")
+        if Upload.version_of(head.version_id, head.etag) == upload.version:
+            return head
+        if upload.overwritable:
+            raise DocumentRejected(
+                f"{subject} was overwritten before it was processed, and its bucket has no versions: turn on "
+                "versioning, or use a new key for each document."
+            )
+        head = self._documents.head(upload.bucket, upload.key, upload.version)
+        if head is None:
+            raise DocumentRejected(f"{subject} was overwritten, and its version deleted, before it was processed.")
+        return head
 
     def _moment(self) -> datetime:
         return datetime.fromtimestamp(self._clock(), UTC)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
-    from async_endpoint.protocol import InvocationRequest, JobRecord
+    from async_endpoint.protocol import InvocationRequest, JobRecord, Upload
 
 
 class DocumentRejected(Exception):
@@ -60,8 +60,8 @@ class Jobs(Protocol):
     def claim(self, record: JobRecord, *, now: float) -> JobRecord | None:
         """Claims the job; returns the existing record if that is not possible."""
 
-    def merge(self, record: JobRecord) -> JobRecord:
-        """Merges a record."""
+    def merge(self, record: JobRecord, *, claimed: JobRecord | None = None) -> JobRecord:
+        """Merges a record; `claimed` is the record with which the caller claimed the job."""
 
     def release(self, record: JobRecord) -> None:
         """Releases the claim."""
@@ -70,8 +70,19 @@ class Jobs(Protocol):
 class Documents(Protocol):
     """The documents in S3."""
 
-    def head(self, bucket: str, key: str) -> Head | None:
-        """Returns the object's current version, or None."""
+    def head(self, bucket: str, key: str, version_id: str | None = None) -> Head | None:
+        """Returns a version of the object, without an id the current one; None if there is none.
+
+        Raises:
+            RetryLater: S3 does not say now.
+        """
+
+    def copy(self, upload: Upload, key: str) -> bool:
+        """Copies an uploaded version to another key of its bucket; returns False if the version is gone.
+
+        Raises:
+            RetryLater: It cannot be copied now.
+        """
 
 
 class Endpoint(Protocol):

@@ -7,11 +7,14 @@ from aws_cdk import aws_kms as kms
 from aws_cdk import aws_s3 as s3
 from constructs import Construct
 
+from async_endpoint.protocol import PINNED
 from stacks.rules import suppress
 from stacks.settings.data import DataSettings
 
 _ABANDONED_UPLOAD = Duration.days(1)
 _OLD_VERSION = Duration.days(30)
+# SageMaker reads a pinned document within hours: a request waits at most 6 and takes at most one. S3 counts whole days.
+_PINNED = Duration.days(1)
 _NOT_REPLICATED = (
     "Documents are copies of files that callers keep, results can be produced again, and S3 stores both in three "
     "zones; a second region would double the bill, and documents may not be allowed there."
@@ -31,6 +34,9 @@ class DocumentBuckets(Construct):
         self._removal = RemovalPolicy.RETAIN if settings.removal_policy == "retain" else RemovalPolicy.DESTROY
         self._logs = self._access_log_bucket() if settings.access_logs else None
         self.input = self._bucket("Input", keep_days=settings.input_expiration_days)
+        self.input.add_lifecycle_rule(
+            id="ExpirePinned", prefix=PINNED, expiration=_PINNED, noncurrent_version_expiration=_PINNED
+        )
         self.output = self._bucket("Output", keep_days=settings.output_expiration_days)
         self._send_events()
 

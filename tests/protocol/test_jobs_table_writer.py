@@ -19,12 +19,18 @@ from async_endpoint.protocol import (
     JobsTableWriter,
     JobState,
     merge_records,
+    record_outcome,
+    record_received,
     update_expression,
 )
-from tests.protocol.test_job_record import EVENTS, records
+from async_endpoint.protocol.attempts import Attempt
+from tests.protocol.test_job_record import EVENTS, MOMENT, UPLOAD, accepted, notification, records
 from tests.support.memory_table import MemoryTable
 
 CLAIM = JobRecord(job_id="job", state=JobState.RECEIVED, received_at="2026-01-01T00:00:00.000Z", claimed_until=100)
+SUBMITTED = merge_records(record_received(UPLOAD, claimed_until=50, expires_at=10), accepted(1))
+COMPLETE = ("key", "version", "content_type", "received_at", "submitted_at", "output_location", "failure_location")
+LATER = "2026-03-01T13:00:00.000Z"
 DONE = replace(CLAIM, state=JobState.COMPLETED, ended_at="2026-01-01T00:01:00.000Z")
 
 
@@ -62,6 +68,78 @@ def test_what_is_known_already_is_not_written_again(record: JobRecord) -> None:
 
     assert JobsTableWriter(table).merge(record) == record
     assert table.updates == 1
+
+
+# Almost what an outcome usually finds: one attribute more or less decides.
+ALMOST = [
+    *({name: None} for name in COMPLETE),
+    *({"reason": "one"}, {"expires_at": 300}, {"expires_at": None}, {"claimed_until": None}, {}),
+    *({"attempt": 2}, {"other_attempts": (Attempt(number=2, state=JobState.RECEIVED),)}),
+    *({"state": state} for state in JobState),
+]
+OUTCOMES = [
+    record_outcome(notification("success"), at=MOMENT, expires_at=200),
+    replace(
+        record_outcome(notification("success"), at=MOMENT, expires_at=200),
+        submitted_at="2020-01-01T00:00:00.000Z",
+        output_location="s3://a",
+        input_location="s3://a",
+        bucket="a",
+        key="a",
+    ),
+    *EVENTS,
+]
+
+
+def write_at_once(table: Any, job: JobRecord | None, outcome: JobRecord) -> bool:  # two kinds of table
+    """Has an outcome written in one call, and sees that the job is what merging gives, or unchanged."""
+    writer = JobsTableWriter(table)
+    if job:
+        writer.merge(job)
+
+    written = writer.complete(outcome)
+
+    assert writer.get(outcome.job_id) == (merge_records(job, outcome) if job and written else job)
+    assert not written or job
+    return written
+
+
+@given(job=st.none() | records, outcome=records)
+def test_an_outcome_written_in_one_call_gives_what_merging_gives(job: JobRecord | None, outcome: JobRecord) -> None:
+    write_at_once(MemoryTable(), job, outcome)
+
+
+@pytest.mark.parametrize("changed", ALMOST, ids=str)
+def test_an_outcome_written_in_one_call_leaves_to_merging_what_needs_it(
+    jobs_table: Table, changed: dict[str, Any]
+) -> None:
+    for outcome in OUTCOMES:
+        job = replace(SUBMITTED, **changed)
+        in_memory = write_at_once(MemoryTable(), job, outcome)
+        job_id = uuid.uuid4().hex
+        assert write_at_once(jobs_table, replace(job, job_id=job_id), replace(outcome, job_id=job_id)) == in_memory
+
+
+def test_the_usual_way_of_a_document_takes_three_calls() -> None:
+    table = MemoryTable()
+    writer, claim = JobsTableWriter(table), record_received(UPLOAD, claimed_until=50, expires_at=100)
+
+    assert writer.claim(claim, now=0) is None
+    writer.merge(accepted(1), claimed=claim)
+    assert writer.complete(record_outcome(notification("success"), at=MOMENT, expires_at=200))
+
+    assert (table.reads, table.updates) == (0, 3)
+
+
+def test_a_merge_into_a_claim_that_another_wrote_since_reads_again() -> None:
+    table = MemoryTable()
+    writer, claim = JobsTableWriter(table), record_received(UPLOAD, claimed_until=50, expires_at=100)
+    writer.claim(claim, now=0)
+    outcome = record_outcome(notification("failure"), at=MOMENT, expires_at=200)
+    writer.merge(outcome)
+
+    assert writer.merge(accepted(1), claimed=claim) == reduce(merge_records, [claim, outcome, accepted(1)])
+    assert writer.get(claim.job_id) == reduce(merge_records, [claim, outcome, accepted(1)])
 
 
 def test_attributes_that_are_unknown_here_stay() -> None:

@@ -194,15 +194,21 @@ def test_submit_may_not_wake_an_endpoint_that_does_not_sleep_or_that_it_is_not_t
     assert not function["Environment"]["Variables"].keys() & {"WAKE_ON_SUBMIT", "INTAKE_QUEUE_URL"}
 
 
-def test_submit_may_invoke_one_endpoint_and_look_at_the_inbox(workflow: Template) -> None:
+def test_submit_may_invoke_one_endpoint_look_at_the_inbox_and_copy_from_it(workflow: Template) -> None:
     logs, queue = own(workflow, "Intake")
     assert statements(workflow, "Intake") == [
         RECORD_JOBS,
         {
             "Sid": "LookAtDocuments",
             "Effect": "Allow",
-            "Action": "s3:GetObject",
+            "Action": ["s3:GetObject", "s3:GetObjectVersion"],
             "Resource": below(INPUT, "/inbox/*"),
+        },
+        {
+            "Sid": "PinDocuments",
+            "Effect": "Allow",
+            "Action": "s3:PutObject",
+            "Resource": below(INPUT, "/pinned/*"),
         },
         {"Sid": "TellWhatIsGone", "Effect": "Allow", "Action": "s3:ListBucket", "Resource": INPUT},
         {
@@ -303,6 +309,7 @@ def test_nothing_is_granted_by_a_wildcard_but_the_keys_below_the_inbox_and_the_v
         # Keys that others choose, and what has no resource to name.
         if statement.get("Sid") not in {
             "LookAtDocuments",
+            "PinDocuments",
             "ReadFailures",
             "ReadOutcomes",
             "ReadBounds",

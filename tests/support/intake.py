@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from async_endpoint.protocol import InvocationRequest, JobRecord, JobsTableWriter
+from async_endpoint.protocol import InvocationRequest, JobRecord, JobsTableWriter, Upload
 from submit.logic import Submitter
 from submit.ports import Acceptance, Head
 from submit.settings import Settings
@@ -82,15 +82,35 @@ def object_created(key: str, *, bucket: str = "inputs", version_id: str | None =
 
 @dataclass
 class Inbox:
-    """Documents in memory; `heads` counts the calls of HeadObject."""
+    """Documents in memory: the current ones, older versions by key and id, and copies with what each was made of.
+
+    Attributes:
+        heads: The number of calls of HeadObject.
+        before_copy: Called before a copy is made.
+    """
 
     objects: dict[str, Head] = field(default_factory=dict)
+    older: dict[tuple[str, str], Head] = field(default_factory=dict)
+    copies: dict[str, str] = field(default_factory=dict)
     heads: int = 0
+    before_copy: Callable[[], None] = lambda: None
 
-    def head(self, bucket: str, key: str) -> Head | None:
+    def head(self, bucket: str, key: str, version_id: str | None = None) -> Head | None:
         assert bucket == "inputs"
         self.heads += 1
-        return self.objects.get(key)
+        return self._version(key, version_id) if version_id else self.objects.get(key)
+
+    def copy(self, upload: Upload, key: str) -> bool:
+        self.before_copy()
+        head = self.objects.get(upload.key) if upload.etag else self._version(upload.key, upload.version)
+        if head is None or (upload.etag and head.etag.strip('"') != upload.etag):
+            return False
+        self.copies[key] = upload.version
+        return True
+
+    def _version(self, key: str, version_id: str) -> Head | None:
+        current = self.objects.get(key)
+        return current if current and current.version_id == version_id else self.older.get((key, version_id))
 
 
 @dataclass
@@ -124,6 +144,8 @@ class Intake:
         return JobsTableWriter(self.table)
 
     def put(self, key: str, *, version_id: str | None = "v1", content_type: str = "image/png") -> None:
+        if (replaced := self.inbox.objects.get(key)) and replaced.version_id:
+            self.inbox.older[key, replaced.version_id] = replaced
         self.inbox.objects[key] = Head(version_id, '"etag-of-9"', content_type)
 
     @property

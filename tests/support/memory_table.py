@@ -16,16 +16,19 @@ class MemoryTable:
         items: The items by `job_id`.
         before_update: Called one by one just before an update, like a concurrent writer.
         updates: The number of updates.
+        reads: The number of reads.
     """
 
     def __init__(self) -> None:
         self.items: dict[str, dict[str, Any]] = {}
         self.before_update: list[Callable[[], None]] = []
         self.updates = 0
+        self.reads = 0
         self._lock = threading.Lock()
 
     def get_item(self, **request: Any) -> dict[str, Any]:
         assert request["ConsistentRead"]
+        self.reads += 1
         item = self.items.get(request["Key"]["job_id"])
         return {"Item": dict(item)} if item else {}
 
@@ -45,17 +48,22 @@ class MemoryTable:
 
 
 def _holds(condition: str, item: Mapping[str, Any], names: Mapping[str, str], values: Mapping[str, Any]) -> bool:
-    if absent := re.fullmatch(r"attribute_not_exists\((#\w+)\)", condition):
-        return names[absent[1]] not in item
-    equal = re.fullmatch(r"(#\w+) = (:\w+)", condition)
-    assert equal, f"unknown condition {condition}"
-    return names[equal[1]] in item and bool(item[names[equal[1]]] == values[equal[2]])
+    return all(_holds_one(part, item, names, values) for part in condition.split(" AND "))
+
+
+def _holds_one(condition: str, item: Mapping[str, Any], names: Mapping[str, str], values: Mapping[str, Any]) -> bool:
+    if exists := re.fullmatch(r"attribute_(not_)?exists\((#\w+)\)", condition):
+        return (names[exists[2]] in item) == (exists[1] is None)
+    compared = re.fullmatch(r"(#\w+) (=|<=) (:\w+)", condition)
+    assert compared, f"unknown condition {condition}"
+    name, value = names[compared[1]], values[compared[3]]
+    return name in item and bool(item[name] == value if compared[2] == "=" else item[name] <= value)
 
 
 def _updated(
     expression: str, item: Mapping[str, Any], names: Mapping[str, str], values: Mapping[str, Any]
 ) -> dict[str, Any]:
-    parts = re.fullmatch(r"SET (?P<set>.+?)(?: REMOVE (?P<remove>.+))?", expression)
+    parts = re.fullmatch(r"SET (?P<set>.+?)(?: REMOVE (?P<remove>.+?))?(?: ADD (?P<add>#\w+ :\w+))?", expression)
     assert parts, f"unknown update {expression}"
     updated = dict(item)
     for assignment in parts["set"].split(", "):
@@ -65,4 +73,7 @@ def _updated(
     for name in (parts["remove"] or "").split(", "):
         if name:
             updated.pop(names[name], None)
+    if parts["add"]:
+        name, value = parts["add"].split()
+        updated[names[name]] = item.get(names[name], 0) + values[value]
     return updated

@@ -63,7 +63,7 @@ from async_endpoint.protocol.notifications import (
     parse_notification,
     test_notification,
 )
-from async_endpoint.protocol.uploads import Upload, job_id
+from async_endpoint.protocol.uploads import PINNED, Upload, job_id
 from async_endpoint.protocol.variant_scaling import (
     VARIANT_NAME,
     WAKE_HELD,
@@ -105,6 +105,7 @@ __all__ = [
     "JOBS_TTL_ATTRIBUTE",
     "MAXIMUM_INLINE_BODY_BYTES",
     "OUTPUT_LOCATION_HEADER",
+    "PINNED",
     "REQUEST_TTL_SECONDS_RANGE",
     "SIGNATURE_BYTES",
     "VARIANT_NAME",

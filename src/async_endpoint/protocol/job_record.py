@@ -48,7 +48,8 @@ class JobRecord:
         version: As `Upload.version`; None for a job that did not come through the inbox.
         overwritable: As `Upload.overwritable`.
         content_type: The ContentType of the request.
-        input_location: The InputLocation of the request.
+        input_location: The document. For a job of the inbox, as `Upload.input_location`; else the request's
+            InputLocation.
         received_at: When the document was put into the inbox.
         submitted_at: When SageMaker accepted the request.
         output_location: The OutputLocation of the 202.

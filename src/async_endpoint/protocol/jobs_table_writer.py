@@ -22,6 +22,11 @@ from async_endpoint.protocol.jobs_table_layout import (
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
+# The attributes without which an outcome may also add to the upload or the acceptance of its job.
+_COMPLETE = (
+    *("bucket", "key", "version", "content_type", "input_location", "received_at"),
+    *("submitted_at", "output_location", "failure_location"),
+)
 _ATTEMPTS = 20  # each lost attempt means that another writer succeeded
 
 
@@ -103,13 +108,65 @@ class JobsTableWriter:
             )
         return inference_id
 
-    def merge(self, record: JobRecord) -> JobRecord:
+    def merge(self, record: JobRecord, *, claimed: JobRecord | None = None) -> JobRecord:
         """Merges a record into the table and returns the record that the table then holds.
+
+        Args:
+            record: The record.
+            claimed: The record with which the caller claimed the job. If that made the job, and nobody has written it
+                since, its item is known and need not be read.
 
         Raises:
             JobsTableBusy: Other writers of the same job were faster at every attempt.
         """
+        if claimed and self._written(update_expression(_new_item(claimed), record)):
+            return merge_records(claimed, record)
         return self.change(record.job_id, lambda existing: merge_records(existing, record) if existing else record)
+
+    def complete(self, record: JobRecord) -> bool:
+        """Merges the result of a first attempt into its submitted job by one call, without reading it.
+
+        The condition holds for a job of which `merge_records` would change exactly the written attributes: its upload
+        and its acceptance are complete, it has one attempt, and that has no outcome yet.
+
+        Args:
+            record: From `record_outcome`.
+
+        Returns:
+            False if the job is in another state, so that `merge` has to decide; then nothing is written.
+        """
+        if record != _usual_outcome(record):
+            return False
+        values = {
+            "state": record.state.value,
+            "ended_at": record.ended_at,
+            "updated_at": record.updated_at,
+            "result_location": record.result_location,
+            JOBS_TTL_ATTRIBUTE: record.expires_at,
+        }
+        sets = ", ".join(f"#{name} = :{name}" for name in values)
+        absent = ("attempt", "other_attempts", "reason")
+        present = (*_COMPLETE, JOBS_TTL_ATTRIBUTE)
+        condition = " AND ".join(
+            [
+                "#state = :submitted",
+                *(f"attribute_exists(#{name})" for name in present),
+                *(f"attribute_not_exists(#{name})" for name in absent),
+                f"#{JOBS_TTL_ATTRIBUTE} <= :{JOBS_TTL_ATTRIBUTE}",
+            ]
+        )
+        return self._written(
+            {
+                "Key": {JOBS_PARTITION_KEY: record.job_id},
+                "UpdateExpression": f"SET {sets} ADD #{JOBS_REVISION_ATTRIBUTE} :one",
+                "ConditionExpression": condition,
+                "ExpressionAttributeNames": {
+                    f"#{name}": name for name in {*values, *present, *absent, JOBS_REVISION_ATTRIBUTE}
+                },
+                "ExpressionAttributeValues": {f":{name}": value for name, value in values.items()}
+                | {":submitted": JobState.SUBMITTED.value, ":one": 1},
+            }
+        )
 
     def change(self, job_id: str, change: Callable[[JobRecord | None], JobRecord]) -> JobRecord:
         """Replaces a job by what `change` makes of it, and returns the record that the table then holds.
@@ -143,6 +200,8 @@ class JobsTableWriter:
         Raises:
             JobsTableBusy: Other writers of the same job were faster at every attempt.
         """
+        if record.attempt == 1 and self._written(update_expression(None, record)):
+            return None
         for _ in range(_ATTEMPTS):
             item = self._item(record.job_id)
             if item:
@@ -193,6 +252,29 @@ def _without_claim(item: Mapping[str, Any]) -> dict[str, Any] | None:
     return _replacement(item, JobRecord.from_item(attributes))
 
 
+def _usual_outcome(record: JobRecord) -> JobRecord | None:
+    """Returns what a notification reports of a first attempt with a result; None if the record says less than that."""
+    if record.attempt != 1 or None in (record.ended_at, record.result_location, record.expires_at):
+        return None
+    return JobRecord(
+        job_id=record.job_id,
+        state=JobState.COMPLETED,
+        bucket=record.bucket,
+        key=record.key,
+        input_location=record.input_location,
+        submitted_at=record.submitted_at,
+        output_location=record.output_location,
+        ended_at=record.ended_at,
+        result_location=record.result_location,
+        expires_at=record.expires_at,
+    )
+
+
+def _new_item(record: JobRecord) -> dict[str, Any]:
+    """Returns the item that the first write of a job makes."""
+    return record.to_item() | {JOBS_REVISION_ATTRIBUTE: 1}
+
+
 def _replacement(item: Mapping[str, Any], record: JobRecord) -> dict[str, Any] | None:
     """Returns the update that makes an item (empty: none) equal to a record; None if it already is."""
     wanted = record.to_item()
@@ -205,9 +287,10 @@ def _replacement(item: Mapping[str, Any], record: JobRecord) -> dict[str, Any] |
     changed[JOBS_REVISION_ATTRIBUTE] = revision + 1
     sets = ", ".join(f"#{name} = :{name}" for name in changed)
     removes = " REMOVE " + ", ".join(f"#{name}" for name in gone) if gone else ""
-    named = [*changed, *gone]
     values = {f":{name}": value for name, value in changed.items()}
-    condition = f"attribute_not_exists(#{JOBS_REVISION_ATTRIBUTE})"
+    # An item of another hand may have no revision.
+    absent = JOBS_REVISION_ATTRIBUTE if item else JOBS_PARTITION_KEY
+    condition = f"attribute_not_exists(#{absent})"
     if revision:
         condition = f"#{JOBS_REVISION_ATTRIBUTE} = :seen"
         values[":seen"] = revision
@@ -215,7 +298,9 @@ def _replacement(item: Mapping[str, Any], record: JobRecord) -> dict[str, Any] |
         "Key": {JOBS_PARTITION_KEY: record.job_id},
         "UpdateExpression": f"SET {sets}{removes}",
         "ConditionExpression": condition,
-        "ExpressionAttributeNames": {f"#{name}": name for name in named},
+        "ExpressionAttributeNames": {
+            f"#{name}": name for name in (*changed, *gone, *([] if item else [JOBS_PARTITION_KEY]))
+        },
         "ExpressionAttributeValues": values,
     }
 

@@ -14,7 +14,12 @@ from async_endpoint.protocol.locations import S3Location
 if TYPE_CHECKING:
     from async_endpoint.protocol.job_record import JobRecord
 
+PINNED = "pinned/"
+"""Where the bucket of the inbox holds the copy of each submitted version, from which SageMaker reads it."""
+
 _ETAG = "etag:"
+_LONGEST_NAME = 255
+_UNNAMED = "document"
 # An HTTP header carries printable ASCII unchanged, but trims a blank at the end.
 _FITS_A_HEADER = re.compile(r"[\x20-\x7e]*[\x21-\x7e]")
 
@@ -74,13 +79,31 @@ class Upload:
         return job_id(self.bucket, self.key, self.version)
 
     @property
+    def etag(self) -> str | None:
+        """The ETag that stands for the version in a bucket without versioning, without quotes; None with versions."""
+        return self.version.removeprefix(_ETAG) if self.overwritable else None
+
+    @property
     def overwritable(self) -> bool:
         """Whether another upload to the same key replaces this content; the other upload is another job."""
         return self.version.startswith(_ETAG)
 
+    def pinned_key(self, inference_id: str) -> str:
+        """Returns the key of the copy that an attempt processes; it fits a header, whatever the document's key is.
+
+        InvokeEndpointAsync cannot name a version, and SageMaker reads the object when its turn comes. The copy has the
+        document's name, for the reader of a notification, unless that does not fit.
+
+        Args:
+            inference_id: The attempt's InferenceId.
+        """
+        name = self.key.rpartition("/")[2]
+        fits = len(name) <= _LONGEST_NAME and _FITS_A_HEADER.fullmatch(name)
+        return f"{PINNED}{inference_id}/{name if fits else _UNNAMED}"
+
     @property
     def input_location(self) -> str:
-        """The InputLocation of InvokeEndpointAsync, which is an HTTP header and takes s3:// or https://.
+        """The document as a location that InvokeEndpointAsync takes: an HTTP header with s3:// or https://.
 
         `s3://bucket/key` with the verbatim key, as in AWS's examples. A key with characters that a header cannot
         carry gets the https form, percent-encoded. Neither form can name a version.

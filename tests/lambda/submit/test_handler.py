@@ -12,26 +12,33 @@ from tests.support.endpoint_fixtures import EndpointServer
 from tests.support.functions import Function, RecordedJobs, VersionedInbox
 
 Load = Callable[[str], Function]
-KEYS = ["inbox/plain.png", "inbox/with blanks.png", "inbox/領収書.png", "inbox/a+b.png", "inbox/100%41.png"]
+KEYS = [
+    *("inbox/plain.png", "inbox/with blanks.png", "inbox/領収書.png", "inbox/a+b.png", "inbox/100%41.png"),
+    *("inbox/trailing blank ", "inbox/line\nbreak.png", "inbox/what?versionId=1#.png"),
+]
 
 
 def test_documents_of_any_key_are_submitted_once_though_every_event_comes_twice(
     load: Load, inbox: VersionedInbox, server: EndpointServer, jobs: RecordedJobs
 ) -> None:
-    events = [inbox.put(key, ContentType="image/png") for key in KEYS]
+    events = [inbox.put(key, key.encode(), ContentType="image/png") for key in KEYS]
     submit = load("submit")
 
     kept, lines = submit.process(*[json.dumps(event) for event in [*events, *events]])
 
     assert kept == []
-    assert [S3Location.from_uri(request.input_location or "").key for request in server.requests] == KEYS
+    pinned = [S3Location.from_uri(request.input_location or "") for request in server.requests]
+    assert [inbox.s3.get_object(Bucket=place.bucket, Key=place.key)["Body"].read() for place in pinned] == [
+        key.encode() for key in KEYS
+    ]
     assert {key: record.state for key, record in jobs.by_key().items()} == dict.fromkeys(KEYS, JobState.SUBMITTED)
     versions = {event["detail"]["object"]["key"]: event["detail"]["object"]["version-id"] for event in events}
     for key, record in jobs.by_key().items():
         assert record.job_id == job_id(inbox.bucket, key, versions[key])
         assert record.output_location is not None
         answer = S3Location.from_uri(record.output_location)
-        assert json.loads(inbox.s3.get_object(Bucket=answer.bucket, Key=answer.key)["Body"].read()) == {"bytes": 8}
+        result = json.loads(inbox.s3.get_object(Bucket=answer.bucket, Key=answer.key)["Body"].read())
+        assert result == {"bytes": len(key.encode())}
     assert [line.get("job_id") for line in lines] == [jobs.by_key()[key].job_id for key in [*KEYS, *KEYS]]
 
 
@@ -75,6 +82,34 @@ def test_a_bad_message_is_kept_and_holds_up_no_other(load: Load, inbox: Versione
     assert [line["message_id"] for line in lines] == [str(index) for index in range(len(batch))]
     assert [line["level"] for line in lines] == ["WARNING", "INFO", "INFO", "INFO", "WARNING", "INFO", "INFO", "INFO"]
     assert all("exception" not in line for line in lines)
+
+
+def test_the_uploaded_version_is_processed_though_it_was_overwritten_and_tagged(
+    load: Load, inbox: VersionedInbox, server: EndpointServer
+) -> None:
+    first = inbox.put("inbox/a.png", b"first", Tagging="kind=receipt")
+    second = inbox.put("inbox/a.png", b"second")
+
+    kept, _ = load("submit").process(json.dumps(second), json.dumps(first))
+
+    assert kept == []
+    pinned = [S3Location.from_uri(request.input_location or "") for request in server.requests]
+    read = [inbox.s3.get_object(Bucket=place.bucket, Key=place.key) for place in pinned]
+    assert [each["Body"].read() for each in read] == [b"second", b"first"]
+    assert all("TagCount" not in each for each in read)
+
+
+def test_a_bucket_without_versions_is_copied_from_by_its_etag(
+    load: Load, inbox: VersionedInbox, server: EndpointServer, jobs: RecordedJobs
+) -> None:
+    inbox.s3.put_bucket_versioning(Bucket=inbox.bucket, VersioningConfiguration={"Status": "Suspended"})
+    event = inbox.put("inbox/kept.png", b"kept")
+
+    kept, _ = load("submit").process(json.dumps(event))
+
+    (request,) = server.requests
+    assert (kept, request.input_location) == ([], f"s3://{inbox.bucket}/pinned/{request.inference_id}/kept.png")
+    assert jobs.by_key()["inbox/kept.png"].overwritable
 
 
 def test_an_event_without_a_version_gets_it_from_s3(load: Load, inbox: VersionedInbox, jobs: RecordedJobs) -> None:

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from async_endpoint.protocol import JobRecord, JobState, Notification, S3Location, job_id, record_outcome
+from async_endpoint.protocol import JobRecord, JobState, Notification, job_id, record_outcome
 from submit.events import NotAnUpload
 from submit.ports import AcceptanceUnknown, DocumentRejected, Head, RetryLater
 from tests.support.intake import NOW, Intake, object_created
@@ -39,37 +39,32 @@ def test_a_document_is_submitted_under_its_id_and_recorded_with_the_locations_of
 
 
 @pytest.mark.parametrize(
-    "key",
+    ("key", "name"),
     [
-        "inbox/with blanks.png",
-        "inbox/領収書.png",
-        "inbox/a+b.png",
-        "inbox/100%.png",
-        "inbox/a%2Bb+c d.png",
-        "inbox/é ü ",
+        ("inbox/with blanks.png", "with blanks.png"),
+        ("inbox/領収書.png", "document"),
+        ("inbox/a+b.png", "a+b.png"),
+        ("inbox/100%.png", "100%.png"),
+        ("inbox/2026/a%2Bb+c d.png", "a%2Bb+c d.png"),
+        ("inbox/é ü ", "document"),
+        ("inbox/trailing blank ", "document"),
+        ("inbox/line\nbreak.png", "document"),
+        ("inbox/" + "領" * 300, "document"),
+        ("inbox/" + "a" * 1000, "document"),
     ],
 )
-def test_any_key_reaches_the_endpoint_as_itself(intake: Intake, key: str) -> None:
+def test_the_endpoint_gets_a_copy_of_the_version_under_a_key_that_fits_a_header(
+    intake: Intake, key: str, name: str
+) -> None:
     intake.put(key)
 
     intake.deliver(object_created(key))
 
     (request,) = intake.endpoint.requests
-    assert request.input_location is not None
-    assert S3Location.from_uri(request.input_location) == S3Location("inputs", key)
     assert request.inference_id == job_id("inputs", key, "v1")
-    assert intake.job.key == key
-
-
-def test_a_key_too_long_for_its_header_fails_in_the_words_of_aws(intake: Intake) -> None:
-    key = "inbox/" + "領" * 300
-    intake.put(key)
-
-    intake.deliver(object_created(key))
-
-    assert intake.endpoint.requests == []
-    assert intake.job.state is JobState.FAILED
-    assert "Member must have length less than or equal to 1024" in (intake.job.reason or "")
+    assert request.input_location == f"s3://inputs/pinned/{request.inference_id}/{name}"
+    assert intake.inbox.copies == {f"pinned/{request.inference_id}/{name}": "v1"}
+    assert (intake.job.key, intake.job.state) == (key, JobState.SUBMITTED)
 
 
 @pytest.mark.parametrize(
@@ -140,16 +135,65 @@ def test_a_content_encoding_that_leaves_the_bytes_as_they_are_is_no_fault(
     assert [request.content_type for request in intake.endpoint.requests] == ["image/jpeg"]
 
 
-def test_a_document_overwritten_before_it_was_processed_fails_and_the_new_version_is_submitted(intake: Intake) -> None:
+def test_each_version_of_an_overwritten_document_is_processed_as_it_was_uploaded(intake: Intake) -> None:
+    intake.put("inbox/a.png", version_id="v1", content_type="image/png")
+    intake.put("inbox/a.png", version_id="v2", content_type="image/jpeg")
+
+    for version in ("v1", "v2"):
+        intake.deliver(object_created("inbox/a.png", version_id=version))
+
+    sent = [(request.inference_id, request.content_type) for request in intake.endpoint.requests]
+    ids = [job_id("inputs", "inbox/a.png", version) for version in ("v1", "v2")]
+    assert sent == list(zip(ids, ["image/png", "image/jpeg"], strict=True))
+    assert intake.inbox.copies == {f"pinned/{ids[0]}/a.png": "v1", f"pinned/{ids[1]}/a.png": "v2"}
+
+
+def test_an_overwritten_document_fails_if_its_version_was_deleted(intake: Intake) -> None:
     intake.put("inbox/a.png", version_id="v2")
 
     intake.deliver(object_created("inbox/a.png", version_id="v1"))
+
+    assert intake.endpoint.requests == []
     assert intake.job.reason == (
-        "The object s3://inputs/inbox/a.png was overwritten before it was processed, by v2, which is a separate job."
+        "The object s3://inputs/inbox/a.png was overwritten, and its version deleted, before it was processed."
     )
 
-    intake.deliver(object_created("inbox/a.png", version_id="v2"))
-    assert [request.inference_id for request in intake.endpoint.requests] == [job_id("inputs", "inbox/a.png", "v2")]
+
+def test_an_overwritten_document_fails_in_a_bucket_without_versions(intake: Intake) -> None:
+    event = object_created("inbox/a.png", version_id="null", size=7)
+    intake.put("inbox/a.png", version_id=None)
+
+    intake.deliver(event)
+
+    assert intake.endpoint.requests == []
+    assert intake.job.reason == (
+        "The object s3://inputs/inbox/a.png was overwritten before it was processed, and its bucket has no versions: "
+        "turn on versioning, or use a new key for each document."
+    )
+
+
+def test_a_document_deleted_between_its_head_and_its_copy_fails(intake: Intake) -> None:
+    intake.put("inbox/a.png")
+    intake.inbox.before_copy = intake.inbox.objects.clear
+
+    intake.deliver(object_created("inbox/a.png"))
+
+    assert intake.endpoint.requests == []
+    assert intake.job.reason == "The object s3://inputs/inbox/a.png was deleted or overwritten before it was processed."
+
+
+@pytest.mark.parametrize(("size", "submitted"), [(1024**3, 1), (1024**3 + 1, 0)])
+def test_a_document_larger_than_sagemaker_takes_fails(intake: Intake, size: int, submitted: int) -> None:
+    intake.inbox.objects["inbox/a.tiff"] = Head("v1", '"etag"', "image/tiff", size=size)
+
+    intake.deliver(object_created("inbox/a.tiff", size=size))
+
+    assert len(intake.endpoint.requests) == len(intake.inbox.copies) == submitted
+    assert intake.job.reason == (
+        None
+        if submitted
+        else "The object s3://inputs/inbox/a.tiff has 1073741825 bytes: SageMaker takes at most 1073741824 (1 GB)."
+    )
 
 
 def test_a_document_is_submitted_even_if_its_key_ends_in_a_slash(intake: Intake) -> None:

@@ -34,7 +34,7 @@ def test_buckets_have_no_name_of_their_own(bucket: JsonObject) -> None:
 
 
 def test_abandoned_uploads_and_old_documents_go(bucket: JsonObject) -> None:
-    assert bucket["Properties"]["LifecycleConfiguration"]["Rules"] == [
+    assert bucket["Properties"]["LifecycleConfiguration"]["Rules"][:2] == [
         {
             "Id": "Expire",
             "Status": "Enabled",
@@ -44,6 +44,21 @@ def test_abandoned_uploads_and_old_documents_go(bucket: JsonObject) -> None:
         },
         {"Id": "RemoveDeleteMarkers", "Status": "Enabled", "ExpiredObjectDeleteMarker": True},
     ]
+
+
+def test_only_the_input_bucket_has_copies_which_go_after_a_day(foundation: Template) -> None:
+    rules = {
+        name: by_id_prefix(foundation, BUCKET, name)["Properties"]["LifecycleConfiguration"]["Rules"][2:]
+        for name in ("DocumentsInput", "DocumentsOutput")
+    }
+    pinned = {
+        "Id": "ExpirePinned",
+        "Status": "Enabled",
+        "Prefix": "pinned/",
+        "ExpirationInDays": 1,
+        "NoncurrentVersionExpiration": {"NoncurrentDays": 1},
+    }
+    assert rules == {"DocumentsInput": [pinned], "DocumentsOutput": []}
 
 
 @pytest.mark.parametrize("name", ["DocumentsInput", "DocumentsOutput"])
