@@ -20,7 +20,7 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 from async_endpoint.protocol import JobRecord, JobState, LocationError, S3Location, utc_timestamp
-from shared.outcomes import LONGEST_DELAY_SECONDS, Outcome, OutcomeWriter
+from shared.outcomes import Outcome, OutcomeWriter, delay_seconds
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -28,8 +28,6 @@ if TYPE_CHECKING:
     from reconcile.ports import Jobs, Messages, Objects
     from reconcile.settings import Settings
 
-# A notification takes seconds, its queue and a few deliveries of the function minutes.
-LOOK_AFTER = timedelta(minutes=15)
 # Between the end of a request and its notification, its queue, and a few deliveries of the function.
 _GRACE = timedelta(minutes=30)
 _OLDEST_UPLOAD = timedelta(days=2)
@@ -88,6 +86,7 @@ class Reconciler:
         self._settings = settings
         self._clock = clock
         self._began = clock()
+        self._look_after = timedelta(seconds=settings.look_after_seconds)
 
     def run(self, now: datetime) -> Findings:
         """Looks once.
@@ -96,7 +95,7 @@ class Reconciler:
             now: The time, on the clock of the submitting function.
         """
         self._began, findings = self._clock(), Findings()
-        for job in self._jobs.oldest(JobState.SUBMITTED, before=now - LOOK_AFTER, limit=_MOST_JOBS):
+        for job in self._jobs.oldest(JobState.SUBMITTED, before=now - self._look_after, limit=_MOST_JOBS):
             self._finish(job, now, findings)
         if dead := self._messages.dead():
             findings.lines.append(f"{dead} messages are in the intake's DLQ, so none is sent again.")
@@ -128,7 +127,9 @@ class Reconciler:
 
     def _request_stuck(self, now: datetime, findings: Findings) -> None:
         # All deliveries of its message are over, which may have been delayed before.
-        stuck_since = now - timedelta(seconds=LONGEST_DELAY_SECONDS + self._settings.delivery_seconds)
+        settings = self._settings
+        longest_delay = delay_seconds(settings.max_submissions, settings.retry_delay_seconds)
+        stuck_since = now - timedelta(seconds=longest_delay + settings.delivery_seconds)
         for job in self._jobs.oldest(JobState.RECEIVED, before=stuck_since, limit=_MOST_JOBS):
             findings.looked_at += 1
             if (job.claimed_until or 0) <= now.timestamp():
@@ -158,7 +159,7 @@ class Reconciler:
         return Outcome(_record(job, JobState.EXPIRED, now, reason=reason), transient=False)
 
     def _found(self, record: JobRecord, ended_at: datetime, now: datetime) -> Outcome | None:
-        if now - ended_at < LOOK_AFTER:
+        if now - ended_at < self._look_after:
             return None
         # The status of the model's response was in the notification alone.
         return Outcome(record, transient=record.state is JobState.FAILED)
@@ -178,7 +179,7 @@ class Reconciler:
             recent = {
                 each.upload.job_id: each
                 for each in page.documents
-                if LOOK_AFTER <= now - each.upload.received_at <= oldest
+                if self._look_after <= now - each.upload.received_at <= oldest
             }
             known = self._jobs.known(recent) if recent else set()
             for job_id, document in recent.items():

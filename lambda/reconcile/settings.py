@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 _DELIVERY_SECONDS_RANGE = (1, 604_800)
+_LOOK_AFTER_SECONDS_RANGE = (1, 86_400)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -28,6 +29,8 @@ class Settings:
         intake_dead_letters: URL of its DLQ (INTAKE_DEAD_LETTERS_URL).
         request_seconds: How long a request may take: TTL and processing time (REQUEST_TTL_SECONDS,
             INVOCATION_TIMEOUT_SECONDS).
+        look_after_seconds: The age from which an upload or an outcome is taken for one whose message was lost: a
+            notification takes seconds, its queue and a few deliveries of the function minutes (LOOK_AFTER_SECONDS).
         delivery_seconds: How long all deliveries of a message of that queue take (DELIVERY_SECONDS).
         job_retention_days: How long the table keeps a job (JOB_RETENTION_DAYS).
         max_submissions: The number of attempts after which a failure is final (MAX_SUBMISSIONS).
@@ -42,6 +45,7 @@ class Settings:
     intake_queue: str
     intake_dead_letters: str
     request_seconds: int
+    look_after_seconds: int
     delivery_seconds: int
     job_retention_days: int
     max_submissions: int
@@ -65,6 +69,7 @@ class Settings:
             intake_queue=variables.text("INTAKE_QUEUE_URL"),
             intake_dead_letters=variables.text("INTAKE_DEAD_LETTERS_URL"),
             request_seconds=ttl + variables.number("INVOCATION_TIMEOUT_SECONDS", INVOCATION_TIMEOUT_SECONDS_RANGE),
+            look_after_seconds=variables.number("LOOK_AFTER_SECONDS", _LOOK_AFTER_SECONDS_RANGE),
             delivery_seconds=variables.number("DELIVERY_SECONDS", _DELIVERY_SECONDS_RANGE),
             job_retention_days=variables.number("JOB_RETENTION_DAYS", JOB_RETENTION_DAYS_RANGE),
             max_submissions=variables.number("MAX_SUBMISSIONS", MAX_SUBMISSIONS_RANGE),

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 # SQS takes no longer delay:
 # https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_SendMessage.html
-LONGEST_DELAY_SECONDS = 900
+_LONGEST_DELAY_SECONDS = 900
 _FACTOR = 4
 
 
@@ -150,4 +150,4 @@ class OutcomeWriter:
 def delay_seconds(attempt: int, first: int) -> int:
     """Returns how long an attempt waits: the second `first` seconds, each further one four times as long, up to 900."""
     delay: int = first * _FACTOR ** max(0, attempt - 2)
-    return min(LONGEST_DELAY_SECONDS, delay)
+    return min(_LONGEST_DELAY_SECONDS, delay)

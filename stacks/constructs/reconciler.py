@@ -19,6 +19,7 @@ from stacks.rules import suppress_wildcards
 from stacks.settings.stage import StageSettings
 
 _FUNCTION = "reconcile"
+_LOOK_AFTER_SECONDS = 900
 
 
 class Reconciler(ScheduledFunction):
@@ -84,6 +85,7 @@ class Reconciler(ScheduledFunction):
                 "INTAKE_DEAD_LETTERS_URL": intake.dead_letters.queue_url,
                 "REQUEST_TTL_SECONDS": str(settings.endpoint.request_ttl_seconds),
                 "INVOCATION_TIMEOUT_SECONDS": str(settings.limits.invocation_timeout_seconds),
+                "LOOK_AFTER_SECONDS": str(_LOOK_AFTER_SECONDS),
                 "DELIVERY_SECONDS": str(workflow.max_attempts * workflow.visibility_seconds),
                 "JOB_RETENTION_DAYS": str(workflow.job_retention_days),
                 "MAX_SUBMISSIONS": str(workflow.max_submissions),

@@ -87,7 +87,7 @@ def test_without_a_local_aws_the_error_says_how_to_start_one(command: list[str])
         (["errors", "sns", "--operation", "publish"], "Did you mean Publish?"),
         (
             ["errors", "sagemaker"],
-            "Invalid value for 'SERVICE': 'sagemaker' is not one of 's3', 'sns', 'dynamodb', 'sqs'.",
+            "'sagemaker' is not one of 's3', 'sns', 'dynamodb', 'sqs', 'sagemaker-runtime'.",
         ),
         (["no-capacity", "--instance-type", "ml.g4dn.xlarg"], "Did you mean ml.g4dn.xlarge?"),
         (["stalled-capacity", "--instance-type", "g5.xlarge"], "has no instance type 'g5.xlarge' for endpoints."),

@@ -49,7 +49,7 @@ def errors(
     *,
     throttle: bool,
 ) -> None:
-    """Return errors from SERVICE: s3, sns, dynamodb or sqs.
+    """Return errors from SERVICE: s3, sns, dynamodb, sqs or sagemaker-runtime.
 
     The local AWS's own endpoints get them too.
     """

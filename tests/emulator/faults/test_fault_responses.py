@@ -27,8 +27,15 @@ def call(running: Running, service: str, attempts: int = 1) -> Any:
             return made.list_topics()
         case "sqs":
             return made.list_queues()
-        case _:
+        case "dynamodb":
             return made.list_tables()
+        case _:
+            try:
+                return made.invoke_endpoint_async(EndpointName="nowhere", InputLocation="s3://faulty/x")
+            except ClientError as error:
+                if "Endpoint nowhere of account" in str(error):  # it went through
+                    return error.response
+                raise
 
 
 @pytest.mark.parametrize(
@@ -42,6 +49,8 @@ def call(running: Running, service: str, attempts: int = 1) -> Any:
         ("dynamodb", True, "ProvisionedThroughputExceededException", 400),
         ("sqs", False, "InternalFailure", 500),
         ("sqs", True, "RequestThrottled", 400),
+        ("sagemaker-runtime", False, "InternalFailure", 500),
+        ("sagemaker-runtime", True, "ThrottlingException", 400),
     ],
 )
 def test_a_client_sees_the_error_of_the_service(

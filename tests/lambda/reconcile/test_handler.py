@@ -34,6 +34,7 @@ def queue(
     urls = [sqs.create_queue(QueueName=f"{name}-{uuid.uuid4().hex}")["QueueUrl"] for name in ("intake", "dead")]
     environment = {
         **RECONCILE_ENVIRONMENT,
+        "LOOK_AFTER_SECONDS": "1",
         "JOBS_TABLE": jobs_table.name,
         "INBOX_BUCKET": inbox.bucket,
         "INTAKE_QUEUE_URL": urls[0],
@@ -54,10 +55,8 @@ def test_what_was_lost_is_recorded_from_s3_or_submitted_after_all(
     jobs: RecordedJobs,
     session: boto3.Session,
     aws_url: str,
-    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     submit, reconcile = load("submit"), load("reconcile").module
-    monkeypatch.setattr("reconcile.logic.LOOK_AFTER", timedelta(0))
 
     # Its notification never came.
     inbox.s3.put_object(Bucket=inbox.bucket, Key="results/1.out", Body=b"{}")

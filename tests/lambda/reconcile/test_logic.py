@@ -17,7 +17,7 @@ from async_endpoint.protocol import (
     record_submitted,
     utc_timestamp,
 )
-from reconcile.logic import LOOK_AFTER, Findings, Reconciler
+from reconcile.logic import Findings, Reconciler
 from reconcile.ports import Page, Stored
 from reconcile.settings import Settings
 from shared.outcomes import OutcomeWriter
@@ -26,6 +26,7 @@ from tests.support.memory_table import MemoryTable
 
 NOON = datetime(2027, 1, 15, 12, tzinfo=UTC)
 NEVER = 4_000_000_000
+LOOK_AFTER = timedelta(minutes=15)
 # TTL, processing time and the grace of half an hour.
 ALLOWED = timedelta(seconds=3_600 + 60, minutes=30)
 
@@ -200,8 +201,8 @@ def test_a_job_that_no_message_will_submit_is_requested_again(world: World) -> N
     claimed = record_received(upload(), claimed_until=int(NOON.timestamp()) + 120, expires_at=NEVER)
     world.jobs.merge(claimed)
 
-    assert world.run(NOON + timedelta(seconds=1_800)).requested == 0
-    assert world.run(NOON + timedelta(seconds=1_801)).requested == 1
+    assert world.run(NOON + timedelta(seconds=1_020)).requested == 0
+    assert world.run(NOON + timedelta(seconds=1_021)).requested == 1
     assert world.requested == [AttemptRequest(upload().job_id, 1)]
 
 

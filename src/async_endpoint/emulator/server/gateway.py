@@ -14,6 +14,7 @@ from typing import Any
 from urllib.parse import parse_qs, unquote_to_bytes
 
 from async_endpoint.emulator.clients import MEASURING
+from async_endpoint.emulator.faults.fault_responses import RUNTIME
 from async_endpoint.emulator.faults.faults import Faults
 from async_endpoint.emulator.faults.operations import s3_operations
 from async_endpoint.emulator.local_routes import PREFIX, Response, Route
@@ -32,6 +33,12 @@ _BUCKET_HOST = re.compile(
 )
 _ACTION = re.compile(rb"(?:^|&)Action=([A-Za-z]+)")
 _MAX_BODY_BYTES = 64 * 1024  # of a request to /_local/
+_INVOCATION = re.compile(r"/endpoints/[^/]+/(async-invocations|invocations|invocations-response-stream)")
+_RUNTIME_OPERATIONS = {
+    "async-invocations": "InvokeEndpointAsync",
+    "invocations": "InvokeEndpoint",
+    "invocations-response-stream": "InvokeEndpointWithResponseStream",
+}
 _TARGETS = {"DynamoDB_20120810": "dynamodb", "AmazonSQS": "sqs"}
 
 
@@ -91,6 +98,8 @@ async def _identify(scope: Scope, receive: Receive, watched: frozenset[str]) -> 
     target, _, operation = headers.get(b"x-amz-target", b"").decode("latin-1").rpartition(".")
     if target in _TARGETS:
         return (_TARGETS[target] if _TARGETS[target] in watched else ""), frozenset({operation}), receive
+    if invocation := _INVOCATION.fullmatch(scope["path"]):
+        return (RUNTIME if RUNTIME in watched else ""), frozenset({_RUNTIME_OPERATIONS[invocation[1]]}), receive
     query = scope.get("query_string", b"")
     service = _signed_service(headers.get(b"authorization", b""), query)
     if service not in watched:
