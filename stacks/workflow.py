@@ -17,8 +17,9 @@ from stacks.constructs.encryption_key import grant_use
 from stacks.constructs.endpoint_metrics import EndpointMetrics
 from stacks.constructs.grants import grant
 from stacks.constructs.job_policies import JobPolicies
+from stacks.constructs.notifier import Notifier
 from stacks.constructs.output_locations import FAILURES, RESULTS, written_path
-from stacks.constructs.published_values import ERROR_TOPIC, SUCCESS_TOPIC
+from stacks.constructs.published_values import ERROR_TOPIC, JOBS_STREAM, SUCCESS_TOPIC
 from stacks.constructs.queue_worker import QueueWorker
 from stacks.constructs.reconciler import Reconciler
 from stacks.constructs.waking import let_wake
@@ -32,7 +33,9 @@ INBOX = "inbox/"
 
 
 class WorkflowStack(StageStack):
-    """The workers `intake`, which submits documents, and `results`, which records outcomes; a reconciler; a watchdog.
+    """The workers `intake`, which submits documents, and `results`, which records outcomes, and what surrounds them.
+
+    That is a reconciler, a notifier, a watchdog and a dashboard.
 
     It takes the endpoint's name from the settings, not from the resource: this stack deploys in seconds, never waits
     for an endpoint's update, and stays when the endpoint is destroyed. While there is no endpoint, its messages wait;
@@ -72,6 +75,7 @@ class WorkflowStack(StageStack):
             topic=foundation.alarms.topic,
         )
         self._reconciler(sources)
+        self._notifier(sources)
         Dashboard(
             self,
             "Dashboard",
@@ -203,6 +207,19 @@ class WorkflowStack(StageStack):
             sources=sources,
             key=self._foundation.key,
             topic=self._foundation.alarms.topic,
+        )
+
+    def _notifier(self, sources: Path) -> None:
+        foundation = self._foundation
+        Notifier(
+            self,
+            "Notifier",
+            settings=self._settings,
+            jobs=foundation.jobs,
+            stream_arn=foundation.published.read(self, JOBS_STREAM),
+            sources=sources,
+            key=foundation.key,
+            topic=foundation.alarms.topic,
         )
 
     @property

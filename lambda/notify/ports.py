@@ -1,0 +1,15 @@
+"""The interfaces of the logic to AWS."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Protocol
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+
+class EventBus(Protocol):
+    """EventBridge's default bus."""
+
+    def put(self, details: Sequence[Mapping[str, Any]]) -> Sequence[str | None]:
+        """Sends one event for each detail; returns for each why it was not accepted, None if it was."""
