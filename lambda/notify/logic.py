@@ -35,23 +35,25 @@ class Notifier:
             and all that follow, even those that are done: their events are then sent twice.
         """
         outcomes: list[tuple[str, Change]] = []
-        not_done = None
+        failed: set[str] = set()
         for record in records:
-            number = record["dynamodb"]["SequenceNumber"]
+            number = _number(record)
             try:
                 change = Change.from_record(record)
             except JobRecordError:
+                # Those after it are announced all the same: Lambda may give up on them together with this one.
                 logger.exception("A record of the stream cannot be processed; Lambda delivers it again.")
-                not_done = number
-                break
+                failed.add(number)
+                continue
             if change.is_outcome:
                 outcomes.append((number, change))
-        return self._announce(outcomes) or not_done
+        failed |= self._announce(outcomes)
+        return next((number for number in map(_number, records) if number in failed), None)
 
-    def _announce(self, outcomes: Sequence[tuple[str, Change]]) -> str | None:
-        """Sends the events; returns the sequence number of the first that was not accepted."""
+    def _announce(self, outcomes: Sequence[tuple[str, Change]]) -> set[str]:
+        """Sends the events; returns the sequence numbers of those that were not accepted."""
         errors = self._bus.put([self._detail(change) for _, change in outcomes])
-        not_done = None
+        failed = set()
         for (number, change), error in zip(outcomes, errors, strict=True):
             job = change.after
             if error is None:
@@ -63,8 +65,12 @@ class Notifier:
                     error,
                     extra={"job_id": job.job_id},
                 )
-                not_done = not_done or number
-        return not_done
+                failed.add(number)
+        return failed
 
     def _detail(self, change: Change) -> dict[str, Any]:
         return {**JobFinished.from_change(change, endpoint_name=self._endpoint_name).to_detail()}
+
+
+def _number(record: dict[str, Any]) -> str:
+    return str(record["dynamodb"]["SequenceNumber"])

@@ -19,7 +19,8 @@ Load = Callable[[str], Function]
 @pytest.fixture
 def events_of(aws_url: str, session: boto3.Session) -> Callable[[], list[dict[str, Any]]]:
     """Returns the events that the default bus got since."""
-    sqs, events = (session.client(name, endpoint_url=aws_url) for name in ("sqs", "events"))
+    sqs = session.client("sqs", endpoint_url=aws_url)
+    events: Any = session.client("events", endpoint_url=aws_url)  # it has no stubs
     name = uuid.uuid4().hex
     url = sqs.create_queue(QueueName=name)["QueueUrl"]
     arn = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
