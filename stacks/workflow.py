@@ -75,7 +75,7 @@ class WorkflowStack(StageStack):
             topic=foundation.alarms.topic,
         )
         self._reconciler(sources)
-        self._notifier(sources)
+        self.notifier = self._notifier(sources)
         Dashboard(
             self,
             "Dashboard",
@@ -209,9 +209,9 @@ class WorkflowStack(StageStack):
             topic=self._foundation.alarms.topic,
         )
 
-    def _notifier(self, sources: Path) -> None:
+    def _notifier(self, sources: Path) -> Notifier:
         foundation = self._foundation
-        Notifier(
+        return Notifier(
             self,
             "Notifier",
             settings=self._settings,
@@ -258,6 +258,7 @@ class WorkflowStack(StageStack):
             "IntakeDeadLettersUrl": (self.intake.dead_letters.queue_url, "DLQ of the intake queue"),
             "ResultsQueueUrl": (self.results.queue.queue_url, "Queue of SageMaker's notifications"),
             "ResultsDeadLettersUrl": (self.results.dead_letters.queue_url, "DLQ of the results queue"),
+            "NotifyFunctionName": (self.notifier.function.function_name, "Function that announces outcomes"),
             "JobReaderPolicyArn": (policies.reader.managed_policy_arn, "Policy to attach to readers of the jobs table"),
             "JobOperatorPolicyArn": (
                 policies.operator.managed_policy_arn,

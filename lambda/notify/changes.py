@@ -43,11 +43,19 @@ class Change:
         after = _item(images.get("NewImage"))
         if after is None:
             raise JobRecordError(f"The record {record.get('eventID')!r} of the stream has no image of a job.")
-        before = _item(images.get("OldImage"))
+        return cls.from_item(after, before=_item(images.get("OldImage")))
+
+    @classmethod
+    def from_item(cls, item: Mapping[str, Any], *, before: Mapping[str, Any] | None = None) -> Change:
+        """Reads the item of a job, and the item before it, if there was one.
+
+        Raises:
+            JobRecordError: An item is not a job.
+        """
         return cls(
             before=JobRecord.from_item(before) if before else None,
-            after=JobRecord.from_item(after),
-            revision=int(after.get(JOBS_REVISION_ATTRIBUTE, 0)),
+            after=JobRecord.from_item(item),
+            revision=int(item.get(JOBS_REVISION_ATTRIBUTE, 0)),
         )
 
     @property

@@ -11,6 +11,8 @@ if TYPE_CHECKING:
 SOURCE = "async-endpoint"
 DETAIL_TYPE = "Job Finished"
 SCHEMA_VERSION = "1"
+WEBHOOK = "webhook"
+"""The further member of a stage with a webhook: the body of its request."""
 
 
 @dataclass(frozen=True, kw_only=True)

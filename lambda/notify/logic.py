@@ -6,13 +6,15 @@ from typing import TYPE_CHECKING, Any
 
 from async_endpoint.protocol import JobRecordError
 from notify.changes import Change
-from notify.job_finished import JobFinished
+from notify.job_finished import WEBHOOK, JobFinished
+from notify.signature import SecretError
 from shared.observability import logger
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
-    from notify.ports import EventBus
+    from notify.ports import EventBus, Jobs
+    from notify.signature import Signer
 
 
 class Notifier:
@@ -20,12 +22,16 @@ class Notifier:
 
     Args:
         bus: Takes the events.
+        jobs: The jobs table, for those that are announced by command.
         endpoint_name: The endpoint.
+        signer: Signs what the webhook gets; None without a webhook.
     """
 
-    def __init__(self, *, bus: EventBus, endpoint_name: str) -> None:
+    def __init__(self, *, bus: EventBus, jobs: Jobs, endpoint_name: str, signer: Signer | None) -> None:
         self._bus = bus
+        self._jobs = jobs
         self._endpoint_name = endpoint_name
+        self._signer = signer
 
     def process(self, records: Sequence[dict[str, Any]]) -> str | None:
         """Announces the outcomes in records of the stream, in their order.
@@ -50,11 +56,17 @@ class Notifier:
         failed |= self._announce(outcomes)
         return next((number for number in map(_number, records) if number in failed), None)
 
+    def announce(self, job_ids: Iterable[str]) -> list[str]:
+        """Announces jobs by command, with a new signature; returns those that have no outcome, or no event."""
+        jobs = {job_id: self._jobs.find(job_id) for job_id in job_ids}
+        failed = self._announce([(job_id, job) for job_id, job in jobs.items() if job and job.is_outcome])
+        return [job_id for job_id, job in jobs.items() if job_id in failed or not (job and job.is_outcome)]
+
     def _announce(self, outcomes: Sequence[tuple[str, Change]]) -> set[str]:
-        """Sends the events; returns the sequence numbers of those that were not accepted."""
-        errors = self._bus.put([self._detail(change) for _, change in outcomes])
+        """Sends the events; returns the names of those that were not accepted, or not signed."""
+        details = [self._detail(change) for _, change in outcomes]
         failed = set()
-        for (number, change), error in zip(outcomes, errors, strict=True):
+        for (name, change), detail, error in zip(outcomes, details, self._bus.put(details), strict=True):
             job = change.after
             if error is None:
                 logger.info("The job is %s, and announced.", job.state, extra={"job_id": job.job_id})
@@ -65,11 +77,19 @@ class Notifier:
                     error,
                     extra={"job_id": job.job_id},
                 )
-                failed.add(number)
+            if error is not None or (self._signer and WEBHOOK not in detail):
+                failed.add(name)
         return failed
 
     def _detail(self, change: Change) -> dict[str, Any]:
-        return {**JobFinished.from_change(change, endpoint_name=self._endpoint_name).to_detail()}
+        """Returns the event of an outcome; without the webhook's body if it cannot be signed, for all others."""
+        detail: dict[str, Any] = {**JobFinished.from_change(change, endpoint_name=self._endpoint_name).to_detail()}
+        if self._signer:
+            try:
+                detail[WEBHOOK] = self._signer.envelope(detail)
+            except SecretError as error:
+                logger.error("The webhook gets nothing until this is fixed: %s", error)
+        return detail
 
 
 def _number(record: dict[str, Any]) -> str:

@@ -7,9 +7,18 @@ from typing import TYPE_CHECKING, Any, Protocol
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from notify.changes import Change
+
 
 class EventBus(Protocol):
     """EventBridge's default bus."""
 
     def put(self, details: Sequence[Mapping[str, Any]]) -> Sequence[str | None]:
         """Sends one event for each detail; returns for each why it was not accepted, None if it was."""
+
+
+class Jobs(Protocol):
+    """The jobs table."""
+
+    def find(self, job_id: str) -> Change | None:
+        """Returns a job as if it had just been written; None if there is none."""

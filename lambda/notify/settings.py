@@ -16,10 +16,14 @@ class Settings:
     """The settings from the stack.
 
     Attributes:
+        jobs_table: Name of the jobs table (JOBS_TABLE).
         endpoint_name: The endpoint whose jobs these are (ENDPOINT_NAME).
+        webhook_secret: Name or ARN of the secret that signs for the webhook; None without one (WEBHOOK_SECRET).
     """
 
+    jobs_table: str
     endpoint_name: str
+    webhook_secret: str | None
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str]) -> Settings:
@@ -28,4 +32,9 @@ class Settings:
         Raises:
             SettingsError: A variable is missing.
         """
-        return cls(endpoint_name=Environment(environment).text("ENDPOINT_NAME"))
+        variables = Environment(environment)
+        return cls(
+            jobs_table=variables.text("JOBS_TABLE"),
+            endpoint_name=variables.text("ENDPOINT_NAME"),
+            webhook_secret=variables.text("WEBHOOK_SECRET") if "WEBHOOK_SECRET" in environment else None,
+        )

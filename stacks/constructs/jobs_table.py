@@ -90,6 +90,14 @@ class JobsTable(Construct):
         )
         self._grant_key(grantee)
 
+    def grant_get(self, grantee: iam.IGrantable) -> None:
+        """Allows the grantee to get one job by its id."""
+        grant(
+            grantee,
+            iam.PolicyStatement(sid="GetJob", actions=["dynamodb:GetItem"], resources=[self.table.table_arn]),
+        )
+        self._grant_key(grantee)
+
     def grant_write(self, grantee: iam.IGrantable) -> None:
         """Allows the grantee to get and update one job by its id; not to scan, not to delete."""
         grant(
@@ -102,12 +110,8 @@ class JobsTable(Construct):
 
     def grant_read(self, grantee: iam.IGrantable) -> None:
         """Allows the grantee to get one job by its id, and to list all jobs in one state."""
-        grant(
-            grantee,
-            iam.PolicyStatement(sid="GetJob", actions=["dynamodb:GetItem"], resources=[self.table.table_arn]),
-            self._list_statement(),
-        )
-        self._grant_key(grantee)
+        self.grant_get(grantee)
+        grant(grantee, self._list_statement())
 
     def grant_operate(self, grantee: iam.IGrantable) -> None:
         """Allows the grantee to get and update one job by its id, and to list all jobs in one state."""

@@ -22,6 +22,7 @@ from stacks.constructs.grants import grant
 from stacks.constructs.jobs_table import JobsTable
 from stacks.constructs.queues import encrypted_queue
 from stacks.constructs.staged_function import StagedFunction, SuppressionReasons
+from stacks.constructs.webhook import Webhook, let_sign
 from stacks.rules import suppress, suppress_wildcards
 from stacks.settings.stage import StageSettings
 
@@ -37,7 +38,7 @@ _IS_ONE = "It is a dead-letter queue: of an event source mapping, which the rule
 
 
 class Notifier(StagedFunction):
-    """Sends an event to EventBridge for each job that has an outcome; see `lambda/notify`.
+    """Sends an event to EventBridge for each job that has an outcome, and to the webhook; see `lambda/notify`.
 
     Only writes that leave a job with an outcome invoke the function; it compares them with the job before. After
     `workflow.max_attempts` deliveries, a batch being halved meanwhile, `dead_letters` has a message that names the
@@ -72,6 +73,7 @@ class Notifier(StagedFunction):
 
         def grants(policy: iam.ManagedPolicy) -> None:
             jobs.grant_stream(policy)
+            jobs.grant_get(policy)
             bus = Stack.of(self).format_arn(service="events", resource="event-bus", resource_name="default")
             grant(policy, iam.PolicyStatement(sid="Announce", actions=["events:PutEvents"], resources=[bus]))
             if key:
@@ -85,7 +87,7 @@ class Notifier(StagedFunction):
             description=f"Announces the outcome of each job of endpoint {name}",
             belongings="its stream, its log and what it announces",
             sources=sources,
-            environment={"ENDPOINT_NAME": name},
+            environment={"JOBS_TABLE": jobs.table.table_name, "ENDPOINT_NAME": name},
             grants=grants,
             reasons=SuppressionReasons(not_reserved=_ONE_FOR_A_SHARD, no_dead_letters=_KEPT_BY_THE_MAPPING),
             timeout_seconds=workflow.timeout_seconds,
@@ -104,6 +106,10 @@ class Notifier(StagedFunction):
         )
         self._feed_function(stream_arn)
         self._alarms(settings.alarms.queue_age_seconds)
+        notifications = settings.notifications
+        if notifications.webhook_url and notifications.webhook_secret:
+            let_sign(self.function, self.policy, secret=notifications.webhook_secret, key=key)
+            Webhook(self, "Webhook", endpoint_name=name, settings=notifications, key=key, topic=topic)
 
     def _feed_function(self, stream_arn: str) -> None:
         mapping = lambda_.EventSourceMapping(

@@ -317,6 +317,7 @@ def test_it_says_where_to_put_documents_and_where_to_look(workflow: Template) ->
         "IntakeDeadLettersUrl": {"Ref": id_of(workflow, QUEUE, "IntakeDeadLetters")},
         "ResultsQueueUrl": {"Ref": id_of(workflow, QUEUE, "ResultsQueue")},
         "ResultsDeadLettersUrl": {"Ref": id_of(workflow, QUEUE, "ResultsDeadLetters")},
+        "NotifyFunctionName": {"Ref": id_of(workflow, "AWS::Lambda::Function", "NotifierFunction")},
         "DashboardUrl": {
             "Fn::Join": [
                 "",

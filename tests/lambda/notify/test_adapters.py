@@ -5,9 +5,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+import pytest
 from botocore.exceptions import ClientError, ConnectTimeoutError
 
-from notify.adapters import DefaultBus
+from notify.adapters import DefaultBus, WebhookSecret
+from notify.signature import SecretError
 
 
 @dataclass
@@ -62,3 +64,34 @@ def test_a_call_that_fails_fails_for_its_own_events_alone() -> None:
     assert ["AccessDenied" in str(each) for each in found[:10]] == [True] * 10
     assert ["timeout" in str(each) for each in found[10:20]] == [True] * 10
     assert found[20] is None
+
+
+@dataclass
+class Secrets:
+    """A client for Secrets Manager with one secret."""
+
+    text: str | None = "first"
+    calls: int = 0
+
+    def get_secret_value(self, *, SecretId: str) -> Mapping[str, Any]:  # noqa: N803 - boto3's name
+        assert SecretId == "webhook"
+        self.calls += 1
+        if self.text is None:
+            raise ClientError({"Error": {"Code": "ResourceNotFoundException", "Message": "no"}}, "GetSecretValue")
+        return {"SecretString": self.text}
+
+
+def test_the_secret_is_read_again_after_five_minutes() -> None:
+    secrets, now = Secrets(), [1000.0]
+    secret = WebhookSecret(secrets, "webhook", lambda: now[0])
+    assert (secret.read(), secret.read(), secrets.calls) == ("first", "first", 1)
+    secrets.text = "second"
+    now[0] += 300
+    assert secret.read() == "first"
+    now[0] += 1
+    assert secret.read() == "second"
+
+
+def test_a_secret_that_cannot_be_read_is_named() -> None:
+    with pytest.raises(SecretError, match=r"The webhook's secret webhook cannot be read: .*ResourceNotFound"):
+        WebhookSecret(Secrets(None), "webhook", lambda: 0.0).read()

@@ -8,8 +8,9 @@ from typing import Any
 
 import boto3
 import pytest
+from mypy_boto3_dynamodb.service_resource import Table
 
-from async_endpoint.protocol import JobState
+from async_endpoint.protocol import JobsTableWriter, JobState
 from tests.support.functions import Function
 from tests.support.stream import job, number_of, written
 
@@ -60,3 +61,16 @@ def test_nothing_is_left_of_a_batch_that_is_done(load: Load) -> None:
         function_name="f", memory_limit_in_mb=1, invoked_function_arn="arn", aws_request_id="request"
     )
     assert load("notify").module.handler({"Records": [written(job())]}, context) == {"batchItemFailures": []}
+
+
+def test_an_operator_announces_a_job_again(
+    load: Load, events_of: Callable[[], list[dict[str, Any]]], jobs_table: Table
+) -> None:
+    name = uuid.uuid4().hex
+    JobsTableWriter(jobs_table).merge(job(JobState.FAILED, job_id=name))
+    context = SimpleNamespace(
+        function_name="f", memory_limit_in_mb=1, invoked_function_arn="arn", aws_request_id="request"
+    )
+    assert load("notify").module.handler({"job_ids": [name, "unknown"]}, context) == {"not_announced": ["unknown"]}
+    (event,) = events_of()
+    assert (event["detail"]["job_id"], event["detail"]["revision"]) == (name, 1)

@@ -1,5 +1,6 @@
 """Each outcome is announced by one event, and what was not accepted is delivered again."""
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -7,7 +8,9 @@ from typing import Any
 import pytest
 
 from async_endpoint.protocol import JobRecord, JobState
+from notify.changes import Change
 from notify.logic import Notifier
+from notify.signature import Signer
 from tests.support.stream import job, number_of, written
 
 FINAL = [state for state in JobState if state.is_final]
@@ -26,6 +29,14 @@ class Bus:
         return ["ThrottlingException: slow down" if each["job_id"] in self.rejected else None for each in details]
 
 
+class Jobs:
+    """A table with three jobs, of which one has no outcome."""
+
+    def find(self, job_id: str) -> Change | None:
+        states = {"done": JobState.COMPLETED, "open": JobState.SUBMITTED, "failed": JobState.FAILED}
+        return Change(None, job(states[job_id], job_id=job_id), 5) if job_id in states else None
+
+
 @pytest.fixture
 def bus() -> Bus:
     return Bus()
@@ -33,7 +44,7 @@ def bus() -> Bus:
 
 @pytest.fixture
 def notifier(bus: Bus) -> Notifier:
-    return Notifier(bus=bus, endpoint_name="receipts")
+    return Notifier(bus=bus, jobs=Jobs(), endpoint_name="receipts", signer=None)
 
 
 @pytest.mark.parametrize("state", FINAL)
@@ -135,3 +146,33 @@ def test_a_job_of_a_client_has_no_upload(notifier: Notifier, bus: Bus) -> None:
     notifier.process([written(own)])
     (event,) = bus.events
     assert (event["key"], event["version"], event["outcome_location"]) == (None, None, "s3://outputs/2.out")
+
+
+def signing(bus: Bus, secret: str) -> Notifier:
+    return Notifier(
+        bus=bus,
+        jobs=Jobs(),
+        endpoint_name="receipts",
+        signer=Signer(secret=lambda: secret, clock=lambda: 1_800_000_000),
+    )
+
+
+def test_with_a_webhook_an_event_has_its_signed_body(bus: Bus) -> None:
+    signing(bus, "whsec_" + "a" * 40).process([written(job())])
+    (event,) = bus.events
+    body = event.pop("webhook")
+    assert json.loads(body["payload"]) == event
+    assert (body["id"], body["timestamp"]) == (event["deduplication_key"], "1800000000")
+
+
+def test_what_cannot_be_signed_is_announced_to_the_others_and_delivered_again(bus: Bus) -> None:
+    records = [written(job())]
+    assert signing(bus, "not a key").process(records) == number_of(records[0])
+    (event,) = bus.events
+    assert "webhook" not in event
+
+
+def test_by_command_jobs_with_an_outcome_are_announced_and_the_others_are_named(notifier: Notifier, bus: Bus) -> None:
+    bus.rejected = {"failed"}
+    assert notifier.announce(["done", "open", "unknown", "failed"]) == ["open", "unknown", "failed"]
+    assert [(each["job_id"], each["revision"]) for each in bus.events] == [("done", 5)]

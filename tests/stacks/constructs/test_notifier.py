@@ -49,6 +49,7 @@ def test_it_may_read_the_stream_send_events_to_one_bus_and_give_up(workflow: Tem
             [f"dynamodb:{name}" for name in ("DescribeStream", "GetRecords", "GetShardIterator", "ListStreams")],
             below(JOBS, "/stream/*"),
         ),
+        ("GetJob", "dynamodb:GetItem", JOBS),
         ("Announce", "events:PutEvents", bus),
         (
             None,
