@@ -13,6 +13,7 @@ from constructs import Construct
 from stacks.constructs.async_endpoint import AsyncEndpoint, log_group_name
 from stacks.constructs.bucket_path import BucketPath
 from stacks.constructs.dashboard import Dashboard
+from stacks.constructs.document_tags import let_tag
 from stacks.constructs.encryption_key import grant_use
 from stacks.constructs.endpoint_metrics import EndpointMetrics
 from stacks.constructs.grants import grant
@@ -211,7 +212,7 @@ class WorkflowStack(StageStack):
 
     def _notifier(self, sources: Path) -> Notifier:
         foundation = self._foundation
-        return Notifier(
+        notifier = Notifier(
             self,
             "Notifier",
             settings=self._settings,
@@ -221,6 +222,11 @@ class WorkflowStack(StageStack):
             key=foundation.key,
             topic=foundation.alarms.topic,
         )
+        if self._settings.notifications.tag_documents:
+            bucket = foundation.buckets.input
+            inbox = BucketPath.from_bucket(bucket, INBOX.rstrip("/"))
+            let_tag(notifier.function, notifier.policy, inbox, bucket_name=bucket.bucket_name)
+        return notifier
 
     @property
     def _failures(self) -> BucketPath | None:

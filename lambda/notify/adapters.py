@@ -11,6 +11,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from async_endpoint.protocol import JOBS_PARTITION_KEY
 from notify.changes import Change
+from notify.documents import InboxDocuments
 from notify.job_finished import DETAIL_TYPE, SOURCE
 from notify.logic import Notifier
 from notify.signature import SecretError, Signer
@@ -144,4 +145,13 @@ def make_notifier(settings: Settings) -> Notifier:
         jobs=JobsTable(boto3.resource("dynamodb", config=SHORT_TIMEOUTS).Table(settings.jobs_table)),
         endpoint_name=settings.endpoint_name,
         signer=signer,
+        documents=_documents(settings),
+    )
+
+
+def _documents(settings: Settings) -> InboxDocuments | None:
+    if not settings.tagged_bucket:
+        return None
+    return InboxDocuments(
+        boto3.client("s3", config=SHORT_TIMEOUTS), bucket=settings.tagged_bucket, prefix=settings.tagged_prefix
     )

@@ -13,7 +13,7 @@ from shared.observability import logger
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from notify.ports import EventBus, Jobs
+    from notify.ports import Documents, EventBus, Jobs
     from notify.signature import Signer
 
 
@@ -25,13 +25,23 @@ class Notifier:
         jobs: The jobs table, for those that are announced by command.
         endpoint_name: The endpoint.
         signer: Signs what the webhook gets; None without a webhook.
+        documents: The documents to tag; None to tag none.
     """
 
-    def __init__(self, *, bus: EventBus, jobs: Jobs, endpoint_name: str, signer: Signer | None) -> None:
+    def __init__(
+        self,
+        *,
+        bus: EventBus,
+        jobs: Jobs,
+        endpoint_name: str,
+        signer: Signer | None = None,
+        documents: Documents | None = None,
+    ) -> None:
         self._bus = bus
         self._jobs = jobs
         self._endpoint_name = endpoint_name
         self._signer = signer
+        self._documents = documents
 
     def process(self, records: Sequence[dict[str, Any]]) -> str | None:
         """Announces the outcomes in records of the stream, in their order.
@@ -53,6 +63,8 @@ class Notifier:
                 continue
             if change.is_outcome:
                 outcomes.append((number, change))
+                if self._documents:
+                    self._documents.tag(change.after)
         failed |= self._announce(outcomes)
         return next((number for number in map(_number, records) if number in failed), None)
 

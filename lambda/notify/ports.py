@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from async_endpoint.protocol import JobRecord
     from notify.changes import Change
 
 
@@ -22,3 +23,10 @@ class Jobs(Protocol):
 
     def find(self, job_id: str) -> Change | None:
         """Returns a job as if it had just been written; None if there is none."""
+
+
+class Documents(Protocol):
+    """The documents of the inbox."""
+
+    def tag(self, job: JobRecord) -> None:
+        """Tags the version of a job's document with the job's state; logs why if that is not possible."""

@@ -48,6 +48,10 @@ class NotificationSettings(Section):
         "outputs `SuccessQueueUrl` and `ErrorQueueUrl`.",
     )
 
+    tag_documents: bool = Field(
+        False,
+        description="Whether each document of the inbox gets the tag `async-endpoint-state` with its job's state.",
+    )
     webhook_url: WebhookUrl | None = Field(
         None,
         description="Gets a signed POST for each job that has an outcome: [webhook](events.md#a-webhook). Needs the "

@@ -176,3 +176,21 @@ def test_by_command_jobs_with_an_outcome_are_announced_and_the_others_are_named(
     bus.rejected = {"failed"}
     assert notifier.announce(["done", "open", "unknown", "failed"]) == ["open", "unknown", "failed"]
     assert [(each["job_id"], each["revision"]) for each in bus.events] == [("done", 5)]
+
+
+@dataclass
+class Documents:
+    """Documents in memory."""
+
+    tagged: list[JobState] = field(default_factory=list)
+
+    def tag(self, record: JobRecord) -> None:
+        self.tagged.append(record.state)
+
+
+def test_the_documents_of_outcomes_are_tagged_and_no_others(bus: Bus) -> None:
+    documents = Documents()
+    notifier = Notifier(bus=bus, jobs=Jobs(), endpoint_name="receipts", documents=documents)
+    failed, completed = job(JobState.FAILED), job(JobState.COMPLETED)
+    notifier.process([written(failed), written(failed, failed), written(job(JobState.RECEIVED)), written(completed)])
+    assert documents.tagged == [JobState.FAILED, JobState.COMPLETED]

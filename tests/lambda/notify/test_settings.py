@@ -20,3 +20,11 @@ def test_a_webhook_is_optional_and_has_a_secret() -> None:
     assert Settings.from_environment({**ENVIRONMENT, "WEBHOOK_SECRET": name}).webhook_secret == name
     with pytest.raises(SettingsError, match="WEBHOOK_SECRET is not set"):
         Settings.from_environment({**ENVIRONMENT, "WEBHOOK_SECRET": ""})
+
+
+def test_documents_to_tag_have_a_prefix() -> None:
+    assert Settings.from_environment(ENVIRONMENT).tagged_bucket is None
+    found = Settings.from_environment({**ENVIRONMENT, "TAGGED_BUCKET": "inputs", "TAGGED_PREFIX": "inbox/"})
+    assert (found.tagged_bucket, found.tagged_prefix) == ("inputs", "inbox/")
+    with pytest.raises(SettingsError, match="TAGGED_PREFIX is not set"):
+        Settings.from_environment({**ENVIRONMENT, "TAGGED_BUCKET": "inputs"})

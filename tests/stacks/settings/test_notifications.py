@@ -4,7 +4,7 @@ from stacks.settings.notifications import NotificationSettings
 from tests.stacks.settings.checks import check_range, check_switch, check_text, rejection
 
 
-@pytest.mark.parametrize("name", ["success", "error"])
+@pytest.mark.parametrize("name", ["success", "error", "tag_documents"])
 def test_a_topic_is_on_or_off(name: str) -> None:
     check_switch(NotificationSettings, name)
 
