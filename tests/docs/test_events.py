@@ -1,6 +1,5 @@
 """docs/events.md and the JSON schema say what the events hold, and its code verifies a webhook."""
 
-import ast
 import base64
 import json
 import re
@@ -18,6 +17,7 @@ from notify.changes import Change
 from notify.job_finished import DETAIL_TYPE, SCHEMA_VERSION, SOURCE, WEBHOOK, JobFinished
 from notify.signature import Signer
 from tests.support.stream import job
+from tests.support.webhook import code_blocks, shown_verification
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGE = (ROOT / "docs" / "events.md").read_text(encoding="utf-8")
@@ -48,24 +48,16 @@ def test_the_schema_knows_the_version_and_the_final_states() -> None:
 
 
 def test_the_example_is_such_an_event() -> None:
-    example = next(json.loads(each) for each in blocks("json") if DETAIL_TYPE in each)
+    example = next(json.loads(each) for each in code_blocks("json") if DETAIL_TYPE in each)
     assert (example["source"], example["detail-type"]) == (SOURCE, DETAIL_TYPE)
     assert list(example["detail"]) == MEMBERS
-
-
-def blocks(language: str) -> list[str]:
-    return re.findall(rf"^```{language}\n(.*?)^```$", PAGE, re.MULTILINE | re.DOTALL)
 
 
 @pytest.fixture
 def verified(monkeypatch: pytest.MonkeyPatch) -> Callable[..., dict[str, Any]]:
     """The function that the page shows, at the time NOW."""
-    (code,) = (each for each in blocks("python") if "def verified" in each)
     monkeypatch.setattr("time.time", lambda: NOW)
-    space: dict[str, Any] = {}
-    exec(compile(ast.parse(code), "docs/events.md", "exec"), space)  # noqa: S102 - the page's own code
-    found: Callable[..., dict[str, Any]] = space["verified"]
-    return found
+    return shown_verification()
 
 
 def body(*, secret: str = SECRET, at: int = NOW) -> tuple[dict[str, Any], bytes]:

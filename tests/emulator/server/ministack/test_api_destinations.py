@@ -1,51 +1,25 @@
 """API destinations in a stack of the local AWS: events arrive, later after failures, or end in the DLQ."""
 
 import json
-import threading
 import uuid
 from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 import pytest
 
 from tests.emulator.conftest import Running, end_of_stack
 from tests.emulator.fakes import eventually
-
-
-class Receiver:
-    """A server that responds with each of `statuses`, then with 200."""
-
-    def __init__(self) -> None:
-        receiver = self
-        self.statuses: list[int] = []
-        self.requests: list[tuple[dict[str, str], Any]] = []
-
-        class Handler(BaseHTTPRequestHandler):
-            def do_POST(self) -> None:
-                body = self.rfile.read(int(self.headers["Content-Length"]))
-                receiver.requests.append(({**self.headers}, json.loads(body)))
-                self.send_response(receiver.statuses.pop(0) if receiver.statuses else 200)
-                self.end_headers()
-
-            def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 - the base class's name
-                """Logs nothing."""
-
-        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        threading.Thread(target=self.server.serve_forever, daemon=True).start()
-        self.url = f"http://127.0.0.1:{self.server.server_port}/hook"
+from tests.support.webhook import Webhook, listening
 
 
 @pytest.fixture
-def receiver() -> Iterator[Receiver]:
-    made = Receiver()
-    yield made
-    made.server.shutdown()
-    made.server.server_close()
+def receiver() -> Iterator[Webhook]:
+    with listening() as webhook:
+        yield webhook
 
 
 @pytest.fixture
-def source(running: Running, receiver: Receiver) -> str:
+def source(running: Running, receiver: Webhook) -> str:
     """The source of events that go to the receiver: a stack as the CDK makes it."""
     name = f"source-{uuid.uuid4().hex[:12]}"
     key = {"ApiKeyName": "Sender", "ApiKeyValue": "async-endpoint"}
@@ -93,15 +67,15 @@ def send(running: Running, source: str) -> None:
 
 
 def test_an_event_arrives_with_the_connections_key_and_no_more_than_the_input_path(
-    running: Running, receiver: Receiver, source: str
+    running: Running, receiver: Webhook, source: str
 ) -> None:
     send(running, source)
     eventually(lambda: receiver.requests, "the request")
-    (headers, body), *more = receiver.requests
-    assert (headers["Sender"], body, more) == ("async-endpoint", {"text": 'é "quoted"'}, [])
+    (headers, _), *more = receiver.requests
+    assert (headers["Sender"], receiver.bodies, more) == ("async-endpoint", [{"text": 'é "quoted"'}], [])
 
 
-def test_a_receiver_that_fails_at_first_gets_the_event_later(running: Running, receiver: Receiver, source: str) -> None:
+def test_a_receiver_that_fails_at_first_gets_the_event_later(running: Running, receiver: Webhook, source: str) -> None:
     receiver.statuses = [500, 429]
     send(running, source)
     eventually(lambda: len(receiver.requests) == 3, "the third request")
@@ -109,7 +83,7 @@ def test_a_receiver_that_fails_at_first_gets_the_event_later(running: Running, r
 
 @pytest.mark.parametrize(("statuses", "requests", "retries"), [([503] * 9, 3, "2"), ([404] * 9, 1, "0")])
 def test_an_event_that_is_never_accepted_is_dead_lettered(
-    running: Running, receiver: Receiver, source: str, statuses: list[int], requests: int, retries: str
+    running: Running, receiver: Webhook, source: str, statuses: list[int], requests: int, retries: str
 ) -> None:
     receiver.statuses = [*statuses]
     send(running, source)
