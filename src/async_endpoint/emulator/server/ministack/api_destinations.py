@@ -151,7 +151,7 @@ class _Delivery:
         attributes = {
             "RULE_ARN": self._rule.get("Arn", ""),
             "TARGET_ARN": self._target.get("Arn", ""),
-            "ERROR_CODE": "SDK_CLIENT_ERROR" if status is None else "INVALID_API_RESPONSE",
+            "ERROR_CODE": "CONNECTION_FAILURE" if status is None else "SDK_CLIENT_ERROR",
             "ERROR_MESSAGE": error,
             "RETRY_ATTEMPTS": str(self._failures - 1),
         }
