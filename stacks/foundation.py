@@ -7,7 +7,14 @@ from stacks.constructs.document_buckets import DocumentBuckets
 from stacks.constructs.encryption_key import EncryptionKey
 from stacks.constructs.jobs_table import JobsTable
 from stacks.constructs.notification_topics import NotificationTopics
-from stacks.constructs.published_values import ERROR_TOPIC, KEY, OUTPUT_BUCKET, SUCCESS_TOPIC, PublishedValues
+from stacks.constructs.published_values import (
+    ERROR_TOPIC,
+    JOBS_STREAM,
+    KEY,
+    OUTPUT_BUCKET,
+    SUCCESS_TOPIC,
+    PublishedValues,
+)
 from stacks.settings.stage import CUSTOMER_MANAGED, StageSettings
 from stacks.stage_stack import StageStack
 
@@ -35,7 +42,7 @@ class FoundationStack(StageStack):
         self.published = PublishedValues(self, "Published", stage=settings.stage, values=self._values_to_publish())
 
     def _values_to_publish(self) -> dict[str, str]:
-        values = {OUTPUT_BUCKET: self.buckets.output.bucket_name}
+        values = {OUTPUT_BUCKET: self.buckets.output.bucket_name, JOBS_STREAM: self.jobs.stream_arn}
         if self.topics.success:
             values[SUCCESS_TOPIC] = self.topics.success.topic_arn
         if self.topics.error:

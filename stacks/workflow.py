@@ -14,12 +14,14 @@ from async_endpoint.protocol import PINNED
 from stacks.constructs.async_endpoint import AsyncEndpoint, log_group_name
 from stacks.constructs.bucket_path import BucketPath
 from stacks.constructs.dashboard import Dashboard
+from stacks.constructs.document_tags import let_tag
 from stacks.constructs.encryption_key import grant_use
 from stacks.constructs.endpoint_metrics import EndpointMetrics
 from stacks.constructs.grants import grant
 from stacks.constructs.job_policies import JobPolicies
+from stacks.constructs.notifier import Notifier
 from stacks.constructs.output_locations import FAILURES, RESULTS, written_path
-from stacks.constructs.published_values import ERROR_TOPIC, SUCCESS_TOPIC
+from stacks.constructs.published_values import ERROR_TOPIC, JOBS_STREAM, SUCCESS_TOPIC
 from stacks.constructs.queue_worker import QueueWorker
 from stacks.constructs.reconciler import Reconciler
 from stacks.constructs.waking import let_wake
@@ -33,7 +35,9 @@ INBOX = "inbox/"
 
 
 class WorkflowStack(StageStack):
-    """The workers `intake`, which submits documents, and `results`, which records outcomes; a reconciler; a watchdog.
+    """The workers `intake`, which submits documents, and `results`, which records outcomes, and what surrounds them.
+
+    That is a reconciler, a notifier, a watchdog and a dashboard.
 
     It takes the endpoint's name from the settings, not from the resource: this stack deploys in seconds, never waits
     for an endpoint's update, and stays when the endpoint is destroyed. While there is no endpoint, its messages wait;
@@ -73,6 +77,7 @@ class WorkflowStack(StageStack):
             topic=foundation.alarms.topic,
         )
         self._reconciler(sources)
+        self.notifier = self._notifier(sources)
         Dashboard(
             self,
             "Dashboard",
@@ -217,6 +222,24 @@ class WorkflowStack(StageStack):
             topic=self._foundation.alarms.topic,
         )
 
+    def _notifier(self, sources: Path) -> Notifier:
+        foundation = self._foundation
+        notifier = Notifier(
+            self,
+            "Notifier",
+            settings=self._settings,
+            jobs=foundation.jobs,
+            stream_arn=foundation.published.read(self, JOBS_STREAM),
+            sources=sources,
+            key=foundation.key,
+            topic=foundation.alarms.topic,
+        )
+        if self._settings.notifications.tag_documents:
+            bucket = foundation.buckets.input
+            inbox = BucketPath.from_bucket(bucket, INBOX.rstrip("/"))
+            let_tag(notifier.function, notifier.policy, inbox, bucket_name=bucket.bucket_name)
+        return notifier
+
     @property
     def _failures(self) -> BucketPath | None:
         return written_path(self, self._settings.output.failure_path, FAILURES, bucket=self._foundation.buckets.output)
@@ -253,6 +276,7 @@ class WorkflowStack(StageStack):
             "IntakeDeadLettersUrl": (self.intake.dead_letters.queue_url, "DLQ of the intake queue"),
             "ResultsQueueUrl": (self.results.queue.queue_url, "Queue of SageMaker's notifications"),
             "ResultsDeadLettersUrl": (self.results.dead_letters.queue_url, "DLQ of the results queue"),
+            "NotifyFunctionName": (self.notifier.function.function_name, "Function that announces outcomes"),
             "JobReaderPolicyArn": (policies.reader.managed_policy_arn, "Policy to attach to readers of the jobs table"),
             "JobOperatorPolicyArn": (
                 policies.operator.managed_policy_arn,

@@ -25,7 +25,13 @@ pytest_plugins = ["tests.support.endpoint_fixtures", "tests.support.jobs_table",
 # What takes longest begins first, so that parallel workers end together.
 LONGEST_FIRST = ("end_to_end", "serving", "stacks", "emulator")
 # These start a local AWS of their own; the other end-to-end tests share a deployed stage.
-WITHOUT_THE_STAGE = ("test_chaos.py", "test_hard_kill.py", "test_wake_on_submit.py", "test_your_own_model.py")
+WITHOUT_THE_STAGE = (
+    "test_chaos.py",
+    "test_hard_kill.py",
+    "test_notifying.py",
+    "test_wake_on_submit.py",
+    "test_your_own_model.py",
+)
 
 
 class StageInOneWorker(LoadScopeScheduling):  # type: ignore[misc]  # pytest-xdist has no types

@@ -106,6 +106,14 @@ def grant_use_for_environment(key: kms.IKey, grantee: iam.IGrantable) -> None:
     _grant_use_through("lambda", key, grantee, sid="ReadEnvironment", actions=["kms:Decrypt"])
 
 
+def grant_use_for_secrets(key: kms.IKey, grantee: iam.IGrantable) -> None:
+    """Allows the grantee to read secrets under the key; only Secrets Manager can use the key for it.
+
+    https://docs.aws.amazon.com/secretsmanager/latest/userguide/security-encryption.html
+    """
+    _grant_use_through("secretsmanager", key, grantee, sid="UseSecretKey", actions=["kms:Decrypt"])
+
+
 def grant_use_for_tables(key: kms.IKey, grantee: iam.IGrantable) -> None:
     """Allows the grantee to work on DynamoDB tables under the key; only DynamoDB can use the key for it.
 

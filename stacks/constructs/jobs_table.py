@@ -41,6 +41,8 @@ class JobsTable(Construct):
             ),
             encryption=dynamodb.TableEncryption.CUSTOMER_MANAGED if key else None,
             encryption_key=key,
+            # What a write changed, for the function that announces outcomes.
+            stream=dynamodb.StreamViewType.NEW_AND_OLD_IMAGES,
             time_to_live_attribute=JOBS_TTL_ATTRIBUTE,
             deletion_protection=keep,
             removal_policy=RemovalPolicy.RETAIN if keep else RemovalPolicy.DESTROY,
@@ -61,6 +63,41 @@ class JobsTable(Construct):
             )
         suppress(self.table, findings)
 
+    @property
+    def stream_arn(self) -> str:
+        """The stream of all writes."""
+        stream_arn = self.table.table_stream_arn
+        if stream_arn is None:
+            raise TypeError("The table has a stream.")
+        return stream_arn
+
+    @property
+    def streams_arn(self) -> str:
+        """The ARN of every stream that the table has or had."""
+        return f"{self.table.table_arn}/stream/*"
+
+    def grant_stream(self, grantee: iam.IGrantable) -> None:
+        """Allows Lambda to read the stream as the grantee.
+
+        https://docs.aws.amazon.com/lambda/latest/dg/services-dynamodb-eventsourcemapping.html
+        """
+        actions = ["DescribeStream", "GetRecords", "GetShardIterator", "ListStreams"]
+        grant(
+            grantee,
+            iam.PolicyStatement(
+                sid="ReadStream", actions=[f"dynamodb:{action}" for action in actions], resources=[self.streams_arn]
+            ),
+        )
+        self._grant_key(grantee)
+
+    def grant_get(self, grantee: iam.IGrantable) -> None:
+        """Allows the grantee to get one job by its id."""
+        grant(
+            grantee,
+            iam.PolicyStatement(sid="GetJob", actions=["dynamodb:GetItem"], resources=[self.table.table_arn]),
+        )
+        self._grant_key(grantee)
+
     def grant_write(self, grantee: iam.IGrantable) -> None:
         """Allows the grantee to get and update one job by its id; not to scan, not to delete."""
         grant(
@@ -73,12 +110,8 @@ class JobsTable(Construct):
 
     def grant_read(self, grantee: iam.IGrantable) -> None:
         """Allows the grantee to get one job by its id, and to list all jobs in one state."""
-        grant(
-            grantee,
-            iam.PolicyStatement(sid="GetJob", actions=["dynamodb:GetItem"], resources=[self.table.table_arn]),
-            self._list_statement(),
-        )
-        self._grant_key(grantee)
+        self.grant_get(grantee)
+        grant(grantee, self._list_statement())
 
     def grant_operate(self, grantee: iam.IGrantable) -> None:
         """Allows the grantee to get and update one job by its id, and to list all jobs in one state."""

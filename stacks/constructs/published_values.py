@@ -16,6 +16,7 @@ OUTPUT_BUCKET = "output-bucket"
 SUCCESS_TOPIC = "success-topic"
 ERROR_TOPIC = "error-topic"
 KEY = "key"
+JOBS_STREAM = "jobs-stream"
 
 
 class PublishedValues(Construct):

@@ -170,6 +170,16 @@ class StageSettings(Section):
                 f'output.failure_path is "{NONE}" and notifications.error is false; failures would leave no trace: '
                 "give a path, or set error = true."
             )
+        if topics.webhook_url and not self.workflow.enabled:
+            raise SettingsError(
+                "notifications.webhook_url is set and workflow.enabled false; the workflow records the outcomes that a "
+                "webhook gets: set enabled = true, or take webhook_url out."
+            )
+        if topics.tag_documents and not self.workflow.enabled:
+            raise SettingsError(
+                "notifications.tag_documents is true and workflow.enabled false; the workflow knows the states of "
+                "documents: set enabled = true, or tag_documents = false."
+            )
         for topic in (SUCCESS, ERROR):
             if self.workflow.enabled and not getattr(topics, topic):
                 raise SettingsError(

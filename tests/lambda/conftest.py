@@ -14,8 +14,8 @@ from tests.support.functions import Function, RecordedJobs, VersionedInbox
 from tests.support.intake import SUBMIT_ENVIRONMENT, Intake
 
 # Modules with clients and loggers, which belong to the environment in which they were imported.
-ROOTS = ("submit.", "record.", "reconcile.", "shared.")
-STATEFUL = (".handler", ".batch", ".observability", ".outcome_adapters", ".wake")
+ROOTS = ("submit.", "record.", "reconcile.", "notify.", "shared.")
+STATEFUL = (".handler", ".batch", ".observability", ".outcome_adapters", ".wake", "notify.logic")
 
 
 @pytest.fixture

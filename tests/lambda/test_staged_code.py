@@ -42,9 +42,11 @@ print(json.dumps({"answer": answer, "package": async_endpoint.__file__}))
 
 # What each function cannot work on, what it answers, and how the line of its log begins and how grave it is.
 POISON = {"Records": [{"messageId": "poison", "body": "no JSON", "eventSource": "aws:sqs"}]}
+LOST = {"Records": [{"eventID": "7", "dynamodb": {"SequenceNumber": "7"}}]}
 KEPT = {"batchItemFailures": [{"itemIdentifier": "poison"}]}
 CASES = {
     "record": (POISON, KEPT, "WARNING", "is not JSON"),
+    "notify": (LOST, {"batchItemFailures": [{"itemIdentifier": "7"}]}, "ERROR", "cannot be processed"),
     # Without credentials, its first call.
     "reconcile": ({}, "Unable to locate credentials", "ERROR", "The look failed"),
     "submit": (POISON, KEPT, "WARNING", "is not JSON"),

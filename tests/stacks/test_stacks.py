@@ -55,7 +55,7 @@ def test_what_is_published_is_read_by_the_same_name(stacks_of: StacksOf, stage: 
         if "bootstrap" not in str(parameter.get("Default"))
     }
     assert made == read
-    assert len(made) == (3 if stage == "dev" else 4)
+    assert len(made) == (4 if stage == "dev" else 5)
 
 
 def test_no_output_is_an_export(stacks_of: StacksOf) -> None:

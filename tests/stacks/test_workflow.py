@@ -295,7 +295,15 @@ def granted(template: Template) -> Iterator[JsonObject]:
 
 
 # Keys that others choose, and what has no resource to name.
-ANY_RESOURCE = {"LookAtDocuments", "ReadFailures", "ReadOutcomes", "ReadBounds", "HoldWakeAlarm"}
+ANY_RESOURCE = {
+    "ReadStream",
+    "LookAtDocuments",
+    "PinDocuments",
+    "ReadFailures",
+    "ReadOutcomes",
+    "ReadBounds",
+    "HoldWakeAlarm",
+}
 
 
 @pytest.mark.parametrize("stage", ["dev", "prod"])
@@ -307,14 +315,7 @@ def test_nothing_is_granted_by_a_wildcard_but_the_keys_below_the_inbox_and_the_v
     for statement in found:
         assert "*" not in json.dumps(statement["Action"])
         # Keys that others choose, and what has no resource to name.
-        if statement.get("Sid") not in {
-            "LookAtDocuments",
-            "PinDocuments",
-            "ReadFailures",
-            "ReadOutcomes",
-            "ReadBounds",
-            "HoldWakeAlarm",
-        }:
+        if statement.get("Sid") not in ANY_RESOURCE:
             assert "*" not in json.dumps(statement["Resource"])
 
 
@@ -330,6 +331,7 @@ def test_it_says_where_to_put_documents_and_where_to_look(workflow: Template) ->
         "IntakeDeadLettersUrl": {"Ref": id_of(workflow, QUEUE, "IntakeDeadLetters")},
         "ResultsQueueUrl": {"Ref": id_of(workflow, QUEUE, "ResultsQueue")},
         "ResultsDeadLettersUrl": {"Ref": id_of(workflow, QUEUE, "ResultsDeadLetters")},
+        "NotifyFunctionName": {"Ref": id_of(workflow, "AWS::Lambda::Function", "NotifierFunction")},
         "DashboardUrl": {
             "Fn::Join": [
                 "",

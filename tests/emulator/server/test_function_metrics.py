@@ -58,3 +58,8 @@ def test_a_rules_failure_is_a_metric_only_when_there_is_one(world: World) -> Non
     world.metrics.record_target("it", failed=True)
     assert world.sums("AWS/Events", "FailedInvocations", "RuleName") == {1000: 1.0}
     assert world.sums("AWS/Events", "Invocations", "RuleName") == {1000: 2.0}
+
+
+def test_the_age_of_a_streams_record_is_in_milliseconds(world: World) -> None:
+    world.metrics.record_iterator_age("it", 90.0)
+    assert of_function(world, "IteratorAge") == {1000: 90_000.0}

@@ -9,6 +9,7 @@ TABLE = "AWS::DynamoDB::Table"
 def test_the_table_is_on_demand_restorable_and_forgets(foundation: Template) -> None:
     assert only(foundation, TABLE)[1]["Properties"] == {  # no name, and so a generated one; no key but DynamoDB's own
         "BillingMode": "PAY_PER_REQUEST",
+        "StreamSpecification": {"StreamViewType": "NEW_AND_OLD_IMAGES"},
         "PointInTimeRecoverySpecification": {"PointInTimeRecoveryEnabled": True},
         "TimeToLiveSpecification": {"AttributeName": "expires_at", "Enabled": True},
         "DeletionProtectionEnabled": False,

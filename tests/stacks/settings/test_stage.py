@@ -131,6 +131,18 @@ def test_a_problem_is_named_with_its_table(changed: dict[str, object], message: 
             {"output__failure_path": "none", "notifications__error": False, "workflow__enabled": False},
             "failures would leave no trace: give a path, or set error = true",
         ),
+        (
+            {
+                "notifications__webhook_url": "https://example.com",
+                "notifications__webhook_secret": "webhook",
+                "workflow__enabled": False,
+            },
+            "webhook_url is set and workflow.enabled false; .* set enabled = true, or take webhook_url out",
+        ),
+        (
+            {"notifications__tag_documents": True, "workflow__enabled": False},
+            "tag_documents is true and workflow.enabled false; .* set enabled = true, or tag_documents = false",
+        ),
         ({"notifications__success": False}, "success is false and workflow.enabled true; .* set success = true, or"),
     ],
 )

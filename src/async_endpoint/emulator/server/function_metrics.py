@@ -2,7 +2,8 @@
 
 Sources: the Lambda developer guide, "Types of metrics for Lambda functions" (a throttled invocation counts as neither
 invocation nor error; the timestamp is that of the invocation); the EventBridge user guide, "Monitoring Amazon
-EventBridge" (FailedInvocations of a rule is published only if it is not 0).
+EventBridge" (FailedInvocations of a rule is published only if it is not 0). IteratorAge is in milliseconds, and of the
+last record of a batch.
 """
 
 from dataclasses import dataclass
@@ -52,6 +53,11 @@ class FunctionMetrics:
             self._store.put(
                 MetricKey.from_dimensions(_LAMBDA, metric, {"FunctionName": invocation.function}), value, at
             )
+
+    def record_iterator_age(self, function: str, seconds: float) -> None:
+        """Records how old the last record of a stream's batch is that is about to be delivered to a function."""
+        key = MetricKey.from_dimensions(_LAMBDA, "IteratorAge", {"FunctionName": function})
+        self._store.put(key, seconds * 1000, self._clock.now())
 
     def record_target(self, rule: str, *, failed: bool) -> None:
         """Records that a rule has invoked one of its targets, or has failed for good."""

@@ -32,6 +32,7 @@ from async_endpoint.emulator.server.gateway import App, LocalGateway
 from async_endpoint.emulator.server.ministack import (
     alarm_changes,
     alarms,
+    api_destinations,
     dlq_redrives,
     event_source_mappings,
     http_server,
@@ -44,6 +45,7 @@ from async_endpoint.emulator.server.ministack import (
     resource_types,
     schedules,
     services,
+    stream_mappings,
 )
 from async_endpoint.emulator.server.region import Region
 from async_endpoint.emulator.server.region_registry import RegionRegistry
@@ -135,6 +137,9 @@ class LocalServer:
         dlq_redrives.add_message_move_tasks()
         queue_faults.apply_queue_faults(self._config.faults)
         event_source_mappings.judge_batch_responses()
+        stream_mappings.retry_stream_batches(get, self._config.clock)
+        api_destinations.add_destination_resources()
+        api_destinations.retry_destinations(self._config.clock)
         for name, resource in cloudformation.RESOURCE_TYPES.items():
             resource_types.add_resource_type(name, resource, get)
 

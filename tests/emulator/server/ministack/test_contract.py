@@ -95,6 +95,47 @@ CONTRACT = {
     "ministack.services.lambda_svc._layer_access_denied": "(layer_arn: str)",
     "ministack.services.lambda_svc._resolve_cross_account_layer": "(layer_arn: str, spec, name_and_version)",
     "ministack.services.lambda_svc._run_sqs_batch": "(esm, func_rec, event, batch, queue_url, queue_name)",
+    "ministack.services.dynamodb._tables": "AccountRegionScopedDict",
+    "ministack.services.dynamodb.stream_end_position": "(table_name: str, *, account_id=None, region=None) -> int",
+    "ministack.services.dynamodb.stream_records_since": (
+        "(table_name: str, position: int, limit: int, *, account_id=None, region=None) -> list[dict]"
+    ),
+    "ministack.services.dynamodb.stream_start_position": "(table_name: str, *, account_id=None, region=None) -> int",
+    "ministack.services.eventbridge._api_destination_send_sync": "(request: dict, auth_headers: dict) -> int",
+    "ministack.services.eventbridge._api_destinations": "AccountRegionScopedDict",
+    "ministack.services.eventbridge._build_api_destination_request": (
+        "(dest: dict, conn: dict, target_http_params: dict, payload: str) -> dict"
+    ),
+    "ministack.services.eventbridge._connection_auth_headers": (
+        "(conn: dict, token_key, force_refresh: bool = False) -> dict"
+    ),
+    "ministack.services.eventbridge._connections": "AccountRegionScopedDict",
+    "ministack.services.eventbridge._create_api_destination": "(data)",
+    "ministack.services.eventbridge._create_connection": "(data)",
+    "ministack.services.eventbridge._delete_api_destination": "(data)",
+    "ministack.services.eventbridge._delete_connection": "(data)",
+    "ministack.services.eventbridge._dispatch_to_api_destination": "(spec, payload, target)",
+    "ministack.services.eventbridge._pattern_event_view": "(event)",
+    "ministack.services.eventbridge._update_api_destination": "(data)",
+    "ministack.services.eventbridge._update_connection": "(data)",
+    "ministack.services.lambda_svc._ESM_BACKOFF_SECONDS": "float",
+    "ministack.services.lambda_svc._apply_filter_criteria": "(records: list[dict], esm: dict) -> list[dict]",
+    "ministack.services.lambda_svc._dispatch_esm_batch": "(esm_id: str, fn, *args) -> None",
+    "ministack.services.lambda_svc._dynamodb_stream_positions": "AccountRegionScopedDict",
+    "ministack.services.lambda_svc._dynamodb_stream_positions_lock": "lock",
+    "ministack.services.lambda_svc._esm_backoff_until": "AccountRegionScopedDict",
+    "ministack.services.lambda_svc._esm_inflight": "dict",
+    "ministack.services.lambda_svc._get_func_record_for_qualifier": (
+        "(name: str, qualifier: str | None) -> tuple[dict | None, dict | None]"
+    ),
+    "ministack.services.lambda_svc._init_stream_position": "(esm_id, source_arn, starting)",
+    "ministack.services.lambda_svc._iter_all_esms": "()",
+    "ministack.services.lambda_svc._poll_dynamodb_streams": "()",
+    "ministack.services.lambda_svc._request_account_id": "ContextVar",
+    "ministack.services.lambda_svc._request_region": "ContextVar",
+    "ministack.services.lambda_svc._send_ddb_stream_failure_record": (
+        "(esm, func_rec, batch, stream_arn, result, condition)"
+    ),
     "ministack.services.cloudwatch.record_metric": (
         "(namespace: str, metric_name: str, value: float, unit: str = 'None', dimensions: dict | None = None) -> None"
     ),
@@ -116,12 +157,14 @@ REPLACED = (
     "ministack.services.cloudwatch._set_alarm_state",
     "ministack.services.cloudwatch._store_datum",
     "ministack.services.eventbridge._dispatch_event",
+    "ministack.services.eventbridge._dispatch_to_api_destination",
     "ministack.services.eventbridge._dispatch_to_sqs",
     "ministack.services.eventbridge._invoke_target",
     "ministack.services.eventbridge._now_ts",
     "ministack.services.eventbridge._tick_scheduled_rules",
     "ministack.services.lambda_svc._emit_lambda_metrics",
     "ministack.services.lambda_svc._execute_function",
+    "ministack.services.lambda_svc._poll_dynamodb_streams",
     "ministack.services.lambda_svc._resolve_cross_account_layer",
     "ministack.services.lambda_svc._run_sqs_batch",
     "ministack.services.s3._deliver_event_to_sqs",
