@@ -237,6 +237,7 @@ def test_the_reconciler_may_look_at_what_is_left_behind_write_jobs_and_send_mess
         ("TellWhatIsMissing", "s3:ListBucket", OUTPUT),
         ("MeasureQueues", "sqs:GetQueueAttributes", queues),
         ("SendAgain", "sqs:SendMessage", queues[1]),
+        ("PublishAges", "cloudwatch:PutMetricData", "*"),
         (None, ["logs:CreateLogStream", "logs:PutLogEvents"], arn(workflow, "AWS::Logs::LogGroup", "ReconcilerLogs")),
     ]
 
@@ -289,7 +290,7 @@ def granted(template: Template) -> Iterator[JsonObject]:
 
 
 # Keys that others choose, and what has no resource to name.
-ANY_RESOURCE = {"LookAtDocuments", "ReadFailures", "ReadOutcomes", "ReadBounds", "HoldWakeAlarm"}
+ANY_RESOURCE = {"LookAtDocuments", "ReadFailures", "ReadOutcomes", "ReadBounds", "HoldWakeAlarm", "PublishAges"}
 
 
 @pytest.mark.parametrize("stage", ["dev", "prod"])
@@ -300,14 +301,7 @@ def test_nothing_is_granted_by_a_wildcard_but_the_keys_below_the_inbox_and_the_v
     assert found
     for statement in found:
         assert "*" not in json.dumps(statement["Action"])
-        # Keys that others choose, and what has no resource to name.
-        if statement.get("Sid") not in {
-            "LookAtDocuments",
-            "ReadFailures",
-            "ReadOutcomes",
-            "ReadBounds",
-            "HoldWakeAlarm",
-        }:
+        if statement.get("Sid") not in ANY_RESOURCE:
             assert "*" not in json.dumps(statement["Resource"])
 
 

@@ -43,6 +43,7 @@ WATCHDOG_ENVIRONMENT = {
     "UNSCALED_INSTANCES": "0",
 }
 RECONCILE_ENVIRONMENT = {
+    "ENDPOINT_NAME": "receipts",
     "JOBS_TABLE": "jobs",
     "MEMORY_KEY": "r" * 65,
     "INBOX_BUCKET": "inputs",
