@@ -10,10 +10,10 @@ from aws_cdk import aws_cloudwatch as cloudwatch
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_kms as kms
 from aws_cdk import aws_s3 as s3
-from aws_cdk import aws_sns as sns
 from constructs import Construct
 
 from async_endpoint.protocol import OLDEST_SUBMITTED, WAKE_NAMESPACE, submitted_seconds_allowed
+from stacks.constructs.alarm_topic import NotifiedTopic
 from stacks.constructs.alarms import NotifyingAlarm
 from stacks.constructs.bucket_path import BucketPath
 from stacks.constructs.encryption_key import grant_use, grant_use_for_environment
@@ -48,7 +48,7 @@ class Reconciler(ScheduledFunction):
         written: Sequence[BucketPath],
         sources: Path,
         key: kms.IKey | None,
-        topic: sns.ITopic,
+        topic: NotifiedTopic,
     ) -> None:
         """Creates it.
 
@@ -126,7 +126,7 @@ class Reconciler(ScheduledFunction):
             },
         )
 
-    def _alarm_of_overdue_jobs(self, settings: StageSettings, topic: sns.ITopic) -> None:
+    def _alarm_of_overdue_jobs(self, settings: StageSettings, topic: NotifiedTopic) -> None:
         request_seconds = settings.endpoint.request_ttl_seconds + settings.limits.invocation_timeout_seconds
         allowed = submitted_seconds_allowed(request_seconds)
         NotifyingAlarm(

@@ -12,10 +12,10 @@ from aws_cdk import aws_events as events
 from aws_cdk import aws_events_targets as targets
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_kms as kms
-from aws_cdk import aws_sns as sns
 from aws_cdk import aws_sqs as sqs
 from constructs import Construct
 
+from stacks.constructs.alarm_topic import NotifiedTopic
 from stacks.constructs.alarms import NotifyingAlarm
 from stacks.constructs.grants import grant
 from stacks.constructs.staged_function import StagedFunction, SuppressionReasons
@@ -52,7 +52,7 @@ class ScheduledFunction(StagedFunction):
         runbook: str,
         settings: WorkflowSettings,
         key: kms.IKey | None,
-        topic: sns.ITopic,
+        topic: NotifiedTopic,
     ) -> None:
         """Creates it.
 
@@ -99,7 +99,7 @@ class ScheduledFunction(StagedFunction):
         )
         self._alarms(function, rule, until_fixed, runbook, topic)
 
-    def _alarms(self, function: str, rule: events.Rule, until_fixed: str, runbook: str, topic: sns.ITopic) -> None:
+    def _alarms(self, function: str, rule: events.Rule, until_fixed: str, runbook: str, topic: NotifiedTopic) -> None:
         not_invoked = cloudwatch.Metric(
             namespace="AWS/Events",
             metric_name="FailedInvocations",
