@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import time
 from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +18,9 @@ from async_endpoint.protocol import (
     JOBS_BY_STATE_PARTITION_KEY,
     JOBS_BY_STATE_SORT_KEY,
     JOBS_PARTITION_KEY,
+    OLDEST_SUBMITTED,
+    OVERDUE_JOBS,
+    WAKE_NAMESPACE,
     AttemptRequest,
     JobRecord,
     JobState,
@@ -25,15 +29,15 @@ from async_endpoint.protocol import (
     utc_timestamp,
 )
 from reconcile.logic import Reconciler
-from reconcile.ports import Page, Stored
+from reconcile.ports import Page, Stored, Waiting
 from shared.clients import SHORT_TIMEOUTS
 from shared.outcome_adapters import make_outcome_writer
 from shared.queues import messages_in
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
-    from datetime import datetime
 
+    from mypy_boto3_cloudwatch.client import CloudWatchClient
     from mypy_boto3_dynamodb.service_resource import Table
     from mypy_boto3_s3.client import S3Client
     from mypy_boto3_sqs.client import SQSClient
@@ -170,6 +174,31 @@ class IntakeQueue:
         self._sqs.send_message(QueueUrl=self._settings.intake_queue, MessageBody=body)
 
 
+class JobMetrics:
+    """The metrics of the jobs in CloudWatch."""
+
+    def __init__(self, cloudwatch: CloudWatchClient, endpoint: str) -> None:
+        self._cloudwatch = cloudwatch
+        self._dimensions: Any = [{"Name": "EndpointName", "Value": endpoint}]
+
+    def put(self, waiting: Waiting) -> None:
+        """Calls PutMetricData once."""
+        figures = (
+            (OLDEST_SUBMITTED, "Seconds", waiting.oldest.total_seconds()),
+            (OVERDUE_JOBS, "Count", float(waiting.overdue)),
+        )
+        data: Any = [
+            {"MetricName": name, "Dimensions": self._dimensions, "Timestamp": waiting.at, "Unit": unit, "Value": value}
+            for name, unit, value in figures
+        ]
+        self._cloudwatch.put_metric_data(Namespace=WAKE_NAMESPACE, MetricData=data)
+
+
+def time_of(event: dict[str, Any]) -> datetime:
+    """Returns for when a scheduled event was due, or now for an event without a time."""
+    return datetime.fromisoformat(event["time"]) if "time" in event else datetime.now(UTC)
+
+
 def make_reconciler(settings: Settings) -> Reconciler:
     """Returns the reconciler for the function's own account and region."""
     table = boto3.resource("dynamodb", config=SHORT_TIMEOUTS).Table(settings.jobs_table)
@@ -183,6 +212,7 @@ def make_reconciler(settings: Settings) -> Reconciler:
             max_submissions=settings.max_submissions,
             delay_seconds=settings.retry_delay_seconds,
         ),
+        measurements=JobMetrics(boto3.client("cloudwatch", config=SHORT_TIMEOUTS), settings.endpoint_name),
         settings=settings,
         clock=time.monotonic,
     )

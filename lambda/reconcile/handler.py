@@ -6,7 +6,7 @@ from typing import Any
 
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
-from reconcile.adapters import make_reconciler
+from reconcile.adapters import make_reconciler, time_of
 from reconcile.settings import Settings
 from shared.observability import logger
 
@@ -14,7 +14,7 @@ _MOST_LINES = 20
 
 
 class ReconcileError(Exception):
-    """Some jobs could not be looked at; the message is one sentence, and the log names the first of them."""
+    """A part of the look failed; the message is one sentence, and the log has the first errors."""
 
 
 reconciler = make_reconciler(Settings.from_environment(os.environ))
@@ -23,9 +23,9 @@ reconciler = make_reconciler(Settings.from_environment(os.environ))
 @logger.inject_lambda_context(clear_state=True)
 def handler(event: dict[str, Any], context: LambdaContext) -> None:
     """Looks once. An alarm notifies of an error of the function; the next run looks again."""
-    del event, context
+    del context
     try:
-        findings = reconciler.run(datetime.now(UTC))
+        findings = reconciler.run(datetime.now(UTC), due_at=time_of(event))
     except Exception:
         logger.exception("The look failed; the next run looks again.")
         raise
@@ -35,4 +35,4 @@ def handler(event: dict[str, Any], context: LambdaContext) -> None:
     if findings.errors:
         for line in findings.errors[:_MOST_LINES]:
             logger.error(line)
-        raise ReconcileError(f"{len(findings.errors)} jobs could not be looked at; the next run looks again.")
+        raise ReconcileError(f"The look had {len(findings.errors)} errors; the next run looks again.")

@@ -19,17 +19,23 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
-from async_endpoint.protocol import JobRecord, JobState, LocationError, S3Location, utc_timestamp
+from async_endpoint.protocol import (
+    JobRecord,
+    JobState,
+    LocationError,
+    S3Location,
+    submitted_seconds_allowed,
+    utc_timestamp,
+)
+from reconcile.ports import Waiting
 from shared.outcomes import Outcome, OutcomeWriter, delay_seconds
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from reconcile.ports import Jobs, Messages, Objects
+    from reconcile.ports import Jobs, Measurements, Messages, Objects
     from reconcile.settings import Settings
 
-# Between the end of a request and its notification, its queue, and a few deliveries of the function.
-_GRACE = timedelta(minutes=30)
 _OLDEST_UPLOAD = timedelta(days=2)
 _BACKLOG = 100
 _MOST_JOBS = 200
@@ -65,6 +71,7 @@ class Reconciler:
         objects: The results, the failures and the inbox.
         messages: The intake queue.
         outcomes: Writes the outcomes that are found.
+        measurements: Takes how old the jobs are that no outcome was found for.
         settings: The settings of the function.
         clock: Seconds on a monotonic clock: after half a minute a run begins no further part of the inbox.
     """
@@ -76,6 +83,7 @@ class Reconciler:
         objects: Objects,
         messages: Messages,
         outcomes: OutcomeWriter,
+        measurements: Measurements,
         settings: Settings,
         clock: Callable[[], float],
     ) -> None:
@@ -83,20 +91,24 @@ class Reconciler:
         self._objects = objects
         self._messages = messages
         self._outcomes = outcomes
+        self._measurements = measurements
         self._settings = settings
         self._clock = clock
         self._began = clock()
         self._look_after = timedelta(seconds=settings.look_after_seconds)
 
-    def run(self, now: datetime) -> Findings:
+    def run(self, now: datetime, *, due_at: datetime | None = None) -> Findings:
         """Looks once.
 
         Args:
             now: The time, on the clock of the submitting function.
+            due_at: For when this run was scheduled; dates its measurements. By default now.
         """
         self._began, findings = self._clock(), Findings()
-        for job in self._jobs.oldest(JobState.SUBMITTED, before=now - self._look_after, limit=_MOST_JOBS):
-            self._finish(job, now, findings)
+        # One more than this run looks at: the oldest of those that it leaves to the next.
+        jobs = list(self._jobs.oldest(JobState.SUBMITTED, before=now - self._look_after, limit=_MOST_JOBS + 1))
+        unfinished = [job for job in jobs[:_MOST_JOBS] if not self._finish(job, now, findings)]
+        self._measure([*unfinished, *jobs[_MOST_JOBS:]], now, due_at or now, findings)
         if dead := self._messages.dead():
             findings.lines.append(f"{dead} messages are in the intake's DLQ, so none is sent again.")
         elif (waiting := self._messages.waiting()) > _BACKLOG:
@@ -109,21 +121,40 @@ class Reconciler:
     def _is_late(self) -> bool:
         return self._clock() - self._began > _LONGEST_SECONDS
 
-    def _finish(self, job: JobRecord, now: datetime, findings: Findings) -> None:
-        """Writes the outcome of a submitted job, if it has one. An error of one job does not stop the others."""
+    @property
+    def _allowed(self) -> timedelta:
+        """How long a job may be SUBMITTED."""
+        return timedelta(seconds=submitted_seconds_allowed(self._settings.request_seconds))
+
+    def _measure(self, jobs: list[JobRecord], now: datetime, due_at: datetime, findings: Findings) -> None:
+        """Reports how old the submitted jobs are. Without a measurement the rest of the run is as useful."""
+        try:
+            ages = [now - datetime.fromisoformat(job.submitted_at) for job in jobs if job.submitted_at]
+            overdue = sum(age > self._allowed for age in ages)
+            self._measurements.put(Waiting(due_at, max(ages, default=timedelta(0)), overdue))
+        except Exception as error:  # noqa: BLE001 - whatever it is, lost messages need to be sent again
+            findings.errors.append(f"The age of the jobs was not published: {type(error).__name__}: {error}")
+
+    def _finish(self, job: JobRecord, now: datetime, findings: Findings) -> bool:
+        """Writes the outcome of a submitted job, if it has one. An error of one job does not stop the others.
+
+        Returns:
+            Whether the job has its outcome now.
+        """
         findings.looked_at += 1
         try:
             outcome = self._outcome(job, now)
             if outcome is None:
-                return
+                return False
             findings.lines.append(f"{job.job_id}: {self._outcomes.write(outcome)}")
         except Exception as error:  # noqa: BLE001 - whatever it is, the jobs behind this one need their turn
             findings.errors.append(f"{job.job_id}: {type(error).__name__}: {error}")
-            return
+            return False
         if outcome.record.state is JobState.EXPIRED:
             findings.expired += 1
         else:
             findings.recorded += 1
+        return True
 
     def _request_stuck(self, now: datetime, findings: Findings) -> None:
         # All deliveries of its message are over, which may have been delayed before.
@@ -152,10 +183,11 @@ class Reconciler:
                 ended_at,
                 now,
             )
-        allowed = timedelta(seconds=self._settings.request_seconds) + _GRACE
-        if job.submitted_at is None or now - datetime.fromisoformat(job.submitted_at) <= allowed:
+        if job.submitted_at is None or now - datetime.fromisoformat(job.submitted_at) <= self._allowed:
             return None
-        reason = f"No result, failure or notification came within {allowed.total_seconds():g} s of the submission."
+        reason = (
+            f"No result, failure or notification came within {self._allowed.total_seconds():g} s of the submission."
+        )
         return Outcome(_record(job, JobState.EXPIRED, now, reason=reason), transient=False)
 
     def _found(self, record: JobRecord, ended_at: datetime, now: datetime) -> Outcome | None:

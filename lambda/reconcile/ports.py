@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
-    from datetime import datetime
+    from datetime import datetime, timedelta
 
     from async_endpoint.protocol import JobRecord, JobState, S3Location, Upload
 
@@ -38,6 +38,21 @@ class Page:
 
     documents: tuple[Stored, ...]
     marker: str | None
+
+
+@dataclass(frozen=True)
+class Waiting:
+    """The submitted jobs for which a run found no outcome.
+
+    Attributes:
+        at: For when the run was scheduled.
+        oldest: How long the oldest has been submitted; zero if none has been for long enough to be looked at.
+        overdue: How many have been for longer than a request may take; those that the run looked at.
+    """
+
+    at: datetime
+    oldest: timedelta
+    overdue: int
 
 
 class Jobs(Protocol):
@@ -80,3 +95,10 @@ class Messages(Protocol):
 
     def request(self, job: JobRecord) -> None:
         """Sends the request for the attempt at which a job is once more."""
+
+
+class Measurements(Protocol):
+    """The metrics of the jobs."""
+
+    def put(self, waiting: Waiting) -> None:
+        """Publishes how old the submitted jobs are."""

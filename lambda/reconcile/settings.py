@@ -20,6 +20,7 @@ class Settings:
     """The settings from the stack.
 
     Attributes:
+        endpoint_name: The endpoint (ENDPOINT_NAME).
         jobs_table: Name of the jobs table (JOBS_TABLE).
         memory_key: Key of the item in it that remembers where the last run stopped (MEMORY_KEY).
         inbox_bucket: The bucket of the inbox (INBOX_BUCKET).
@@ -37,6 +38,7 @@ class Settings:
         retry_delay_seconds: How long the second attempt waits (RETRY_DELAY_SECONDS).
     """
 
+    endpoint_name: str
     jobs_table: str
     memory_key: str
     inbox_bucket: str
@@ -61,6 +63,7 @@ class Settings:
         variables = Environment(environment)
         ttl = variables.number("REQUEST_TTL_SECONDS", REQUEST_TTL_SECONDS_RANGE)
         return cls(
+            endpoint_name=variables.text("ENDPOINT_NAME"),
             jobs_table=variables.text("JOBS_TABLE"),
             memory_key=variables.text("MEMORY_KEY"),
             inbox_bucket=variables.text("INBOX_BUCKET"),

@@ -29,6 +29,7 @@ class Settings:
         memory_key: Key of the function's own item in that table, longer than any job's id (MEMORY_KEY).
         queue_urls: The queues whose messages count as work: intake and results (INTAKE_QUEUE_URL, RESULTS_QUEUE_URL).
         alarm_topic: ARN of the topic for notifications (ALARM_TOPIC_ARN).
+        runbook: Where the runbook of its notification is (RUNBOOK).
         idle_minutes: How long instances may run without work (IDLE_MINUTES).
         request_ttl_seconds: Age in SageMaker's queue at which a request expires (REQUEST_TTL_SECONDS).
         invocation_timeout_seconds: Time that the model has for a request (INVOCATION_TIMEOUT_SECONDS).
@@ -44,6 +45,7 @@ class Settings:
     memory_key: str
     queue_urls: tuple[str, ...]
     alarm_topic: str
+    runbook: str
     idle_minutes: int
     request_ttl_seconds: int
     invocation_timeout_seconds: int
@@ -66,6 +68,7 @@ class Settings:
             memory_key=_reserved_key(variables, "MEMORY_KEY"),
             queue_urls=(variables.text("INTAKE_QUEUE_URL"), variables.text("RESULTS_QUEUE_URL")),
             alarm_topic=variables.text("ALARM_TOPIC_ARN"),
+            runbook=variables.text("RUNBOOK"),
             idle_minutes=variables.number("IDLE_MINUTES", IDLE_MINUTES_RANGE),
             request_ttl_seconds=variables.number("REQUEST_TTL_SECONDS", REQUEST_TTL_SECONDS_RANGE),
             invocation_timeout_seconds=variables.number("INVOCATION_TIMEOUT_SECONDS", INVOCATION_TIMEOUT_SECONDS_RANGE),

@@ -10,8 +10,6 @@ if TYPE_CHECKING:
     from watchdog.ports import Fleet
     from watchdog.settings import Settings
 
-_RUNBOOK = "docs/operations.md#instances-run-without-work"
-
 
 def minutes(time: timedelta) -> str:
     """Returns a duration in whole minutes."""
@@ -42,5 +40,5 @@ def notification(fleet: Fleet, idle: timedelta, reason_to_leave: str | None, set
     return subject, (
         f"{running(fleet.instances)} for endpoint {settings.endpoint_name} ({least}). For {minutes(idle)} the "
         f"watchdog has seen no work: no job is open, none has finished, and the queues are empty. Instances cost "
-        f"money. {action} Find out why scaling has not stopped them. Runbook: {_RUNBOOK}"
+        f"money. {action} Find out why scaling has not stopped them. Runbook: {settings.runbook}"
     )

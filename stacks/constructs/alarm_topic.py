@@ -11,6 +11,19 @@ from stacks.rules import suppress
 from stacks.settings.alarms import AlarmSettings
 
 
+class NotifiedTopic(sns.Topic):
+    """A topic for alarms, which knows where their runbooks are."""
+
+    def __init__(self, scope: Construct, construct_id: str, *, key: kms.IKey | None, settings: AlarmSettings) -> None:
+        # CloudWatch cannot publish under the account's AWS-managed key for SNS.
+        super().__init__(scope, construct_id, enforce_ssl=True, master_key=key)
+        self._settings = settings
+
+    def runbook(self, section: str) -> str:
+        """Returns where to read a section of docs/operations.md."""
+        return self._settings.runbook(section)
+
+
 class AlarmTopic(Construct):
     """A topic that the account's alarms may publish to; it sends e-mail if the stage has an address.
 
@@ -19,8 +32,7 @@ class AlarmTopic(Construct):
 
     def __init__(self, scope: Construct, construct_id: str, *, key: kms.IKey | None, settings: AlarmSettings) -> None:
         super().__init__(scope, construct_id)
-        # CloudWatch cannot publish under the account's AWS-managed key for SNS.
-        self.topic = sns.Topic(self, "Topic", enforce_ssl=True, master_key=key)
+        self.topic = NotifiedTopic(self, "Topic", key=key, settings=settings)
         if key is None:
             suppress(
                 self.topic,

@@ -4,10 +4,10 @@ import math
 
 from aws_cdk import aws_cloudwatch as cloudwatch
 from aws_cdk import aws_cloudwatch_actions as actions
-from aws_cdk import aws_sns as sns
 from constructs import Construct
 
-_RUNBOOKS = "docs/operations.md"
+from stacks.constructs.alarm_topic import NotifiedTopic
+
 # SageMaker's one-minute metrics were observed one to three minutes late, each publisher with its own delay:
 # docs/evidence.md. Alarms allow for twice that, plus a minute.
 _LATE_SECONDS = 420
@@ -35,12 +35,12 @@ class NotifyingAlarm(cloudwatch.Alarm):
         periods: int = 1,
         description: str,
         runbook: str,
-        topic: sns.ITopic,
+        topic: NotifiedTopic,
     ) -> None:
         super().__init__(
             scope,
             construct_id,
-            alarm_description=f"{description} Runbook: {_RUNBOOKS}#{runbook}",
+            alarm_description=f"{description} Runbook: {topic.runbook(runbook)}",
             metric=metric,
             comparison_operator=cloudwatch.ComparisonOperator.GREATER_THAN_OR_EQUAL_TO_THRESHOLD,
             threshold=threshold,

@@ -4,10 +4,10 @@ import math
 
 from aws_cdk import Duration
 from aws_cdk import aws_cloudwatch as cloudwatch
-from aws_cdk import aws_sns as sns
 from constructs import Construct
 
 from stacks.constructs import endpoint_metrics as names
+from stacks.constructs.alarm_topic import NotifiedTopic
 from stacks.constructs.alarms import NotifyingAlarm
 from stacks.constructs.endpoint_metrics import EndpointMetrics
 from stacks.settings.alarms import AlarmSettings
@@ -42,7 +42,7 @@ class EndpointAlarms(Construct):
         metrics: EndpointMetrics,
         kept_warm: int,
         settings: AlarmSettings,
-        topic: sns.ITopic,
+        topic: NotifiedTopic,
     ) -> None:
         super().__init__(scope, construct_id)
         self._topic = topic

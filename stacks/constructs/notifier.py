@@ -12,10 +12,10 @@ from aws_cdk import aws_cloudwatch as cloudwatch
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_kms as kms
 from aws_cdk import aws_lambda as lambda_
-from aws_cdk import aws_sns as sns
 from constructs import Construct
 
 from async_endpoint.protocol import JobState
+from stacks.constructs.alarm_topic import NotifiedTopic
 from stacks.constructs.alarms import NotifyingAlarm
 from stacks.constructs.encryption_key import grant_use, grant_use_for_environment
 from stacks.constructs.grants import grant
@@ -55,7 +55,7 @@ class Notifier(StagedFunction):
         stream_arn: str,
         sources: Path,
         key: kms.IKey | None,
-        topic: sns.ITopic,
+        topic: NotifiedTopic,
     ) -> None:
         """Creates it.
 

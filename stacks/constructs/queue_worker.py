@@ -11,10 +11,10 @@ from aws_cdk import aws_cloudwatch as cloudwatch
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_kms as kms
 from aws_cdk import aws_lambda as lambda_
-from aws_cdk import aws_sns as sns
 from aws_cdk import aws_sqs as sqs
 from constructs import Construct
 
+from stacks.constructs.alarm_topic import NotifiedTopic
 from stacks.constructs.alarms import NotifyingAlarm
 from stacks.constructs.queues import encrypted_queue
 from stacks.constructs.staged_function import StagedFunction, SuppressionReasons
@@ -55,7 +55,7 @@ class QueueWorker(StagedFunction):
         settings: WorkflowSettings,
         queue_age_seconds: int,
         key: kms.IKey | None,
-        topic: sns.ITopic,
+        topic: NotifiedTopic,
     ) -> None:
         super().__init__(
             scope,

@@ -1,29 +1,40 @@
-"""The reconciler: a scheduled function that finds jobs which no message will finish any more."""
+"""The reconciler: a scheduled function that finds jobs which no message will finish any more.
+
+Its alarm on jobs without an outcome uses metrics that it publishes itself.
+"""
 
 from collections.abc import Sequence
 from pathlib import Path
 
+from aws_cdk import aws_cloudwatch as cloudwatch
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_kms as kms
 from aws_cdk import aws_s3 as s3
-from aws_cdk import aws_sns as sns
 from constructs import Construct
 
+from async_endpoint.protocol import OLDEST_SUBMITTED, WAKE_NAMESPACE, submitted_seconds_allowed
+from stacks.constructs.alarm_topic import NotifiedTopic
+from stacks.constructs.alarms import NotifyingAlarm
 from stacks.constructs.bucket_path import BucketPath
 from stacks.constructs.encryption_key import grant_use, grant_use_for_environment
 from stacks.constructs.grants import grant
 from stacks.constructs.jobs_table import JobsTable
 from stacks.constructs.queue_worker import QueueWorker
-from stacks.constructs.scheduled_function import ScheduledFunction, grant_queue_lengths
-from stacks.rules import suppress_wildcards
+from stacks.constructs.scheduled_function import EVERY, ScheduledFunction, grant_queue_lengths
+from stacks.rules import suppress, suppress_wildcards
 from stacks.settings.stage import StageSettings
 
 _FUNCTION = "reconcile"
 _LOOK_AFTER_SECONDS = 900
+_ONE_NAMESPACE = f"PutMetricData supports no resource; a condition allows only the namespace {WAKE_NAMESPACE}."
 
 
 class Reconciler(ScheduledFunction):
-    """Records outcomes that were never reported, and sends messages again that were lost; see `lambda/reconcile`."""
+    """Records outcomes that were never reported, and sends messages again that were lost; see `lambda/reconcile`.
+
+    An alarm notifies `topic` of a job that stays SUBMITTED for longer than a request may take: the reconciler itself
+    finishes such a job, so it fires only if the reconciler cannot.
+    """
 
     def __init__(
         self,
@@ -38,7 +49,7 @@ class Reconciler(ScheduledFunction):
         written: Sequence[BucketPath],
         sources: Path,
         key: kms.IKey | None,
-        topic: sns.ITopic,
+        topic: NotifiedTopic,
     ) -> None:
         """Creates it.
 
@@ -64,6 +75,13 @@ class Reconciler(ScheduledFunction):
             grant(
                 policy,
                 iam.PolicyStatement(sid="SendAgain", actions=["sqs:SendMessage"], resources=[intake.queue.queue_arn]),
+                # By service authorization reference, "Actions, resources, and condition keys for Amazon CloudWatch".
+                iam.PolicyStatement(
+                    sid="PublishAges",
+                    actions=["cloudwatch:PutMetricData"],
+                    resources=["*"],
+                    conditions={"StringEquals": {"cloudwatch:namespace": WAKE_NAMESPACE}},
+                ),
             )
             if key:
                 grant_use(key, policy)
@@ -77,6 +95,7 @@ class Reconciler(ScheduledFunction):
             belongings="its log, the jobs, and what shows their outcomes",
             sources=sources,
             environment={
+                "ENDPOINT_NAME": name,
                 "JOBS_TABLE": jobs.table.table_name,
                 "MEMORY_KEY": f"reconciler of endpoint {name}; not a job, whose id has at most 64 characters",
                 "INBOX_BUCKET": inbox_bucket.bucket_name,
@@ -99,12 +118,37 @@ class Reconciler(ScheduledFunction):
             key=key,
             topic=topic,
         )
+        self._alarm_of_overdue_jobs(settings, topic)
+        suppress(self.policy, {"AwsSolutions-IAM5[Resource::*]": _ONE_NAMESPACE})
         suppress_wildcards(
             self.policy,
             {
                 path.objects_arn: "SageMaker chooses the keys; the function may only read results and failures."
                 for path in written
             },
+        )
+
+    def _alarm_of_overdue_jobs(self, settings: StageSettings, topic: NotifiedTopic) -> None:
+        request_seconds = settings.endpoint.request_ttl_seconds + settings.limits.invocation_timeout_seconds
+        allowed = submitted_seconds_allowed(request_seconds)
+        NotifyingAlarm(
+            self,
+            "Overdue",
+            # Each run publishes it, if only 0. If none does, the reconciler's other alarms say why.
+            metric=cloudwatch.Metric(
+                namespace=WAKE_NAMESPACE,
+                metric_name=OLDEST_SUBMITTED,
+                dimensions_map={"EndpointName": settings.endpoint.name},
+                statistic=cloudwatch.Stats.MAXIMUM,
+                period=EVERY,
+            ),
+            threshold=allowed,
+            # In the first run a single call may have failed.
+            periods=2,
+            description=f"A job has been SUBMITTED for {allowed} seconds or more, longer than a request may take, and "
+            "the reconciler has not finished it. Read its function's log.",
+            runbook="jobs-stay-submitted",
+            topic=topic,
         )
 
 

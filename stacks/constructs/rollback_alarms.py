@@ -1,9 +1,9 @@
 """The alarms that roll an update back."""
 
-from aws_cdk import aws_sns as sns
 from constructs import Construct
 
 from stacks.constructs import endpoint_metrics
+from stacks.constructs.alarm_topic import NotifiedTopic
 from stacks.constructs.alarms import NotifyingAlarm
 from stacks.constructs.endpoint_metrics import EndpointMetrics
 from stacks.settings.updates import UpdateSettings
@@ -28,7 +28,7 @@ class RollbackAlarms(Construct):
         *,
         metrics: EndpointMetrics,
         settings: UpdateSettings,
-        topic: sns.ITopic,
+        topic: NotifiedTopic,
     ) -> None:
         super().__init__(scope, construct_id)
         self.alarms = tuple(

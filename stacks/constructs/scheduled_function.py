@@ -12,17 +12,17 @@ from aws_cdk import aws_events as events
 from aws_cdk import aws_events_targets as targets
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_kms as kms
-from aws_cdk import aws_sns as sns
 from aws_cdk import aws_sqs as sqs
 from constructs import Construct
 
+from stacks.constructs.alarm_topic import NotifiedTopic
 from stacks.constructs.alarms import NotifyingAlarm
 from stacks.constructs.grants import grant
 from stacks.constructs.staged_function import StagedFunction, SuppressionReasons
 from stacks.settings.workflow import WorkflowSettings
 
-# The watchdog treats a gap of three of these as work that it has not seen.
-_EVERY = Duration.minutes(5)
+# The period of every run. The watchdog treats a gap of three of these as work that it has not seen.
+EVERY = Duration.minutes(5)
 _TIMEOUT_SECONDS = 60
 _LEAST_MEMORY_MB = 256
 _ONE_EVENT = "One event every five minutes invokes it; reserving would take concurrency from the rest of the account."
@@ -52,7 +52,7 @@ class ScheduledFunction(StagedFunction):
         runbook: str,
         settings: WorkflowSettings,
         key: kms.IKey | None,
-        topic: sns.ITopic,
+        topic: NotifiedTopic,
     ) -> None:
         """Creates it.
 
@@ -89,25 +89,25 @@ class ScheduledFunction(StagedFunction):
             key=key,
         )
         # A retry, or a late run, would find nothing that the next run does not.
-        self.function.configure_async_invoke(retry_attempts=0, max_event_age=_EVERY)
+        self.function.configure_async_invoke(retry_attempts=0, max_event_age=EVERY)
         rule = events.Rule(
             self,
             "Schedule",
             description=f"Runs the {function}, which {task}",
-            schedule=events.Schedule.rate(_EVERY),
-            targets=[targets.LambdaFunction(self.function, max_event_age=_EVERY)],
+            schedule=events.Schedule.rate(EVERY),
+            targets=[targets.LambdaFunction(self.function, max_event_age=EVERY)],
         )
         self._alarms(function, rule, until_fixed, runbook, topic)
 
-    def _alarms(self, function: str, rule: events.Rule, until_fixed: str, runbook: str, topic: sns.ITopic) -> None:
+    def _alarms(self, function: str, rule: events.Rule, until_fixed: str, runbook: str, topic: NotifiedTopic) -> None:
         not_invoked = cloudwatch.Metric(
             namespace="AWS/Events",
             metric_name="FailedInvocations",
             dimensions_map={"RuleName": rule.rule_name},
             statistic=cloudwatch.Stats.SUM,
-            period=_EVERY,
+            period=EVERY,
         )
-        errors = self.function.metric_errors(statistic=cloudwatch.Stats.SUM, period=_EVERY)
+        errors = self.function.metric_errors(statistic=cloudwatch.Stats.SUM, period=EVERY)
         for construct_id, metric, trouble in (
             ("Errors", errors, f"The {function} fails or times out: read its function's log."),
             (

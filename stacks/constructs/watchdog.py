@@ -4,10 +4,10 @@ from pathlib import Path
 
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_kms as kms
-from aws_cdk import aws_sns as sns
 from aws_cdk import aws_sqs as sqs
 from constructs import Construct
 
+from stacks.constructs.alarm_topic import NotifiedTopic
 from stacks.constructs.async_endpoint import AsyncEndpoint
 from stacks.constructs.capacity_grants import READS_ANY_TARGET, grant_read_capacity, grant_set_capacity
 from stacks.constructs.encryption_key import grant_use_for_environment, grant_use_for_topics
@@ -38,7 +38,7 @@ class Watchdog(ScheduledFunction):
         results: sqs.IQueue,
         sources: Path,
         key: kms.IKey | None,
-        topic: sns.ITopic,
+        topic: NotifiedTopic,
     ) -> None:
         name, scaling = settings.endpoint.name, settings.scaling
         memory_key = f"watchdog of endpoint {name}; not a job, whose id has at most 64 characters"
@@ -69,6 +69,7 @@ class Watchdog(ScheduledFunction):
                 "INTAKE_QUEUE_URL": intake.queue_url,
                 "RESULTS_QUEUE_URL": results.queue_url,
                 "ALARM_TOPIC_ARN": topic.topic_arn,
+                "RUNBOOK": topic.runbook("instances-run-without-work"),
                 **_limits(settings),
             },
             grants=grants,
@@ -95,7 +96,7 @@ def _limits(settings: StageSettings) -> dict[str, str]:
     }
 
 
-def _grant_notify(policy: iam.ManagedPolicy, topic: sns.ITopic) -> None:
+def _grant_notify(policy: iam.ManagedPolicy, topic: NotifiedTopic) -> None:
     grant(policy, iam.PolicyStatement(sid="Notify", actions=["sns:Publish"], resources=[topic.topic_arn]))
 
 

@@ -10,9 +10,9 @@ from aws_cdk import aws_events_targets as targets
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_kms as kms
 from aws_cdk import aws_lambda as lambda_
-from aws_cdk import aws_sns as sns
 from constructs import Construct
 
+from stacks.constructs.alarm_topic import NotifiedTopic
 from stacks.constructs.alarms import NotifyingAlarm
 from stacks.constructs.encryption_key import grant_use_for_secrets
 from stacks.constructs.grants import grant
@@ -42,7 +42,7 @@ class Webhook(Construct):
         endpoint_name: str,
         settings: NotificationSettings,
         key: kms.IKey | None,
-        topic: sns.ITopic,
+        topic: NotifiedTopic,
     ) -> None:
         super().__init__(scope, construct_id)
         self.dead_letters = encrypted_queue(self, "DeadLetters", key=key, retention_period=_DEAD_LETTER_RETENTION)
@@ -107,7 +107,7 @@ class Webhook(Construct):
         )
         return role
 
-    def _alarm(self, topic: sns.ITopic) -> None:
+    def _alarm(self, topic: NotifiedTopic) -> None:
         NotifyingAlarm(
             self,
             "Alarm",

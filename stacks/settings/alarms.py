@@ -7,7 +7,15 @@ from pydantic import Field
 from stacks.settings.base import Section
 from stacks.settings.fields import advice, matching
 
+_PAGE = "docs/operations.md"
 EmailAddress = Annotated[str, matching(r"[^@\s]+@[^@\s]+\.[^@\s.]+", "an e-mail address, such as team@example.com")]
+PageUrl = Annotated[
+    str,
+    Field(max_length=400),
+    matching(
+        r"https?://[^\s#]+", "the address of a page without an anchor, such as https://example.com/docs/operations.md"
+    ),
+]
 
 
 class AlarmSettings(Section):
@@ -17,6 +25,12 @@ class AlarmSettings(Section):
 
     email: EmailAddress | None = Field(
         None, description="Receives every alarm, once it has confirmed the subscription message of SNS."
+    )
+    runbook_url: PageUrl | None = Field(
+        None,
+        description="Where your operators read docs/operations.md, such as its page at your repository's host. Each "
+        "alarm's description, and the watchdog's notification, then has a link to its runbook; without it they name "
+        "the file and the section.",
     )
     stuck_minutes: int = Field(
         20,
@@ -56,3 +70,13 @@ class AlarmSettings(Section):
         json_schema_extra=advice("age of the oldest message that no function has received"),
         description="Alarm when a message has waited this long for its function.",
     )
+
+    def runbook(self, section: str) -> str:
+        """Returns where to read a runbook: a link, or the file in the repository.
+
+        Args:
+            section: The anchor of a section of docs/operations.md.
+        """
+        if self.runbook_url:
+            return f"{self.runbook_url}#{section}"
+        return f"{_PAGE}#{section} in the repository of this stage (alarms.runbook_url makes this a link)"

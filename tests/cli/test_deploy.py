@@ -28,6 +28,9 @@ class PlayedRollout:
 
     def __init__(self, *_: object, **__: object) -> None: ...
 
+    def serves_as_deployed(self) -> bool:
+        return False
+
     def run(self, deploy: Callable[[], int]) -> RolloutResult:
         deploy()
         if isinstance(self.outcome, RolloutError):

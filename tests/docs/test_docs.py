@@ -71,7 +71,7 @@ def test_every_option_of_a_command_is_documented_and_no_other(name: str, command
 def test_every_runbook_that_an_alarm_names_is_there(tmp_path: Path) -> None:
     app = build_app(artifacts=write_artifacts(tmp_path / "artifacts"), outdir=tmp_path / "out")
     texts = [str(each.alarm_description) for each in app.node.find_all() if isinstance(each, CfnAlarm)]
-    named = {place for text in texts for place in re.findall(r"Runbook: (\S+)$", text)}
+    named = {place for text in texts for place in re.findall(r"Runbook: (\S+) in the", text)}
     assert len(named) > 5
     for place in named:
         assert resolves(ROOT / "README.md", place), place

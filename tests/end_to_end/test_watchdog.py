@@ -107,5 +107,5 @@ def test_an_idle_instance_that_scaling_leaves_running_is_stopped_with_one_notifi
         notice["Subject"]
         == f"{stage.deployment.endpoint}: {running} instance{plural} run{'' if plural else 's'} without work"
     )
-    assert notice["Message"].endswith("Runbook: docs/operations.md#instances-run-without-work")
+    assert "Runbook: docs/operations.md#instances-run-without-work in the repository" in notice["Message"]
     assert instances() == 0

@@ -29,7 +29,7 @@ from async_endpoint.protocol import (
     record_cancelled,
 )
 from reconcile.logic import Reconciler
-from reconcile.ports import Page, Stored
+from reconcile.ports import Page, Stored, Waiting
 from reconcile.settings import Settings
 from record.logic import parse_outcome
 from shared.outcomes import OutcomeWriter
@@ -224,11 +224,20 @@ class World(RuleBasedStateMachine):
     def time_passes(self, minutes: int) -> None:
         self.intake.now += 60 * minutes
 
+    def put(self, waiting: Waiting) -> None:
+        assert waiting.oldest >= timedelta(0)
+
     @rule()
     def reconciler_runs(self) -> None:
         configured = Settings.from_environment(RECONCILE_ENVIRONMENT)
         reconciler = Reconciler(
-            jobs=self, objects=self, messages=self, outcomes=self.writer, settings=configured, clock=lambda: 0.0
+            jobs=self,
+            objects=self,
+            messages=self,
+            outcomes=self.writer,
+            measurements=self,
+            settings=configured,
+            clock=lambda: 0.0,
         )
         assert reconciler.run(self.now).errors == []
 

@@ -53,7 +53,7 @@ def test_it_waits_while_an_endpoint_is_being_changed(
     endpoint_is("Updating", "Updating", "InService")
     said: list[str] = []
     assert wait_until_settled(sagemaker, "receipts", deadline, said.append) == EndpointState(
-        "InService", "config", 0, None
+        "InService", "config", 0, None, "0"
     )
     assert said == ["Endpoint receipts is Updating: waiting."]
     assert clock.sleeps == [20, 20]

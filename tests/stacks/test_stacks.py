@@ -13,6 +13,7 @@ NO_RESOURCE_TO_NAME = {
     "SignInToRegistry": "ecr:GetAuthorizationToken",
     "PutMetrics": "cloudwatch:PutMetricData",
     "HoldWakeAlarm": "cloudwatch:PutMetricData",
+    "PublishAges": "cloudwatch:PutMetricData",
     "ReadBounds": "application-autoscaling:DescribeScalableTargets",
 }
 

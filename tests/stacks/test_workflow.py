@@ -243,6 +243,7 @@ def test_the_reconciler_may_look_at_what_is_left_behind_write_jobs_and_send_mess
         ("TellWhatIsMissing", "s3:ListBucket", OUTPUT),
         ("MeasureQueues", "sqs:GetQueueAttributes", queues),
         ("SendAgain", "sqs:SendMessage", queues[1]),
+        ("PublishAges", "cloudwatch:PutMetricData", "*"),
         (None, ["logs:CreateLogStream", "logs:PutLogEvents"], arn(workflow, "AWS::Logs::LogGroup", "ReconcilerLogs")),
     ]
 
@@ -303,6 +304,7 @@ ANY_RESOURCE = {
     "ReadOutcomes",
     "ReadBounds",
     "HoldWakeAlarm",
+    "PublishAges",
 }
 
 
@@ -314,7 +316,6 @@ def test_nothing_is_granted_by_a_wildcard_but_the_keys_below_the_inbox_and_the_v
     assert found
     for statement in found:
         assert "*" not in json.dumps(statement["Action"])
-        # Keys that others choose, and what has no resource to name.
         if statement.get("Sid") not in ANY_RESOURCE:
             assert "*" not in json.dumps(statement["Resource"])
 

@@ -35,6 +35,7 @@ WATCHDOG_ENVIRONMENT = {
     "INTAKE_QUEUE_URL": "https://sqs/intake",
     "RESULTS_QUEUE_URL": "https://sqs/results",
     "ALARM_TOPIC_ARN": "arn:aws:sns:eu-central-1:111122223333:alarms",
+    "RUNBOOK": "https://example.com/operations.md#instances-run-without-work",
     "IDLE_MINUTES": "90",
     "REQUEST_TTL_SECONDS": "21600",
     "INVOCATION_TIMEOUT_SECONDS": "841",
@@ -43,6 +44,7 @@ WATCHDOG_ENVIRONMENT = {
     "UNSCALED_INSTANCES": "0",
 }
 RECONCILE_ENVIRONMENT = {
+    "ENDPOINT_NAME": "receipts",
     "JOBS_TABLE": "jobs",
     "MEMORY_KEY": "r" * 65,
     "INBOX_BUCKET": "inputs",

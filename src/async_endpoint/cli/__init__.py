@@ -12,6 +12,7 @@ from async_endpoint.cli.dlq import dlq
 from async_endpoint.cli.preflight import preflight
 from async_endpoint.cli.redrive import redrive
 from async_endpoint.cli.retry import retry
+from async_endpoint.cli.rollback import rollback
 from async_endpoint.cli.run import run
 from async_endpoint.cli.status import jobs, status
 
@@ -50,6 +51,7 @@ main.add_command(cancel)
 main.add_command(dlq)
 main.add_command(preflight)
 main.add_command(deploy)
+main.add_command(rollback)
 main.add_command(destroy)
 main.add_command(diff)
 for _name in ("local", "model"):

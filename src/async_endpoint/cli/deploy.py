@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from pathlib import Path
 
 import boto3
@@ -12,6 +13,7 @@ from async_endpoint.client import AsyncEndpointError
 from async_endpoint.operations.commands import CommandError, run_command
 from async_endpoint.operations.deploy.rollout import Rollout, RolloutError
 from async_endpoint.operations.deploy.sample import process_sample
+from async_endpoint.operations.deploy.versions import VersionKeeper
 from async_endpoint.operations.stack_outputs import StackError
 
 _SHOWN_CHARACTERS = 200
@@ -39,7 +41,8 @@ def deploy(command: tuple[str, ...], *, stack: str, sample: Path | None, region:
     Waits until an update or a scaling action of the endpoint has finished, then runs COMMAND (after `--`), which
     deploys the stack.
     Afterwards, the deployed configuration must serve: SageMaker may roll back without an error. Then the endpoint must
-    process the sample, unless the configuration is unchanged and the endpoint is scaled to zero.
+    process the sample, unless the configuration is unchanged and the endpoint is scaled to zero. Each version that
+    serves is kept in the bucket of the CDK's assets, the last ten, for `async-endpoint rollback`.
 
     Exit status: 0 the deployed configuration serves, 1 it does not, 2 wrong usage.
     """
@@ -47,7 +50,19 @@ def deploy(command: tuple[str, ...], *, stack: str, sample: Path | None, region:
         session = boto3.Session(region_name=region)
         cloudformation, sagemaker = session.client("cloudformation"), session.client("sagemaker")
         rollout = Rollout(cloudformation, sagemaker, stack=stack, say=click.echo, timeout=timeout)
-        result = rollout.run(lambda: run_command(command).returncode)
+        keeper = VersionKeeper(
+            cloudformation,
+            session.client("s3"),
+            stack=stack,
+            serves=rollout.serves_as_deployed,
+            say=click.echo,
+            now=lambda: datetime.now(UTC),
+        )
+        keeper.before()
+        try:
+            result = rollout.run(lambda: run_command(command).returncode)
+        finally:
+            keeper.after()
         if sample is None:
             return
         if result.is_unchanged_and_asleep:

@@ -26,13 +26,15 @@ class EndpointState:
     Attributes:
         config: The name of the endpoint configuration that serves.
         instances: The current instance count of the first variant.
-        failure_reason: SageMaker's reason, if it gives one.
+        failure_reason: SageMaker's reason, if it gives one; it may be that of an earlier update.
+        changed_at: When SageMaker changed the endpoint last.
     """
 
     status: str
     config: str
     instances: int
     failure_reason: str | None
+    changed_at: str = ""
 
 
 class EndpointBusy(Exception):
@@ -57,6 +59,7 @@ def describe(sagemaker: SageMakerClient, endpoint: str) -> EndpointState | None:
         config=found.get("EndpointConfigName", ""),
         instances=variants[0].get("CurrentInstanceCount", 0),
         failure_reason=found.get("FailureReason"),
+        changed_at=str(found.get("LastModifiedTime", "")),
     )
 
 

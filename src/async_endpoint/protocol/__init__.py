@@ -63,6 +63,7 @@ from async_endpoint.protocol.notifications import (
     parse_notification,
     test_notification,
 )
+from async_endpoint.protocol.overdue_jobs import OLDEST_SUBMITTED, OVERDUE_JOBS, submitted_seconds_allowed
 from async_endpoint.protocol.uploads import PINNED, Upload, job_id
 from async_endpoint.protocol.variant_scaling import (
     VARIANT_NAME,
@@ -104,7 +105,9 @@ __all__ = [
     "JOBS_REVISION_ATTRIBUTE",
     "JOBS_TTL_ATTRIBUTE",
     "MAXIMUM_INLINE_BODY_BYTES",
+    "OLDEST_SUBMITTED",
     "OUTPUT_LOCATION_HEADER",
+    "OVERDUE_JOBS",
     "PINNED",
     "REQUEST_TTL_SECONDS_RANGE",
     "SIGNATURE_BYTES",
@@ -159,6 +162,7 @@ __all__ = [
     "record_rejected",
     "record_submitted",
     "request_content_type",
+    "submitted_seconds_allowed",
     "test_notification",
     "update_expression",
     "upload_content_type",

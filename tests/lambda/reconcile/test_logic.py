@@ -18,7 +18,7 @@ from async_endpoint.protocol import (
     utc_timestamp,
 )
 from reconcile.logic import Findings, Reconciler
-from reconcile.ports import Page, Stored
+from reconcile.ports import Page, Stored, Waiting
 from reconcile.settings import Settings
 from shared.outcomes import OutcomeWriter
 from tests.support.intake import RECONCILE_ENVIRONMENT
@@ -51,6 +51,7 @@ class World:
     delayed: list[tuple[AttemptRequest, int]] = field(default_factory=list)
     settings: dict[str, str] = field(default_factory=dict)
     seconds: list[float] = field(default_factory=list)
+    measured: list[Waiting] = field(default_factory=list)
 
     def ticks(self) -> float:
         """The monotonic clock: the given moments, then 0 for ever."""
@@ -99,6 +100,10 @@ class World:
         else:
             self.requested.append(AttemptRequest(job.job_id, job.attempt))
 
+    # CloudWatch.
+    def put(self, waiting: Waiting) -> None:
+        self.measured.append(waiting)
+
     @property
     def jobs(self) -> JobsTableWriter:
         return JobsTableWriter(self.table)
@@ -126,7 +131,13 @@ class World:
         )
         settings = Settings.from_environment({**RECONCILE_ENVIRONMENT, **self.settings})
         return Reconciler(
-            jobs=self, objects=self, messages=self, outcomes=writer, settings=settings, clock=self.ticks
+            jobs=self,
+            objects=self,
+            messages=self,
+            outcomes=writer,
+            measurements=self,
+            settings=settings,
+            clock=self.ticks,
         ).run(now)
 
     def job(self) -> JobRecord:

@@ -15,7 +15,7 @@ def test_the_notification_says_what_happened_what_is_done_and_what_to_do() -> No
         "1 instance runs for endpoint receipts (the minimum is 0). For 95 minutes the watchdog has seen no work: "
         "no job is open, none has finished, and the queues are empty. Instances cost money. The watchdog sets the "
         "instance count to 0, and tries again every few minutes until that succeeds or it sees work. Find out why "
-        "scaling has not stopped them. Runbook: docs/operations.md#instances-run-without-work"
+        "scaling has not stopped them. Runbook: https://example.com/operations.md#instances-run-without-work"
     )
 
 

@@ -33,8 +33,16 @@ class Aws:
         if self.config is None:
             raise ClientError({"Error": {"Code": "ValidationError", "Message": f"{STACK} does not exist"}}, "List")
         if self._operation == "describe_stack_events":
-            events = [{"EventId": str(at), "ResourceStatusReason": text} for at, text in enumerate(self.events)]
-            yield {"StackEvents": events}
+            events = [
+                {
+                    "EventId": str(at),
+                    "LogicalResourceId": "Endpoint",
+                    "ResourceStatus": "UPDATE_FAILED" if text else "UPDATE_COMPLETE",
+                    "ResourceStatusReason": text,
+                }
+                for at, text in enumerate(self.events)
+            ]
+            yield {"StackEvents": events[::-1]}
             return
         arn = "arn:aws:sagemaker:eu-west-1:000000000000"
         yield {
@@ -57,8 +65,11 @@ def resource(kind: str, physical_id: str, status: str = "CREATE_COMPLETE") -> di
     return {"ResourceType": kind, "PhysicalResourceId": physical_id, "ResourceStatus": status}
 
 
-def serving(config: str, *, status: str = "InService", instances: int = 1, why: str | None = None) -> dict[str, Any]:
+def serving(
+    config: str, *, status: str = "InService", instances: int = 1, why: str | None = None, changed: str = "noon"
+) -> dict[str, Any]:
     answer = {
+        "LastModifiedTime": changed,
         "EndpointStatus": status,
         "EndpointConfigName": config,
         "ProductionVariants": [{"CurrentInstanceCount": instances}],
@@ -129,8 +140,57 @@ def test_it_gives_up_after_three_attempts() -> None:
 
 def test_a_failed_deploy_reports_what_serves_and_why() -> None:
     failed = serving("old", why="The image 'x' could not be pulled.")
-    with pytest.raises(RolloutError, match=r"serves old, as before\. Its reason: The image 'x' could not be pulled\."):
+    with pytest.raises(RolloutError) as raised:
         roll_out(Aws("old", serving("old"), failed), (1, "old", "failed to stabilize"))
+    assert str(raised.value).endswith(
+        "serves old, as before. CloudFormation's reason: Endpoint: failed to stabilize Its reason: The image 'x' could "
+        "not be pulled."
+    )
+
+
+STALE = serving("old", why="The image of last week could not be pulled.")
+
+
+def test_the_reason_of_an_earlier_update_does_not_explain_a_new_refusal() -> None:
+    with pytest.raises(RolloutError) as raised:
+        roll_out(Aws("old", STALE), (1, "old", "The quota is exceeded."))
+    assert str(raised.value).endswith("as before. CloudFormation's reason: Endpoint: The quota is exceeded.")
+
+
+def test_nor_does_it_explain_a_silent_rollback_but_the_same_reason_of_a_new_update_does() -> None:
+    with pytest.raises(RolloutError, match=r"SageMaker rolled back to the old configuration\.$"):
+        roll_out(Aws("old", STALE), (0, "new", ""))
+    again = {**STALE, "LastModifiedTime": "one"}
+    with pytest.raises(RolloutError, match="Its reason: The image of last week"):
+        roll_out(Aws("old", STALE, again), (0, "new", ""))
+
+
+def test_the_first_failure_of_the_deploy_is_the_reason_and_none_from_before() -> None:
+    aws = Aws("old", serving("old"))
+    aws.events.append("An old story.")
+    deploys = Deploys(aws, (1, "old", "No such key."))
+
+    def two_failures() -> int:
+        status = deploys()
+        aws.events.append("Resource update cancelled")
+        return status
+
+    with pytest.raises(RolloutError, match=r"CloudFormation's reason: Endpoint: No such key\.$"):
+        Rollout(aws, aws, stack=STACK, say=lambda _: None, timeout=5, poll_seconds=0).run(two_failures)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("aws", "serves"),
+    [
+        (Aws("new", serving("new")), True),
+        (Aws("new", serving("old")), False),
+        (Aws("new", serving("new", status="Updating")), False),
+        (Aws("new", None), False),
+        (Aws(None, None), False),
+    ],
+)
+def test_it_knows_whether_the_deployed_configuration_serves(aws: Any, *, serves: bool) -> None:
+    assert Rollout(aws, aws, stack=STACK, say=print, timeout=5).serves_as_deployed() is serves
 
 
 def test_a_silent_rollback_is_an_error() -> None:

@@ -1,8 +1,10 @@
 import json
+import re
 
 import pytest
+from aws_cdk.assertions import Template
 
-from tests.stacks.templates import StacksOf
+from tests.stacks.templates import StacksOf, StacksWith, by_id_prefix
 
 
 @pytest.mark.parametrize("stage", ["dev", "prod"])
@@ -23,5 +25,32 @@ def test_every_alarm_but_those_of_scaling_notifies_the_topic_and_names_its_runbo
         "AlarmsStuckAtZero", "AlarmsOldestRequest", "AlarmsFailures", "AlarmsExpired",
         "AlarmsNotificationFailures", "AlarmsUploadFailures", "AlarmsIdleInstances",
         "IntakeAlarm", "IntakeWaiting", "IntakeErrors", "ResultsAlarm", "ResultsWaiting", "ResultsErrors",
-        "ReconcilerErrors", "ReconcilerNotInvoked", "WatchdogErrors", "WatchdogNotInvoked",
+        "NotifierAlarm", "NotifierErrors", "NotifierWaiting", "ReconcilerErrors",
+        "ReconcilerNotInvoked", "ReconcilerOverdue", "WatchdogErrors", "WatchdogNotInvoked",
     }  # fmt: skip
+
+
+PAGE = "https://example.com/blob/main/docs/operations.md"
+
+
+def descriptions(template: Template) -> list[str]:
+    alarms = template.find_resources("AWS::CloudWatch::Alarm").items()
+    return [
+        json.dumps(alarm["Properties"]["AlarmDescription"]) for name, alarm in alarms if not name.startswith("Scaling")
+    ]
+
+
+def test_with_a_page_every_alarm_and_the_watchdog_link_to_their_runbooks(stacks_with: StacksWith) -> None:
+    stacks = stacks_with(alarms__runbook_url=PAGE)
+    found = [text for template in stacks.values() for text in descriptions(template)]
+    assert len(found) == 23
+    assert all(re.search(rf'Runbook: {re.escape(PAGE)}#[a-z-]+"', text) for text in found)
+    watchdog = by_id_prefix(stacks["Workflow"], "AWS::Lambda::Function", "WatchdogFunction")["Properties"]
+    assert watchdog["Environment"]["Variables"]["RUNBOOK"] == f"{PAGE}#instances-run-without-work"
+
+
+def test_without_one_an_alarm_names_file_section_and_the_setting(endpoint: Template) -> None:
+    assert all(
+        text.endswith(' in the repository of this stage (alarms.runbook_url makes this a link)"')
+        for text in descriptions(endpoint)
+    )

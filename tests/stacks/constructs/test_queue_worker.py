@@ -104,7 +104,8 @@ def test_the_first_message_in_the_dlq_raises_an_alarm_that_says_what_to_do(workf
     assert f"{said}QUEUE{end}" == (
         f"Function {WORKERS[worker]} gave up on messages after 5 attempts. They are in this alarm's DLQ until 14 days "
         "after they were sent. Find the cause in the function's log, fix it, then move the messages back: in SQS, "
-        "start a DLQ redrive to QUEUE as custom destination. Runbook: docs/operations.md#messages-were-dead-lettered"
+        "start a DLQ redrive to QUEUE as custom destination. Runbook: docs/operations.md#messages-were-dead-lettered "
+        "in the repository of this stage (alarms.runbook_url makes this a link)"
     )
     queue = id_of(workflow, QUEUE, f"{worker}DeadLetters")
     assert alarm["MetricName"] == "ApproximateNumberOfMessagesVisible"

@@ -13,6 +13,7 @@ from async_endpoint.operations.endpoint_status import (
     DELETING,
     IN_SERVICE,
     EndpointBusy,
+    describe,
     wait_until_settled,
 )
 
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from mypy_boto3_cloudformation.client import CloudFormationClient
+    from mypy_boto3_cloudformation.type_defs import StackEventTypeDef
     from mypy_boto3_sagemaker.client import SageMakerClient
 
     from async_endpoint.operations.endpoint_status import EndpointState
@@ -100,7 +102,7 @@ class Rollout:
         before = self.stack_endpoint()
         served = self._settled(before.endpoint) if before.endpoint else None
         for attempt in range(1, _ATTEMPTS + 1):
-            known = self._events()
+            known = self._known_events()
             status = deploy()
             if status == 0:
                 break
@@ -108,8 +110,14 @@ class Rollout:
                 self._say(f"A scaling action on {before.endpoint} had just started: waiting, then deploying again.")
                 self._settled(before.endpoint)
                 continue
-            raise self._failure(status, before.endpoint, known)
+            raise self._failure(status, before.endpoint, served, known)
         return self._check(served)
+
+    def serves_as_deployed(self) -> bool:
+        """Returns whether the stack's endpoint is in service with the stack's configuration, without waiting."""
+        deployed = self.stack_endpoint()
+        state = describe(self._sagemaker, deployed.endpoint) if deployed.endpoint else None
+        return state is not None and state.status == IN_SERVICE and state.config == deployed.config
 
     def stack_endpoint(self) -> StackEndpoint:
         """Returns the endpoint that the stack has now; without names if there is no such stack."""
@@ -146,13 +154,15 @@ class Rollout:
         if served.status != IN_SERVICE or served.config != deployed.config:
             raise RolloutError(
                 f"{deployed.endpoint} is {served.status} and serves {served.config}, not the deployed "
-                f"{deployed.config}: SageMaker rolled back to the old configuration.{_reason_of(served)}"
+                f"{deployed.config}: SageMaker rolled back to the old configuration.{_new_reason_of(served, before)}"
             )
         self._say(f"{deployed.endpoint} serves {served.config}, as deployed.")
         is_unchanged = before is not None and before.config == served.config
         return RolloutResult(deployed.endpoint, is_unchanged and not served.instances)
 
-    def _failure(self, status: int, endpoint: str | None, known: dict[str, str]) -> RolloutError:
+    def _failure(
+        self, status: int, endpoint: str | None, before: EndpointState | None, known: frozenset[str]
+    ) -> RolloutError:
         served = self._settled(endpoint) if endpoint else None
         if served is None:
             # A role is as new as its endpoint here, and IAM is eventually consistent.
@@ -165,28 +175,44 @@ class Rollout:
             return RolloutError(f"The deploy failed with exit status {status}, and there is no endpoint.{hint}")
         return RolloutError(
             f"The deploy failed with exit status {status} and was rolled back: {endpoint} is {served.status} and "
-            f"serves {served.config}, as before.{_reason_of(served)}"
+            f"serves {served.config}, as before.{self._refusal(known)}{_new_reason_of(served, before)}"
         )
 
-    def _events(self) -> dict[str, str]:
-        """Returns the reasons of the stack's events so far, by the events' ids."""
+    def _refusal(self, known: frozenset[str]) -> str:
+        """Returns CloudFormation's reason for the first resource that failed in this deploy; empty without one."""
+        failed = [
+            f" CloudFormation's reason: {event.get('LogicalResourceId', '')}: {event['ResourceStatusReason']}"
+            for event in self._new_events(known)
+            if event.get("ResourceStatus", "").endswith("_FAILED") and event.get("ResourceStatusReason")
+        ]
+        return failed[-1] if failed else ""
+
+    def _events(self) -> list[StackEventTypeDef]:
+        """Returns the stack's events so far, the newest first."""
         try:
             pages = self._cloudformation.get_paginator("describe_stack_events").paginate(StackName=self._stack)
-            return {
-                event["EventId"]: event.get("ResourceStatusReason", "")
-                for page in pages
-                for event in page["StackEvents"]
-            }
+            return [event for page in pages for event in page["StackEvents"]]
         except ClientError as error:
             if "does not exist" not in str(error):
                 raise
-            return {}
+            return []
 
-    def _has_new_reason(self, known: dict[str, str], *sentences: str) -> bool:
+    def _known_events(self) -> frozenset[str]:
+        return frozenset(event["EventId"] for event in self._events())
+
+    def _new_events(self, known: frozenset[str]) -> list[StackEventTypeDef]:
+        return [event for event in self._events() if event["EventId"] not in known]
+
+    def _has_new_reason(self, known: frozenset[str], *sentences: str) -> bool:
         """Returns whether the reason of an event that is not known yet contains one of the sentences."""
-        new = [reason for event, reason in self._events().items() if event not in known]
+        new = [event.get("ResourceStatusReason", "") for event in self._new_events(known)]
         return any(sentence in reason for sentence in sentences for reason in new)
 
 
-def _reason_of(state: EndpointState) -> str:
-    return f" Its reason: {state.failure_reason}" if state.failure_reason else ""
+def _new_reason_of(state: EndpointState, before: EndpointState | None) -> str:
+    """Returns SageMaker's reason, unless it explains an earlier update: DescribeEndpoint keeps the last one."""
+    if not state.failure_reason:
+        return ""
+    if before and (before.failure_reason, before.changed_at) == (state.failure_reason, state.changed_at):
+        return ""
+    return f" Its reason: {state.failure_reason}"
