@@ -6,7 +6,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
-    from async_endpoint.protocol import InvocationRequest, JobRecord
+    from collections.abc import Callable
+
+    from async_endpoint.protocol import InvocationRequest, JobRecord, Upload
 
 
 class DocumentRejected(Exception):
@@ -60,6 +62,9 @@ class Jobs(Protocol):
     def claim(self, record: JobRecord, *, now: float) -> JobRecord | None:
         """Claims the job; returns the existing record if that is not possible."""
 
+    def change(self, job_id: str, change: Callable[[JobRecord | None], JobRecord]) -> JobRecord:
+        """Replaces a job by what `change` makes of it."""
+
     def merge(self, record: JobRecord) -> JobRecord:
         """Merges a record."""
 
@@ -85,3 +90,16 @@ class Endpoint(Protocol):
             RetryLater: The endpoint does not accept requests now.
             AcceptanceUnknown: SageMaker may have accepted the request.
         """
+
+
+class Lane(Protocol):
+    """Admits documents; implemented and documented by `submit.lane.Lane`."""
+
+    def admits(self, upload: Upload, *, asked: bool) -> bool:
+        """Returns whether a document may be submitted now."""
+
+    def note_submitted(self) -> None:
+        """Takes the room of a document."""
+
+    def note_put_aside(self) -> None:
+        """Notes that a document waits."""

@@ -49,6 +49,7 @@ class World:
     requested: list[AttemptRequest] = field(default_factory=list)
     delayed: list[tuple[AttemptRequest, int]] = field(default_factory=list)
     settings: dict[str, str] = field(default_factory=dict)
+    asked: list[int] = field(default_factory=list)
     seconds: list[float] = field(default_factory=list)
 
     def ticks(self) -> float:
@@ -98,6 +99,10 @@ class World:
         else:
             self.requested.append(AttemptRequest(job.job_id, job.attempt))
 
+    def admit(self, count: int) -> int:
+        self.asked.append(count)
+        return 3
+
     @property
     def jobs(self) -> JobsTableWriter:
         return JobsTableWriter(self.table)
@@ -125,7 +130,13 @@ class World:
         )
         settings = Settings.from_environment({**RECONCILE_ENVIRONMENT, **self.settings})
         return Reconciler(
-            jobs=self, objects=self, messages=self, outcomes=writer, settings=settings, clock=self.ticks
+            jobs=self,
+            objects=self,
+            messages=self,
+            outcomes=writer,
+            admit=self.admit,
+            settings=settings,
+            clock=self.ticks,
         ).run(now)
 
     def job(self) -> JobRecord:
@@ -249,7 +260,7 @@ def test_nothing_is_sent_again_while_dead_letters_wait_for_an_operator(world: Wo
     findings = world.run(NOON + timedelta(hours=2))
 
     assert (findings.requested, findings.announced) == (0, 0)
-    assert findings.lines == ["1 messages are in the intake's DLQ, so none is sent again."]
+    assert findings.lines == ["1 messages are in the intake's DLQs, so none is sent again."]
 
 
 def test_nothing_is_sent_again_while_the_queue_has_a_backlog(world: World) -> None:

@@ -36,7 +36,7 @@ def canceller(table: TableResource, records: Any = NOBODY, s3: Any = NOBODY, buc
         JobsTableWriter(table),
         records,
         s3,
-        inbox=S3Location(bucket, "inbox/"),
+        inboxes=(S3Location(bucket, "inbox/"), S3Location(bucket, "inbox-urgent/")),
         retention_days=30,
         clock=lambda: NOW,
     )
@@ -119,7 +119,7 @@ def test_a_dry_run_writes_nothing() -> None:
     table = MemoryTable()
     dry = Canceller(
         JobsTableWriter(table), NOBODY, NOBODY,
-        inbox=S3Location("inputs", "inbox/"), retention_days=30, clock=lambda: NOW, dry_run=True,
+        inboxes=(S3Location("inputs", "inbox/"),), retention_days=30, clock=lambda: NOW, dry_run=True,
     )  # fmt: skip
 
     assert dry.cancel_upload(UPLOAD).outcome is CancelOutcome.UNRECORDED
