@@ -40,4 +40,4 @@ def record_message(body: str) -> str | None:
 
 handler = batch_handler(record_message, expected=(NotificationError, JobRecordError, JobsTableBusy))
 if settings.admission_queue:
-    handler = admitting_next(handler, counter, make_admitter(table, settings.admission_queue).ask)
+    handler = admitting_next(handler, counter, make_admitter(table, settings.admission_queue).replace)

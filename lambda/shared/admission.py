@@ -18,6 +18,10 @@ if TYPE_CHECKING:
     from async_endpoint.protocol import JobRecord
 
 _MOST = 100
+# Several environments ask at the same moment: each takes some of the oldest, so that few are asked for twice.
+_WINDOW = 50
+# The index shows an outcome a fraction of a second after its record; before that, the request would find no room.
+_SHOWN_SECONDS = 1
 # Until the index shows that a job was submitted, it is asked for only after all others.
 _REMEMBERED_SECONDS = 60.0
 # A request takes about so long from here to the endpoint.
@@ -34,8 +38,8 @@ class WaitingJobs(Protocol):
 class AdmissionQueue(Protocol):
     """The queue for what is to be submitted at once."""
 
-    def request_all(self, requests: Sequence[AttemptRequest]) -> None:
-        """Sends requests for attempts."""
+    def request_all(self, requests: Sequence[AttemptRequest], delay_seconds: int) -> None:
+        """Sends requests for attempts, to be delivered after the delay."""
 
 
 class Admitter:
@@ -46,16 +50,28 @@ class Admitter:
             be asked for again and again.
         queue: Receives the requests.
         clock: Seconds on a monotonic clock.
+        shuffle: Shuffles a list.
     """
 
-    def __init__(self, jobs: WaitingJobs, queue: AdmissionQueue, clock: Callable[[], float]) -> None:
+    def __init__(
+        self,
+        jobs: WaitingJobs,
+        queue: AdmissionQueue,
+        clock: Callable[[], float],
+        shuffle: Callable[[list[JobRecord]], None],
+    ) -> None:
         self._jobs = jobs
         self._queue = queue
         self._clock = clock
+        self._shuffle = shuffle
         self._asked: dict[str, float] = {}
 
-    def ask(self, count: int) -> int:
-        """Asks for up to `count` waiting jobs, at most 100; returns for how many.
+    def replace(self, count: int) -> int:
+        """Asks for as many jobs as outcomes were recorded just now; returns for how many."""
+        return self.ask(count, delay_seconds=_SHOWN_SECONDS)
+
+    def ask(self, count: int, *, delay_seconds: int = 0) -> int:
+        """Asks for up to `count` of the oldest waiting jobs, at most 100; returns for how many.
 
         Jobs that were asked for before come last, the longest ago first: their request may have found no room.
         """
@@ -63,14 +79,16 @@ class Admitter:
         self._asked = {job_id: at for job_id, at in self._asked.items() if now - at < _REMEMBERED_SECONDS}
         if count <= 0:
             return 0
-        found = self._jobs.oldest_waiting(count + min(len(self._asked), _MOST))
+        found = list(self._jobs.oldest_waiting(max(count, _WINDOW) + min(len(self._asked), _MOST)))
+        self._shuffle(found)
         chosen = sorted(found, key=lambda job: self._asked.get(job.job_id, float("-inf")))[:count]
         if chosen:
-            self._queue.request_all([AttemptRequest(job.job_id, job.attempt) for job in chosen])
+            self._queue.request_all([AttemptRequest(job.job_id, job.attempt) for job in chosen], delay_seconds)
         self._asked |= {job.job_id: now for job in chosen}
         return len(chosen)
 
     def fill(self, room: int) -> int:
         """Asks for as many jobs as there is room for, less those whose request is under way; returns for how many."""
         now = self._clock()
-        return self.ask(room - sum(now - at < _UNDER_WAY_SECONDS for at in self._asked.values()))
+        under_way = sum(now - at < _UNDER_WAY_SECONDS for at in self._asked.values())
+        return self.ask(room - under_way, delay_seconds=_SHOWN_SECONDS)

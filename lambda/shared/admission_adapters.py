@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 import time
 from typing import TYPE_CHECKING, Any
 
@@ -76,7 +77,7 @@ class AdmissionQueue:
         self._sqs = sqs
         self._url = url
 
-    def request_all(self, requests: Sequence[AttemptRequest]) -> None:
+    def request_all(self, requests: Sequence[AttemptRequest], delay_seconds: int) -> None:
         """Sends requests, ten in a call.
 
         Raises:
@@ -85,7 +86,7 @@ class AdmissionQueue:
         failed = 0
         for first in range(0, len(requests), _BATCH):
             entries: list[SendMessageBatchRequestEntryTypeDef] = [
-                {"Id": str(number), "MessageBody": each.to_message()}
+                {"Id": str(number), "MessageBody": each.to_message(), "DelaySeconds": delay_seconds}
                 for number, each in enumerate(requests[first : first + _BATCH])
             ]
             response = self._sqs.send_message_batch(QueueUrl=self._url, Entries=entries)
@@ -97,4 +98,4 @@ class AdmissionQueue:
 def make_admitter(table: Table, queue_url: str) -> Admitter:
     """Returns the admitter for the function's own account and region."""
     queue = AdmissionQueue(boto3.client("sqs", config=SHORT_TIMEOUTS), queue_url)
-    return Admitter(WaitingJobs(table), queue, time.monotonic)
+    return Admitter(WaitingJobs(table), queue, time.monotonic, random.shuffle)

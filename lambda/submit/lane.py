@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 # A request that is older was lost, or waits for an instance that does not come: it takes no room.
 _COUNTED = timedelta(hours=1)
 _KNOWN_SECONDS = 10.0
+# The table's index shows a submission a fraction of a second after it.
+_SHOWN_SECONDS = 1.0
 _MOST_FILLED = 50
 
 
@@ -40,7 +42,7 @@ class LaneView(Protocol):
     def anybody_waits(self) -> bool:
         """Returns whether a job waits for admission."""
 
-    def messages(self) -> int:
+    def queued(self) -> int:
         """Returns about how many messages the intake queue holds."""
 
 
@@ -84,6 +86,7 @@ class Lane:
         self._per_second = 0.0
         self._known_until = float("-inf")
         self._put_aside = 0
+        self._submitted_at: list[float] = []
 
     def begin(self) -> None:
         """Begins a batch: what was known of the room is forgotten."""
@@ -106,6 +109,7 @@ class Lane:
 
     def note_submitted(self) -> None:
         """Takes the room of a document that the endpoint has accepted, or may have."""
+        self._submitted_at.append(self._clock())
         if self._batch:
             self._batch.used += 1
 
@@ -144,7 +148,10 @@ class Lane:
             return 0
         if room >= self._settings.batch_size * self._settings.max_concurrency:
             return room
-        return share_of(room, self._settings, messages=self._view.messages())
+        share = share_of(room, self._settings, messages=self._view.queued())
+        now = self._clock()
+        self._submitted_at = [at for at in self._submitted_at if now - at < _SHOWN_SECONDS]
+        return max(0, share - len(self._submitted_at)) if share < room else room
 
     def _limit(self) -> int:
         now = self._clock()
@@ -155,7 +162,7 @@ class Lane:
                 logger.warning("The limit of the lane is as before: %s: %s", type(error).__name__, error)
             self._known_until = now + _KNOWN_SECONDS
         sleeps = not (self._capacity.running or self._capacity.desired)
-        messages = self._view.messages() if sleeps else 0
+        messages = self._view.queued() if sleeps else 0
         return lane_limit(self._settings, self._capacity, messages=messages, per_second=self._per_second)
 
 

@@ -131,7 +131,7 @@ class AwsView:
         """Queries the index."""
         return bool(WaitingJobs(self._table).oldest_waiting(1))
 
-    def messages(self) -> int:
+    def queued(self) -> int:
         """Calls GetQueueAttributes."""
         return messages_in(self._sqs, self._queue)
 

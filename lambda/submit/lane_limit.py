@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 # From an outcome to the next submission: a topic, two queues and two functions. A longer time is covered by the batch
 # that each instance has in advance.
-ON_THEIR_WAY_SECONDS = 2.0
+ON_THEIR_WAY_SECONDS = 1.0
 _INSTANCES_RANGE = (1, 100_000)
 _DOCUMENTS_RANGE = (1, 100_000)
 _BATCH_RANGE = (1, 10)
