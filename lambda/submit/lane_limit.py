@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 # From an outcome to the next submission: a topic, two queues and two functions. A longer time is covered by the batch
 # that each instance has in advance.
 ON_THEIR_WAY_SECONDS = 1.0
+# While the fleet grows, the queue must not run dry for a moment either.
+_ON_THEIR_WAY_AT_MOST = 5.0
 _INSTANCES_RANGE = (1, 100_000)
 _DOCUMENTS_RANGE = (1, 100_000)
 _BATCH_RANGE = (1, 10)
@@ -77,13 +79,13 @@ def lane_limit(settings: LimitSettings, capacity: VariantCapacity, *, messages: 
         messages: Documents that wait to be looked at; counts only if no instance runs or is wanted.
         per_second: Outcomes in a second, of all instances together.
     """
-    on_their_way = math.ceil(per_second * ON_THEIR_WAY_SECONDS)
     if running := capacity.running:
-        for_scaling = 0
+        for_scaling, seconds = 0, ON_THEIR_WAY_SECONDS
         if running < settings.max_instances:
             # An instance takes a whole batch from the queue at once, and the alarm looks at averages of a minute.
             for_scaling = settings.backlog_per_instance + settings.instance_batch + 1
-        return running * (settings.instance_requests + for_scaling) + on_their_way
+            seconds = _ON_THEIR_WAY_AT_MOST
+        return running * (settings.instance_requests + for_scaling) + math.ceil(per_second * seconds)
     wanted = min(settings.max_instances, max(1, capacity.desired, -(-messages // settings.backlog_per_instance)))
     # The wake alarm, if nothing else wakes the endpoint, starts as many instances as the backlog wants.
     return wanted * max(settings.instance_requests, settings.backlog_per_instance + 1)

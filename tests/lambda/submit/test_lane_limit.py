@@ -26,6 +26,7 @@ ENVIRONMENT = {
         (4, 4, 0, 5.9, 70),  # and what is on its way
         (1, 1, 0, 0.0, 30),  # and what the alarm for more instances must see
         (3, 4, 0, 0.0, 90),
+        (1, 1, 0, 2.0, 40),
         (0, 0, 0, 0.0, 16),  # asleep: at least one instance will be woken
         (0, 0, 11, 0.0, 48),
         (0, 0, 5_000, 0.0, 64),

@@ -21,7 +21,7 @@ class Event:
     Attributes:
         at: When, in the format of records; None if the record does not say.
         attempt: The number of the attempt; None for the upload.
-        what: `received`, `requested`, `claimed`, `submitted`, or an outcome in small letters.
+        what: `received`, `requested`, `waits`, `claimed`, `submitted`, or an outcome in small letters.
         text: The facts, in words.
     """
 
