@@ -9,6 +9,7 @@ import math
 import sys
 from typing import TYPE_CHECKING, Any
 
+from benchmarks.lane_parts import Case, Delays
 from benchmarks.result import Result, progress
 from benchmarks.serving import REPOSITORY
 
@@ -27,11 +28,12 @@ def run() -> Result:
     """Runs each case with and without lanes."""
     sys.path.insert(0, str(REPOSITORY / "lambda"))
     world = importlib.import_module("benchmarks.lane_world")
+    cases = [*((*case, 1.0) for case in _CASES), *_HARD_CASES]
     ratios, waits, figures = [], [], dict[str, Any]()
-    for instances, seconds, slow in [*((*case, 1.0) for case in _CASES), *_HARD_CASES]:
+    for instances, seconds, slow in cases:
         done = {
             lanes: world.World(
-                world.Case(lanes=lanes, instances=instances, batch_seconds=seconds, delays=world.Delays(slow=slow))
+                Case(lanes=lanes, instances=instances, batch_seconds=seconds, delays=Delays(slow=slow))
             ).run()
             for lanes in (False, True)
         }
@@ -48,7 +50,7 @@ def run() -> Result:
         goal=GOAL,
         # Those that begin before its own: of the one that runs already, only a part is left.
         conditions={"at_most_two_batches_begin_before_an_urgent_one": math.floor(max(waits)) <= MOST_BATCHES},
-        figures={"simulated": True, "documents": world.Case(lanes=True).documents, **figures},
+        figures={"simulated": True, "documents": Case(lanes=True).documents, **figures},
     )
 
 

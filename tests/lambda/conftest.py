@@ -15,7 +15,16 @@ from tests.support.intake import SUBMIT_ENVIRONMENT, Intake
 
 # Modules with clients and loggers, which belong to the environment in which they were imported.
 ROOTS = ("submit.", "record.", "reconcile.", "shared.")
-STATEFUL = (".handler", ".batch", ".observability", ".outcome_adapters", ".wake")
+STATEFUL = (
+    ".handler",
+    ".batch",
+    ".observability",
+    ".outcome_adapters",
+    ".wake",
+    ".lane",
+    ".lane_adapters",
+    ".admission",
+)
 
 
 @pytest.fixture

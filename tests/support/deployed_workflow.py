@@ -126,7 +126,9 @@ def deployed(
         outputs |= {f"{worker}QueueUrl": url, f"{worker}DeadLettersUrl": dead_letters}
         workers[worker.lower()] = WorkerQueue(worker.lower(), url, dead_letters)
     deploy_outputs(name, outputs)
-    return DeployedWorkflow(name, jobs_table, bucket, put, sqs, *workers.values())
+    return DeployedWorkflow(
+        name, jobs_table, bucket, put, sqs, workers["intake"], workers["urgent"], workers["results"]
+    )
 
 
 def deploy_outputs(name: str, outputs: dict[str, str]) -> None:

@@ -45,7 +45,8 @@ def test_as_many_are_asked_for_as_outcomes_were_recorded(outcomes: int, millisec
         found.append(count)
         raise PermissionError("no")
 
-    assert admitting_next(handle, counter, ask)({"any": "event"}, context) == {"any": "event"}
+    response: Any = admitting_next(handle, counter, ask)({"any": "event"}, context)
+    assert response == {"any": "event"}
     assert (found, counter.take()) == (asked, 0)
 
 
