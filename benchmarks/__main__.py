@@ -17,6 +17,7 @@ BENCHMARKS = {
     "batch": "images per second at concurrency 8, against one by one through the stock loop, both in TorchServe",
     "images": "images per second through each newer serving image, against the default one, with the same model",
     "intake": "documents through the inbox's pipeline, against one event, one invocation, one poll; AWS calls of each",
+    "lanes": "5,000 documents with two lanes, against each submitted at once: throughput, and an urgent one's wait",
     "emulator": "100 documents through the local AWS one at a time, against posting them to the same container",
 }
 

@@ -19,6 +19,7 @@ from stacks.constructs.encryption_key import grant_use
 from stacks.constructs.endpoint_metrics import EndpointMetrics
 from stacks.constructs.grants import grant
 from stacks.constructs.job_policies import JobPolicies
+from stacks.constructs.lanes import UrgentQueue, let_admit, let_ask
 from stacks.constructs.notifier import Notifier
 from stacks.constructs.output_locations import FAILURES, RESULTS, written_path
 from stacks.constructs.published_values import ERROR_TOPIC, JOBS_STREAM, SUCCESS_TOPIC
@@ -32,6 +33,8 @@ from stacks.settings.stage import StageSettings
 from stacks.stage_stack import StageStack
 
 INBOX = "inbox/"
+URGENT_INBOX = "inbox-urgent/"
+_SUBMIT = "submit"
 
 
 class WorkflowStack(StageStack):
@@ -62,7 +65,19 @@ class WorkflowStack(StageStack):
         self._settings = settings
         self._foundation = foundation
         self.intake = self._intake(sources)
-        self._send_uploads_to(self.intake)
+        self.urgent = UrgentQueue(
+            self,
+            "Urgent",
+            intake=self.intake,
+            function=_SUBMIT,
+            settings=settings,
+            key=foundation.key,
+            topic=foundation.alarms.topic,
+        )
+        self._send_uploads("Uploads", INBOX, self.intake, "the intake queue")
+        self._send_uploads("UrgentUploads", URGENT_INBOX, self.urgent, "the queue of urgent documents")
+        if settings.workflow.admission:
+            let_admit(self.intake, self.urgent, settings, jobs=foundation.jobs, key=foundation.key)
         self.results = self._results(sources)
         self._subscribe_to_topics(self.results)
         Watchdog(
@@ -71,6 +86,7 @@ class WorkflowStack(StageStack):
             settings=settings,
             jobs=foundation.jobs,
             intake=self.intake.queue,
+            urgent=self.urgent.queue,
             results=self.results.queue,
             sources=sources,
             key=foundation.key,
@@ -84,6 +100,7 @@ class WorkflowStack(StageStack):
             metrics=EndpointMetrics(settings.endpoint.name, AsyncEndpoint.variant_name),
             endpoint_log_group=log_group_name(settings.endpoint.name),
             workers={"Intake": self.intake, "Results": self.results},
+            more_dead_letters={"Urgent": self.urgent.dead_letters},
         )
         self._add_outputs(self._stack_outputs())
 
@@ -92,14 +109,15 @@ class WorkflowStack(StageStack):
         worker = QueueWorker(
             self,
             "Intake",
-            function="submit",
-            description=f"Submits each document uploaded under {INBOX} to endpoint {settings.endpoint.name}",
+            function=_SUBMIT,
+            description=f"Submits each document uploaded under {INBOX} or {URGENT_INBOX} to {settings.endpoint.name}",
             sources=sources,
             environment={
                 "JOBS_TABLE": jobs.table.table_name,
                 "JOB_RETENTION_DAYS": str(settings.workflow.job_retention_days),
                 "CLAIM_SECONDS": str(settings.workflow.claim_seconds),
                 "ENDPOINT_NAME": settings.endpoint.name,
+                "URGENT_PREFIX": URGENT_INBOX,
                 "REQUEST_TTL_SECONDS": str(settings.endpoint.request_ttl_seconds),
                 "INVOCATION_TIMEOUT_SECONDS": str(settings.limits.invocation_timeout_seconds),
             },
@@ -109,13 +127,9 @@ class WorkflowStack(StageStack):
             key=self._foundation.key,
             topic=self._foundation.alarms.topic,
         )
-        suppress_wildcards(
-            worker.policy,
-            {
-                self._documents_arn: f"Uploaders choose the keys; the function may read only documents under {INBOX}.",
-                self._pinned_arn: f"Each attempt has a copy of its own; the function writes only under {PINNED}.",
-            },
-        )
+        reason = "Uploaders choose the keys; the function may read only documents of both inboxes."
+        pinned = f"Each attempt has a copy of its own; the function writes only under {PINNED}."
+        suppress_wildcards(worker.policy, dict.fromkeys(self._documents_arns, reason) | {self._pinned_arn: pinned})
         if settings.scaling.wakes_on_submit:
             let_wake(worker, settings)
         return worker
@@ -130,7 +144,7 @@ class WorkflowStack(StageStack):
             iam.PolicyStatement(
                 sid="LookAtDocuments",
                 actions=["s3:GetObject", "s3:GetObjectVersion"],
-                resources=[self._documents_arn],
+                resources=self._documents_arns,
             ),
             iam.PolicyStatement(sid="PinDocuments", actions=["s3:PutObject"], resources=[self._pinned_arn]),
             # Without it a deleted document is 403, not 404.
@@ -144,20 +158,20 @@ class WorkflowStack(StageStack):
         if self._foundation.key:
             grant_use(self._foundation.key, policy)
 
-    def _send_uploads_to(self, worker: QueueWorker) -> None:
+    def _send_uploads(self, construct_id: str, prefix: str, to: QueueWorker | UrgentQueue, queue: str) -> None:
         events.Rule(
             self,
-            "Uploads",
-            description=f"Sends documents uploaded under {INBOX} to the intake queue",
+            construct_id,
+            description=f"Sends documents uploaded under {prefix} to {queue}",
             event_pattern=events.EventPattern(
                 source=["aws.s3"],
                 detail_type=["Object Created"],
                 detail={
                     "bucket": {"name": [self._foundation.buckets.input.bucket_name]},
-                    "object": {"key": [{"prefix": INBOX}]},
+                    "object": {"key": [{"prefix": prefix}]},
                 },
             ),
-            targets=[targets.SqsQueue(worker.queue, dead_letter_queue=worker.dead_letters)],
+            targets=[targets.SqsQueue(to.queue, dead_letter_queue=to.dead_letters)],
         )
 
     def _results(self, sources: Path) -> QueueWorker:
@@ -181,6 +195,8 @@ class WorkflowStack(StageStack):
             key=self._foundation.key,
             topic=self._foundation.alarms.topic,
         )
+        if settings.workflow.admission:
+            let_ask(worker, self.urgent, jobs=jobs, key=None)
         if failures := self._failures:
             suppress_wildcards(
                 worker.policy,
@@ -214,7 +230,9 @@ class WorkflowStack(StageStack):
             settings=self._settings,
             jobs=self._foundation.jobs,
             intake=self.intake,
-            inbox=BucketPath.from_bucket(buckets.input, INBOX.rstrip("/")),
+            urgent=self.urgent,
+            inbox=INBOX,
+            urgent_inbox=URGENT_INBOX,
             inbox_bucket=buckets.input,
             written=[path for path in paths if path],
             sources=sources,
@@ -236,8 +254,8 @@ class WorkflowStack(StageStack):
         )
         if self._settings.notifications.tag_documents:
             bucket = foundation.buckets.input
-            inbox = BucketPath.from_bucket(bucket, INBOX.rstrip("/"))
-            let_tag(notifier.function, notifier.policy, inbox, bucket_name=bucket.bucket_name)
+            inboxes = [BucketPath.from_bucket(bucket, inbox.rstrip("/")) for inbox in (INBOX, URGENT_INBOX)]
+            let_tag(notifier.function, notifier.policy, inboxes, bucket_name=bucket.bucket_name)
         return notifier
 
     @property
@@ -256,24 +274,27 @@ class WorkflowStack(StageStack):
             resource.topic_arn = self._foundation.published.read(self, published[topic])
 
     def _stack_outputs(self) -> dict[str, tuple[str, str]]:
-        inbox = self._foundation.buckets.input.s3_url_for_object(INBOX)
+        location = self._foundation.buckets.input.s3_url_for_object
         retention = str(self._settings.workflow.job_retention_days)
         policies = JobPolicies(
             self,
-            documents_arn=self._documents_arn,
+            documents_arns=self._documents_arns,
             bucket=self._foundation.buckets.input,
             jobs=self._foundation.jobs,
-            intake=self.intake,
-            results=self.results,
+            queues=[self.intake.queue, self.urgent.queue, self.results.queue],
+            dead_letters=[self.intake.dead_letters, self.urgent.dead_letters, self.results.dead_letters],
             key=self._foundation.key,
             inbox=INBOX,
         )
         return {
-            "InboxLocation": (inbox, "Location whose documents are submitted without a further call"),
+            "InboxLocation": (location(INBOX), "Location whose documents are submitted without a further call"),
+            "UrgentInboxLocation": (location(URGENT_INBOX), "Location whose documents are submitted before all others"),
             "JobsTableName": (self._foundation.jobs.table.table_name, "Table with the state of each job"),
             "JobRetentionDays": (retention, "Days for which the jobs table keeps a job"),
             "IntakeQueueUrl": (self.intake.queue.queue_url, "Queue of uploads and of requests for attempts"),
             "IntakeDeadLettersUrl": (self.intake.dead_letters.queue_url, "DLQ of the intake queue"),
+            "UrgentQueueUrl": (self.urgent.queue.queue_url, "Queue of urgent uploads and of admitted documents"),
+            "UrgentDeadLettersUrl": (self.urgent.dead_letters.queue_url, "DLQ of the queue of urgent uploads"),
             "ResultsQueueUrl": (self.results.queue.queue_url, "Queue of SageMaker's notifications"),
             "ResultsDeadLettersUrl": (self.results.dead_letters.queue_url, "DLQ of the results queue"),
             "NotifyFunctionName": (self.notifier.function.function_name, "Function that announces outcomes"),
@@ -285,8 +306,8 @@ class WorkflowStack(StageStack):
         }
 
     @property
-    def _documents_arn(self) -> str:
-        return self._foundation.buckets.input.arn_for_objects(f"{INBOX}*")
+    def _documents_arns(self) -> list[str]:
+        return [self._foundation.buckets.input.arn_for_objects(f"{inbox}*") for inbox in (INBOX, URGENT_INBOX)]
 
     @property
     def _pinned_arn(self) -> str:

@@ -152,6 +152,4 @@ def make_notifier(settings: Settings) -> Notifier:
 def _documents(settings: Settings) -> InboxDocuments | None:
     if not settings.tagged_bucket:
         return None
-    return InboxDocuments(
-        boto3.client("s3", config=SHORT_TIMEOUTS), bucket=settings.tagged_bucket, prefix=settings.tagged_prefix
-    )
+    return InboxDocuments(boto3.client("s3", config=SHORT_TIMEOUTS), bucket=settings.tagged_bucket)

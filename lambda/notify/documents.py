@@ -20,27 +20,27 @@ _MOST_TAGS = 10
 
 
 class InboxDocuments:
-    """The documents of the inbox.
+    """The documents of the inboxes.
 
     Tagging fails no outcome: the event is what others rely on, and a document may have expired or been deleted.
 
     Args:
         s3: The client for S3.
-        bucket: The bucket of the inbox.
-        prefix: Its prefix.
+        bucket: The bucket of the inboxes.
     """
 
-    def __init__(self, s3: S3Client, *, bucket: str, prefix: str) -> None:
+    def __init__(self, s3: S3Client, *, bucket: str) -> None:
         self._s3 = s3
         self._bucket = bucket
-        self._prefix = prefix
 
     def tag(self, job: JobRecord) -> None:
         """Calls GetObjectTagging and PutObjectTagging for the job's own version of the document.
 
+        Only a job of an inbox has a version.
+
         S3 replaces all tags at once: those that somebody sets between the two calls are lost.
         """
-        if job.bucket != self._bucket or not job.version or not (job.key or "").startswith(self._prefix):
+        if job.bucket != self._bucket or not job.version or not job.key:
             return
         place: dict[str, Any] = {"Bucket": job.bucket, "Key": job.key}
         if not job.overwritable:

@@ -20,14 +20,12 @@ class Settings:
         endpoint_name: The endpoint whose jobs these are (ENDPOINT_NAME).
         webhook_secret: Name or ARN of the secret that signs for the webhook; None without one (WEBHOOK_SECRET).
         tagged_bucket: The bucket of the documents to tag; None to tag none (TAGGED_BUCKET).
-        tagged_prefix: Their prefix (TAGGED_PREFIX).
     """
 
     jobs_table: str
     endpoint_name: str
     webhook_secret: str | None
     tagged_bucket: str | None
-    tagged_prefix: str
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str]) -> Settings:
@@ -42,5 +40,4 @@ class Settings:
             endpoint_name=variables.text("ENDPOINT_NAME"),
             webhook_secret=variables.text("WEBHOOK_SECRET") if "WEBHOOK_SECRET" in environment else None,
             tagged_bucket=variables.text("TAGGED_BUCKET") if "TAGGED_BUCKET" in environment else None,
-            tagged_prefix=variables.text("TAGGED_PREFIX") if "TAGGED_BUCKET" in environment else "",
         )

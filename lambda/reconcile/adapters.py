@@ -7,10 +7,11 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from http import HTTPStatus
+from os.path import commonprefix
 from typing import TYPE_CHECKING, Any
 
 import boto3
-from boto3.dynamodb.conditions import Key
+from boto3.dynamodb.conditions import Attr, Key
 from botocore.exceptions import ClientError
 
 from async_endpoint.protocol import (
@@ -20,6 +21,7 @@ from async_endpoint.protocol import (
     JOBS_PARTITION_KEY,
     OLDEST_SUBMITTED,
     OVERDUE_JOBS,
+    WAITS_FOR_ADMISSION,
     WAKE_NAMESPACE,
     AttemptRequest,
     JobRecord,
@@ -30,6 +32,7 @@ from async_endpoint.protocol import (
 )
 from reconcile.logic import Reconciler
 from reconcile.ports import Page, Stored, Waiting
+from shared.admission_adapters import make_admitter
 from shared.clients import SHORT_TIMEOUTS
 from shared.outcome_adapters import make_outcome_writer
 from shared.queues import messages_in
@@ -47,6 +50,7 @@ if TYPE_CHECKING:
 _AT_ONCE = 8  # botocore's pool has 10 connections
 _PAGE = 1000  # the most that ListObjectVersions returns
 _MARKER = "inbox_marker"
+_MOST_PAGES = 20  # of a megabyte at most: some ten thousand jobs that wait for admission
 
 
 class JobsTable:
@@ -57,15 +61,26 @@ class JobsTable:
         self._memory = {JOBS_PARTITION_KEY: memory_key}
 
     def oldest(self, state: JobState, *, before: datetime, limit: int) -> Iterator[JobRecord]:
-        """Queries the index once. It lags slightly, and the jobs' writes are checked against the table itself."""
-        found = self._table.query(
-            IndexName=JOBS_BY_STATE_INDEX,
-            KeyConditionExpression=Key(JOBS_BY_STATE_PARTITION_KEY).eq(state.value)
+        """Queries the index. It lags slightly, and the jobs' writes are checked against the table itself."""
+        query: dict[str, Any] = {
+            "IndexName": JOBS_BY_STATE_INDEX,
+            "KeyConditionExpression": Key(JOBS_BY_STATE_PARTITION_KEY).eq(state.value)
             & Key(JOBS_BY_STATE_SORT_KEY).lt(utc_timestamp(before)),
-            ScanIndexForward=True,
-            Limit=limit,
-        )
-        yield from map(JobRecord.from_item, found["Items"])
+            "FilterExpression": Attr("claimed_until").not_exists() | Attr("claimed_until").ne(WAITS_FOR_ADMISSION),
+        }
+        if state is not JobState.RECEIVED:
+            # Only a job that is not submitted yet can wait for admission, and a limit bounds what is read before the
+            # filter.
+            query |= {"Limit": limit}
+        count = 0
+        for _ in range(_MOST_PAGES):
+            page = self._table.query(**query)
+            for item in page["Items"][: limit - count]:
+                count += 1
+                yield JobRecord.from_item(item)
+            if count >= limit or "LastEvaluatedKey" not in page:
+                return
+            query["ExclusiveStartKey"] = page["LastEvaluatedKey"]
 
     def known(self, job_ids: Iterable[str]) -> set[str]:
         """Calls GetItem for each id: the function may read the table one by one, like every function here."""
@@ -110,13 +125,13 @@ class StoredObjects:
             raise
 
     def inbox(self, marker: str | None) -> Page:
-        """Calls ListObjectVersions, of whose markers this makes one."""
+        """Calls ListObjectVersions for what both prefixes begin with, and makes one of its markers."""
         settings = self._settings
+        prefixes = (settings.inbox_prefix, settings.urgent_prefix)
+        common = commonprefix(prefixes)  # noqa: RUF071 - S3 compares keys by characters, too
         key, version = json.loads(marker) if marker else ("", "")
         more: dict[str, Any] = {"KeyMarker": key, "VersionIdMarker": version} if key else {}
-        found = self._s3.list_object_versions(
-            Bucket=settings.inbox_bucket, Prefix=settings.inbox_prefix, MaxKeys=_PAGE, **more
-        )
+        found = self._s3.list_object_versions(Bucket=settings.inbox_bucket, Prefix=common, MaxKeys=_PAGE, **more)
         documents = tuple(
             Stored(
                 Upload(
@@ -130,26 +145,27 @@ class StoredObjects:
                 each["ETag"],
             )
             for each in found.get("Versions", ())
+            if each["Key"].startswith(prefixes)
         )
         if not found.get("IsTruncated"):
             return Page(documents, None)
         return Page(documents, json.dumps([found["NextKeyMarker"], found.get("NextVersionIdMarker", "")]))
 
 
-class IntakeQueue:
-    """The intake queue and its DLQ."""
+class IntakeQueues:
+    """The two queues of the intake and their DLQs: documents go to the queue to which their upload's event goes."""
 
     def __init__(self, sqs: SQSClient, settings: Settings) -> None:
         self._sqs = sqs
         self._settings = settings
 
     def waiting(self) -> int:
-        """Calls GetQueueAttributes for the queue."""
-        return messages_in(self._sqs, self._settings.intake_queue)
+        """Calls GetQueueAttributes for each queue."""
+        return self._messages(self._settings.intake_queue, self._settings.urgent_queue)
 
     def dead(self) -> int:
-        """Calls GetQueueAttributes for the DLQ."""
-        return messages_in(self._sqs, self._settings.intake_dead_letters)
+        """Calls GetQueueAttributes for each DLQ."""
+        return self._messages(self._settings.intake_dead_letters, self._settings.urgent_dead_letters)
 
     def announce(self, document: Stored) -> None:
         """Sends what EventBridge would have sent."""
@@ -164,14 +180,19 @@ class IntakeQueue:
             "region": upload.region,
             "detail": {"bucket": {"name": upload.bucket}, "object": created, "reason": "sent again: no job was found"},
         }
-        self._send(json.dumps(event))
+        self._send(upload.key, json.dumps(event))
 
     def request(self, job: JobRecord) -> None:
         """Sends the request for the job's attempt."""
-        self._send(AttemptRequest(job.job_id, job.attempt).to_message())
+        self._send(job.key or "", AttemptRequest(job.job_id, job.attempt).to_message())
 
-    def _send(self, body: str) -> None:
-        self._sqs.send_message(QueueUrl=self._settings.intake_queue, MessageBody=body)
+    def _messages(self, *urls: str) -> int:
+        return sum(messages_in(self._sqs, url) for url in urls)
+
+    def _send(self, key: str, body: str) -> None:
+        urgent = key.startswith(self._settings.urgent_prefix)
+        url = self._settings.urgent_queue if urgent else self._settings.intake_queue
+        self._sqs.send_message(QueueUrl=url, MessageBody=body)
 
 
 class JobMetrics:
@@ -205,7 +226,7 @@ def make_reconciler(settings: Settings) -> Reconciler:
     return Reconciler(
         jobs=JobsTable(table, memory_key=settings.memory_key),
         objects=StoredObjects(boto3.client("s3", config=SHORT_TIMEOUTS), settings),
-        messages=IntakeQueue(boto3.client("sqs", config=SHORT_TIMEOUTS), settings),
+        messages=IntakeQueues(boto3.client("sqs", config=SHORT_TIMEOUTS), settings),
         outcomes=make_outcome_writer(
             table,
             intake_queue=settings.intake_queue,
@@ -213,6 +234,7 @@ def make_reconciler(settings: Settings) -> Reconciler:
             delay_seconds=settings.retry_delay_seconds,
         ),
         measurements=JobMetrics(boto3.client("cloudwatch", config=SHORT_TIMEOUTS), settings.endpoint_name),
+        admit=make_admitter(table, settings.urgent_queue).ask,
         settings=settings,
         clock=time.monotonic,
     )

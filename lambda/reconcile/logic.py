@@ -6,11 +6,13 @@ that it cannot reach, a message expires. What is left behind is visible in the j
     SUBMITTED for long   the result or the failure is in S3: its outcome is recorded. Neither is there after the
                          request's time: the job is EXPIRED.
     RECEIVED for long    no message is left that would submit it: its request is sent again.
+    waits for admission  whoever should have asked for it may have failed: the oldest are asked for. The submitting
+                         function decides whether there is room, and asks for more until there is none.
     no job at all        the event of an upload never came: it is sent again.
 
-Nothing is sent while the DLQ of the intake queue holds messages, which may be the missing ones and wait for an
-operator, or while the queue itself has a backlog. Everything here may happen twice: an attempt is submitted
-once, and an outcome merges with itself.
+Nothing is sent while the intake's queues have a backlog. While their DLQs hold messages, which may be the missing ones
+and wait for an operator, documents are only admitted. Everything here may happen twice: an attempt is submitted once,
+and an outcome merges with itself.
 """
 
 from __future__ import annotations
@@ -39,6 +41,7 @@ if TYPE_CHECKING:
 _OLDEST_UPLOAD = timedelta(days=2)
 _BACKLOG = 100
 _MOST_JOBS = 200
+_MOST_ADMITTED = 100
 _MOST_PAGES = 5
 _LONGEST_SECONDS = 30.0  # half of the function's timeout
 
@@ -51,6 +54,7 @@ class Findings:
     recorded: int = 0
     expired: int = 0
     requested: int = 0
+    asked: int = 0
     announced: int = 0
     lines: list[str] = field(default_factory=list)
     errors: list[str] = field(default_factory=list)
@@ -59,7 +63,7 @@ class Findings:
         """Returns the sentence for the log."""
         return (
             f"{self.looked_at} jobs were looked at: {self.recorded} outcomes recorded, {self.expired} jobs expired, "
-            f"{self.requested} requests and {self.announced} uploads sent again."
+            f"{self.requested} requests and {self.announced} uploads sent again, {self.asked} waiting jobs asked for."
         )
 
 
@@ -72,6 +76,7 @@ class Reconciler:
         messages: The intake queue.
         outcomes: Writes the outcomes that are found.
         measurements: Takes how old the jobs are that no outcome was found for.
+        admit: Asks for up to so many jobs that wait for admission; returns for how many.
         settings: The settings of the function.
         clock: Seconds on a monotonic clock: after half a minute a run begins no further part of the inbox.
     """
@@ -84,6 +89,7 @@ class Reconciler:
         messages: Messages,
         outcomes: OutcomeWriter,
         measurements: Measurements,
+        admit: Callable[[int], int],
         settings: Settings,
         clock: Callable[[], float],
     ) -> None:
@@ -92,6 +98,7 @@ class Reconciler:
         self._messages = messages
         self._outcomes = outcomes
         self._measurements = measurements
+        self._admit = admit
         self._settings = settings
         self._clock = clock
         self._began = clock()
@@ -109,10 +116,12 @@ class Reconciler:
         jobs = list(self._jobs.oldest(JobState.SUBMITTED, before=now - self._look_after, limit=_MOST_JOBS + 1))
         unfinished = [job for job in jobs[:_MOST_JOBS] if not self._finish(job, now, findings)]
         self._measure([*unfinished, *jobs[_MOST_JOBS:]], now, due_at or now, findings)
+        if (waiting := self._messages.waiting()) > _BACKLOG:
+            findings.lines.append(f"{waiting} messages are in the intake's queues, so none is sent again.")
+            return findings
+        findings.asked = self._admit(_MOST_ADMITTED)
         if dead := self._messages.dead():
-            findings.lines.append(f"{dead} messages are in the intake's DLQ, so none is sent again.")
-        elif (waiting := self._messages.waiting()) > _BACKLOG:
-            findings.lines.append(f"{waiting} messages are in the intake queue, so none is sent again.")
+            findings.lines.append(f"{dead} messages are in the intake's DLQs, so none is sent again.")
         else:
             self._request_stuck(now, findings)
             self._announce_unknown(now, findings)

@@ -59,7 +59,10 @@ class Jobs(Protocol):
     """The jobs table."""
 
     def oldest(self, state: JobState, *, before: datetime, limit: int) -> Iterable[JobRecord]:
-        """Yields jobs that have been in a state since before a moment, the oldest first, up to `limit`."""
+        """Yields jobs that have been in a state since before a moment, the oldest first, up to `limit`.
+
+        Jobs that wait for admission are left out: there may be thousands, and they are where they belong.
+        """
 
     def known(self, job_ids: Iterable[str]) -> set[str]:
         """Returns those of the ids that the table has."""
@@ -72,23 +75,23 @@ class Jobs(Protocol):
 
 
 class Objects(Protocol):
-    """The results and failures in S3, and the inbox."""
+    """The results and failures in S3, and both inboxes."""
 
     def stored_at(self, location: S3Location) -> datetime | None:
         """Returns when an object was written, or None if it does not exist."""
 
     def inbox(self, marker: str | None) -> Page:
-        """Returns the part of the inbox that begins at a marker."""
+        """Returns the part of both inboxes that begins at a marker."""
 
 
 class Messages(Protocol):
-    """The intake queue and its DLQ."""
+    """The two queues of the intake and their DLQs."""
 
     def waiting(self) -> int:
-        """Returns about how many messages the queue holds."""
+        """Returns about how many messages the queues hold."""
 
     def dead(self) -> int:
-        """Returns about how many messages the DLQ holds."""
+        """Returns about how many messages the DLQs hold."""
 
     def announce(self, document: Stored) -> None:
         """Sends the event of a document in the inbox once more."""

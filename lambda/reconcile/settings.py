@@ -25,9 +25,12 @@ class Settings:
         memory_key: Key of the item in it that remembers where the last run stopped (MEMORY_KEY).
         inbox_bucket: The bucket of the inbox (INBOX_BUCKET).
         inbox_prefix: The prefix of the inbox (INBOX_PREFIX).
+        urgent_prefix: The prefix of urgent documents, in the same bucket (URGENT_PREFIX).
         region: The function's region, which is the inbox's (AWS_REGION, set by Lambda).
         intake_queue: URL of the queue that submits documents (INTAKE_QUEUE_URL).
         intake_dead_letters: URL of its DLQ (INTAKE_DEAD_LETTERS_URL).
+        urgent_queue: URL of the queue that submits urgent documents, and those whose turn it is (URGENT_QUEUE_URL).
+        urgent_dead_letters: URL of its DLQ (URGENT_DEAD_LETTERS_URL).
         request_seconds: How long a request may take: TTL and processing time (REQUEST_TTL_SECONDS,
             INVOCATION_TIMEOUT_SECONDS).
         look_after_seconds: The age from which an upload or an outcome is taken for one whose message was lost: a
@@ -43,9 +46,12 @@ class Settings:
     memory_key: str
     inbox_bucket: str
     inbox_prefix: str
+    urgent_prefix: str
     region: str
     intake_queue: str
     intake_dead_letters: str
+    urgent_queue: str
+    urgent_dead_letters: str
     request_seconds: int
     look_after_seconds: int
     delivery_seconds: int
@@ -68,9 +74,12 @@ class Settings:
             memory_key=variables.text("MEMORY_KEY"),
             inbox_bucket=variables.text("INBOX_BUCKET"),
             inbox_prefix=variables.text("INBOX_PREFIX"),
+            urgent_prefix=variables.text("URGENT_PREFIX"),
             region=variables.text("AWS_REGION"),
             intake_queue=variables.text("INTAKE_QUEUE_URL"),
             intake_dead_letters=variables.text("INTAKE_DEAD_LETTERS_URL"),
+            urgent_queue=variables.text("URGENT_QUEUE_URL"),
+            urgent_dead_letters=variables.text("URGENT_DEAD_LETTERS_URL"),
             request_seconds=ttl + variables.number("INVOCATION_TIMEOUT_SECONDS", INVOCATION_TIMEOUT_SECONDS_RANGE),
             look_after_seconds=variables.number("LOOK_AFTER_SECONDS", _LOOK_AFTER_SECONDS_RANGE),
             delivery_seconds=variables.number("DELIVERY_SECONDS", _DELIVERY_SECONDS_RANGE),

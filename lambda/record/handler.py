@@ -6,8 +6,10 @@ import time
 import boto3
 
 from async_endpoint.protocol import JobRecordError, JobsTableBusy, JobsTableWriter, NotificationError
+from record.admission import OutcomeCounter, admitting_next
 from record.logic import parse_outcome
 from record.settings import Settings
+from shared.admission_adapters import make_admitter
 from shared.batch import batch_handler
 from shared.clients import SHORT_TIMEOUTS
 from shared.observability import logger
@@ -16,6 +18,7 @@ from shared.outcome_adapters import make_outcome_writer
 settings = Settings.from_environment(os.environ)
 table = boto3.resource("dynamodb", config=SHORT_TIMEOUTS).Table(settings.jobs_table)
 jobs = JobsTableWriter(table)
+counter = OutcomeCounter()
 outcomes = make_outcome_writer(
     table,
     intake_queue=settings.intake_queue,
@@ -30,7 +33,11 @@ def record_message(body: str) -> str | None:
     if outcome is None:
         return None
     logger.append_keys(job_id=outcome.record.job_id)
-    return outcomes.write(outcome)
+    line = outcomes.write(outcome)
+    counter.add()
+    return line
 
 
 handler = batch_handler(record_message, expected=(NotificationError, JobRecordError, JobsTableBusy))
+if settings.admission_queue:
+    handler = admitting_next(handler, counter, make_admitter(table, settings.admission_queue).replace)

@@ -26,6 +26,8 @@ class Settings:
         intake_queue: URL of the queue that takes requests for attempts (INTAKE_QUEUE_URL).
         max_submissions: The number of attempts after which a failure is final (MAX_SUBMISSIONS).
         retry_delay_seconds: How long the second attempt waits (RETRY_DELAY_SECONDS).
+        admission_queue: URL of the queue that takes requests for documents whose turn it is (URGENT_QUEUE_URL); None
+            without ADMISSION, or if it is false.
     """
 
     jobs_table: str
@@ -33,6 +35,7 @@ class Settings:
     intake_queue: str
     max_submissions: int
     retry_delay_seconds: int
+    admission_queue: str | None = None
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str]) -> Settings:
@@ -42,10 +45,12 @@ class Settings:
             SettingsError: A variable is missing, not a whole number, or out of range.
         """
         variables = Environment(environment)
+        admits = "ADMISSION" in environment and variables.boolean("ADMISSION")
         return cls(
             jobs_table=variables.text("JOBS_TABLE"),
             job_retention_days=variables.number("JOB_RETENTION_DAYS", JOB_RETENTION_DAYS_RANGE),
             intake_queue=variables.text("INTAKE_QUEUE_URL"),
             max_submissions=variables.number("MAX_SUBMISSIONS", MAX_SUBMISSIONS_RANGE),
             retry_delay_seconds=variables.number("RETRY_DELAY_SECONDS", RETRY_DELAY_SECONDS_RANGE),
+            admission_queue=variables.text("URGENT_QUEUE_URL") if admits else None,
         )

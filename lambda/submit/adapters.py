@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from mypy_boto3_sagemaker_runtime.type_defs import InvokeEndpointAsyncInputTypeDef
 
     from async_endpoint.protocol import InvocationRequest, Upload
-    from submit.ports import Endpoint
+    from submit.ports import Endpoint, Lane
     from submit.settings import Settings
 
 _ONE_ATTEMPT = Config(retries={"mode": "standard", "total_max_attempts": 1}, connect_timeout=5, read_timeout=10)
@@ -119,7 +119,7 @@ def make_endpoint() -> SageMakerEndpoint:
     return SageMakerEndpoint(boto3.client("sagemaker-runtime", config=_ONE_ATTEMPT))
 
 
-def make_submitter(settings: Settings, endpoint: Endpoint) -> Submitter:
+def make_submitter(settings: Settings, endpoint: Endpoint, lane: Lane | None) -> Submitter:
     """Returns the submitter for the function's own account and region."""
     table = boto3.resource("dynamodb", config=SHORT_TIMEOUTS).Table(settings.jobs_table)
     return Submitter(
@@ -128,6 +128,7 @@ def make_submitter(settings: Settings, endpoint: Endpoint) -> Submitter:
         endpoint=endpoint,
         settings=settings,
         clock=time.time,
+        lane=lane,
     )
 
 

@@ -16,16 +16,18 @@ from async_endpoint.protocol import (
     record_received,
     record_rejected,
     record_submitted,
+    record_waiting,
     upload_content_type,
 )
 from submit.events import NotAnUpload, ObjectCreated, parse_message
+from submit.lane import OpenLane, put_aside
 from submit.ports import AcceptanceUnknown, DocumentRejected, RetryLater
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from async_endpoint.protocol import AttemptRequest
-    from submit.ports import Documents, Endpoint, Head, Jobs
+    from submit.ports import Documents, Endpoint, Head, Jobs, Lane
     from submit.settings import Settings
 
 _SECONDS_A_DAY = 86_400
@@ -47,12 +49,14 @@ class Arrival:
         size: In bytes; None if it is not known without reading the object's head.
         head: The current version under the key, if it was read already.
         attempt: The number of the job's attempt.
+        asked: Whether the attempt was asked for by name, and not by the upload itself.
     """
 
     upload: Upload
     size: int | None
     head: Head | None = None
     attempt: int = 1
+    asked: bool = False
 
 
 class Submitter:
@@ -64,16 +68,25 @@ class Submitter:
         endpoint: Receives the requests.
         settings: The settings of the function.
         clock: Epoch seconds.
+        lane: Admits documents; without it, all.
     """
 
     def __init__(
-        self, *, jobs: Jobs, documents: Documents, endpoint: Endpoint, settings: Settings, clock: Callable[[], float]
+        self,
+        *,
+        jobs: Jobs,
+        documents: Documents,
+        endpoint: Endpoint,
+        settings: Settings,
+        clock: Callable[[], float],
+        lane: Lane | None = None,
     ) -> None:
         self._jobs = jobs
         self._documents = documents
         self._endpoint = endpoint
         self._settings = settings
         self._clock = clock
+        self._lane = lane or OpenLane()
 
     def identify(self, message: str) -> Arrival:
         """Returns the document of a message. Calls HeadObject if the event of a new object has no version.
@@ -104,10 +117,10 @@ class Submitter:
                 f"Attempt {request.attempt} of the job {request.job_id} is requested, but the jobs table has no "
                 "document of such a job."
             )
-        return Arrival(upload, None, attempt=request.attempt)
+        return Arrival(upload, None, attempt=request.attempt, asked=True)
 
     def submit(self, arrival: Arrival) -> str:
-        """Submits a document unless that was done before; returns a sentence for the log.
+        """Submits a document unless that was done before, or puts it aside; returns a sentence for the log.
 
         The claim comes before any check of the document: a document that was deleted after its job was done must not be
         recorded as deleted too early.
@@ -115,6 +128,8 @@ class Submitter:
         Raises:
             RetryLater: Another invocation has the claim, or the endpoint does not accept requests.
         """
+        if not self._lane.admits(arrival.upload, asked=arrival.asked) and (done := self._without_room(arrival)):
+            return done
         upload, now = arrival.upload, self._clock()
         claim = record_received(
             upload,
@@ -122,7 +137,7 @@ class Submitter:
             claimed_until=int(now) + self._settings.claim_seconds,
             expires_at=self._expires_at(now),
         )
-        if existing := self._jobs.claim(claim, now=now):
+        if existing := self._jobs.claim(claim, now=now, is_new=not arrival.asked):
             return _no_claim(existing, arrival.attempt)
         try:
             record = self._invoke(arrival, claim)
@@ -138,12 +153,26 @@ class Submitter:
             )
             return f"{error} The job is recorded as FAILED."
         except AcceptanceUnknown:
+            self._lane.note_submitted()
             raise  # and keep the claim, so that an outcome can arrive before another request is made
         except Exception:
             self._jobs.release(claim)
             raise
-        self._jobs.merge(record, claimed=claim)
+        self._lane.note_submitted()
+        self._jobs.merge(record, claimed=None if arrival.asked else claim)
         return f"{upload.input_location} is submitted; its result will be {record.output_location}."
+
+    def _without_room(self, arrival: Arrival) -> str | None:
+        """Has a document wait for admission; returns the sentence for the log, None if it was admitted before."""
+        expires_at = self._expires_at(self._clock())
+        waiting = record_waiting(arrival.upload, attempt=arrival.attempt, expires_at=expires_at)
+        job = self._jobs.change(waiting.job_id, lambda existing: put_aside(existing, waiting))
+        if job.state is not JobState.RECEIVED or job.attempt != arrival.attempt:
+            return _no_claim(job, arrival.attempt)
+        if not job.waits_for_admission:
+            return None
+        self._lane.note_put_aside()
+        return f"{arrival.upload.input_location} waits for admission: there is no room for it now."
 
     def _invoke(self, arrival: Arrival, claim: JobRecord) -> JobRecord:
         request = self._request(arrival, self._jobs.name_attempt(claim))

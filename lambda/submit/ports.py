@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from async_endpoint.protocol import InvocationRequest, JobRecord, Upload
 
 
@@ -57,8 +59,11 @@ class Jobs(Protocol):
     def name_attempt(self, record: JobRecord) -> str:
         """Returns the InferenceId of the record's attempt, and makes it lead back to the job."""
 
-    def claim(self, record: JobRecord, *, now: float) -> JobRecord | None:
+    def claim(self, record: JobRecord, *, now: float, is_new: bool = False) -> JobRecord | None:
         """Claims the job; returns the existing record if that is not possible."""
+
+    def change(self, job_id: str, change: Callable[[JobRecord | None], JobRecord]) -> JobRecord:
+        """Replaces a job by what `change` makes of it."""
 
     def merge(self, record: JobRecord, *, claimed: JobRecord | None = None) -> JobRecord:
         """Merges a record; `claimed` is the record with which the caller claimed the job."""
@@ -96,3 +101,16 @@ class Endpoint(Protocol):
             RetryLater: The endpoint does not accept requests now.
             AcceptanceUnknown: SageMaker may have accepted the request.
         """
+
+
+class Lane(Protocol):
+    """Admits documents; implemented and documented by `submit.lane.Lane`."""
+
+    def admits(self, upload: Upload, *, asked: bool) -> bool:
+        """Returns whether a document may be submitted now."""
+
+    def note_submitted(self) -> None:
+        """Takes the room of a document."""
+
+    def note_put_aside(self) -> None:
+        """Notes that a document waits."""

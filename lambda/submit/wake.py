@@ -9,7 +9,7 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 import boto3
 from botocore.config import Config
@@ -39,6 +39,15 @@ _SECONDS_AFTER_AN_ERROR = 15.0
 # Five calls of almost 2 s each; one that takes longer ends the attempt. A function that ran out of time here would have
 # its batch delivered again, though the documents are submitted.
 _LEAST_MILLISECONDS = 10_000
+# More jobs that wait for admission are not counted: reading a thousand of them takes a moment.
+_MOST_COUNTED = 5_000
+
+
+class CountUpTo(Protocol):
+    """Counts jobs."""
+
+    def __call__(self, *, most: int) -> int:
+        """Returns how many there are, counting no further than `most`."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -120,10 +129,10 @@ class Waker:
         self._warned_of: str | None = None
 
     def after_batch(self, accepted: int) -> None:
-        """Wakes the endpoint if it has accepted documents and sleeps. Raises nothing.
+        """Wakes the endpoint if it sleeps and there are documents for it. Raises nothing.
 
         Args:
-            accepted: How many documents of the batch it has accepted.
+            accepted: How many documents of the batch it has accepted, or wait for admission.
         """
         if not accepted or self._clock() < self._known_until:
             return
@@ -159,18 +168,18 @@ class Waker:
         self._warned_of = warning
 
 
-def waking(handler: Handler, endpoint: CountingEndpoint, waker: Waker) -> Handler:
+def waking(handler: Handler, take_count: Callable[[], int], waker: Waker) -> Handler:
     """Returns a handler that wakes the endpoint after each batch.
 
     Args:
-        handler: Submits a batch to `endpoint`.
-        endpoint: Counts what it accepts.
-        waker: Wakes it.
+        handler: Submits a batch.
+        take_count: Returns how many of its documents the endpoint has accepted, or wait for admission.
+        waker: Wakes the endpoint.
     """
 
     def submit_and_wake(event: dict[str, Any], context: LambdaContext) -> PartialItemFailureResponse:
         response = handler(event, context)
-        accepted = endpoint.take_count()
+        accepted = take_count()
         if context.get_remaining_time_in_millis() >= _LEAST_MILLISECONDS:
             waker.after_batch(accepted)
         elif accepted:
@@ -180,8 +189,13 @@ def waking(handler: Handler, endpoint: CountingEndpoint, waker: Waker) -> Handle
     return submit_and_wake
 
 
-def make_waker(settings: WakeSettings) -> Waker:
-    """Returns the waker for the function's own account and region."""
+def make_waker(settings: WakeSettings, put_aside: CountUpTo | None = None) -> Waker:
+    """Returns the waker for the function's own account and region.
+
+    Args:
+        settings: The settings from the stack.
+        put_aside: Returns how many jobs wait for admission; without it, none does.
+    """
     variant = VariantScaling(
         boto3.client("sagemaker", config=_IMPATIENT),
         boto3.client("application-autoscaling", config=_IMPATIENT),
@@ -190,11 +204,15 @@ def make_waker(settings: WakeSettings) -> Waker:
     )
     sqs, cloudwatch = boto3.client("sqs", config=_IMPATIENT), boto3.client("cloudwatch", config=_IMPATIENT)
 
+    def waiting(accepted: int) -> int:
+        # The batch's own messages are in flight until the function returns. The count is an estimate.
+        messages = messages_in(sqs, settings.intake_queue)
+        return max(accepted, messages + (put_aside(most=_MOST_COUNTED) if put_aside else 0))
+
     def attempt(accepted: int) -> WakeAttempt:
         return wake(
             variant,
-            # The batch's own messages are in flight until the function returns. The count is an estimate.
-            waiting=lambda: max(accepted, messages_in(sqs, settings.intake_queue)),
+            waiting=lambda: waiting(accepted),
             backlog_per_instance=lambda: settings.backlog_per_instance,
         )
 

@@ -27,7 +27,8 @@ class Settings:
         variant_name: Its one variant (VARIANT_NAME).
         jobs_table: Name of the jobs table (JOBS_TABLE).
         memory_key: Key of the function's own item in that table, longer than any job's id (MEMORY_KEY).
-        queue_urls: The queues whose messages count as work: intake and results (INTAKE_QUEUE_URL, RESULTS_QUEUE_URL).
+        queue_urls: The queues whose messages count as work: both of the intake, and the results' (INTAKE_QUEUE_URL,
+            URGENT_QUEUE_URL, RESULTS_QUEUE_URL).
         alarm_topic: ARN of the topic for notifications (ALARM_TOPIC_ARN).
         runbook: Where the runbook of its notification is (RUNBOOK).
         idle_minutes: How long instances may run without work (IDLE_MINUTES).
@@ -66,7 +67,7 @@ class Settings:
             variant_name=variables.text("VARIANT_NAME"),
             jobs_table=variables.text("JOBS_TABLE"),
             memory_key=_reserved_key(variables, "MEMORY_KEY"),
-            queue_urls=(variables.text("INTAKE_QUEUE_URL"), variables.text("RESULTS_QUEUE_URL")),
+            queue_urls=tuple(map(variables.text, ("INTAKE_QUEUE_URL", "URGENT_QUEUE_URL", "RESULTS_QUEUE_URL"))),
             alarm_topic=variables.text("ALARM_TOPIC_ARN"),
             runbook=variables.text("RUNBOOK"),
             idle_minutes=variables.number("IDLE_MINUTES", IDLE_MINUTES_RANGE),

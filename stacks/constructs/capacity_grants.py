@@ -13,13 +13,21 @@ READS_ANY_TARGET = "DescribeScalableTargets supports no resource: IAM accepts on
 """Why the wildcard of `grant_read_capacity` is acceptable."""
 
 
-def grant_read_capacity(policy: iam.ManagedPolicy, endpoint: str) -> None:
-    """Grants reading an endpoint's status, its instance counts, and its scalable target."""
+def grant_describe_endpoint(policy: iam.ManagedPolicy, endpoint: str) -> None:
+    """Grants reading an endpoint's status and its instance counts."""
     grant(
         policy,
         iam.PolicyStatement(
             sid="DescribeEndpoint", actions=["sagemaker:DescribeEndpoint"], resources=[_arn(policy, endpoint)]
         ),
+    )
+
+
+def grant_read_capacity(policy: iam.ManagedPolicy, endpoint: str) -> None:
+    """Grants reading an endpoint's status, its instance counts, and its scalable target."""
+    grant_describe_endpoint(policy, endpoint)
+    grant(
+        policy,
         iam.PolicyStatement(
             sid="ReadBounds", actions=["application-autoscaling:DescribeScalableTargets"], resources=["*"]
         ),

@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from aws_cdk import CfnOutput, Duration, Stack
 from aws_cdk import aws_cloudwatch as cloudwatch
+from aws_cdk import aws_sqs as sqs
 from constructs import Construct
 
 from stacks.constructs import endpoint_metrics as names
@@ -25,6 +26,7 @@ class Dashboard(Construct):
         metrics: EndpointMetrics,
         endpoint_log_group: str,
         workers: Mapping[str, QueueWorker],
+        more_dead_letters: Mapping[str, sqs.IQueue],
     ) -> None:
         super().__init__(scope, construct_id)
         self._region = Stack.of(self).region
@@ -33,7 +35,11 @@ class Dashboard(Construct):
         self.resource.add_widgets(*self._queue_graphs())
         self.resource.add_widgets(*self._work_graphs())
         self.resource.add_widgets(*self._time_graphs())
-        self.resource.add_widgets(*self._error_graphs(workers))
+        self.resource.add_widgets(
+            *self._error_graphs(
+                {name: worker.dead_letters for name, worker in workers.items()} | dict(more_dead_letters)
+            )
+        )
         groups = {"Endpoint": endpoint_log_group} | {
             name: worker.log_group.log_group_name for name, worker in workers.items()
         }
@@ -79,7 +85,7 @@ class Dashboard(Construct):
             ],
         )
 
-    def _error_graphs(self, workers: Mapping[str, QueueWorker]) -> Iterator[cloudwatch.GraphWidget]:
+    def _error_graphs(self, dead_letters: Mapping[str, sqs.IQueue]) -> Iterator[cloudwatch.GraphWidget]:
         variant = self._metrics.variant
         yield _graph(
             "Responses with errors",
@@ -91,10 +97,10 @@ class Dashboard(Construct):
         yield _graph(
             "Dead-lettered messages",
             [
-                worker.dead_letters.metric_approximate_number_of_messages_visible(
+                queue.metric_approximate_number_of_messages_visible(
                     statistic="Maximum", period=Duration.minutes(1), label=name
                 )
-                for name, worker in workers.items()
+                for name, queue in dead_letters.items()
             ],
         )
 

@@ -1,5 +1,7 @@
 """What the function that announces outcomes needs to tag the documents."""
 
+from collections.abc import Sequence
+
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_lambda as lambda_
 
@@ -8,13 +10,15 @@ from stacks.constructs.grants import grant
 from stacks.rules import suppress_wildcards
 
 
-def let_tag(function: lambda_.Function, policy: iam.ManagedPolicy, inbox: BucketPath, *, bucket_name: str) -> None:
-    """Gives a function the environment and the permissions to tag the documents of the inbox.
+def let_tag(
+    function: lambda_.Function, policy: iam.ManagedPolicy, inboxes: Sequence[BucketPath], *, bucket_name: str
+) -> None:
+    """Gives a function the environment and the permissions to tag the documents of the inboxes.
 
     Args:
         function: Tags.
         policy: The policy of its role.
-        inbox: The inbox, without a slash at its end.
+        inboxes: Each inbox, without a slash at its end.
         bucket_name: The name of its bucket.
     """
     grant(
@@ -28,9 +32,9 @@ def let_tag(function: lambda_.Function, policy: iam.ManagedPolicy, inbox: Bucket
                 "s3:PutObjectTagging",
                 "s3:PutObjectVersionTagging",
             ],
-            resources=[inbox.objects_arn],
+            resources=[inbox.objects_arn for inbox in inboxes],
         ),
     )
-    suppress_wildcards(policy, {inbox.objects_arn: "Uploaders choose the keys; the function may only tag documents."})
+    reason = "Uploaders choose the keys; the function may only tag documents."
+    suppress_wildcards(policy, dict.fromkeys((inbox.objects_arn for inbox in inboxes), reason))
     function.add_environment("TAGGED_BUCKET", bucket_name)
-    function.add_environment("TAGGED_PREFIX", f"{inbox.key}/")

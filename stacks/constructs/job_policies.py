@@ -1,14 +1,16 @@
 """The policies of people who work with jobs: to look them up, and to operate on them."""
 
+from collections.abc import Sequence
+
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_kms as kms
 from aws_cdk import aws_s3 as s3
+from aws_cdk import aws_sqs as sqs
 from constructs import Construct
 
 from stacks.constructs.encryption_key import grant_use
 from stacks.constructs.grants import grant
 from stacks.constructs.jobs_table import JobsTable
-from stacks.constructs.queue_worker import QueueWorker
 from stacks.rules import suppress_wildcards
 
 
@@ -16,7 +18,7 @@ class JobPolicies:
     """Two managed policies of a workflow stack, for the stage's users and roles to attach.
 
     `reader` finds jobs. `operator` can do that too, and all that `async-endpoint retry`, `redrive`, `cancel` and `dlq`
-    need. It may send to both queues, because SQS moves dead letters as the caller: so an operator could also forge a
+    need. It may send to all queues, because SQS moves dead letters as the caller: so an operator could also forge a
     notification. Permissions of a move:
     https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-configure-dead-letter-queue-redrive.html
 
@@ -27,21 +29,21 @@ class JobPolicies:
         self,
         scope: Construct,
         *,
-        documents_arn: str,
+        documents_arns: Sequence[str],
         bucket: s3.IBucket,
         jobs: JobsTable,
-        intake: QueueWorker,
-        results: QueueWorker,
+        queues: Sequence[sqs.IQueue],
+        dead_letters: Sequence[sqs.IQueue],
         key: kms.IKey | None,
         inbox: str,
     ) -> None:
-        self._documents_arn = documents_arn
+        self._documents_arns = list(documents_arns)
         self._bucket = bucket
         self._jobs = jobs
         self._key = key
         self._inbox = inbox
         self.reader = self._reader(scope)
-        self.operator = self._operator(scope, intake, results)
+        self.operator = self._operator(scope, queues, dead_letters)
 
     def _reader(self, scope: Construct) -> iam.ManagedPolicy:
         policy = iam.ManagedPolicy(
@@ -54,7 +56,9 @@ class JobPolicies:
         self._grant_documents(policy)
         return policy
 
-    def _operator(self, scope: Construct, intake: QueueWorker, results: QueueWorker) -> iam.ManagedPolicy:
+    def _operator(
+        self, scope: Construct, queues: Sequence[sqs.IQueue], dead_letters: Sequence[sqs.IQueue]
+    ) -> iam.ManagedPolicy:
         policy = iam.ManagedPolicy(
             scope,
             "JobOperator",
@@ -62,13 +66,12 @@ class JobPolicies:
         )
         self._jobs.grant_operate(policy)
         self._grant_documents(policy)
-        workers = (intake, results)
         grant(
             policy,
             iam.PolicyStatement(
                 sid="RequestAttemptsAndMoveBack",
                 actions=["sqs:SendMessage"],
-                resources=[worker.queue.queue_arn for worker in workers],
+                resources=[queue.queue_arn for queue in queues],
             ),
             iam.PolicyStatement(
                 sid="HandleDeadLetters",
@@ -80,7 +83,7 @@ class JobPolicies:
                     "sqs:ReceiveMessage",
                     "sqs:StartMessageMoveTask",
                 ],
-                resources=[worker.dead_letters.queue_arn for worker in workers],
+                resources=[queue.queue_arn for queue in dead_letters],
             ),
         )
         return policy
@@ -89,7 +92,7 @@ class JobPolicies:
         grant(
             policy,
             # A document's newest version names its job, even if the document was deleted since.
-            iam.PolicyStatement(sid="LookAtDocuments", actions=["s3:GetObject"], resources=[self._documents_arn]),
+            iam.PolicyStatement(sid="LookAtDocuments", actions=["s3:GetObject"], resources=self._documents_arns),
         )
         if self._key:
             grant_use(self._key, policy)
@@ -101,11 +104,5 @@ class JobPolicies:
                 resources=[self._bucket.bucket_arn],
             ),
         )
-        suppress_wildcards(
-            policy,
-            {
-                self._documents_arn: (
-                    f"A reader may look up any document under {self._inbox}; of others it can only list the keys."
-                )
-            },
-        )
+        reason = "A reader may look up any document of both inboxes; of others it can only list the keys."
+        suppress_wildcards(policy, dict.fromkeys(self._documents_arns, reason))

@@ -116,6 +116,10 @@ class JobsTable(Construct):
     def grant_operate(self, grantee: iam.IGrantable) -> None:
         """Allows the grantee to get and update one job by its id, and to list all jobs in one state."""
         self.grant_write(grantee)
+        self.grant_list(grantee)
+
+    def grant_list(self, grantee: iam.IGrantable) -> None:
+        """Allows the grantee to list all jobs in one state."""
         grant(grantee, self._list_statement())
 
     def grant_watch(self, grantee: iam.IGrantable, *, item: str) -> None:

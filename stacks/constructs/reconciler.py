@@ -19,6 +19,7 @@ from stacks.constructs.bucket_path import BucketPath
 from stacks.constructs.encryption_key import grant_use, grant_use_for_environment
 from stacks.constructs.grants import grant
 from stacks.constructs.jobs_table import JobsTable
+from stacks.constructs.lanes import UrgentQueue
 from stacks.constructs.queue_worker import QueueWorker
 from stacks.constructs.scheduled_function import EVERY, ScheduledFunction, grant_queue_lengths
 from stacks.rules import suppress, suppress_wildcards
@@ -44,7 +45,9 @@ class Reconciler(ScheduledFunction):
         settings: StageSettings,
         jobs: JobsTable,
         intake: QueueWorker,
-        inbox: BucketPath,
+        urgent: UrgentQueue,
+        inbox: str,
+        urgent_inbox: str,
         inbox_bucket: s3.IBucket,
         written: Sequence[BucketPath],
         sources: Path,
@@ -59,8 +62,10 @@ class Reconciler(ScheduledFunction):
             settings: Of the stage.
             jobs: The jobs table.
             intake: The worker that submits documents.
-            inbox: The inbox, without a slash at its end.
-            inbox_bucket: Its bucket.
+            urgent: The queue of urgent documents.
+            inbox: The prefix of the inbox.
+            urgent_inbox: The prefix of urgent documents.
+            inbox_bucket: The bucket of both.
             written: Where the endpoint writes results and failures.
             sources: The repository.
             key: Of the stage, if it has one.
@@ -71,10 +76,13 @@ class Reconciler(ScheduledFunction):
         def grants(policy: iam.ManagedPolicy) -> None:
             jobs.grant_operate(policy)
             _grant_objects(policy, inbox_bucket, written)
-            grant_queue_lengths(policy, intake.queue, intake.dead_letters)
+            queues = (intake.queue, urgent.queue)
+            grant_queue_lengths(policy, *queues, intake.dead_letters, urgent.dead_letters)
             grant(
                 policy,
-                iam.PolicyStatement(sid="SendAgain", actions=["sqs:SendMessage"], resources=[intake.queue.queue_arn]),
+                iam.PolicyStatement(
+                    sid="SendAgain", actions=["sqs:SendMessage"], resources=[queue.queue_arn for queue in queues]
+                ),
                 # By service authorization reference, "Actions, resources, and condition keys for Amazon CloudWatch".
                 iam.PolicyStatement(
                     sid="PublishAges",
@@ -99,9 +107,12 @@ class Reconciler(ScheduledFunction):
                 "JOBS_TABLE": jobs.table.table_name,
                 "MEMORY_KEY": f"reconciler of endpoint {name}; not a job, whose id has at most 64 characters",
                 "INBOX_BUCKET": inbox_bucket.bucket_name,
-                "INBOX_PREFIX": f"{inbox.key}/",
+                "INBOX_PREFIX": inbox,
+                "URGENT_PREFIX": urgent_inbox,
                 "INTAKE_QUEUE_URL": intake.queue.queue_url,
                 "INTAKE_DEAD_LETTERS_URL": intake.dead_letters.queue_url,
+                "URGENT_QUEUE_URL": urgent.queue.queue_url,
+                "URGENT_DEAD_LETTERS_URL": urgent.dead_letters.queue_url,
                 "REQUEST_TTL_SECONDS": str(settings.endpoint.request_ttl_seconds),
                 "INVOCATION_TIMEOUT_SECONDS": str(settings.limits.invocation_timeout_seconds),
                 "LOOK_AFTER_SECONDS": str(_LOOK_AFTER_SECONDS),

@@ -16,7 +16,8 @@ _ONE_NAMESPACE = f"PutMetricData supports no resource; a condition allows only t
 def let_wake(worker: QueueWorker, settings: StageSettings) -> None:
     """Gives a worker's function the permissions and the environment to wake the stage's endpoint.
 
-    Its queue's permissions include GetQueueAttributes already.
+    Its queue's permissions include GetQueueAttributes already. The queue's URL and the scaling's backlog are in the
+    environment of a function that admits documents as well.
     """
     name, scaling = settings.endpoint.name, settings.scaling
     grant_read_capacity(worker.policy, name)

@@ -35,6 +35,7 @@ class Watchdog(ScheduledFunction):
         settings: StageSettings,
         jobs: JobsTable,
         intake: sqs.IQueue,
+        urgent: sqs.IQueue,
         results: sqs.IQueue,
         sources: Path,
         key: kms.IKey | None,
@@ -48,7 +49,7 @@ class Watchdog(ScheduledFunction):
             if scaling.hard_stop and scaling.enabled:
                 grant_set_capacity(policy, name, sid="StopInstances")
             jobs.grant_watch(policy, item=memory_key)
-            grant_queue_lengths(policy, intake, results)
+            grant_queue_lengths(policy, intake, urgent, results)
             _grant_notify(policy, topic)
             if key:
                 grant_use_for_topics(key, policy)
@@ -67,6 +68,7 @@ class Watchdog(ScheduledFunction):
                 "JOBS_TABLE": jobs.table.table_name,
                 "MEMORY_KEY": memory_key,
                 "INTAKE_QUEUE_URL": intake.queue_url,
+                "URGENT_QUEUE_URL": urgent.queue_url,
                 "RESULTS_QUEUE_URL": results.queue_url,
                 "ALARM_TOPIC_ARN": topic.topic_arn,
                 "RUNBOOK": topic.runbook("instances-run-without-work"),

@@ -25,6 +25,12 @@ class WorkflowSettings(Section):
         "submits them, and no jobs are recorded.",
     )
     job_retention_days: int = Field(365, ge=1, le=3650, description="How long the jobs table keeps a job.")
+    admission: bool = Field(
+        True,
+        description="Whether documents of `inbox/` [wait for admission](architecture.md#two-lanes) while the endpoint "
+        "has enough of them, so that an urgent one is soon processed. Without it, each is submitted at once, and an "
+        "urgent one waits in the endpoint's queue behind all others.",
+    )
     max_attempts: int = Field(
         5,
         ge=1,

@@ -38,6 +38,7 @@ def test_list_counts_the_messages_and_shows_a_sample(deployed: DeployedWorkflow,
         f"intake: 1 message in {deployed.stack}-Intake-dead-letters",
         message,
         "  This is a sample: 1 of 1, hidden for 10 seconds.",
+        f"urgent: 0 messages in {deployed.stack}-Urgent-dead-letters",
         f"results: 0 messages in {deployed.stack}-Results-dead-letters",
     ]
 
@@ -79,6 +80,7 @@ def test_redrive_moves_what_there_is_and_skips_an_empty_queue(
     assert result.exit_code == 0, result.output
     assert result.stdout.splitlines() == [
         f"intake: 1 message moved to {deployed.stack}-Intake.",
+        f"urgent: {deployed.stack}-Urgent-dead-letters is empty.",
         f"results: {deployed.stack}-Results-dead-letters is empty.",
     ]
     assert "intake: moved 1/1" in result.stderr

@@ -19,6 +19,7 @@ from async_endpoint.protocol import (
     Upload,
     record_rejected,
     record_submitted,
+    record_waiting,
     utc_timestamp,
 )
 from tests.support.jobs_table import NEVER, NOON, failed
@@ -65,6 +66,15 @@ def test_status_shows_the_known_facts_and_nothing_else(jobs_table: Table, put: C
     assert rows(over)["reason"] == "[red]no[/red]  [2Jimage"
     assert rows(over)["error"] == "s3://out/failures/1-error.out"
     assert rows(over)["ended"] == "2026-01-31T12:00:09.000Z"
+
+
+def test_status_says_that_a_job_waits_for_admission(jobs_table: Table) -> None:
+    upload = Upload(bucket="inputs", key="inbox/a.png", version="v1", region="x", received_at=NOON)
+    job = JobsTableWriter(jobs_table).merge(record_waiting(upload, expires_at=NEVER))
+
+    assert rows(command("status", job.job_id, "--table", jobs_table.name))["waits"] == "for admission"
+    assert "RECEIVED, waits for admission" in command("jobs", "--table", jobs_table.name).stdout
+    assert "waits: for admission" in command("status", job.job_id, "--history", "--table", jobs_table.name).stdout
 
 
 def rows(result: Result) -> dict[str, str]:

@@ -15,7 +15,17 @@ from tests.support.intake import SUBMIT_ENVIRONMENT, Intake
 
 # Modules with clients and loggers, which belong to the environment in which they were imported.
 ROOTS = ("submit.", "record.", "reconcile.", "notify.", "shared.")
-STATEFUL = (".handler", ".batch", ".observability", ".outcome_adapters", ".wake", "notify.logic")
+STATEFUL = (
+    ".handler",
+    ".batch",
+    ".observability",
+    ".outcome_adapters",
+    ".wake",
+    ".lane",
+    ".lane_adapters",
+    ".admission",
+    "notify.logic",
+)
 
 
 @pytest.fixture

@@ -1,12 +1,14 @@
 """A document has one final state and is submitted once for each attempt, whatever comes when, twice, late or never.
 
-The submitting and the recording function, the reconciler and the commands work on one table, in any order that
-Hypothesis finds. SageMaker, S3 and the queue are in memory: they lose, double and delay what the real ones may.
+The submitting function with its lane, the recording function, the reconciler and the commands work on one table, in any
+order that Hypothesis finds, while other documents take the room at the endpoint and leave it again. SageMaker, S3 and
+the queue are in memory: they lose, double and delay what the real ones may.
 """
 
 import contextlib
 import itertools
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -17,12 +19,15 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 
 from async_endpoint.operations.jobs.attempts import AttemptRequester
 from async_endpoint.protocol import (
+    WAITS_FOR_ADMISSION,
     AttemptRequest,
     InvocationRequest,
     JobRecord,
     JobRecordError,
     JobState,
     S3Location,
+    VariantCapacity,
+    attempt_id,
     build_failure,
     build_success,
     merge_records,
@@ -32,7 +37,10 @@ from reconcile.logic import Reconciler
 from reconcile.ports import Page, Stored, Waiting
 from reconcile.settings import Settings
 from record.logic import parse_outcome
+from shared.admission import Admitter
 from shared.outcomes import OutcomeWriter
+from submit.lane import Lane
+from submit.lane_limit import LimitSettings
 from submit.ports import Acceptance, AcceptanceUnknown, RetryLater
 from tests.support.intake import RECONCILE_ENVIRONMENT, Intake, object_created
 
@@ -43,6 +51,9 @@ REASONS = {
 KINDS = st.sampled_from(["success", "500", "400", "expired"])
 MAX_SUBMISSIONS = 2
 CLAIM_SECONDS = 120
+LIMITS = LimitSettings(
+    instance_requests=2, instance_batch=1, backlog_per_instance=5, max_instances=1, batch_size=10, max_concurrency=10
+)
 
 
 @dataclass
@@ -78,6 +89,12 @@ class World(RuleBasedStateMachine):
         self.fate: str | None = None
         self.unknown = 0
         self.commands = 0
+        self.is_full = False
+        self.admitter = Admitter(self, self, lambda: self.intake.now, lambda _: None)
+        self.lane = Lane(
+            self, LIMITS, urgent_prefix="inbox-urgent/", fill=self.admitter.fill, clock=lambda: self.intake.now
+        )
+        self.intake.lane = self.lane
 
     @property
     def now(self) -> datetime:
@@ -99,6 +116,32 @@ class World(RuleBasedStateMachine):
             raise AcceptanceUnknown("the connection broke")
         return Acceptance(accepted.output, accepted.failure)
 
+    # What the lane and the admitter look at.
+    def capacity(self) -> VariantCapacity:
+        return VariantCapacity(status="InService", running=1, desired=1)
+
+    def outcomes_per_second(self) -> float:
+        return 0.0
+
+    def submitted(self, *, since: datetime, most: int) -> int:
+        del since
+        return most if self.is_full else 0
+
+    def queued(self) -> int:
+        return len(self.messages)
+
+    def anybody_waits(self) -> bool:
+        return bool(self.oldest_waiting(1))
+
+    def oldest_waiting(self, limit: int) -> list[JobRecord]:
+        del limit
+        job = self.job
+        return [job] if job and job.waits_for_admission else []
+
+    def request_all(self, requests: Sequence[AttemptRequest], delay_seconds: int) -> None:
+        del delay_seconds
+        self.messages += [request.to_message() for request in requests]
+
     # S3, the table and the queue, for the reconciler and the writer of outcomes.
     def stored_at(self, location: S3Location) -> datetime | None:
         return self.objects.get(location.uri)
@@ -115,7 +158,7 @@ class World(RuleBasedStateMachine):
         del limit
         job = self.job
         is_old = job and job.updated_at and datetime.fromisoformat(job.updated_at) < before
-        return [job] if job and is_old and job.state is state else []
+        return [job] if job and is_old and job.state is state and not job.waits_for_admission else []
 
     def known(self, job_ids: Any) -> set[str]:
         return set(job_ids) & set(self.intake.table.items)
@@ -127,7 +170,7 @@ class World(RuleBasedStateMachine):
         del marker
 
     def waiting(self) -> int:
-        return len(self.messages)
+        return min(len(self.messages), 100)  # so many that the reconciler still works
 
     def dead(self) -> int:
         return 0
@@ -153,10 +196,15 @@ class World(RuleBasedStateMachine):
 
     def deliver(self, message: str) -> bool:
         """Returns whether the message is done."""
+        before = self.job
+        self.lane.begin()
         try:
-            self.intake.deliver(message)
+            said = self.intake.deliver(message)
         except RetryLater:
             return False
+        if before and before.waits_for_admission and self.is_full:
+            assert "is submitted" not in said, "a document that waits was submitted without room"
+        self.lane.end()
         return True
 
     @initialize()
@@ -176,6 +224,10 @@ class World(RuleBasedStateMachine):
         self.fate = None
         if done and not keep:
             self.messages.remove(message)
+
+    @rule()
+    def other_documents_take_or_leave_the_room(self) -> None:
+        self.is_full = not self.is_full
 
     @precondition(lambda self: self.messages)
     @rule(data=st.data())
@@ -219,6 +271,7 @@ class World(RuleBasedStateMachine):
         outcome = parse_outcome(json.dumps(message), attempts=jobs, job_retention_days=30, clock=clock)
         assert outcome is not None
         self.writer.write(outcome)
+        self.admitter.replace(1)
 
     @rule(minutes=st.sampled_from([1, 3, 20, 60, 200]))
     def time_passes(self, minutes: int) -> None:
@@ -236,6 +289,7 @@ class World(RuleBasedStateMachine):
             messages=self,
             outcomes=self.writer,
             measurements=self,
+            admit=self.admitter.ask,
             settings=configured,
             clock=lambda: 0.0,
         )
@@ -276,6 +330,13 @@ class World(RuleBasedStateMachine):
             assert first.inference_id != second.inference_id or second.at - first.at >= CLAIM_SECONDS
 
     @invariant()
+    def a_cancelled_document_that_waited_never_reaches_the_model(self) -> None:
+        job = self.job
+        if job and job.state is JobState.CANCELLED and job.claimed_until == WAITS_FOR_ADMISSION:
+            names = {attempt_id(job.job_id, job.attempt)}
+            assert not names & {accepted.inference_id for accepted in self.accepted}
+
+    @invariant()
     def attempts_are_limited(self) -> None:
         job = self.job
         assert job is None or len(job.attempts) <= MAX_SUBMISSIONS + self.commands
@@ -288,6 +349,7 @@ class World(RuleBasedStateMachine):
 
     def teardown(self) -> None:
         """Lets everything end: the document has a final state, and stays in it."""
+        self.is_full = False
         for _ in range(60):
             for message in list(self.messages):
                 if self.deliver(message):

@@ -124,7 +124,7 @@ def test_the_usual_way_of_a_document_takes_three_calls() -> None:
     table = MemoryTable()
     writer, claim = JobsTableWriter(table), record_received(UPLOAD, claimed_until=50, expires_at=100)
 
-    assert writer.claim(claim, now=0) is None
+    assert writer.claim(claim, now=0, is_new=True) is None
     writer.merge(accepted(1), claimed=claim)
     assert writer.complete(record_outcome(notification("success"), at=MOMENT, expires_at=200))
 

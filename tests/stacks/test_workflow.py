@@ -9,6 +9,8 @@ import pytest
 from aws_cdk.assertions import Template
 
 from async_endpoint.operations.jobs.workflow import Workflow
+from submit.lane_adapters import LaneSettings
+from submit.lane_limit import LimitSettings
 from submit.wake import WakeSettings
 from tests.stacks.templates import (
     INPUT,
@@ -52,6 +54,18 @@ def statements(workflow: Template, worker: str) -> list[JsonObject]:
     return found
 
 
+INBOXES = [below(INPUT, "/inbox-urgent/*"), below(INPUT, "/inbox/*")]
+
+
+def asks(workflow: Template) -> list[JsonObject]:
+    """What a function needs to ask for documents whose turn it is."""
+    urgent = arn(workflow, QUEUE, "UrgentQueue")
+    return [
+        {"Sid": "ListJobs", "Effect": "Allow", "Action": "dynamodb:Query", "Resource": below(JOBS, "/index/by-state")},
+        {"Sid": "AskForDocuments", "Effect": "Allow", "Action": "sqs:SendMessage", "Resource": urgent},
+    ]
+
+
 def own(workflow: Template, worker: str) -> list[JsonObject]:
     """What each function needs for its log and its queue."""
     return [
@@ -82,21 +96,26 @@ RECORD_JOBS = {
 }
 
 
-def test_documents_put_into_the_inbox_go_to_the_intake_queue(workflow: Template) -> None:
-    rule = by_id_prefix(workflow, "AWS::Events::Rule", "Uploads")["Properties"]
+@pytest.mark.parametrize(
+    ("rule_id", "prefix", "worker"), [("Uploads", "inbox/", "Intake"), ("UrgentUploads", "inbox-urgent/", "Urgent")]
+)
+def test_documents_put_into_an_inbox_go_to_its_queue(
+    workflow: Template, rule_id: str, prefix: str, worker: str
+) -> None:
+    rule = by_id_prefix(workflow, "AWS::Events::Rule", rule_id)["Properties"]
     assert rule.pop("Description")
     assert rule == {  # no bus is named: the default one, to which S3 sends
         "State": "ENABLED",
         "EventPattern": {
             "source": ["aws.s3"],
             "detail-type": ["Object Created"],
-            "detail": {"bucket": {"name": [INPUT_NAME]}, "object": {"key": [{"prefix": "inbox/"}]}},
+            "detail": {"bucket": {"name": [INPUT_NAME]}, "object": {"key": [{"prefix": prefix}]}},
         },
         "Targets": [
             {
                 "Id": "Target0",
-                "Arn": arn(workflow, QUEUE, "IntakeQueue"),
-                "DeadLetterConfig": {"Arn": arn(workflow, QUEUE, "IntakeDeadLetters")},
+                "Arn": arn(workflow, QUEUE, f"{worker}Queue"),
+                "DeadLetterConfig": {"Arn": arn(workflow, QUEUE, f"{worker}DeadLetters")},
             }
         ],
     }
@@ -115,11 +134,30 @@ def test_both_topics_send_to_the_results_queue_in_their_envelope(workflow: Templ
     ]
 
 
-def test_only_the_rule_sends_to_the_intake(workflow: Template) -> None:
-    from_the_rule = {"ArnEquals": {"aws:SourceArn": arn(workflow, "AWS::Events::Rule", "Uploads")}}
+@pytest.mark.parametrize(("rule_id", "worker"), [("Uploads", "Intake"), ("UrgentUploads", "Urgent")])
+def test_only_its_rule_sends_to_a_queue_of_the_intake(workflow: Template, rule_id: str, worker: str) -> None:
+    from_the_rule = {"ArnEquals": {"aws:SourceArn": arn(workflow, "AWS::Events::Rule", rule_id)}}
     send = ["sqs:GetQueueAttributes", "sqs:GetQueueUrl", "sqs:SendMessage"]
-    assert senders(workflow, "IntakeQueue") == [("events.amazonaws.com", send, from_the_rule)]
-    assert senders(workflow, "IntakeDeadLetters") == [("events.amazonaws.com", "sqs:SendMessage", from_the_rule)]
+    assert senders(workflow, f"{worker}Queue") == [("events.amazonaws.com", send, from_the_rule)]
+    assert senders(workflow, f"{worker}DeadLetters") == [("events.amazonaws.com", "sqs:SendMessage", from_the_rule)]
+
+
+def test_the_submit_function_gets_the_messages_of_both_queues(workflow: Template) -> None:
+    function = {"Ref": id_of(workflow, "AWS::Lambda::Function", "Intake")}
+    mappings = [each["Properties"] for each in workflow.find_resources("AWS::Lambda::EventSourceMapping").values()]
+    assert [each["EventSourceArn"] for each in mappings if each["FunctionName"] == function] == [
+        arn(workflow, QUEUE, "IntakeQueue"),
+        arn(workflow, QUEUE, "UrgentQueue"),
+    ]
+
+
+@pytest.mark.parametrize("name", ["Alarm", "Waiting"])
+def test_the_urgent_queue_has_the_alarms_of_a_worker_s_own(workflow: Template, name: str) -> None:
+    def alarm(queue: str) -> JsonObject:
+        found = by_id_prefix(workflow, "AWS::CloudWatch::Alarm", f"{queue}{name}")["Properties"]
+        return {key: value for key, value in found.items() if key not in {"Dimensions", "AlarmDescription"}}
+
+    assert alarm("Urgent") == alarm("Intake")
 
 
 @pytest.mark.parametrize("queue", ["ResultsQueue", "ResultsDeadLetters"])
@@ -169,7 +207,7 @@ def test_submit_may_wake_the_endpoint_and_knows_how_many_instances_waiting_docum
     workflow_with: TemplateWith,
 ) -> None:
     template = workflow_with(scaling__backlog_per_instance=7, scaling__wake_cooldown_seconds=600)
-    assert statements(template, "Intake")[-4:] == WAKE
+    assert [each for each in statements(template, "Intake") if each in WAKE] == WAKE
     function = by_id_prefix(template, "AWS::Lambda::Function", "Intake")["Properties"]
     variables = function["Environment"]["Variables"]
     settings = WakeSettings.from_environment({**variables, "INTAKE_QUEUE_URL": "https://sqs/intake"})
@@ -189,9 +227,10 @@ def test_submit_may_not_wake_an_endpoint_that_does_not_sleep_or_that_it_is_not_t
 ) -> None:
     template = workflow_with(**off)
     sids = {each.get("Sid") for each in statements(template, "Intake")}
-    assert not sids & {each["Sid"] for each in WAKE}
+    # What runs it has to know to admit documents, too.
+    assert not sids & ({each["Sid"] for each in WAKE} - {"DescribeEndpoint"})
     function = by_id_prefix(template, "AWS::Lambda::Function", "Intake")["Properties"]
-    assert not function["Environment"]["Variables"].keys() & {"WAKE_ON_SUBMIT", "INTAKE_QUEUE_URL"}
+    assert "WAKE_ON_SUBMIT" not in function["Environment"]["Variables"]
 
 
 def test_submit_may_invoke_one_endpoint_look_at_the_inbox_and_copy_from_it(workflow: Template) -> None:
@@ -202,7 +241,7 @@ def test_submit_may_invoke_one_endpoint_look_at_the_inbox_and_copy_from_it(workf
             "Sid": "LookAtDocuments",
             "Effect": "Allow",
             "Action": ["s3:GetObject", "s3:GetObjectVersion"],
-            "Resource": below(INPUT, "/inbox/*"),
+            "Resource": INBOXES,
         },
         {
             "Sid": "PinDocuments",
@@ -218,8 +257,9 @@ def test_submit_may_invoke_one_endpoint_look_at_the_inbox_and_copy_from_it(workf
             "Resource": ENDPOINT,
         },
         logs,
-        queue,
+        {**queue, "Resource": [arn(workflow, QUEUE, f"{name}Queue") for name in ("Intake", "Urgent")]},
         *WAKE,
+        *asks(workflow),
     ]
 
 
@@ -229,11 +269,45 @@ def test_record_may_write_the_table_ask_for_attempts_and_read_failures(workflow:
     ask = {"Sid": "AskForAttempts", "Effect": "Allow", "Action": "sqs:SendMessage", "Resource": intake}
     failures = below(OUTPUT, "/failures/*")
     read = {"Sid": "ReadFailures", "Effect": "Allow", "Action": "s3:GetObject", "Resource": failures}
-    assert statements(workflow, "Results") == [RECORD_JOBS, ask, read, logs, queue]
+    assert statements(workflow, "Results") == [RECORD_JOBS, ask, read, logs, queue, *asks(workflow)]
+
+
+def test_without_admission_nobody_may_ask_for_documents_and_urgent_ones_keep_their_queue(
+    workflow_with: TemplateWith,
+) -> None:
+    template = workflow_with(workflow__admission=False, scaling__wake_on_submit=False)
+    for worker in ("Intake", "Results"):
+        sids = {each.get("Sid") for each in statements(template, worker)}
+        assert not sids & {"ListJobs", "AskForDocuments", "DescribeEndpoint"}
+        function = by_id_prefix(template, "AWS::Lambda::Function", worker)["Properties"]
+        assert "ADMISSION" not in function["Environment"]["Variables"]
+    assert by_id_prefix(template, "AWS::Events::Rule", "UrgentUploads")
+
+
+def test_submit_knows_what_an_instance_works_on_and_how_many_may_run(workflow_with: TemplateWith) -> None:
+    def limits(**settings: object) -> LimitSettings:
+        function = by_id_prefix(workflow_with(**settings), "AWS::Lambda::Function", "Intake")["Properties"]
+        variables = function["Environment"]["Variables"]
+        environment = {**variables, "INTAKE_QUEUE_URL": "i", "URGENT_QUEUE_URL": "u", "JOBS_TABLE": "j"}
+        found = LaneSettings.from_environment(environment)
+        assert found
+        return found.limit
+
+    assert limits(serving__workers=2, serving__batch_size=4, scaling__max_instances=7) == LimitSettings(
+        instance_requests=16,
+        instance_batch=8,
+        backlog_per_instance=5,
+        max_instances=7,
+        batch_size=10,
+        max_concurrency=10,
+    )
+    assert limits(scaling__enabled=False, endpoint__initial_instance_count=3).max_instances == 3
 
 
 def test_the_reconciler_may_look_at_what_is_left_behind_write_jobs_and_send_messages(workflow: Template) -> None:
-    queues = [arn(workflow, QUEUE, "IntakeDeadLetters"), arn(workflow, QUEUE, "IntakeQueue")]
+    intake = [arn(workflow, QUEUE, f"{name}Queue") for name in ("Intake", "Urgent")]
+    dead_letters = [arn(workflow, QUEUE, f"{name}DeadLetters") for name in ("Intake", "Urgent")]
+    queues = [dead_letters[0], intake[0], dead_letters[1], intake[1]]
     outcomes = [below(OUTPUT, "/failures/*"), below(OUTPUT, "/results/*")]
     assert [(each.get("Sid"), each["Action"], each["Resource"]) for each in statements(workflow, "Reconciler")] == [
         ("RecordJobs", ["dynamodb:GetItem", "dynamodb:UpdateItem"], JOBS),
@@ -242,7 +316,7 @@ def test_the_reconciler_may_look_at_what_is_left_behind_write_jobs_and_send_mess
         ("ReadOutcomes", "s3:GetObject", outcomes),
         ("TellWhatIsMissing", "s3:ListBucket", OUTPUT),
         ("MeasureQueues", "sqs:GetQueueAttributes", queues),
-        ("SendAgain", "sqs:SendMessage", queues[1]),
+        ("SendAgain", "sqs:SendMessage", intake),
         ("PublishAges", "cloudwatch:PutMetricData", "*"),
         (None, ["logs:CreateLogStream", "logs:PutLogEvents"], arn(workflow, "AWS::Logs::LogGroup", "ReconcilerLogs")),
     ]
@@ -253,18 +327,19 @@ def test_a_job_reader_may_read_the_table_and_find_documents_of_the_inbox(workflo
     assert [(each["Sid"], each["Action"], each["Resource"]) for each in policy] == [
         ("GetJob", "dynamodb:GetItem", JOBS),
         ("ListJobs", "dynamodb:Query", below(JOBS, "/index/by-state")),
-        ("LookAtDocuments", "s3:GetObject", below(INPUT, "/inbox/*")),
+        ("LookAtDocuments", "s3:GetObject", INBOXES),
         ("ListVersions", ["s3:ListBucket", "s3:ListBucketVersions"], INPUT),
     ]
 
 
 def test_a_job_operator_may_also_write_jobs_send_to_the_queues_and_handle_the_dlqs(workflow: Template) -> None:
-    queues = [arn(workflow, QUEUE, "IntakeQueue"), arn(workflow, QUEUE, "ResultsQueue")]
-    dead_letters = [arn(workflow, QUEUE, "IntakeDeadLetters"), arn(workflow, QUEUE, "ResultsDeadLetters")]
+    names = ("Intake", "Results", "Urgent")
+    queues = [arn(workflow, QUEUE, f"{name}Queue") for name in names]
+    dead_letters = [arn(workflow, QUEUE, f"{name}DeadLetters") for name in names]
     assert [(each["Sid"], each["Action"], each["Resource"]) for each in statements_of(workflow, "JobOperator")] == [
         ("RecordJobs", ["dynamodb:GetItem", "dynamodb:UpdateItem"], JOBS),
         ("ListJobs", "dynamodb:Query", below(JOBS, "/index/by-state")),
-        ("LookAtDocuments", "s3:GetObject", below(INPUT, "/inbox/*")),
+        ("LookAtDocuments", "s3:GetObject", INBOXES),
         ("ListVersions", ["s3:ListBucket", "s3:ListBucketVersions"], INPUT),
         ("RequestAttemptsAndMoveBack", "sqs:SendMessage", queues),
         (
@@ -283,10 +358,13 @@ def test_a_job_operator_may_also_write_jobs_send_to_the_queues_and_handle_the_dl
 
 
 def test_the_commands_find_all_that_they_need_in_the_outputs(workflow: Template) -> None:
-    outputs = dict.fromkeys(workflow.find_outputs("*"), "1") | {"InboxLocation": "s3://inputs/inbox/"}
+    outputs = dict.fromkeys(workflow.find_outputs("*"), "1") | {
+        "InboxLocation": "s3://inputs/inbox/",
+        "UrgentInboxLocation": "s3://inputs/inbox-urgent/",
+    }
     described = [{"OutputKey": name, "OutputValue": value} for name, value in outputs.items()]
     cloudformation = SimpleNamespace(describe_stacks=lambda **_: {"Stacks": [{"Outputs": described}]})
-    assert Workflow.from_stack(cast("Any", cloudformation), "any").queues.keys() == {"intake", "results"}
+    assert Workflow.from_stack(cast("Any", cloudformation), "any").queues.keys() == {"intake", "urgent", "results"}
 
 
 def granted(template: Template) -> Iterator[JsonObject]:
@@ -324,6 +402,9 @@ def test_it_says_where_to_put_documents_and_where_to_look(workflow: Template) ->
     outputs = workflow.find_outputs("*")
     assert {name: each["Value"] for name, each in outputs.items()} == {
         "InboxLocation": {"Fn::Join": ["", ["s3://", INPUT_NAME, "/inbox/"]]},
+        "UrgentInboxLocation": {"Fn::Join": ["", ["s3://", INPUT_NAME, "/inbox-urgent/"]]},
+        "UrgentQueueUrl": {"Ref": id_of(workflow, QUEUE, "UrgentQueue")},
+        "UrgentDeadLettersUrl": {"Ref": id_of(workflow, QUEUE, "UrgentDeadLetters")},
         "JobsTableName": JOBS_NAME,
         "JobRetentionDays": "30",
         "JobReaderPolicyArn": {"Ref": id_of(workflow, "AWS::IAM::ManagedPolicy", "JobReader")},

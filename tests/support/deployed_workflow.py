@@ -1,4 +1,4 @@
-"""A workflow stack over HTTP, without functions: a table, an inbox, and the two queues with their DLQs."""
+"""A workflow stack over HTTP, without functions: a table, two inboxes, and the queues with their DLQs."""
 
 import json
 import uuid
@@ -38,6 +38,7 @@ class DeployedWorkflow:
     put: Callable[[str], Upload]
     sqs: SQSClient
     intake: WorkerQueue
+    urgent: WorkerQueue
     results: WorkerQueue
     uploads: dict[str, Upload] = field(default_factory=dict)
 
@@ -114,9 +115,10 @@ def deployed(
         "JobsTableName": jobs_table.name,
         "JobRetentionDays": str(RETENTION_DAYS),
         "InboxLocation": f"s3://{bucket}/inbox/",
+        "UrgentInboxLocation": f"s3://{bucket}/inbox-urgent/",
     }
     workers = {}
-    for worker in ("Intake", "Results"):
+    for worker in ("Intake", "Urgent", "Results"):
         dead_letters = sqs.create_queue(QueueName=f"{name}-{worker}-dead-letters")["QueueUrl"]
         arn = sqs.get_queue_attributes(QueueUrl=dead_letters, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
         redrive = json.dumps({"deadLetterTargetArn": arn, "maxReceiveCount": 5})
@@ -124,7 +126,9 @@ def deployed(
         outputs |= {f"{worker}QueueUrl": url, f"{worker}DeadLettersUrl": dead_letters}
         workers[worker.lower()] = WorkerQueue(worker.lower(), url, dead_letters)
     deploy_outputs(name, outputs)
-    return DeployedWorkflow(name, jobs_table, bucket, put, sqs, workers["intake"], workers["results"])
+    return DeployedWorkflow(
+        name, jobs_table, bucket, put, sqs, workers["intake"], workers["urgent"], workers["results"]
+    )
 
 
 def deploy_outputs(name: str, outputs: dict[str, str]) -> None:

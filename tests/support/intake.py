@@ -10,7 +10,7 @@ from typing import Any
 
 from async_endpoint.protocol import InvocationRequest, JobRecord, JobsTableWriter, Upload
 from submit.logic import Submitter
-from submit.ports import Acceptance, Head
+from submit.ports import Acceptance, Head, Lane
 from submit.settings import Settings
 from tests.support.memory_table import MemoryTable
 
@@ -23,6 +23,7 @@ SUBMIT_ENVIRONMENT = {
     "INVOCATION_TIMEOUT_SECONDS": "60",
     "JOB_RETENTION_DAYS": "30",
     "CLAIM_SECONDS": "120",
+    "URGENT_PREFIX": "inbox-urgent/",
     "INTAKE_QUEUE_URL": "https://sqs/intake",
     "MAX_SUBMISSIONS": "3",
     "RETRY_DELAY_SECONDS": "30",
@@ -33,6 +34,7 @@ WATCHDOG_ENVIRONMENT = {
     "JOBS_TABLE": "jobs",
     "MEMORY_KEY": "k" * 65,
     "INTAKE_QUEUE_URL": "https://sqs/intake",
+    "URGENT_QUEUE_URL": "https://sqs/urgent",
     "RESULTS_QUEUE_URL": "https://sqs/results",
     "ALARM_TOPIC_ARN": "arn:aws:sns:eu-central-1:111122223333:alarms",
     "RUNBOOK": "https://example.com/operations.md#instances-run-without-work",
@@ -49,9 +51,12 @@ RECONCILE_ENVIRONMENT = {
     "MEMORY_KEY": "r" * 65,
     "INBOX_BUCKET": "inputs",
     "INBOX_PREFIX": "inbox/",
+    "URGENT_PREFIX": "inbox-urgent/",
     "AWS_REGION": "eu-central-1",
     "INTAKE_QUEUE_URL": "https://sqs/intake",
     "INTAKE_DEAD_LETTERS_URL": "https://sqs/intake-dead",
+    "URGENT_QUEUE_URL": "https://sqs/urgent",
+    "URGENT_DEAD_LETTERS_URL": "https://sqs/urgent-dead",
     "REQUEST_TTL_SECONDS": "3600",
     "INVOCATION_TIMEOUT_SECONDS": "60",
     "LOOK_AFTER_SECONDS": "900",
@@ -141,6 +146,7 @@ class Intake:
     inbox: Inbox = field(default_factory=Inbox)
     endpoint: Endpoint = field(default_factory=Endpoint)
     now: float = NOW
+    lane: Lane | None = None
 
     @property
     def jobs(self) -> JobsTableWriter:
@@ -159,6 +165,7 @@ class Intake:
             endpoint=self.endpoint,
             settings=Settings.from_environment(SUBMIT_ENVIRONMENT),
             clock=lambda: self.now,
+            lane=self.lane,
         )
 
     def deliver(self, message: dict[str, Any] | str) -> str:

@@ -86,7 +86,7 @@ def cancel(
             JobsTableWriter(ThreadedTable(workflow.jobs_table)),
             JobsTableReader.from_session(workflow.jobs_table),
             boto3.Session().client("s3"),
-            inbox=workflow.inbox,
+            inboxes=(workflow.inbox, workflow.urgent_inbox),
             retention_days=workflow.retention_days,
             clock=lambda: datetime.now(UTC),
             dry_run=dry_run,

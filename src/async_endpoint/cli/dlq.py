@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
     from async_endpoint.operations.jobs.dead_letters import DeadLetter
 
-_WORKER_NAMES = ("intake", "results")
+_QUEUE_NAMES = ("intake", "urgent", "results")
 _UNITS = ((86_400, "d"), (3_600, "h"), (60, "m"), (1, "s"))
 
 
@@ -44,9 +44,9 @@ def dlq() -> None:
 def _queue_option(command: Command) -> Command:
     return click.option(
         "--queue",
-        type=click.Choice(_WORKER_NAMES),
+        type=click.Choice(_QUEUE_NAMES),
         metavar="NAME",
-        help="The DLQ of this worker only: intake or results.  [default: both]",
+        help="The DLQ of this queue only: intake, urgent or results.  [default: all]",
     )(command)
 
 

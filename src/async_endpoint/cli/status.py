@@ -127,6 +127,7 @@ def _facts(record: JobRecord) -> Iterator[tuple[str, str]]:
     facts = {
         "job": record.job_id,
         "state": record.state.value,
+        "waits": "for admission" if record.waits_for_admission else None,
         "attempt": str(record.attempt) if record.attempt > 1 else None,
         "cause": record.cause,
         "reason": record.reason,
@@ -147,7 +148,8 @@ def _listing(records: Iterable[JobRecord]) -> Table:
     listing = Table("since", "state", "job", "document", "reason", box=None, pad_edge=False)
     for record in records:
         attempt = f" (attempt {record.attempt})" if record.attempt > 1 else ""
-        state = Text(f"{record.state}{attempt}", style=_COLOURS.get(record.state, ""))
+        waits = ", waits for admission" if record.waits_for_admission else ""
+        state = Text(f"{record.state}{attempt}{waits}", style=_COLOURS.get(record.state, ""))
         cells = (record.job_id, _document(record), record.reason)
         # As Text: documents and reasons are not markup.
         listing.add_row(record.updated_at, state, *(Text(one_line(cell or "")) for cell in cells))

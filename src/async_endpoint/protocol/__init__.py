@@ -4,7 +4,7 @@ One definition for Lambdas, client, stacks and emulator. Standard library only: 
 """
 
 from async_endpoint.protocol.attempt_requests import AttemptRequest, AttemptRequestError
-from async_endpoint.protocol.attempts import Attempt, JobState, attempt_id
+from async_endpoint.protocol.attempts import WAITS_FOR_ADMISSION, Attempt, JobState, attempt_id
 from async_endpoint.protocol.failure_objects import FAILURE_OBJECT_BYTES, failure_sentence
 from async_endpoint.protocol.failure_reasons import is_transient
 from async_endpoint.protocol.invocation import (
@@ -26,6 +26,7 @@ from async_endpoint.protocol.job_events import (
     record_received,
     record_rejected,
     record_submitted,
+    record_waiting,
     utc_timestamp,
 )
 from async_endpoint.protocol.job_record import JobRecord, JobRecordError, merge_records
@@ -112,6 +113,7 @@ __all__ = [
     "REQUEST_TTL_SECONDS_RANGE",
     "SIGNATURE_BYTES",
     "VARIANT_NAME",
+    "WAITS_FOR_ADMISSION",
     "WAKE_HELD",
     "WAKE_NAMESPACE",
     "WAKE_POLICY",
@@ -161,6 +163,7 @@ __all__ = [
     "record_received",
     "record_rejected",
     "record_submitted",
+    "record_waiting",
     "request_content_type",
     "submitted_seconds_allowed",
     "test_notification",

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
 MAXIMUM_ATTEMPTS = 999
 """The highest number of an attempt: three digits of the InferenceId."""
+WAITS_FOR_ADMISSION = 0
+"""The `claimed_until` of an attempt that waits for room at the endpoint. Any claim outweighs it."""
 
 _REQUEST = ("requested_at", "cause")
 _ACCEPTANCE = ("submitted_at", "output_location", "failure_location")

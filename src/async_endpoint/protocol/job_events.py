@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from async_endpoint.protocol.attempts import MAXIMUM_ATTEMPTS, JobState
+from async_endpoint.protocol.attempts import MAXIMUM_ATTEMPTS, WAITS_FOR_ADMISSION, JobState
 from async_endpoint.protocol.job_record import JobRecord, JobRecordError
 from async_endpoint.protocol.locations import LocationError, S3Location
 
@@ -27,6 +27,11 @@ def record_received(upload: Upload, *, attempt: int = 1, claimed_until: int | No
         claimed_until=claimed_until,
         expires_at=expires_at,
     )
+
+
+def record_waiting(upload: Upload, *, attempt: int = 1, expires_at: int) -> JobRecord:
+    """Returns the record of a document for which there is no room yet; a claim made before outweighs it."""
+    return record_received(upload, attempt=attempt, claimed_until=WAITS_FOR_ADMISSION, expires_at=expires_at)
 
 
 def record_submitted(

@@ -21,7 +21,14 @@ from __future__ import annotations
 from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Any
 
-from async_endpoint.protocol.attempts import Attempt, JobState, deciding_attempt, merge_attempts, preferred
+from async_endpoint.protocol.attempts import (
+    WAITS_FOR_ADMISSION,
+    Attempt,
+    JobState,
+    deciding_attempt,
+    merge_attempts,
+    preferred,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -57,7 +64,8 @@ class JobRecord:
         ended_at: When the job reached its final state.
         reason: Why there is no result.
         result_location: The location of the result, or of the error, in the notification.
-        claimed_until: Epoch seconds at which the claim expires and another caller may submit the document.
+        claimed_until: Epoch seconds at which the claim expires and another caller may submit the document;
+            `WAITS_FOR_ADMISSION` while there was no room for it.
         attempt: The number of the attempt that decides, from 1; the facts around it are this attempt's.
         requested_at: When this attempt was requested; None for the first, which the upload requests.
         cause: Why this attempt was requested, in a sentence; None for the first.
@@ -101,6 +109,11 @@ class JobRecord:
         if self.state is JobState.SUBMITTED:
             return self.submitted_at
         return self.requested_at or self.received_at
+
+    @property
+    def waits_for_admission(self) -> bool:
+        """Whether it was put aside until there is room for it: no message will submit it before somebody asks."""
+        return self.state is JobState.RECEIVED and self.claimed_until == WAITS_FOR_ADMISSION
 
     @property
     def outcome_location(self) -> str | None:

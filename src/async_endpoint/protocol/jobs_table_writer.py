@@ -186,12 +186,13 @@ class JobsTableWriter:
                 return record
         raise _busy(job_id)
 
-    def claim(self, record: JobRecord, *, now: float) -> JobRecord | None:
+    def claim(self, record: JobRecord, *, now: float, is_new: bool = False) -> JobRecord | None:
         """Claims an attempt until the record's `claimed_until`: of several concurrent callers exactly one succeeds.
 
         Args:
             record: From `record_received`; its attempt is the first, or the one that the job waits for.
             now: Epoch seconds.
+            is_new: Whether the table probably has no such job yet: then its item is read only if it has.
 
         Returns:
             None if the attempt is now claimed; else the existing record: RECEIVED under the claim of another caller,
@@ -200,7 +201,7 @@ class JobsTableWriter:
         Raises:
             JobsTableBusy: Other writers of the same job were faster at every attempt.
         """
-        if record.attempt == 1 and self._written(update_expression(None, record)):
+        if is_new and self._written(update_expression(None, record)):
             return None
         for _ in range(_ATTEMPTS):
             item = self._item(record.job_id)

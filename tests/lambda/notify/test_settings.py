@@ -22,9 +22,6 @@ def test_a_webhook_is_optional_and_has_a_secret() -> None:
         Settings.from_environment({**ENVIRONMENT, "WEBHOOK_SECRET": ""})
 
 
-def test_documents_to_tag_have_a_prefix() -> None:
+def test_documents_are_tagged_on_request() -> None:
     assert Settings.from_environment(ENVIRONMENT).tagged_bucket is None
-    found = Settings.from_environment({**ENVIRONMENT, "TAGGED_BUCKET": "inputs", "TAGGED_PREFIX": "inbox/"})
-    assert (found.tagged_bucket, found.tagged_prefix) == ("inputs", "inbox/")
-    with pytest.raises(SettingsError, match="TAGGED_PREFIX is not set"):
-        Settings.from_environment({**ENVIRONMENT, "TAGGED_BUCKET": "inputs"})
+    assert Settings.from_environment({**ENVIRONMENT, "TAGGED_BUCKET": "inputs"}).tagged_bucket == "inputs"

@@ -15,6 +15,7 @@ from async_endpoint.protocol import (
     Upload,
     record_received,
     record_submitted,
+    record_waiting,
     utc_timestamp,
 )
 from reconcile.logic import Findings, Reconciler
@@ -50,6 +51,7 @@ class World:
     requested: list[AttemptRequest] = field(default_factory=list)
     delayed: list[tuple[AttemptRequest, int]] = field(default_factory=list)
     settings: dict[str, str] = field(default_factory=dict)
+    asked: list[int] = field(default_factory=list)
     seconds: list[float] = field(default_factory=list)
     measured: list[Waiting] = field(default_factory=list)
 
@@ -60,7 +62,11 @@ class World:
     # The jobs table.
     def oldest(self, state: JobState, *, before: datetime, limit: int) -> Iterator[JobRecord]:
         records = [JobRecord.from_item(item) for item in self.table.items.values()]
-        old = [each for each in records if each.state is state and (each.updated_at or "") < utc_timestamp(before)]
+        old = [
+            each
+            for each in records
+            if each.state is state and (each.updated_at or "") < utc_timestamp(before) and not each.waits_for_admission
+        ]
         yield from sorted(old, key=lambda each: each.updated_at or "")[:limit]
 
     def known(self, job_ids: Iterable[str]) -> set[str]:
@@ -104,6 +110,10 @@ class World:
     def put(self, waiting: Waiting) -> None:
         self.measured.append(waiting)
 
+    def admit(self, count: int) -> int:
+        self.asked.append(count)
+        return 3
+
     @property
     def jobs(self) -> JobsTableWriter:
         return JobsTableWriter(self.table)
@@ -136,6 +146,7 @@ class World:
             messages=self,
             outcomes=writer,
             measurements=self,
+            admit=self.admit,
             settings=settings,
             clock=self.ticks,
         ).run(now)
@@ -261,7 +272,7 @@ def test_nothing_is_sent_again_while_dead_letters_wait_for_an_operator(world: Wo
     findings = world.run(NOON + timedelta(hours=2))
 
     assert (findings.requested, findings.announced) == (0, 0)
-    assert findings.lines == ["1 messages are in the intake's DLQ, so none is sent again."]
+    assert findings.lines == ["1 messages are in the intake's DLQs, so none is sent again."]
 
 
 def test_nothing_is_sent_again_while_the_queue_has_a_backlog(world: World) -> None:
@@ -324,3 +335,19 @@ def test_a_job_at_a_later_attempt_is_requested_at_that_attempt(world: World) -> 
 
     assert world.run(NOON + timedelta(hours=2)).requested == 1
     assert world.requested == [AttemptRequest(job.job_id, 2)]
+
+
+def test_jobs_that_wait_for_admission_are_not_stuck_but_asked_for_though_dead_letters_wait(world: World) -> None:
+    world.jobs.merge(record_waiting(upload(), expires_at=NEVER))
+    world.dead_letters = 1
+
+    findings = world.run(NOON + timedelta(hours=5))
+
+    assert (findings.requested, findings.asked, world.asked) == (0, 3, [100])
+    assert str(findings).endswith("0 requests and 0 uploads sent again, 3 waiting jobs asked for.")
+
+
+def test_nobody_is_asked_for_while_the_queues_have_a_backlog(world: World) -> None:
+    world.queue = 101
+    assert world.run(NOON).asked == 0
+    assert world.asked == []

@@ -65,6 +65,7 @@ class World:
             messages=idle,
             outcomes=world,
             measurements=world,
+            admit=lambda _: 0,
             settings=Settings.from_environment(RECONCILE_ENVIRONMENT),
             clock=lambda: 0.0,
         ).run(NOON, due_at=DUE)

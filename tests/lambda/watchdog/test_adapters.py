@@ -43,15 +43,20 @@ def sqs(aws_url: str, session: boto3.Session) -> Iterator[SQSClient]:
 
 
 @pytest.fixture
-def queues(sqs: SQSClient) -> tuple[str, str]:
-    made = [sqs.create_queue(QueueName=f"{name}-{uuid.uuid4().hex}")["QueueUrl"] for name in ("intake", "results")]
-    return made[0], made[1]
+def queues(sqs: SQSClient) -> list[str]:
+    names = ("intake", "urgent", "results")
+    return [sqs.create_queue(QueueName=f"{name}-{uuid.uuid4().hex}")["QueueUrl"] for name in names]
 
 
 @pytest.fixture
-def traces(jobs_table: Table, sqs: SQSClient, queues: tuple[str, str]) -> JobsAndQueues:
+def traces(jobs_table: Table, sqs: SQSClient, queues: list[str]) -> JobsAndQueues:
     settings = Settings.from_environment(
-        {**WATCHDOG_ENVIRONMENT, "INTAKE_QUEUE_URL": queues[0], "RESULTS_QUEUE_URL": queues[1]}
+        {
+            **WATCHDOG_ENVIRONMENT,
+            "INTAKE_QUEUE_URL": queues[0],
+            "URGENT_QUEUE_URL": queues[1],
+            "RESULTS_QUEUE_URL": queues[2],
+        }
     )
     return JobsAndQueues(jobs_table, sqs, settings, lambda: NOW)
 
@@ -92,7 +97,7 @@ def test_a_job_is_open_for_as_long_as_its_request_may_take(
 @pytest.mark.parametrize("queue", [0, 1])
 @pytest.mark.parametrize("kind", ["visible", "in flight", "delayed"])
 def test_every_message_of_both_queues_counts(
-    traces: JobsAndQueues, sqs: SQSClient, queues: tuple[str, str], queue: int, kind: str
+    traces: JobsAndQueues, sqs: SQSClient, queues: list[str], queue: int, kind: str
 ) -> None:
     sqs.send_message(QueueUrl=queues[queue], MessageBody="a document", DelaySeconds=900 if kind == "delayed" else 0)
     if kind == "in flight":
@@ -139,7 +144,7 @@ def test_a_memory_that_another_run_has_written_since_is_left_as_it_is(jobs_table
 
 
 def test_a_notification_reaches_the_topics_subscribers(
-    aws_url: str, session: boto3.Session, sqs: SQSClient, queues: tuple[str, str]
+    aws_url: str, session: boto3.Session, sqs: SQSClient, queues: list[str]
 ) -> None:
     sns = session.client("sns", endpoint_url=aws_url)
     topic = sns.create_topic(Name=f"alarms-{uuid.uuid4().hex}")["TopicArn"]

@@ -19,6 +19,7 @@ from async_endpoint.protocol import (
     Upload,
     record_received,
     record_submitted,
+    record_waiting,
 )
 from tests.support.deployed_workflow import DeployedWorkflow
 from tests.support.memory_table import MemoryTable
@@ -36,7 +37,7 @@ def canceller(table: TableResource, records: Any = NOBODY, s3: Any = NOBODY, buc
         JobsTableWriter(table),
         records,
         s3,
-        inbox=S3Location(bucket, "inbox/"),
+        inboxes=(S3Location(bucket, "inbox/"), S3Location(bucket, "inbox-urgent/")),
         retention_days=30,
         clock=lambda: NOW,
     )
@@ -119,7 +120,7 @@ def test_a_dry_run_writes_nothing() -> None:
     table = MemoryTable()
     dry = Canceller(
         JobsTableWriter(table), NOBODY, NOBODY,
-        inbox=S3Location("inputs", "inbox/"), retention_days=30, clock=lambda: NOW, dry_run=True,
+        inboxes=(S3Location("inputs", "inbox/"),), retention_days=30, clock=lambda: NOW, dry_run=True,
     )  # fmt: skip
 
     assert dry.cancel_upload(UPLOAD).outcome is CancelOutcome.UNRECORDED
@@ -155,3 +156,12 @@ def test_a_document_outside_the_inbox_is_no_document_to_cancel(deployed: Deploye
         outside.uploads("inbox/")
     with pytest.raises(StorageError, match=r"cannot be listed: .*NoSuchBucket"):
         list(canceller(deployed.table, s3=s3, bucket="no-such-bucket").uploads("s3://no-such-bucket/inbox/a"))
+
+
+def test_a_document_that_waits_for_admission_is_cancelled_and_stays_so() -> None:
+    table = MemoryTable()
+    JobsTableWriter(table).merge(record_waiting(UPLOAD, expires_at=4_000_000_000))
+
+    assert canceller(table).cancel_upload(UPLOAD).outcome is CancelOutcome.WAITING
+    merged = JobsTableWriter(table).merge(record_waiting(UPLOAD, expires_at=4_000_000_000))
+    assert (merged.state, merged.waits_for_admission) == (JobState.CANCELLED, False)

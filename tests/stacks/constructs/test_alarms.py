@@ -27,6 +27,7 @@ def test_every_alarm_but_those_of_scaling_notifies_the_topic_and_names_its_runbo
         "IntakeAlarm", "IntakeWaiting", "IntakeErrors", "ResultsAlarm", "ResultsWaiting", "ResultsErrors",
         "NotifierAlarm", "NotifierErrors", "NotifierWaiting", "ReconcilerErrors",
         "ReconcilerNotInvoked", "ReconcilerOverdue", "WatchdogErrors", "WatchdogNotInvoked",
+        "UrgentAlarm", "UrgentWaiting",
     }  # fmt: skip
 
 

@@ -1,4 +1,4 @@
-"""The permission to tag documents: only where the stage wants it, and only below the inbox."""
+"""The permission to tag documents: only where the stage wants it, and only below the two inboxes."""
 
 from aws_cdk.assertions import Template
 
@@ -18,12 +18,13 @@ def variables(template: Template) -> JsonObject:
 
 def test_by_default_nothing_may_be_tagged(workflow: Template) -> None:
     assert "TagDocuments" not in statements(workflow)
-    assert not {"TAGGED_BUCKET", "TAGGED_PREFIX"} & variables(workflow).keys()
+    assert "TAGGED_BUCKET" not in variables(workflow)
 
 
-def test_documents_of_the_inbox_may_be_tagged(workflow_with: TemplateWith) -> None:
+def test_documents_of_both_inboxes_may_be_tagged(workflow_with: TemplateWith) -> None:
     template = workflow_with(notifications__tag_documents=True)
     statement = statements(template)["TagDocuments"]
+    inboxes = [below(INPUT, f"/{inbox}/*") for inbox in ("inbox", "inbox-urgent")]
     verbs = [f"s3:{verb}Object{what}Tagging" for verb in ("Get", "Put") for what in ("", "Version")]
-    assert (statement["Action"], statement["Resource"]) == (verbs, below(INPUT, "/inbox/*"))
-    assert variables(template)["TAGGED_PREFIX"] == "inbox/"
+    assert (statement["Action"], statement["Resource"]) == (verbs, inboxes)
+    assert "TAGGED_BUCKET" in variables(template)

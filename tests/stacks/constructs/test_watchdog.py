@@ -111,7 +111,8 @@ def test_it_may_look_keep_one_item_notify_and_stop_one_endpoint_and_nothing_else
             "Effect": "Allow",
             "Action": "sqs:GetQueueAttributes",
             "Resource": [
-                {"Fn::GetAtt": [id_of(workflow, QUEUE, f"{worker}Queue"), "Arn"]} for worker in ("Intake", "Results")
+                {"Fn::GetAtt": [id_of(workflow, QUEUE, f"{worker}Queue"), "Arn"]}
+                for worker in ("Intake", "Results", "Urgent")
             ],
         },
         {"Sid": "Notify", "Effect": "Allow", "Action": "sns:Publish", "Resource": TOPIC},

@@ -22,7 +22,7 @@ from async_endpoint.protocol import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Sequence
     from datetime import datetime
 
     from mypy_boto3_s3.client import S3Client
@@ -84,7 +84,7 @@ class Canceller:
         jobs: The jobs table, for writing.
         records: The jobs table, to find the job of a document outside the inbox, or of a deleted one.
         s3: A client of `s3`.
-        inbox: The inbox of the stage.
+        inboxes: The inboxes of the stage.
         retention_days: How long the table keeps a record that this makes.
         clock: Returns the time, aware.
         dry_run: Only looks, and changes nothing.
@@ -96,7 +96,7 @@ class Canceller:
         records: JobsTableReader,
         s3: S3Client,
         *,
-        inbox: S3Location,
+        inboxes: Sequence[S3Location],
         retention_days: int,
         clock: Callable[[], datetime],
         dry_run: bool = False,
@@ -104,7 +104,7 @@ class Canceller:
         self._jobs = jobs
         self._records = records
         self._s3 = s3
-        self._inbox = inbox
+        self._inboxes = inboxes
         self._retention = timedelta(days=retention_days)
         self._clock = clock
         self._dry_run = dry_run
@@ -113,7 +113,7 @@ class Canceller:
         """Cancels a job, by its id or by the location of its document, which means the newest version.
 
         Raises:
-            JobNotFound: There is no such job, and no such document in the inbox.
+            JobNotFound: There is no such job, and no such document in an inbox.
             RecordsError: The table could not be read.
             StorageError: S3 could not return the document's version.
             JobsTableBusy: Other writers of the same job were faster at every attempt.
@@ -136,10 +136,10 @@ class Canceller:
         return self._change(upload.job_id, upload)
 
     def uploads(self, prefix: str) -> Iterator[Upload]:
-        """Yields the current version of each document under a prefix of the inbox.
+        """Yields the current version of each document under a prefix of an inbox.
 
         Raises:
-            JobNotFound: The prefix is not in the inbox.
+            JobNotFound: The prefix is in no inbox.
             StorageError: S3 could not list the documents.
         """
         try:
@@ -147,7 +147,8 @@ class Canceller:
         except LocationError as error:
             raise JobNotFound(str(error)) from error
         if not self._in_inbox(location):
-            raise JobNotFound(f"{prefix} is not in the inbox: name a prefix that begins with {self._inbox}.")
+            begins = " or ".join(map(str, self._inboxes))
+            raise JobNotFound(f"{prefix} is not in the inbox: name a prefix that begins with {begins}.")
         return self._current_versions(location)
 
     def _current_versions(self, prefix: S3Location) -> Iterator[Upload]:
@@ -179,7 +180,7 @@ class Canceller:
         return Upload(bucket=bucket, key=key, version=version, region=region, received_at=at)
 
     def _in_inbox(self, location: S3Location) -> bool:
-        return location.bucket == self._inbox.bucket and location.key.startswith(self._inbox.key)
+        return any(location.bucket == each.bucket and location.key.startswith(each.key) for each in self._inboxes)
 
     def _change(self, job_id: str, upload: Upload | None) -> Cancellation:
         now = self._clock()

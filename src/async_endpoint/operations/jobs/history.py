@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from async_endpoint.protocol import JobState, attempt_id, utc_timestamp
+from async_endpoint.protocol import WAITS_FOR_ADMISSION, JobState, attempt_id, utc_timestamp
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -21,7 +21,7 @@ class Event:
     Attributes:
         at: When, in the format of records; None if the record does not say.
         attempt: The number of the attempt; None for the upload.
-        what: `received`, `requested`, `claimed`, `submitted`, or an outcome in small letters.
+        what: `received`, `requested`, `waits`, `claimed`, `submitted`, or an outcome in small letters.
         text: The facts, in words.
     """
 
@@ -53,6 +53,8 @@ def _events_of(job_id: str, attempt: Attempt) -> Iterator[Event]:
     number = attempt.number
     if attempt.requested_at or attempt.cause:
         yield Event(attempt.requested_at, number, "requested", attempt.cause or "")
+    if attempt.state is JobState.RECEIVED and attempt.claimed_until == WAITS_FOR_ADMISSION:
+        yield Event(None, number, "waits", "for admission")
     if attempt.claimed_until and attempt.submitted_at is None:
         until = utc_timestamp(datetime.fromtimestamp(attempt.claimed_until, UTC))
         yield Event(None, number, "claimed", f"for submission, until {until}")

@@ -92,8 +92,9 @@ def select_jobs(records: JobsTableReader, criteria: Criteria, *, now: datetime) 
     recent = foreign = 0
     for job in _since(records.list(JobState.RECEIVED), criteria):
         # An attempt that no command requested waits for its delay, and the reconciler finds it if its message is lost.
+        # One that waits for admission needs no message.
         automatic = job.attempt == 1 or (job.cause or "").startswith(FAILED_BEFORE)
-        if automatic or (job.claimed_until or 0) > now.timestamp():
+        if automatic or job.waits_for_admission or (job.claimed_until or 0) > now.timestamp():
             continue
         before = job.attempts[-2]
         if criteria.accepts(before.state, before.reason, before.ended_at):

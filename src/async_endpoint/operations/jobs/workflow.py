@@ -16,7 +16,8 @@ if TYPE_CHECKING:
 
     from mypy_boto3_cloudformation.client import CloudFormationClient
 
-_WORKERS = {"intake": "Intake", "results": "Results"}
+# The queues and what the names of their outputs begin with.
+_QUEUES = {"intake": "Intake", "urgent": "Urgent", "results": "Results"}
 
 
 @dataclass(frozen=True)
@@ -24,7 +25,7 @@ class WorkerQueue:
     """The queue of a worker, and its DLQ.
 
     Attributes:
-        worker: `intake` or `results`.
+        worker: `intake`, `urgent` (the intake's second queue) or `results`.
         url: The queue's URL.
         dead_letters_url: The URL of its DLQ.
     """
@@ -55,12 +56,14 @@ class Workflow:
         jobs_table: The jobs table's name.
         retention_days: How long the table keeps a job.
         inbox: The prefix below which an uploaded document is submitted.
-        queues: The queues by worker.
+        urgent_inbox: The prefix below which it is submitted before all others.
+        queues: The queues by name.
     """
 
     jobs_table: str
     retention_days: int
     inbox: S3Location
+    urgent_inbox: S3Location
     queues: Mapping[str, WorkerQueue]
 
     @property
@@ -76,8 +79,8 @@ class Workflow:
             StackError: The stack cannot be read, or lacks an output.
         """
         outputs = read_outputs(cloudformation, [stack])
-        wanted = ["JobsTableName", "JobRetentionDays", "InboxLocation"]
-        wanted += [f"{name}{part}Url" for name in _WORKERS.values() for part in ("Queue", "DeadLetters")]
+        wanted = ["JobsTableName", "JobRetentionDays", "InboxLocation", "UrgentInboxLocation"]
+        wanted += [f"{name}{part}Url" for name in _QUEUES.values() for part in ("Queue", "DeadLetters")]
         if missing := [name for name in wanted if name not in outputs]:
             raise StackError(
                 f"Stack {stack} has no output {', '.join(missing)}: name a workflow stack, and deploy it again if it "
@@ -87,9 +90,10 @@ class Workflow:
             jobs_table=outputs["JobsTableName"],
             retention_days=int(outputs["JobRetentionDays"]),
             inbox=S3Location.from_prefix_uri(outputs["InboxLocation"]),
+            urgent_inbox=S3Location.from_prefix_uri(outputs["UrgentInboxLocation"]),
             queues={
                 worker: WorkerQueue(worker, outputs[f"{name}QueueUrl"], outputs[f"{name}DeadLettersUrl"])
-                for worker, name in _WORKERS.items()
+                for worker, name in _QUEUES.items()
             },
         )
 
