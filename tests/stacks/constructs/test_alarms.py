@@ -23,5 +23,6 @@ def test_every_alarm_but_those_of_scaling_notifies_the_topic_and_names_its_runbo
         "AlarmsStuckAtZero", "AlarmsOldestRequest", "AlarmsFailures", "AlarmsExpired",
         "AlarmsNotificationFailures", "AlarmsUploadFailures", "AlarmsIdleInstances",
         "IntakeAlarm", "IntakeWaiting", "IntakeErrors", "ResultsAlarm", "ResultsWaiting", "ResultsErrors",
+        "NotifierAlarm", "NotifierWaiting", "NotifierErrors",
         "ReconcilerErrors", "ReconcilerNotInvoked", "WatchdogErrors", "WatchdogNotInvoked",
     }  # fmt: skip
