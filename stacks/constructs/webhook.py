@@ -87,7 +87,7 @@ class Webhook(Construct):
             description="Gets the outcome of each job",
         )
 
-    def _role(self, destination: events.ApiDestination) -> iam.Role:
+    def _role(self, destination: events.ApiDestination) -> iam.IRole:
         role = iam.Role(
             self,
             "Role",
@@ -105,7 +105,8 @@ class Webhook(Construct):
                 resources=[destination.api_destination_arn],
             ),
         )
-        return role
+        # The target would add a policy of its own, inline.
+        return role.without_policy_updates()
 
     def _alarm(self, topic: NotifiedTopic) -> None:
         NotifyingAlarm(

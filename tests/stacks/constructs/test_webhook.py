@@ -50,6 +50,7 @@ def test_it_gets_the_signed_body_of_this_endpoints_outcomes(template: Template) 
 def test_its_role_may_call_it_alone(template: Template) -> None:
     (statement,) = statements_of(template, "NotifierWebhook")
     destination = id_of(template, "AWS::Events::ApiDestination", "NotifierWebhook")
+    template.resource_count_is("AWS::IAM::Policy", 0)
     assert statement == {
         "Sid": "CallWebhook",
         "Effect": "Allow",
