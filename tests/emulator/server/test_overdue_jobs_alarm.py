@@ -1,0 +1,49 @@
+"""The alarm on overdue jobs fires on what the reconciler publishes, and ends with it."""
+
+import time
+import uuid
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from reconcile.adapters import JobMetrics
+from reconcile.ports import Waiting
+from tests.emulator.conftest import SPEED, Running
+from tests.emulator.fakes import eventually
+
+THRESHOLD = 5460.0
+
+
+def test_it_fires_after_two_runs_with_an_overdue_job_and_ends_without(running: Running) -> None:
+    cloudwatch, endpoint = running.client("cloudwatch"), f"endpoint-{uuid.uuid4().hex[:12]}"
+    # As the stack sets it: tests/stacks/constructs/test_reconciler.py.
+    cloudwatch.put_metric_alarm(
+        AlarmName=endpoint,
+        Namespace="AsyncEndpoint",
+        MetricName="OldestSubmittedJob",
+        Dimensions=[{"Name": "EndpointName", "Value": endpoint}],
+        Statistic="Maximum",
+        Period=300,
+        EvaluationPeriods=4,
+        DatapointsToAlarm=2,
+        Threshold=THRESHOLD,
+        ComparisonOperator="GreaterThanOrEqualToThreshold",
+        TreatMissingData="notBreaching",
+    )
+    metrics = JobMetrics(cloudwatch, endpoint)
+
+    def is_with(state: str, oldest: timedelta) -> Any:
+        """Publishes as each run does, and returns whether the alarm is in a state."""
+
+        def run() -> bool:
+            began = running.local.began
+            at = datetime.fromtimestamp(began + (time.time() - began) * SPEED, UTC)
+            metrics.put(Waiting(at, oldest, overdue=int(oldest.total_seconds() > THRESHOLD)))
+            found = cloudwatch.describe_alarms(AlarmNames=[endpoint])["MetricAlarms"]
+            return bool(found[0]["StateValue"] == state)
+
+        return run
+
+    eventually(is_with("OK", timedelta(hours=1)), "an alarm with data", every=0.5)
+    eventually(is_with("ALARM", timedelta(hours=2)), "the alarm", every=0.5)
+    eventually(is_with("OK", timedelta(0)), "the end of the alarm", every=0.5)
+    cloudwatch.delete_alarms(AlarmNames=[endpoint])
