@@ -118,6 +118,17 @@ def test_a_document_is_read_whatever_it_is_called(stage: Stage, receipts: Receip
     assert json.loads(body)["predictions"] == [on_receipt]
 
 
+def test_of_more_documents_than_there_is_room_for_all_are_read_and_an_urgent_one_too(
+    stage: Stage, receipts: Receipts
+) -> None:
+    places = [put(stage, f"inbox/many/{number}.png", receipts[number % 20][0]) for number in range(60)]
+    urgent = put(stage, "inbox-urgent/now.png", receipts[14][0])
+
+    assert end_of(stage, urgent).state is JobState.COMPLETED
+    assert {end_of(stage, place).state for place in places} == {JobState.COMPLETED}
+    assert logged("IntakeFunction", "waits for admission")
+
+
 @pytest.mark.parametrize("worker", ["IntakeFunction", "ResultsFunction"])
 def test_a_functions_own_log_names_the_job(stage: Stage, receipts: Receipts, worker: str) -> None:
     record = end_of(stage, put(stage, "inbox/logged.png", receipts[13][0]))
