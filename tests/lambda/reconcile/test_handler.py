@@ -115,9 +115,7 @@ def test_of_thousands_that_wait_none_hides_a_stuck_job_and_an_urgent_document_go
     jobs_table: Table,
     session: boto3.Session,
     aws_url: str,
-    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("reconcile.logic.LOOK_AFTER", timedelta(0))
     reconcile = load("reconcile").module
     jobs, now = JobsTableWriter(jobs_table), datetime.now(UTC)
     for number in range(230):

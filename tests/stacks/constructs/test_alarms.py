@@ -44,7 +44,7 @@ def descriptions(template: Template) -> list[str]:
 def test_with_a_page_every_alarm_and_the_watchdog_link_to_their_runbooks(stacks_with: StacksWith) -> None:
     stacks = stacks_with(alarms__runbook_url=PAGE)
     found = [text for template in stacks.values() for text in descriptions(template)]
-    assert len(found) == 23
+    assert len(found) == 25
     assert all(re.search(rf'Runbook: {re.escape(PAGE)}#[a-z-]+"', text) for text in found)
     watchdog = by_id_prefix(stacks["Workflow"], "AWS::Lambda::Function", "WatchdogFunction")["Properties"]
     assert watchdog["Environment"]["Variables"]["RUNBOOK"] == f"{PAGE}#instances-run-without-work"

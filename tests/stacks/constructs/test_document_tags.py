@@ -24,7 +24,7 @@ def test_by_default_nothing_may_be_tagged(workflow: Template) -> None:
 def test_documents_of_both_inboxes_may_be_tagged(workflow_with: TemplateWith) -> None:
     template = workflow_with(notifications__tag_documents=True)
     statement = statements(template)["TagDocuments"]
-    inboxes = [below(INPUT, f"/{inbox}/*") for inbox in ("inbox", "inbox-urgent")]
+    inboxes = [below(INPUT, f"/{inbox}/*") for inbox in ("inbox-urgent", "inbox")]
     verbs = [f"s3:{verb}Object{what}Tagging" for verb in ("Get", "Put") for what in ("", "Version")]
     assert (statement["Action"], statement["Resource"]) == (verbs, inboxes)
     assert "TAGGED_BUCKET" in variables(template)
