@@ -102,7 +102,7 @@ class OutcomeWriter:
         The same outcome once more asks again: the submitting function submits each attempt once.
         """
         if self._jobs.complete(outcome.record):
-            return f"The job is {outcome.record.state}: see {outcome.record.outcome_location}."
+            return written_line(outcome.record)
         record = self._with_sentence_of_model(outcome.record)
         job = self._jobs.change(record.job_id, lambda existing: self._after(existing, replace(outcome, record=record)))
         if job.state is JobState.RECEIVED and job.attempt == record.attempt + 1:
@@ -111,8 +111,7 @@ class OutcomeWriter:
             return f"Attempt {record.attempt} failed, and attempt {job.attempt} follows in {delay} s: {record.reason}"
         if (job.state, job.attempt) != (record.state, record.attempt):
             return f"{record.state} was reported, but the job is {job.state} and stays so."
-        where = f": see {job.outcome_location}" if job.outcome_location else ""
-        return f"The job is {job.state}{where}." + (f" Reason: {job.reason}" if job.reason else "")
+        return written_line(job)
 
     def _after(self, job: JobRecord | None, outcome: Outcome) -> JobRecord:
         """Returns a job after an outcome, with its next attempt if one may cure the failure."""
@@ -145,6 +144,12 @@ class OutcomeWriter:
         job = self._jobs.get(record.job_id)
         locations = {attempt.number: attempt.failure_location for attempt in job.attempts} if job else {}
         return locations.get(record.attempt)
+
+
+def written_line(job: JobRecord) -> str:
+    """Returns the sentence for the log about a job whose outcome is recorded."""
+    where = f": see {job.outcome_location}" if job.outcome_location else ""
+    return f"The job is {job.state}{where}." + (f" Reason: {job.reason}" if job.reason else "")
 
 
 def delay_seconds(attempt: int, first: int) -> int:

@@ -60,7 +60,7 @@ class Events:
         if kind < DROPPED:
             self.dropped += 1
             rules = stage.client("events")
-            (rule,) = (each["Name"] for each in rules.list_rules()["Rules"] if "Uploads" in each["Name"])
+            (rule,) = (each["Name"] for each in rules.list_rules()["Rules"] if "workflow-Uploads" in each["Name"])
             rules.disable_rule(Name=rule)
             try:
                 stage.put(s3, key, body)

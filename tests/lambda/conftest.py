@@ -24,6 +24,7 @@ STATEFUL = (
     ".lane",
     ".lane_adapters",
     ".admission",
+    ".at_once",
     "notify.logic",
 )
 

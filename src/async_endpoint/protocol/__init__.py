@@ -42,6 +42,7 @@ from async_endpoint.protocol.jobs_table_writer import (
     JobsTableBusy,
     JobsTableWriter,
     TableResource,
+    completion_update,
     update_expression,
 )
 from async_endpoint.protocol.locations import LocationError, S3Location
@@ -148,6 +149,7 @@ __all__ = [
     "attempt_id",
     "build_failure",
     "build_success",
+    "completion_update",
     "failure_sentence",
     "format_of",
     "hold_wake_alarm",

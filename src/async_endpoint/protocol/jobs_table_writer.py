@@ -63,6 +63,48 @@ def update_expression(item: Mapping[str, Any] | None, record: JobRecord) -> dict
     return _replacement(item or {}, merged)
 
 
+def completion_update(record: JobRecord) -> dict[str, Any] | None:
+    """Returns the arguments of Table.update_item that merge the result of a first attempt into its submitted job.
+
+    The condition holds for a job of which `merge_records` would change exactly the written attributes: its upload and
+    its acceptance are complete, it has one attempt, and that has no outcome yet.
+
+    Args:
+        record: From `record_outcome`.
+
+    Returns:
+        None if the record says something else.
+    """
+    if record != _usual_outcome(record):
+        return None
+    values = {
+        "state": record.state.value,
+        "ended_at": record.ended_at,
+        "updated_at": record.updated_at,
+        "result_location": record.result_location,
+        JOBS_TTL_ATTRIBUTE: record.expires_at,
+    }
+    sets = ", ".join(f"#{name} = :{name}" for name in values)
+    absent = ("attempt", "other_attempts", "reason")
+    present = (*_COMPLETE, JOBS_TTL_ATTRIBUTE)
+    conditions = [
+        "#state = :submitted",
+        *(f"attribute_exists(#{name})" for name in present),
+        *(f"attribute_not_exists(#{name})" for name in absent),
+        f"#{JOBS_TTL_ATTRIBUTE} <= :{JOBS_TTL_ATTRIBUTE}",
+    ]
+    return {
+        "Key": {JOBS_PARTITION_KEY: record.job_id},
+        "UpdateExpression": f"SET {sets} ADD #{JOBS_REVISION_ATTRIBUTE} :one",
+        "ConditionExpression": " AND ".join(conditions),
+        "ExpressionAttributeNames": {
+            f"#{name}": name for name in sorted({*values, *present, *absent, JOBS_REVISION_ATTRIBUTE})
+        },
+        "ExpressionAttributeValues": {f":{name}": value for name, value in values.items()}
+        | {":submitted": JobState.SUBMITTED.value, ":one": 1},
+    }
+
+
 class JobsTableWriter:
     """The jobs table, for its writers.
 
@@ -126,47 +168,14 @@ class JobsTableWriter:
     def complete(self, record: JobRecord) -> bool:
         """Merges the result of a first attempt into its submitted job by one call, without reading it.
 
-        The condition holds for a job of which `merge_records` would change exactly the written attributes: its upload
-        and its acceptance are complete, it has one attempt, and that has no outcome yet.
-
         Args:
             record: From `record_outcome`.
 
         Returns:
             False if the job is in another state, so that `merge` has to decide; then nothing is written.
         """
-        if record != _usual_outcome(record):
-            return False
-        values = {
-            "state": record.state.value,
-            "ended_at": record.ended_at,
-            "updated_at": record.updated_at,
-            "result_location": record.result_location,
-            JOBS_TTL_ATTRIBUTE: record.expires_at,
-        }
-        sets = ", ".join(f"#{name} = :{name}" for name in values)
-        absent = ("attempt", "other_attempts", "reason")
-        present = (*_COMPLETE, JOBS_TTL_ATTRIBUTE)
-        condition = " AND ".join(
-            [
-                "#state = :submitted",
-                *(f"attribute_exists(#{name})" for name in present),
-                *(f"attribute_not_exists(#{name})" for name in absent),
-                f"#{JOBS_TTL_ATTRIBUTE} <= :{JOBS_TTL_ATTRIBUTE}",
-            ]
-        )
-        return self._written(
-            {
-                "Key": {JOBS_PARTITION_KEY: record.job_id},
-                "UpdateExpression": f"SET {sets} ADD #{JOBS_REVISION_ATTRIBUTE} :one",
-                "ConditionExpression": condition,
-                "ExpressionAttributeNames": {
-                    f"#{name}": name for name in {*values, *present, *absent, JOBS_REVISION_ATTRIBUTE}
-                },
-                "ExpressionAttributeValues": {f":{name}": value for name, value in values.items()}
-                | {":submitted": JobState.SUBMITTED.value, ":one": 1},
-            }
-        )
+        update = completion_update(record)
+        return update is not None and self._written(update)
 
     def change(self, job_id: str, change: Callable[[JobRecord | None], JobRecord]) -> JobRecord:
         """Replaces a job by what `change` makes of it, and returns the record that the table then holds.

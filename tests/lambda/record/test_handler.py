@@ -2,30 +2,15 @@
 
 import json
 from collections.abc import Callable
-from datetime import UTC, datetime
 
 from mypy_boto3_dynamodb.service_resource import Table
 
-from async_endpoint.protocol import InvocationRequest, JobsTableWriter, JobState, build_success, test_notification
+from async_endpoint.protocol import InvocationRequest, JobsTableWriter, JobState, test_notification
 from tests.support.endpoint_fixtures import EndpointServer
 from tests.support.functions import Function, RecordedJobs, VersionedInbox
+from tests.support.notified import success
 
 Load = Callable[[str], Function]
-
-
-def success(request: InvocationRequest, place: str) -> str:
-    """What the record function gets when a request was answered."""
-    moment = datetime(2027, 1, 15, 8, 3, tzinfo=UTC)
-    message = build_success(
-        inference_id=request.inference_id or "",
-        endpoint_name=request.endpoint_name,
-        input_location=request.input_location,
-        output_location=place,
-        region="ap-northeast-1",
-        received_time=moment,
-        event_time=moment,
-    )
-    return json.dumps({"Type": "Notification", "Message": json.dumps(message)})
 
 
 def test_outcomes_of_the_inbox_and_of_clients_are_recorded_and_bad_messages_hold_up_no_other(
