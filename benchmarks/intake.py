@@ -25,7 +25,7 @@ from botocore.config import Config
 
 from async_endpoint.emulator.containers.environment import ServingEnvironments
 from async_endpoint.emulator.launcher import LocalAws
-from benchmarks.intake_functions import BUCKET, ENDPOINT, TABLE, VARIABLES, Mapping, work
+from benchmarks.intake_functions import ALTERNATIVE, BUCKET, ENDPOINT, TABLE, VARIABLES, Mapping, work
 from benchmarks.result import Result, progress
 from benchmarks.serving import REPOSITORY, environment, packed
 from stacks.lambda_code import staged
@@ -44,18 +44,20 @@ OUTPUTS = "outputs"
 IMAGE = "763104351884.dkr.ecr.us-east-1.amazonaws.com/pytorch-inference:1.11.0-cpu-py38-ubuntu20.04-sagemaker"
 SAMPLES = REPOSITORY / "samples" / "tiny_classifier"
 
+_AT_ONCE = 8
 _SECONDS = 300.0
 _POLL_SECONDS = 0.25
 _STARTS = 5
-# What the other two need to be imported.
-_OF_SCHEDULED_FUNCTIONS = {
+# What all of them need to be imported.
+_FOR_IMPORT = {
+    "INSTANCE_REQUESTS": "16",
     "MEMORY_KEY": "m" * 65,
     "INBOX_BUCKET": BUCKET,
     "INBOX_PREFIX": "inbox/",
-    "INTAKE_QUEUE_URL": "https://sqs/intake",
-    "INTAKE_DEAD_LETTERS_URL": "https://sqs/intake-dead",
-    "RESULTS_QUEUE_URL": "https://sqs/results",
+    **{f"{name}_QUEUE_URL": "https://sqs/queue" for name in ("INTAKE", "RESULTS", "URGENT")},
+    **{f"{name}_DEAD_LETTERS_URL": "https://sqs/dead" for name in ("INTAKE", "URGENT")},
     "ALARM_TOPIC_ARN": "arn:aws:sns:us-east-1:000000000000:alarms",
+    "RUNBOOK": "docs/operations.md",
     "LOOK_AFTER_SECONDS": "900",
     "DELIVERY_SECONDS": "900",
     "IDLE_MINUTES": "90",
@@ -99,12 +101,14 @@ def run() -> Result:
             os.environ |= local.client_environment(os.environ, REGION)
             queues = _deploy()
             progress(f"{DOCUMENTS} documents, {BATCH} to a batch …")
-            ours = _measure("ours/", queues, BATCH)
+            ours = _measure("ours/", queues, BATCH, room=DOCUMENTS)
+            progress(f"{DOCUMENTS} documents of which most wait for admission …")
+            waiting = _measure("waiting/", queues, BATCH, room=2 * _AT_ONCE)
             progress(f"{DOCUMENTS} documents, one event, one invocation, one poll …")
-            theirs = _measure("theirs/", queues, 1)
+            theirs = _measure("theirs/", queues, 1, room=DOCUMENTS)
         finally:
             local.stop()
-    imports = {name: _import_seconds(name) for name in ("submit", "record", "reconcile", "watchdog")}
+    imports = {name: _import_seconds(name) for name in ("submit", "record", "reconcile", "notify", "watchdog")}
     return Result(
         ours.a_second / theirs.a_second,
         GOAL,
@@ -120,6 +124,8 @@ def run() -> Result:
             "one_by_one_calls_a_document": round(theirs.calls_a_document, 2),
             "invocations_a_document": round(ours.invocations / DOCUMENTS, 3),
             "one_by_one_invocations_a_document": round(theirs.invocations / DOCUMENTS, 3),
+            "waiting_a_second": round(waiting.a_second, 1),
+            "waiting_calls_a_document": round(waiting.calls_a_document, 2),
             "calls": ours.calls,
             "import_milliseconds": {name: round(1000 * seconds) for name, seconds in imports.items()},
         },
@@ -141,11 +147,23 @@ def _deploy() -> dict[str, str]:
     dynamodb.create_table(
         TableName=TABLE,
         KeySchema=[{"AttributeName": "job_id", "KeyType": "HASH"}],
-        AttributeDefinitions=[{"AttributeName": "job_id", "AttributeType": "S"}],
+        AttributeDefinitions=[
+            {"AttributeName": name, "AttributeType": "S"} for name in ("job_id", "state", "updated_at")
+        ],
+        GlobalSecondaryIndexes=[
+            {
+                "IndexName": "by-state",
+                "KeySchema": [
+                    {"AttributeName": "state", "KeyType": "HASH"},
+                    {"AttributeName": "updated_at", "KeyType": "RANGE"},
+                ],
+                "Projection": {"ProjectionType": "ALL"},
+            }
+        ],
         BillingMode="PAY_PER_REQUEST",
     )
     queues = {}
-    for name in ("ours", "theirs", "results"):
+    for name in ("ours", "urgent", "theirs", "results"):
         queues[name] = sqs.create_queue(QueueName=name, Attributes={"VisibilityTimeout": "120"})["QueueUrl"]
     topics = [sns.create_topic(Name=name)["TopicArn"] for name in ("success", "error")]
     for topic in topics:
@@ -164,7 +182,7 @@ def _deploy() -> dict[str, str]:
         EndpointConfigName=ENDPOINT,
         ProductionVariants=[{**variant, "InitialInstanceCount": 1}],
         AsyncInferenceConfig={
-            "ClientConfig": {"MaxConcurrentInvocationsPerInstance": 8},
+            "ClientConfig": {"MaxConcurrentInvocationsPerInstance": _AT_ONCE},
             "OutputConfig": {
                 "S3OutputPath": f"s3://{OUTPUTS}/results",
                 "S3FailurePath": f"s3://{OUTPUTS}/failures",
@@ -184,22 +202,22 @@ def _arn(sqs: Any, url: str) -> str:
     return arn
 
 
-def _measure(prefix: str, queues: dict[str, str], batch: int) -> _Measured:
+def _measure(prefix: str, queues: dict[str, str], batch: int, *, room: int) -> _Measured:
     """Starts the functions, uploads the documents and waits until all are recorded."""
     context = multiprocessing.get_context("spawn")
     counted: Queue[tuple[dict[str, int], int]] = context.Queue()
     stop = context.Event()
     name = prefix.rstrip("/")
-    roles = ["submit", "record"] * (FUNCTIONS // 2) if name == "ours" else ["one_by_one"] * FUNCTIONS
-    urls = {"submit": queues["ours"], "record": queues["results"], "one_by_one": queues["theirs"]}
-    if name == "theirs":  # nobody works on these
+    alternative = name == "theirs"
+    roles = [ALTERNATIVE] * FUNCTIONS if alternative else ["submit", "record"] * (FUNCTIONS // 2)
+    intake = queues["theirs" if alternative else "ours"]
+    urls = {"submit": intake, "record": queues["results"], ALTERNATIVE: intake}
+    mappings = [Mapping(role, urls[role], batch, room) for role in roles]
+    if not alternative:  # the documents whose turn it is
+        mappings.append(Mapping("submit", queues["urgent"], batch, room))
+    if alternative:  # nobody works on these
         _client("sqs").purge_queue(QueueUrl=queues["results"])
-    workers = [
-        context.Process(
-            target=work, args=(Mapping(role, urls[role], batch), queues["ours"], stop, counted), daemon=True
-        )
-        for role in roles
-    ]
+    workers = [context.Process(target=work, args=(mapping, queues, stop, counted), daemon=True) for mapping in mappings]
     for worker in workers:
         worker.start()
     s3, sqs = _client("s3"), _client("sqs")
@@ -210,7 +228,7 @@ def _measure(prefix: str, queues: dict[str, str], batch: int) -> _Measured:
     for number in range(DOCUMENTS):
         body, key = bodies[number % len(bodies)], f"{prefix}{number}.json"
         version = s3.put_object(Bucket=BUCKET, Key=key, Body=body, ContentType="application/json")["VersionId"]
-        sqs.send_message(QueueUrl=queues[name], MessageBody=_event(key, version, len(body)))
+        sqs.send_message(QueueUrl=intake, MessageBody=_event(key, version, len(body)))
     seconds = _recorded(prefix, began)
     stop.set()
     calls: dict[str, int] = {}
@@ -266,7 +284,7 @@ def _event(key: str, version: str, size: int) -> str:
 
 def _import_seconds(name: str) -> float:
     """Returns the median time of importing a function's staged code in a new process."""
-    variables = {**os.environ, **VARIABLES, **_OF_SCHEDULED_FUNCTIONS, "AWS_DEFAULT_REGION": REGION}
+    variables = {**os.environ, **VARIABLES, **_FOR_IMPORT, "AWS_DEFAULT_REGION": REGION}
     with staged(name, sources=REPOSITORY) as folder:
         return statistics.median(
             float(

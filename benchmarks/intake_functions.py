@@ -20,6 +20,7 @@ import boto3
 from benchmarks.serving import REPOSITORY
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping as MappingOf
     from multiprocessing.queues import Queue
     from multiprocessing.synchronize import Event
 
@@ -38,6 +39,12 @@ VARIABLES = {
     "MAX_SUBMISSIONS": "3",
     "RETRY_DELAY_SECONDS": "1",
     "WAKE_ON_SUBMIT": "true",
+    "ADMISSION": "true",
+    "URGENT_PREFIX": "urgent/",
+    "INSTANCE_BATCH": "8",
+    "MAX_INSTANCES": "1",
+    "BATCH_SIZE": "10",
+    "MAX_CONCURRENCY": "2",
     "BACKLOG_PER_INSTANCE": "5",
     "WAKE_COOLDOWN_SECONDS": "900",
     "POWERTOOLS_SERVICE_NAME": "benchmark",
@@ -53,19 +60,23 @@ class Mapping:
         function: The function's folder in `lambda/`, or `ALTERNATIVE`.
         url: Of the queue.
         batch: The most messages of a batch.
+        room: Documents that the endpoint may have at a time; others wait for admission.
     """
 
     function: str
     url: str
     batch: int
+    room: int
 
 
-def work(mapping: Mapping, intake_url: str, stop: Event, counted: Queue[tuple[dict[str, int], int]]) -> None:
+def work(
+    mapping: Mapping, queues: MappingOf[str, str], stop: Event, counted: Queue[tuple[dict[str, int], int]]
+) -> None:
     """Plays an event source mapping until it is stopped.
 
     Args:
         mapping: What it maps.
-        intake_url: URL of the queue of requests for attempts.
+        queues: The URLs of the queues by name.
         stop: Ends it.
         counted: Gets a message when the function is imported, and at the end the function's AWS calls by service and
             operation, and the number of its invocations.
@@ -76,7 +87,12 @@ def work(mapping: Mapping, intake_url: str, stop: Event, counted: Queue[tuple[di
         name = f"{model.service_model.service_name}.{model.name}"
         calls[name] = calls.get(name, 0) + 1
 
-    os.environ |= {**VARIABLES, "INTAKE_QUEUE_URL": intake_url}
+    os.environ |= {
+        **VARIABLES,
+        "INTAKE_QUEUE_URL": queues["ours"],
+        "URGENT_QUEUE_URL": queues["urgent"],
+        "INSTANCE_REQUESTS": str(mapping.room),
+    }
     sys.path.insert(0, str(REPOSITORY / "lambda"))
     sqs: Any = boto3.Session().client("sqs")  # not counted: Lambda's own calls
     session = boto3.Session()

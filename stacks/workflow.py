@@ -77,7 +77,7 @@ class WorkflowStack(StageStack):
         self._send_uploads("Uploads", INBOX, self.intake, "the intake queue")
         self._send_uploads("UrgentUploads", URGENT_INBOX, self.urgent, "the queue of urgent documents")
         if settings.workflow.admission:
-            let_admit(self.intake, self.urgent, settings, jobs=foundation.jobs, key=foundation.key)
+            let_admit(self.intake, self.urgent, settings, jobs=foundation.jobs)
         self.results = self._results(sources)
         self._subscribe_to_topics(self.results)
         Watchdog(
@@ -196,7 +196,7 @@ class WorkflowStack(StageStack):
             topic=self._foundation.alarms.topic,
         )
         if settings.workflow.admission:
-            let_ask(worker, self.urgent, jobs=jobs, key=None)
+            let_ask(worker, self.urgent, jobs=jobs)
         if failures := self._failures:
             suppress_wildcards(
                 worker.policy,

@@ -7,7 +7,6 @@ from constructs import Construct
 from stacks.constructs.alarm_topic import NotifiedTopic
 from stacks.constructs.async_endpoint import AsyncEndpoint
 from stacks.constructs.capacity_grants import grant_describe_endpoint
-from stacks.constructs.encryption_key import grant_use
 from stacks.constructs.fed_queue import FedQueue
 from stacks.constructs.grants import grant
 from stacks.constructs.jobs_table import JobsTable
@@ -42,9 +41,7 @@ class UrgentQueue(Construct):
         self.queue, self.dead_letters = fed.queue, fed.dead_letters
 
 
-def let_admit(
-    intake: QueueWorker, urgent: UrgentQueue, settings: StageSettings, *, jobs: JobsTable, key: kms.IKey | None
-) -> None:
+def let_admit(intake: QueueWorker, urgent: UrgentQueue, settings: StageSettings, *, jobs: JobsTable) -> None:
     """Gives the intake's function the permissions and the environment to admit documents.
 
     It may read its queues' lengths already. DescribeEndpoint is granted here unless waking needs it as well.
@@ -52,7 +49,7 @@ def let_admit(
     limits, scaling, workflow = settings.limits, settings.scaling, settings.workflow
     if not scaling.wakes_on_submit:
         grant_describe_endpoint(intake.policy, settings.endpoint.name)
-    let_ask(intake, urgent, jobs=jobs, key=key)
+    let_ask(intake, urgent, jobs=jobs)
     for variable, value in {
         "VARIANT_NAME": AsyncEndpoint.variant_name,
         "INTAKE_QUEUE_URL": intake.queue.queue_url,
@@ -66,21 +63,20 @@ def let_admit(
         intake.function.add_environment(variable, value)
 
 
-def let_ask(worker: QueueWorker, urgent: UrgentQueue, *, jobs: JobsTable, key: kms.IKey | None) -> None:
+def let_ask(worker: QueueWorker, urgent: UrgentQueue, *, jobs: JobsTable) -> None:
     """Gives a worker's function the permissions and the environment to ask for documents whose turn it is.
+
+    It may use the stage's key already.
 
     Args:
         worker: The worker.
         urgent: Takes the requests.
         jobs: Shows which documents wait.
-        key: The stage's key, if the function may not use it yet.
     """
     jobs.grant_list(worker.policy)
     grant(
         worker.policy,
         iam.PolicyStatement(sid="AskForDocuments", actions=["sqs:SendMessage"], resources=[urgent.queue.queue_arn]),
     )
-    if key:
-        grant_use(key, worker.policy)
     worker.function.add_environment("ADMISSION", "true")
     worker.function.add_environment("URGENT_QUEUE_URL", urgent.queue.queue_url)
