@@ -3,8 +3,6 @@
 from pathlib import Path
 from typing import cast
 
-from aws_cdk import aws_events as events
-from aws_cdk import aws_events_targets as targets
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_sns as sns
 from aws_cdk import aws_sns_subscriptions as subscriptions
@@ -25,6 +23,7 @@ from stacks.constructs.output_locations import FAILURES, RESULTS, written_path
 from stacks.constructs.published_values import ERROR_TOPIC, JOBS_STREAM, SUCCESS_TOPIC
 from stacks.constructs.queue_worker import QueueWorker
 from stacks.constructs.reconciler import Reconciler
+from stacks.constructs.uploads import send_uploads
 from stacks.constructs.waking import let_wake
 from stacks.constructs.watchdog import Watchdog
 from stacks.foundation import FoundationStack
@@ -74,8 +73,9 @@ class WorkflowStack(StageStack):
             key=foundation.key,
             topic=foundation.alarms.topic,
         )
-        self._send_uploads("Uploads", INBOX, self.intake, "the intake queue")
-        self._send_uploads("UrgentUploads", URGENT_INBOX, self.urgent, "the queue of urgent documents")
+        bucket = foundation.buckets.input
+        send_uploads(self, "Uploads", bucket, INBOX, to=self.intake, name="the intake queue")
+        send_uploads(self, "UrgentUploads", bucket, URGENT_INBOX, to=self.urgent, name="the queue of urgent documents")
         if settings.workflow.admission:
             let_admit(self.intake, self.urgent, settings, jobs=foundation.jobs)
         self.results = self._results(sources)
@@ -157,22 +157,6 @@ class WorkflowStack(StageStack):
         )
         if self._foundation.key:
             grant_use(self._foundation.key, policy)
-
-    def _send_uploads(self, construct_id: str, prefix: str, to: QueueWorker | UrgentQueue, queue: str) -> None:
-        events.Rule(
-            self,
-            construct_id,
-            description=f"Sends documents uploaded under {prefix} to {queue}",
-            event_pattern=events.EventPattern(
-                source=["aws.s3"],
-                detail_type=["Object Created"],
-                detail={
-                    "bucket": {"name": [self._foundation.buckets.input.bucket_name]},
-                    "object": {"key": [{"prefix": prefix}]},
-                },
-            ),
-            targets=[targets.SqsQueue(to.queue, dead_letter_queue=to.dead_letters)],
-        )
 
     def _results(self, sources: Path) -> QueueWorker:
         settings, jobs = self._settings, self._foundation.jobs

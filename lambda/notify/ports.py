@@ -22,7 +22,7 @@ class Jobs(Protocol):
     """The jobs table."""
 
     def find(self, job_id: str) -> Change | None:
-        """Returns a job as if it had just been written; None if there is none."""
+        """Returns a job as if it had just been written; None if the table has no such job."""
 
 
 class Documents(Protocol):

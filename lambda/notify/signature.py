@@ -59,7 +59,7 @@ def parse_keys(secret: str) -> list[bytes]:
     """Returns the keys in the text of a secret.
 
     Raises:
-        SecretError: There is none, or one that is not valid.
+        SecretError: The secret is missing or not valid.
     """
     keys = [_parse_key(text) for text in secret.split()]
     if not keys:

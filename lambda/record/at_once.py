@@ -24,8 +24,6 @@ if TYPE_CHECKING:
     from shared.batch import Handler
     from shared.outcomes import Outcome
 
-_ONE_BY_ONE = 1
-
 
 class Batch:
     """The outcomes of the batch that is processed.
@@ -54,7 +52,7 @@ class Batch:
                 self._outcomes[body] = outcome
                 if update := completion_update(outcome.record):
                     updates.setdefault(outcome.record.job_id, update)
-        if len(updates) > _ONE_BY_ONE and self._write(updates.values()):
+        if len(updates) > 1 and self._write(updates.values()):
             self._written = set(updates)
 
     def outcome(self, body: str) -> Outcome | None:

@@ -1,7 +1,7 @@
 """Asks for the next documents that wait for admission, the oldest first.
 
-A document without room at the endpoint waits in the jobs table, and no message is left that would submit it. Whoever
-makes room, or finds some, asks for the next: the function that records outcomes, the one that submits, and the
+A document without room at the endpoint waits in the jobs table, and no message is left that would submit it. Three
+functions ask for the next one when there is room: the one that records outcomes, the one that submits, and the
 reconciler. To ask is to send the request for the job's attempt; the submitting function decides whether there is room.
 So it may be done too often, but not too seldom.
 """

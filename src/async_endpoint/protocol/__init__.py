@@ -5,6 +5,7 @@ One definition for Lambdas, client, stacks and emulator. Standard library only: 
 
 from async_endpoint.protocol.attempt_requests import AttemptRequest, AttemptRequestError
 from async_endpoint.protocol.attempts import WAITS_FOR_ADMISSION, Attempt, JobState, attempt_id
+from async_endpoint.protocol.completion import completion_update
 from async_endpoint.protocol.failure_objects import FAILURE_OBJECT_BYTES, failure_sentence
 from async_endpoint.protocol.failure_reasons import is_transient
 from async_endpoint.protocol.invocation import (
@@ -42,7 +43,6 @@ from async_endpoint.protocol.jobs_table_writer import (
     JobsTableBusy,
     JobsTableWriter,
     TableResource,
-    completion_update,
     update_expression,
 )
 from async_endpoint.protocol.locations import LocationError, S3Location
