@@ -23,8 +23,23 @@ from tests.emulator.conftest import Destinations
 from tests.emulator.fakes import START, FakeInstance, Launches, endpoint_config, eventually, within_limit
 
 WAITED = 2.5  # seconds that every request here has been in the queue
-STAMP = datetime.fromtimestamp(START, UTC).strftime("%Y-%m-%dT%H:%M:%S.000Z")
-LATER = datetime.fromtimestamp(START + WAITED, UTC).strftime("%Y-%m-%dT%H:%M:%S.500Z")
+WALL = START - 86_400.0  # AWS's clock is a day ahead of it
+STAMP = datetime.fromtimestamp(WALL, UTC).strftime("%Y-%m-%dT%H:%M:%S.000Z")
+
+
+class _Now:
+    """Equals a notification's time of the last minute, on the wall's clock."""
+
+    def __eq__(self, other: object) -> bool:
+        return 0 <= (datetime.now(UTC) - datetime.fromisoformat(str(other))).total_seconds() < MINUTE
+
+    __hash__ = None  # type: ignore[assignment]  # it equals more than one value
+
+    def __repr__(self) -> str:
+        return "<within the last minute>"
+
+
+NOW = _Now()
 
 
 @dataclass
@@ -46,7 +61,7 @@ class Bench:
         config = OutputConfig.from_endpoint_config(
             endpoint_config("c", "m", output={**self.around.output, **(output or {})})
         )
-        item = QueuedRequest(request, *config.locations(request), self.clock.now(), config, losses)
+        item = QueuedRequest(request, *config.locations(request), self.clock.now(), WALL, config, losses)
         self.queue.put(item)
         return item
 

@@ -10,7 +10,7 @@ from async_endpoint.emulator.containers.errors import ContainerDied, ContainerTi
 from async_endpoint.emulator.containers.invocation import ContainerResponse
 from async_endpoint.emulator.hosting.results import ResultWriter
 from tests.emulator.fakes import LIMIT, OK, REGION, FakeInstance, eventually
-from tests.emulator.hosting.bench import LATER, STAMP, Bench, raising, returning
+from tests.emulator.hosting.bench import NOW, STAMP, Bench, raising, returning
 
 
 @pytest.mark.parametrize(("status", "side"), [(400, "client"), (507, "server")])
@@ -25,7 +25,7 @@ def test_an_error_of_the_model_is_final(bench: Bench, status: int, side: str) ->
     assert bench.around.error.take(1) == [
         {
             "awsRegion": REGION,
-            "eventTime": LATER,
+            "eventTime": NOW,
             "receivedTime": STAMP,
             "invocationStatus": "Failed",
             "inferenceId": item.request.inference_id,

@@ -61,7 +61,7 @@ inputs = PayloadReader(RequestQueue(), clients, EndpointMetrics("e", "v", Metric
 
 def send(key):
     request = InvocationRequest(endpoint_name="e", input_location=f"s3://documents/{key}")
-    payload = inputs.payload(QueuedRequest(request, "", None, 0.0, OutputConfig(None, None, None, None)))
+    payload = inputs.payload(QueuedRequest(request, "", None, 0.0, 0.0, OutputConfig(None, None, None, None)))
     answer = container.invoke(Invocation(payload.body, content_type=payload.content_type, timeout=100))
     return int(answer.body)
 
@@ -137,7 +137,7 @@ class Reader:
 
     def put(self, key: str) -> QueuedRequest:
         request = InvocationRequest(endpoint_name="e", input_location=f"s3://documents/{key}")
-        item = QueuedRequest(request, "", None, START, OutputConfig(None, None, None, None))
+        item = QueuedRequest(request, "", None, START, START, OutputConfig(None, None, None, None))
         self.queue.put(item)
         return item
 

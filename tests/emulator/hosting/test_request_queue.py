@@ -16,7 +16,7 @@ OUTPUT = OutputConfig("s3://answers", None, None, None)
 
 def item(name: str, received_at: float = 0.0, ttl: int = 60) -> QueuedRequest:
     request = InvocationRequest(endpoint_name="e", body=b"x", inference_id=name, request_ttl_seconds=ttl)
-    return QueuedRequest(request, f"s3://answers/{name}", None, received_at, OUTPUT)
+    return QueuedRequest(request, f"s3://answers/{name}", None, received_at, received_at, OUTPUT)
 
 
 def filled(*items: QueuedRequest) -> RequestQueue:
@@ -95,7 +95,7 @@ def test_a_request_survives_as_json_with_everything_that_was_said_of_it() -> Non
     request = InvocationRequest(
         endpoint_name="e", body=b"\x00\xff", inference_id="1", content_type="a/b", invocation_timeout_seconds=7
     )
-    kept = QueuedRequest(request, "s3://answers/1.out", "s3://failures/1-error.out", 3.5, output, losses=2)
+    kept = QueuedRequest(request, "s3://answers/1.out", "s3://failures/1-error.out", 3.5, 2.5, output, losses=2)
     assert QueuedRequest.from_json(json.loads(json.dumps(kept.as_json()))) == kept
 
 

@@ -9,7 +9,7 @@ from async_endpoint.cloudwatch.metric_key import MINUTE
 from async_endpoint.emulator.containers.invocation import Invocation
 from async_endpoint.protocol.notifications import parse_notification
 from tests.emulator.fakes import OK, REGION, START, FakeInstance
-from tests.emulator.hosting.bench import LATER, STAMP, WAITED, Bench, returning
+from tests.emulator.hosting.bench import NOW, STAMP, WAITED, Bench, returning
 
 
 def test_a_document_becomes_an_object_a_notification_and_a_count(bench: Bench) -> None:
@@ -19,7 +19,7 @@ def test_a_document_becomes_an_object_a_notification_and_a_count(bench: Bench) -
     assert bench.around.success.take(1) == [
         {
             "awsRegion": REGION,
-            "eventTime": LATER,
+            "eventTime": NOW,
             "receivedTime": STAMP,
             "invocationStatus": "Completed",
             "inferenceId": item.request.inference_id,

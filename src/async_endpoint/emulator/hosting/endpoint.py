@@ -1,5 +1,6 @@
 """One hosted endpoint: its queue, the requests that it accepts, and what it shows as time passes."""
 
+import time
 from collections.abc import Mapping
 from http import HTTPStatus
 from typing import Any
@@ -225,7 +226,7 @@ class HostedEndpoint:
             raise _unavailable("The endpoint's queue is full: try again later.")
         output_location, failure_location = deployment.output.locations(request)
         received_at = self._context.clock.now()
-        item = QueuedRequest(request, output_location, failure_location, received_at, deployment.output)
+        item = QueuedRequest(request, output_location, failure_location, received_at, time.time(), deployment.output)
         if not self.queue.put(item):
             raise _unavailable("The local AWS is stopping.") if self._status.is_stopped else self._not_in_service()
         return item

@@ -24,7 +24,8 @@ class QueuedRequest:
         request: What the caller sent; its inference id is set.
         output_location: `s3://` URI of the result.
         failure_location: `s3://` URI of the failure, should it fail; None without an S3FailurePath.
-        received_at: When it was accepted, in epoch seconds on AWS's clock.
+        received_at: When it was accepted, in epoch seconds on AWS's clock: the queue's ages count from it.
+        received_at_wall: The same moment on the wall's clock: what a notification says.
         output: The endpoint's output configuration at that moment.
         losses: How many instances were lost while they processed it.
     """
@@ -33,6 +34,7 @@ class QueuedRequest:
     output_location: str
     failure_location: str | None
     received_at: float
+    received_at_wall: float
     output: OutputConfig
     losses: int = 0
 
@@ -48,6 +50,7 @@ class QueuedRequest:
             "output_location": self.output_location,
             "failure_location": self.failure_location,
             "received_at": self.received_at,
+            "received_at_wall": self.received_at_wall,
             "losses": self.losses,
         }
 
@@ -62,6 +65,7 @@ class QueuedRequest:
             kept["output_location"],
             kept["failure_location"],
             kept["received_at"],
+            kept.get("received_at_wall") or kept["received_at"],  # of a version that kept one clock
             OutputConfig(**{**output, "included": frozenset(output["included"])}),
             kept["losses"],
         )

@@ -37,8 +37,8 @@ NO_INSTANCE = ProcessedBy()
 class ResultWriter:
     """Writes the outcomes of one variant's requests; `completed` and `failed` each end exactly one request.
 
-    Neither raises when S3 or SNS reject a call: the failure is logged and counted. Times in notifications are those of
-    AWS's clock.
+    Neither raises when S3 or SNS reject a call: the failure is logged and counted. Times in notifications are the
+    wall's, as all times of a job.
     """
 
     def __init__(
@@ -68,8 +68,8 @@ class ResultWriter:
             endpoint_name=self._endpoint_name,
             output_location=item.output_location,
             region=self._clients.region,
-            received_time=datetime.fromtimestamp(item.received_at, UTC),
-            event_time=self._now(),
+            received_time=datetime.fromtimestamp(item.received_at_wall, UTC),
+            event_time=datetime.now(UTC),
             input_location=item.request.input_location,
             content_type=item.request.content_type,
             accept=item.request.accept,
@@ -100,8 +100,8 @@ class ResultWriter:
             endpoint_name=self._endpoint_name,
             failure_reason=reason,
             region=self._clients.region,
-            received_time=datetime.fromtimestamp(item.received_at, UTC),
-            event_time=self._now(),
+            received_time=datetime.fromtimestamp(item.received_at_wall, UTC),
+            event_time=datetime.now(UTC),
             input_location=item.request.input_location,
             failure_location=item.failure_location,
             failure_location_in=self._context.assumptions.failure_location,
@@ -186,6 +186,3 @@ class ResultWriter:
             logger.warning("could not notify %s: %s", topic, error)
             self.data_trouble(processed_by, f"Failed to publish to {topic}: {error}")
             self._metrics.count("NotificationFailures")
-
-    def _now(self) -> datetime:
-        return datetime.fromtimestamp(self._context.clock.now(), UTC)
