@@ -266,7 +266,8 @@ class WorkflowStack(StageStack):
             bucket=self._foundation.buckets.input,
             jobs=self._foundation.jobs,
             queues=[self.intake.queue, self.urgent.queue, self.results.queue],
-            dead_letters=[self.intake.dead_letters, self.urgent.dead_letters, self.results.dead_letters],
+            dead_letters=[worker.dead_letters for worker in (self.intake, self.urgent, self.results)],
+            notifier=self.notifier,
             key=self._foundation.key,
             inbox=INBOX,
         )
@@ -281,7 +282,7 @@ class WorkflowStack(StageStack):
             "UrgentDeadLettersUrl": (self.urgent.dead_letters.queue_url, "DLQ of the queue of urgent uploads"),
             "ResultsQueueUrl": (self.results.queue.queue_url, "Queue of SageMaker's notifications"),
             "ResultsDeadLettersUrl": (self.results.dead_letters.queue_url, "DLQ of the results queue"),
-            "NotifyFunctionName": (self.notifier.function.function_name, "Function that announces outcomes"),
+            **self.notifier.outputs,
             "JobReaderPolicyArn": (policies.reader.managed_policy_arn, "Policy to attach to readers of the jobs table"),
             "JobOperatorPolicyArn": (
                 policies.operator.managed_policy_arn,

@@ -11,15 +11,16 @@ from constructs import Construct
 from stacks.constructs.encryption_key import grant_use
 from stacks.constructs.grants import grant
 from stacks.constructs.jobs_table import JobsTable
+from stacks.constructs.notifier import Notifier
 from stacks.rules import suppress_wildcards
 
 
 class JobPolicies:
     """Two managed policies of a workflow stack, for the stage's users and roles to attach.
 
-    `reader` finds jobs. `operator` can do that too, and all that `async-endpoint retry`, `redrive`, `cancel` and `dlq`
-    need. It may send to all queues, because SQS moves dead letters as the caller: so an operator could also forge a
-    notification. Permissions of a move:
+    `reader` finds jobs. `operator` can do that too, and all that `async-endpoint retry`, `redrive`, `cancel`, `dlq` and
+    `announce` need. It may send to all queues, because SQS moves dead letters as the caller: so an operator could also
+    forge a notification. Permissions of a move:
     https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-configure-dead-letter-queue-redrive.html
 
     Not a construct, so that the policies keep their place in the stack.
@@ -34,6 +35,7 @@ class JobPolicies:
         jobs: JobsTable,
         queues: Sequence[sqs.IQueue],
         dead_letters: Sequence[sqs.IQueue],
+        notifier: Notifier,
         key: kms.IKey | None,
         inbox: str,
     ) -> None:
@@ -43,7 +45,7 @@ class JobPolicies:
         self._key = key
         self._inbox = inbox
         self.reader = self._reader(scope)
-        self.operator = self._operator(scope, queues, dead_letters)
+        self.operator = self._operator(scope, queues, dead_letters, notifier)
 
     def _reader(self, scope: Construct) -> iam.ManagedPolicy:
         policy = iam.ManagedPolicy(
@@ -57,7 +59,11 @@ class JobPolicies:
         return policy
 
     def _operator(
-        self, scope: Construct, queues: Sequence[sqs.IQueue], dead_letters: Sequence[sqs.IQueue]
+        self,
+        scope: Construct,
+        queues: Sequence[sqs.IQueue],
+        dead_letters: Sequence[sqs.IQueue],
+        notifier: Notifier,
     ) -> iam.ManagedPolicy:
         policy = iam.ManagedPolicy(
             scope,
@@ -83,7 +89,10 @@ class JobPolicies:
                     "sqs:ReceiveMessage",
                     "sqs:StartMessageMoveTask",
                 ],
-                resources=[queue.queue_arn for queue in dead_letters],
+                resources=[queue.queue_arn for queue in [*dead_letters, *notifier.all_dead_letters]],
+            ),
+            iam.PolicyStatement(
+                sid="AnnounceAgain", actions=["lambda:InvokeFunction"], resources=[notifier.function.function_arn]
             ),
         )
         return policy

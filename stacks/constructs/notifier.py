@@ -12,6 +12,7 @@ from aws_cdk import aws_cloudwatch as cloudwatch
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_kms as kms
 from aws_cdk import aws_lambda as lambda_
+from aws_cdk import aws_sqs as sqs
 from constructs import Construct
 
 from async_endpoint.protocol import JobState
@@ -107,9 +108,27 @@ class Notifier(StagedFunction):
         self._feed_function(stream_arn)
         self._alarms(settings.alarms.queue_age_seconds)
         notifications = settings.notifications
+        self.webhook: Webhook | None = None
         if notifications.webhook_url and notifications.webhook_secret:
             let_sign(self.function, self.policy, secret=notifications.webhook_secret, key=key)
-            Webhook(self, "Webhook", endpoint_name=name, settings=notifications, key=key, topic=topic)
+            self.webhook = Webhook(self, "Webhook", endpoint_name=name, settings=notifications, key=key, topic=topic)
+
+    @property
+    def all_dead_letters(self) -> list[sqs.IQueue]:
+        """Its DLQ, and that of the webhook if there is one."""
+        return [self.dead_letters, *([self.webhook.dead_letters] if self.webhook else [])]
+
+    @property
+    def outputs(self) -> dict[str, tuple[str, str]]:
+        """The stack outputs that announcing again needs: value and description of each."""
+        outputs = {
+            "NotifyFunctionName": (self.function.function_name, "Function that announces outcomes"),
+            "EventsDeadLettersUrl": (self.dead_letters.queue_url, "DLQ of outcomes that were not announced"),
+        }
+        if self.webhook:
+            url = self.webhook.dead_letters.queue_url
+            outputs["WebhookDeadLettersUrl"] = (url, "DLQ of outcomes that the webhook did not accept")
+        return outputs
 
     def _feed_function(self, stream_arn: str) -> None:
         mapping = lambda_.EventSourceMapping(

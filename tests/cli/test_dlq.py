@@ -40,6 +40,7 @@ def test_list_counts_the_messages_and_shows_a_sample(deployed: DeployedWorkflow,
         "  This is a sample: 1 of 1, hidden for 10 seconds.",
         f"urgent: 0 messages in {deployed.stack}-Urgent-dead-letters",
         f"results: 0 messages in {deployed.stack}-Results-dead-letters",
+        f"events: 0 messages in {deployed.stack}-Events-dead-letters",
     ]
 
 
@@ -48,6 +49,17 @@ def test_list_in_json_has_a_line_for_each_queue(deployed: DeployedWorkflow, job:
 
     line = json.loads(result.stdout)
     assert (line["queue"], line["messages"], line["sample"][0]["job_id"]) == ("intake", 1, job)
+
+
+def test_a_stage_without_a_webhook_says_so(deployed: DeployedWorkflow) -> None:
+    result = dlq(deployed, "list", "--queue", "webhook")
+
+    assert result.exit_code == 2
+    assert "This stage has no webhook" in result.stderr
+
+
+def test_outcomes_are_no_messages_to_move_back(deployed: DeployedWorkflow) -> None:
+    assert dlq(deployed, "redrive", "--queue", "events").exit_code == 2
 
 
 def test_purge_asks_with_the_count(deployed: DeployedWorkflow, job: str) -> None:

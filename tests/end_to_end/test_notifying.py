@@ -14,12 +14,14 @@ from typing import Any
 
 import boto3
 import pytest
+from click.testing import CliRunner
 
 with pytest.MonkeyPatch.context() as environment:
     # The CDK's Node process starts at this import and keeps the environment it finds.
     environment.setenv("CDK_VALIDATION", "false")
     from app import build_app
 
+from async_endpoint.cli import main
 from async_endpoint.emulator.containers.environment import ServingEnvironments
 from async_endpoint.emulator.launcher import LocalAws
 from async_endpoint.protocol import S3Location
@@ -158,14 +160,20 @@ def test_what_a_webhook_never_accepts_is_dead_lettered_and_announced_again_by_co
     wait_for(lambda: alarm_state("NotifierWebhookAlarm") == "ALARM" or None, SECONDS, "the alarm")
 
     notifying.webhook.failing = None
-    functions: Any = boto3.client("lambda")
-    response = functions.invoke(
-        FunctionName=notifying.outputs["NotifyFunctionName"], Payload=json.dumps({"job_ids": [detail["job_id"]]})
-    )
+    listed = command("dlq", "list", "--queue", "webhook")
+    result = command("announce", "--since", "1h", "--state", "FAILED", "--yes")
 
-    assert json.loads(response["Payload"].read()) == {"not_announced": []}
+    assert detail["job_id"] in listed
+    assert result.splitlines()[-1].endswith("announced, 0 not.")
     posts = wait_for(lambda: notifying.posts_of(key)[1 + RETRIES :] or None, SECONDS, "the request")
     assert shown_verification()(posts[0], KEY)["deduplication_key"] == detail["deduplication_key"]
+
+
+def command(*arguments: str) -> str:
+    """Runs a command of ours on the stage; returns what it prints."""
+    result = CliRunner().invoke(main, [*arguments, "--stage", "notifying"])
+    assert result.exit_code == 0, result.output
+    return result.stdout
 
 
 def alarm_state(name: str) -> str:

@@ -283,7 +283,7 @@ def test_a_job_reader_may_read_the_table_and_find_documents_of_the_inbox(workflo
 def test_a_job_operator_may_also_write_jobs_send_to_the_queues_and_handle_the_dlqs(workflow: Template) -> None:
     names = ("Intake", "Results", "Urgent")
     queues = [arn(workflow, QUEUE, f"{name}Queue") for name in names]
-    dead_letters = [arn(workflow, QUEUE, f"{name}DeadLetters") for name in names]
+    dead_letters = [arn(workflow, QUEUE, f"{name}DeadLetters") for name in ("Intake", "Notifier", "Results", "Urgent")]
     assert [(each["Sid"], each["Action"], each["Resource"]) for each in statements_of(workflow, "JobOperator")] == [
         ("RecordJobs", ["dynamodb:GetItem", "dynamodb:UpdateItem"], JOBS),
         ("ListJobs", "dynamodb:Query", below(JOBS, "/index/by-state")),
@@ -302,6 +302,7 @@ def test_a_job_operator_may_also_write_jobs_send_to_the_queues_and_handle_the_dl
             ],
             dead_letters,
         ),
+        ("AnnounceAgain", "lambda:InvokeFunction", arn(workflow, "AWS::Lambda::Function", "NotifierFunction")),
     ]
 
 
@@ -362,6 +363,7 @@ def test_it_says_where_to_put_documents_and_where_to_look(workflow: Template) ->
         "ResultsQueueUrl": {"Ref": id_of(workflow, QUEUE, "ResultsQueue")},
         "ResultsDeadLettersUrl": {"Ref": id_of(workflow, QUEUE, "ResultsDeadLetters")},
         "NotifyFunctionName": {"Ref": id_of(workflow, "AWS::Lambda::Function", "NotifierFunction")},
+        "EventsDeadLettersUrl": {"Ref": id_of(workflow, QUEUE, "NotifierDeadLetters")},
         "DashboardUrl": {
             "Fn::Join": [
                 "",

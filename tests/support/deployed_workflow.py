@@ -116,6 +116,8 @@ def deployed(
         "JobRetentionDays": str(RETENTION_DAYS),
         "InboxLocation": f"s3://{bucket}/inbox/",
         "UrgentInboxLocation": f"s3://{bucket}/inbox-urgent/",
+        "NotifyFunctionName": f"{name}-notify",
+        "EventsDeadLettersUrl": sqs.create_queue(QueueName=f"{name}-Events-dead-letters")["QueueUrl"],
     }
     workers = {}
     for worker in ("Intake", "Urgent", "Results"):

@@ -4,6 +4,7 @@ import importlib
 
 import click
 
+from async_endpoint.cli.announce import announce
 from async_endpoint.cli.cancel import cancel
 from async_endpoint.cli.deploy import deploy
 from async_endpoint.cli.destroy import destroy
@@ -49,6 +50,7 @@ main.add_command(retry)
 main.add_command(redrive)
 main.add_command(cancel)
 main.add_command(dlq)
+main.add_command(announce)
 main.add_command(preflight)
 main.add_command(deploy)
 main.add_command(rollback)

@@ -1,4 +1,4 @@
-"""`async-endpoint dlq`: the messages that the workers gave up on."""
+"""`async-endpoint dlq`: the messages that were given up on."""
 
 from __future__ import annotations
 
@@ -24,34 +24,35 @@ from async_endpoint.cli.workflow_options import (
 from async_endpoint.operations.deadline import Deadline
 from async_endpoint.operations.jobs.dead_letter_move import MoveError, move_dead_letters
 from async_endpoint.operations.jobs.dead_letters import HIDDEN_SECONDS, DeadLetterQueue
-from async_endpoint.operations.jobs.workflow import ThreadedTable, WorkerQueue, Workflow
+from async_endpoint.operations.jobs.workflow import ThreadedTable, WorkerQueue, Workflow, queue_name
 from async_endpoint.protocol import JobsTableWriter
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from async_endpoint.operations.jobs.dead_letters import DeadLetter
 
-_QUEUE_NAMES = ("intake", "urgent", "results")
+_WORKERS = ("intake", "urgent", "results")
+_NAMES = (*_WORKERS, "events", "webhook")
 _UNITS = ((86_400, "d"), (3_600, "h"), (60, "m"), (1, "s"))
 
 
 @click.group()
 def dlq() -> None:
-    """List, move back or delete the messages in the workers' dead-letter queues."""
+    """List, move back or delete the messages in the dead-letter queues."""
 
 
-def _queue_option(command: Command) -> Command:
+def _queue_option(names: tuple[str, ...]) -> Callable[[Command], Command]:
     return click.option(
         "--queue",
-        type=click.Choice(_QUEUE_NAMES),
+        type=click.Choice(names),
         metavar="NAME",
-        help="The DLQ of this queue only: intake, urgent or results.  [default: all]",
-    )(command)
+        help=f"This dead-letter queue only: {', '.join(names[:-1])} or {names[-1]}.  [default: all]",
+    )
 
 
 @dlq.command("list", short_help="Show how many messages there are, and some of them.")
-@_queue_option
+@_queue_option(_NAMES)
 @click.option("--limit", type=click.IntRange(0, 1000), default=10, show_default=True, help="Look at this many of each.")
 @workflow_options
 @click.option("--json", "as_json", is_flag=True, help="Print one line of JSON for each queue, with its messages.")
@@ -59,7 +60,8 @@ def list_command(*, queue: str | None, limit: int, stage: str | None, stack: str
     """Show how many messages each dead-letter queue has, and a sample of them.
 
     The sample is whatever SQS returns first, and hides its messages from other receivers for ten seconds. The reason
-    is EventBridge's, or that in the record of the message's job; else the log of the worker's function has it.
+    is EventBridge's, or that in the record of the message's job; else the log of the function has it. `intake`,
+    `urgent` and `results` have documents and notifications; `events` and `webhook` outcomes that were not announced.
 
     \b
     async-endpoint dlq list --stage dev
@@ -69,14 +71,14 @@ def list_command(*, queue: str | None, limit: int, stage: str | None, stack: str
     """  # noqa: D301 - \b is Click's mark of a paragraph that is not rewrapped
     workflow = read_workflow(stack, stage)
     with errors_as_sentences():
-        for worker, letters in _dead_letters(workflow, queue):
+        for name, url, letters in _dead_letters(workflow, queue):
             count = letters.count()
             sample = letters.sample(limit) if count and limit else []
             if as_json:
-                line = {"queue": worker.worker, "url": worker.dead_letters_url, "messages": count}
+                line = {"queue": name, "url": url, "messages": count}
                 click.echo(json.dumps({**line, "sample": [each.to_json() for each in sample]}, ensure_ascii=False))
                 continue
-            click.echo(f"{worker.worker}: {_messages(count)} in {worker.dead_letters_name}")
+            click.echo(f"{name}: {_messages(count)} in {queue_name(url)}")
             for each in sample:
                 click.echo(_describe(each))
             if sample:
@@ -84,7 +86,7 @@ def list_command(*, queue: str | None, limit: int, stage: str | None, stack: str
 
 
 @dlq.command("redrive", short_help="Move the messages back to their worker.")
-@_queue_option
+@_queue_option(_WORKERS)
 @click.option(
     "--timeout", type=click.IntRange(min=1), default=3600, show_default=True, help="Seconds to wait for each queue."
 )
@@ -93,10 +95,11 @@ def list_command(*, queue: str | None, limit: int, stage: str | None, stack: str
 def redrive_command(
     context: click.Context, *, queue: str | None, timeout: int, stage: str | None, stack: str | None
 ) -> None:
-    """Move the messages of the dead-letter queues back to the queues of their workers, and wait for it.
+    """Move the messages of intake, urgent and results back to the queues of their workers, and wait for it.
 
     Remove the cause first: the workers give up on the messages again otherwise. Nothing is submitted or recorded
-    twice. After an interruption SQS continues by itself; the same command then waits for it.
+    twice. After an interruption SQS continues by itself; the same command then waits for it. Outcomes that were not
+    announced are announced by `async-endpoint announce`.
 
     \b
     async-endpoint dlq redrive --stage dev
@@ -107,8 +110,8 @@ def redrive_command(
     workflow = read_workflow(stack, stage)
     failed = False
     with errors_as_sentences():
-        for worker, letters in _dead_letters(workflow, queue):
-            count = letters.count()
+        for name, _, letters in _dead_letters(workflow, queue, _WORKERS):
+            worker, count = workflow.queues[name], letters.count()
             if not count:
                 click.echo(f"{worker.worker}: {worker.dead_letters_name} is empty.")
                 continue
@@ -125,7 +128,7 @@ def redrive_command(
 
 
 @dlq.command("purge", short_help="Delete the messages.")
-@_queue_option
+@_queue_option(_NAMES)
 @yes_option
 @workflow_options
 def purge_command(*, queue: str | None, yes: bool, stage: str | None, stack: str | None) -> None:
@@ -141,26 +144,36 @@ def purge_command(*, queue: str | None, yes: bool, stage: str | None, stack: str
     """  # noqa: D301 - \b is Click's mark of a paragraph that is not rewrapped
     workflow = read_workflow(stack, stage)
     with errors_as_sentences():
-        found = [(worker, letters, letters.count()) for worker, letters in _dead_letters(workflow, queue)]
-        for worker, _, count in found:
-            click.echo(f"{worker.worker}: {_messages(count)} in {worker.dead_letters_name}")
-        full = [(worker, letters, count) for worker, letters, count in found if count]
+        found = [(name, url, letters, letters.count()) for name, url, letters in _dead_letters(workflow, queue)]
+        for name, url, _, count in found:
+            click.echo(f"{name}: {_messages(count)} in {queue_name(url)}")
+        full = [each for each in found if each[-1]]
         if not full:
             return
         total = sum(count for *_, count in full)
         if not yes:
             confirm(f"Delete {_messages(total)}, which cannot be restored?", "Nothing was deleted")
-        for worker, letters, _ in full:
+        for name, url, letters, _ in full:
             letters.purge()
-            click.echo(f"{worker.worker}: {worker.dead_letters_name} is purged; SQS takes up to a minute for it.")
+            click.echo(f"{name}: {queue_name(url)} is purged; SQS takes up to a minute for it.")
 
 
-def _dead_letters(workflow: Workflow, name: str | None) -> Iterator[tuple[WorkerQueue, DeadLetterQueue]]:
+def _dead_letters(
+    workflow: Workflow, only: str | None, names: tuple[str, ...] = _NAMES
+) -> Iterator[tuple[str, str, DeadLetterQueue]]:
+    """Yields the name and the URL of each DLQ, or of one, and the DLQ.
+
+    Raises:
+        click.UsageError: The stack has no such DLQ.
+    """
     sqs = boto3.Session().client("sqs")
     jobs = JobsTableWriter(ThreadedTable(workflow.jobs_table))
-    for worker, queue in workflow.queues.items():
-        if name in (None, worker):
-            yield queue, DeadLetterQueue(sqs, queue, jobs)
+    found = workflow.dead_letters
+    if only is not None and only not in found:
+        raise click.UsageError(f"This stage has no {only}: leave --queue out, or choose {', '.join(found)}.")
+    for name, url in found.items():
+        if name in names and only in (None, name):
+            yield name, url, DeadLetterQueue(sqs, url, jobs)
 
 
 def _move(worker: WorkerQueue, count: int, timeout: int) -> int:

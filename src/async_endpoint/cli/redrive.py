@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 import boto3
 import click
 from rich.console import Console
 
+from async_endpoint.cli.ages import AGE
 from async_endpoint.cli.counter import counter_on
 from async_endpoint.cli.one_line import one_line
 from async_endpoint.cli.workflow_options import (
@@ -30,7 +31,6 @@ from async_endpoint.operations.jobs.redrive import (
     Redriven,
     RedriveOutcome,
     Selection,
-    parse_age,
     select_jobs,
 )
 from async_endpoint.operations.jobs.workflow import ThreadedTable
@@ -38,24 +38,12 @@ from async_endpoint.protocol import JobsTableWriter, JobState
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from datetime import timedelta
 
     from async_endpoint.operations.jobs.workflow import Workflow
 
-_UNITS = {"d": timedelta(days=1), "h": timedelta(hours=1), "m": timedelta(minutes=1)}
 _STATES = [state for state in JobState if state.is_final and state is not JobState.COMPLETED]
 _REASONS = 5
-
-
-class _Age(click.ParamType[timedelta]):
-    """A length of time, such as 6h."""
-
-    name = "age"
-
-    def convert(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> timedelta:
-        try:
-            return parse_age(value, _UNITS)
-        except ValueError as error:
-            self.fail(str(error), param, ctx)
 
 
 @click.command(short_help="Submit all jobs with the same trouble again.")
@@ -67,7 +55,7 @@ class _Age(click.ParamType[timedelta]):
     help=f"The jobs in this state: {', '.join(_STATES)}.",
 )
 @click.option("--reason", metavar="TEXT", help="Only jobs whose reason contains this.  [default: any]")
-@click.option("--since", type=_Age(), metavar="AGE", help="Only jobs that ended within 1d, 6h, 30m.  [default: any]")
+@click.option("--since", type=AGE, metavar="AGE", help="Only jobs that ended within 1d, 6h, 30m.  [default: any]")
 @click.option("--limit", type=click.IntRange(min=1), help="At most this many, the newest.  [default: all]")
 @dry_run_option
 @yes_option

@@ -36,7 +36,7 @@ def test_a_sample_shows_document_job_age_receipts_and_reason_and_leaves_the_mess
         for name, value in (("ERROR_CODE", "NO_PERMISSIONS"), ("ERROR_MESSAGE", "not allowed"))
     }
     deployed.sqs.send_message(QueueUrl=url, MessageBody="{}", MessageAttributes=attributes)
-    letters = DeadLetterQueue(deployed.sqs, deployed.intake, deployed.jobs)
+    letters = DeadLetterQueue(deployed.sqs, deployed.intake.dead_letters_url, deployed.jobs)
 
     found = letters.sample(100)
 
@@ -52,6 +52,31 @@ def test_a_sample_shows_document_job_age_receipts_and_reason_and_leaves_the_mess
     assert len(letters.sample(2)) <= 2
 
 
+def test_outcomes_that_were_not_announced_say_when_they_were_written_or_which_job_it_is(
+    deployed: DeployedWorkflow,
+) -> None:
+    given_up = {  # https://docs.aws.amazon.com/lambda/latest/dg/services-dynamodb-errors.html
+        "requestContext": {"condition": "RetryAttemptsExhausted", "approximateInvokeCount": 5},
+        "DDBStreamBatchInfo": {
+            "shardId": "shardId-1",
+            "batchSize": 7,
+            "approximateArrivalOfFirstRecord": "2026-01-31T12:00:00Z",
+            "approximateArrivalOfLastRecord": "2026-01-31T12:05:00Z",
+        },
+    }
+    detail = {"input_location": "s3://inputs/inbox/c.png", "job_id": "c"}
+    outcome = {"source": "async-endpoint", "detail-type": "Job Finished", "detail": detail}
+    letters = DeadLetterQueue(deployed.sqs, deployed.intake.dead_letters_url, deployed.jobs)
+    for body in (given_up, outcome, {"source": "async-endpoint", "detail-type": "Job Finished"}):
+        deployed.sqs.send_message(QueueUrl=deployed.intake.dead_letters_url, MessageBody=json.dumps(body))
+
+    assert {(each.kind, each.document, each.job_id) for each in letters.sample(10)} == {
+        ("7 records of the jobs table, written from 2026-01-31T12:00:00Z to 2026-01-31T12:05:00Z", None, None),
+        ("event: Job Finished", "s3://inputs/inbox/c.png", "c"),
+        ("of an unknown kind", None, None),
+    }
+
+
 def test_a_notification_leads_to_its_job(deployed: DeployedWorkflow) -> None:
     deployed.jobs.merge(failed("client", NOON, "too long"))
     notification = {
@@ -64,7 +89,7 @@ def test_a_notification_leads_to_its_job(deployed: DeployedWorkflow) -> None:
     envelope = {"Type": "Notification", "Message": json.dumps(notification)}
     deployed.sqs.send_message(QueueUrl=deployed.results.dead_letters_url, MessageBody=json.dumps(envelope))
 
-    (found,) = DeadLetterQueue(deployed.sqs, deployed.results, deployed.jobs).sample(10)
+    (found,) = DeadLetterQueue(deployed.sqs, deployed.results.dead_letters_url, deployed.jobs).sample(10)
 
     assert (found.kind, found.job_id, found.job_state, found.reason, found.document) == (
         "notification: failure",
@@ -77,7 +102,7 @@ def test_a_notification_leads_to_its_job(deployed: DeployedWorkflow) -> None:
 
 
 def test_a_purge_deletes_the_messages(deployed: DeployedWorkflow) -> None:
-    letters = DeadLetterQueue(deployed.sqs, deployed.intake, deployed.jobs)
+    letters = DeadLetterQueue(deployed.sqs, deployed.intake.dead_letters_url, deployed.jobs)
     deployed.sqs.send_message(QueueUrl=deployed.intake.dead_letters_url, MessageBody="{}")
     letters.purge()
 

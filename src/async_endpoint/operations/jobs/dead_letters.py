@@ -1,4 +1,4 @@
-"""The dead-letter queues of the workers: how many messages, a look at some, and their deletion."""
+"""The dead-letter queues of a workflow: how many messages, a look at some, and their deletion."""
 
 from __future__ import annotations
 
@@ -19,16 +19,19 @@ from async_endpoint.protocol import (
 )
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from mypy_boto3_sqs.client import SQSClient
     from mypy_boto3_sqs.type_defs import MessageTypeDef
 
-    from async_endpoint.operations.jobs.workflow import WorkerQueue
     from async_endpoint.protocol import JobRecord, JobsTableWriter
 
 HIDDEN_SECONDS = 10
 """A look hides the messages that it received from other receivers for so long."""
 
+_Description = tuple[str, str | None, str | None]
 _UNKNOWN = "of an unknown kind"
+_OF_OUTCOMES = "async-endpoint"  # the source of our events
 _BATCH = 10  # the most that ReceiveMessage returns
 _EMPTY_RECEIVES = 3  # SQS asks only some of its servers each time
 
@@ -63,23 +66,23 @@ class DeadLetter:
 
 
 class DeadLetterQueue:
-    """The DLQ of a worker.
+    """A DLQ.
 
     Args:
         sqs: A client of `sqs`.
-        queue: The worker's queues.
+        url: Its URL.
         jobs: The jobs table, for the jobs of messages.
     """
 
-    def __init__(self, sqs: SQSClient, queue: WorkerQueue, jobs: JobsTableWriter) -> None:
+    def __init__(self, sqs: SQSClient, url: str, jobs: JobsTableWriter) -> None:
         self._sqs = sqs
-        self._queue = queue
+        self._url = url
         self._jobs = jobs
 
     def count(self) -> int:
         """Returns about how many messages it has, hidden ones included."""
         found = self._sqs.get_queue_attributes(
-            QueueUrl=self._queue.dead_letters_url,
+            QueueUrl=self._url,
             AttributeNames=["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"],
         )["Attributes"]
         return int(found["ApproximateNumberOfMessages"]) + int(found["ApproximateNumberOfMessagesNotVisible"])
@@ -93,7 +96,7 @@ class DeadLetterQueue:
         empty = 0
         while len(found) < limit and empty < _EMPTY_RECEIVES:
             messages = self._sqs.receive_message(
-                QueueUrl=self._queue.dead_letters_url,
+                QueueUrl=self._url,
                 MaxNumberOfMessages=min(_BATCH, limit - len(found)),
                 VisibilityTimeout=HIDDEN_SECONDS,
                 MessageSystemAttributeNames=["SentTimestamp", "ApproximateReceiveCount"],
@@ -109,7 +112,7 @@ class DeadLetterQueue:
 
         https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_PurgeQueue.html
         """
-        self._sqs.purge_queue(QueueUrl=self._queue.dead_letters_url)
+        self._sqs.purge_queue(QueueUrl=self._url)
 
     def _with_job(self, letter: DeadLetter) -> DeadLetter:
         if letter.job_id is None:
@@ -128,7 +131,7 @@ class DeadLetterQueue:
 
 
 def parse_dead_letter(message: MessageTypeDef) -> DeadLetter:
-    """Returns what is known about a message of either worker.
+    """Returns what is known about a message of any of the DLQs.
 
     EventBridge adds the reason as attributes to what it could not deliver:
     https://docs.aws.amazon.com/eventbridge/latest/userguide/rule-dlq.html
@@ -148,7 +151,7 @@ def parse_dead_letter(message: MessageTypeDef) -> DeadLetter:
     )
 
 
-def _describe(body: str) -> tuple[str, str | None, str | None]:
+def _describe(body: str) -> _Description:
     """Returns kind, document and job of a message's body."""
     try:
         event = json.loads(body)
@@ -159,8 +162,8 @@ def _describe(body: str) -> tuple[str, str | None, str | None]:
     try:
         if request := AttemptRequest.from_event(event):
             return f"request for attempt {request.attempt}", None, request.job_id
-        if event.get("source") == "aws.s3":
-            return _describe_upload(event)
+        if describe := _by_source(event):
+            return describe(event)
         notification = parse_notification(body)
     except (AttemptRequestError, NotificationError, LocationError, KeyError, TypeError):
         return _UNKNOWN, None, None
@@ -168,7 +171,29 @@ def _describe(body: str) -> tuple[str, str | None, str | None]:
     return kind, notification.input_location, notification.inference_id
 
 
-def _describe_upload(event: dict[str, Any]) -> tuple[str, str, str]:
+def _by_source(event: dict[str, Any]) -> Callable[[dict[str, Any]], _Description] | None:
+    """Returns what describes an event of a known source; None for others."""
+    if "DDBStreamBatchInfo" in event:
+        return _describe_batch
+    return {"aws.s3": _describe_upload, _OF_OUTCOMES: _describe_outcome}.get(str(event.get("source")))
+
+
+def _describe_batch(event: dict[str, Any]) -> _Description:
+    """Describes the stream's records that Lambda gave up on; it does not say which they are.
+
+    https://docs.aws.amazon.com/lambda/latest/dg/services-dynamodb-errors.html
+    """
+    batch = event["DDBStreamBatchInfo"]
+    first, last = batch["approximateArrivalOfFirstRecord"], batch["approximateArrivalOfLastRecord"]
+    return f"{batch['batchSize']} records of the jobs table, written from {first} to {last}", None, None
+
+
+def _describe_outcome(event: dict[str, Any]) -> _Description:
+    detail = event["detail"]
+    return f"event: {event['detail-type']}", detail["input_location"], detail["job_id"]
+
+
+def _describe_upload(event: dict[str, Any]) -> _Description:
     bucket, created = event["detail"]["bucket"]["name"], event["detail"]["object"]
     version = Upload.version_of(created.get("version-id"), created["etag"])
     return "upload", S3Location(bucket, created["key"]).uri, job_id(bucket, created["key"], version)

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 # The queues and what the names of their outputs begin with.
 _QUEUES = {"intake": "Intake", "urgent": "Urgent", "results": "Results"}
+# The DLQs of outcomes that nobody was notified of. They come from a stream and a rule: no queue can take them back.
+_OF_EVENTS = {"events": "EventsDeadLettersUrl", "webhook": "WebhookDeadLettersUrl"}
 
 
 @dataclass(frozen=True)
@@ -36,16 +38,13 @@ class WorkerQueue:
 
     @property
     def name(self) -> str:
-        """The queue's name, with which its URL ends.
-
-        https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-queue-message-identifiers.html
-        """
-        return self.url.rpartition("/")[2]
+        """The queue's name."""
+        return queue_name(self.url)
 
     @property
     def dead_letters_name(self) -> str:
         """The name of the DLQ."""
-        return self.dead_letters_url.rpartition("/")[2]
+        return queue_name(self.dead_letters_url)
 
 
 @dataclass(frozen=True)
@@ -58,6 +57,9 @@ class Workflow:
         inbox: The prefix below which an uploaded document is submitted.
         urgent_inbox: The prefix below which it is submitted before all others.
         queues: The queues by name.
+        notify_function: The function that announces outcomes.
+        events_dead_letters: URLs of the DLQs of outcomes that were not announced: of `events`, and of `webhook` where
+            there is one.
     """
 
     jobs_table: str
@@ -65,6 +67,13 @@ class Workflow:
     inbox: S3Location
     urgent_inbox: S3Location
     queues: Mapping[str, WorkerQueue]
+    notify_function: str
+    events_dead_letters: Mapping[str, str]
+
+    @property
+    def dead_letters(self) -> dict[str, str]:
+        """URLs of all DLQs by name."""
+        return {name: queue.dead_letters_url for name, queue in self.queues.items()} | dict(self.events_dead_letters)
 
     @property
     def intake(self) -> WorkerQueue:
@@ -81,6 +90,7 @@ class Workflow:
         outputs = read_outputs(cloudformation, [stack])
         wanted = ["JobsTableName", "JobRetentionDays", "InboxLocation", "UrgentInboxLocation"]
         wanted += [f"{name}{part}Url" for name in _QUEUES.values() for part in ("Queue", "DeadLetters")]
+        wanted += ["NotifyFunctionName", "EventsDeadLettersUrl"]
         if missing := [name for name in wanted if name not in outputs]:
             raise StackError(
                 f"Stack {stack} has no output {', '.join(missing)}: name a workflow stack, and deploy it again if it "
@@ -95,7 +105,17 @@ class Workflow:
                 worker: WorkerQueue(worker, outputs[f"{name}QueueUrl"], outputs[f"{name}DeadLettersUrl"])
                 for worker, name in _QUEUES.items()
             },
+            notify_function=outputs["NotifyFunctionName"],
+            events_dead_letters={name: outputs[key] for name, key in _OF_EVENTS.items() if key in outputs},
         )
+
+
+def queue_name(url: str) -> str:
+    """Returns the name of a queue, with which its URL ends.
+
+    https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-queue-message-identifiers.html
+    """
+    return url.rpartition("/")[2]
 
 
 def workflow_stack_name(stage: str) -> str:
