@@ -15,7 +15,7 @@ export JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION := 1
 export JSII_SILENCE_WARNING_DEPRECATED_NODE_VERSION := 1
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: help demo test test-fast check templates synth diff deploy destroy setup images reliability requirements settings-docs clean
+.PHONY: help demo test test-fast check templates synth diff deploy destroy setup images reliability requirements settings-docs command-docs clean
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -94,6 +94,9 @@ setup: requirements .venv/.done node_modules/.done  ## install everything; quick
 
 settings-docs: .venv/.done  ## generate docs/settings.md, docs/images.md and config/settings.schema.json from stacks/
 	@$(BIN)/python -m stacks.settings.reference
+
+command-docs: .venv/.done  ## generate docs/command-line.md from the commands' help
+	.venv/bin/python -m async_endpoint.cli.reference > docs/command-line.md
 
 requirements:
 	@$(REQUIRE_PYTHON)

@@ -1,11 +1,9 @@
 """What a user can call or read is in the docs, and nothing else is; every link leads somewhere."""
 
 import re
-from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import unquote
 
-import click
 import pytest
 
 with pytest.MonkeyPatch.context() as environment:
@@ -16,14 +14,11 @@ with pytest.MonkeyPatch.context() as environment:
 from aws_cdk import CfnOutput
 from aws_cdk.aws_cloudwatch import CfnAlarm
 
-from async_endpoint.cli import main
+from async_endpoint.cli.reference import render
 from tests.stacks.templates import write_artifacts
 
 ROOT = Path(__file__).resolve().parents[2]
 DOCS = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md"), *(ROOT / "samples").rglob("*.md")])
-# Where the tables of commands and their options are.
-COMMAND_DOCS = ("docs/client.md", "docs/local-aws.md", "docs/operations.md", "docs/your-model.md")
-
 Rows = dict[str, list[str]]
 
 
@@ -38,34 +33,8 @@ def rows_of(name: str, first_cell: str) -> Rows:
     return {key: [cell.strip() for cell in rest.split(" | ")] for key, rest in lines}
 
 
-def commands(group: click.Group, path: str) -> Iterator[tuple[str, click.Command]]:
-    """Every command that does something, by what one types."""
-    for name, command in group.commands.items():
-        if isinstance(command, click.Group):
-            yield from commands(command, f"{path} {name}")
-        else:
-            yield f"{path} {name}", command
-
-
-def documented_commands() -> dict[str, tuple[str, list[str]]]:
-    """What one types → the file that documents it and the options that its row names."""
-    return {
-        command: (name, re.findall(r"`(--[a-z-]+)`", cells[-1]))
-        for name in COMMAND_DOCS
-        for command, cells in rows_of(name, "async-endpoint [a-z -]+").items()
-    }
-
-
-def test_every_command_is_documented_and_no_other() -> None:
-    assert documented_commands().keys() == dict(commands(main, "async-endpoint")).keys()
-
-
-@pytest.mark.parametrize(("name", "command"), list(commands(main, "async-endpoint")))
-def test_every_option_of_a_command_is_documented_and_no_other(name: str, command: click.Command) -> None:
-    options = {option for each in command.params if isinstance(each, click.Option) for option in each.opts}
-    file, documented = documented_commands()[name]
-    assert set(documented) == options
-    assert options <= rows_of(file, "--[a-z-]+").keys()
+def test_the_reference_of_commands_is_current() -> None:
+    assert text_of("docs/command-line.md") == render(), "docs/command-line.md is not current: run `make command-docs`."
 
 
 def test_every_runbook_that_an_alarm_names_is_there(tmp_path: Path) -> None:
@@ -75,12 +44,6 @@ def test_every_runbook_that_an_alarm_names_is_there(tmp_path: Path) -> None:
     assert len(named) > 5
     for place in named:
         assert resolves(ROOT / "README.md", place), place
-
-
-@pytest.mark.parametrize("name", COMMAND_DOCS)
-def test_no_option_is_documented_that_no_command_has(name: str) -> None:
-    used = {option for file, options in documented_commands().values() if file == name for option in options}
-    assert rows_of(name, "--[a-z-]+").keys() == used
 
 
 def test_every_output_of_the_stacks_is_documented_and_no_other(tmp_path: Path) -> None:

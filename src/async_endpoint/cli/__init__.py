@@ -1,60 +1,39 @@
 """The `async-endpoint` command."""
 
-import importlib
-
 import click
 
-from async_endpoint.cli.announce import announce
-from async_endpoint.cli.cancel import cancel
-from async_endpoint.cli.deploy import deploy
-from async_endpoint.cli.destroy import destroy
-from async_endpoint.cli.diff import diff
-from async_endpoint.cli.dlq import dlq
-from async_endpoint.cli.preflight import preflight
-from async_endpoint.cli.redrive import redrive
-from async_endpoint.cli.retry import retry
-from async_endpoint.cli.rollback import rollback
-from async_endpoint.cli.run import run
-from async_endpoint.cli.status import jobs, status
+from async_endpoint.cli.lazy_group import CommandEntry, LazyGroup
 
 __all__ = ["main"]
 
+# What decides on the region by itself takes no --region.
+_IN_A_KNOWN_REGION = ("--profile", "--endpoint-url")
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+_ENTRIES = {
+    "announce": CommandEntry("announce", "Notify subscribers of outcomes again."),
+    "cancel": CommandEntry("cancel", "Cancel jobs, or all documents under a prefix."),
+    "completion": CommandEntry("completion", "Print the script that completes commands in a shell.", aws_options=()),
+    "deploy": CommandEntry("deploy", "Deploy an endpoint's stack and check the outcome."),
+    "destroy": CommandEntry("destroy", "Delete stacks with the contents of their buckets and tables."),
+    "diff": CommandEntry("diff", "Show what a change of templates would do to a stage.", aws_options=()),
+    "dlq": CommandEntry("dlq", "List, move back or delete the messages in the dead-letter queues."),
+    "jobs": CommandEntry("status", "List jobs by the time they reached their state, newest first."),
+    "local": CommandEntry("local", "Run a local AWS with working SageMaker endpoints.", extra="local", aws_options=()),
+    "model": CommandEntry(
+        "model", "Pack a model's archive and check it without an endpoint.", extra="local", aws_options=()
+    ),
+    "preflight": CommandEntry(
+        "preflight", "Check that the account has what a deploy needs.", aws_options=_IN_A_KNOWN_REGION
+    ),
+    "redrive": CommandEntry("redrive", "Submit all jobs with the same trouble again."),
+    "retry": CommandEntry("retry", "Submit failed, expired or cancelled jobs again."),
+    "rollback": CommandEntry("rollback", "Put the endpoint back to the version before."),
+    "run": CommandEntry("run", "Send a folder of documents to an endpoint."),
+    "status": CommandEntry("status", "Show the record of a job."),
+}
+
+
+@click.group(cls=LazyGroup, entries=_ENTRIES, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(package_name="async-endpoint", prog_name="async-endpoint")
 def main() -> None:
     """Tools for a SageMaker asynchronous endpoint that scales to zero."""
-
-
-def _group_of_extra(name: str) -> click.Command:
-    """Returns the command group of the module with that name; without the extra, a command that asks to install it."""
-    try:
-        group: click.Command = getattr(importlib.import_module(f"async_endpoint.cli.{name}"), name)
-    except ModuleNotFoundError as error:
-        message = f"`async-endpoint {name}` needs {error.name}: install it with `pip install 'async-endpoint[local]'`."
-
-        @click.command(name, context_settings={"ignore_unknown_options": True}, help=message)
-        @click.argument("arguments", nargs=-1)
-        def unavailable(arguments: tuple[str, ...]) -> None:
-            del arguments
-            raise click.ClickException(message)
-
-        return unavailable
-    return group
-
-
-main.add_command(run)
-main.add_command(status)
-main.add_command(jobs)
-main.add_command(retry)
-main.add_command(redrive)
-main.add_command(cancel)
-main.add_command(dlq)
-main.add_command(announce)
-main.add_command(preflight)
-main.add_command(deploy)
-main.add_command(rollback)
-main.add_command(destroy)
-main.add_command(diff)
-for _name in ("local", "model"):
-    main.add_command(_group_of_extra(_name))

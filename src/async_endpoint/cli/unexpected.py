@@ -1,0 +1,9 @@
+"""What is printed of an error that no command expected."""
+
+
+def as_sentence(error: Exception) -> str:
+    """Returns one line about an error: boto3's own text, or what kind of error it is and how to see where it arose."""
+    text = " ".join(str(error).split()) or "it has no text"
+    if type(error).__module__.partition(".")[0] in ("boto3", "botocore"):
+        return f"The request to AWS failed: {text}"
+    return f"Unexpected {type(error).__name__}: {text}. Run the command again with --debug to see where it arose."
