@@ -9,10 +9,11 @@ REQUIRE_PYTHON = '$(PYTHON)' -c 'import sys; sys.exit(sys.version_info < (3, 11)
 	echo 'Python 3.11 or later is needed: install python3.11 and its venv module, or set PYTHON=/path/to/one.' >&2; exit 1; }
 BIN := .venv/bin
 STAGE ?= dev
-REGION = $$($(BIN)/python -c 'import sys, tomllib; print(tomllib.load(sys.stdin.buffer)["region"])' < 'config/$(STAGE).toml')
-# jsii warns at length about Node 20, on which it works.
-export JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION := 1
-export JSII_SILENCE_WARNING_DEPRECATED_NODE_VERSION := 1
+# REGION and SAMPLE of the stage, or what is wrong with its settings.
+OF_STAGE = of_stage=$$($(BIN)/python -m stacks.settings.shell '$(STAGE)') && eval "$$of_stage"
+# jsii warns at length about Node 20, on which it works. It wants the major versions about which to be silent.
+export JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION := 20
+export JSII_SILENCE_WARNING_DEPRECATED_NODE_VERSION := 20
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .PHONY: help demo test test-fast check templates synth diff deploy destroy setup images reliability requirements settings-docs command-docs clean
@@ -74,19 +75,17 @@ endif
 # The CDK CLI asks before it widens permissions, and fails where there is no terminal: YES=1 approves in advance.
 # The app is synthesised once: preflight checks exactly what is deployed.
 deploy: .venv/.done node_modules/.done  ## check the account, deploy a stage, process a sample (STAGE=dev, YES=1 does not ask, SKIP_PREFLIGHT=1 does not check)
-	@test -f 'config/$(STAGE).toml' || { echo 'There is no stage $(STAGE): config/$(STAGE).toml is missing.' >&2; exit 1; }
-	@work=$$(mktemp -d) && trap 'rm -rf "$$work"' EXIT && echo 'Synthesising stage $(STAGE)…' && \
+	@$(OF_STAGE) && work=$$(mktemp -d) && trap 'rm -rf "$$work"' EXIT && echo 'Synthesising stage $(STAGE)…' && \
 	{ npx cdk synth --quiet --output "$$work/app" -c stage=$(STAGE) > "$$work/log" 2>&1 || { cat "$$work/log" >&2; exit 1; }; } && \
 	$(if $(SKIP_PREFLIGHT),,{ $(BIN)/async-endpoint preflight --app "$$work/app" || { \
 		echo 'Nothing was deployed: fix the errors above, or skip the checks with SKIP_PREFLIGHT=1.' >&2; exit 1; }; } &&) \
-	$(BIN)/async-endpoint deploy --stack async-endpoint-$(STAGE)-endpoint --sample samples/receipts/receipt-000.jpg --region "$(REGION)" \
+	$(BIN)/async-endpoint deploy --stack async-endpoint-$(STAGE)-endpoint $${SAMPLE:+--sample "$$SAMPLE"} --region "$$REGION" \
 		-- npx cdk deploy --all --app "$$work/app" $(if $(YES),--require-approval never)
 
 # The stacks are destroyed in the reverse order of their deployment. The command reads YES from its environment.
 destroy: .venv/.done  ## delete the stacks of a stage with all their contents, after a confirmation (STAGE=dev, YES=1 does not ask)
-	@test -f 'config/$(STAGE).toml' || { echo 'There is no stage $(STAGE): config/$(STAGE).toml is missing.' >&2; exit 1; }
-	@$(BIN)/async-endpoint destroy $(foreach part,workflow endpoint foundation,async-endpoint-$(STAGE)-$(part)) \
-		--region "$(REGION)"
+	@$(OF_STAGE) && $(BIN)/async-endpoint destroy $(foreach part,workflow endpoint foundation,async-endpoint-$(STAGE)-$(part)) \
+		--region "$$REGION"
 
 setup: requirements .venv/.done node_modules/.done  ## install everything; quick when it is there
 	@$(BIN)/async-endpoint local prepare > /dev/null

@@ -6,6 +6,7 @@ from pathlib import Path
 from aws_cdk import aws_iam as iam
 from constructs import Construct
 
+from async_endpoint.protocol import request_content_type
 from stacks.constructs.async_endpoint import AsyncEndpoint, log_group_name
 from stacks.constructs.bucket_path import BucketPath
 from stacks.constructs.endpoint_alarms import EndpointAlarms
@@ -174,7 +175,7 @@ class EndpointStack(StageStack):
             "CallerPolicyArn": (caller.managed_policy_arn, "Policy to attach to callers of the endpoint"),
             "InvokeCommand": (
                 self._invoke_command(buckets.input.bucket_name),
-                "Command that submits document.png of the current folder",
+                f"Command that submits {self._document} of the current folder",
             ),
         }
         if topics.success:
@@ -183,14 +184,19 @@ class EndpointStack(StageStack):
             outputs["ErrorTopicArn"] = (topics.error.topic_arn, "Topic for failures")
         return outputs
 
+    @property
+    def _document(self) -> str:
+        """The name of a document of the sample's kind."""
+        return f"document{Path(self._settings.model.sample or '.png').suffix or '.png'}"
+
     def _invoke_command(self, input_bucket: str) -> str:
         settings = self._settings
-        document = f"s3://{input_bucket}/document.png"
+        document = f"s3://{input_bucket}/{self._document}"
         return (
-            f"aws s3 cp document.png {document} --region {settings.region} && "
+            f"aws s3 cp {self._document} {document} --region {settings.region} && "
             f"aws sagemaker-runtime invoke-endpoint-async --region {settings.region} "
             f"--endpoint-name {self.endpoint.endpoint_name} --input-location {document} "
-            f"--content-type application/x-image "
+            f"--content-type {request_content_type(self._document)} "
             f"--request-ttl-seconds {settings.endpoint.request_ttl_seconds} "
             f"--invocation-timeout-seconds {settings.limits.invocation_timeout_seconds}"
         )

@@ -19,6 +19,10 @@ _PART = r"[A-Za-z0-9_](\.?[A-Za-z0-9_-])*\.?"  # of a path; never two dots in a 
 Folder = Annotated[
     str, matching(f"{_PART}(/{_PART})*", "a folder below the repository's, such as samples/tiny_classifier")
 ]
+File = Annotated[
+    str,
+    matching(f"{_PART}(/{_PART})*", "a file below the repository's folder, such as samples/receipts/receipt-000.jpg"),
+]
 VariableName = Annotated[str, Field(pattern=r"^[a-zA-Z_][a-zA-Z0-9_]{0,1023}$")]
 
 
@@ -49,6 +53,12 @@ class ModelSettings(Section):
         description='`"included"`: the archive holds the packages of the lock in `code/` for the image, or the image '
         'has them. `"install"`: pip installs `code/requirements.txt` when a container starts.',
     )
+    sample: File | None = Field(
+        None,
+        json_schema_extra=advice("without one, a deployment counts as good when the endpoint is in service"),
+        description="A document, relative to the repository's folder, that `make deploy` has processed after each "
+        "deployment. The output `InvokeCommand` submits one of its kind.",
+    )
     environment: Mapping[VariableName, str] = Field(
         {},
         json_schema_extra=allowed("a table of texts in quotes, each name of letters, digits and underscores")
@@ -75,6 +85,21 @@ class ModelSettings(Section):
                 f"{ending}, such as s3://bucket/models/donut{ending}."
             )
         return self
+
+    def sample_in(self, root: Path) -> Path | None:
+        """Returns the path of the sample; None without one.
+
+        Raises:
+            SettingsError: There is no such file.
+        """
+        if self.sample is None:
+            return None
+        if not (root / self.sample).is_file():
+            raise SettingsError(
+                f'model.sample is "{self.sample}", which is not a file; give a document, relative to the repository\'s '
+                "folder, or take the line out."
+            )
+        return root / self.sample
 
     def artifacts_in(self, root: Path) -> Path:
         """Returns the folder that the archive is packed from.

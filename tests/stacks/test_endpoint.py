@@ -26,8 +26,8 @@ def test_the_invoke_command_can_be_pasted(endpoint: Template) -> None:
     names = {"Fn::GetStackOutput": "INPUT", "Fn::GetAtt": "ENDPOINT"}
     command = "".join(part if isinstance(part, str) else names[next(iter(part))] for part in parts)
     assert command == (
-        "aws s3 cp document.png s3://INPUT/document.png --region ap-northeast-1 && "
+        "aws s3 cp document.jpg s3://INPUT/document.jpg --region ap-northeast-1 && "
         "aws sagemaker-runtime invoke-endpoint-async --region ap-northeast-1 --endpoint-name ENDPOINT "
-        "--input-location s3://INPUT/document.png --content-type application/x-image "
+        "--input-location s3://INPUT/document.jpg --content-type image/jpeg "
         "--request-ttl-seconds 21600 --invocation-timeout-seconds 841"
     )
