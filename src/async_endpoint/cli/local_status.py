@@ -16,6 +16,7 @@ from rich.text import Text
 
 from async_endpoint.cli.local_options import region_option, running_in, state_dir_option
 from async_endpoint.emulator.console.durations import duration
+from async_endpoint.emulator.console.formatting import count_states
 from async_endpoint.emulator.loopback import NoResponse, fetch_json
 
 if TYPE_CHECKING:
@@ -42,10 +43,10 @@ Overview = dict[str, Any]
 @click.command()
 @state_dir_option
 @region_option("The region to show.")
-@click.option("--watch", is_flag=True, help="Refresh every two seconds, with queue and documents, until Ctrl-C.")
+@click.option("--watch", is_flag=True, help="Refresh every two seconds, until Ctrl-C.")
 @click.option("--json", "as_json", is_flag=True, help="Print everything once as JSON; times are AWS's epoch seconds.")
 def status(state_dir: Path, region: str, *, watch: bool, as_json: bool) -> None:
-    """Show endpoints with their instances, and alarms."""
+    """Show endpoints with their documents, queues, instances and scaling, and which alarms are in ALARM."""
     if watch and as_json:
         raise click.UsageError("Use --watch or --json, not both.")
     running = running_in(state_dir)
@@ -55,7 +56,7 @@ def status(state_dir: Path, region: str, *, watch: bool, as_json: bool) -> None:
         elif watch:
             _watch(running, region)
         else:
-            Console().print(_head(running), summary(fetch_overview(running, region)))
+            Console().print(Group(_head(running), Text(), shown(fetch_overview(running, region))))
     except NoResponse as error:
         raise click.ClickException(str(error)) from error
 
@@ -69,62 +70,39 @@ def fetch_overview(running: LocalAws, region: str) -> Overview:
     return fetch_json(f"{running.endpoint_url}/_local/overview?{urllib.parse.urlencode({'region': region})}")
 
 
-def summary(overview: Overview) -> RenderableType:
-    """Returns endpoints and alarms as tables."""
-    table = Table("endpoint", "status", "instances", "desired", "config", title=f"Endpoints in {overview['region']}")
-    alarms = Table("alarm", "state", "reason", title="Alarms")
-    for endpoint in overview["endpoints"]:
-        table.add_row(
-            endpoint["name"],
-            _state(endpoint["status"]),
-            str(endpoint["running"]),
-            str(endpoint["desired"]),
-            endpoint["config"],
-        )
-    for alarm in _alarms(overview):
-        alarms.add_row(Text(alarm["name"]), _state(alarm["state"]), Text(alarm["reason"]))
-    return Group(table, alarms)
-
-
-def details(overview: Overview) -> RenderableType:
-    """Returns every endpoint with its queue, instances, alarms, last activities and last documents."""
-    now = overview["clock"]["now"]
+def shown(overview: Overview) -> RenderableType:
+    """Returns every endpoint with its queue, last documents, instances and scaling activities, and what alarms say."""
+    now, region = overview["clock"]["now"], overview["region"]
     parts: list[RenderableType] = []
     for endpoint in overview["endpoints"]:
-        parts += [
-            _title(endpoint),
-            _instances(endpoint, now),
-            _alarm_table(endpoint["alarms"]),
-            _activities(endpoint),
-            _documents(endpoint),
-            Text(),
-        ]
+        parts += [_title(endpoint), _documents(endpoint), _instances(endpoint, now), _activities(endpoint), Text()]
+    others = ", ".join(name for name in overview["regions"] if name != region)
     if not overview["endpoints"]:
-        others = ", ".join(overview["regions"]) or "none"
-        parts.append(Text(f"There is no endpoint in {overview['region']}. Regions with endpoints: {others}."))
-    if overview["other_alarms"]:
-        parts += [Text("Other alarms", style="bold"), _alarm_table(overview["other_alarms"])]
-    return Group(*parts)
+        where = f"{others} has: see --region." if others else "No other region has one."
+        parts.append(Text(f"There is no endpoint in {region}. {where}"))
+    elif others:
+        parts.append(Text(f"More endpoints in {others}: see --region.", style="dim"))
+    return Group(*parts, _alarm_lines(overview))
 
 
 def _watch(running: LocalAws, region: str) -> None:
     """Refreshes until Ctrl-C; without a terminal, prints one below the other."""
     console = Console()
 
-    def shown() -> RenderableType:
+    def screen() -> RenderableType:
         overview = fetch_overview(running, region)
         at = f"{_clock(overview['clock']['now'])} UTC on AWS's clock · {region} · Ctrl-C stops"
-        return Group(_head(running), Text(at, style="dim"), Text(), details(overview))
+        return Group(_head(running), Text(at, style="dim"), Text(), shown(overview))
 
     try:
         if not console.is_terminal:
             while True:
-                console.print(shown())
+                console.print(screen())
                 time.sleep(_EVERY_SECONDS)
-        with Live(shown(), console=console, screen=True, auto_refresh=False) as live:
+        with Live(screen(), console=console, screen=True, auto_refresh=False) as live:
             while True:
                 time.sleep(_EVERY_SECONDS)
-                live.update(shown(), refresh=True)
+                live.update(screen(), refresh=True)
     except KeyboardInterrupt:
         return
 
@@ -164,13 +142,20 @@ def _instances(endpoint: Overview, now: float) -> RenderableType:
     return table if table.row_count else Text("no instance", style="dim")
 
 
-def _alarm_table(alarms: list[Overview]) -> RenderableType:
-    table = _table("alarm", "state", "since", "reason")
-    for alarm in alarms:
-        reason = Text(alarm["reason"], no_wrap=True, overflow="ellipsis")  # one line each, to fit the screen
-        name = Text(alarm["name"], overflow="fold")
-        table.add_row(name, _state(alarm["state"]), _clock(alarm["since"]), reason)
-    return table if alarms else Text("no alarm", style="dim")
+def _alarm_lines(overview: Overview) -> RenderableType:
+    """Returns how many alarms are in each state, and those in ALARM; those that scale are no trouble."""
+    alarms = _alarms(overview)
+    lines = [Text(f"{len(alarms)} alarms: {count_states(alarms)}")]
+    if not alarms:
+        return Text("no alarm", style="dim")
+    for alarm in sorted((each for each in alarms if each["state"] == "ALARM"), key=lambda each: bool(each["scales"])):
+        style = "dim" if alarm["scales"] else "red"
+        what = " (scales)" if alarm["scales"] else ""
+        text = Text(no_wrap=True, overflow="ellipsis")
+        text.append(f"  {_plain(alarm['short_name'])}{what}", style=style)
+        text.append(f" since {_clock(alarm['since'])}: {_plain(alarm['reason'])}", style="dim")
+        lines.append(text)
+    return Group(*lines)
 
 
 def _activities(endpoint: Overview) -> RenderableType:
@@ -179,8 +164,8 @@ def _activities(endpoint: Overview) -> RenderableType:
         table.add_row(
             _clock(item["started_at"]),
             _state(item["status"]),
-            Text(item["description"]),
-            Text(item["cause"], overflow="fold"),
+            Text(item["description"], no_wrap=True, overflow="ellipsis"),
+            Text(item["cause"], no_wrap=True, overflow="ellipsis"),
         )
     return table if table.row_count else Text("no scaling activity", style="dim")
 
@@ -191,7 +176,8 @@ def _documents(endpoint: Overview) -> RenderableType:
         result = " ".join(item["result"].split())
         short = result if len(result) <= _RESULT_CHARACTERS else result[: _RESULT_CHARACTERS - 1] + "…"
         place = (item["input_location"] or item["inference_id"]).rpartition("/")[2]
-        table.add_row(_clock(item["ended_at"]), _state(item["status"]), Text(_plain(place)), Text(_plain(short)))
+        cells = (Text(_plain(cell), no_wrap=True, overflow="ellipsis") for cell in (place, short))
+        table.add_row(_clock(item["ended_at"]), _state(item["status"]), *cells)
     return table if table.row_count else Text("no finished document", style="dim")
 
 

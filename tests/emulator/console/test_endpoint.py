@@ -15,12 +15,44 @@ from tests.emulator.hosting.test_history import sampled
 
 def test_an_endpoints_page_has_queue_charts_alarms_and_documents_with_captions(region: FakeRegion) -> None:
     filled(region)
-    read = page(region)
+    read = page(region, alarms="all")
     for text in ("Queue: 1 waiting", "id-1", "s3://inputs/1.jpg", "wake", "Last documents", '{"total": "12.50"}'):
         assert text in read.text
     assert len(read.all("caption")) == len(read.all("table")) == 5
     assert len(read.all("svg")) == 4  # two charts in two sizes
     assert "other" not in read.text.split()
+
+
+def test_alarms_are_a_count_and_those_that_are_trouble_and_all_on_request(region: FakeRegion) -> None:
+    policy = "arn:aws:autoscaling:r:1:scalingPolicy:id:resource/sagemaker/e:policyName/sleep"
+    for name, actions in (("sleep", [policy]), ("page", [])):
+        region.autoscaling.put_alarm(alarm(name, Dimensions=dimension("receipts"), AlarmActions=actions))
+    region.autoscaling.set_alarm_state("sleep", "ALARM", "It was set.", None)
+    asleep = page(region)
+    region.autoscaling.set_alarm_state("page", "ALARM", "It was set.", None)
+    trouble, everything = page(region), page(region, alarms="all")
+
+    assert "Alarms on its metrics: 1 ALARM, 1 INSUFFICIENT_DATA" in asleep.text
+    assert [attributes["title"] for attributes in asleep.all("span") if "title" in attributes] == []
+    assert [attributes["title"] for attributes in trouble.all("span") if "title" in attributes] == ["page"]
+    assert [attributes["title"] for attributes in everything.all("span") if "title" in attributes] == ["page", "sleep"]
+    assert "ALARM, scales" in everything.text
+    assert "?alarms=all" in asleep.addresses
+    assert asleep.text.index("Last documents") < asleep.text.index("Alarms on its metrics")
+
+
+def test_failed_documents_alone_are_shown_on_request(region: FakeRegion) -> None:
+    remembered(region, "good-1")
+    remembered(region, "bad-1", status="Failed")
+    remembered(region, "late-1", status="Expired")
+    everything, failed = page(region), page(region, outcome="failed")
+
+    assert "?outcome=failed" in everything.addresses
+    assert "the 2 failed and expired only" in everything.text
+    assert all(name in everything.text for name in ("good-1", "bad-1", "late-1"))
+    assert "good-1" not in failed.text
+    assert "Last documents: 2 of 2" in failed.text
+    assert "?" in failed.addresses
 
 
 def test_instances_and_activities_are_on_the_page(tmp_path: Path) -> None:
@@ -68,11 +100,11 @@ def test_what_users_send_is_text_wherever_it_is_shown(region: FakeRegion) -> Non
     region.autoscaling.put_alarm(alarm(f"{HOSTILE} other"))
     remembered(region, HOSTILE, output_location=HOSTILE, result=HOSTILE.encode())
     remembered(region, "json", result=json.dumps({HOSTILE: [HOSTILE, "\ud800"]}).encode())
-    for read in (page(region), page(region, "/_local/")):
+    for read in (page(region, alarms="all"), page(region, "/_local/", alarms="all")):
         assert {tag for tag, _ in read.elements} <= TAGS
         assert not [name for _, attributes in read.elements for name in attributes if name.startswith("on")]
         assert SHOWN in read.text
-    assert page(region).text.count(SHOWN) == 5  # key, alarm, result, id, output
+    assert page(region, alarms="all").text.count(SHOWN) == 5  # key, alarm, result, id, output
     assert page(region).text.count('alert(\\"1\\")') == 2  # in the result that is JSON
     assert page(region).text.count(HOSTILE_ID) == 1
 

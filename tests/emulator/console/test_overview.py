@@ -4,10 +4,18 @@ import json
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from async_endpoint.cloudwatch.alarms import MetricAlarm
 from async_endpoint.cloudwatch.metric_key import MINUTE
 from async_endpoint.emulator.api.alarm_settings import alarm_from_settings
-from async_endpoint.emulator.console.overview import WAITING_SHOWN, empty_overview, overview, regions_with_endpoints
+from async_endpoint.emulator.console.overview import (
+    WAITING_SHOWN,
+    empty_overview,
+    overview,
+    regions_with_endpoints,
+    short_alarm_name,
+)
 from async_endpoint.protocol.invocation import InvocationRequest
 from tests.emulator.fakes import ACCOUNT, REGION, START, FakeClock, FakeInstance, FakeRegion, eventually, fake_region
 from tests.emulator.hosting.test_history import ended
@@ -138,6 +146,30 @@ def test_an_alarm_is_its_endpoints_by_a_metric_or_by_one_in_metric_math_and_else
             ("no dimensions", "INSUFFICIENT_DATA")
         ]
         assert found["other_alarms"][0]["reason"]
+
+
+@pytest.mark.parametrize(
+    ("name", "short"),
+    [
+        ("async-endpoint-dev-workflow-IntakeAlarmBFAD79F1-C8EB04715B422", "IntakeAlarm"),
+        (
+            "TargetTracking-endpoint/e-1/variant/AllTraffic-AlarmHigh-e267813d-73ef-4872-91e1-cd5d24052b8d",
+            "TargetTracking AlarmHigh",
+        ),
+        ("of-my-own", "of-my-own"),
+    ],
+)
+def test_a_made_name_has_a_short_form(name: str, short: str) -> None:
+    assert short_alarm_name(name) == short
+
+
+def test_an_alarm_that_scales_is_marked(tmp_path: Path) -> None:
+    policy = f"arn:aws:autoscaling:{REGION}:{ACCOUNT}:scalingPolicy:id:resource/sagemaker/e:policyName/wake"
+    with fake_region(tmp_path) as region:
+        region.autoscaling.put_alarm(alarm("wake", AlarmActions=[policy]))
+        region.autoscaling.put_alarm(alarm("page", AlarmActions=[f"arn:aws:sns:{REGION}:{ACCOUNT}:alarms"]))
+        found = {each["name"]: each["scales"] for each in overview(region)["other_alarms"]}
+    assert found == {"wake": True, "page": False}
 
 
 def test_scaling_shows_its_bounds_and_its_last_activities_with_their_cause(tmp_path: Path) -> None:

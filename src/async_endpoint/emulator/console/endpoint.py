@@ -26,8 +26,11 @@ def endpoint_values(
     span = span if span in _SPANS else _DEFAULT_SPAN
     start = max(endpoint["created_at"], now - int(span) * 60)
     points = region.history.series(endpoint["name"], since=start)
+    failed = [item for item in endpoint["documents"] if item["status"] != "Completed"]
+    failed_only = query.get("outcome") == "failed"
+    found = failed if failed_only else endpoint["documents"]
     all_documents = query.get("documents") == "all"
-    documents = endpoint["documents"] if all_documents else endpoint["documents"][:_DOCUMENTS_SHOWN]
+    documents = found if all_documents else found[:_DOCUMENTS_SHOWN]
     return {
         "endpoint": endpoint,
         "backlog_chart": backlog_chart(points, start, now),
@@ -37,7 +40,10 @@ def endpoint_values(
         "activities_shown": _ACTIVITIES_SHOWN,
         "queue_size": _queue_size(endpoint["backlog"]["waiting"]),
         "documents": [item | {"picture": _picture_link(region, item, pictures)} for item in documents],
-        "documents_caption": _documents_caption(len(documents), len(endpoint["documents"])),
+        "documents_caption": _documents_caption(len(documents), len(found)),
+        "documents_found": len(found),
+        "failed_documents": len(failed),
+        "failed_only": failed_only,
         "documents_shown": _DOCUMENTS_SHOWN,
         "all_documents": all_documents,
         "result_bytes_kept": RESULT_BYTES_KEPT,

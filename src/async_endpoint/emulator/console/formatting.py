@@ -2,6 +2,8 @@
 
 import json
 import re
+from collections import Counter
+from collections.abc import Iterable
 from datetime import UTC, datetime
 
 from async_endpoint.emulator.console.overview import Json
@@ -31,6 +33,12 @@ def short_time(at: float, now: float) -> str:
     """Returns the time of day of a moment in epoch seconds, UTC, with its date unless that is the date of `now`."""
     moment, today = datetime.fromtimestamp(at, UTC), datetime.fromtimestamp(now, UTC).date()
     return f"{moment:%H:%M:%S}" if moment.date() == today else f"{moment:%-d %b %H:%M:%S}"
+
+
+def count_states(alarms: Iterable[Json]) -> str:
+    """Returns how many alarms are in each state, those in ALARM first; empty without alarms."""
+    counts = Counter(alarm["state"] for alarm in alarms)
+    return ", ".join(f"{counts[state]} {state}" for state in ("ALARM", "INSUFFICIENT_DATA", "OK") if counts[state])
 
 
 def css_class(state: str) -> str:

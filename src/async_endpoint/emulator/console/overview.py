@@ -4,6 +4,7 @@
 seconds on AWS's clock.
 """
 
+import re
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
@@ -17,6 +18,12 @@ from async_endpoint.emulator.hosting.history import Document
 
 WAITING_SHOWN = 20
 _ACTIVITIES_SHOWN = 10
+_SCALING_ACTION = ":scalingPolicy:"
+_MADE_NAMES = (
+    # STACK-LOGICALID-RANDOM; the logical id is a CDK path without its separators, and eight hexadecimal digits.
+    re.compile(r".+-([A-Za-z0-9]+?)[0-9A-F]{8}-[A-Za-z0-9]{8,}"),
+    re.compile(r"(TargetTracking)-.+-(Alarm[A-Za-z]+)-[0-9a-f-]{36}"),
+)
 
 Json = dict[str, Any]
 
@@ -150,10 +157,24 @@ def _is_of(endpoint: str, dimensions: Iterable[Mapping[str, str]]) -> bool:
 def _alarm(alarm: Mapping[str, Any]) -> Json:
     return {
         "name": alarm["AlarmName"],
+        "short_name": short_alarm_name(alarm["AlarmName"]),
+        "scales": any(_SCALING_ACTION in action for action in alarm.get("AlarmActions", ())),
         "state": alarm["StateValue"],
         "reason": alarm["StateReason"],
         "since": alarm["StateTransitionedTimestamp"],
     }
+
+
+def short_alarm_name(name: str) -> str:
+    """Returns the part of an alarm's name that a person reads.
+
+    That is the logical id, without the CDK's hash, of a name that CloudFormation made, and what follows the resource in
+    one that target tracking made.
+    """
+    for form in _MADE_NAMES:
+        if made := form.fullmatch(name):
+            return " ".join(made.groups())
+    return name
 
 
 def _document(document: Document) -> Json:

@@ -14,6 +14,7 @@ _ENVIRONMENT = Environment(
     lstrip_blocks=True,
 )
 _ENVIRONMENT.filters |= {
+    "count_states": formatting.count_states,
     "css_class": formatting.css_class,
     "duration": duration,
     "iso_time": formatting.iso_time,

@@ -133,6 +133,7 @@ class Pages:
             "refreshing": query.get("refresh") != "0",
             "refresh_seconds": _REFRESH_SECONDS,
             "link": partial(_link, query),
+            "all_alarms": query.get("alarms") == "all",
         }
         return _response(status, _HTML, render(template, **layout, **values))
 
