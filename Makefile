@@ -95,7 +95,7 @@ settings-docs: .venv/.done  ## generate docs/settings.md, docs/images.md and con
 	@$(BIN)/python -m stacks.settings.reference
 
 command-docs: .venv/.done  ## generate docs/command-line.md from the commands' help
-	.venv/bin/python -m async_endpoint.cli.reference > docs/command-line.md
+	@$(BIN)/python -m async_endpoint.cli.reference > docs/command-line.md
 
 requirements:
 	@$(REQUIRE_PYTHON)
