@@ -9,7 +9,9 @@ from typing import Any
 
 import boto3
 import pytest
+from click.testing import CliRunner
 
+from async_endpoint.cli import main
 from async_endpoint.client import JobNotFound, JobsTableReader
 from async_endpoint.protocol import JobRecord, JobState, S3Location, job_id, parse_notification, utc_timestamp
 from tests.end_to_end.conftest import Stage, listen, wait_for
@@ -146,6 +148,20 @@ def test_a_functions_own_log_names_the_job(stage: Stage, receipts: Receipts, wor
     record = end_of(stage, put(stage, "inbox/logged.png", receipts[13][0]))
 
     wait_for(lambda: logged(worker, record.job_id) or None, 15, f"a line of {worker} about {record.job_id}")
+    source = {"IntakeFunction": "submit", "ResultsFunction": "record"}[worker]
+    printed = CliRunner().invoke(main, ["logs", source, "--contains", record.job_id, "--stage", "dev"])
+    assert printed.exit_code == 0, printed.output
+    assert all(f" {source} " in line and record.job_id in line for line in printed.stdout.splitlines())
+    assert printed.stdout
+
+
+def test_the_endpoints_log_is_printed(stage: Stage, receipts: Receipts) -> None:
+    end_of(stage, put(stage, "inbox/logged-by-the-endpoint.png", receipts[14][0]))
+
+    printed = CliRunner().invoke(main, ["logs", "endpoint", "--stage", "dev"])
+
+    assert printed.exit_code == 0, printed.output
+    assert {line.split()[1] for line in printed.stdout.splitlines()} == {"endpoint"}
 
 
 def test_a_broken_image_fails_with_its_reason(stage: Stage) -> None:

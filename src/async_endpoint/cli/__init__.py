@@ -19,6 +19,7 @@ _ENTRIES = {
     "dlq": CommandEntry("dlq", "List, move back or delete the messages in the dead-letter queues."),
     "jobs": CommandEntry("status", "List jobs by the time they reached their state, newest first."),
     "local": CommandEntry("local", "Run a local AWS with working SageMaker endpoints.", extra="local", aws_options=()),
+    "logs": CommandEntry("logs", "Print the logs of an endpoint and its functions."),
     "model": CommandEntry(
         "model", "Pack a model's archive and check it without an endpoint.", extra="local", aws_options=()
     ),
