@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from mypy_boto3_cloudwatch.client import CloudWatchClient
+    from mypy_boto3_cloudwatch.type_defs import MetricTypeDef
 
 MINUTE = 60
 _COARSE = 300
@@ -41,14 +42,14 @@ def read_measurements(
         BotoCoreError: CloudWatch did not answer.
     """
     length = MINUTE if now.timestamp() - period.begin < _MINUTES_KEPT.total_seconds() else _COARSE
-    metric = {
+    metric: MetricTypeDef = {
         "Namespace": "/aws/sagemaker/Endpoints",
         "MetricName": "CPUUtilization",
         "Dimensions": [{"Name": "EndpointName", "Value": endpoint}, {"Name": "VariantName", "Value": VARIANT_NAME}],
     }
     pages = cloudwatch.get_paginator("get_metric_data").paginate(
         MetricDataQueries=[
-            {"Id": "instances", "MetricStat": {"Metric": metric, "Period": length, "Stat": "SampleCount"}}  # type: ignore[typeddict-item]  # a plain dict
+            {"Id": "instances", "MetricStat": {"Metric": metric, "Period": length, "Stat": "SampleCount"}}
         ],
         StartTime=datetime.fromtimestamp(period.begin - period.begin % length, UTC),
         EndTime=datetime.fromtimestamp(period.end, UTC),
