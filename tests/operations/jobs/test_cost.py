@@ -29,14 +29,14 @@ def minutes(*numbers: int, instances: int = 1) -> list[Measurement]:
 
 
 @given(
-    counts=st.dictionaries(st.integers(-3, 70), st.integers(1, 7)),
+    counts=st.dictionaries(st.integers(-3, 70), st.integers(1, 999)),
     ends=st.lists(st.floats(-300, 4500), max_size=12),
 )
 def test_the_shares_add_up_to_the_measured_seconds(counts: dict[int, int], ends: list[float]) -> None:
-    measured = [Measurement(60 * minute, 60, 60 * count) for minute, count in counts.items()]
+    measured = [Measurement(60 * minute, 60, count) for minute, count in counts.items()]
     cost = cost_of(HOUR, measured, [job(str(number), end) for number, end in enumerate(ends)])
 
-    expected = sum(60 * count for minute, count in counts.items() if 0 <= minute < 60)
+    expected = sum(count for minute, count in counts.items() if 0 <= minute < 60)
     assert sum(cost.shares.values()) + cost.unassigned == cost.total == expected
     assert 0 <= cost.idle <= cost.total
     assert 0 <= cost.covered <= 1
