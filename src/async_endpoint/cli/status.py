@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 import boto3
@@ -13,6 +14,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from async_endpoint.cli.job_cost import CostOptions, cost_lines, endpoint_of, period_of, read_cost
 from async_endpoint.cli.job_history import history_lines
 from async_endpoint.cli.one_line import one_line
 from async_endpoint.cli.workflow_options import stack_of, stage_option
@@ -84,14 +86,47 @@ def status(job: str, *, table: str | None, stack: str | None, stage: str | None,
     help=f"Only jobs in this state: {', '.join(JobState)}.  [default: any]",
 )
 @click.option("--limit", type=click.IntRange(min=1), default=20, show_default=True, help="List at most this many.")
+@click.option("--cost", is_flag=True, help="Show the instance seconds of each job, and their sum.")
+@click.option("--since", metavar="WHEN", help="With --cost: since 1d, 6h, 30m, or 2026-01-31.  [default: 1d]")
+@click.option("--month", metavar="YYYY-MM", help="With --cost: this month, in UTC.")
+@click.option(
+    "--instance-price",
+    "price",
+    type=click.FloatRange(min=0),
+    metavar="USD",
+    help="With --cost: the price of one instance for an hour.",
+)
+@click.option("--endpoint", metavar="NAME", help="With --cost: the endpoint, where --stage does not name it.")
 @_common_options
 def jobs(
-    *, state: JobState | None, limit: int, table: str | None, stack: str | None, stage: str | None, as_json: bool
+    *,
+    state: JobState | None,
+    limit: int,
+    cost: bool,
+    since: str | None,
+    month: str | None,
+    price: float | None,
+    endpoint: str | None,
+    table: str | None,
+    stack: str | None,
+    stage: str | None,
+    as_json: bool,
 ) -> None:
-    """List jobs by the time they reached their state, newest first.
+    """List jobs by the time they reached their state, newest first. With --cost, those that the model processed.
 
     Exit status: 0 even if there are none, 1 an AWS call failed, 2 wrong usage.
     """
+    options = CostOptions(since, month, price, endpoint)
+    if cost:
+        now = datetime.now(UTC)
+        period = period_of(options, now)
+        records = _records(table, stack_of(stack, stage))
+        total, charged = read_cost(records, endpoint_of(endpoint, stack, stage), period, now)
+        listed = [record for record in charged if state in {None, record.state}][:limit]
+        click.echo("\n".join(cost_lines(total, listed, period, price, as_json=as_json)))
+        return
+    if options != CostOptions(None, None, None, None):
+        raise click.UsageError("--since, --month, --instance-price and --endpoint belong to --cost: give it, too.")
     try:
         found = list(_records(table, stack_of(stack, stage)).list(state, limit=limit))
     except AsyncEndpointError as error:
