@@ -21,7 +21,7 @@ _ENTRIES = {
     "local": CommandEntry("local", "Run a local AWS with working SageMaker endpoints.", extra="local", aws_options=()),
     "logs": CommandEntry("logs", "Print the logs of an endpoint and its functions."),
     "model": CommandEntry(
-        "model", "Pack a model's archive and check it without an endpoint.", extra="local", aws_options=()
+        "model", "Begin a model, pack its archive and check it without an endpoint.", extra="local", aws_options=()
     ),
     "preflight": CommandEntry(
         "preflight", "Check that the account has what a deploy needs.", aws_options=_IN_A_KNOWN_REGION

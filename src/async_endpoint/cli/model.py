@@ -1,4 +1,4 @@
-"""`async-endpoint model`: pack a model's archive, lock its packages, check it before a deploy."""
+"""`async-endpoint model`: begin a model, pack its archive, lock its packages, check it before a deploy."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ import click
 
 from async_endpoint.cli.model_check import check
 from async_endpoint.cli.model_compare import compare
+from async_endpoint.cli.model_new import new
 from async_endpoint.operations.model.packing import PackingError, lock_packages, pack_archive, shown
 from async_endpoint.protocol.serving_images import DEFAULT_IMAGE, ImageName
 
@@ -30,11 +31,12 @@ def _folder(command: Command) -> Command:
 
 @click.group()
 def model() -> None:
-    """Pack a model's archive and check it without an endpoint."""
+    """Begin a model, pack its archive and check it without an endpoint."""
 
 
 model.add_command(check)
 model.add_command(compare)
+model.add_command(new)
 
 
 @model.command()
