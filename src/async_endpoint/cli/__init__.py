@@ -11,6 +11,7 @@ _IN_A_KNOWN_REGION = ("--profile", "--endpoint-url")
 
 _ENTRIES = {
     "announce": CommandEntry("announce", "Notify subscribers of outcomes again."),
+    "bench": CommandEntry("bench", "Measure an endpoint with documents one by one and all at once."),
     "cancel": CommandEntry("cancel", "Cancel jobs, or all documents under a prefix."),
     "completion": CommandEntry("completion", "Print the script that completes commands in a shell.", aws_options=()),
     "deploy": CommandEntry("deploy", "Deploy an endpoint's stack and check the outcome."),
