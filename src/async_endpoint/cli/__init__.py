@@ -15,6 +15,7 @@ from async_endpoint.cli.retry import retry
 from async_endpoint.cli.rollback import rollback
 from async_endpoint.cli.run import run
 from async_endpoint.cli.status import jobs, status
+from async_endpoint.cli.why import why
 
 __all__ = ["main"]
 
@@ -45,6 +46,7 @@ def _group_of_extra(name: str) -> click.Command:
 main.add_command(run)
 main.add_command(status)
 main.add_command(jobs)
+main.add_command(why)
 main.add_command(retry)
 main.add_command(redrive)
 main.add_command(cancel)

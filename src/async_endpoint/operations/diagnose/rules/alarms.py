@@ -1,0 +1,137 @@
+"""Rules on the alarms: whether they watch the right thing, may act, and what they report."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from async_endpoint.operations.diagnose.finding import Finding
+from async_endpoint.operations.diagnose.metrics import QUEUE_METRICS, SAGEMAKER
+from async_endpoint.operations.diagnose.rules.words import cut
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from async_endpoint.operations.diagnose.facts import Alarm, Resource
+    from async_endpoint.operations.diagnose.snapshot import Snapshot
+
+_WAIT = "requests-wait-and-no-instance-comes"
+_SCALING = "scalingPolicy"
+
+
+def alarm_missing(snapshot: Snapshot) -> Finding | None:
+    """An alarm of the stacks is deleted."""
+    if not snapshot.knows("alarms"):
+        return None
+    missing = [each for each in _deployed(snapshot) if each.physical_id not in snapshot.alarms]
+    if not missing:
+        return None
+    missing.sort(key=lambda each: not each.logical_id.startswith("Scaling"))
+    more = f" and {len(missing) - 1} more" if len(missing) > 1 else ""
+    return Finding(
+        cause="alarm-deleted",
+        text=f"The alarm {missing[0].logical_id}{more} is deleted.",
+        evidence=(f"DescribeAlarms finds no {missing[0].physical_id}.",),
+        fix="Set scaling.enabled = false and make deploy, then back to true and make deploy"
+        if missing[0].logical_id.startswith("Scaling")
+        else "make destroy of the stack, then make deploy: CloudFormation restores no resource that it believes to exist",
+        runbook=_WAIT,
+    )
+
+
+def wrong_dimension(snapshot: Snapshot) -> Finding | None:
+    """An alarm watches a metric that this endpoint does not have: it never fires."""
+    for alarm in _own(snapshot):
+        for watched in alarm.watched:
+            if watched.namespace not in {SAGEMAKER, "/aws/sagemaker/Endpoints"}:
+                continue
+            endpoint = watched.dimensions.get("EndpointName")
+            shown = ", ".join(f"{name}={value}" for name, value in watched.dimensions.items()) or "none"
+            if endpoint != snapshot.names.endpoint:
+                why = f"EndpointName must be {snapshot.names.endpoint}"
+            elif watched.name in QUEUE_METRICS and len(watched.dimensions) > 1:
+                why = "metrics of the queue have the dimension EndpointName alone"
+            else:
+                continue
+            return Finding(
+                cause="wrong-dimension",
+                text=f"The alarm {_short(snapshot, alarm.name)} watches a metric that does not exist: it never acts.",
+                evidence=(f"{watched.name} with {shown}; {why}.", f"The alarm is {alarm.state}."),
+                fix=f"aws cloudwatch describe-alarms --alarm-names {alarm.name}, correct it with put-metric-alarm, or "
+                "deploy the endpoint stack with another description of it",
+                runbook=_WAIT,
+            )
+    return None
+
+
+def actions_disabled(snapshot: Snapshot) -> Finding | None:
+    """An alarm may not act."""
+    disabled = sorted(
+        (alarm for alarm in _own(snapshot) if not alarm.actions_enabled), key=lambda each: not _scales(each)
+    )
+    if not disabled:
+        return None
+    names = " ".join(alarm.name for alarm in disabled)
+    scales = _scales(disabled[0])
+    effect = "the endpoint does not scale by it" if scales else "nobody is notified"
+    return Finding(
+        cause="alarm-actions-disabled",
+        text=f"The actions of the alarm {_short(snapshot, disabled[0].name)} are disabled: {effect}.",
+        evidence=(f"ActionsEnabled is false for {len(disabled)} of {len(snapshot.alarms)} alarms.",),
+        fix=f"aws cloudwatch enable-alarm-actions --alarm-names {names}",
+        runbook=_WAIT if "Wake" in disabled[0].name else "instances-run-without-work",
+    )
+
+
+def action_lost(snapshot: Snapshot) -> Finding | None:
+    """An alarm of scaling has no action left, or that of a policy that is gone."""
+    if not snapshot.knows("policies", "alarms"):
+        return None
+    existing = {policy.arn for policy in snapshot.policies}
+    for resource in _deployed(snapshot):
+        alarm = snapshot.alarms.get(resource.physical_id)
+        if alarm and resource.logical_id.startswith("Scaling") and not existing & set(alarm.actions) and existing:
+            return Finding(
+                cause="alarm-without-action",
+                text=f"The alarm {resource.logical_id} triggers no scaling policy.",
+                evidence=(f"Its actions: {', '.join(alarm.actions) or 'none'}.",),
+                fix=f"aws cloudwatch describe-alarms --alarm-names {alarm.name}, then put-metric-alarm with the policy's "
+                "ARN as its action",
+                runbook=_WAIT,
+            )
+    return None
+
+
+def alarm_fires(snapshot: Snapshot) -> Finding | None:
+    """An alarm that notifies people is in ALARM, and no other rule says why."""
+    for alarm in _own(snapshot):
+        if alarm.state == "ALARM" and not _scales(alarm):
+            description, _, runbook = alarm.description.partition(" Runbook: ")
+            anchor = runbook.partition("#")[2].split(" ")[0] or None
+            return Finding(
+                cause="alarm",
+                text=f"The alarm {_short(snapshot, alarm.name)} is in ALARM. {description}".strip(),
+                evidence=(cut(alarm.reason),),
+                fix=f"aws cloudwatch describe-alarm-history --alarm-name {alarm.name} --max-items 5",
+                runbook=anchor,
+            )
+    return None
+
+
+def _deployed(snapshot: Snapshot) -> list[Resource]:
+    return list(snapshot.names.of_type("AWS::CloudWatch::Alarm"))
+
+
+def _own(snapshot: Snapshot) -> Iterator[Alarm]:
+    """Yields the alarms of the stacks, those of scaling first."""
+    yield from sorted(snapshot.alarms.values(), key=lambda alarm: (not _scales(alarm), alarm.name))
+
+
+def _scales(alarm: Alarm) -> bool:
+    return any(_SCALING in action for action in alarm.actions)
+
+
+def _short(snapshot: Snapshot, name: str) -> str:
+    """Returns the logical id of an alarm, as docs/operations.md names it."""
+    return next(
+        (each.logical_id.rstrip("0123456789ABCDEF") for each in _deployed(snapshot) if each.physical_id == name), name
+    )
