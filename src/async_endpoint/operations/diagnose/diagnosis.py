@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from async_endpoint.operations.diagnose.finding import Severity
-from async_endpoint.operations.diagnose.rules import alarms, endpoint, jobs, load, scaling, workflow
+from async_endpoint.operations.diagnose.rules import alarms, data, endpoint, jobs, load, scaling, workflow
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -15,18 +15,20 @@ if TYPE_CHECKING:
     from async_endpoint.operations.diagnose.snapshot import Snapshot
 
 
+ALARM = "alarm"
+
 # What stops everything comes first, then what stops a part, then what only its effects show: the jobs, the load, and
 # an alarm that no other rule explains.
 RULES: tuple[Callable[[Snapshot], Finding | None], ...] = (
-    workflow.table_deleted,
-    workflow.key_disabled,
-    workflow.bucket_missing,
+    data.table_deleted,
+    data.key_disabled,
+    data.bucket_missing,
     workflow.queue_missing,
     endpoint.endpoint_missing,
     endpoint.endpoint_failed,
     endpoint.archive_missing,
     endpoint.role_without_policy,
-    workflow.bucket_denies,
+    data.bucket_denies,
     scaling.target_deregistered,
     scaling.scaling_suspended,
     scaling.no_instance_allowed,
@@ -39,7 +41,7 @@ RULES: tuple[Callable[[Snapshot], Finding | None], ...] = (
     endpoint.deployment_rolled_back,
     endpoint.drift,
     endpoint.endpoint_stuck,
-    workflow.inbox_silent,
+    data.inbox_silent,
     workflow.function_broken,
     workflow.function_throttled,
     workflow.mapping_disabled,
@@ -83,9 +85,9 @@ def diagnose(snapshot: Snapshot) -> Diagnosis:
         finding = rule(snapshot)
         if finding is not None and finding.cause not in found:
             found[finding.cause] = with_names(finding, snapshot)
-    if any(each.severity is Severity.FAULT for each in found.values() if each.cause != "alarm"):
-        found.pop("alarm", None)
     ordered = sorted(found.values(), key=lambda each: each.severity is not Severity.FAULT)
+    if ordered and ordered[0].cause != ALARM:  # the alarm reports an effect of what was found
+        ordered = [each for each in ordered if each.cause != ALARM]
     return Diagnosis(snapshot, tuple(ordered))
 
 

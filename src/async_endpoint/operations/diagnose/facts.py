@@ -136,7 +136,7 @@ class Watched:
 
 @dataclass(frozen=True, kw_only=True)
 class Alarm:
-    """A metric alarm."""
+    """A metric alarm; `expression` is that of its metric math."""
 
     name: str
     state: str
@@ -146,6 +146,7 @@ class Alarm:
     watched: tuple[Watched, ...]
     changed_at: datetime
     description: str = ""
+    expression: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -40,25 +40,33 @@ def _chain(clients: Clients, names: StageNames) -> _Parts:
     """Reads the endpoint, then its configuration, then its model and topics, then what these name."""
     parts = _read({"endpoint": ("sagemaker:DescribeEndpoint", lambda: endpoint.read_endpoint(clients, names))})
     values = parts.values
-    parts += _read(
-        {"config": ("sagemaker:DescribeEndpointConfig", lambda: endpoint.read_config(clients, values.get("endpoint")))}
+    parts.add(
+        _read(
+            {"config": ("sagemaker:DescribeEndpointConfig", lambda: endpoint.read_config(clients, values["endpoint"]))}
+        )
+        if "endpoint" in values
+        else _Parts({}, ())
     )
     config = values.get("config")
-    parts += _read(
-        {
-            "model": ("sagemaker:DescribeModel", lambda: endpoint.read_model(clients, config)),
-            "subscriptions": (
-                "sns:ListSubscriptionsByTopic",
-                lambda: workflow.read_subscriptions(clients, config.topics if config else ()),
-            ),
-        }
+    parts.add(
+        _read(
+            {
+                "model": ("sagemaker:DescribeModel", lambda: endpoint.read_model(clients, config)),
+                "subscriptions": (
+                    "sns:ListSubscriptionsByTopic",
+                    lambda: workflow.read_subscriptions(clients, config.topics if config else ()),
+                ),
+            }
+        )
     )
     model = values.get("model")
-    parts += _read(
-        {
-            "archive_exists": ("s3:GetObject", lambda: endpoint.read_archive(clients, model)),
-            "role_policies": ("iam:ListAttachedRolePolicies", lambda: endpoint.read_role_policies(clients, model)),
-        }
+    parts.add(
+        _read(
+            {
+                "archive_exists": ("s3:GetObject", lambda: endpoint.read_archive(clients, model)),
+                "role_policies": ("iam:ListAttachedRolePolicies", lambda: endpoint.read_role_policies(clients, model)),
+            }
+        )
     )
     return parts
 
@@ -70,10 +78,9 @@ class _Parts:
         self.values = values
         self.unread = unread
 
-    def __iadd__(self, other: _Parts) -> _Parts:
+    def add(self, other: _Parts) -> None:
         self.values |= other.values
         self.unread += other.unread
-        return self
 
 
 def _independent(clients: Clients, names: StageNames, now: datetime, since: datetime) -> dict[str, _Read]:

@@ -101,10 +101,10 @@ def read_buckets(clients: Clients, names: StageNames) -> tuple[BucketFacts, ...]
     """Returns the stage's input and output bucket."""
     inputs, outputs = names.outputs.get("InputBucketName"), names.outputs.get("OutputBucketName")
     has_inbox = "InboxLocation" in names.outputs
-    found = []
-    for bucket in dict.fromkeys(each for each in (inputs, outputs) if each):
-        found.append(_bucket(clients, bucket, asks_for_events=has_inbox and bucket == inputs))
-    return tuple(found)
+    return tuple(
+        _bucket(clients, bucket, asks_for_events=has_inbox and bucket == inputs)
+        for bucket in dict.fromkeys(each for each in (inputs, outputs) if each)
+    )
 
 
 def _bucket(clients: Clients, name: str, *, asks_for_events: bool) -> BucketFacts:

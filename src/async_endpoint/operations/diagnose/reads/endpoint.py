@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from async_endpoint.operations.diagnose.reads.clients import Clients
 
 _LINES = 200
+_PAGES = 5
 # CloudWatch Logs' syntax for "any of these": a `?` before each term. They cover a model server's crashes, Python's
 # tracebacks, and SageMaker's own errors in `data-log`.
 _ERRORS = '?MemoryError ?"out of memory" ?"Worker died" ?"worker died" ?"SIGKILL" ?AccessDenied ?"Load model failed"'
@@ -122,8 +123,15 @@ def error_lines(clients: Clients, group: str, since: datetime, pattern: str) -> 
         "filterPattern": pattern,
         "limit": _LINES,
     }
+    events: list[dict[str, Any]] = []
     try:
-        events = clients["logs"].filter_log_events(**request)["events"]
+        # A page may be empty although later ones are not.
+        for _ in range(_PAGES):
+            page = clients["logs"].filter_log_events(**request)
+            events += page["events"]
+            if "nextToken" not in page:
+                break
+            request["nextToken"] = page["nextToken"]
     except ClientError as error:
         if error.response["Error"].get("Code") == "ResourceNotFoundException":
             return ()

@@ -107,6 +107,7 @@ def _alarm(found: dict[str, Any]) -> Alarm:
         ),
         changed_at=found["StateUpdatedTimestamp"].astimezone(UTC),
         description=found.get("AlarmDescription", ""),
+        expression=next((each["Expression"] for each in found.get("Metrics", []) if "Expression" in each), ""),
     )
 
 
@@ -129,15 +130,11 @@ def read_datapoints(clients: Clients, names: StageNames, now: datetime) -> dict[
         MetricDataQueries=queries, StartTime=start, EndTime=now + _AHEAD, ScanBy="TimestampDescending"
     )["MetricDataResults"]
     return {
-        READ[int(each["Id"][1:])].name: tuple(
-            sorted(
-                (
-                    Datapoint(at.astimezone(UTC), value)
-                    for at, value in zip(each["Timestamps"], each["Values"], strict=True)
-                ),
-                key=lambda point: point.at,
-                reverse=True,
-            )
-        )
+        READ[int(each["Id"][1:])].name: _newest_first(zip(each["Timestamps"], each["Values"], strict=True))
         for each in found
     }
+
+
+def _newest_first(points: Iterable[tuple[datetime, float]]) -> tuple[Datapoint, ...]:
+    read = [Datapoint(at.astimezone(UTC), value) for at, value in points]
+    return tuple(sorted(read, key=lambda point: point.at, reverse=True))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 from async_endpoint.operations.diagnose.finding import Finding
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
 
 _WAIT = "requests-wait-and-no-instance-comes"
 _SCALING = "scalingPolicy"
+_HASH = re.compile(r"[0-9A-F]{8}$")  # that the CDK adds to a logical id
 
 
 def alarm_missing(snapshot: Snapshot) -> Finding | None:
@@ -29,11 +31,11 @@ def alarm_missing(snapshot: Snapshot) -> Finding | None:
     more = f" and {len(missing) - 1} more" if len(missing) > 1 else ""
     return Finding(
         cause="alarm-deleted",
-        text=f"The alarm {missing[0].logical_id}{more} is deleted.",
+        text=f"The alarm {_short(snapshot, missing[0].physical_id)}{more} is deleted.",
         evidence=(f"DescribeAlarms finds no {missing[0].physical_id}.",),
         fix="Set scaling.enabled = false and make deploy, then back to true and make deploy"
         if missing[0].logical_id.startswith("Scaling")
-        else "make destroy of the stack, then make deploy: CloudFormation restores no resource that it believes to exist",
+        else "make destroy, then make deploy: CloudFormation restores no resource that it believes to exist",
         runbook=_WAIT,
     )
 
@@ -92,10 +94,10 @@ def action_lost(snapshot: Snapshot) -> Finding | None:
         if alarm and resource.logical_id.startswith("Scaling") and not existing & set(alarm.actions) and existing:
             return Finding(
                 cause="alarm-without-action",
-                text=f"The alarm {resource.logical_id} triggers no scaling policy.",
+                text=f"The alarm {_short(snapshot, alarm.name)} triggers no scaling policy.",
                 evidence=(f"Its actions: {', '.join(alarm.actions) or 'none'}.",),
-                fix=f"aws cloudwatch describe-alarms --alarm-names {alarm.name}, then put-metric-alarm with the policy's "
-                "ARN as its action",
+                fix=f"aws cloudwatch describe-alarms --alarm-names {alarm.name}, then put-metric-alarm with the "
+                "policy's ARN as its action",
                 runbook=_WAIT,
             )
     return None
@@ -131,7 +133,6 @@ def _scales(alarm: Alarm) -> bool:
 
 
 def _short(snapshot: Snapshot, name: str) -> str:
-    """Returns the logical id of an alarm, as docs/operations.md names it."""
-    return next(
-        (each.logical_id.rstrip("0123456789ABCDEF") for each in _deployed(snapshot) if each.physical_id == name), name
-    )
+    """Returns the logical id of an alarm without its hash, as docs/operations.md names it."""
+    found = (each.logical_id for each in _deployed(snapshot) if each.physical_id == name)
+    return _HASH.sub("", next(found, name))

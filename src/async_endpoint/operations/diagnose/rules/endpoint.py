@@ -65,15 +65,15 @@ def endpoint_stuck(snapshot: Snapshot) -> Finding | None:
     since = snapshot.clock - endpoint.changed_at
     if since < _LONG:
         return None
-    evidence = [f"It has been {endpoint.status} for {lasting(since)}, with {endpoint.running} instances of "
-                f"{endpoint.desired}."]  # fmt: skip
+    lasts = f"It has been {endpoint.status} for {lasting(since)}"
+    evidence = [f"{lasts}, with {endpoint.running} instances of {endpoint.desired}."]
     evidence += [f"Scaling activity: {cut(each.message)}" for each in snapshot.activities[:1]]
     return Finding(
         cause="endpoint-stuck",
         text=f"The endpoint has been {endpoint.status} for too long: the instances probably find no capacity.",
         evidence=tuple(evidence),
-        fix="aws logs tail /aws/sagemaker/Endpoints/{endpoint} --since 1h: is it silent, no instance has started. Name "
-        "other types in endpoint.fallback_instance_types.",
+        fix="aws logs tail /aws/sagemaker/Endpoints/{endpoint} --since 1h. If it is silent, no instance has started: "
+        "name other types in endpoint.fallback_instance_types, then make deploy",
         runbook="requests-wait-and-no-instance-comes",
     )
 

@@ -30,15 +30,12 @@ def jobs_fail(snapshot: Snapshot) -> Finding | None:
     example = next(
         job for job in ended if cause == ("expired" if job.state == JobState.EXPIRED else classify(job.reason).cause)
     )
+    shown = f"{counted(number, 'job')} in the last {lasting(snapshot.now - snapshot.since)}"
     others = [f"{each} more: {of_cause(name).text}" for name, each in kinds.most_common(3)[1:]]
     return Finding(
         cause=cause,
         text=kind.text,
-        evidence=(
-            f"{counted(number, 'job')} in the last {lasting(snapshot.now - snapshot.since)}, such as {example.job_id}: "
-            f"{cut(example.reason or 'no reason')}",
-            *others,
-        ),
+        evidence=(f"{shown}, such as {example.job_id}: {cut(example.reason or 'no reason')}", *others),
         fix=kind.advice,
         runbook=kind.runbook,
     )
@@ -55,9 +52,11 @@ def reconciler_overdue(snapshot: Snapshot) -> Finding | None:
     evidence = [f"The oldest job has been SUBMITTED for {lasting(age)}; a request may take {lasting(allowed)}."]
     if overdue:
         evidence.append(f"The metric OverdueJobs is {overdue:g}.")
-    for function in snapshot.functions:
-        if function.logical_id.startswith("Reconciler") and function.errors:
-            evidence.append(f"The reconciler's log: {cut(function.errors[0])}")
+    evidence += [
+        f"The reconciler's log: {cut(function.errors[0])}"
+        for function in snapshot.functions
+        if function.logical_id.startswith("Reconciler") and function.errors
+    ]
     return Finding(
         cause="reconciler-overdue",
         text="Jobs stay SUBMITTED, and the reconciler does not finish them.",

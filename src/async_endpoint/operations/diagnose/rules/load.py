@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
@@ -95,14 +96,11 @@ def kept_awake(snapshot: Snapshot) -> Finding | None:
             f"{runs}, because requests keep arriving.",
             f"{processed:g} were processed in a quarter of an hour, and {snapshot.waiting} are open.",
         )
-    cpu, gpu = snapshot.highest(CPU, within=_QUARTER), snapshot.highest(GPU, within=_QUARTER)
-    limits = _sleep_limits(snapshot)
-    if cpu is not None and (cpu >= limits or (gpu or 0) >= 20):
+    if busy := _busy_processor(snapshot):
         return normal(
             "busy-processor",
             f"{runs} without a request, because the sleep alarm sees its processor at work.",
-            f"CPUUtilization was up to {cpu:.0f} % in a quarter of an hour"
-            + (f", GPUUtilization {gpu:.0f} %." if gpu is not None else "."),
+            busy,
             fix="Find the background work, or raise scaling.idle_utilization_percent, then: make deploy",
         )
     return normal(
@@ -134,7 +132,7 @@ def never_sleeps(snapshot: Snapshot) -> Finding | None:
     shown = f"CPUUtilization was up to {cpu:.0f} %." if cpu is not None else "CPUUtilization has no datapoints."
     return Finding(
         cause="never-sleeps",
-        text=f"{counted(snapshot.running, 'instance')} without work for {lasting(snapshot.clock - began)}: it costs money.",
+        text=f"{counted(snapshot.running, 'instance')} without work for more than {lasting(idle)}: that costs money.",
         evidence=("No backlog and no result for 90 minutes.", shown),
         fix="aws sagemaker update-endpoint-weights-and-capacities --endpoint-name {endpoint} "
         "--desired-weights-and-capacities VariantName=AllTraffic,DesiredInstanceCount=0",
@@ -160,7 +158,11 @@ def stuck_at_zero(snapshot: Snapshot) -> Finding | None:
     )
 
 
-def _sleep_limits(snapshot: Snapshot) -> float:
-    """Returns a percentage of CPU at which every sleep alarm counts an instance as busy: 20 for each of four CPUs."""
-    del snapshot
-    return 80.0
+def _busy_processor(snapshot: Snapshot) -> str | None:
+    """Returns which utilization is above the sleep alarm's own limit, as a sentence; None if none is."""
+    expression = next((alarm.expression for alarm in snapshot.alarms.values() if "SleepAlarm" in alarm.name), "")
+    for metric, limit in re.findall(r"\((cpu|gpu) >= (\d+(?:\.\d+)?)\)", expression):
+        highest = snapshot.highest(CPU if metric == "cpu" else GPU, within=_QUARTER)
+        if highest is not None and highest >= float(limit):
+            return f"{metric.upper()}Utilization was up to {highest:.0f} %, and the alarm's limit is {limit} %."
+    return None

@@ -6,7 +6,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from async_endpoint.operations.diagnose.finding import Finding
-from async_endpoint.operations.diagnose.rules.reasons import OTHER, classify
+from async_endpoint.operations.diagnose.rules.reasons import classify
 from async_endpoint.operations.diagnose.rules.words import cut
 
 if TYPE_CHECKING:
@@ -18,6 +18,10 @@ _RESOURCE = (
 _REGISTER = f"aws application-autoscaling register-scalable-target {_RESOURCE}"
 _WAIT = "requests-wait-and-no-instance-comes"
 _RECENT = timedelta(hours=1)
+_AFTER = timedelta(minutes=2)
+_OPEN = frozenset({"Pending", "InProgress"})
+_UNSUCCESSFUL = frozenset({"Failed", "Unfulfilled"})
+_CONFLICT = "in-progress endpoint"  # another change was under way, and scaling tries again
 _SCALING_KINDS = frozenset({"no-capacity", "quota", "permission-missing"})
 
 
@@ -28,11 +32,14 @@ def _scales(snapshot: Snapshot) -> bool:
 
 def activity_failed(snapshot: Snapshot) -> Finding | None:
     """The newest scaling activity failed, so the endpoint has not the instances that it needs."""
-    over = [each for each in snapshot.activities if each.status not in {"Pending", "InProgress"}]
-    if not over or over[0].status == "Successful" or not snapshot.endpoint:
+    over = [each for each in snapshot.activities if each.status not in _OPEN and _CONFLICT not in each.message]
+    endpoint = snapshot.endpoint
+    if not over or over[0].status not in _UNSUCCESSFUL or endpoint is None:
         return None
     newest = over[0]
-    if snapshot.clock - newest.began_at > _RECENT or snapshot.endpoint.status == "Failed":
+    # A change after it has worked: a submission wakes the endpoint without an activity.
+    is_overtaken = endpoint.running > 0 and endpoint.changed_at - (newest.ended_at or newest.began_at) > _AFTER
+    if is_overtaken or snapshot.clock - newest.began_at > _RECENT:
         return None
     kind = classify(newest.message)
     known = kind.cause in _SCALING_KINDS
@@ -40,7 +47,10 @@ def activity_failed(snapshot: Snapshot) -> Finding | None:
         cause=kind.cause if known else "scaling-failed",
         text=kind.text if known else "The last scaling activity did not succeed.",
         evidence=(f"Scaling activity “{newest.description}” is {newest.status}: {cut(newest.message)}",),
-        fix=kind.advice if known else OTHER.advice,
+        fix=kind.advice
+        if known
+        else "aws application-autoscaling describe-scaling-activities --service-namespace sagemaker "
+        "--resource-id {resource}",
         runbook=_WAIT,
     )
 
@@ -103,15 +113,16 @@ def policy_deleted(snapshot: Snapshot) -> Finding | None:
     deployed = snapshot.names.of_type("AWS::ApplicationAutoScaling::ScalingPolicy")
     if not deployed or not snapshot.knows("policies") or not (snapshot.target and snapshot.endpoint):
         return None
-    existing = {policy.arn for policy in snapshot.policies}
-    missing = [each.physical_id.rpartition("policyName/")[2] for each in deployed if each.physical_id not in existing]
+    existing = {policy.name for policy in snapshot.policies}
+    names = [each.physical_id.rpartition("policyName/")[2] for each in deployed]
+    missing = [name for name in names if name not in existing]
     if not missing:
         return None
     return Finding(
         cause="policy-deleted",
         text=f"The scaling policy {', '.join(missing)} is deleted: the endpoint does not scale as deployed.",
         evidence=("DescribeScalingPolicies does not list what the stack has.",),
-        fix="Set scaling.enabled = false and make deploy, then back to true and make deploy: CloudFormation restores no "
-        "resource that it believes to exist",
+        fix="Set scaling.enabled = false and make deploy, then back to true and make deploy: CloudFormation restores "
+        "no resource that it believes to exist",
         runbook=_WAIT,
     )

@@ -1,4 +1,4 @@
-"""Rules on the parts between an upload and its record: topics, queues, functions, mappings, rules, buckets, table, key."""
+"""Rules on the parts between an upload and its record: topics, queues, functions, mappings and rules."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from async_endpoint.operations.diagnose.finding import Finding
 from async_endpoint.operations.diagnose.rules.words import counted, cut
 
 if TYPE_CHECKING:
+    from async_endpoint.operations.diagnose.facts import EventSource
     from async_endpoint.operations.diagnose.snapshot import Snapshot
 
 _ENABLED = frozenset({"Enabled", "Enabling", "Creating", "Updating"})
@@ -30,77 +31,12 @@ def _part(logical_id: str) -> str:
     return next((name for prefix, name in _PARTS.items() if logical_id.startswith(prefix)), logical_id)
 
 
-def table_deleted(snapshot: Snapshot) -> Finding | None:
-    """The jobs table is gone."""
-    table = snapshot.names.outputs.get("JobsTableName")
-    if not table or not snapshot.knows("table_status") or snapshot.table_status is not None:
-        return None
-    return Finding(
-        cause="table-deleted",
-        text="The jobs table does not exist: no document is submitted, and no outcome is recorded.",
-        evidence=(f"DescribeTable finds no {table}.",),
-        fix="Restore it from its point-in-time backup: aws dynamodb list-backups, then the runbook",
-        runbook="restore-the-jobs-table",
-    )
+def _effect(part: str) -> str:
+    return _EFFECTS.get(part, "it does not run")
 
 
-def key_disabled(snapshot: Snapshot) -> Finding | None:
-    """The stage's key cannot be used."""
-    key = snapshot.key
-    if key is None or key.state == "Enabled":
-        return None
-    mend = "cancel-key-deletion" if key.state == "PendingDeletion" else "enable-key"
-    return Finding(
-        cause="key-disabled",
-        text=f"The stage's KMS key is {key.state}: nothing that it encrypts can be read or written.",
-        evidence=(f"DescribeKey: {key.key_id} is {key.state}.",),
-        fix=f"aws kms {mend} --key-id {key.key_id}",
-        runbook="notifications-or-uploads-fail",
-    )
-
-
-def bucket_missing(snapshot: Snapshot) -> Finding | None:
-    """A bucket is gone."""
-    gone = [bucket.name for bucket in snapshot.buckets if not bucket.exists]
-    if not gone:
-        return None
-    return Finding(
-        cause="bucket-missing",
-        text=f"The bucket {gone[0]} does not exist.",
-        evidence=("GetBucketPolicy: NoSuchBucket.",),
-        fix=f"aws s3 mb s3://{gone[0]}, then make deploy",
-        runbook="notifications-or-uploads-fail",
-    )
-
-
-def bucket_denies(snapshot: Snapshot) -> Finding | None:
-    """A bucket's policy denies what the endpoint and the functions need."""
-    for bucket in snapshot.buckets:
-        if bucket.denials:
-            return Finding(
-                cause="bucket-policy-denies",
-                text=f"The policy of bucket {bucket.name} denies reads or writes of objects.",
-                evidence=tuple(cut(each) for each in bucket.denials),
-                fix=f"aws s3api get-bucket-policy --bucket {bucket.name} --query Policy --output text, and take the "
-                "statement out with put-bucket-policy",
-                runbook="notifications-or-uploads-fail",
-            )
-    return None
-
-
-def inbox_silent(snapshot: Snapshot) -> Finding | None:
-    """The input bucket sends no events, so no upload is noticed."""
-    for bucket in snapshot.buckets:
-        if bucket.sends_events is False:
-            return Finding(
-                cause="inbox-silent",
-                text="The input bucket sends no events to EventBridge: uploads are not noticed.",
-                evidence=(f"Bucket {bucket.name} has no EventBridgeConfiguration.",),
-                fix=f"aws s3api put-bucket-notification-configuration --bucket {bucket.name} "
-                "--notification-configuration '{{\"EventBridgeConfiguration\": {{}}}}'",
-                runbook="messages-wait-too-long",
-            )
-    return None
+def _logical_id(source: EventSource) -> str:
+    return source.logical_id
 
 
 def rule_disabled(snapshot: Snapshot) -> Finding | None:
@@ -110,7 +46,7 @@ def rule_disabled(snapshot: Snapshot) -> Finding | None:
     for rule in off:
         uploads = "Uploads" in rule.logical_id
         part = _part(rule.logical_id)
-        what = "uploads are not noticed" if uploads else _EFFECTS.get(part, "it does not run")
+        what = "uploads are not noticed" if uploads else _effect(part)
         name = "uploads-rule" if uploads else part
         return Finding(
             cause=f"{name}-disabled",
@@ -126,16 +62,14 @@ def rule_disabled(snapshot: Snapshot) -> Finding | None:
 
 def mapping_disabled(snapshot: Snapshot) -> Finding | None:
     """A function gets no messages."""
-    off = sorted(
-        (each for each in snapshot.event_sources if each.state not in _ENABLED), key=lambda each: each.logical_id
-    )
+    off = sorted((each for each in snapshot.event_sources if each.state not in _ENABLED), key=_logical_id)
     if not off:
         return None
     source = off[0]
     part = _part(source.logical_id)
     return Finding(
         cause=f"{part}-mapping-disabled",
-        text=f"The event source mapping of the {part} is {source.state}: {_EFFECTS.get(part, 'it does not run')}.",
+        text=f"The event source mapping of the {part} is {source.state}: {_effect(part)}.",
         evidence=(f"GetEventSourceMapping: {source.uuid} is {source.state}.", *_backlog(snapshot, part)),
         fix=f"aws lambda update-event-source-mapping --uuid {source.uuid} --enabled",
         runbook="messages-wait-too-long",
@@ -149,7 +83,7 @@ def function_throttled(snapshot: Snapshot) -> Finding | None:
             part = _part(function.logical_id)
             return Finding(
                 cause="function-throttled",
-                text=f"The function of the {part} has a reserved concurrency of 0: {_EFFECTS.get(part, 'it does not run')}.",
+                text=f"The function of the {part} has a reserved concurrency of 0: {_effect(part)}.",
                 evidence=(f"GetFunction: {function.name} is throttled.", *_backlog(snapshot, part)),
                 fix=f"aws lambda delete-function-concurrency --function-name {function.name}",
                 runbook="messages-wait-too-long",
@@ -164,7 +98,7 @@ def function_broken(snapshot: Snapshot) -> Finding | None:
             part = _part(function.logical_id)
             return Finding(
                 cause="function-broken",
-                text=f"The function of the {part} is {function.state.lower()}: {_EFFECTS.get(part, 'it does not run')}.",
+                text=f"The function of the {part} is {function.state.lower()}: {_effect(part)}.",
                 evidence=(f"GetFunction: {function.name}.",),
                 fix="make deploy; if CloudFormation sees no change, destroy the workflow stack and deploy it again",
                 runbook="a-function-breaks",
@@ -188,7 +122,7 @@ def subscription_missing(snapshot: Snapshot) -> Finding | None:
                 cause="topic-missing",
                 text=f"The {kind} topic does not exist: outcomes are recorded late, by the reconciler alone.",
                 evidence=(f"SNS has no {topic}.",),
-                fix="make deploy; if CloudFormation sees no change, create a topic of that name and subscribe the queue",
+                fix="make deploy; else create a topic of that name and subscribe the queue",
                 runbook="notifications-or-uploads-fail",
             )
         if not any(endpoint.rpartition(":")[2] == name for endpoint in subscribed):
@@ -244,7 +178,7 @@ def function_errors(snapshot: Snapshot) -> Finding | None:
         if function.errors and any(f"-{prefix}Errors" in name for name in firing):
             return Finding(
                 cause="function-fails",
-                text=f"The function of the {part} fails: {_EFFECTS.get(part, 'it does not work')}.",
+                text=f"The function of the {part} fails: {_effect(part)}.",
                 evidence=(f"Its log: {cut(function.errors[0])}", *_backlog(snapshot, part)),
                 fix=f"aws logs tail {function.log_group} --since 1h",
                 runbook="a-function-breaks",
