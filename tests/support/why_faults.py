@@ -1,4 +1,4 @@
-"""Things that go wrong with a deployed stage, each undone afterwards: plain calls of boto3, as somebody might make them."""
+"""Things that go wrong with a deployed stage, each undone afterwards, by plain calls of boto3."""
 
 import json
 import time
@@ -15,8 +15,8 @@ from async_endpoint.protocol import WAITS_FOR_ADMISSION, JobState, utc_timestamp
 PREFIX = "async-endpoint-dev"
 _ALARM_SETTINGS = (
     "AlarmName", "AlarmDescription", "ActionsEnabled", "OKActions", "AlarmActions", "InsufficientDataActions",
-    "MetricName", "Namespace", "Statistic", "Dimensions", "Period", "EvaluationPeriods", "DatapointsToAlarm", "Threshold",
-    "ComparisonOperator", "TreatMissingData", "Metrics",
+    "MetricName", "Namespace", "Statistic", "Dimensions", "Period", "EvaluationPeriods", "DatapointsToAlarm",
+    "Threshold", "ComparisonOperator", "TreatMissingData", "Metrics",
 )  # fmt: skip
 _DIMENSION = "sagemaker:variant:DesiredInstanceCount"
 _POLICY_SETTINGS = (
@@ -320,7 +320,14 @@ def job(**attributes: Any) -> Fault:
         table = cast("Any", boto3.resource)("dynamodb").Table(deployed.outputs["JobsTableName"])
         now = utc_timestamp(datetime.now(UTC))
         state = attributes["state"]
-        item = {"job_id": "why-1", "updated_at": now, "received_at": now, "bucket": "b", "key": "inbox/a", "version": "1"}
+        item = {
+            "job_id": "why-1",
+            "updated_at": now,
+            "received_at": now,
+            "bucket": "b",
+            "key": "inbox/a",
+            "version": "1",
+        }
         item |= {"ended_at": now} if JobState(state).is_final else {}
         table.put_item(Item=item | attributes)
         try:

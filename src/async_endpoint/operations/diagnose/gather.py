@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from async_endpoint.operations.diagnose.reads import data, endpoint, scaling, stacks, workflow
+from async_endpoint.operations.diagnose.reads import data, endpoint, logs, scaling, stacks, workflow
 from async_endpoint.operations.diagnose.reads.clients import WORKERS
 from async_endpoint.operations.diagnose.snapshot import Snapshot, Unread
 from async_endpoint.protocol import JobRecordError, LocationError
@@ -119,7 +119,7 @@ def _independent(clients: Clients, names: StageNames, now: datetime, since: date
             ),
             "datapoints": ("cloudwatch:GetMetricData", lambda: scaling.read_datapoints(clients, names, now)),
             "endpoint_errors": (
-                "logs:FilterLogEvents",
+                logs.ACTIONS,
                 lambda: endpoint.read_endpoint_errors(clients, names, since),
             ),
         }

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from datetime import UTC
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from botocore.exceptions import ClientError
 
 from async_endpoint.operations.diagnose.facts import ConfigFacts, EndpointFacts, ModelFacts
+from async_endpoint.operations.diagnose.reads.logs import error_lines
 from async_endpoint.protocol import S3Location
 
 if TYPE_CHECKING:
@@ -16,11 +18,10 @@ if TYPE_CHECKING:
     from async_endpoint.operations.diagnose.facts import StageNames
     from async_endpoint.operations.diagnose.reads.clients import Clients
 
-_LINES = 200
-_PAGES = 5
-# CloudWatch Logs' syntax for "any of these": a `?` before each term. They cover a model server's crashes, Python's
-# tracebacks, and SageMaker's own errors in `data-log`.
-_ERRORS = '?MemoryError ?"out of memory" ?"Worker died" ?"worker died" ?"SIGKILL" ?AccessDenied ?"Load model failed"'
+# A model server's crashes, Python's tracebacks, and SageMaker's own errors in `data-log`.
+_ERRORS = re.compile(
+    r"MemoryError|out of memory|OutOfMemory|[Ww]orker (?:process )?died|SIGKILL|AccessDenied|Load model failed"
+)
 _GONE = "Could not find"
 
 
@@ -113,28 +114,3 @@ def read_role_policies(clients: Clients, model: ModelFacts | None) -> frozenset[
 def read_endpoint_errors(clients: Clients, names: StageNames, since: datetime) -> tuple[str, ...]:
     """Returns lines of the endpoint's log that report an error, newest first."""
     return error_lines(clients, f"/aws/sagemaker/Endpoints/{names.endpoint}", since, _ERRORS) if names.endpoint else ()
-
-
-def error_lines(clients: Clients, group: str, since: datetime, pattern: str) -> tuple[str, ...]:
-    """Returns the lines of a log group that fit a pattern, newest first; none if there is no such group."""
-    request: dict[str, Any] = {
-        "logGroupName": group,
-        "startTime": int(since.timestamp() * 1000),
-        "filterPattern": pattern,
-        "limit": _LINES,
-    }
-    events: list[dict[str, Any]] = []
-    try:
-        # A page may be empty although later ones are not.
-        for _ in range(_PAGES):
-            page = clients["logs"].filter_log_events(**request)
-            events += page["events"]
-            if "nextToken" not in page:
-                break
-            request["nextToken"] = page["nextToken"]
-    except ClientError as error:
-        if error.response["Error"].get("Code") == "ResourceNotFoundException":
-            return ()
-        raise
-    ordered = sorted(events, key=lambda event: event.get("timestamp", 0), reverse=True)
-    return tuple(" ".join(event["message"].split()) for event in ordered)

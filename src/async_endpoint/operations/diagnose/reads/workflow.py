@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
@@ -9,7 +10,7 @@ from botocore.exceptions import ClientError
 
 from async_endpoint.operations.diagnose.facts import EventSource, FunctionFacts, QueueFacts, RuleFacts
 from async_endpoint.operations.diagnose.reads.clients import WORKERS
-from async_endpoint.operations.diagnose.reads.endpoint import error_lines
+from async_endpoint.operations.diagnose.reads.logs import error_lines
 from async_endpoint.operations.jobs.dead_letters import parse_dead_letter
 
 if TYPE_CHECKING:
@@ -27,7 +28,7 @@ _GONE = frozenset(
      "AWS.SimpleQueueService.NonExistentQueue"}
 )  # fmt: skip
 # The functions log JSON; Lambda's own lines about a crash or a timeout are text.
-_ERRORS = '?"\\"level\\":\\"ERROR\\"" ?"Task timed out" ?"[ERROR]" ?"was not woken" ?"does not wake it"'
+_ERRORS = re.compile(r'"level": ?"ERROR"|Task timed out|^\[ERROR\]|was not woken|does not wake it')
 
 
 def _is_gone(error: ClientError) -> bool:

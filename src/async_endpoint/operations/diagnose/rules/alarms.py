@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from async_endpoint.operations.diagnose.snapshot import Snapshot
 
 _WAIT = "requests-wait-and-no-instance-comes"
+_QUEUES = "AWS/SQS"
 _SCALING = "scalingPolicy"
 _HASH = re.compile(r"[0-9A-F]{8}$")  # that the CDK adds to a logical id
 
@@ -106,7 +107,7 @@ def action_lost(snapshot: Snapshot) -> Finding | None:
 def alarm_fires(snapshot: Snapshot) -> Finding | None:
     """An alarm that notifies people is in ALARM, and no other rule says why."""
     for alarm in _own(snapshot):
-        if alarm.state == "ALARM" and not _scales(alarm):
+        if alarm.state == "ALARM" and not _scales(alarm) and not _is_of_read_queue(snapshot, alarm):
             description, _, runbook = alarm.description.partition(" Runbook: ")
             anchor = runbook.partition("#")[2].split(" ")[0] or None
             return Finding(
@@ -130,6 +131,14 @@ def _own(snapshot: Snapshot) -> Iterator[Alarm]:
 
 def _scales(alarm: Alarm) -> bool:
     return any(_SCALING in action for action in alarm.actions)
+
+
+def _is_of_read_queue(snapshot: Snapshot, alarm: Alarm) -> bool:
+    """Returns whether a DLQ was counted itself: its alarm looks back, and still fires when it has been emptied."""
+    known = {url.rpartition("/")[2] for name, url in snapshot.names.outputs.items() if name.endswith("DeadLettersUrl")}
+    return snapshot.knows("queues") and any(
+        watched.namespace == _QUEUES and watched.dimensions.get("QueueName") in known for watched in alarm.watched
+    )
 
 
 def _short(snapshot: Snapshot, name: str) -> str:

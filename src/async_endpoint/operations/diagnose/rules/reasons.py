@@ -72,7 +72,7 @@ KINDS = (
         "The model's worker died while it processed a request.",
         _LOG,
         "requests-fail",
-        r"\(507\)|worker died|Worker died|SIGKILL|Worker disconnected|process.{0,20}(?:was )?killed|lost instance"
+        r"\(507\)|worker (?:process )?(?:died|disconnected)|SIGKILL|process.{0,20}(?:was )?killed|lost instance"
         r"|instance.{0,40}(?:was lost|terminated|stopped|died)",
     ),
     _kind(
