@@ -15,7 +15,8 @@ if TYPE_CHECKING:
     from async_endpoint.operations.diagnose.snapshot import Snapshot
 
 
-ALARM = "alarm"
+# What only shows that something is wrong; left out where another finding says what.
+_EFFECTS = frozenset({"alarm", "not-waking", "metrics-late"})
 
 # What stops everything comes first, then what stops a part, then what only its effects show: the jobs, the load, and
 # an alarm that no other rule explains.
@@ -86,8 +87,8 @@ def diagnose(snapshot: Snapshot) -> Diagnosis:
         if finding is not None and finding.cause not in found:
             found[finding.cause] = with_names(finding, snapshot)
     ordered = sorted(found.values(), key=lambda each: each.severity is not Severity.FAULT)
-    if ordered and ordered[0].cause != ALARM:  # the alarm reports an effect of what was found
-        ordered = [each for each in ordered if each.cause != ALARM]
+    if any(each.severity is Severity.FAULT and each.cause not in _EFFECTS for each in ordered):
+        ordered = [each for each in ordered if each.cause not in _EFFECTS]
     return Diagnosis(snapshot, tuple(ordered))
 
 
