@@ -60,6 +60,9 @@ NAMES = StageNames(
         Resource("AWS::IAM::Role", "ExecutionRole", "execution"),
         Resource("AWS::IAM::ManagedPolicy", "ExecutionPermissions", ROLE_POLICY),
         Resource("AWS::KMS::Key", "Key", "key-1"),
+        Resource("AWS::Lambda::Function", "IntakeFunction1A6D016E", "intake"),
+        Resource("AWS::Lambda::EventSourceMapping", "IntakeFunctionSource", "uuid-1"),
+        Resource("AWS::Events::Rule", "Uploads4F6EB0FD", "uploads"),
     ),
 )
 

@@ -30,6 +30,11 @@ def client(service: str) -> Any:
     return cast("Any", boto3.client)(service)
 
 
+def jobs_table(name: str) -> Any:
+    """The jobs table, as untyped as the clients."""
+    return cast("Any", boto3.resource)("dynamodb").Table(name)
+
+
 @dataclass(frozen=True)
 class Deployed:
     """What the stacks have deployed."""
@@ -317,7 +322,7 @@ def job(**attributes: Any) -> Fault:
 
     @contextmanager
     def fault(deployed: Deployed) -> Iterator[None]:
-        table = cast("Any", boto3.resource)("dynamodb").Table(deployed.outputs["JobsTableName"])
+        table = jobs_table(deployed.outputs["JobsTableName"])
         now = utc_timestamp(datetime.now(UTC))
         state = attributes["state"]
         item = {
@@ -336,10 +341,6 @@ def job(**attributes: Any) -> Fault:
             table.delete_item(Key={"job_id": "why-1"})
 
     return fault
-
-
-def failed(reason: str) -> Fault:
-    return job(state=JobState.FAILED.value, reason=reason)
 
 
 WAITING_FOR_ADMISSION = job(state=JobState.RECEIVED.value, claimed_until=WAITS_FOR_ADMISSION)

@@ -1,12 +1,15 @@
 """Each cause is named first where a healthy stage differs in just that, and by no rule where it does not."""
 
+import re
 from dataclasses import replace
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from async_endpoint.operations.diagnose.diagnosis import diagnose
+from async_endpoint.operations.diagnose import diagnosis
+from async_endpoint.operations.diagnose.diagnosis import RULES, diagnose
 from async_endpoint.operations.diagnose.facts import (
     Activity,
     BucketFacts,
@@ -25,6 +28,7 @@ from tests.support.diagnosed import (
     ASLEEP,
     AWAKE,
     JUST_DEPLOYED,
+    NAME,
     NAMES,
     NOW,
     TOPICS,
@@ -34,6 +38,8 @@ from tests.support.diagnosed import (
     function,
     points,
 )
+
+ROOT = Path(__file__).resolve().parents[3]
 
 
 def activity(message: str, status: str = "Failed") -> tuple[Activity, ...]:
@@ -57,6 +63,8 @@ def watching(name: str, **dimensions: str) -> tuple[Watched, ...]:
     return (Watched("AWS/SageMaker", name, dimensions),)
 
 
+HEADINGS = re.findall(r"^## (.*)$", (ROOT / "docs" / "operations.md").read_text(encoding="utf-8"), re.MULTILINE)
+ANCHORS = {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in HEADINGS}
 BUSY = {"endpoint": endpoint(running=2, desired=2), "activities": ()}
 ROLLED_BACK = replace(NAMES, statuses={"async-endpoint-dev-endpoint": "UPDATE_ROLLBACK_COMPLETE"})
 NO_ENDPOINT_STACK = replace(
@@ -195,14 +203,24 @@ def test_a_cause_is_named_first_with_what_shows_it_and_what_mends_it(cause: str,
     assert (first.cause, first.severity) == (cause, Severity.FAULT)
     assert first.evidence
     assert first.fix
+    assert first.runbook in ANCHORS
     assert "{" not in first.fix.replace('{"EventBridgeConfiguration": {}}', "").replace("Quotas[", "")
 
 
 @pytest.mark.parametrize(("cause", "changes"), NORMAL)
 def test_what_is_normal_is_explained_and_no_fault(cause: str, changes: dict[str, Any]) -> None:
-    diagnosis = diagnose(changed(**changes))
-    assert diagnosis.faults == ()
-    assert diagnosis.findings[0].cause == cause
+    found = diagnose(changed(**changes))
+    assert found.faults == ()
+    assert found.findings[0].cause == cause
+
+
+@pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.__name__)
+def test_each_rule_is_the_only_one_to_say_something(rule: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(diagnosis, "RULES", tuple(each for each in RULES if each is not rule))
+    cases = [*CAUSES, *NORMAL]
+    assert any(
+        [cause] != [each.cause for each in diagnose(changed(**changes)).findings[:1]] for cause, changes in cases
+    )
 
 
 @pytest.mark.parametrize("snapshot", [ASLEEP, AWAKE, WAKING, JUST_DEPLOYED], ids=["asleep", "awake", "waking", "new"])
@@ -217,6 +235,12 @@ QUIET: list[dict[str, Any]] = [
     {
         "activities": activity("InsufficientInstanceCapacity"),
         "endpoint": endpoint(running=1, desired=1, changed_at=NOW),
+        "datapoints": {"InvocationsProcessed": points(1)},
+    },
+    # It looks back at the time before the instance came.
+    {
+        **BUSY,
+        "alarms": alarms("Failures", state="ALARM", watched=watching("HasBacklogWithoutCapacity", EndpointName=NAME)),
         "datapoints": {"InvocationsProcessed": points(1)},
     },
     {"model": None, "role_policies": None},

@@ -31,6 +31,16 @@ def gather(clients: Clients, names: StageNames, *, now: datetime, since: timedel
         independent = beside.submit(_read, _independent(clients, names, now, start))
         chain = _chain(clients, names)
         first = independent.result()
+    errors = _read(
+        {
+            "function_errors": (
+                logs.ACTIONS,
+                lambda: workflow.read_function_errors(clients, first.values.get("functions", ()), start),
+            )
+        }
+    )
+    first.values["functions"] = errors.values.get("function_errors", first.values.get("functions", ()))
+    first.unread += errors.unread
     return Snapshot(
         names=names, now=now, since=start, **first.values, **chain.values, unread=chain.unread + first.unread
     )
@@ -86,7 +96,7 @@ class _Parts:
 def _independent(clients: Clients, names: StageNames, now: datetime, since: datetime) -> dict[str, _Read]:
     reads: dict[str, _Read] = {
         "queues": ("sqs:GetQueueAttributes", lambda: workflow.read_queues(clients, names)),
-        "functions": ("lambda:GetFunction", lambda: workflow.read_functions(clients, names, since)),
+        "functions": ("lambda:GetFunction", lambda: workflow.read_functions(clients, names)),
         "event_sources": ("lambda:GetEventSourceMapping", lambda: workflow.read_event_sources(clients, names)),
         "rules": ("events:DescribeRule", lambda: workflow.read_rules(clients, names)),
         "buckets": (

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from botocore.exceptions import ClientError
@@ -75,7 +76,7 @@ def _messages(clients: Clients, url: str) -> int | None:
 
 
 def _reasons(clients: Clients, url: str) -> tuple[str, ...]:
-    """Returns what a sample of dead letters says; nothing if the caller may not receive them."""
+    """Returns what a sample of dead letters says, or why it could not be received."""
     try:
         messages = (
             clients["sqs"]
@@ -88,22 +89,22 @@ def _reasons(clients: Clients, url: str) -> tuple[str, ...]:
             )
             .get("Messages", [])
         )
-    except ClientError:
-        return ()
+    except ClientError as error:
+        return (f"Its messages could not be read: {error}",)
     letters = [parse_dead_letter(message) for message in messages]
     described = [(each.kind, each.document or each.job_id, each.reason) for each in letters]
     return tuple(dict.fromkeys(": ".join(part for part in parts if part) for parts in described))
 
 
-def read_functions(clients: Clients, names: StageNames, since: datetime) -> tuple[FunctionFacts, ...]:
-    """Returns the stacks' functions."""
+def read_functions(clients: Clients, names: StageNames) -> tuple[FunctionFacts, ...]:
+    """Returns the stacks' functions, without their logs."""
     functions = [each for each in names.of_type("AWS::Lambda::Function") if "Function" in each.logical_id]
     with ThreadPoolExecutor(min(WORKERS, len(functions) or 1)) as pool:
-        found = pool.map(lambda each: _function(clients, each, since), functions)
+        found = pool.map(lambda each: _function(clients, each), functions)
         return tuple(found)
 
 
-def _function(clients: Clients, resource: Resource, since: datetime) -> FunctionFacts:
+def _function(clients: Clients, resource: Resource) -> FunctionFacts:
     try:
         found = clients["lambda"].get_function(FunctionName=resource.physical_id)
     except ClientError as error:
@@ -120,15 +121,20 @@ def _function(clients: Clients, resource: Resource, since: datetime) -> Function
         reserved=found.get("Concurrency", {}).get("ReservedConcurrentExecutions"),
         environment=described.get("Environment", {}).get("Variables", {}),
         log_group=group,
-        errors=_lines(clients, group, since),
     )
 
 
-def _lines(clients: Clients, group: str, since: datetime) -> tuple[str, ...]:
-    try:
-        return error_lines(clients, group, since, _ERRORS)
-    except ClientError:  # the function's state still counts
-        return ()
+def read_function_errors(
+    clients: Clients, functions: tuple[FunctionFacts, ...], since: datetime
+) -> tuple[FunctionFacts, ...]:
+    """Returns the functions with the lines of their logs that report an error."""
+
+    def read(function: FunctionFacts) -> FunctionFacts:
+        lines = error_lines(clients, function.log_group, since, _ERRORS) if function.log_group else ()
+        return replace(function, errors=lines)
+
+    with ThreadPoolExecutor(min(WORKERS, len(functions) or 1)) as pool:
+        return tuple(pool.map(read, functions))
 
 
 def read_event_sources(clients: Clients, names: StageNames) -> tuple[EventSource, ...]:

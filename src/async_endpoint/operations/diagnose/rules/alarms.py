@@ -6,7 +6,7 @@ import re
 from typing import TYPE_CHECKING
 
 from async_endpoint.operations.diagnose.finding import Finding
-from async_endpoint.operations.diagnose.metrics import QUEUE_METRICS, SAGEMAKER
+from async_endpoint.operations.diagnose.metrics import QUEUE_METRICS, SAGEMAKER, WITHOUT_CAPACITY
 from async_endpoint.operations.diagnose.rules.words import cut
 
 if TYPE_CHECKING:
@@ -107,17 +107,24 @@ def action_lost(snapshot: Snapshot) -> Finding | None:
 def alarm_fires(snapshot: Snapshot) -> Finding | None:
     """An alarm that notifies people is in ALARM, and no other rule says why."""
     for alarm in _own(snapshot):
-        if alarm.state == "ALARM" and not _scales(alarm) and not _is_of_read_queue(snapshot, alarm):
-            description, _, runbook = alarm.description.partition(" Runbook: ")
-            anchor = runbook.partition("#")[2].split(" ")[0] or None
-            return Finding(
-                cause="alarm",
-                text=f"The alarm {_short(snapshot, alarm.name)} is in ALARM. {description}".strip(),
-                evidence=(cut(alarm.reason),),
-                fix=f"aws cloudwatch describe-alarm-history --alarm-name {alarm.name} --max-items 5",
-                runbook=anchor,
-            )
+        if alarm.state != "ALARM" or _scales(alarm) or _is_of_read_queue(snapshot, alarm) or _is_over(snapshot, alarm):
+            continue
+        description, _, runbook = alarm.description.partition(" Runbook: ")
+        anchor = runbook.partition("#")[2].split(" ")[0] or None
+        return Finding(
+            cause="alarm",
+            text=f"The alarm {_short(snapshot, alarm.name)} is in ALARM. {description}".strip(),
+            evidence=(cut(alarm.reason),),
+            fix=f"aws cloudwatch describe-alarm-history --alarm-name {alarm.name} --max-items 5",
+            runbook=anchor,
+        )
     return None
+
+
+def _is_over(snapshot: Snapshot, alarm: Alarm) -> bool:
+    """Returns whether an alarm on a missing instance looks back at the time before one came."""
+    watched = {each.name for each in alarm.watched}
+    return snapshot.running > 0 and watched == {WITHOUT_CAPACITY}
 
 
 def _deployed(snapshot: Snapshot) -> list[Resource]:

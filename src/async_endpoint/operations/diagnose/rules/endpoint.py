@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from async_endpoint.operations.diagnose.finding import Finding, normal
 from async_endpoint.operations.diagnose.rules.reasons import OTHER, classify
-from async_endpoint.operations.diagnose.rules.words import cut, lasting
+from async_endpoint.operations.diagnose.rules.words import cut, lasting, show_log
 
 if TYPE_CHECKING:
     from async_endpoint.operations.diagnose.snapshot import Snapshot
@@ -72,8 +72,8 @@ def endpoint_stuck(snapshot: Snapshot) -> Finding | None:
         cause="endpoint-stuck",
         text=f"The endpoint has been {endpoint.status} for too long: the instances probably find no capacity.",
         evidence=tuple(evidence),
-        fix="aws logs tail /aws/sagemaker/Endpoints/{endpoint} --since 1h. If it is silent, no instance has started: "
-        "name other types in endpoint.fallback_instance_types, then make deploy",
+        fix="Name other types in endpoint.fallback_instance_types, then make deploy. If its log shows a container that "
+        "starts, it is that: " + show_log("/aws/sagemaker/Endpoints/{endpoint}"),
         runbook="requests-wait-and-no-instance-comes",
     )
 

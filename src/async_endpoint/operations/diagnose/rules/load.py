@@ -94,7 +94,7 @@ def kept_awake(snapshot: Snapshot) -> Finding | None:
         return normal(
             "requests-arrive",
             f"{runs}, because requests keep arriving.",
-            f"{processed:g} were processed in a quarter of an hour, and {snapshot.waiting} are open.",
+            f"{processed:g} were processed in a quarter of an hour, and {snapshot.waiting} are open now.",
         )
     if busy := _busy_processor(snapshot):
         return normal(

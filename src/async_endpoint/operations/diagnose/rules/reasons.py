@@ -8,6 +8,8 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
+from async_endpoint.operations.diagnose.rules.words import show_log
+
 _TEXT = re.IGNORECASE
 
 
@@ -34,7 +36,7 @@ def _kind(cause: str, text: str, advice: str, runbook: str, pattern: str) -> Kin
     return Kind(cause, text, advice, runbook, re.compile(pattern, _TEXT))
 
 
-_LOG = "aws logs tail /aws/sagemaker/Endpoints/{endpoint} --since 1h"
+_LOG = show_log("/aws/sagemaker/Endpoints/{endpoint}")
 
 # The first that fits counts: the narrow before the wide.
 KINDS = (

@@ -8,6 +8,7 @@ if TYPE_CHECKING:
     from datetime import timedelta
 
 _SHOWN = 240
+_LAST_HOUR = "--start-time $(( ($(date +%s) - 3600) * 1000 )) --query 'events[].message' --output text"
 
 
 def counted(number: int, noun: str) -> str:
@@ -28,3 +29,8 @@ def cut(text: str, length: int = _SHOWN) -> str:
     """Returns the beginning of a text, on one line."""
     line = " ".join(text.split())
     return line if len(line) <= length else line[: length - 1] + "…"
+
+
+def show_log(group: str) -> str:
+    """Returns the command that prints the last hour of a log group, with either version of the AWS CLI."""
+    return f"aws logs filter-log-events --log-group-name {group} {_LAST_HOUR}"

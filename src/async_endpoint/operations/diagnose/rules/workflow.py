@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from async_endpoint.operations.diagnose.finding import Finding
-from async_endpoint.operations.diagnose.rules.words import counted, cut
+from async_endpoint.operations.diagnose.rules.words import counted, cut, show_log
 
 if TYPE_CHECKING:
     from async_endpoint.operations.diagnose.facts import EventSource
@@ -180,7 +180,7 @@ def function_errors(snapshot: Snapshot) -> Finding | None:
                 cause="function-fails",
                 text=f"The function of the {part} fails: {_effect(part)}.",
                 evidence=(f"Its log: {cut(function.errors[0])}", *_backlog(snapshot, part)),
-                fix=f"aws logs tail {function.log_group} --since 1h",
+                fix=show_log(function.log_group),
                 runbook="a-function-breaks",
             )
     return None
