@@ -26,6 +26,7 @@ CAUSES: list[tuple[str, str, Fault]] = [
     ("alarm-actions-disabled", "the sleep alarm may not act", why_faults.disabled_actions("ScalingSleepAlarm")),
     ("alarm-actions-disabled", "the wake alarm may not act", why_faults.disabled_actions("ScalingWakeAlarm")),
     ("alarm-deleted", "the sleep alarm is deleted", why_faults.deleted_alarm),
+    ("policy-alarm-deleted", "target tracking's alarm is deleted", why_faults.deleted_alarm_of_target_tracking),
     ("alarm-without-action", "the wake alarm has no action", why_faults.alarm_without_action),
     (
         "scaling-suspended",

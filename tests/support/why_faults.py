@@ -126,6 +126,18 @@ def deleted_alarm(deployed: Deployed) -> Iterator[None]:
 
 
 @contextmanager
+def deleted_alarm_of_target_tracking(deployed: Deployed) -> Iterator[None]:
+    (policy,) = client("application-autoscaling").describe_scaling_policies(
+        ServiceNamespace="sagemaker", PolicyNames=["backlog-per-instance"]
+    )["ScalingPolicies"]
+    client("cloudwatch").delete_alarms(AlarmNames=[policy["Alarms"][0]["AlarmName"]])
+    try:
+        yield
+    finally:
+        _put_policies([policy], deployed)
+
+
+@contextmanager
 def alarm_without_action(deployed: Deployed) -> Iterator[None]:
     with _alarm_restored(deployed.named("ScalingWakeAlarm")) as alarm:
         alarm.pop("AlarmActions")

@@ -17,6 +17,7 @@ from async_endpoint.operations.diagnose.facts import (
     EventSource,
     JobsFacts,
     KeyFacts,
+    Policy,
     QueueFacts,
     RuleFacts,
     TargetFacts,
@@ -93,6 +94,7 @@ CAUSES: list[tuple[str, dict[str, Any]]] = [
     ("maximum-zero", {"target": TargetFacts(minimum=0, maximum=0)}),
     ("policy-deleted", {"policies": ASLEEP.policies[1:]}),
     ("alarm-deleted", {"alarms": without("WakeAlarm")}),
+    ("policy-alarm-deleted", {"policies": (*ASLEEP.policies[:2], Policy("backlog", "arn", 5.0, ("AlarmHigh",)))}),
     ("wrong-dimension", {"alarms": alarms("WakeAlarm", watched=watching("ApproximateBacklogSize", EndpointName="x"))}),
     (
         "wrong-dimension",

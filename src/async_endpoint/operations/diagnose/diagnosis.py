@@ -35,6 +35,7 @@ RULES: tuple[Callable[[Snapshot], Finding | None], ...] = (
     scaling.no_instance_allowed,
     scaling.policy_deleted,
     alarms.alarm_missing,
+    alarms.policy_alarm_missing,
     alarms.wrong_dimension,
     alarms.actions_disabled,
     alarms.action_lost,

@@ -57,6 +57,11 @@ class StageNames:
         return self.outputs.get("EndpointName") or (found.name if found else "")
 
     @property
+    def alarms(self) -> tuple[str, ...]:
+        """The names of the stacks' alarms."""
+        return tuple(each.physical_id for each in self.of_type("AWS::CloudWatch::Alarm"))
+
+    @property
     def deployed_config(self) -> str | None:
         """The name of the deployed endpoint configuration."""
         found = self.only("AWS::SageMaker::EndpointConfig")
@@ -107,11 +112,12 @@ class TargetFacts:
 
 @dataclass(frozen=True)
 class Policy:
-    """A scaling policy: its name, ARN and target, None for a step policy."""
+    """A scaling policy: its name, ARN and target, None for a step policy, and the names of the alarms that it owns."""
 
     name: str
     arn: str
     target_value: float | None = None
+    alarms: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -31,16 +31,20 @@ def gather(clients: Clients, names: StageNames, *, now: datetime, since: timedel
         independent = beside.submit(_read, _independent(clients, names, now, start))
         chain = _chain(clients, names)
         first = independent.result()
-    errors = _read(
+    values = first.values
+    owned = [name for policy in values.get("policies", ()) for name in policy.alarms]
+    second = _read(
         {
             "function_errors": (
                 logs.ACTIONS,
-                lambda: workflow.read_function_errors(clients, first.values.get("functions", ()), start),
-            )
+                lambda: workflow.read_function_errors(clients, values.get("functions", ()), start),
+            ),
+            "policy_alarms": ("cloudwatch:DescribeAlarms", lambda: scaling.read_alarms(clients, owned)),
         }
     )
-    first.values["functions"] = errors.values.get("function_errors", first.values.get("functions", ()))
-    first.unread += errors.unread
+    values["functions"] = second.values.get("function_errors", values.get("functions", ()))
+    values["alarms"] = values.get("alarms", {}) | second.values.get("policy_alarms", {})
+    first.unread += second.unread
     return Snapshot(
         names=names, now=now, since=start, **first.values, **chain.values, unread=chain.unread + first.unread
     )
@@ -107,7 +111,7 @@ def _independent(clients: Clients, names: StageNames, now: datetime, since: date
         "table_status": ("dynamodb:DescribeTable", lambda: data.read_table_status(clients, names)),
         "key": ("kms:DescribeKey", lambda: data.read_key(clients, names)),
         "stack_reasons": ("cloudformation:DescribeStackEvents", lambda: stacks.read_stack_reasons(clients, names)),
-        "alarms": ("cloudwatch:DescribeAlarms", lambda: scaling.read_alarms(clients, names)),
+        "alarms": ("cloudwatch:DescribeAlarms", lambda: scaling.read_alarms(clients, names.alarms)),
     }
     if names.endpoint:
         reads |= {

@@ -52,6 +52,8 @@ def read_policies(clients: Clients, names: StageNames) -> tuple[Policy, ...]:
             each["PolicyName"],
             each["PolicyARN"],
             each.get("TargetTrackingScalingPolicyConfiguration", {}).get("TargetValue"),
+            # Those of a step policy are the stack's own.
+            tuple(alarm["AlarmName"] for alarm in each.get("Alarms", ()) if each["PolicyType"] != "StepScaling"),
         )
         for each in found
     )
@@ -80,12 +82,12 @@ def read_scheduled_minimums(clients: Clients, names: StageNames) -> dict[str, in
     return {name: minimum for name, minimum in minimums.items() if minimum}
 
 
-def read_alarms(clients: Clients, names: StageNames) -> dict[str, Alarm]:
-    """Calls DescribeAlarms for all alarms of the stacks; a missing one is not in the result."""
-    wanted = [each.physical_id for each in names.of_type("AWS::CloudWatch::Alarm")]
+def read_alarms(clients: Clients, wanted: Iterable[str]) -> dict[str, Alarm]:
+    """Calls DescribeAlarms for the alarms of these names; a missing one is not in the result."""
+    names = list(wanted)
     alarms: dict[str, Alarm] = {}
-    for start in range(0, len(wanted), _ALARMS_AT_ONCE):
-        part = wanted[start : start + _ALARMS_AT_ONCE]
+    for start in range(0, len(names), _ALARMS_AT_ONCE):
+        part = names[start : start + _ALARMS_AT_ONCE]
         found = clients["cloudwatch"].describe_alarms(AlarmNames=part, MaxRecords=_ALARMS_AT_ONCE)["MetricAlarms"]
         alarms |= {each["AlarmName"]: _alarm(each) for each in found}
     return alarms

@@ -42,6 +42,9 @@ def read_stacks(clients: Clients, names: tuple[str, ...], label: str) -> tuple[S
     region = clients["cloudformation"].meta.region_name
     if not found:
         raise NoStage(f"There is no stack {' or '.join(names)} in {region}: deploy the stage, or name another region.")
+    workflow = next((name for name, *_ in found if name.endswith("-workflow")), None)
+    if workflow and label.startswith("--stack"):  # the commands on jobs need this one
+        label = f"--stack {workflow}"
     outputs = {key: value for _, _, outputs, _, _ in found for key, value in outputs.items()}
     return (
         StageNames(

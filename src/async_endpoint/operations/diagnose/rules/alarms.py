@@ -41,6 +41,24 @@ def alarm_missing(snapshot: Snapshot) -> Finding | None:
     )
 
 
+def policy_alarm_missing(snapshot: Snapshot) -> Finding | None:
+    """An alarm that target tracking has made for itself is deleted."""
+    if not snapshot.knows("alarms", "policies", "policy_alarms"):
+        return None
+    for policy in snapshot.policies:
+        if missing := [name for name in policy.alarms if name not in snapshot.alarms]:
+            return Finding(
+                cause="policy-alarm-deleted",
+                text=f"An alarm of the scaling policy {policy.name} is deleted: the fleet does not grow by it.",
+                evidence=(f"DescribeAlarms finds no {missing[0]}.",),
+                fix="Put the policy again, unchanged, which makes its alarms: aws application-autoscaling "
+                "describe-scaling-policies --service-namespace sagemaker --resource-id {resource}, then "
+                "put-scaling-policy",
+                runbook="requests-wait-too-long",
+            )
+    return None
+
+
 def wrong_dimension(snapshot: Snapshot) -> Finding | None:
     """An alarm watches a metric that this endpoint does not have: it never fires."""
     for alarm in _own(snapshot):

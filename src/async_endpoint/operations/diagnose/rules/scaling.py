@@ -16,6 +16,10 @@ _RESOURCE = (
     "--service-namespace sagemaker --scalable-dimension sagemaker:variant:DesiredInstanceCount --resource-id {resource}"
 )
 _REGISTER = f"aws application-autoscaling register-scalable-target {_RESOURCE}"
+_REDEPLOY = (
+    "Set scaling.enabled = false and make deploy, then back to true and make deploy: CloudFormation restores no "
+    "resource that it believes to exist"
+)
 _WAIT = "requests-wait-and-no-instance-comes"
 _RECENT = timedelta(hours=1)
 _AFTER = timedelta(minutes=2)
@@ -63,7 +67,7 @@ def target_deregistered(snapshot: Snapshot) -> Finding | None:
         cause="target-deregistered",
         text="The endpoint's variant is no scalable target any more: nothing wakes it, and nothing stops it.",
         evidence=("DescribeScalableTargets finds none; the stack has one.",),
-        fix=f"{_REGISTER} --min-capacity 0 --max-capacity 2, then make deploy: registering does not restore policies",
+        fix=_REDEPLOY,
         runbook=_WAIT,
     )
 
@@ -103,7 +107,7 @@ def no_instance_allowed(snapshot: Snapshot) -> Finding | None:
         cause="maximum-zero",
         text="The scalable target allows no instance.",
         evidence=("MaxCapacity is 0.",),
-        fix=f"{_REGISTER} --max-capacity 2",
+        fix=f"{_REGISTER} --max-capacity {_deployed_maximum(snapshot)}",
         runbook=_WAIT,
     )
 
@@ -122,7 +126,16 @@ def policy_deleted(snapshot: Snapshot) -> Finding | None:
         cause="policy-deleted",
         text=f"The scaling policy {', '.join(missing)} is deleted: the endpoint does not scale as deployed.",
         evidence=("DescribeScalingPolicies does not list what the stack has.",),
-        fix="Set scaling.enabled = false and make deploy, then back to true and make deploy: CloudFormation restores "
-        "no resource that it believes to exist",
+        fix=_REDEPLOY,
         runbook=_WAIT,
     )
+
+
+def _deployed_maximum(snapshot: Snapshot) -> str:
+    """Returns how many instances may run, as the intake function was deployed."""
+    found = [
+        function.environment["MAX_INSTANCES"]
+        for function in snapshot.functions
+        if "MAX_INSTANCES" in function.environment
+    ]
+    return found[0] if found else "1"
