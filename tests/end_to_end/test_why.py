@@ -12,8 +12,8 @@ from click.testing import CliRunner
 from async_endpoint.cli import main
 from async_endpoint.protocol import JobState
 from tests.end_to_end.conftest import Stage, wait_for
-from tests.support import why_faults
-from tests.support.why_faults import Deployed, Fault, client
+from tests.support import why_faults, why_scaling_faults
+from tests.support.why_stage import Deployed, Fault, client, jobs_table, settle
 
 pytestmark = [pytest.mark.end_to_end, pytest.mark.serving]
 
@@ -21,26 +21,26 @@ Receipts = list[tuple[bytes, dict[str, str]]]
 MOST_SECONDS = 5.0
 QUIET_SECONDS = 90.0  # alarms look back over eight minutes or more, which are as many seconds
 CAUSES: list[tuple[str, str, Fault]] = [
-    ("wrong-dimension", "the wake alarm watches another endpoint", why_faults.wake_alarm_of_another_endpoint),
-    ("wrong-dimension", "a metric of the queue with a variant", why_faults.queue_metric_with_a_variant),
-    ("alarm-actions-disabled", "the sleep alarm may not act", why_faults.disabled_actions("ScalingSleepAlarm")),
-    ("alarm-actions-disabled", "the wake alarm may not act", why_faults.disabled_actions("ScalingWakeAlarm")),
-    ("alarm-deleted", "the sleep alarm is deleted", why_faults.deleted_alarm),
-    ("policy-alarm-deleted", "target tracking's alarm is deleted", why_faults.deleted_alarm_of_target_tracking),
-    ("alarm-without-action", "the wake alarm has no action", why_faults.alarm_without_action),
+    ("wrong-dimension", "the wake alarm watches another endpoint", why_scaling_faults.wake_alarm_of_another_endpoint),
+    ("wrong-dimension", "a metric of the queue with a variant", why_scaling_faults.queue_metric_with_a_variant),
+    ("alarm-actions-disabled", "the sleep alarm may not act", why_scaling_faults.disabled_actions("ScalingSleepAlarm")),
+    ("alarm-actions-disabled", "the wake alarm may not act", why_scaling_faults.disabled_actions("ScalingWakeAlarm")),
+    ("alarm-deleted", "the sleep alarm is deleted", why_scaling_faults.deleted_alarm),
+    ("policy-alarm-deleted", "target tracking's alarm is deleted", why_scaling_faults.deleted_alarm_of_target_tracking),
+    ("alarm-without-action", "the wake alarm has no action", why_scaling_faults.alarm_without_action),
     (
         "scaling-suspended",
         "scaling out is suspended",
-        why_faults.target_with(SuspendedState={"DynamicScalingOutSuspended": True}),
+        why_scaling_faults.target_with(SuspendedState={"DynamicScalingOutSuspended": True}),
     ),
     (
         "scaling-suspended",
         "scaling in is suspended",
-        why_faults.target_with(SuspendedState={"DynamicScalingInSuspended": True}),
+        why_scaling_faults.target_with(SuspendedState={"DynamicScalingInSuspended": True}),
     ),
-    ("maximum-zero", "the target allows no instance", why_faults.target_with(MaxCapacity=0)),
-    ("policy-deleted", "the wake policy is deleted", why_faults.deleted_policy),
-    ("target-deregistered", "the target is deregistered", why_faults.deregistered_target),
+    ("maximum-zero", "the target allows no instance", why_scaling_faults.target_with(MaxCapacity=0)),
+    ("policy-deleted", "the wake policy is deleted", why_scaling_faults.deleted_policy),
+    ("target-deregistered", "the target is deregistered", why_scaling_faults.deregistered_target),
     ("permission-missing", "the role lost its policy", why_faults.role_without_its_policy),
     ("watchdog-disabled", "the watchdog's rule is off", why_faults.disabled_rule("WatchdogSchedule")),
     ("reconciler-disabled", "the reconciler's rule is off", why_faults.disabled_rule("ReconcilerSchedule")),
@@ -69,6 +69,11 @@ def why(*arguments: str) -> tuple[int, dict[str, Any], float]:
     return result.exit_code, json.loads(result.stdout), time.monotonic() - began
 
 
+def said() -> str:
+    """What the command prints for people."""
+    return CliRunner().invoke(main, ["why", "--stage", "dev", "--since", "10m"]).stdout
+
+
 def causes() -> list[str]:
     """The causes that the command names, after a check of its status and its duration."""
     status, document, seconds = why()
@@ -84,7 +89,7 @@ def faults() -> list[dict[str, Any]]:
 
 def forget_jobs(stage: Stage, *states: JobState) -> None:
     """Deletes the jobs in these states, which other tests have left."""
-    table = why_faults.jobs_table(stage.deployment.jobs_table)
+    table = jobs_table(stage.deployment.jobs_table)
     for item in table.scan()["Items"]:
         if item.get("state") in states:
             table.delete_item(Key={"job_id": item["job_id"]})
@@ -112,8 +117,17 @@ def table_of_causes() -> Iterator[list[str]]:
 
 
 def test_a_sleeping_stage_has_nothing_wrong(deployed: Deployed) -> None:
-    del deployed
     assert faults() == []
+    assert f"Nothing is wrong. Looked at endpoint {deployed.endpoint} (InService, 0 instances)" in said()
+
+
+def test_people_get_the_cause_what_shows_it_and_the_command_that_mends_it(deployed: Deployed) -> None:
+    with why_scaling_faults.disabled_actions("ScalingSleepAlarm")(deployed):
+        cause, evidence, command, runbook = said().splitlines()
+    assert cause == "1. The actions of the alarm ScalingSleepAlarm are disabled: the endpoint does not scale by it."
+    assert evidence.startswith("   ActionsEnabled is false for 1 of ")
+    assert command == f"   → aws cloudwatch enable-alarm-actions --alarm-names {deployed.named('ScalingSleepAlarm')}"
+    assert runbook == "   See docs/operations.md#instances-run-without-work"
 
 
 def test_each_cause_is_named_first_within_five_seconds_and_none_when_it_is_undone(
@@ -154,7 +168,7 @@ def test_without_capacity_the_scaling_activity_says_so(stage: Stage, deployed: D
     finally:
         stage.local.faults.clear(seed=0)
     assert stage.outcome(invoked)[0] == "output"
-    why_faults.settle(deployed)
+    settle(deployed)
     wait_for(lambda: not faults() or None, QUIET_SECONDS, "a stage without a fault")
 
 
@@ -163,10 +177,10 @@ def test_a_stage_at_work_is_explained_and_failed_jobs_by_their_reason(
 ) -> None:
     location = stage.put(receipts[0][0], "why/good.jpg")
     assert stage.outcome(stage.invoke(location, ContentType="image/jpeg"))[0] == "output"
-    why_faults.settle(deployed)
+    settle(deployed)
     assert causes() == ["requests-arrive"]
     with ExitStack() as undone:
-        undone.enter_context(why_faults.target_with(MinCapacity=1)(deployed))
+        undone.enter_context(why_scaling_faults.target_with(MinCapacity=1)(deployed))
         assert causes()[:1] == ["minimum"]
 
     rejected = stage.invoke(location, ContentType="text/csv")
@@ -184,7 +198,7 @@ def test_a_waking_stage_has_nothing_wrong_and_an_expired_request_is_named(
 ) -> None:
     stage.deployment.scale_to_zero(stage.local)
     location = stage.put(receipts[0][0], "why/expired.jpg")
-    with why_faults.disabled_actions("ScalingWakeAlarm")(deployed):
+    with why_scaling_faults.disabled_actions("ScalingWakeAlarm")(deployed):
         client("sagemaker-runtime").invoke_endpoint_async(
             EndpointName=deployed.endpoint, InputLocation=location, ContentType="image/jpeg", RequestTTLSeconds=60
         )

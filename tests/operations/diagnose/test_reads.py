@@ -1,6 +1,7 @@
 """What the reads make of AWS's answers, and of those that it denies."""
 
 import json
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -12,7 +13,8 @@ from async_endpoint.operations.diagnose.diagnosis import diagnose
 from async_endpoint.operations.diagnose.gather import gather
 from async_endpoint.operations.diagnose.reads.clients import SERVICES, Clients
 from async_endpoint.operations.diagnose.reads.data import denials_of
-from async_endpoint.operations.diagnose.reads.stacks import stack_names
+from async_endpoint.operations.diagnose.reads.endpoint import ERRORS
+from async_endpoint.operations.diagnose.reads.stacks import read_stack_reasons, stack_names
 from tests.support.diagnosed import NAMES, NOW
 
 
@@ -35,6 +37,55 @@ def test_reads_that_are_denied_are_named_and_lead_to_no_finding() -> None:
     assert unread["target"].action == "application-autoscaling:DescribeScalableTargets"
     assert "not authorized" in unread["target"].why
     assert diagnose(snapshot).findings == ()
+
+
+@pytest.mark.parametrize(
+    ("line", "is_error"),
+    [
+        ("Backend worker process died.", True),
+        ("Load model failed: model, error: Worker died.", True),
+        ("RuntimeError: CUDA out of memory. Tried to allocate 2.00 GiB", True),
+        ("Backend worker monitoring thread interrupted or backend worker process died.", False),
+        ("Model server started.", False),
+    ],
+)
+def test_a_line_of_the_log_counts_if_it_reports_a_crash(line: str, is_error: bool) -> None:  # noqa: FBT001  # a parameter of the table
+    assert bool(ERRORS.search(line)) is is_error
+
+
+class Events:
+    """A client of CloudFormation with the events of a stack, newest first."""
+
+    def __init__(self, *events: tuple[str, str, str]) -> None:
+        self._events = events
+
+    def describe_stack_events(self, *, StackName: str) -> dict[str, Any]:  # noqa: N803  # boto3's name
+        return {
+            "StackEvents": [
+                {
+                    "StackId": StackName,
+                    "PhysicalResourceId": StackName if resource == "Stack" else resource,
+                    "LogicalResourceId": resource,
+                    "ResourceStatus": status,
+                    "ResourceStatusReason": reason,
+                }
+                for resource, status, reason in self._events
+            ]
+        }
+
+
+def test_the_reason_of_a_rollback_is_the_first_failure_of_the_last_operation() -> None:
+    events = Events(
+        ("Stack", "UPDATE_ROLLBACK_COMPLETE", ""),
+        ("Topic", "UPDATE_FAILED", "Resource update cancelled"),
+        ("Alarm", "UPDATE_FAILED", "a later one"),
+        ("Endpoint", "UPDATE_FAILED", "did not pass the ping health check"),
+        ("Stack", "UPDATE_IN_PROGRESS", "User Initiated"),
+        ("Endpoint", "UPDATE_FAILED", "of an earlier operation"),
+    )
+    names = replace(NAMES, statuses={"dev-endpoint": "UPDATE_ROLLBACK_COMPLETE", "dev-workflow": "UPDATE_COMPLETE"})
+    reasons = read_stack_reasons(Clients(boto3.Session(), {"cloudformation": events}), names)
+    assert reasons == {"dev-endpoint": "Endpoint: did not pass the ping health check"}
 
 
 def statement(**changes: Any) -> str:

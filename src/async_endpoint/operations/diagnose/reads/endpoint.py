@@ -18,10 +18,14 @@ if TYPE_CHECKING:
     from async_endpoint.operations.diagnose.facts import StageNames
     from async_endpoint.operations.diagnose.reads.clients import Clients
 
-# A model server's crashes, Python's tracebacks, and SageMaker's own errors in `data-log`.
-_ERRORS = re.compile(
-    r"MemoryError|out of memory|OutOfMemory|[Ww]orker (?:process )?died|SIGKILL|AccessDenied|Load model failed"
+# A model server's crashes, Python's tracebacks, and SageMaker's own errors in `data-log`. "Backend worker monitoring
+# thread interrupted or backend worker process died" is none: TorchServe reports it when it just stops, pytorch/serve#449.
+ERRORS = re.compile(
+    r"MemoryError|out of memory|OutOfMemory|SIGKILL|AccessDenied|Load model failed"
+    r"|(?<!interrupted or backend w)(?<=[Ww])orker (?:process )?died"
 )
+"""Lines of the endpoint's log that report a crash or an error."""
+
 _GONE = "Could not find"
 
 
@@ -113,4 +117,4 @@ def read_role_policies(clients: Clients, model: ModelFacts | None) -> frozenset[
 
 def read_endpoint_errors(clients: Clients, names: StageNames, since: datetime) -> tuple[str, ...]:
     """Returns lines of the endpoint's log that report an error, newest first."""
-    return error_lines(clients, f"/aws/sagemaker/Endpoints/{names.endpoint}", since, _ERRORS) if names.endpoint else ()
+    return error_lines(clients, f"/aws/sagemaker/Endpoints/{names.endpoint}", since, ERRORS) if names.endpoint else ()
