@@ -153,9 +153,14 @@ def test_a_read_that_fails_is_named_and_does_not_end_the_command(stage: Stage, d
     stage.local.faults.add("error", service="sns")
     try:
         status, document, _ = why()
+        nothing, not_read = said().splitlines()
     finally:
         stage.local.faults.clear(seed=0)
     assert status == 0
+    assert nothing.startswith("Nothing is wrong in what could be read.")
+    assert not_read.startswith(
+        "Not read: subscriptions (sns:ListSubscriptionsByTopic), so what follows from it is unknown"
+    )
     assert [each["part"] for each in document["not_read"]] == ["subscriptions"]
 
 

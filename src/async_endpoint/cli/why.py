@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from async_endpoint.operations.diagnose.finding import Finding
+    from async_endpoint.operations.diagnose.snapshot import Snapshot, Unread
     from async_endpoint.protocol import JobRecord
 
 UNREADABLE = 3
@@ -126,7 +127,8 @@ def _as_lines(findings: list[Finding], diagnosis: Diagnosis, record: JobRecord |
         yield ""
     faults = [finding for finding in findings if finding.severity is Severity.FAULT]
     if not faults and not record:
-        yield click.style("Nothing is wrong.", fg="green") + f" Looked at {_looked_at(diagnosis)}."
+        nothing = "Nothing is wrong in what could be read." if snapshot.unread else "Nothing is wrong."
+        yield f"{click.style(nothing, fg='yellow' if snapshot.unread else 'green')} Looked at {_looked_at(snapshot)}."
     for number, finding in enumerate(findings, start=1):
         colour = "red" if finding.severity is Severity.FAULT else "green"
         kind = f"{number}." if finding.severity is Severity.FAULT else "Normal:"
@@ -139,16 +141,15 @@ def _as_lines(findings: list[Finding], diagnosis: Diagnosis, record: JobRecord |
     yield from _not_read(snapshot.unread)
 
 
-def _not_read(unread: Iterable[object]) -> Iterator[str]:
+def _not_read(unread: Iterable[Unread]) -> Iterator[str]:
     for each in unread:
-        part, action, reason = vars(each).values()
-        yield f"Not read: {part.replace('_', ' ')} ({action}), so what follows from it is unknown: {reason}"
+        part = each.part.replace("_", " ")
+        yield f"Not read: {part} ({each.action}), so what follows from it is unknown. {each.why}"
 
 
-def _looked_at(diagnosis: Diagnosis) -> str:
-    snapshot = diagnosis.snapshot
+def _looked_at(snapshot: Snapshot) -> str:
     endpoint = snapshot.endpoint
-    state = f"{endpoint.status}, {endpoint.running} instances" if endpoint else "missing"
+    state = f"{endpoint.status}, {endpoint.running} instances" if endpoint else "not read"
     return (
         f"endpoint {snapshot.names.endpoint} ({state}), its configuration, model and log, scaling with "
         f"{len(snapshot.policies)} policies, {len(snapshot.alarms)} alarms, {len(snapshot.subscriptions)} topics, "

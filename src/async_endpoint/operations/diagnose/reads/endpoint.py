@@ -19,7 +19,8 @@ if TYPE_CHECKING:
     from async_endpoint.operations.diagnose.reads.clients import Clients
 
 # A model server's crashes, Python's tracebacks, and SageMaker's own errors in `data-log`. "Backend worker monitoring
-# thread interrupted or backend worker process died" is none: TorchServe reports it when it just stops, pytorch/serve#449.
+# thread interrupted or backend worker process died" is none: TorchServe reports it when it just stops,
+# https://github.com/pytorch/serve/issues/449.
 ERRORS = re.compile(
     r"MemoryError|out of memory|OutOfMemory|SIGKILL|AccessDenied|Load model failed"
     r"|(?<!interrupted or backend w)(?<=[Ww])orker (?:process )?died"
