@@ -106,7 +106,7 @@ ASLEEP = Snapshot(
     policies=(
         Policy("wake-from-zero", WAKE),
         Policy("sleep-when-idle", SLEEP),
-        Policy("backlog-per-instance", "tracking", 5.0),
+        Policy("backlog-per-instance", "tracking", 5.0, ("AlarmHigh-1",)),
     ),
     activities=(
         Activity(
@@ -120,6 +120,7 @@ ASLEEP = Snapshot(
     alarms={
         "WakeAlarm": alarm("WakeAlarm", WAKE),
         "SleepAlarm": alarm("SleepAlarm", SLEEP),
+        "AlarmHigh-1": alarm("AlarmHigh-1", "scalingPolicy:tracking", "ApproximateBacklogSizePerInstance"),
         "Failures": alarm("Failures", "topic", "InvocationFailures", VariantName="AllTraffic"),
     },
     datapoints={"ApproximateBacklogSize": points(0), "HasBacklogWithoutCapacity": points(0)},

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from async_endpoint.operations.diagnose.diagnosis import diagnose
-from async_endpoint.operations.diagnose.facts import JobsFacts, TargetFacts
+from async_endpoint.operations.diagnose.facts import EventSource, JobsFacts, TargetFacts
 from async_endpoint.operations.diagnose.finding import Severity
 from async_endpoint.operations.diagnose.job import explain
 from async_endpoint.protocol import FAILED_BEFORE, WAITS_FOR_ADMISSION, Attempt, JobRecord, JobState, utc_timestamp
@@ -61,13 +61,32 @@ def test_a_failure_that_another_attempt_would_meet_again_is_not_just_retried() -
     assert lasting.fix.startswith(f"{passing.fix}, once")
 
 
-def test_an_open_job_of_a_broken_stage_names_what_is_wrong_there() -> None:
-    diagnosis = diagnose(changed(target=TargetFacts(minimum=0, maximum=2, out_suspended=True)))
-    for record in (job(JobState.SUBMITTED, submitted_at=EARLIER), job(JobState.RECEIVED, received_at=LONG_AGO)):
-        found = explain(record, diagnosis)
-        assert (found.cause, found.severity) == ("scaling-suspended", Severity.FAULT)
-        assert found.fix
-        assert found.fix.startswith("aws application-autoscaling register-scalable-target")
+SUSPENDED = {"target": TargetFacts(minimum=0, maximum=2, out_suspended=True)}
+NOT_SUBMITTING = {"event_sources": (EventSource("uuid-1", "IntakeFunctionSource", "Disabled"),)}
+
+
+@pytest.mark.parametrize(
+    ("record", "changes", "cause"),
+    [
+        (job(JobState.SUBMITTED, submitted_at=EARLIER), SUSPENDED, "scaling-suspended"),
+        (job(JobState.SUBMITTED, submitted_at=EARLIER), NOT_SUBMITTING, "in-progress"),
+        (job(JobState.RECEIVED, claimed_until=WAITS_FOR_ADMISSION), SUSPENDED, "scaling-suspended"),
+        (job(JobState.RECEIVED, received_at=LONG_AGO), NOT_SUBMITTING, "intake-mapping-disabled"),
+        (job(JobState.RECEIVED, received_at=LONG_AGO), SUSPENDED, "message-lost"),
+        (job(JobState.RECEIVED), SUSPENDED, "just-received"),
+    ],
+)
+def test_an_open_job_names_what_is_wrong_with_the_stage_if_that_holds_it_up(
+    record: JobRecord, changes: dict[str, Any], cause: str
+) -> None:
+    assert explain(record, diagnose(changed(**changes))).cause == cause
+
+
+def test_the_command_is_that_of_the_stages_fault_and_then_that_of_the_job() -> None:
+    found = explain(job(JobState.SUBMITTED, submitted_at=EARLIER), diagnose(changed(**SUSPENDED)))
+    assert found.fix
+    assert found.fix.startswith("aws application-autoscaling register-scalable-target")
+    assert found.fix.endswith("async-endpoint retry job-1 {label}")
 
 
 def test_a_request_of_a_sleeping_endpoint_waits_for_an_instance() -> None:

@@ -94,7 +94,8 @@ CAUSES: list[tuple[str, dict[str, Any]]] = [
     ("maximum-zero", {"target": TargetFacts(minimum=0, maximum=0)}),
     ("policy-deleted", {"policies": ASLEEP.policies[1:]}),
     ("alarm-deleted", {"alarms": without("WakeAlarm")}),
-    ("policy-alarm-deleted", {"policies": (*ASLEEP.policies[:2], Policy("backlog", "arn", 5.0, ("AlarmHigh",)))}),
+    ("policy-alarm-deleted", {"alarms": without("AlarmHigh-1")}),
+    ("policy-alarm-deleted", {"policies": (*ASLEEP.policies[:2], Policy("backlog", "arn", 5.0, ()))}),
     ("wrong-dimension", {"alarms": alarms("WakeAlarm", watched=watching("ApproximateBacklogSize", EndpointName="x"))}),
     (
         "wrong-dimension",

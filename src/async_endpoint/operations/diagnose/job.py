@@ -14,6 +14,23 @@ if TYPE_CHECKING:
     from async_endpoint.operations.diagnose.diagnosis import Diagnosis
     from async_endpoint.protocol import JobRecord
 
+# What keeps a document from being submitted.
+_BEFORE_SUBMISSION = frozenset(
+    {
+        "table-deleted", "key-disabled", "bucket-missing", "bucket-policy-denies", "queue-missing", "endpoint-missing",
+        "endpoint-failed", "function-broken", "function-throttled", "function-fails", "intake-mapping-disabled",
+        "urgent-mapping-disabled", "uploads-rule-disabled", "inbox-silent", "intake-dead-letters",
+        "urgent-dead-letters",
+    }
+)  # fmt: skip
+# What keeps no submitted request from its outcome: it is about other documents, or about what follows an outcome.
+_NOT_AFTER_SUBMISSION = frozenset(
+    {
+        "watchdog-disabled", "reconciler-disabled", "notifier-mapping-disabled", "intake-mapping-disabled",
+        "urgent-mapping-disabled", "uploads-rule-disabled", "inbox-silent", "intake-dead-letters",
+        "urgent-dead-letters", "documents-rejected", "content-type", "input-missing", "expired",
+    }
+)  # fmt: skip
 _MESSAGE_LOST = timedelta(minutes=15)  # the reconciler sends the message of an older one again: docs/architecture.md
 
 
@@ -81,10 +98,8 @@ def _expired(job: JobRecord, diagnosis: Diagnosis) -> Finding:
 def _submitted(job: JobRecord, diagnosis: Diagnosis) -> Finding:
     snapshot = diagnosis.snapshot
     age = f"It was submitted {_age(job.submitted_at, snapshot.now)} ago."
-    if diagnosis.faults:
-        return _because(
-            job, diagnosis, age, "The request waits at SageMaker, because something is wrong with the stage."
-        )
+    if fault := _after_submission(diagnosis):
+        return _because(job, fault, age, "The request waits at SageMaker, because something is wrong with the stage.")
     running = snapshot.running
     where = (
         f"The request waits or is processed: {running} instances run and {snapshot.waiting} requests are open."
@@ -101,7 +116,9 @@ def _received(job: JobRecord, diagnosis: Diagnosis) -> Finding:
     snapshot = diagnosis.snapshot
     since = job.updated_at
     age = f"It has been RECEIVED for {_age(since, snapshot.now)}."
-    if job.waits_for_admission and not diagnosis.faults:
+    if job.waits_for_admission:
+        if fault := _after_submission(diagnosis):
+            return _because(job, fault, age, "The document waits for room, which others do not make.")
         return normal(
             "admission",
             "The document waits for admission: SageMaker's queue is kept short.",
@@ -109,10 +126,8 @@ def _received(job: JobRecord, diagnosis: Diagnosis) -> Finding:
             f"{snapshot.jobs.admission} documents wait and {snapshot.jobs.submitted} are submitted.",
             fix="Wait, or upload it below inbox-urgent/.",
         )
-    if diagnosis.faults:
-        return _because(
-            job, diagnosis, age, "The document is not submitted, because something is wrong with the stage."
-        )
+    if fault := next((each for each in diagnosis.faults if each.cause in _BEFORE_SUBMISSION), None):
+        return _because(job, fault, age, "The document is not submitted, because something is wrong with the stage.")
     if job.attempt > 1 and (job.cause or "").startswith(FAILED_BEFORE):
         return normal(
             "next-attempt",
@@ -135,14 +150,18 @@ def _received(job: JobRecord, diagnosis: Diagnosis) -> Finding:
     )
 
 
-def _because(job: JobRecord, diagnosis: Diagnosis, age: str, text: str) -> Finding:
-    first = diagnosis.faults[0]
+def _after_submission(diagnosis: Diagnosis) -> Finding | None:
+    """Returns the first fault that may keep a submitted request from its outcome."""
+    return next((each for each in diagnosis.faults if each.cause not in _NOT_AFTER_SUBMISSION), None)
+
+
+def _because(job: JobRecord, fault: Finding, age: str, text: str) -> Finding:
     return Finding(
-        cause=first.cause,
-        text=f"{text} {first.text}",
-        evidence=(age, *first.evidence),
-        fix=f"{first.fix}. The job then continues by itself; if not: async-endpoint retry {job.job_id} {{label}}",
-        runbook=first.runbook,
+        cause=fault.cause,
+        text=f"{text} {fault.text}",
+        evidence=(age, *fault.evidence),
+        fix=f"{fault.fix}. The job then continues by itself; if not: async-endpoint retry {job.job_id} {{label}}",
+        runbook=fault.runbook,
     )
 
 

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 _WAIT = "requests-wait-and-no-instance-comes"
 _QUEUES = "AWS/SQS"
 _SCALING = "scalingPolicy"
+# https://docs.aws.amazon.com/autoscaling/application/userguide/application-auto-scaling-target-tracking.html
+_GROWS = "AlarmHigh"
 _HASH = re.compile(r"[0-9A-F]{8}$")  # that the CDK adds to a logical id
 
 
@@ -46,11 +48,14 @@ def policy_alarm_missing(snapshot: Snapshot) -> Finding | None:
     if not snapshot.knows("alarms", "policies", "policy_alarms"):
         return None
     for policy in snapshot.policies:
-        if missing := [name for name in policy.alarms if name not in snapshot.alarms]:
+        missing = [name for name in policy.alarms if name not in snapshot.alarms]
+        if policy.target_value and not any(_GROWS in name for name in policy.alarms):
+            missing.append(f"TargetTracking-…-{_GROWS}-…")
+        if missing:
             return Finding(
                 cause="policy-alarm-deleted",
                 text=f"An alarm of the scaling policy {policy.name} is deleted: the fleet does not grow by it.",
-                evidence=(f"DescribeAlarms finds no {missing[0]}.",),
+                evidence=(f"CloudWatch has no {missing[0]}.",),
                 fix="Put the policy again, unchanged, which makes its alarms: aws application-autoscaling "
                 "describe-scaling-policies --service-namespace sagemaker --resource-id {resource}, then "
                 "put-scaling-policy",

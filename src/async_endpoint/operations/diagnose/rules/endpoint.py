@@ -67,7 +67,9 @@ def endpoint_stuck(snapshot: Snapshot) -> Finding | None:
         return None
     lasts = f"It has been {endpoint.status} for {lasting(since)}"
     evidence = [f"{lasts}, with {endpoint.running} instances of {endpoint.desired}."]
-    evidence += [f"Scaling activity: {cut(each.message)}" for each in snapshot.activities[:1]]
+    evidence += [
+        f"Scaling activity: {cut(each.message)}" for each in snapshot.activities[:1] if each.status != "Successful"
+    ]
     return Finding(
         cause="endpoint-stuck",
         text=f"The endpoint has been {endpoint.status} for too long: the instances probably find no capacity.",
