@@ -49,7 +49,7 @@ def test_people_see_a_table_and_the_reasons_of_failures(folder: Path, bucket: st
     assert result.exit_code == 1
     rows = {line[:11].strip(): line.split() for line in result.stdout.splitlines()}
     assert rows["all at once"][3:5] == ["4", "2"]
-    assert " × " in result.stderr
+    assert " of the documents: " in result.stderr
     assert "The image cannot be read." in result.stderr
 
 

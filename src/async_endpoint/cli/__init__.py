@@ -32,6 +32,7 @@ _ENTRIES = {
     "rollback": CommandEntry("rollback", "Put the endpoint back to the version before."),
     "run": CommandEntry("run", "Send a folder of documents to an endpoint."),
     "status": CommandEntry("status", "Show the record of a job."),
+    "why": CommandEntry("why", "Name the cause when a stage does not wake, sleep, or work."),
 }
 
 

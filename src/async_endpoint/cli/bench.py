@@ -75,7 +75,7 @@ def bench(
         Console().print(_table(phases))
     reasons = Counter(reason for measured in phases.values() for reason in measured.failed)
     for reason, times in reasons.most_common(5):
-        click.echo(f"{times} × {reason}", err=True)
+        click.echo(f"{times} of the documents: {reason}", err=True)
     context.exit(1 if reasons else 0)
 
 

@@ -1,0 +1,121 @@
+"""The endpoint, its configuration, its model and its log."""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC
+from typing import TYPE_CHECKING
+
+from botocore.exceptions import ClientError
+
+from async_endpoint.operations.diagnose.facts import ConfigFacts, EndpointFacts, ModelFacts
+from async_endpoint.operations.diagnose.reads.logs import error_lines
+from async_endpoint.protocol import S3Location
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from async_endpoint.operations.diagnose.facts import StageNames
+    from async_endpoint.operations.diagnose.reads.clients import Clients
+
+# A model server's crashes, Python's tracebacks, and SageMaker's own errors in `data-log`. "Backend worker monitoring
+# thread interrupted or backend worker process died" is none: TorchServe reports it when it just stops,
+# https://github.com/pytorch/serve/issues/449.
+ERRORS = re.compile(
+    r"MemoryError|out of memory|OutOfMemory|SIGKILL|AccessDenied|Load model failed"
+    r"|(?<!interrupted or backend w)(?<=[Ww])orker (?:process )?died"
+)
+"""Lines of the endpoint's log that report a crash or an error."""
+
+_GONE = "Could not find"
+
+
+def read_endpoint(clients: Clients, names: StageNames) -> EndpointFacts | None:
+    """Calls DescribeEndpoint."""
+    if not names.endpoint:
+        return None
+    try:
+        found = clients["sagemaker"].describe_endpoint(EndpointName=names.endpoint)
+    except ClientError as error:
+        if _GONE in error.response["Error"].get("Message", ""):
+            return None
+        raise
+    variant = (found.get("ProductionVariants") or [{}])[0]
+    return EndpointFacts(
+        status=found["EndpointStatus"],
+        config=found.get("EndpointConfigName", ""),
+        running=variant.get("CurrentInstanceCount", 0),
+        desired=variant.get("DesiredInstanceCount", 0),
+        changed_at=found["LastModifiedTime"].astimezone(UTC),
+        failure_reason=found.get("FailureReason"),
+        variant=variant.get("VariantName", "AllTraffic"),
+    )
+
+
+def read_config(clients: Clients, endpoint: EndpointFacts | None) -> ConfigFacts | None:
+    """Calls DescribeEndpointConfig; None if it is gone, which SageMaker allows."""
+    if endpoint is None:
+        return None
+    try:
+        found = clients["sagemaker"].describe_endpoint_config(EndpointConfigName=endpoint.config)
+    except ClientError as error:
+        if _GONE in error.response["Error"].get("Message", ""):
+            return None
+        raise
+    variant = found["ProductionVariants"][0]
+    settings = found.get("AsyncInferenceConfig", {})
+    topics = settings.get("OutputConfig", {}).get("NotificationConfig", {})
+    return ConfigFacts(
+        instance_type=variant.get("InstanceType", ""),
+        model=variant["ModelName"],
+        concurrency=settings.get("ClientConfig", {}).get("MaxConcurrentInvocationsPerInstance"),
+        topics=tuple(topics[name] for name in ("SuccessTopic", "ErrorTopic") if topics.get(name)),
+    )
+
+
+def read_model(clients: Clients, config: ConfigFacts | None) -> ModelFacts | None:
+    """Calls DescribeModel; None if it is gone."""
+    if config is None:
+        return None
+    try:
+        found = clients["sagemaker"].describe_model(ModelName=config.model)
+    except ClientError as error:
+        if _GONE in error.response["Error"].get("Message", ""):
+            return None
+        raise
+    container = found.get("PrimaryContainer") or (found.get("Containers") or [{}])[0]
+    return ModelFacts(container.get("ModelDataUrl"), found.get("ExecutionRoleArn", ""))
+
+
+def read_archive(clients: Clients, model: ModelFacts | None) -> bool | None:
+    """Returns whether the model's archive is in S3; None if it is no single object."""
+    if model is None or not model.archive:
+        return None
+    location = S3Location.from_uri(model.archive)
+    try:
+        clients["s3"].head_object(Bucket=location.bucket, Key=location.key)
+    except ClientError as error:
+        if error.response["Error"].get("Code") in {"404", "NoSuchKey", "NoSuchBucket", "NotFound"}:
+            return False
+        raise
+    return True
+
+
+def read_role_policies(clients: Clients, model: ModelFacts | None) -> frozenset[str] | None:
+    """Returns the ARNs of the managed policies that the execution role has; None if there is no such role."""
+    if model is None or not model.role:
+        return frozenset()
+    try:
+        pages = (
+            clients["iam"].get_paginator("list_attached_role_policies").paginate(RoleName=model.role.rpartition("/")[2])
+        )
+        return frozenset(each["PolicyArn"] for page in pages for each in page["AttachedPolicies"])
+    except ClientError as error:
+        if error.response["Error"].get("Code") == "NoSuchEntity":
+            return None
+        raise
+
+
+def read_endpoint_errors(clients: Clients, names: StageNames, since: datetime) -> tuple[str, ...]:
+    """Returns lines of the endpoint's log that report an error, newest first."""
+    return error_lines(clients, f"/aws/sagemaker/Endpoints/{names.endpoint}", since, ERRORS) if names.endpoint else ()

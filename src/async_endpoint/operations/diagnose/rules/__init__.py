@@ -1,0 +1,1 @@
+"""The rules of a diagnosis: each is a function of a snapshot that returns a finding or nothing."""

@@ -1,0 +1,204 @@
+"""Rules on the endpoint, its configuration, its model and its role."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+from async_endpoint.operations.diagnose.finding import Finding, normal
+from async_endpoint.operations.diagnose.rules.reasons import OTHER, classify
+from async_endpoint.operations.diagnose.rules.words import cut, lasting, show_log
+
+if TYPE_CHECKING:
+    from async_endpoint.operations.diagnose.snapshot import Snapshot
+
+IN_SERVICE = "InService"
+CHANGING = frozenset({"Creating", "Updating", "SystemUpdating", "RollingBack"})
+_BROKEN = frozenset({"Failed", "UpdateRollbackFailed", "OutOfService"})
+# A cold start takes minutes; stalled capacity was seen to hold an endpoint for 34: docs/evidence.md.
+_LONG = timedelta(minutes=25)
+_NOTHING_TO_SAY = frozenset({OTHER.cause, "model-fails", "expired"})
+
+
+def endpoint_missing(snapshot: Snapshot) -> Finding | None:
+    """The stacks have an endpoint, and SageMaker has none."""
+    if not snapshot.knows("endpoint") or snapshot.endpoint:
+        return None
+    if not snapshot.names.endpoint:
+        return Finding(
+            cause="endpoint-missing",
+            text="The stage has no endpoint stack: documents wait in the intake queue.",
+            evidence=(f"Its stacks are {', '.join(snapshot.names.statuses)}.",),
+            fix="make deploy",
+            runbook="messages-wait-too-long",
+        )
+    return Finding(
+        cause="endpoint-missing",
+        text=f"The endpoint {snapshot.names.endpoint} does not exist, although its stack has it.",
+        evidence=("DescribeEndpoint finds none.",),
+        fix="make destroy, then make deploy: CloudFormation does not create what it believes to exist",
+        runbook="requests-wait-and-no-instance-comes",
+    )
+
+
+def endpoint_failed(snapshot: Snapshot) -> Finding | None:
+    """The endpoint is in a state that it does not leave by itself."""
+    endpoint = snapshot.endpoint
+    if endpoint is None or endpoint.status not in _BROKEN:
+        return None
+    kind = classify(endpoint.failure_reason or "")
+    special = kind.cause not in _NOTHING_TO_SAY
+    return Finding(
+        cause=kind.cause if special else "endpoint-failed",
+        text=f"The endpoint is {endpoint.status}." + (f" {kind.text}" if special else ""),
+        evidence=(f"FailureReason: {cut(endpoint.failure_reason or 'none')}",),
+        fix=kind.advice if special else "make destroy, then make deploy: SageMaker can only delete a Failed endpoint",
+        runbook="instances-run-without-work",
+    )
+
+
+def endpoint_stuck(snapshot: Snapshot) -> Finding | None:
+    """A change of the endpoint has taken too long: scaling waits for it."""
+    endpoint = snapshot.endpoint
+    if endpoint is None or endpoint.status not in CHANGING:
+        return None
+    since = snapshot.clock - endpoint.changed_at
+    if since < _LONG:
+        return None
+    lasts = f"It has been {endpoint.status} for {lasting(since)}"
+    evidence = [f"{lasts}, with {endpoint.running} instances of {endpoint.desired}."]
+    evidence += [
+        f"Scaling activity: {cut(each.message)}" for each in snapshot.activities[:1] if each.status != "Successful"
+    ]
+    return Finding(
+        cause="endpoint-stuck",
+        text=f"The endpoint has been {endpoint.status} for too long: the instances probably find no capacity.",
+        evidence=tuple(evidence),
+        fix="Name other types in endpoint.fallback_instance_types, then make deploy. If its log shows a container that "
+        "starts, it is that: " + show_log("/aws/sagemaker/Endpoints/{endpoint}"),
+        runbook="requests-wait-and-no-instance-comes",
+    )
+
+
+def archive_missing(snapshot: Snapshot) -> Finding | None:
+    """New instances cannot start without the model's archive."""
+    if snapshot.archive_exists is not False or snapshot.model is None:
+        return None
+    return Finding(
+        cause="archive-missing",
+        text="The model's archive is not in S3, so no new instance can start.",
+        evidence=(f"{snapshot.model.archive} does not exist.",),
+        fix="make deploy, which uploads it again; an archive of your own: upload it to that location",
+        runbook="requests-wait-and-no-instance-comes",
+    )
+
+
+def role_without_policy(snapshot: Snapshot) -> Finding | None:
+    """The execution role lacks its policy, or is gone."""
+    if not snapshot.knows("role_policies", "model") or snapshot.model is None or not snapshot.model.role:
+        return None
+    role = snapshot.model.role.rpartition("/")[2]
+    deployed = {each.physical_id for each in snapshot.names.of_type("AWS::IAM::Role")}
+    if role not in deployed:  # a role of one's own
+        return None
+    if snapshot.role_policies is None:
+        evidence = f"IAM has no role {role}."
+    else:
+        wanted = [
+            each.physical_id
+            for each in snapshot.names.of_type("AWS::IAM::ManagedPolicy")
+            if each.logical_id.startswith("Execution")
+        ]
+        missing = [arn for arn in wanted if arn not in snapshot.role_policies]
+        if not missing:
+            return None
+        evidence = f"Role {role} does not have {missing[0]}."
+        fix = f"aws iam attach-role-policy --role-name {role} --policy-arn {missing[0]}"
+        return _role_finding(evidence, fix)
+    return _role_finding(evidence, "make destroy, then make deploy")
+
+
+def _role_finding(evidence: str, fix: str) -> Finding:
+    return Finding(
+        cause="permission-missing",
+        text="The endpoint's execution role lacks permissions.",
+        evidence=(evidence,),
+        fix=fix,
+        runbook="notifications-or-uploads-fail",
+    )
+
+
+def deployment_rolled_back(snapshot: Snapshot) -> Finding | None:
+    """The last deployment was rolled back: what serves is not what was deployed."""
+    rolled = [name for name, status in snapshot.names.statuses.items() if "ROLLBACK" in status]
+    endpoint = snapshot.endpoint
+    reverted = bool(endpoint and endpoint.failure_reason and endpoint.status == IN_SERVICE and _drifts(snapshot))
+    if not rolled and not reverted:
+        return None
+    evidence = [f"Stack {name} is {snapshot.names.statuses[name]}." for name in rolled]
+    evidence += [cut(snapshot.stack_reasons[name]) for name in rolled if name in snapshot.stack_reasons]
+    if reverted and endpoint:
+        evidence.append(f"FailureReason: {cut(endpoint.failure_reason or '')}")
+    return Finding(
+        cause="deployment-rolled-back",
+        text="The last deployment was rolled back: the version before it serves.",
+        evidence=tuple(evidence),
+        fix="Fix the reason and deploy again: make deploy",
+        runbook="a-deploy-that-rolled-back",
+    )
+
+
+def drift(snapshot: Snapshot) -> Finding | None:
+    """Another configuration serves than the deployed one."""
+    endpoint = snapshot.endpoint
+    if endpoint is None or not _drifts(snapshot) or endpoint.status != IN_SERVICE:
+        return None
+    return Finding(
+        cause="drift",
+        text="The endpoint does not serve the configuration that its stack has deployed.",
+        evidence=(f"It serves {endpoint.config}; the stack has {snapshot.names.deployed_config}.",),
+        fix="aws sagemaker update-endpoint --endpoint-name {endpoint} --retain-all-variant-properties "
+        f"--endpoint-config-name {snapshot.names.deployed_config}",
+        runbook="a-deploy-that-rolled-back",
+    )
+
+
+def _drifts(snapshot: Snapshot) -> bool:
+    deployed = snapshot.names.deployed_config
+    return bool(snapshot.endpoint and deployed and snapshot.endpoint.config != deployed)
+
+
+def log_reports(snapshot: Snapshot) -> Finding | None:
+    """The endpoint's own log reports a crash."""
+    for line in snapshot.endpoint_errors:
+        kind = classify(line)
+        if kind.cause in {"out-of-memory", "worker-died", "permission-missing"}:
+            return Finding(
+                cause=kind.cause,
+                text=kind.text,
+                evidence=(f"The endpoint's log: {cut(line)}",),
+                fix=kind.advice,
+                runbook=kind.runbook,
+            )
+    return None
+
+
+def changing(snapshot: Snapshot) -> Finding | None:
+    """A change of the endpoint is in progress, and has not taken long."""
+    endpoint = snapshot.endpoint
+    if endpoint is None or endpoint.status not in CHANGING or snapshot.clock - endpoint.changed_at >= _LONG:
+        return None
+    if endpoint.desired > endpoint.running and not endpoint.running and endpoint.status == "Updating":
+        return normal(
+            "waking",
+            "The endpoint is waking: its instances start. A cold start takes minutes.",
+            f"It is Updating from {endpoint.running} to {endpoint.desired} instances since "
+            f"{lasting(snapshot.clock - endpoint.changed_at)}.",
+            fix="Wait.",
+        )
+    return normal(
+        "changing",
+        f"The endpoint is {endpoint.status}: a deployment or scaling changes it, and scaling waits meanwhile.",
+        f"It has {endpoint.running} instances of {endpoint.desired}.",
+        fix="Wait.",
+    )

@@ -1,0 +1,222 @@
+"""Rules on the parts between an upload and its record: topics, queues, functions, mappings and rules."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from async_endpoint.operations.diagnose.finding import Finding
+from async_endpoint.operations.diagnose.rules.words import counted, cut, show_log
+
+if TYPE_CHECKING:
+    from async_endpoint.operations.diagnose.facts import EventSource
+    from async_endpoint.operations.diagnose.snapshot import Snapshot
+
+_ENABLED = frozenset({"Enabled", "Enabling", "Creating", "Updating"})
+_ACTIVE = frozenset({"Active", "Pending", "Inactive"})
+_PARTS = {
+    "Intake": "intake", "Results": "results", "Reconciler": "reconciler", "Notifier": "notifier",
+    "Watchdog": "watchdog", "Urgent": "urgent",
+}  # fmt: skip
+_EFFECTS = {
+    "intake": "documents are not submitted",
+    "urgent": "urgent documents are not submitted",
+    "results": "outcomes are not recorded",
+    "reconciler": "jobs whose messages were lost stay open",
+    "notifier": "outcomes are not announced",
+    "watchdog": "nothing looks for instances without work",
+}
+
+
+def _part(logical_id: str) -> str:
+    return next((name for prefix, name in _PARTS.items() if logical_id.startswith(prefix)), logical_id)
+
+
+def _effect(part: str) -> str:
+    return _EFFECTS.get(part, "it does not run")
+
+
+def _logical_id(source: EventSource) -> str:
+    return source.logical_id
+
+
+def rule_disabled(snapshot: Snapshot) -> Finding | None:
+    """A rule of EventBridge is off: of uploads, of the watchdog, or of the reconciler."""
+    off = [rule for rule in snapshot.rules if not rule.state.startswith("ENABLED")]
+    off.sort(key=lambda rule: "Uploads" not in rule.logical_id)
+    for rule in off:
+        uploads = "Uploads" in rule.logical_id
+        part = _part(rule.logical_id)
+        what = "uploads are not noticed" if uploads else _effect(part)
+        name = "uploads-rule" if uploads else part
+        return Finding(
+            cause=f"{name}-disabled",
+            text=f"The rule of the {'inbox' if uploads else part} is {rule.state.lower()}: {what}.",
+            evidence=(f"DescribeRule: {rule.name} is {rule.state}.",),
+            fix=f"aws events enable-rule --name {rule.name}",
+            runbook={"watchdog": "the-watchdog-fails", "reconciler": "the-reconciler-fails"}.get(
+                part, "messages-wait-too-long"
+            ),
+        )
+    return None
+
+
+def mapping_disabled(snapshot: Snapshot) -> Finding | None:
+    """A function gets no messages."""
+    off = sorted((each for each in snapshot.event_sources if each.state not in _ENABLED), key=_logical_id)
+    if not off:
+        return None
+    source = off[0]
+    part = _part(source.logical_id)
+    return Finding(
+        cause=f"{part}-mapping-disabled",
+        text=f"The event source mapping of the {part} is {source.state}: {_effect(part)}.",
+        evidence=(f"GetEventSourceMapping: {source.uuid} is {source.state}.", *_backlog(snapshot, part)),
+        fix=f"aws lambda update-event-source-mapping --uuid {source.uuid} --enabled",
+        runbook="messages-wait-too-long",
+    )
+
+
+def function_throttled(snapshot: Snapshot) -> Finding | None:
+    """A function may not run at all."""
+    for function in snapshot.functions:
+        if function.reserved == 0:
+            part = _part(function.logical_id)
+            return Finding(
+                cause="function-throttled",
+                text=f"The function of the {part} has a reserved concurrency of 0: {_effect(part)}.",
+                evidence=(f"GetFunction: {function.name} is throttled.", *_backlog(snapshot, part)),
+                fix=f"aws lambda delete-function-concurrency --function-name {function.name}",
+                runbook="messages-wait-too-long",
+            )
+    return None
+
+
+def function_broken(snapshot: Snapshot) -> Finding | None:
+    """A function is gone or not active."""
+    for function in snapshot.functions:
+        if function.state not in _ACTIVE:
+            part = _part(function.logical_id)
+            return Finding(
+                cause="function-broken",
+                text=f"The function of the {part} is {function.state.lower()}: {_effect(part)}.",
+                evidence=(f"GetFunction: {function.name}.",),
+                fix="make deploy; if CloudFormation sees no change, destroy the workflow stack and deploy it again",
+                runbook="a-function-breaks",
+            )
+    return None
+
+
+def subscription_missing(snapshot: Snapshot) -> Finding | None:
+    """A topic does not reach the results queue."""
+    if not snapshot.knows("subscriptions", "config") or snapshot.config is None:
+        return None
+    queue = snapshot.names.outputs.get("ResultsQueueUrl")
+    if not queue:
+        return None
+    name = queue.rpartition("/")[2]
+    for topic in snapshot.config.topics:
+        kind = "success" if "uccess" in topic.rpartition(":")[2] else "error"
+        subscribed = snapshot.subscriptions.get(topic)
+        if subscribed is None:
+            return Finding(
+                cause="topic-missing",
+                text=f"The {kind} topic does not exist: outcomes are recorded late, by the reconciler alone.",
+                evidence=(f"SNS has no {topic}.",),
+                fix="make deploy; else create a topic of that name and subscribe the queue",
+                runbook="notifications-or-uploads-fail",
+            )
+        if not any(endpoint.rpartition(":")[2] == name for endpoint in subscribed):
+            account = topic.split(":")
+            arn = ":".join(["arn", account[1], "sqs", account[3], account[4], name])
+            return Finding(
+                cause="subscription-missing",
+                text=f"The {kind} topic has no subscription of the results queue: outcomes are recorded late, by the "
+                "reconciler alone.",
+                evidence=(f"{topic} has {counted(len(subscribed), 'subscription')}, none of {name}.",),
+                fix=f"aws sns subscribe --topic-arn {topic} --protocol sqs --notification-endpoint {arn}",
+                runbook="notifications-or-uploads-fail",
+            )
+    return None
+
+
+def dead_letters(snapshot: Snapshot) -> Finding | None:
+    """A DLQ has messages."""
+    full = sorted((queue for queue in snapshot.queues if queue.dead), key=lambda queue: -queue.dead)
+    if not full:
+        return None
+    queue = full[0]
+    others = [f"{counted(each.dead, 'message')} in that of {each.worker}." for each in full[1:]]
+    return Finding(
+        cause=f"{queue.worker}-dead-letters",
+        text=f"The DLQ of {queue.worker} has {counted(queue.dead, 'message')}: {_EFFECTS[queue.worker]}.",
+        evidence=(*(cut(reason) for reason in queue.reasons[:3]), *_log_of(snapshot, queue.worker), *others),
+        fix="Find the reason: async-endpoint dlq list {label}. After it is fixed: async-endpoint dlq redrive {label}",
+        runbook="messages-were-dead-lettered",
+    )
+
+
+def queue_missing(snapshot: Snapshot) -> Finding | None:
+    """A queue is gone."""
+    for queue in snapshot.queues:
+        if queue.waiting is None:
+            return Finding(
+                cause="queue-missing",
+                text=f"The queue of {queue.worker} does not exist: {_EFFECTS[queue.worker]}.",
+                evidence=("GetQueueAttributes: it does not exist.",),
+                fix="Destroy the workflow stack and deploy it again: make deploy",
+                runbook="messages-wait-too-long",
+            )
+    return None
+
+
+def function_errors(snapshot: Snapshot) -> Finding | None:
+    """A function's log reports errors, and its alarm fires or messages wait."""
+    firing = {alarm.name for alarm in snapshot.alarms.values() if alarm.state == "ALARM"}
+    for function in snapshot.functions:
+        part = _part(function.logical_id)
+        prefix = next((prefix for prefix, name in _PARTS.items() if name == part), part)
+        if function.errors and any(f"-{prefix}Errors" in name for name in firing):
+            return Finding(
+                cause="function-fails",
+                text=f"The function of the {part} fails: {_effect(part)}.",
+                evidence=(f"Its log: {cut(function.errors[0])}", *_backlog(snapshot, part)),
+                fix=show_log(function.log_group),
+                runbook="a-function-breaks",
+            )
+    return None
+
+
+def not_woken(snapshot: Snapshot) -> Finding | None:
+    """The intake function wanted to wake the endpoint and could not."""
+    if snapshot.running or not snapshot.waiting:
+        return None
+    for function in snapshot.functions:
+        for line in function.errors:
+            if "was not woken" in line or "does not wake it" in line:
+                return Finding(
+                    cause="not-woken",
+                    text="The intake function could not wake the endpoint.",
+                    evidence=(f"Its log: {cut(line)}",),
+                    fix="make deploy, which restores the function's role; by hand: aws sagemaker "
+                    "update-endpoint-weights-and-capacities --endpoint-name {endpoint} "
+                    "--desired-weights-and-capacities VariantName=AllTraffic,DesiredInstanceCount=1",
+                    runbook="requests-wait-and-no-instance-comes",
+                )
+    return None
+
+
+def _backlog(snapshot: Snapshot, part: str) -> tuple[str, ...]:
+    return tuple(
+        f"{counted(queue.waiting, 'message')} in its queue."
+        for queue in snapshot.queues
+        if queue.worker == part and queue.waiting
+    )
+
+
+def _log_of(snapshot: Snapshot, worker: str) -> tuple[str, ...]:
+    part = "intake" if worker == "urgent" else worker
+    return tuple(
+        f"The function's log: {cut(function.errors[0])}"
+        for function in snapshot.functions
+        if _part(function.logical_id) == part and function.errors
+    )

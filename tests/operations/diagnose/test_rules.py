@@ -1,0 +1,280 @@
+"""Each cause is named first where a healthy stage differs in just that, and by no rule where it does not."""
+
+import re
+from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from async_endpoint.operations.diagnose import diagnosis
+from async_endpoint.operations.diagnose.diagnosis import RULES, diagnose
+from async_endpoint.operations.diagnose.facts import (
+    Activity,
+    BucketFacts,
+    Ended,
+    EventSource,
+    JobsFacts,
+    KeyFacts,
+    Policy,
+    QueueFacts,
+    RuleFacts,
+    TargetFacts,
+    Watched,
+)
+from async_endpoint.operations.diagnose.finding import Severity
+from async_endpoint.operations.diagnose.snapshot import Snapshot, Unread
+from tests.support.diagnosed import (
+    ASLEEP,
+    AWAKE,
+    JUST_DEPLOYED,
+    NAME,
+    NAMES,
+    NOW,
+    TOPICS,
+    WAKING,
+    changed,
+    endpoint,
+    function,
+    points,
+)
+
+ROOT = Path(__file__).resolve().parents[3]
+
+
+def activity(message: str, status: str = "Failed") -> tuple[Activity, ...]:
+    at = NOW - timedelta(minutes=5)
+    return (Activity(began_at=at, ended_at=at, status=status, message=message, description="Setting … to 1."),)
+
+
+def alarms(name: str, **changes: Any) -> dict[str, Any]:
+    return {**ASLEEP.alarms, name: replace(ASLEEP.alarms[name], **changes)}
+
+
+def ended(reason: str, state: str = "FAILED") -> JobsFacts:
+    return JobsFacts(ended=(Ended(job_id="job-1", state=state, reason=reason, ended_at="2026-01-31T11:59:00.000Z"),))
+
+
+def without(name: str) -> dict[str, Any]:
+    return {each: alarm for each, alarm in ASLEEP.alarms.items() if each != name}
+
+
+def watching(name: str, **dimensions: str) -> tuple[Watched, ...]:
+    return (Watched("AWS/SageMaker", name, dimensions),)
+
+
+HEADINGS = re.findall(r"^## (.*)$", (ROOT / "docs" / "operations.md").read_text(encoding="utf-8"), re.MULTILINE)
+ANCHORS = {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in HEADINGS}
+BUSY = {"endpoint": endpoint(running=2, desired=2), "activities": ()}
+ROLLED_BACK = replace(NAMES, statuses={"async-endpoint-dev-endpoint": "UPDATE_ROLLBACK_COMPLETE"})
+NO_ENDPOINT_STACK = replace(
+    NAMES, outputs={name: value for name, value in NAMES.outputs.items() if name != "EndpointName"}, resources=()
+)
+
+CAUSES: list[tuple[str, dict[str, Any]]] = [
+    ("table-deleted", {"table_status": None}),
+    ("key-disabled", {"key": KeyFacts("key-1", "Disabled")}),
+    ("key-disabled", {"key": KeyFacts("key-1", "PendingDeletion")}),
+    ("bucket-missing", {"buckets": (BucketFacts(name="outputs", exists=False),)}),
+    ("queue-missing", {"queues": (QueueFacts(worker="intake", waiting=None),)}),
+    ("endpoint-missing", {"endpoint": None}),
+    ("endpoint-missing", {"endpoint": None, "names": NO_ENDPOINT_STACK}),
+    ("endpoint-failed", {"endpoint": endpoint(status="Failed", failure_reason="The primary container did not pass")}),
+    ("no-capacity", {"endpoint": endpoint(status="Failed", failure_reason="InsufficientInstanceCapacity: …")}),
+    ("permission-missing", {"endpoint": endpoint(status="Failed", failure_reason="The provided role is invalid")}),
+    ("archive-missing", {"archive_exists": False}),
+    ("permission-missing", {"role_policies": frozenset()}),
+    ("permission-missing", {"role_policies": None}),
+    ("bucket-policy-denies", {"buckets": (BucketFacts(name="outputs", denials=('{"Effect": "Deny"}',)),)}),
+    ("target-deregistered", {"target": None}),
+    ("scaling-suspended", {"target": TargetFacts(minimum=0, maximum=2, out_suspended=True)}),
+    ("scaling-suspended", {"target": TargetFacts(minimum=0, maximum=2, in_suspended=True)}),
+    ("scaling-suspended", {"target": TargetFacts(minimum=0, maximum=2, schedules_suspended=True)}),
+    ("maximum-zero", {"target": TargetFacts(minimum=0, maximum=0)}),
+    ("policy-deleted", {"policies": ASLEEP.policies[1:]}),
+    ("alarm-deleted", {"alarms": without("WakeAlarm")}),
+    ("policy-alarm-deleted", {"alarms": without("AlarmHigh-1")}),
+    ("policy-alarm-deleted", {"policies": (*ASLEEP.policies[:2], Policy("backlog", "arn", 5.0, ()))}),
+    ("wrong-dimension", {"alarms": alarms("WakeAlarm", watched=watching("ApproximateBacklogSize", EndpointName="x"))}),
+    (
+        "wrong-dimension",
+        {
+            "alarms": alarms(
+                "WakeAlarm",
+                watched=watching("ApproximateBacklogSize", EndpointName="donut-async-dev", VariantName="AllTraffic"),
+            )
+        },
+    ),
+    ("alarm-actions-disabled", {"alarms": alarms("SleepAlarm", actions_enabled=False)}),
+    ("alarm-without-action", {"alarms": alarms("SleepAlarm", actions=())}),
+    ("no-capacity", {"activities": activity("Reason: InsufficientInstanceCapacity: Unable to provision")}),
+    ("quota", {"activities": activity("Reason: ResourceLimitExceeded: The account-level service limit 'ml.…' is 0")}),
+    ("permission-missing", {"activities": activity("AccessDenied: not authorized to perform: sagemaker:Update…")}),
+    ("scaling-failed", {"activities": activity("Something else went wrong")}),
+    ("scaling-failed", {"activities": activity("Waiting for change to be fulfilled", "Unfulfilled")}),
+    ("deployment-rolled-back", {"names": replace(NAMES, statuses=ROLLED_BACK.statuses)}),
+    ("deployment-rolled-back", {"endpoint": endpoint(config="config-0", failure_reason="did not pass the ping")}),
+    ("drift", {"endpoint": endpoint(config="by-hand")}),
+    ("endpoint-stuck", {"endpoint": endpoint(status="Updating", desired=1, changed_at=NOW - timedelta(minutes=40))}),
+    ("inbox-silent", {"buckets": (BucketFacts(name="inputs", sends_events=False),)}),
+    ("function-broken", {"functions": (function("Intake", state="Failed"),)}),
+    ("function-throttled", {"functions": (function("Results", reserved=0),)}),
+    ("intake-mapping-disabled", {"event_sources": (EventSource("uuid-1", "IntakeFunctionSource", "Disabled"),)}),
+    ("watchdog-disabled", {"rules": (RuleFacts("WatchdogSchedule", "watchdog", "DISABLED"),)}),
+    ("reconciler-disabled", {"rules": (RuleFacts("ReconcilerSchedule", "reconciler", "DISABLED"),)}),
+    ("uploads-rule-disabled", {"rules": (RuleFacts("Uploads4F6EB0FD", "uploads", "Missing"),)}),
+    ("subscription-missing", {"subscriptions": {topic: frozenset({"arn:aws:sqs:r:0:other"}) for topic in TOPICS}}),
+    ("topic-missing", {"subscriptions": {}}),
+    ("results-dead-letters", {"queues": (QueueFacts(worker="results", waiting=0, dead=3, reasons=("no table",)),)}),
+    ("content-type", {"jobs": ended("ClientError: Received client error (415) from model.")}),
+    ("documents-rejected", {"jobs": ended("ClientError: Received client error (400) from model.")}),
+    ("worker-died", {"jobs": ended("ClientError: Received server error (507) from model.")}),
+    ("out-of-memory", {"jobs": ended("CUDA out of memory (ClientError: Received server error (500) from model.)")}),
+    ("model-fails", {"jobs": ended("ClientError: Received server error (500) from model.")}),
+    ("permission-missing", {"jobs": ended("AccessDenied: the result could not be written")}),
+    ("model-too-slow", {"jobs": ended("Model server did not respond: timed out after 300 s")}),
+    ("input-missing", {"jobs": ended("NoSuchKey: s3://inputs/a does not exist")}),
+    ("expired", {"jobs": ended("The request expired after 21600 seconds", "EXPIRED")}),
+    ("requests-fail", {"jobs": ended("")}),
+    ("out-of-memory", {"endpoint_errors": ("RuntimeError: CUDA out of memory.",)}),
+    ("worker-died", {"endpoint_errors": ("Backend worker process died.",)}),
+    ("reconciler-overdue", {"datapoints": {"OverdueJobs": points(2)}}),
+    ("reconciler-overdue", {"jobs": JobsFacts(submitted=1, oldest_submitted=NOW - timedelta(hours=9))}),
+    (
+        "function-fails",
+        {
+            "functions": (function("Intake", errors=("boom",)),),
+            "alarms": {
+                **ASLEEP.alarms,
+                "dev-workflow-IntakeErrors1": replace(
+                    ASLEEP.alarms["Failures"], name="dev-workflow-IntakeErrors1", state="ALARM"
+                ),
+            },
+        },
+    ),
+    (
+        "not-woken",
+        {
+            "functions": (function("Intake", errors=("The endpoint was not woken: AccessDenied",)),),
+            "jobs": JobsFacts(submitted=1, oldest_submitted=NOW - timedelta(minutes=20)),
+        },
+    ),
+    (
+        "not-waking",
+        {
+            "jobs": JobsFacts(submitted=1, oldest_submitted=NOW - timedelta(minutes=20)),
+            "datapoints": {"ApproximateAgeOfOldestRequest": points(1200)},
+        },
+    ),
+    ("model-too-slow", {**BUSY, "datapoints": {"ModelLatency": points(800e6)}}),
+    ("too-few-instances", {**BUSY, "datapoints": {"ApproximateBacklogSize": points(400)}}),
+    (
+        "never-sleeps",
+        {**BUSY, "datapoints": {"ApproximateBacklogSize": points(0), "CPUUtilization": points(90)}},
+    ),
+    ("alarm", {"alarms": alarms("Failures", state="ALARM")}),
+]
+NORMAL: list[tuple[str, dict[str, Any]]] = [
+    ("admission", {"jobs": JobsFacts(received=40, admission=40, oldest_received=NOW)}),
+    ("metrics-late", {"jobs": JobsFacts(submitted=1, oldest_submitted=NOW - timedelta(minutes=2))}),
+    ("waking", {"endpoint": WAKING.endpoint}),
+    ("changing", {"endpoint": endpoint(status="Updating", running=1, desired=2, changed_at=NOW)}),
+    ("minimum", {**BUSY, "target": TargetFacts(minimum=1, maximum=2)}),
+    ("warm-window", {**BUSY, "target": TargetFacts(minimum=1, maximum=2), "scheduled_minimums": {"morning": 1}}),
+    ("requests-arrive", {**BUSY, "datapoints": {"InvocationsProcessed": points(4)}}),
+    (
+        "busy-processor",
+        {
+            "endpoint": endpoint(running=1, desired=1, changed_at=NOW - timedelta(minutes=30)),
+            "datapoints": {"ApproximateBacklogSize": points(0), "CPUUtilization": points(90)},
+        },
+    ),
+    (
+        "going-to-sleep",
+        {
+            "endpoint": endpoint(running=1, desired=1, changed_at=NOW - timedelta(minutes=30)),
+            "datapoints": {"ApproximateBacklogSize": points(0), "CPUUtilization": points(1)},
+        },
+    ),
+]
+
+
+@pytest.mark.parametrize(("cause", "changes"), CAUSES)
+def test_a_cause_is_named_first_with_what_shows_it_and_what_mends_it(cause: str, changes: dict[str, Any]) -> None:
+    (first, *_) = diagnose(changed(**changes)).findings
+    assert (first.cause, first.severity) == (cause, Severity.FAULT)
+    assert first.evidence
+    assert first.fix
+    assert first.runbook in ANCHORS
+    assert "{" not in first.fix.replace('{"EventBridgeConfiguration": {}}', "").replace("Quotas[", "")
+
+
+@pytest.mark.parametrize(("cause", "changes"), NORMAL)
+def test_what_is_normal_is_explained_and_no_fault(cause: str, changes: dict[str, Any]) -> None:
+    found = diagnose(changed(**changes))
+    assert found.faults == ()
+    assert found.findings[0].cause == cause
+
+
+@pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.__name__)
+def test_each_rule_is_the_only_one_to_say_something(rule: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(diagnosis, "RULES", tuple(each for each in RULES if each is not rule))
+    cases = [*CAUSES, *NORMAL]
+    assert any(
+        [cause] != [each.cause for each in diagnose(changed(**changes)).findings[:1]] for cause, changes in cases
+    )
+
+
+@pytest.mark.parametrize("snapshot", [ASLEEP, AWAKE, WAKING, JUST_DEPLOYED], ids=["asleep", "awake", "waking", "new"])
+def test_a_healthy_stage_has_no_fault(snapshot: Snapshot) -> None:
+    assert diagnose(snapshot).faults == ()
+
+
+QUIET: list[dict[str, Any]] = [
+    {"activities": activity("Cannot update in-progress endpoint")},
+    {"activities": activity("…", "Overridden")},
+    # The endpoint was changed after the failure, and runs: a submission has woken it.
+    {
+        "activities": activity("InsufficientInstanceCapacity"),
+        "endpoint": endpoint(running=1, desired=1, changed_at=NOW),
+        "datapoints": {"InvocationsProcessed": points(1)},
+    },
+    # It looks back at the time before the instance came.
+    {
+        **BUSY,
+        "alarms": alarms("Failures", state="ALARM", watched=watching("HasBacklogWithoutCapacity", EndpointName=NAME)),
+        "datapoints": {"InvocationsProcessed": points(1)},
+    },
+    {"model": None, "role_policies": None},
+    {"endpoint": endpoint(status="Updating", desired=1, changed_at=NOW - timedelta(minutes=20))},
+    {"endpoint_errors": ("Traceback (most recent call last)",)},
+    {"functions": (function("Intake", errors=("a line of one message",)),)},
+    {"functions": (function("Intake", reserved=5),)},
+    {"key": KeyFacts("key-1", "Enabled")},
+    {"event_sources": (EventSource("uuid-1", "IntakeFunctionSource", "Updating"),)},
+    {**BUSY, "datapoints": {"ModelLatency": points(300e6), "ApproximateBacklogSize": points(8)}},
+    {"names": replace(NAMES, resources=()), "target": None, "policies": ()},
+    {"jobs": JobsFacts(submitted=1, oldest_submitted=NOW - timedelta(hours=6))},
+]
+
+
+@pytest.mark.parametrize("changes", QUIET)
+def test_what_only_looks_like_a_fault_is_none(changes: dict[str, Any]) -> None:
+    assert [finding.cause for finding in diagnose(changed(**changes)).faults] == []
+
+
+@pytest.mark.parametrize(
+    "part",
+    ["endpoint", "target", "policies", "alarms", "subscriptions", "table_status", "role_policies", "config", "queues"],
+)
+def test_what_could_not_be_read_is_no_fault(part: str) -> None:
+    default = getattr(Snapshot(names=NAMES, now=NOW, since=NOW), part)
+    missing = {"subscriptions": {}, "alarms": {}, "policies": (), "role_policies": None}.get(part, default)
+    snapshot = changed(**{part: missing, "unread": (Unread(part, "some:Action", "AccessDenied"),)})
+    assert diagnose(snapshot).faults == ()
+
+
+def test_a_cause_hides_what_it_explains() -> None:
+    found = diagnose(changed(target=None, policies=(), alarms=alarms("Failures", state="ALARM"))).findings
+    assert "alarm" not in [finding.cause for finding in found]
