@@ -18,9 +18,9 @@ from async_endpoint.client import (
     FolderError,
     JobState,
     RunInterrupted,
+    find_documents,
     run_folder,
 )
-from async_endpoint.client.folder_run import documents_in
 from async_endpoint.operations.stack_outputs import StackError, read_outputs
 from async_endpoint.protocol import (
     DEFAULT_INVOCATION_TIMEOUT_SECONDS,
@@ -109,7 +109,7 @@ def run(
     """
     console = Console(stderr=True)
     try:
-        documents_in(folder, pattern=pattern)  # before any call to AWS
+        find_documents(folder, pattern=pattern)  # before any call to AWS
         name, prefix = _destination(endpoint, inputs, stacks)
         summary = run_folder(
             folder,
@@ -130,7 +130,7 @@ def run(
     except OSError as error:
         raise click.UsageError(f"{output} cannot be written: {error.strerror}.") from error
     except RunInterrupted as interrupt:
-        queued = interrupt.summary.count(JobState.QUEUED)
+        queued = interrupt.summary.count(JobState.SUBMITTED)
         click.echo(
             f"Interrupted after {interrupt.summary}. The endpoint continues with the {queued} queued; "
             f"{output} has the output_location of each future result.",
