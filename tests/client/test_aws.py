@@ -201,7 +201,7 @@ def test_errors_of_s3_are_sentences(transport: AwsTransport, tmp_path: Path) -> 
         transport.list_page(nowhere, "")
     with pytest.raises(StorageError, match="no-such-bucket-here/key cannot be read"):
         transport.get(nowhere)
-    with pytest.raises(SubmitError, match="cannot be uploaded to s3://no-such-bucket-here/: .*NoSuchBucket"):
+    with pytest.raises(SubmitError, match=r"cannot be uploaded to s3://no-such-bucket-here/: .*NoSuchBucket"):
         transport.upload(b"abc", nowhere, "image/png")
     with pytest.raises(InvalidDocument, match=r"gone\.png cannot be read: No such file"):
         transport.upload(tmp_path / "gone.png", nowhere, "image/png")

@@ -11,9 +11,11 @@ from async_endpoint.cli.diff import diff
 from async_endpoint.cli.dlq import dlq
 from async_endpoint.cli.preflight import preflight
 from async_endpoint.cli.redrive import redrive
+from async_endpoint.cli.resume import resume
 from async_endpoint.cli.retry import retry
 from async_endpoint.cli.rollback import rollback
 from async_endpoint.cli.run import run
+from async_endpoint.cli.runs import runs
 from async_endpoint.cli.status import jobs, status
 
 __all__ = ["main"]
@@ -43,6 +45,8 @@ def _group_of_extra(name: str) -> click.Command:
 
 
 main.add_command(run)
+main.add_command(resume)
+main.add_command(runs)
 main.add_command(status)
 main.add_command(jobs)
 main.add_command(retry)

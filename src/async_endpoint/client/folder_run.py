@@ -243,10 +243,8 @@ def resume_run(ticket: Ticket, endpoint: AsyncEndpoint, output: Path, options: R
 
 
 def _publish(ticket: Ticket, results: RunOutput) -> None:
-    counts = ticket.counts()
-    sent = counts[DocumentState.COMPLETED] + counts[DocumentState.EXPIRED] + counts[DocumentState.QUEUED]
-    replace = bool(sent) or ticket.accepted_sibling() is not None
-    results.publish((queued_line(entry) for entry in ticket.entries(DocumentState.QUEUED)), replace=replace)
+    queued = (queued_line(entry) for entry in ticket.entries(DocumentState.QUEUED))
+    results.publish(queued, replace=not ticket.sent_nothing())
 
 
 def _publish_what_there_is(ticket: Ticket, results: RunOutput) -> None:

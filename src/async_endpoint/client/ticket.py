@@ -124,6 +124,14 @@ class Ticket:
             row = database.execute(query).fetchone()
         return None if row is None else Entry(**dict(zip(_ENTRY, row, strict=True)))
 
+    def sent_nothing(self) -> bool:
+        """Returns whether SageMaker cannot have taken any document of the run."""
+        with self._transaction() as database:
+            (taken,) = database.execute(
+                "SELECT count(*) FROM document WHERE output IS NOT NULL OR state NOT IN ('WAITING', 'FAILED')"
+            ).fetchone()
+        return bool(taken == 0)
+
     def lines(self) -> Iterator[str]:
         """Yields the lines of the finished documents, by number."""
         last = 0
