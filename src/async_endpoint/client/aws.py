@@ -72,13 +72,13 @@ class AwsTransport:
 
     @classmethod
     def from_session(cls, session: boto3.Session | None, *, concurrency: int, max_attempts: int) -> AwsTransport:
-        """Makes both clients, with a connection for each thread and botocore's standard retries.
+        """Makes both clients, with connections for uploads and downloads at once, and botocore's standard retries.
 
         Raises:
             AsyncEndpointError: boto3 lacks a setting, such as the region.
         """
         config = Config(
-            max_pool_connections=concurrency,
+            max_pool_connections=2 * concurrency,  # documents are uploaded while results are fetched
             retries={"mode": "standard", "total_max_attempts": max_attempts},
         )
         try:

@@ -82,6 +82,7 @@ class RunSubmitter:
 
     def start(self) -> None:
         """Begins to submit, in threads."""
+        self._stopping.clear()
         self._thread = threading.Thread(target=self._submit_all, daemon=True)
         self._thread.start()
 
