@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -72,8 +73,12 @@ class Run:
             transport=transport,
             concurrency=1,
             clock=self.clock,
-            sleep=self.clock.sleep,
+            sleep=self._sleep,
         )
+
+    def _sleep(self, seconds: float) -> None:
+        time.sleep(0.002)  # the submitting threads work meanwhile
+        self.clock.sleep(seconds)
 
     def begin(self, transport: InMemoryTransport) -> Ticket:
         documents = sorted(self.folder.iterdir())

@@ -117,6 +117,9 @@ class RunEngine:
         self._pending[job] = entry
         self.jobs.append((entry.number, job))
 
+    def _watch_no_more(self, numbers: set[int]) -> None:
+        self._pending = {job: entry for job, entry in self._pending.items() if entry.number not in numbers}
+
     def _submit_and_collect(self) -> None:
         """Submits every waiting document and collects, until all but the doubtful ones have their outcome."""
         submitter, clock = self._submitter, self._poller.clock
@@ -195,13 +198,13 @@ class RunEngine:
     def _resolve_doubts(self) -> None:
         """Submits those again that were most likely never taken."""
         for entry, job in self._doubts.settled(self._submitter.tries, self._submitter.doubtful):
+            self._watch_no_more({entry.number})
             self._watch(entry, job)
         self._collect()
         chosen = self._doubts.delete_uploads()
         self._collect()  # once more: it may have been taken until now
         again = self._doubts.renew(chosen)
-        for job in [job for job in self._pending if self._pending[job].number in again]:
-            del self._pending[job]
+        self._watch_no_more(again)
         if again:
             number = len(again)
             who = "1 document was" if number == 1 else f"{number} documents were"
