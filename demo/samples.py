@@ -8,8 +8,7 @@ from pathlib import Path
 
 import boto3
 
-from async_endpoint.client import AsyncEndpoint, JobState, ResultTimeout, RunSummary, run_folder
-from async_endpoint.client.folder_run import Progress
+from async_endpoint.client import AsyncEndpoint, JobState, Progress, ResultTimeout, RunSummary, run_folder
 from async_endpoint.protocol import S3Location
 from demo import inbox
 from demo.deployment import ROOT, Deployment, DeploymentError

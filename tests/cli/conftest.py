@@ -9,6 +9,13 @@ import pytest
 from tests.cli.model_command import EXAMPLE
 
 
+@pytest.fixture(autouse=True)
+def tickets(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The folder of the tickets of runs: none of the user's."""
+    monkeypatch.setenv("ASYNC_ENDPOINT_STATE", str(tmp_path / "state"))
+    return tmp_path / "state" / "runs"
+
+
 @pytest.fixture
 def sample(tmp_path: Path) -> Path:
     """A request that the tiny classifier processes."""

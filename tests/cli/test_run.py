@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+import os
 import signal
 import subprocess
 import sys
 import uuid
 from http import HTTPStatus
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -16,8 +18,6 @@ from click.testing import CliRunner
 from async_endpoint.cli import main
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     import boto3
 
     from tests.support.endpoint_fixtures import EndpointServer
@@ -105,3 +105,23 @@ def test_ctrl_c_reports_what_was_submitted_and_the_locations_of_the_results(
     lines = [json.loads(line) for line in (folder.parent / "results.jsonl").read_text().splitlines()]
     assert [line["state"] for line in lines] == ["QUEUED"] * 3
     assert all(line["output_location"].startswith(f"s3://{bucket}/out/") for line in lines)
+
+
+def test_a_name_that_is_not_utf_8_fails_and_is_written_like_any_other(folder: Path, bucket: str) -> None:
+    name = b"caf\xe9.png"
+    Path(os.fsdecode(os.fsencode(folder) + b"/" + name)).write_bytes(b"bad")
+    arguments = ["run", str(folder), "--endpoint", "receipts", "--input", f"s3://{bucket}/in", "--no-wake"]
+
+    result = subprocess.run(  # our own command
+        [sys.executable, "-c", "from async_endpoint.cli import main; main()", *arguments],
+        capture_output=True,
+        check=False,
+    )
+
+    assert result.returncode == 1
+    assert b"Traceback" not in result.stderr
+    lines = [json.loads(line) for line in (folder.parent / "results.jsonl").read_text().splitlines()]
+    assert {os.fsencode(line["file"]): line["state"] for line in lines} == {
+        **dict.fromkeys((b"0.png", b"1.png", b"2.png"), "COMPLETED"),
+        name: "FAILED",
+    }

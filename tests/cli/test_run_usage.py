@@ -42,8 +42,8 @@ def nowhere(monkeypatch: pytest.MonkeyPatch) -> None:
     ("arguments", "code", "sentence"),
     [
         ("none", 2, "none is not a folder"),
-        ("receipts", 2, "Name the endpoint by --endpoint"),
-        ("receipts --endpoint e", 2, "Name the upload prefix by --input"),
+        ("receipts", 2, "Name the endpoint by --stage"),
+        ("receipts --endpoint e", 2, "Name the upload prefix by --stage"),
         ("receipts --endpoint e --input bucket/in", 2, "--input: 'bucket/in' is not a location in S3"),
         ("receipts --endpoint e --input s3://b-1/ --ttl 59", 2, "59 is not in the range 60<=x<=21600"),
         ("receipts --endpoint e --input s3://b-1/ --output no/out", 2, "no/out cannot be written: No such file"),

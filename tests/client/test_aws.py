@@ -16,6 +16,7 @@ from async_endpoint.client import (
     AsyncEndpoint,
     AsyncEndpointError,
     AwsTransport,
+    AwsUnavailable,
     EndpointNotFound,
     InvalidDocument,
     InvalidRequest,
@@ -26,6 +27,7 @@ from async_endpoint.client import (
     StorageError,
     SubmitError,
     Throttled,
+    UnknownSubmission,
 )
 from async_endpoint.protocol import InvocationRequest, S3Location
 
@@ -138,7 +140,9 @@ def test_an_acceptance_carries_the_locations_and_the_time_of_the_response(
             (HTTPStatus.BAD_REQUEST, "ValidationError", "1 validation error detected: Value 'x' at 'accept'"),
             InvalidRequest,
         ),
-        ((HTTPStatus.FORBIDDEN, "AccessDeniedException", "You are not authorized"), SubmitError),
+        ((HTTPStatus.FORBIDDEN, "AccessDeniedException", "You are not authorized"), AwsUnavailable),
+        ((HTTPStatus.CONFLICT, "ModelNotReadyException", "The model is not ready"), SubmitError),
+        ((HTTPStatus.SERVICE_UNAVAILABLE, "ServiceUnavailable", "Try again"), UnknownSubmission),
     ],
 )
 def test_a_rejection_becomes_an_error_of_the_tree(
@@ -148,7 +152,7 @@ def test_a_rejection_becomes_an_error_of_the_tree(
     rejection: tuple[int, str, str],
     error: type[SubmitError],
 ) -> None:
-    server.rejections = [rejection]
+    server.rejections = [rejection] * 2
 
     with pytest.raises(error, match=re.escape(rejection[2])) as raised:
         transport.submit(request_of())
@@ -197,7 +201,7 @@ def test_errors_of_s3_are_sentences(transport: AwsTransport, tmp_path: Path) -> 
         transport.list_page(nowhere, "")
     with pytest.raises(StorageError, match="no-such-bucket-here/key cannot be read"):
         transport.get(nowhere)
-    with pytest.raises(SubmitError, match="cannot be uploaded to s3://no-such-bucket-here/key"):
+    with pytest.raises(SubmitError, match=r"cannot be uploaded to s3://no-such-bucket-here/: .*NoSuchBucket"):
         transport.upload(b"abc", nowhere, "image/png")
     with pytest.raises(InvalidDocument, match=r"gone\.png cannot be read: No such file"):
         transport.upload(tmp_path / "gone.png", nowhere, "image/png")

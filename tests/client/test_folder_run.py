@@ -17,7 +17,7 @@ from async_endpoint.client import (
     StorageError,
     run_folder,
 )
-from async_endpoint.client.folder_run import documents_in
+from async_endpoint.client.folder_documents import documents_in
 
 if TYPE_CHECKING:
     from pathlib import Path

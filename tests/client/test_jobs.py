@@ -40,7 +40,7 @@ def test_a_job_is_queued_until_its_result_exists(make_endpoint: MakeEndpoint, cl
     endpoint, _ = make_endpoint(**after(90))
     job = endpoint.submit(b"abc")
 
-    assert (job.state, job.status(), job.done()) == (JobState.QUEUED, JobState.QUEUED, False)
+    assert (job.state, job.status(), job.done()) == (JobState.SUBMITTED, JobState.SUBMITTED, False)
     assert clock.sleeps == [], "status() does not wait"
 
     clock.now += 90
@@ -128,7 +128,7 @@ def test_a_timeout_does_not_lose_the_job(make_endpoint: MakeEndpoint, clock: Clo
         job.result(timeout=10)
 
     assert sum(clock.sleeps) == pytest.approx(10)
-    assert job.state is JobState.QUEUED
+    assert job.state is JobState.SUBMITTED
     assert job.result(timeout=100).json() == {"bytes": 3}
 
 
@@ -177,9 +177,9 @@ def test_an_old_object_under_the_same_key_is_not_the_result(clock: Clock) -> Non
     transport.put(S3Location("memory", "failure/same"), b"old failure")
     clock.now += 10
 
-    job = endpoint.submit("s3://memory/in")
+    job = endpoint.submit("s3://memory/in", inference_id="again")
     transport.put(S3Location("memory", "output/same"), b'"old"', delay=-10)
-    assert job.status() is JobState.QUEUED
+    assert job.status() is JobState.SUBMITTED
 
     transport.put(S3Location("memory", "output/same"), b'"new"', delay=60)
     assert job.result().json() == "new"

@@ -71,6 +71,7 @@ class EndpointServer(ThreadingHTTPServer):
         requests: The accepted requests.
         has_output_path: Whether the 202 has locations.
         writes_results: Whether results are ever written.
+        before_taking: Called with each request; where it returns False the connection closes and nothing is taken.
     """
 
     daemon_threads = True
@@ -83,6 +84,7 @@ class EndpointServer(ThreadingHTTPServer):
         self.requests: list[InvocationRequest] = []
         self.has_output_path = True
         self.writes_results = True
+        self.before_taking: Callable[[InvocationRequest], bool] | None = None
         self.url = f"http://localhost:{self.server_port}"
 
 
@@ -101,6 +103,9 @@ class _Handler(BaseHTTPRequestHandler):
         except InvocationError as error:
             self._reject(HTTPStatus.BAD_REQUEST, "ValidationError", str(error))
             return
+        if self.server.before_taking and not self.server.before_taking(request):
+            self.close_connection = True
+            return
         self.server.requests.append(request)
         output, failure = self._work(request)
         places = (
@@ -111,8 +116,9 @@ class _Handler(BaseHTTPRequestHandler):
     def _work(self, request: InvocationRequest) -> tuple[str, str]:
         place = S3Location.from_uri(request.input_location or "")
         document = self.server.s3.get_object(Bucket=place.bucket, Key=place.key)["Body"].read()
-        name, bucket = uuid.uuid4(), self.server.bucket
-        output, failure = f"out/{name}.out", f"fail/{name}-error.out"
+        name, bucket = (request.filename or f"{uuid.uuid4()}.out").partition(".")[0], self.server.bucket
+        folder = f"{request.s3_output_path_extension}/" if request.s3_output_path_extension else ""
+        output, failure = f"out/{folder}{name}.out", f"fail/{folder}{name}-error.out"
         try:
             result = echo(request, document)
             if self.server.writes_results:

@@ -28,9 +28,11 @@ _ENTRIES = {
         "preflight", "Check that the account has what a deploy needs.", aws_options=_IN_A_KNOWN_REGION
     ),
     "redrive": CommandEntry("redrive", "Submit all jobs with the same trouble again."),
+    "resume": CommandEntry("resume", "Continue a run that was broken off.", aws_options=_IN_A_KNOWN_REGION),
     "retry": CommandEntry("retry", "Submit failed, expired or cancelled jobs again."),
     "rollback": CommandEntry("rollback", "Put the endpoint back to the version before."),
     "run": CommandEntry("run", "Send a folder of documents to an endpoint."),
+    "runs": CommandEntry("runs", "List the runs of this machine.", aws_options=()),
     "status": CommandEntry("status", "Show the record of a job."),
     "why": CommandEntry("why", "Name the cause when a stage does not wake, sleep, or work."),
 }

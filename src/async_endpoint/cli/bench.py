@@ -14,7 +14,7 @@ from rich.table import Table
 from async_endpoint.cli.counter import counter_on
 from async_endpoint.cli.destination import destination_of, destination_options
 from async_endpoint.client import AsyncEndpoint, AsyncEndpointError, FolderError
-from async_endpoint.client.folder_run import documents_in
+from async_endpoint.client.folder_documents import find_documents
 from async_endpoint.operations.bench import Bench, Measured
 
 if TYPE_CHECKING:
@@ -56,7 +56,7 @@ def bench(
     Exit status: 0 every document completed, 1 some did not, 2 wrong usage, 130 after Ctrl-C.
     """  # noqa: D301 - \b is Click's mark of a paragraph that is not rewrapped
     try:
-        documents = documents_in(folder)
+        documents = find_documents(folder).documents
     except FolderError as error:
         raise click.UsageError(str(error)) from error
     name, prefix = destination_of(endpoint, inputs, stacks, stage)

@@ -19,7 +19,7 @@ from async_endpoint.cli.model_compare_text import as_json, as_text
 from async_endpoint.cli.serving_options import serving_env_option
 from async_endpoint.client.documents import Document
 from async_endpoint.client.errors import AsyncEndpointError
-from async_endpoint.client.folder_run import FolderError, documents_in
+from async_endpoint.client.folder_documents import FolderError, documents_in
 from async_endpoint.emulator.containers.errors import ContainerError
 from async_endpoint.operations.cdk import CdkError
 from async_endpoint.operations.commands import CommandError

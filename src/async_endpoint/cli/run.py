@@ -3,60 +3,38 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
 
-import boto3
 import click
-from botocore.exceptions import BotoCoreError
-from rich.console import Console
 
-from async_endpoint.cli.progress import Bars, Lines
+from async_endpoint.cli.destination import destination_of, destination_options
+from async_endpoint.cli.run_session import finish, not_usable, ticket_option
 from async_endpoint.client import (
     AsyncEndpoint,
     AsyncEndpointError,
-    EndpointWaker,
     FolderError,
-    JobState,
-    RunInterrupted,
-    run_folder,
+    RunOptions,
+    find_documents,
+    new_run_id,
+    new_ticket,
 )
-from async_endpoint.client.folder_run import documents_in
-from async_endpoint.operations.stack_outputs import StackError, read_outputs
+from async_endpoint.client.ticket_store import ticket_path
 from async_endpoint.protocol import (
     DEFAULT_INVOCATION_TIMEOUT_SECONDS,
     DEFAULT_REQUEST_TTL_SECONDS,
     INVOCATION_TIMEOUT_SECONDS_RANGE,
     REQUEST_TTL_SECONDS_RANGE,
-    LocationError,
-    S3Location,
 )
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-UPLOAD_FOLDER = "run/"
-"""Prefix of the uploads in a stack's input bucket."""
-
-_INTERRUPTED = 130  # the exit status that shells report after Ctrl-C
 
 
 @click.command(short_help="Send a folder of documents to an endpoint.")
 @click.argument("folder", type=click.Path(path_type=Path))
-@click.option("--endpoint", metavar="NAME", help="The endpoint's name.")
-@click.option("--input", "inputs", metavar="S3_PREFIX", help="Upload documents here: s3://bucket/prefix.")
-@click.option(
-    "--stack",
-    "stacks",
-    metavar="NAME",
-    multiple=True,
-    help="Read both from this stack's outputs EndpointName and InputBucketName; repeat it if two stacks have them.",
-)
+@destination_options
 @click.option(
     "--output",
     type=click.Path(dir_okay=False, path_type=Path),
     default=Path("results.jsonl"),
     show_default=True,
-    help="One line of JSON for each document; replaced if it exists.",
+    help="One line of JSON for each document; an old one is replaced when the run has lines.",
 )
 @click.option(
     "--pattern", metavar="GLOB", help="Which files are documents, such as '**/*.png'.  [default: images, PDF]"
@@ -84,6 +62,7 @@ _INTERRUPTED = 130  # the exit status that shells report after Ctrl-C
     show_default=True,
     help="Wake a sleeping endpoint at once, if the caller may; its own alarm takes minutes.",
 )
+@ticket_option
 @click.pass_context
 def run(
     context: click.Context,
@@ -92,6 +71,7 @@ def run(
     endpoint: str | None,
     inputs: str | None,
     stacks: tuple[str, ...],
+    stage: str | None,
     output: Path,
     pattern: str | None,
     limit: int | None,
@@ -100,75 +80,37 @@ def run(
     ttl: int,
     invocation_timeout: int,
     wake: bool,
+    ticket_file: Path | None,
 ) -> None:
     """Send the documents in FOLDER through an endpoint and write their results.
 
     Region, credentials and endpoint URL are boto3's own: AWS_DEFAULT_REGION, AWS_PROFILE, AWS_ENDPOINT_URL and so on.
 
+    A ticket remembers what was sent: `async-endpoint resume` continues a run that was broken off.
+
     Exit status: 0 every document completed, 1 some did not, 2 wrong usage, 130 after Ctrl-C.
     """
-    console = Console(stderr=True)
     try:
-        documents_in(folder, pattern=pattern)  # before any call to AWS
-        name, prefix = _destination(endpoint, inputs, stacks)
-        summary = run_folder(
+        found = find_documents(folder, pattern=pattern, limit=limit)  # before any call to AWS
+    except FolderError as error:
+        raise click.UsageError(str(error)) from error
+    name, prefix = destination_of(endpoint, inputs, stacks, stage)
+    if left_out := found.left_out_sentence():
+        click.echo(left_out.encode("utf-8", "backslashreplace").decode(), err=True)
+    number = new_run_id()
+    try:
+        target = AsyncEndpoint(name, input_location=prefix, concurrency=concurrency)
+        ticket = new_ticket(
             folder,
-            AsyncEndpoint(name, input_location=prefix, concurrency=concurrency),
+            found.documents,
+            target,
             output,
-            pattern=pattern,
-            limit=limit,
+            run=number,
+            path=ticket_file or ticket_path(number),
             content_type=content_type,
             ttl=ttl,
             invocation_timeout=invocation_timeout,
-            progress=Bars(console) if console.is_terminal else Lines(console),
-            wake=_wake(name, console) if wake else None,
         )
-    except FolderError as error:
-        raise click.UsageError(str(error)) from error
     except AsyncEndpointError as error:
-        raise click.ClickException(str(error)) from error
-    except OSError as error:
-        raise click.UsageError(f"{output} cannot be written: {error.strerror}.") from error
-    except RunInterrupted as interrupt:
-        queued = interrupt.summary.count(JobState.QUEUED)
-        click.echo(
-            f"Interrupted after {interrupt.summary}. The endpoint continues with the {queued} queued; "
-            f"{output} has the output_location of each future result.",
-            err=True,
-        )
-        context.exit(_INTERRUPTED)
-    click.echo(f"{summary}; see {output}")
-    context.exit(0 if summary.all_completed else 1)
-
-
-def _wake(endpoint: str, console: Console) -> Callable[[int], None]:
-    """Returns a function that wakes the endpoint for so many documents, and prints at most one line."""
-
-    def wake(documents: int) -> None:
-        if line := EndpointWaker(endpoint).wake(documents):
-            console.print(line, markup=False, highlight=False, soft_wrap=True)
-
-    return wake
-
-
-def _destination(endpoint: str | None, inputs: str | None, stacks: tuple[str, ...]) -> tuple[str, S3Location]:
-    """Returns the endpoint's name and the upload prefix, from the options or else from the stacks' outputs."""
-    outputs: dict[str, str] = {}
-    if stacks:
-        try:
-            outputs = read_outputs(boto3.Session().client("cloudformation"), stacks)
-        except (StackError, BotoCoreError) as error:
-            raise click.ClickException(str(error)) from error
-    bucket = outputs.get("InputBucketName")
-    endpoint = endpoint or outputs.get("EndpointName")
-    inputs = inputs or (f"s3://{bucket}/{UPLOAD_FOLDER}" if bucket else None)
-    if not endpoint:
-        raise click.UsageError("Name the endpoint by --endpoint, or by --stack a stack with the output EndpointName.")
-    if not inputs:
-        raise click.UsageError(
-            "Name the upload prefix by --input, or by --stack a stack with the output InputBucketName."
-        )
-    try:
-        return endpoint, S3Location.from_prefix_uri(inputs)
-    except LocationError as error:
-        raise click.UsageError(f"--input: {error}") from error
+        raise not_usable(error) from error
+    context.exit(finish(ticket, target, RunOptions(), wake=wake, own_file=ticket_file is not None))

@@ -18,33 +18,56 @@ from async_endpoint.client.aws import AwsTransport
 from async_endpoint.client.endpoint import AsyncEndpoint
 from async_endpoint.client.errors import (
     AsyncEndpointError,
+    AwsUnavailable,
+    ConnectionLost,
     EndpointNotFound,
     InvalidDocument,
     InvalidRequest,
     JobExpired,
     JobFailed,
     JobNotFound,
+    OutputError,
+    OutputInUse,
     RecordsError,
     ResultTimeout,
     StorageError,
     SubmitError,
     Throttled,
+    TicketError,
+    TicketInUse,
+    UnknownSubmission,
 )
-from async_endpoint.client.folder_run import FolderError, Progress, RunInterrupted, RunSummary, run_folder
-from async_endpoint.client.jobs import Job, JobResult, JobState
+from async_endpoint.client.folder_documents import FolderDocuments, FolderError, find_documents
+from async_endpoint.client.folder_run import (
+    RunInterrupted,
+    RunSummary,
+    new_run_id,
+    new_ticket,
+    resume_run,
+    run_folder,
+)
+from async_endpoint.client.jobs import Job, JobResult
 from async_endpoint.client.jobs_table_reader import JobsTableReader
 from async_endpoint.client.memory import InMemoryTransport, ModelError
 from async_endpoint.client.result_poller import PollInterval
+from async_endpoint.client.run_options import Progress, RunOptions
+from async_endpoint.client.ticket import Ticket
+from async_endpoint.client.ticket_schema import DocumentState, RunSettings
 from async_endpoint.client.transport import Acceptance, ListingPage, Payload, StoredObject, Transport
 from async_endpoint.client.wake import EndpointWaker
+from async_endpoint.protocol import JobState
 
 __all__ = [
     "Acceptance",
     "AsyncEndpoint",
     "AsyncEndpointError",
     "AwsTransport",
+    "AwsUnavailable",
+    "ConnectionLost",
+    "DocumentState",
     "EndpointNotFound",
     "EndpointWaker",
+    "FolderDocuments",
     "FolderError",
     "InMemoryTransport",
     "InvalidDocument",
@@ -58,17 +81,29 @@ __all__ = [
     "JobsTableReader",
     "ListingPage",
     "ModelError",
+    "OutputError",
+    "OutputInUse",
     "Payload",
     "PollInterval",
     "Progress",
     "RecordsError",
     "ResultTimeout",
     "RunInterrupted",
+    "RunOptions",
+    "RunSettings",
     "RunSummary",
     "StorageError",
     "StoredObject",
     "SubmitError",
     "Throttled",
+    "Ticket",
+    "TicketError",
+    "TicketInUse",
     "Transport",
+    "UnknownSubmission",
+    "find_documents",
+    "new_run_id",
+    "new_ticket",
+    "resume_run",
     "run_folder",
 ]

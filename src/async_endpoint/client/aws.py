@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
+from http import HTTPStatus
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
@@ -12,16 +13,24 @@ import boto3
 from boto3.exceptions import Boto3Error
 from boto3.s3.transfer import TransferConfig
 from botocore.config import Config
-from botocore.exceptions import BotoCoreError, ClientError
+from botocore.exceptions import (
+    BotoCoreError,
+    ClientError,
+    CredentialRetrievalError,
+    NoCredentialsError,
+)
 
 from async_endpoint.client.errors import (
     AsyncEndpointError,
+    AwsUnavailable,
+    ConnectionLost,
     EndpointNotFound,
     InvalidDocument,
     InvalidRequest,
     StorageError,
     SubmitError,
     Throttled,
+    UnknownSubmission,
 )
 from async_endpoint.client.transport import Acceptance, ListingPage, Payload, StoredObject
 from async_endpoint.protocol import LocationError, S3Location
@@ -36,6 +45,15 @@ if TYPE_CHECKING:
 
 _AWS_ERRORS = (Boto3Error, BotoCoreError, ClientError)
 _THROTTLED = frozenset({"Throttling", "ThrottlingException", "ThrottledException", "TooManyRequestsException"})
+# Of every service: the caller is unknown, has expired or may not do this.
+_CALLER_REJECTED = frozenset(
+    {
+        *("AccessDenied", "AccessDeniedException", "AuthFailure", "ExpiredToken", "ExpiredTokenException"),
+        *("InvalidAccessKeyId", "InvalidClientTokenId", "InvalidSignatureException", "InvalidToken"),
+        *("RequestExpired", "SignatureDoesNotMatch", "TokenRefreshRequired", "UnrecognizedClientException"),
+    }
+)
+_NO_CREDENTIALS = (CredentialRetrievalError, NoCredentialsError)
 # Documents are uploaded in parallel; the parts of one document one after the other.
 _ONE_THREAD_PER_FILE = TransferConfig(use_threads=False)
 
@@ -54,13 +72,13 @@ class AwsTransport:
 
     @classmethod
     def from_session(cls, session: boto3.Session | None, *, concurrency: int, max_attempts: int) -> AwsTransport:
-        """Makes both clients, with a connection for each thread and botocore's standard retries.
+        """Makes both clients, with connections for uploads and downloads at once, and botocore's standard retries.
 
         Raises:
             AsyncEndpointError: boto3 lacks a setting, such as the region.
         """
         config = Config(
-            max_pool_connections=concurrency,
+            max_pool_connections=2 * concurrency,  # documents are uploaded while results are fetched
             retries={"mode": "standard", "total_max_attempts": max_attempts},
         )
         try:
@@ -70,6 +88,11 @@ class AwsTransport:
             )
         except BotoCoreError as error:
             raise AsyncEndpointError(f"boto3 cannot reach AWS as configured: {error}") from error
+
+    @property
+    def region(self) -> str:
+        """The region of the clients."""
+        return self._s3.meta.region_name
 
     def upload(self, source: Path | bytes, target: S3Location, content_type: str) -> None:
         """Uploads a document; a file streams from disk, in parts when it is large."""
@@ -87,7 +110,10 @@ class AwsTransport:
         except OSError as error:
             raise InvalidDocument(f"{source!s} cannot be read: {error.strerror}.") from error
         except _AWS_ERRORS as error:
-            raise SubmitError(f"The document cannot be uploaded to {target}: {error}") from error
+            bucket = S3Location(target.bucket, "")
+            if _is_for_all(error) or _code(error) == "NoSuchBucket":
+                raise AwsUnavailable(f"Documents cannot be uploaded to {bucket}: {_text(error)}") from error
+            raise SubmitError(f"The document cannot be uploaded to {target}: {_text(error)}") from error
 
     def submit(self, request: InvocationRequest) -> Acceptance:
         """Calls InvokeEndpointAsync; the locations come from its response."""
@@ -95,8 +121,11 @@ class AwsTransport:
             response = self._runtime.invoke_endpoint_async(**cast("InvokeEndpointAsyncInputTypeDef", request.members()))
         except ClientError as error:
             raise _submit_error(request, error) from error
+        except _NO_CREDENTIALS as error:
+            raise AwsUnavailable(f"The endpoint {request.endpoint_name} cannot be called: {error}") from error
         except BotoCoreError as error:
-            raise SubmitError(f"The endpoint {request.endpoint_name} cannot be called: {error}") from error
+            # Of several attempts, one before the last may have arrived.
+            raise ConnectionLost(f"The endpoint {request.endpoint_name} cannot be called: {error}") from error
         inference_id = response.get("InferenceId") or request.inference_id or ""
         try:
             return Acceptance(
@@ -119,10 +148,11 @@ class AwsTransport:
         try:
             page = self._s3.list_objects_v2(**query)
         except _AWS_ERRORS as error:
-            raise StorageError(f"Results below {prefix} cannot be listed: {error}") from error
+            raise _storage_error(f"Results below {prefix} cannot be listed", error) from error
         return ListingPage(
             objects=tuple(StoredObject(found["Key"], found["LastModified"]) for found in page.get("Contents", [])),
             is_truncated=page["IsTruncated"],
+            listed_at=_response_time(page["ResponseMetadata"]["HTTPHeaders"]),
         )
 
     def get(self, location: S3Location) -> Payload:
@@ -131,7 +161,14 @@ class AwsTransport:
             response = self._s3.get_object(Bucket=location.bucket, Key=location.key)
             return Payload(response["Body"].read(), response.get("ContentType"))
         except _AWS_ERRORS as error:
-            raise StorageError(f"The result {location} cannot be read: {error}") from error
+            raise _storage_error(f"The result {location} cannot be read", error) from error
+
+    def delete(self, location: S3Location) -> None:
+        """Calls DeleteObject."""
+        try:
+            self._s3.delete_object(Bucket=location.bucket, Key=location.key)
+        except _AWS_ERRORS as error:
+            raise _storage_error(f"The document {location} cannot be deleted", error) from error
 
 
 def _submit_error(request: InvocationRequest, error: ClientError) -> SubmitError:
@@ -142,9 +179,39 @@ def _submit_error(request: InvocationRequest, error: ClientError) -> SubmitError
         return Throttled(f"AWS asks for fewer calls of {request.endpoint_name} ({message}): lower the concurrency.")
     if re.search(r"endpoint .*not found", message, re.IGNORECASE):
         return EndpointNotFound(f"There is no endpoint {request.endpoint_name} here: {message}")
+    if code in _CALLER_REJECTED:
+        return AwsUnavailable(f"{request.endpoint_name} cannot be called: {code}: {message}")
     if code == "ValidationError":
         return InvalidRequest(f"{request.endpoint_name} rejects the request {request.inference_id}: {message}")
+    if error.response["ResponseMetadata"]["HTTPStatusCode"] >= HTTPStatus.INTERNAL_SERVER_ERROR:
+        return UnknownSubmission(
+            f"{request.endpoint_name} failed, and may have taken the request {request.inference_id}: {code}: {message}"
+        )
     return SubmitError(f"{request.endpoint_name} did not accept the request {request.inference_id}: {code}: {message}")
+
+
+def _storage_error(what: str, error: Exception) -> StorageError:
+    """Returns the client's own error for one of S3."""
+    kind = AwsUnavailable if _is_for_all(error) else StorageError
+    return kind(f"{what}: {_text(error)}")
+
+
+def _is_for_all(error: Exception) -> bool:
+    """Returns whether the next document would have the same error."""
+    return isinstance(error, BotoCoreError) or _code(error) in _CALLER_REJECTED
+
+
+def _code(error: Exception) -> str:
+    """Returns AWS's code of an error; boto3's own error of an upload has it in its text alone."""
+    if isinstance(error, ClientError):
+        return error.response["Error"].get("Code", "")
+    found = re.search(r"An error occurred \((\w+)\)", str(error))
+    return found[1] if found else ""
+
+
+def _text(error: Exception) -> str:
+    """Returns the error in one line; boto3's own error of an upload names the file first."""
+    return " ".join(str(error).split())
 
 
 def _response_time(headers: dict[str, str]) -> datetime:

@@ -16,15 +16,17 @@ from async_endpoint.client.errors import (
     ResultTimeout,
     SubmitError,
 )
-from async_endpoint.client.jobs import Job, JobState
+from async_endpoint.client.jobs import Job
 from async_endpoint.client.result_poller import PollInterval, ResultPoller
 from async_endpoint.protocol import (
     DEFAULT_INVOCATION_TIMEOUT_SECONDS,
     DEFAULT_REQUEST_TTL_SECONDS,
     InvocationError,
     InvocationRequest,
+    JobState,
     LocationError,
     S3Location,
+    input_location,
 )
 
 if TYPE_CHECKING:
@@ -77,9 +79,19 @@ class AsyncEndpoint:
         self._transport = transport or AwsTransport.from_session(
             session, concurrency=concurrency, max_attempts=max_attempts
         )
-        self._grace_seconds = grace_seconds
+        self.grace_seconds = grace_seconds
         self._clock = clock
-        self._poller = ResultPoller(self._transport, clock, sleep, concurrency, interval or PollInterval())
+        self.poller = ResultPoller(self._transport, clock, sleep, concurrency, interval or PollInterval())
+
+    @property
+    def region(self) -> str:
+        """The endpoint's region."""
+        return self._transport.region
+
+    @property
+    def input_location(self) -> S3Location | None:
+        """The prefix for uploads."""
+        return self._inputs
 
     def submit(
         self,
@@ -91,6 +103,9 @@ class AsyncEndpoint:
         ttl: int = DEFAULT_REQUEST_TTL_SECONDS,
         invocation_timeout: int = DEFAULT_INVOCATION_TIMEOUT_SECONDS,
         custom_attributes: str | None = None,
+        output_path_extension: str | None = None,
+        filename: str | None = None,
+        before_call: Callable[[S3Location], None] | None = None,
     ) -> Job:
         """Uploads a document, unless it is in S3 already, and submits it to the endpoint.
 
@@ -103,6 +118,10 @@ class AsyncEndpoint:
             ttl: Seconds that the request may wait in the queue, 60-21600.
             invocation_timeout: Seconds that the model may take, 1-3600.
             custom_attributes: Up to 1024 visible ASCII characters for the container.
+            output_path_extension: The folder below the endpoint's output path for the result.
+            filename: The name of the result's object, up to 32 characters with at most one dot. Choose a new one for
+                each job.
+            before_call: Called with the location of the document when it is uploaded, just before SageMaker is.
 
         Raises:
             InvalidDocument: The document cannot be read, or the client has no input location.
@@ -117,18 +136,22 @@ class AsyncEndpoint:
         try:
             request = InvocationRequest(
                 endpoint_name=self.endpoint_name,
-                input_location=location.uri,
+                input_location=input_location(location, self.region),
                 content_type=content_type or loaded.content_type,
                 accept=accept,
                 custom_attributes=custom_attributes,
                 inference_id=job_id,
                 request_ttl_seconds=ttl,
                 invocation_timeout_seconds=invocation_timeout,
+                s3_output_path_extension=output_path_extension,
+                filename=filename,
             )
         except InvocationError as error:
             raise InvalidRequest(f"{loaded.name} cannot be submitted: {error}") from error
         if not isinstance(loaded.source, S3Location):
             self._transport.upload(loaded.source, location, content_type or loaded.content_type)
+        if before_call:
+            before_call(location)
         submitted_at = self._clock()
         acceptance = self._transport.submit(request)
         return Job(
@@ -136,8 +159,9 @@ class AsyncEndpoint:
             inference_id=acceptance.inference_id,
             acceptance=acceptance,
             submitted_at=submitted_at,
-            deadline=submitted_at + ttl + invocation_timeout + self._grace_seconds,
-            wait=self._poller.wait,
+            deadline=submitted_at + ttl + invocation_timeout + self.grace_seconds,
+            wait=self.poller.wait,
+            has_new_key=inference_id is None and filename is None,
         )
 
     def submit_many(
@@ -174,7 +198,7 @@ class AsyncEndpoint:
             except EndpointNotFound:
                 raise
             except SubmitError as error:
-                job = self._not_accepted(document, error)
+                job = self.not_accepted(document, error)
             if on_submitted:
                 on_submitted(job)
             return job
@@ -195,8 +219,8 @@ class AsyncEndpoint:
             StorageError: S3 could not be read; the jobs continue.
         """
         watched = list(dict.fromkeys(jobs))
-        yield from self._poller.as_settled(watched, timeout)
-        if queued := sum(job.state is JobState.QUEUED for job in watched):
+        yield from self.poller.as_settled(watched, timeout)
+        if queued := sum(job.state is JobState.SUBMITTED for job in watched):
             raise ResultTimeout(
                 f"{queued} of {len(watched)} jobs have no result after {timeout or 0:g} s; they continue."
             )
@@ -235,7 +259,8 @@ class AsyncEndpoint:
         except LocationError as error:
             raise InvalidDocument(f"{document.name} cannot be uploaded below {self._inputs}: {error}") from error
 
-    def _not_accepted(self, document: Path | bytes | S3Location | str, error: SubmitError) -> Job:
+    def not_accepted(self, document: Path | bytes | S3Location | str, error: SubmitError) -> Job:
+        """Returns the FAILED job of a document that was not accepted."""
         now = self._clock()
         job = Job(
             document=UNNAMED if isinstance(document, bytes) else str(document),
@@ -243,7 +268,7 @@ class AsyncEndpoint:
             acceptance=None,
             submitted_at=now,
             deadline=now,
-            wait=self._poller.wait,
+            wait=self.poller.wait,
         )
         job.settle(now, error, JobState.FAILED)
         return job

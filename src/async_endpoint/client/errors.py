@@ -5,8 +5,15 @@ AsyncEndpointError
 │   ├── InvalidDocument    the document cannot be read, or cannot be sent
 │   ├── InvalidRequest     the request breaks a rule of InvokeEndpointAsync
 │   ├── EndpointNotFound   no endpoint of this name in this account and region
-│   └── Throttled          too many calls, and still so after the retries
+│   ├── Throttled          too many calls, and still so after the retries
+│   ├── UnknownSubmission  the call broke off, and SageMaker may have taken the request
+│   └── AwsUnavailable     also a StorageError: AWS rejects the caller or cannot be reached, for any document
+│       └── ConnectionLost also an UnknownSubmission: the connection broke during a submission
 ├── StorageError           S3 could not list or return a result; the job itself continues
+├── OutputError            a run's file of results cannot be written
+│   └── OutputInUse        another run writes it
+├── TicketError            a run's ticket cannot be read or written, or another process uses it
+│   └── TicketInUse        another process uses it
 ├── RecordsError           the jobs table could not be read
 ├── JobNotFound            the jobs table has no such job
 ├── JobFailed              the job failed; `.reason` has the reason
@@ -43,6 +50,34 @@ class Throttled(SubmitError):
 
 class StorageError(AsyncEndpointError):
     """S3 could not list or return results. The jobs continue; collect them again once the cause is fixed."""
+
+
+class AwsUnavailable(SubmitError, StorageError):
+    """AWS rejects the caller, such as for expired credentials, or cannot be reached: the same for every document."""
+
+
+class UnknownSubmission(SubmitError):
+    """The call broke off: nobody knows whether SageMaker took the request."""
+
+
+class ConnectionLost(AwsUnavailable, UnknownSubmission):
+    """AWS cannot be reached, and it may have taken the request before."""
+
+
+class OutputError(AsyncEndpointError):
+    """A run's file of results cannot be written."""
+
+
+class OutputInUse(OutputError):
+    """Another run writes the same file of results."""
+
+
+class TicketError(AsyncEndpointError):
+    """A run's ticket cannot be read or written, or another process uses it."""
+
+
+class TicketInUse(TicketError):
+    """Another process uses the ticket."""
 
 
 class RecordsError(AsyncEndpointError):

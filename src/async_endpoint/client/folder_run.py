@@ -2,37 +2,38 @@
 
 from __future__ import annotations
 
-import json
+import secrets
 import threading
 import time
-from collections import Counter
+from contextlib import suppress
 from dataclasses import dataclass
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol, TextIO
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
 
-from async_endpoint.client.jobs import JobState
-from async_endpoint.protocol import (
-    DEFAULT_INVOCATION_TIMEOUT_SECONDS,
-    DEFAULT_REQUEST_TTL_SECONDS,
-    DOCUMENT_SUFFIXES,
-)
+from async_endpoint.client.errors import AsyncEndpointError
+from async_endpoint.client.folder_documents import find_documents
+from async_endpoint.client.run_engine import RunEngine, queued_line
+from async_endpoint.client.run_options import RunOptions
+from async_endpoint.client.run_output import RunOutput
+from async_endpoint.client.ticket import Ticket
+from async_endpoint.client.ticket_schema import UNFINISHED, DocumentState, RunSettings
+from async_endpoint.protocol import DEFAULT_INVOCATION_TIMEOUT_SECONDS, DEFAULT_REQUEST_TTL_SECONDS, JobState
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections import Counter
+    from collections.abc import Callable, Sequence
+    from pathlib import Path
 
     from async_endpoint.client.endpoint import AsyncEndpoint
-    from async_endpoint.client.jobs import Job, JobResult
-
-
-class FolderError(ValueError):
-    """A folder without documents to send; the message is one sentence."""
+    from async_endpoint.client.jobs import Job
+    from async_endpoint.client.run_options import Progress
 
 
 class RunInterrupted(KeyboardInterrupt):
     """Ctrl-C during a run.
 
     Attributes:
-        summary: The outcomes so far. The QUEUED jobs continue in the endpoint.
+        summary: The outcomes so far. The queued jobs continue in the endpoint.
     """
 
     def __init__(self, summary: RunSummary) -> None:
@@ -40,70 +41,93 @@ class RunInterrupted(KeyboardInterrupt):
         self.summary = summary
 
 
-class Progress(Protocol):
-    """Receives the progress of a run; `submitted` may be called from several threads."""
-
-    def start(self, documents: int) -> None:
-        """The run starts with this many documents."""
-
-    def submitted(self, job: Job, /) -> None:
-        """A document was accepted, or finally rejected."""
-
-    def finished(self, job: Job, /) -> None:
-        """A job has an outcome."""
-
-    def stop(self) -> None:
-        """The run is over, successfully or not."""
-
-
 @dataclass(frozen=True)
 class RunSummary:
     """The outcomes of a folder.
 
     Attributes:
-        jobs: One for each document that was submitted or rejected, in the order of the documents.
+        jobs: The jobs of this process, in the order of the documents.
         seconds: From the first upload to the last outcome, on the client's clock.
+        counts: How many documents of the run are in each state, those of earlier processes included.
+        remarks: What else the user should know, in sentences.
     """
 
     jobs: tuple[Job, ...]
     seconds: float
+    counts: Counter[DocumentState]
+    remarks: tuple[str, ...] = ()
 
     def count(self, state: JobState) -> int:
-        """Returns how many jobs are in a state."""
-        return Counter(job.state for job in self.jobs)[state]
+        """Returns how many documents are in a state; SUBMITTED: accepted, without an outcome."""
+        return self.counts[DocumentState.QUEUED if state is JobState.SUBMITTED else DocumentState(state.value)]
 
     @property
     def all_completed(self) -> bool:
         """Whether every document has its result."""
-        return self.count(JobState.COMPLETED) == len(self.jobs)
+        return self.counts[DocumentState.COMPLETED] == self.counts.total()
 
     def __str__(self) -> str:
-        states = [f"{self.count(state)} {state.lower()}" for state in JobState if state is not JobState.QUEUED]
-        if queued := self.count(JobState.QUEUED):
-            states.append(f"{queued} still queued")
-        each = self.seconds / len(self.jobs) if self.jobs else 0.0
-        return f"{len(self.jobs)} documents: {', '.join(states)}, in {self.seconds:.1f} s ({each:.2f} s a document)"
+        outcomes = (DocumentState.COMPLETED, DocumentState.FAILED, DocumentState.EXPIRED)
+        states = [f"{self.counts[state]} {state.lower()}" for state in outcomes]
+        for state, text in (
+            (DocumentState.QUEUED, "still queued"),
+            (DocumentState.SUBMITTING, "in doubt"),
+            (DocumentState.WAITING, "not sent"),
+        ):
+            if self.counts[state]:
+                states.append(f"{self.counts[state]} {text}")
+        total = self.counts.total()
+        each = self.seconds / total if total else 0.0
+        return f"{total} documents: {', '.join(states)}, in {self.seconds:.1f} s ({each:.2f} s a document)"
 
 
-def documents_in(folder: Path, *, pattern: str | None = None, limit: int | None = None) -> list[Path]:
-    """Returns the documents of a folder, sorted by path.
+def new_ticket(
+    folder: Path,
+    documents: Sequence[Path],
+    endpoint: AsyncEndpoint,
+    output: Path,
+    *,
+    run: str,
+    path: Path | None,
+    content_type: str | None = None,
+    ttl: int = DEFAULT_REQUEST_TTL_SECONDS,
+    invocation_timeout: int = DEFAULT_INVOCATION_TIMEOUT_SECONDS,
+) -> Ticket:
+    """Returns the ticket of a new run, in which every document waits.
 
     Args:
-        folder: The folder.
-        pattern: Glob below the folder, such as `**/*.png`; images and PDFs directly in it if absent.
-        limit: The maximum number of documents.
+        folder: Contains the documents.
+        documents: Below the folder.
+        endpoint: Processes them.
+        output: The JSON Lines file.
+        run: The run's id, of `new_run_id`.
+        path: The ticket's file; None keeps the ticket in memory.
+        content_type: As for `run_folder`.
+        ttl: As for `run_folder`.
+        invocation_timeout: As for `run_folder`.
 
     Raises:
-        FolderError: The folder does not exist, or contains no document.
+        TicketError: The ticket cannot be written, or is there already.
     """
-    if not folder.is_dir():
-        raise FolderError(f"{folder} is not a folder: name one that holds documents.")
-    found = sorted(path for path in folder.glob(pattern or "*") if path.is_file() and not path.name.startswith("."))
-    documents = found if pattern else [path for path in found if path.suffix.lower() in DOCUMENT_SUFFIXES]
-    if not documents:
-        wanted = f"nothing that matches {pattern!r}" if pattern else "no image and no PDF"
-        raise FolderError(f"{folder} holds {wanted}: choose the documents by a pattern, or another folder.")
-    return documents[:limit]
+    settings = RunSettings(
+        run=run,
+        started_at=datetime.now(UTC).isoformat(timespec="seconds"),
+        endpoint=endpoint.endpoint_name,
+        region=endpoint.region,
+        inputs=str(endpoint.input_location or ""),
+        folder=str(folder.absolute()),
+        output=str(output.absolute()),
+        content_type=content_type,
+        ttl=ttl,
+        invocation_timeout=invocation_timeout,
+        concurrency=endpoint.concurrency,
+    )
+    return Ticket.create(path, settings, documents, folder)
+
+
+def new_run_id() -> str:
+    """Returns the id of a new run: ids sort by time."""
+    return f"{datetime.now(UTC):%Y%m%d-%H%M%S}-{secrets.token_hex(3)}"
 
 
 def run_folder(
@@ -119,128 +143,111 @@ def run_folder(
     timeout: float | None = None,
     progress: Progress | None = None,
     wake: Callable[[int], None] | None = None,
+    ticket: Path | None = None,
 ) -> RunSummary:
-    """Submits a folder's documents, collects their results, and writes one line of JSON for each.
+    """Submits a folder's documents, collects their results meanwhile, and writes one line of JSON for each.
 
-    Writes each line as soon as the job has an outcome; if the run is interrupted, jobs without one are written as
-    QUEUED with the location of their future result.
+    The lines are in `OUTPUT.partial` until the run is over or broken off; then that file takes the place of `output`. A
+    run that sent nothing leaves an older file as it is. In a run that was broken off, submitted documents without an
+    outcome have a line too: QUEUED, with the location of their future result.
 
     Args:
         folder: Contains the documents.
         endpoint: Processes them; its concurrency applies.
-        output: The JSON Lines file, replaced if it exists: file, inference_id, state, output_location,
-            failure_location, reason, answer (JSON where it is JSON, else text), seconds.
-        pattern: As for `documents_in`.
-        limit: As for `documents_in`.
+        output: The JSON Lines file: file, inference_id, state, output_location, failure_location, reason, answer,
+            seconds. `answer` is JSON where the result is, else text with `content_type`; for a result that is neither,
+            `answer` is null and `answer_base64` has it.
+        pattern: As for `find_documents`.
+        limit: As for `find_documents`.
         content_type: Media type of all documents; guessed for each if absent.
         ttl: Seconds that a request may wait in the queue.
         invocation_timeout: Seconds that the model may take for one document.
         timeout: Seconds to wait for all results once everything is submitted; None waits for each job's own deadline.
         progress: Receives every step.
         wake: Called once, with the number of documents, when the endpoint has accepted the first one.
+        ticket: A file that remembers the run, so that `resume_run` can continue it; None for a run that cannot be.
 
     Raises:
         FolderError: There are no documents.
-        OSError: The output cannot be written.
+        OSError: The output cannot be opened.
         AsyncEndpointError: There is no such endpoint, S3 cannot be read, or `timeout` passed.
         RunInterrupted: Ctrl-C.
     """
-    documents = documents_in(folder, pattern=pattern, limit=limit)
-    with output.open("w", encoding="utf-8") as file:
-        run = _Run(folder, documents, file, progress or _NoProgress(), wake)
-
-        def submit() -> list[Job]:
-            return endpoint.submit_many(
-                documents,
-                on_submitted=run.add,
-                content_type=content_type,
-                ttl=ttl,
-                invocation_timeout=invocation_timeout,
-            )
-
-        return run.collect(lambda: endpoint.as_completed(submit(), timeout))
-
-
-class _Run:
-    """The jobs of one run, and the file that gets a line for each."""
-
-    def __init__(
-        self,
-        folder: Path,
-        documents: Sequence[Path],
-        file: TextIO,
-        progress: Progress,
-        wake: Callable[[int], None] | None,
-    ) -> None:
-        self._folder = folder
-        self._documents = documents
-        self._file = file
-        self._progress = progress
-        self._submitted: list[Job] = []
-        self._started = time.monotonic()
-        self._wake = wake
-        self._waking = threading.Lock()
-
-    def add(self, job: Job) -> None:
-        """Takes in a job that was submitted; wakes the endpoint with the first that was accepted."""
-        if job.state is JobState.QUEUED and self._waking.acquire(blocking=False) and self._wake:
-            self._wake(len(self._documents))
-        self._submitted.append(job)
-        self._progress.submitted(job)
-
-    def collect(self, completed: Callable[[], Iterable[Job]]) -> RunSummary:
-        """Writes each job that `completed()` yields and, at the end, whatever happened, those without an outcome."""
-        written: set[Job] = set()
-        self._progress.start(len(self._documents))
-        try:
-            for job in completed():
-                _write(self._file, self._folder, job)
-                written.add(job)
-                self._progress.finished(job)
-        except KeyboardInterrupt as interrupt:
-            raise RunInterrupted(self._summary()) from interrupt
-        finally:
-            self._progress.stop()
-            for job in self._submitted:
-                if job not in written:
-                    _write(self._file, self._folder, job)
-        return self._summary()
-
-    def _summary(self) -> RunSummary:
-        order = {str(path): number for number, path in enumerate(self._documents)}
-        jobs = sorted(self._submitted, key=lambda job: order[job.document])
-        return RunSummary(tuple(jobs), time.monotonic() - self._started)
-
-
-def _write(file: TextIO, folder: Path, job: Job) -> None:
-    record = {
-        "file": Path(job.document).relative_to(folder).as_posix(),
-        "inference_id": job.inference_id,
-        "state": job.state,
-        "output_location": str(job.output_location) if job.output_location else None,
-        "failure_location": str(job.failure_location) if job.failure_location else None,
-        "reason": getattr(job.error, "reason", None) or (str(job.error) if job.error else None),
-        "answer": _json_or_text(job.output) if job.output else None,
-        "seconds": None if job.seconds is None else round(job.seconds, 3),
-    }
-    file.write(json.dumps(record, ensure_ascii=False) + "\n")
-    file.flush()
-
-
-def _json_or_text(result: JobResult) -> Any:  # a JSON document can be anything
+    documents = find_documents(folder, pattern=pattern, limit=limit).documents
+    open_ticket = new_ticket(
+        folder,
+        documents,
+        endpoint,
+        output,
+        run=new_run_id(),
+        path=ticket,
+        content_type=content_type,
+        ttl=ttl,
+        invocation_timeout=invocation_timeout,
+    )
+    options = RunOptions(timeout=timeout, wake=wake, keep_results=True)
     try:
-        return result.json()
-    except ValueError:
-        return result.body.decode("utf-8", "replace")
+        return resume_run(open_ticket, endpoint, output, options if progress is None else options.with_(progress))
+    finally:
+        open_ticket.close()
 
 
-class _NoProgress:
-    """Ignores the progress."""
+def resume_run(ticket: Ticket, endpoint: AsyncEndpoint, output: Path, options: RunOptions) -> RunSummary:
+    """Does what is left of a run: of a new one everything.
 
-    def start(self, documents: int) -> None: ...
+    Args:
+        ticket: The run's ticket; stays open.
+        endpoint: The run's endpoint.
+        output: As for `run_folder`; gets the lines of earlier processes too.
+        options: Who is notified, and how long to wait.
 
-    def submitted(self, job: Job, /) -> None: ...
+    Raises:
+        OSError: The output cannot be opened.
+        AsyncEndpointError: As for `run_folder`.
+        RunInterrupted: Ctrl-C.
+    """
+    started = time.monotonic()
+    progress, waking = options.progress, threading.Lock()
+    documents = ticket.counts().total()
 
-    def finished(self, job: Job, /) -> None: ...
+    def submitted(job: Job) -> None:
+        if job.state is JobState.SUBMITTED and options.wake and waking.acquire(blocking=False):
+            options.wake(documents)
+        progress.submitted(job)
 
-    def stop(self) -> None: ...
+    results = RunOutput(output)
+    engine = RunEngine(endpoint, ticket, results, options, submitted)
+
+    def summary() -> RunSummary:
+        jobs = tuple(job for _, job in sorted(engine.jobs, key=lambda each: each[0]))
+        return RunSummary(jobs, time.monotonic() - started, ticket.counts(), tuple(engine.report()))
+
+    try:
+        for line in ticket.lines():
+            results.write(line)
+        progress.start(sum(ticket.counts()[state] for state in UNFINISHED))
+        try:
+            engine.run()
+        finally:
+            progress.stop()
+        _publish(ticket, results)
+    except KeyboardInterrupt as interrupt:
+        _publish_what_there_is(ticket, results)
+        raise RunInterrupted(summary()) from interrupt
+    except AsyncEndpointError:
+        _publish_what_there_is(ticket, results)
+        raise
+    finally:
+        results.close()
+    return summary()
+
+
+def _publish(ticket: Ticket, results: RunOutput) -> None:
+    queued = (queued_line(entry) for entry in ticket.entries(DocumentState.QUEUED))
+    results.publish(queued, replace=not ticket.sent_nothing())
+
+
+def _publish_what_there_is(ticket: Ticket, results: RunOutput) -> None:
+    """Publishes the lines of a run that was broken off, whose error is the one to report."""
+    with suppress(AsyncEndpointError):
+        _publish(ticket, results)

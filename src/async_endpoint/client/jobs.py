@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
-from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
 from async_endpoint.client.errors import ResultTimeout
+from async_endpoint.protocol import JobState
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -16,15 +16,6 @@ if TYPE_CHECKING:
     from async_endpoint.client.errors import AsyncEndpointError
     from async_endpoint.client.transport import Acceptance
     from async_endpoint.protocol import S3Location
-
-
-class JobState(StrEnum):
-    """The state of a job as the client sees it. Between acceptance and outcome SageMaker reports nothing: QUEUED."""
-
-    QUEUED = "QUEUED"
-    COMPLETED = "COMPLETED"
-    FAILED = "FAILED"
-    EXPIRED = "EXPIRED"
 
 
 @dataclass(frozen=True)
@@ -58,9 +49,12 @@ class Job:
         inference_id: The job's id.
         acceptance: The endpoint's 202; None for a document that was not accepted, whose `error` has the reason.
         deadline: When the client stops waiting, on its own clock: TTL, processing time and a grace after submission.
+        has_new_key: Whether no earlier job can have written to the job's locations, so that their objects need no
+            check of their age.
         submitted_at: On the client's clock, seconds.
         settled_at: When the client found the outcome, on its own clock; None before.
-        state: The known state; reading it makes no request.
+        state: SUBMITTED until it is COMPLETED, FAILED or EXPIRED: between acceptance and outcome SageMaker reports
+            nothing. Reading it makes no request.
         output: The result of a COMPLETED job, else None.
         error: The error of a FAILED or EXPIRED job, else None.
     """
@@ -74,14 +68,16 @@ class Job:
         submitted_at: float,
         deadline: float,
         wait: Callable[[Iterable[Job], float | None], None],
+        has_new_key: bool = False,
     ) -> None:
         self.document = document
         self.inference_id = inference_id
         self.acceptance = acceptance
         self.submitted_at = submitted_at
         self.deadline = deadline
+        self.has_new_key = has_new_key
         self.settled_at: float | None = None
-        self.state = JobState.QUEUED
+        self.state = JobState.SUBMITTED
         self.output: JobResult | None = None
         self.error: AsyncEndpointError | None = None
         self._wait = wait
@@ -116,7 +112,7 @@ class Job:
         Raises:
             StorageError: S3 could not be read.
         """
-        return self.status() is not JobState.QUEUED
+        return self.status() is not JobState.SUBMITTED
 
     def result(self, timeout: float | None = None) -> JobResult:
         """Waits for the result and returns it.
@@ -144,7 +140,7 @@ class Job:
 
     def settle(self, at: float, outcome: JobResult | AsyncEndpointError, state: JobState) -> None:
         """Stores the outcome of the job; only the first call counts."""
-        if self.state is not JobState.QUEUED:
+        if self.state is not JobState.SUBMITTED:
             return
         if isinstance(outcome, JobResult):
             self.output = outcome

@@ -36,7 +36,7 @@ class InMemoryTransport:
         page_size: Keys on one page of a listing.
 
     Attributes:
-        calls: How often each of the four calls was made, by name.
+        calls: How often each of the five calls was made, by name.
         requests: The submitted requests, in order.
     """
 
@@ -61,6 +61,11 @@ class InMemoryTransport:
         self._objects: dict[S3Location, tuple[float, Payload]] = {}
         self._lock = Lock()
 
+    @property
+    def region(self) -> str:
+        """The region that `https://` locations name."""
+        return "us-east-1"
+
     def put(self, location: S3Location, body: bytes, content_type: str = "text/plain", delay: float = 0.0) -> None:
         """Stores an object that appears `delay` seconds from now."""
         with self._lock:
@@ -80,11 +85,13 @@ class InMemoryTransport:
         self._count("submit")
         with self._lock:
             self.requests.append(request)
-        name = str(uuid.uuid4())
+        name, extension = str(uuid.uuid4()), request.s3_output_path_extension
+        stem = (request.filename or name).partition(".")[0]
+        outputs = self._outputs.child(extension) if extension else self._outputs
         acceptance = Acceptance(
             inference_id=request.inference_id or name,
-            output_location=self._outputs.child(f"{name}.out"),
-            failure_location=self._failures.child(f"{name}-error.out") if self._failures else None,
+            output_location=outputs.child(request.filename or f"{name}.out"),
+            failure_location=self._failures.child(f"{stem}-error.out") if self._failures else None,
             accepted_at=self._stamp(self._clock()),
         )
         try:
@@ -107,12 +114,18 @@ class InMemoryTransport:
                 if location.bucket == prefix.bucket and location.key.startswith(prefix.key) and appears <= now
             )
         later = [StoredObject(key, self._stamp(appears)) for key, appears in appeared if key > start_after]
-        return ListingPage(tuple(later[: self._page_size]), is_truncated=len(later) > self._page_size)
+        return ListingPage(tuple(later[: self._page_size]), len(later) > self._page_size, self._stamp(now))
 
     def get(self, location: S3Location) -> Payload:
         """Returns an object that has appeared."""
         self._count("get")
         return self._read(location)
+
+    def delete(self, location: S3Location) -> None:
+        """Deletes an object."""
+        self._count("delete")
+        with self._lock:
+            self._objects.pop(location, None)
 
     def _document(self, request: InvocationRequest) -> bytes:
         if request.input_location is None:

@@ -7,14 +7,15 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from async_endpoint.client.errors import JobExpired, JobFailed
-from async_endpoint.client.jobs import Job, JobResult, JobState
+from async_endpoint.client.errors import JobExpired, JobFailed, StorageError
+from async_endpoint.client.jobs import Job, JobResult
 from async_endpoint.client.listing import find_existing
+from async_endpoint.protocol import JobState
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
-    from async_endpoint.client.transport import StoredObject, Transport
+    from async_endpoint.client.transport import Payload, StoredObject, Transport
     from async_endpoint.protocol import S3Location
 
 _CLOCK_TOLERANCE = timedelta(seconds=5)
@@ -67,23 +68,32 @@ class ResultPoller:
         """
         gives_up = float("inf") if timeout is None else self.clock() + timeout
         watched = list(dict.fromkeys(jobs))
-        pending = [job for job in watched if job.state is JobState.QUEUED]
-        yield from (job for job in watched if job.state is not JobState.QUEUED)
+        pending = [job for job in watched if job.state is JobState.SUBMITTED]
+        yield from (job for job in watched if job.state is not JobState.SUBMITTED)
         interval = self.interval.shortest
         while pending:
             polled_at = self.clock()
-            self._poll(pending, polled_at)
-            settled = [job for job in pending if job.state is not JobState.QUEUED]
-            pending = [job for job in pending if job.state is JobState.QUEUED]
+            unreadable = self.poll(pending, polled_at)
+            settled = [job for job in pending if job.state is not JobState.SUBMITTED]
+            pending = [job for job in pending if job.state is JobState.SUBMITTED]
             yield from settled
+            if unreadable:
+                raise next(iter(unreadable.values()))
             if not pending or gives_up <= polled_at:
                 return
             remaining = min(gives_up, *(job.deadline for job in pending)) - self.clock()
             interval = self.interval.after(interval, found_something=bool(settled))
             self.sleep(max(0.0, min(interval, remaining)))
 
-    def _poll(self, jobs: list[Job], now: float) -> None:
-        """Settles the jobs whose object exists, and those whose deadline had passed before the poll."""
+    def poll(self, jobs: Sequence[Job], now: float) -> dict[Job, StorageError]:
+        """Settles the jobs whose object exists, and those whose deadline had passed before the poll.
+
+        Returns:
+            The jobs whose object exists and could not be read.
+
+        Raises:
+            StorageError: The objects could not be listed.
+        """
         awaited: dict[S3Location, list[Job]] = {}
         for job in jobs:
             for location in (job.output_location, job.failure_location):
@@ -95,32 +105,53 @@ class ResultPoller:
             for location, stored in found.items()
             if (owning := [job for job in awaited[location] if _belongs_to(job, stored)])
         }
-        self._fetch(owners, found)
+        unreadable = self._fetch(owners, found)
         for job in jobs:
-            if job.deadline <= now:
+            if job.deadline <= now and job not in unreadable:
                 job.settle(now, _expiry(job), JobState.EXPIRED)
+        return {job: error for job, error in unreadable.items() if job.state is JobState.SUBMITTED}
 
-    def _fetch(self, owners: Mapping[S3Location, list[Job]], found: Mapping[S3Location, StoredObject]) -> None:
-        """Reads the objects, several at once, and settles their jobs: a result goes before a failure."""
+    def _fetch(
+        self, owners: Mapping[S3Location, list[Job]], found: Mapping[S3Location, StoredObject]
+    ) -> dict[Job, StorageError]:
+        """Reads the objects, several at once, and settles their jobs: a result goes before a failure.
+
+        Returns:
+            The jobs with an object that could not be read.
+        """
         outputs_first = sorted(owners, key=lambda at: (at == owners[at][0].failure_location, at))
+        unreadable: dict[Job, StorageError] = {}
         with ThreadPoolExecutor(self.concurrency) as pool:
-            payloads = pool.map(self.transport.get, outputs_first)
-            for location, payload in zip(outputs_first, payloads, strict=True):
+            for location, payload in pool.map(self._read, outputs_first):
                 for job in owners[location]:
-                    if location == job.failure_location:
+                    if isinstance(payload, StorageError):
+                        unreadable[job] = payload
+                    elif location == job.failure_location:
                         job.settle(self.clock(), _failure(job, payload.body), JobState.FAILED)
                     else:
                         result = JobResult(payload.body, payload.content_type, found[location].last_modified)
                         job.settle(self.clock(), result, JobState.COMPLETED)
+        return unreadable
+
+    def _read(self, location: S3Location) -> tuple[S3Location, Payload | StorageError]:
+        try:
+            return location, self.transport.get(location)
+        except StorageError as error:
+            return location, error
 
 
 def _belongs_to(job: Job, stored: StoredObject) -> bool:
     """Returns whether the object was written after the job was accepted, so it is not left from an earlier job.
 
     SageMaker's default keys are always new, but a reused inference id or file name may produce the same key again. Both
-    times come from services, not from this machine, in whole seconds and from two clocks: hence the tolerance.
+    times come from services, not from this machine, in whole seconds and from two clocks: hence the tolerance. Where
+    the key is certainly new, the times do not matter: a clock that was set back must not hide a result.
     """
-    return job.acceptance is None or stored.last_modified >= job.acceptance.accepted_at - _CLOCK_TOLERANCE
+    return (
+        job.has_new_key
+        or job.acceptance is None
+        or stored.last_modified >= job.acceptance.accepted_at - _CLOCK_TOLERANCE
+    )
 
 
 def _failure(job: Job, content: bytes) -> JobFailed:

@@ -1,4 +1,4 @@
-"""The interface between the client's logic and the services behind it: four calls and their results."""
+"""The interface between the client's logic and the services behind it: five calls and their results."""
 
 from __future__ import annotations
 
@@ -39,10 +39,14 @@ class StoredObject:
 
 @dataclass(frozen=True)
 class ListingPage:
-    """Part of a listing, in the order of keys; `is_truncated` if more follows."""
+    """Part of a listing, in the order of keys; `is_truncated` if more follows.
+
+    `listed_at` is on the service's clock, in whole seconds; None if the service does not report it.
+    """
 
     objects: tuple[StoredObject, ...]
     is_truncated: bool
+    listed_at: datetime | None = None
 
 
 @dataclass(frozen=True)
@@ -55,6 +59,10 @@ class Payload:
 
 class Transport(Protocol):
     """The calls that the client makes to AWS. Implementations are thread-safe."""
+
+    @property
+    def region(self) -> str:
+        """The region of the endpoint and of its buckets."""
 
     def upload(self, source: Path | bytes, target: S3Location, content_type: str) -> None:
         """Uploads a document to `target`; a file streams from disk.
@@ -82,4 +90,11 @@ class Transport(Protocol):
 
         Raises:
             StorageError: The object could not be read.
+        """
+
+    def delete(self, location: S3Location) -> None:
+        """Deletes an object; one that does not exist is no error.
+
+        Raises:
+            StorageError: The object could not be deleted.
         """

@@ -66,7 +66,7 @@ from async_endpoint.protocol.notifications import (
     test_notification,
 )
 from async_endpoint.protocol.overdue_jobs import OLDEST_SUBMITTED, OVERDUE_JOBS, submitted_seconds_allowed
-from async_endpoint.protocol.uploads import PINNED, Upload, job_id
+from async_endpoint.protocol.uploads import PINNED, Upload, input_location, job_id
 from async_endpoint.protocol.variant_scaling import (
     VARIANT_NAME,
     WAKE_HELD,
@@ -153,6 +153,7 @@ __all__ = [
     "failure_sentence",
     "format_of",
     "hold_wake_alarm",
+    "input_location",
     "instances_to_wake",
     "is_transient",
     "job_id",

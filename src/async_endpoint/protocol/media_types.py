@@ -45,7 +45,9 @@ class DocumentFormat:
 
 FORMATS = (
     DocumentFormat("image/png", (".png",), re.compile(rb"\x89PNG\r\n\x1a\n"), "image/png", in_browsers=True),
-    DocumentFormat("image/jpeg", (".jpg", ".jpeg"), re.compile(rb"\xff\xd8\xff"), "image/jpeg", in_browsers=True),
+    DocumentFormat(
+        "image/jpeg", (".jpg", ".jpeg", ".jpe", ".jfif"), re.compile(rb"\xff\xd8\xff"), "image/jpeg", in_browsers=True
+    ),
     DocumentFormat("application/pdf", (".pdf",), re.compile(rb"%PDF-"), "application/pdf", in_browsers=False),
     DocumentFormat("image/gif", (".gif",), re.compile(rb"GIF8[79]a"), ANY_IMAGE, in_browsers=True),
     DocumentFormat("image/webp", (".webp",), re.compile(rb"RIFF....WEBP", re.DOTALL), ANY_IMAGE, in_browsers=True),

@@ -37,6 +37,23 @@ def job_id(bucket: str, key: str, version: str) -> str:
     return hashlib.sha256(f"{bucket}\0{key}\0{version}".encode("utf-8", "surrogatepass")).hexdigest()
 
 
+def input_location(document: S3Location, region: str) -> str:
+    """Returns an object as a location that InvokeEndpointAsync takes: an HTTP header with s3:// or https://.
+
+    `s3://bucket/key` with the verbatim key, as in AWS's examples. A key with characters that a header cannot carry gets
+    the https form, percent-encoded.
+
+    Args:
+        document: The object.
+        region: The bucket's region.
+    """
+    if _FITS_A_HEADER.fullmatch(document.key):
+        return document.uri
+    suffix = ".cn" if region.startswith("cn-") else ""
+    path = quote(document.key, errors="surrogatepass")
+    return f"https://{document.bucket}.s3.{region}.amazonaws.com{suffix}/{path}"
+
+
 @dataclass(frozen=True, kw_only=True)
 class Upload:
     """One version of an object that was uploaded to the inbox.
@@ -103,13 +120,5 @@ class Upload:
 
     @property
     def input_location(self) -> str:
-        """The document as a location that InvokeEndpointAsync takes: an HTTP header with s3:// or https://.
-
-        `s3://bucket/key` with the verbatim key, as in AWS's examples. A key with characters that a header cannot
-        carry gets the https form, percent-encoded. Neither form can name a version.
-        """
-        if _FITS_A_HEADER.fullmatch(self.key):
-            return S3Location(self.bucket, self.key).uri
-        suffix = ".cn" if self.region.startswith("cn-") else ""
-        path = quote(self.key, errors="surrogatepass")
-        return f"https://{self.bucket}.s3.{self.region}.amazonaws.com{suffix}/{path}"
+        """The document as a location that InvokeEndpointAsync takes; it cannot name a version."""
+        return input_location(S3Location(self.bucket, self.key), self.region)

@@ -1,0 +1,56 @@
+"""`async-endpoint runs`: lists the runs of this machine's user."""
+
+from __future__ import annotations
+
+import json
+
+import click
+
+from async_endpoint.client.ticket_schema import DocumentState
+from async_endpoint.client.ticket_store import StoredRun, prune, stored_runs
+
+
+@click.command(short_help="List the runs of this machine.")
+@click.option("--json", "as_json", is_flag=True, help="One line of JSON for each run.")
+@click.option(
+    "--prune",
+    "days",
+    metavar="DAYS",
+    type=click.IntRange(min=0),
+    help="Delete the tickets of finished runs that are older than so many days, instead.",
+)
+def runs(*, as_json: bool, days: int | None) -> None:
+    """List the runs whose tickets are in the user's state folder, newest first."""
+    if days is not None:
+        deleted = prune(days)
+        click.echo(f"{len(deleted)} tickets of finished runs deleted.")
+        return
+    for found in stored_runs():
+        if isinstance(found, StoredRun):
+            click.echo(_json(found) if as_json else _text(found))
+        else:
+            click.echo(str(found), err=True)
+
+
+def _json(found: StoredRun) -> str:
+    settings = found.settings
+    return json.dumps(
+        {
+            "run": settings.run,
+            "started_at": settings.started_at,
+            "endpoint": settings.endpoint,
+            "region": settings.region,
+            "folder": settings.folder,
+            "output": settings.output,
+            "ticket": str(found.path),
+            "finished": found.is_finished,
+            "documents": {state.value: found.counts[state] for state in DocumentState},
+        }
+    )
+
+
+def _text(found: StoredRun) -> str:
+    settings = found.settings
+    counts = ", ".join(f"{found.counts[state]} {state.lower()}" for state in DocumentState if found.counts[state])
+    folder, output = click.format_filename(settings.folder), click.format_filename(settings.output)
+    return f"{settings.run}  {settings.started_at}  {settings.endpoint}  {counts}  {folder} -> {output}"

@@ -1,0 +1,250 @@
+"""Submits and collects the documents of a ticket until each has an outcome."""
+
+from __future__ import annotations
+
+import os
+from collections import Counter
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from async_endpoint.client.errors import AwsUnavailable, ResultTimeout, StorageError
+from async_endpoint.client.jobs import Job
+from async_endpoint.client.result_lines import LineFacts, line_of
+from async_endpoint.client.run_doubts import Doubts
+from async_endpoint.client.run_submitter import RunSubmitter
+from async_endpoint.client.ticket_schema import DocumentState
+from async_endpoint.client.transport import Acceptance
+from async_endpoint.protocol import JobState, S3Location
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from async_endpoint.client.endpoint import AsyncEndpoint
+    from async_endpoint.client.run_options import RunOptions
+    from async_endpoint.client.run_output import RunOutput
+    from async_endpoint.client.ticket import Ticket
+    from async_endpoint.client.ticket_schema import Entry
+
+_MOST_READS = 3
+_SUBMITTING_INTERVAL = 0.5
+
+
+class RunEngine:
+    """Does what is left of a run.
+
+    Args:
+        endpoint: Of the run.
+        ticket: Has what is done.
+        output: Gets a line for each outcome.
+        options: Who is notified, and how long to wait.
+        on_submitted: Called with each job that was accepted or rejected, from a worker thread.
+
+    Attributes:
+        jobs: The jobs of this process, with their place in the run; without results unless these are to be kept.
+    """
+
+    def __init__(
+        self,
+        endpoint: AsyncEndpoint,
+        ticket: Ticket,
+        output: RunOutput,
+        options: RunOptions,
+        on_submitted: Callable[[Job], None],
+    ) -> None:
+        self.jobs: list[tuple[int, Job]] = []
+        self._endpoint = endpoint
+        self._poller = endpoint.poller
+        self._ticket = ticket
+        self._output = output
+        self._options = options
+        self._folder = Path(ticket.settings.folder)
+        self._pending: dict[Job, Entry] = {}
+        self._failed_reads: Counter[Job] = Counter()
+        self._unreadable: list[StorageError] = []
+        self._submitter = RunSubmitter(endpoint, ticket, on_submitted)
+        self._doubts = Doubts(ticket, endpoint, options.records)
+        self._on_submitted = on_submitted
+
+    def run(self) -> None:
+        """Does everything that is left.
+
+        Raises:
+            AsyncEndpointError: AWS, the ticket or the output failed; the ticket has what was done.
+        """
+        self._restore()
+        self._doubts.load()
+        while True:
+            self._submit_and_collect()
+            if not self._doubts:
+                break
+            self._resolve_doubts()
+        if self._unreadable:
+            raise self._unreadable[0]
+
+    def report(self) -> list[str]:
+        """Returns what the user should know about the submissions, one sentence for each matter."""
+        if not (changed := self._submitter.changed):
+            return []
+        who = "1 document has" if changed == 1 else f"{changed} documents have"
+        return [f"{who} changed since the run began, and went out as of now."]
+
+    def _restore(self) -> None:
+        """Watches what an earlier process submitted."""
+        service_now: datetime | None = None
+        for entry in self._ticket.entries(DocumentState.QUEUED):
+            acceptance = _acceptance_of(entry)
+            if service_now is None:
+                page = self._poller.transport.list_page(acceptance.output_location, start_after="")
+                service_now = page.listed_at or acceptance.accepted_at
+            # Both times are the service's: this machine's clock may have been set since.
+            elapsed = max(0.0, (service_now - acceptance.accepted_at).total_seconds())
+            settings, now = self._ticket.settings, self._poller.clock()
+            allowed = settings.ttl + settings.invocation_timeout + self._endpoint.grace_seconds
+            job = Job(
+                document=str(self._folder / os.fsdecode(entry.path)),
+                inference_id=entry.inference_id,
+                acceptance=acceptance,
+                submitted_at=now - elapsed,
+                deadline=now + max(self._endpoint.grace_seconds, allowed - elapsed),
+                wait=self._poller.wait,
+                has_new_key=True,
+            )
+            self._watch(entry, job)
+            self._on_submitted(job)
+
+    def _watch(self, entry: Entry, job: Job) -> None:
+        self._pending[job] = entry
+        self.jobs.append((entry.number, job))
+
+    def _watch_no_more(self, numbers: set[int]) -> None:
+        self._pending = {job: entry for job, entry in self._pending.items() if entry.number not in numbers}
+
+    def _submit_and_collect(self) -> None:
+        """Submits every waiting document and collects, until all but the doubtful ones have their outcome."""
+        submitter, clock = self._submitter, self._poller.clock
+        interval = self._poller.interval.shortest
+        gives_up = doubt_ends = float("inf")
+        submitter.start()
+        try:
+            while True:
+                if is_over := submitter.is_over:
+                    self._doubts.load()
+                while not submitter.done.empty():
+                    self._watch(*submitter.done.get())
+                for entry, job in self._doubts.watch():
+                    self._watch(entry, job)
+                found = self._collect()
+                if is_over and submitter.error is not None:
+                    raise submitter.error
+                now = clock()
+                doubtful = self._doubts.jobs
+                if is_over and gives_up == float("inf") and self._options.timeout is not None:
+                    gives_up = now + self._options.timeout
+                if is_over and not any(job not in doubtful for job in self._pending):
+                    doubt_ends = min(doubt_ends, now + self._options.doubt_seconds)
+                    if not self._doubts or now >= doubt_ends:
+                        return
+                if gives_up <= now:
+                    self._give_up()
+                interval = self._poller.interval.after(interval, found_something=found)
+                longest = interval if is_over else min(interval, _SUBMITTING_INTERVAL)
+                deadlines = min((job.deadline for job in self._pending), default=float("inf"))
+                self._poller.sleep(max(0.0, min(longest, min(gives_up, doubt_ends, deadlines) - now)))
+        finally:
+            submitter.stop()
+
+    def _give_up(self) -> None:
+        raise ResultTimeout(
+            f"{len(self._pending)} of {self._ticket.counts().total()} jobs have no result after "
+            f"{self._options.timeout or 0:g} s; they continue."
+        )
+
+    def _collect(self) -> bool:
+        """Polls once and finishes what is settled; returns whether anything was."""
+        unreadable: dict[Job, StorageError] = {}
+        if any(job.state is JobState.SUBMITTED for job in self._pending):
+            waiting = [job for job in self._pending if job.state is JobState.SUBMITTED]
+            unreadable = self._poller.poll(waiting, self._poller.clock())
+        settled = [job for job in self._pending if job.state is not JobState.SUBMITTED]
+        for job in settled:
+            self._finish(self._pending.pop(job), job)
+        for job, error in unreadable.items():
+            self._failed_reads[job] += 1
+            if isinstance(error, AwsUnavailable):
+                raise error
+            if self._failed_reads[job] >= _MOST_READS:  # one object must not hold up the others
+                del self._pending[job]
+                self._unreadable.append(error)
+        return bool(settled)
+
+    def _finish(self, entry: Entry, job: Job) -> None:
+        """Writes the line of a document, first into the ticket."""
+        reason = getattr(job.error, "reason", None) or (str(job.error) if job.error else None)
+        state = DocumentState(job.state.value)
+        facts = line_facts(entry, state, job.acceptance, reason=reason, seconds=job.seconds)
+        try:
+            line = line_of(facts, job.output)
+        except Exception as error:  # noqa: BLE001 - one result must not decide over the others
+            reason = f"The result cannot be written as JSON: {error!r}"
+            line = line_of(line_facts(entry, state, job.acceptance, reason=reason, seconds=job.seconds))
+        self._ticket.finished(entry.number, state, line, reason)
+        self._output.write(line)
+        self._doubts.forget(entry.number)
+        self._options.progress.finished(job)
+        if not self._options.keep_results:
+            job.output = None
+
+    def _resolve_doubts(self) -> None:
+        """Submits those again that were most likely never taken."""
+        for entry, job in self._doubts.settled(self._submitter.tries, self._submitter.doubtful):
+            self._watch_no_more({entry.number})
+            self._watch(entry, job)
+        self._collect()
+        chosen = self._doubts.delete_uploads()
+        self._collect()  # once more: it may have been taken until now
+        again = self._doubts.renew(chosen)
+        self._watch_no_more(again)
+        if again:
+            number = len(again)
+            who = "1 document was" if number == 1 else f"{number} documents were"
+            self._options.notify(
+                f"{who} most likely never taken by the endpoint, when a call broke off: their uploads are deleted, and "
+                "they are submitted again under new ids."
+            )
+
+
+def line_facts(
+    entry: Entry,
+    state: DocumentState,
+    acceptance: Acceptance | None,
+    *,
+    reason: str | None = None,
+    seconds: float | None = None,
+) -> LineFacts:
+    """Returns the facts of a document's line."""
+    failure = acceptance.failure_location if acceptance else None
+    return LineFacts(
+        file=Path(os.fsdecode(entry.path)).as_posix(),
+        inference_id=acceptance.inference_id if acceptance else "",
+        state=state.value,
+        output_location=acceptance.output_location.uri if acceptance else None,
+        failure_location=failure.uri if failure else None,
+        reason=reason,
+        seconds=seconds,
+    )
+
+
+def queued_line(entry: Entry) -> str:
+    """Returns the line of a document whose outcome is not known yet."""
+    return line_of(line_facts(entry, DocumentState.QUEUED, _acceptance_of(entry)))
+
+
+def _acceptance_of(entry: Entry) -> Acceptance:
+    accepted = datetime.fromisoformat(entry.accepted_at) if entry.accepted_at else datetime.fromtimestamp(0, UTC)
+    return Acceptance(
+        inference_id=entry.inference_id,
+        output_location=S3Location.from_uri(entry.output or ""),
+        failure_location=S3Location.from_uri(entry.failure) if entry.failure else None,
+        accepted_at=accepted,
+    )

@@ -1,0 +1,260 @@
+"""A run's ticket: what a run has done, so that another process can continue it."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+import uuid
+from collections import Counter
+from contextlib import contextmanager
+from dataclasses import fields
+from threading import RLock
+from typing import IO, TYPE_CHECKING, Any
+
+from async_endpoint.client.errors import TicketError, TicketInUse
+from async_endpoint.client.file_lock import try_lock
+from async_endpoint.client.ticket_schema import DocumentState, Entry, RunSettings, open_database
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+    from pathlib import Path
+
+    from async_endpoint.client.transport import Acceptance
+
+_ENTRY = tuple(field.name for field in fields(Entry))
+_PAGE = 500
+
+
+class Ticket:
+    """A ticket that this process uses; close it to release it. Its methods may be called from several threads.
+
+    Each method is one transaction: after kill -9 the ticket has the state before or after it.
+
+    Attributes:
+        path: The file; None for a ticket in memory.
+        settings: The run's settings.
+
+    Raises (all methods):
+        TicketError: The disk is full, the file cannot be written, or it is damaged.
+    """
+
+    def __init__(
+        self, path: Path | None, database: sqlite3.Connection, settings: RunSettings, lock: IO[bytes] | None
+    ) -> None:
+        self.path = path
+        self.settings = settings
+        self._database = database
+        self._lock_file = lock
+        self._lock = RLock()
+
+    @classmethod
+    def create(cls, path: Path | None, settings: RunSettings, documents: Iterable[Path], folder: Path) -> Ticket:
+        """Makes the ticket of a new run.
+
+        Args:
+            path: The file, which must not exist; None keeps the ticket in memory.
+            settings: The run's settings.
+            documents: The documents, below `folder`.
+            folder: The folder, as the documents' paths spell it.
+
+        Raises:
+            TicketError: There is such a file, or it cannot be written.
+        """
+        if path and path.exists():
+            raise TicketError(f"There is a ticket {path} already: continue it by `async-endpoint resume --ticket`.")
+        lock = _lock(path, new=True) if path else None
+        try:
+            ticket = cls(path, open_database(path, new=True), settings, lock)
+        except BaseException:
+            if lock:
+                lock.close()
+            raise
+        with ticket._transaction() as database:
+            database.execute("INSERT INTO run VALUES (?)", [settings.to_json()])
+            database.executemany(
+                "INSERT INTO document (path, size, mtime_ns, inference_id, state) VALUES (?, ?, ?, ?, ?)",
+                (_row(document, folder) for document in documents),
+            )
+        return ticket
+
+    @classmethod
+    def open(cls, path: Path) -> Ticket:
+        """Opens the ticket of an earlier run.
+
+        Raises:
+            TicketInUse: Another process uses it.
+            TicketError: There is no such ticket, or it is damaged.
+        """
+        if not path.is_file():
+            raise TicketError(f"There is no ticket {path}: `async-endpoint runs` lists those of this machine.")
+        lock = _lock(path, new=False)
+        try:
+            database = open_database(path, new=False)
+        except BaseException:
+            lock.close()
+            raise
+        return cls(path, database, read_settings(database, path), lock)
+
+    def counts(self) -> Counter[DocumentState]:
+        """Returns how many documents are in each state."""
+        with self._transaction() as database:
+            return count_states(database)
+
+    def entries(self, *states: DocumentState) -> Iterator[Entry]:
+        """Yields the documents in these states, by number; each as it is when it is read."""
+        wanted = ", ".join("?" for _ in states)
+        query = (
+            f"SELECT {', '.join(_ENTRY)} FROM document WHERE state IN ({wanted}) AND number > ? ORDER BY number LIMIT ?"  # noqa: S608 - names of columns and question marks
+        )
+        last = 0
+        while True:
+            with self._transaction() as database:
+                rows = database.execute(query, [*states, last, _PAGE]).fetchall()
+            for row in rows:
+                facts = dict(zip(_ENTRY, row, strict=True))
+                yield Entry(**facts | {"state": DocumentState(facts["state"])})
+            if len(rows) < _PAGE:
+                return
+            last = rows[-1][0]
+
+    def accepted_sibling(self) -> Entry | None:
+        """Returns a document of the run whose 202 is known; None before the first."""
+        with self._transaction() as database:
+            query = f"SELECT {', '.join(_ENTRY)} FROM document WHERE output IS NOT NULL LIMIT 1"  # noqa: S608 - columns
+            row = database.execute(query).fetchone()
+        return None if row is None else Entry(**dict(zip(_ENTRY, row, strict=True)))
+
+    def sent_nothing(self) -> bool:
+        """Returns whether SageMaker cannot have taken any document of the run."""
+        with self._transaction() as database:
+            (taken,) = database.execute(
+                "SELECT count(*) FROM document WHERE output IS NOT NULL OR state NOT IN ('WAITING', 'FAILED')"
+            ).fetchone()
+        return bool(taken == 0)
+
+    def lines(self) -> Iterator[str]:
+        """Yields the lines of the finished documents, by number."""
+        last = 0
+        while True:
+            with self._transaction() as database:
+                row = database.execute(
+                    "SELECT number, line FROM document WHERE line IS NOT NULL AND number > ? ORDER BY number LIMIT 1",
+                    [last],
+                ).fetchone()
+            if row is None:
+                return
+            last = row[0]
+            yield row[1]
+
+    def submitting(self, number: int, *, upload: str, size: int, mtime_ns: int, sha256: str) -> None:
+        """Records that the document is about to be submitted, with what was uploaded."""
+        self._set(
+            number,
+            "state = ?, attempts = attempts + 1, upload = ?, size = ?, mtime_ns = ?, sha256 = ?",
+            [DocumentState.SUBMITTING, upload, size, mtime_ns, sha256],
+        )
+
+    def accepted(self, number: int, acceptance: Acceptance) -> None:
+        """Records the 202."""
+        failure = acceptance.failure_location
+        self._set(
+            number,
+            "state = ?, output = ?, failure = ?, accepted_at = ?",
+            [
+                DocumentState.QUEUED,
+                acceptance.output_location.uri,
+                failure.uri if failure else None,
+                acceptance.accepted_at.isoformat(),
+            ],
+        )
+
+    def not_taken(self, number: int) -> None:
+        """Records that SageMaker did not take the document: it waits again, under a new id and a new key."""
+        self._set(number, "state = ?, inference_id = ?, upload = NULL", [DocumentState.WAITING, uuid.uuid4().hex])
+
+    def finished(self, number: int, state: DocumentState, line: str, reason: str | None) -> None:
+        """Records the outcome and the finished line."""
+        printable = reason.encode("utf-8", "backslashreplace").decode() if reason else None
+        self._set(number, "state = ?, line = ?, reason = ?", [state, line, printable])
+
+    def close(self) -> None:
+        """Releases the ticket."""
+        self._database.close()
+        if self._lock_file:
+            self._lock_file.close()
+
+    def discard(self) -> None:
+        """Deletes the ticket of a run that sent nothing."""
+        self.close()
+        if self.path:
+            remove_files(self.path)
+
+    def _set(self, number: int, what: str, values: list[Any]) -> None:
+        with self._transaction() as database:
+            database.execute(f"UPDATE document SET {what} WHERE number = ?", [*values, number])  # noqa: S608 - columns
+
+    @contextmanager
+    def _transaction(self) -> Iterator[sqlite3.Connection]:
+        with self._lock:
+            try:
+                self._database.execute("BEGIN")
+                yield self._database
+                self._database.execute("COMMIT")
+            except sqlite3.Error as error:
+                if self._database.in_transaction:
+                    self._database.execute("ROLLBACK")
+                raise TicketError(
+                    f"The ticket {self.path} cannot be read or written: {error}. It has everything up to this step."
+                ) from error
+            except BaseException:
+                if self._database.in_transaction:
+                    self._database.execute("ROLLBACK")
+                raise
+
+
+def read_settings(database: sqlite3.Connection, path: Path) -> RunSettings:
+    """Returns the settings in a ticket.
+
+    Raises:
+        TicketError: They are damaged.
+    """
+    try:
+        (text,) = database.execute("SELECT settings FROM run").fetchone()
+        return RunSettings.from_json(text)
+    except (sqlite3.Error, TypeError, ValueError) as error:
+        raise TicketError(f"The ticket {path} is damaged: {error}.") from error
+
+
+def count_states(database: sqlite3.Connection) -> Counter[DocumentState]:
+    """Returns how many documents are in each state."""
+    rows = database.execute("SELECT state, count(*) FROM document GROUP BY state")
+    return Counter({DocumentState(state): count for state, count in rows})
+
+
+def remove_files(path: Path) -> None:
+    """Deletes a ticket with the files that belong to it."""
+    for suffix in ("", "-wal", "-shm", ".lock"):
+        path.with_name(f"{path.name}{suffix}").unlink(missing_ok=True)
+
+
+def _lock(path: Path, *, new: bool) -> IO[bytes]:
+    try:
+        if new:
+            path.parent.mkdir(parents=True, exist_ok=True)
+        file = path.with_name(f"{path.name}.lock").open("ab")
+    except OSError as error:
+        raise TicketError(f"The ticket {path} cannot be written: {error.strerror}.") from error
+    if not try_lock(file):
+        file.close()
+        raise TicketInUse(f"Another process uses the ticket {path}: wait until it has ended.")
+    return file
+
+
+def _row(document: Path, folder: Path) -> tuple[bytes, int, int, str, DocumentState]:
+    try:
+        status = document.stat()
+        size, mtime_ns = status.st_size, status.st_mtime_ns
+    except OSError:  # the submission reports it
+        size, mtime_ns = 0, 0
+    path = os.fsencode(document.relative_to(folder))
+    return path, size, mtime_ns, uuid.uuid4().hex, DocumentState.WAITING

@@ -1,0 +1,108 @@
+"""The folder of the tickets of this machine's user."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from async_endpoint.client.errors import TicketError
+from async_endpoint.client.ticket import count_states, read_settings, remove_files
+from async_endpoint.client.ticket_schema import UNFINISHED, DocumentState, RunSettings, open_database
+
+if TYPE_CHECKING:
+    from collections import Counter
+    from collections.abc import Iterator
+
+_SECONDS_A_DAY = 86_400
+
+
+@dataclass(frozen=True)
+class StoredRun:
+    """A run as its ticket shows it.
+
+    Attributes:
+        path: The ticket.
+        settings: The run's settings.
+        counts: How many documents are in each state.
+    """
+
+    path: Path
+    settings: RunSettings
+    counts: Counter[DocumentState]
+
+    @property
+    def is_finished(self) -> bool:
+        """Whether every document has an outcome."""
+        return not any(self.counts[state] for state in UNFINISHED)
+
+
+def ticket_folder() -> Path:
+    """Returns the folder of the tickets: $ASYNC_ENDPOINT_STATE/runs, or below $XDG_STATE_HOME or ~/.local/state."""
+    if own := os.environ.get("ASYNC_ENDPOINT_STATE"):
+        return Path(own) / "runs"
+    base = os.environ.get("XDG_STATE_HOME")
+    return (Path(base) if base else Path.home() / ".local" / "state") / "async-endpoint" / "runs"
+
+
+def ticket_path(run: str) -> Path:
+    """Returns the ticket of a run with that id.
+
+    Raises:
+        TicketError: It is no id of a run.
+    """
+    if not run or not all(letter.isalnum() or letter == "-" for letter in run):
+        raise TicketError(f"{run!r} is not the id of a run: `async-endpoint runs` lists them.")
+    return ticket_folder() / f"{run}.sqlite"
+
+
+def stored_runs() -> Iterator[StoredRun | TicketError]:
+    """Yields the runs of this machine, newest first; an error for each file that cannot be read."""
+    for path in sorted(ticket_folder().glob("*.sqlite"), reverse=True):
+        try:
+            yield read_run(path)
+        except TicketError as error:
+            yield error
+
+
+def read_run(path: Path) -> StoredRun:
+    """Reads a ticket, also while another process uses it.
+
+    Raises:
+        TicketError: It cannot be read.
+    """
+    database = open_database(path, new=False, read_only=True)
+    try:
+        return StoredRun(path, read_settings(database, path), count_states(database))
+    except (sqlite3.Error, ValueError) as error:
+        raise TicketError(f"The ticket {path} cannot be read: {error}.") from error
+    finally:
+        database.close()
+
+
+def newest_unfinished() -> Path:
+    """Returns the ticket of the newest run that is not finished.
+
+    Raises:
+        TicketError: There is none.
+    """
+    for found in stored_runs():
+        if isinstance(found, StoredRun) and not found.is_finished:
+            return found.path
+    raise TicketError("Every run of this machine is finished: `async-endpoint runs` lists them.")
+
+
+def prune(days: int) -> list[StoredRun]:
+    """Deletes the tickets of finished runs that were not written for so many days, and returns these runs."""
+    before = time.time() - days * _SECONDS_A_DAY
+    old = [
+        found
+        for found in stored_runs()
+        if isinstance(found, StoredRun) and found.is_finished and found.path.stat().st_mtime < before
+    ]
+    for found in old:
+        remove_files(found.path)
+    return old

@@ -1,0 +1,229 @@
+"""A run that continues from its ticket: documents in doubt, clocks that jump, objects that cannot be read."""
+
+from __future__ import annotations
+
+import json
+import time
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from async_endpoint.client import (
+    AsyncEndpoint,
+    DocumentState,
+    InMemoryTransport,
+    RunOptions,
+    StorageError,
+    Throttled,
+    Ticket,
+    UnknownSubmission,
+    new_ticket,
+    resume_run,
+)
+from async_endpoint.protocol import S3Location
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from async_endpoint.client import Acceptance, ListingPage, Payload
+    from async_endpoint.protocol import InvocationRequest
+    from tests.support.endpoint_fixtures import Clock
+
+
+def size_of(_: InvocationRequest, document: bytes) -> bytes:
+    return json.dumps(len(document)).encode()
+
+
+class BreaksOff(InMemoryTransport):
+    """Loses the response of some submissions, by the size of the document.
+
+    `taken` of those are processed all the same.
+    """
+
+    def __init__(self, *, lost: set[int], taken: bool, **settings: Any) -> None:
+        super().__init__(size_of, **settings)
+        self.lost, self.taken = lost, taken
+
+    def submit(self, request: InvocationRequest) -> Acceptance:
+        size = len(self.get(S3Location.from_uri(request.input_location or "")).body)
+        if size not in self.lost:
+            return super().submit(request)
+        self.lost.discard(size)
+        if self.taken:
+            super().submit(request)
+        raise UnknownSubmission("The connection broke off.")
+
+
+class Run:
+    """Three documents of one, two and three bytes, and a ticket."""
+
+    def __init__(self, folder: Path, clock: Clock) -> None:
+        self.folder, self.clock = folder, clock
+        self.output, self.ticket = folder.parent / "out", folder.parent / "ticket.sqlite"
+        self.said: list[str] = []
+        folder.mkdir()
+        for size in (1, 2, 3):
+            (folder / f"{size}.png").write_bytes(b"x" * size)
+
+    def endpoint(self, transport: InMemoryTransport) -> AsyncEndpoint:
+        return AsyncEndpoint(
+            "receipts",
+            input_location="s3://inputs/in/",
+            transport=transport,
+            concurrency=1,
+            clock=self.clock,
+            sleep=self._sleep,
+        )
+
+    def _sleep(self, seconds: float) -> None:
+        time.sleep(0.002)  # the submitting threads work meanwhile
+        self.clock.sleep(seconds)
+
+    def begin(self, transport: InMemoryTransport) -> Ticket:
+        documents = sorted(self.folder.iterdir())
+        return new_ticket(
+            self.folder, documents, self.endpoint(transport), self.output, run="R", path=self.ticket, ttl=600
+        )
+
+    def go_on(self, ticket: Ticket, transport: InMemoryTransport, **options: Any) -> dict[str, tuple[str, Any]]:
+        try:
+            resume_run(ticket, self.endpoint(transport), self.output, RunOptions(notify=self.said.append, **options))
+        finally:
+            ticket.close()
+        return self.lines()
+
+    def lines(self) -> dict[str, tuple[str, Any]]:
+        lines = [json.loads(line) for line in self.output.read_text().splitlines()]
+        assert len({line["file"] for line in lines}) == len(lines)
+        return {line["file"]: (line["state"], line["answer"]) for line in lines}
+
+
+@pytest.fixture
+def run(tmp_path: Path, clock: Clock) -> Run:
+    return Run(tmp_path / "receipts", clock)
+
+
+ALL = {f"{size}.png": ("COMPLETED", size) for size in (1, 2, 3)}
+
+
+def test_the_outcome_of_a_document_in_doubt_is_found_beside_a_sibling(run: Run, clock: Clock) -> None:
+    transport = BreaksOff(lost={1, 3}, taken=True, clock=clock)
+
+    assert run.go_on(run.begin(transport), transport) == ALL
+    assert len(transport.requests) == 3
+    assert transport.calls["delete"] == 0
+    assert run.said == []
+
+
+def test_a_document_that_was_never_taken_is_replaced_after_the_grace(run: Run, clock: Clock) -> None:
+    transport = BreaksOff(lost={2}, taken=False, clock=clock)
+    began = clock.now
+
+    assert run.go_on(run.begin(transport), transport, doubt_seconds=45) == ALL
+    assert clock.now - began >= 45
+    assert len(transport.requests) == 3
+    assert transport.calls["delete"] == 1
+    assert len(run.said) == 1
+    assert run.said[0].startswith("1 document was most likely never taken")
+
+
+def test_where_all_are_in_doubt_one_gives_the_place_of_the_others(run: Run, clock: Clock) -> None:
+    transport = BreaksOff(lost={1, 2, 3}, taken=True, clock=clock)
+
+    assert run.go_on(run.begin(transport), transport) == ALL
+    assert len(transport.requests) == 4
+    assert transport.calls["delete"] == 1
+
+
+def test_a_document_whose_submissions_always_break_off_fails(run: Run, clock: Clock) -> None:
+    class NeverTakes(InMemoryTransport):
+        def submit(self, request: InvocationRequest) -> Acceptance:
+            if len(self.get(S3Location.from_uri(request.input_location or "")).body) == 2:
+                raise UnknownSubmission("The connection broke off.")
+            return super().submit(request)
+
+    transport = NeverTakes(size_of, clock=clock)
+
+    assert run.go_on(run.begin(transport), transport)["2.png"] == ("FAILED", None)
+
+
+def test_a_throttled_document_is_submitted_again(run: Run, clock: Clock) -> None:
+    class Throttles(InMemoryTransport):
+        left = 2
+
+        def submit(self, request: InvocationRequest) -> Acceptance:
+            if self.left:
+                self.left -= 1
+                raise Throttled("AWS asks for fewer calls.")
+            return super().submit(request)
+
+    transport = Throttles(size_of, clock=clock)
+    assert run.go_on(run.begin(transport), transport) == ALL
+
+
+def test_an_object_that_cannot_be_read_does_not_decide_over_the_others(run: Run, clock: Clock) -> None:
+    class Unreadable(InMemoryTransport):
+        def get(self, location: S3Location) -> Payload:
+            payload = super().get(location)
+            if payload.body == b"2":
+                raise StorageError(f"The result {location} cannot be read.")
+            return payload
+
+    transport = Unreadable(size_of, clock=clock)
+    with pytest.raises(StorageError, match="cannot be read"):
+        run.go_on(run.begin(transport), transport)
+    assert run.lines() == ALL | {"2.png": ("QUEUED", None)}
+
+    repaired = InMemoryTransport(size_of, clock=clock)
+    repaired._objects = transport._objects
+    assert run.go_on(Ticket.open(run.ticket), repaired) == ALL
+    assert repaired.calls["get"] == 1  # the finished ones come from the ticket
+    assert repaired.calls["submit"] == 0
+
+
+@pytest.mark.parametrize("jump", [-86_400, 86_400])
+def test_a_clock_that_was_set_expires_nothing(run: Run, clock: Clock, jump: float) -> None:
+    """The first process ends before the results; the machine's clock jumps; the service's goes on."""
+
+    class Slow(InMemoryTransport):
+        ready = False
+
+        def list_page(self, prefix: S3Location, start_after: str) -> ListingPage:
+            page = super().list_page(prefix, start_after)
+            if not self.ready:
+                raise StorageError("The network is down.")
+            return page
+
+    transport = Slow(size_of, seconds=lambda _: 100, clock=lambda: clock.now - offset)
+    offset = 0.0
+    with pytest.raises(StorageError):
+        run.go_on(run.begin(transport), transport)
+
+    clock.now += jump
+    offset = jump
+    transport.ready = True
+    assert run.go_on(Ticket.open(run.ticket), transport) == ALL
+
+
+def test_results_of_a_service_whose_clock_was_set_back_are_taken(run: Run, clock: Clock) -> None:
+    class Back(InMemoryTransport):
+        def submit(self, request: InvocationRequest) -> Acceptance:
+            accepted = super().submit(request)
+            later = accepted.accepted_at + timedelta(seconds=60)
+            return type(accepted)(accepted.inference_id, accepted.output_location, accepted.failure_location, later)
+
+    transport = Back(size_of, clock=clock)
+    assert run.go_on(run.begin(transport), transport) == ALL
+
+
+def test_a_file_that_changed_is_sent_as_it_is_and_reported(run: Run, clock: Clock) -> None:
+    transport = InMemoryTransport(size_of, clock=clock)
+    ticket = run.begin(transport)
+    (run.folder / "2.png").write_bytes(b"longer")
+    summary = resume_run(ticket, run.endpoint(transport), run.output, RunOptions())
+    ticket.close()
+
+    assert run.lines()["2.png"] == ("COMPLETED", 6)
+    assert summary.remarks == ("1 document has changed since the run began, and went out as of now.",)
+    assert summary.counts == {DocumentState.COMPLETED: 3}
