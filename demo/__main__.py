@@ -127,7 +127,7 @@ def print_next_commands(console: Console, local: LocalAws) -> None:
         f"Everything is still up at {local.endpoint_url}. Look around:\n"
         f"  {command} local status{where} --region {region}\n"
         f'  eval "$({command} local env{where} --region {region})"\n'
-        f"  {command} run samples/receipts --stack async-endpoint-dev-endpoint\n"
+        f"  {command} run samples/receipts --stage dev\n"
         f"  {command} jobs --stack async-endpoint-dev-workflow\n"
         f"  npx cdk diff\n"
         f"and stop it:\n"

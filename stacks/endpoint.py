@@ -6,7 +6,7 @@ from pathlib import Path
 from aws_cdk import aws_iam as iam
 from constructs import Construct
 
-from async_endpoint.protocol import request_content_type
+from async_endpoint.protocol import RUN_UPLOADS, request_content_type
 from stacks.constructs.async_endpoint import AsyncEndpoint, log_group_name
 from stacks.constructs.bucket_path import BucketPath
 from stacks.constructs.endpoint_alarms import EndpointAlarms
@@ -155,6 +155,7 @@ class EndpointStack(StageStack):
             caller,
             {
                 self._foundation.buckets.input.arn_for_objects("*"): "A caller chooses its documents' keys.",
+                self._foundation.buckets.input.arn_for_objects(f"{RUN_UPLOADS}*"): "A run names its uploads.",
                 **{
                     path.objects_arn: "SageMaker names each object; a caller may get results and failures, no more."
                     for path in self._locations.written

@@ -10,7 +10,7 @@ from aws_cdk import aws_logs as logs
 from aws_cdk import aws_sagemaker as sagemaker
 from constructs import Construct
 
-from async_endpoint.protocol import VARIANT_NAME
+from async_endpoint.protocol import RUN_UPLOADS, VARIANT_NAME
 from stacks.constructs.deployment_config import deployment_config
 from stacks.constructs.document_buckets import DocumentBuckets
 from stacks.constructs.encryption_key import grant_use
@@ -92,6 +92,12 @@ class AsyncEndpoint(Construct):
                 # A large document is uploaded in parts, and its sender aborts an upload that fails.
                 actions=["s3:PutObject", "s3:AbortMultipartUpload"],
                 resources=[self._documents.input.arn_for_objects("*")],
+            ),
+            # A run that is continued deletes the upload of a document in doubt before it sends it again.
+            iam.PolicyStatement(
+                sid="DeleteUploadsOfRuns",
+                actions=["s3:DeleteObject"],
+                resources=[self._documents.input.arn_for_objects(f"{RUN_UPLOADS}*")],
             ),
         )
         if written := self._outputs.written:

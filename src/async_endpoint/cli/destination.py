@@ -10,10 +10,7 @@ import click
 from botocore.exceptions import BotoCoreError
 
 from async_endpoint.operations.stack_outputs import StackError, read_outputs
-from async_endpoint.protocol import LocationError, S3Location
-
-UPLOAD_FOLDER = "run/"
-"""Prefix of the uploads in a stack's input bucket."""
+from async_endpoint.protocol import RUN_UPLOADS, LocationError, S3Location
 
 Command = Callable[..., Any]
 
@@ -57,7 +54,7 @@ def destination_of(
             raise click.ClickException(str(error)) from error
     bucket = outputs.get("InputBucketName")
     endpoint = endpoint or outputs.get("EndpointName")
-    inputs = inputs or (f"s3://{bucket}/{UPLOAD_FOLDER}" if bucket else None)
+    inputs = inputs or (f"s3://{bucket}/{RUN_UPLOADS}" if bucket else None)
     if not endpoint:
         raise click.UsageError(
             "Name the endpoint by --stage, by --endpoint, or by --stack a stack with the output EndpointName."

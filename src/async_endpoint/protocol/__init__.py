@@ -66,7 +66,7 @@ from async_endpoint.protocol.notifications import (
     test_notification,
 )
 from async_endpoint.protocol.overdue_jobs import OLDEST_SUBMITTED, OVERDUE_JOBS, submitted_seconds_allowed
-from async_endpoint.protocol.uploads import PINNED, Upload, input_location, job_id
+from async_endpoint.protocol.uploads import PINNED, RUN_UPLOADS, Upload, input_location, job_id
 from async_endpoint.protocol.variant_scaling import (
     VARIANT_NAME,
     WAKE_HELD,
@@ -112,6 +112,7 @@ __all__ = [
     "OVERDUE_JOBS",
     "PINNED",
     "REQUEST_TTL_SECONDS_RANGE",
+    "RUN_UPLOADS",
     "SIGNATURE_BYTES",
     "VARIANT_NAME",
     "WAITS_FOR_ADMISSION",

@@ -17,6 +17,9 @@ if TYPE_CHECKING:
 PINNED = "pinned/"
 """Where the bucket of the inbox holds the copy of each submitted version, from which SageMaker reads it."""
 
+RUN_UPLOADS = "run/"
+"""Where `async-endpoint run` and `bench` upload documents, in the bucket of the inbox."""
+
 _ETAG = "etag:"
 _LONGEST_NAME = 255
 _UNNAMED = "document"

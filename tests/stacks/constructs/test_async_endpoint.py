@@ -50,12 +50,13 @@ def test_logs_expire_and_their_group_is_created_first(endpoint: Template) -> Non
     assert group_id in waits_for(endpoint, endpoint_id)
 
 
-def test_a_caller_may_invoke_put_get_and_list_and_nothing_else(endpoint: Template) -> None:
+def test_a_caller_may_invoke_put_get_list_and_delete_uploads_of_runs_and_nothing_else(endpoint: Template) -> None:
     endpoint_id, _ = only(endpoint, "AWS::SageMaker::Endpoint")
     statements = statements_of(endpoint, "Caller")
     assert [(each["Sid"], each["Action"], each["Resource"]) for each in statements] == [
         ("Invoke", "sagemaker:InvokeEndpointAsync", {"Ref": endpoint_id}),
         ("PutDocuments", ["s3:AbortMultipartUpload", "s3:PutObject"], below(INPUT, "/*")),
+        ("DeleteUploadsOfRuns", "s3:DeleteObject", below(INPUT, "/run/*")),
         ("GetAnswersAndFailures", "s3:GetObject", [below(OUTPUT, "/failures/*"), below(OUTPUT, "/results/*")]),
         ("ListAnswers", "s3:ListBucket", OUTPUT),
     ]
