@@ -38,6 +38,7 @@ INSIDE_THE_PROTOCOL = {"Cuda", "ModelServer", "PackedFor", "PackedForError", "Se
 INSIDE_THE_PROTOCOL |= {"deciding_attempt", "is_attempt_id", "merge_attempts", "preferred"}
 # Used by other modules of ours, but not by users of the client.
 INSIDE_THE_CLIENT = {"ResultPoller", "Document", "find_existing", "bounded_map", "documents_in", "Item", "Output"}
+INSIDE_THE_CLIENT |= {"AioJobStream", "AioPoller", "JobStream", "inline_body", "place_in_s3", "with_rejections"}
 
 
 @pytest.mark.parametrize(

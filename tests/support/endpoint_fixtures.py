@@ -109,8 +109,11 @@ class _Handler(BaseHTTPRequestHandler):
         self._respond(HTTPStatus.ACCEPTED, {"InferenceId": request.inference_id}, places)
 
     def _work(self, request: InvocationRequest) -> tuple[str, str]:
-        place = S3Location.from_uri(request.input_location or "")
-        document = self.server.s3.get_object(Bucket=place.bucket, Key=place.key)["Body"].read()
+        if request.input_location:
+            place = S3Location.from_uri(request.input_location)
+            document = self.server.s3.get_object(Bucket=place.bucket, Key=place.key)["Body"].read()
+        else:
+            document = request.body or b""
         name, bucket = uuid.uuid4(), self.server.bucket
         output, failure = f"out/{name}.out", f"fail/{name}-error.out"
         try:
