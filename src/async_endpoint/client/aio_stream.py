@@ -126,10 +126,10 @@ async def _each(
     try:
         take = partial(_next, iter(documents))
         while True:
-            document = await loop.run_in_executor(thread, take)
-            if document is None:
+            taken = await loop.run_in_executor(thread, take)
+            if taken is None:
                 return
-            yield document
+            yield taken
     finally:
         thread.shutdown(wait=False, cancel_futures=True)
 
