@@ -229,17 +229,22 @@ def test_closing_ends_the_waits_and_later_calls_with_a_sentence() -> None:
 @pytest.mark.parametrize(("ordered", "sizes"), [(True, [5000, 1, 900]), (False, [1, 900, 5000])])
 def test_a_stream_keeps_the_order_or_not(clock: Clock, sizes: list[int], *, ordered: bool) -> None:
     known: list[AioJob] = []
+    all_known = asyncio.Event()
+
+    def on_submitted(job: AioJob) -> None:
+        known.append(job)
+        if len(known) == 3:
+            all_known.set()
 
     async def sleep(seconds: float) -> None:
-        while len(known) < 3:  # the clock stands still during the submissions
-            await asyncio.sleep(0.001)
+        await all_known.wait()  # the clock stands still during the submissions
         clock.sleep(seconds)
 
     async def main() -> None:
         transport = InMemoryTransport(echo, clock=clock, seconds=lambda request: len(request.body or b""))
         async with AioEndpoint("r", transport=transport, clock=clock, sleep=sleep) as endpoint:
             documents = [b"x" * size for size in (5000, 1, 900)]
-            stream = endpoint.map(documents, ordered=ordered, inline=True, on_submitted=known.append)
+            stream = endpoint.map(documents, ordered=ordered, inline=True, on_submitted=on_submitted)
             assert [size_of(job) async for job in stream] == sizes
 
     asyncio.run(main())

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING
 
 import boto3
 import pytest
@@ -18,7 +18,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from mypy_boto3_s3.client import S3Client
-    from mypy_boto3_sagemaker_runtime.client import SageMakerRuntimeClient
 
     from tests.support.endpoint_fixtures import EndpointServer
 
@@ -65,7 +64,7 @@ def test_one_that_no_request_takes_is_uploaded(make_endpoint: MakeEndpoint, tmp_
 def test_one_that_no_request_takes_needs_an_input_location() -> None:
     endpoint = AsyncEndpoint("r", transport=InMemoryTransport(echo))
 
-    with pytest.raises(InvalidDocument, match="over 128,000 bytes, so no request takes it inline, and .* give one"):
+    with pytest.raises(InvalidDocument, match=r"over 128,000 bytes, so no request takes it inline, and .* give one"):
         endpoint.submit(b"x" * 128_001, inline=True)
 
 
@@ -86,10 +85,7 @@ def test_what_is_in_s3_stays_there(make_endpoint: MakeEndpoint) -> None:
 
 
 def test_an_older_botocore_is_named_before_the_call(s3: S3Client) -> None:
-    runtime = cast(
-        "SageMakerRuntimeClient",
-        boto3.client("sagemaker-runtime", region_name="us-east-1", config=Config(signature_version=UNSIGNED)),
-    )
+    runtime = boto3.client("sagemaker-runtime", region_name="us-east-1", config=Config(signature_version=UNSIGNED))
     request = runtime.meta.service_model.operation_model("InvokeEndpointAsync").input_shape
     assert request is not None
     del request.members["Body"]  # as before the release that has it

@@ -172,7 +172,7 @@ def test_a_document_that_never_comes_ends_at_the_timeout_too() -> None:
     endpoint = AsyncEndpoint("r", transport=InMemoryTransport(echo))
     arrivals: SimpleQueue[bytes] = SimpleQueue()
 
-    with pytest.raises(ResultTimeout, match="after 0.1 s"):
+    with pytest.raises(ResultTimeout, match=r"after 0\.1 s"):
         next(endpoint.map(iter(arrivals.get, b""), timeout=0.1))
     arrivals.put(b"")
 

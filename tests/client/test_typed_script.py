@@ -47,6 +47,8 @@ asyncio.run(awaited())
 
 
 def test_a_script_passes_and_a_misspelt_option_does_not(tmp_path: Path) -> None:
+    package = Path(async_endpoint.__file__).parent
+    assert (package / "py.typed").is_file(), "or a type checker ignores the installed package"
     script = tmp_path / "script.py"
     script.write_text(SCRIPT)
     wrong = SCRIPT.splitlines().index(next(line for line in SCRIPT.splitlines() if "# WRONG" in line)) + 1
@@ -54,14 +56,11 @@ def test_a_script_passes_and_a_misspelt_option_does_not(tmp_path: Path) -> None:
     checked = subprocess.run(
         [sys.executable, "-m", "mypy", "--strict", "--no-error-summary", "--config-file=", str(script)],
         cwd=tmp_path,
-        env={**os.environ, "MYPYPATH": str(Path(async_endpoint.__file__).parents[1])},
+        env={**os.environ, "MYPYPATH": str(package.parent)},
         capture_output=True,
         text=True,
         check=False,
     )
 
-    (error,) = checked.stdout.splitlines()
-    assert (
-        error
-        == f'script.py:{wrong}: error: Unexpected keyword argument "inlined" for "submit" of "AioEndpoint"  [call-arg]'
-    )
+    (error,) = (line for line in checked.stdout.splitlines() if ": error: " in line)
+    assert error.startswith(f'script.py:{wrong}: error: Unexpected keyword argument "inlined" for "submit"')
