@@ -139,10 +139,15 @@ def test_an_error_for_every_document_ends_the_stream(clock: Clock, error: Submit
             return super().submit(request)
 
     transport = Rejecting(echo, clock=clock, seconds=lambda _: float("inf"))
-    endpoint = AsyncEndpoint("r", transport=transport, clock=clock, sleep=lambda _: time.sleep(0.001))
+
+    def sleep(seconds: float) -> None:
+        time.sleep(0.001)  # lets the submissions go on before the jobs expire
+        clock.sleep(seconds)
+
+    endpoint = AsyncEndpoint("r", transport=transport, clock=clock, sleep=sleep)
 
     with pytest.raises(type(error), match=str(error)):
-        list(endpoint.map(itertools.repeat(b"x"), concurrency=4, inline=True))
+        list(endpoint.map(itertools.repeat(b"x", 1000), concurrency=4, inline=True))
 
     assert len(transport.requests) == 20
 
