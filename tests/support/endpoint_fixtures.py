@@ -114,8 +114,11 @@ class _Handler(BaseHTTPRequestHandler):
         self._respond(HTTPStatus.ACCEPTED, {"InferenceId": request.inference_id}, places)
 
     def _work(self, request: InvocationRequest) -> tuple[str, str]:
-        place = S3Location.from_uri(request.input_location or "")
-        document = self.server.s3.get_object(Bucket=place.bucket, Key=place.key)["Body"].read()
+        if request.input_location:
+            place = S3Location.from_uri(request.input_location)
+            document = self.server.s3.get_object(Bucket=place.bucket, Key=place.key)["Body"].read()
+        else:
+            document = request.body or b""
         name, bucket = (request.filename or f"{uuid.uuid4()}.out").partition(".")[0], self.server.bucket
         folder = f"{request.s3_output_path_extension}/" if request.s3_output_path_extension else ""
         output, failure = f"out/{folder}{name}.out", f"fail/{folder}{name}-error.out"

@@ -14,6 +14,8 @@ print(records.get("s3://my-inputs/inbox/receipt.png").state)
 ```
 """
 
+from async_endpoint.client.aio import AioEndpoint
+from async_endpoint.client.aio_jobs import AioJob
 from async_endpoint.client.aws import AwsTransport
 from async_endpoint.client.endpoint import AsyncEndpoint
 from async_endpoint.client.errors import (
@@ -23,6 +25,7 @@ from async_endpoint.client.errors import (
     EndpointNotFound,
     InvalidDocument,
     InvalidRequest,
+    JobCancelled,
     JobExpired,
     JobFailed,
     JobNotFound,
@@ -51,6 +54,7 @@ from async_endpoint.client.jobs_table_reader import JobsTableReader
 from async_endpoint.client.memory import InMemoryTransport, ModelError
 from async_endpoint.client.result_poller import PollInterval
 from async_endpoint.client.run_options import Progress, RunOptions
+from async_endpoint.client.submit_options import MapOptions, SubmitOptions
 from async_endpoint.client.ticket import Ticket
 from async_endpoint.client.ticket_schema import DocumentState, RunSettings
 from async_endpoint.client.transport import Acceptance, ListingPage, Payload, StoredObject, Transport
@@ -59,6 +63,8 @@ from async_endpoint.protocol import JobState
 
 __all__ = [
     "Acceptance",
+    "AioEndpoint",
+    "AioJob",
     "AsyncEndpoint",
     "AsyncEndpointError",
     "AwsTransport",
@@ -73,6 +79,7 @@ __all__ = [
     "InvalidDocument",
     "InvalidRequest",
     "Job",
+    "JobCancelled",
     "JobExpired",
     "JobFailed",
     "JobNotFound",
@@ -80,6 +87,7 @@ __all__ = [
     "JobState",
     "JobsTableReader",
     "ListingPage",
+    "MapOptions",
     "ModelError",
     "OutputError",
     "OutputInUse",
@@ -95,6 +103,7 @@ __all__ = [
     "StorageError",
     "StoredObject",
     "SubmitError",
+    "SubmitOptions",
     "Throttled",
     "Ticket",
     "TicketError",

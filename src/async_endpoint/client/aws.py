@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
+from functools import cached_property
 from http import HTTPStatus
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
@@ -94,6 +95,12 @@ class AwsTransport:
         """The region of the clients."""
         return self._s3.meta.region_name
 
+    @cached_property
+    def _takes_a_body(self) -> bool:
+        """Whether the service model of the client knows documents in the request itself; older ones do not."""
+        request = self._runtime.meta.service_model.operation_model("InvokeEndpointAsync").input_shape
+        return request is not None and "Body" in request.members
+
     def upload(self, source: Path | bytes, target: S3Location, content_type: str) -> None:
         """Uploads a document; a file streams from disk, in parts when it is large."""
         try:
@@ -117,6 +124,11 @@ class AwsTransport:
 
     def submit(self, request: InvocationRequest) -> Acceptance:
         """Calls InvokeEndpointAsync; the locations come from its response."""
+        if request.body is not None and not self._takes_a_body:
+            raise InvalidRequest(
+                "The installed botocore sends no document inline, because its InvokeEndpointAsync has no Body: update "
+                "boto3, or submit without `inline`."
+            )
         try:
             response = self._runtime.invoke_endpoint_async(**cast("InvokeEndpointAsyncInputTypeDef", request.members()))
         except ClientError as error:

@@ -4,19 +4,23 @@ from __future__ import annotations
 
 import time
 import uuid
+from functools import partial
 from typing import TYPE_CHECKING
 
 from async_endpoint.client.aws import AwsTransport
 from async_endpoint.client.bounded_map import bounded_map
 from async_endpoint.client.documents import UNNAMED, Document
 from async_endpoint.client.errors import (
+    AwsUnavailable,
     EndpointNotFound,
-    InvalidDocument,
     InvalidRequest,
     ResultTimeout,
     SubmitError,
 )
+from async_endpoint.client.job_stream import JobStream
 from async_endpoint.client.jobs import Job
+from async_endpoint.client.payloads import inline_body, place_in_s3
+from async_endpoint.client.rejections import with_rejections
 from async_endpoint.client.result_poller import PollInterval, ResultPoller
 from async_endpoint.protocol import (
     DEFAULT_INVOCATION_TIMEOUT_SECONDS,
@@ -24,17 +28,18 @@ from async_endpoint.protocol import (
     InvocationError,
     InvocationRequest,
     JobState,
-    LocationError,
     S3Location,
     input_location,
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Generator, Iterable, Iterator
     from pathlib import Path
+    from typing import Unpack
 
     import boto3
 
+    from async_endpoint.client.submit_options import MapOptions
     from async_endpoint.client.transport import Transport
 
 DEFAULT_CONCURRENCY = 16
@@ -105,6 +110,7 @@ class AsyncEndpoint:
         custom_attributes: str | None = None,
         output_path_extension: str | None = None,
         filename: str | None = None,
+        inline: bool = False,
         before_call: Callable[[S3Location], None] | None = None,
     ) -> Job:
         """Uploads a document, unless it is in S3 already, and submits it to the endpoint.
@@ -121,7 +127,10 @@ class AsyncEndpoint:
             output_path_extension: The folder below the endpoint's output path for the result.
             filename: The name of the result's object, up to 32 characters with at most one dot. Choose a new one for
                 each job.
-            before_call: Called with the location of the document when it is uploaded, just before SageMaker is.
+            inline: Send bytes or a file of up to 128,000 bytes in the request, without an upload. A larger or an empty
+                one is uploaded.
+            before_call: Called with the location of the document when it is uploaded, just before SageMaker is; not for
+                one that is sent inline.
 
         Raises:
             InvalidDocument: The document cannot be read, or the client has no input location.
@@ -132,11 +141,13 @@ class AsyncEndpoint:
         """
         loaded = Document.from_source(document)
         job_id = uuid.uuid4().hex if inference_id is None else inference_id
-        location = self._input_location(loaded, job_id)
+        body = inline_body(loaded) if inline else None
+        location = place_in_s3(loaded, self._inputs, job_id, inline=inline) if body is None else None
         try:
             request = InvocationRequest(
                 endpoint_name=self.endpoint_name,
-                input_location=input_location(location, self.region),
+                input_location=input_location(location, self.region) if location else None,
+                body=body,
                 content_type=content_type or loaded.content_type,
                 accept=accept,
                 custom_attributes=custom_attributes,
@@ -148,9 +159,9 @@ class AsyncEndpoint:
             )
         except InvocationError as error:
             raise InvalidRequest(f"{loaded.name} cannot be submitted: {error}") from error
-        if not isinstance(loaded.source, S3Location):
+        if location and not isinstance(loaded.source, S3Location):
             self._transport.upload(loaded.source, location, content_type or loaded.content_type)
-        if before_call:
+        if location and before_call:
             before_call(location)
         submitted_at = self._clock()
         acceptance = self._transport.submit(request)
@@ -161,6 +172,7 @@ class AsyncEndpoint:
             submitted_at=submitted_at,
             deadline=submitted_at + ttl + invocation_timeout + self.grace_seconds,
             wait=self.poller.wait,
+            clock=self._clock,
             has_new_key=inference_id is None and filename is None,
         )
 
@@ -191,19 +203,44 @@ class AsyncEndpoint:
         Raises:
             EndpointNotFound: There is no such endpoint; the remaining documents are skipped.
         """
-
-        def submit_one(document: Path | bytes | S3Location | str) -> Job:
-            try:
-                job = self.submit(document, content_type=content_type, ttl=ttl, invocation_timeout=invocation_timeout)
-            except EndpointNotFound:
-                raise
-            except SubmitError as error:
-                job = self.not_accepted(document, error)
-            if on_submitted:
-                on_submitted(job)
-            return job
-
+        options: MapOptions = {"content_type": content_type, "ttl": ttl, "invocation_timeout": invocation_timeout}
+        submit = partial(self.submit, **options)
+        submit_one = with_rejections(submit, self.not_accepted, raised=(EndpointNotFound,), on_submitted=on_submitted)
         return list(bounded_map(submit_one, documents, concurrency or self.concurrency))
+
+    def map(
+        self,
+        documents: Iterable[Path | bytes | S3Location | str],
+        *,
+        ordered: bool = True,
+        concurrency: int | None = None,
+        timeout: float | None = None,
+        on_submitted: Callable[[Job], None] | None = None,
+        **options: Unpack[MapOptions],
+    ) -> Generator[Job, None, None]:
+        """Submits documents while it yields the jobs that have an outcome; `documents` may be endless.
+
+        A document that is not accepted is a FAILED job. For each submission at once, at most eight jobs are not yielded
+        yet: memory does not grow. Closing the generator stops the submissions; accepted jobs continue.
+
+        Args:
+            documents: As for `submit`. A thread of its own consumes them.
+            ordered: Yield in the order of the documents; else as they complete, so that a slow one delays no other.
+            concurrency: As for `submit_many`.
+            timeout: As for `as_completed`.
+            on_submitted: As for `submit_many`.
+            options: As for `submit`, for all documents.
+
+        Raises:
+            EndpointNotFound: There is no such endpoint; the remaining documents are skipped.
+            AwsUnavailable: AWS rejects the caller or cannot be reached; the remaining documents are skipped.
+            ResultTimeout, StorageError: As for `as_completed`.
+        """
+        fatal = (EndpointNotFound, AwsUnavailable)
+        submit = partial(self.submit, **options)
+        submit_one = with_rejections(submit, self.not_accepted, raised=fatal, on_submitted=on_submitted)
+        stream = JobStream(self.poller, submit_one, concurrency or self.concurrency)
+        return stream.jobs(documents, timeout, ordered=ordered)
 
     def as_completed(self, jobs: Iterable[Job], timeout: float | None = None) -> Iterator[Job]:
         """Yields each job as soon as it has an outcome, good or bad; stops by the last job's deadline.
@@ -246,19 +283,6 @@ class AsyncEndpoint:
             settled.append(job)
         return settled
 
-    def _input_location(self, document: Document, inference_id: str) -> S3Location:
-        """Returns the location of the document, or the location for its upload."""
-        if isinstance(document.source, S3Location):
-            return document.source
-        if self._inputs is None:
-            raise InvalidDocument(
-                f"{document.name} is not in S3 and this client has no input_location to upload it to: give one."
-            )
-        try:
-            return document.upload_location(self._inputs, inference_id)
-        except LocationError as error:
-            raise InvalidDocument(f"{document.name} cannot be uploaded below {self._inputs}: {error}") from error
-
     def not_accepted(self, document: Path | bytes | S3Location | str, error: SubmitError) -> Job:
         """Returns the FAILED job of a document that was not accepted."""
         now = self._clock()
@@ -269,6 +293,7 @@ class AsyncEndpoint:
             submitted_at=now,
             deadline=now,
             wait=self.poller.wait,
+            clock=self._clock,
         )
         job.settle(now, error, JobState.FAILED)
         return job

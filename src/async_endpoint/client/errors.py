@@ -18,6 +18,7 @@ AsyncEndpointError
 ├── JobNotFound            the jobs table has no such job
 ├── JobFailed              the job failed; `.reason` has the reason
 ├── JobExpired             the job's deadline passed without a result
+├── JobCancelled           the caller cancelled the job
 └── ResultTimeout          the caller's own timeout passed; the job is not lost
 
 Every message is one or two sentences for people; no message needs its traceback.
@@ -102,6 +103,10 @@ class JobFailed(AsyncEndpointError):
 
 class JobExpired(AsyncEndpointError):
     """There was no result and no failure by the job's deadline."""
+
+
+class JobCancelled(AsyncEndpointError):
+    """The caller cancelled the job. SageMaker does not know: the request may still run."""
 
 
 class ResultTimeout(AsyncEndpointError, TimeoutError):

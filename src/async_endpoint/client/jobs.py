@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+import time
 from dataclasses import dataclass
+from threading import Lock
 from typing import TYPE_CHECKING, Any
 
-from async_endpoint.client.errors import ResultTimeout
+from async_endpoint.client.errors import JobCancelled, ResultTimeout
 from async_endpoint.protocol import JobState
 
 if TYPE_CHECKING:
@@ -53,10 +55,10 @@ class Job:
             check of their age.
         submitted_at: On the client's clock, seconds.
         settled_at: When the client found the outcome, on its own clock; None before.
-        state: SUBMITTED until it is COMPLETED, FAILED or EXPIRED: between acceptance and outcome SageMaker reports
-            nothing. Reading it makes no request.
+        state: SUBMITTED until it is COMPLETED, FAILED, EXPIRED or CANCELLED: between acceptance and outcome SageMaker
+            reports nothing. Reading it makes no request.
         output: The result of a COMPLETED job, else None.
-        error: The error of a FAILED or EXPIRED job, else None.
+        error: The error of a FAILED, EXPIRED or CANCELLED job, else None.
     """
 
     def __init__(
@@ -69,6 +71,7 @@ class Job:
         deadline: float,
         wait: Callable[[Iterable[Job], float | None], None],
         has_new_key: bool = False,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.document = document
         self.inference_id = inference_id
@@ -81,6 +84,8 @@ class Job:
         self.output: JobResult | None = None
         self.error: AsyncEndpointError | None = None
         self._wait = wait
+        self._clock = clock
+        self._settling = Lock()
 
     @property
     def output_location(self) -> S3Location | None:
@@ -125,6 +130,7 @@ class Job:
         Raises:
             JobFailed: The job failed; `.reason` has the reason.
             JobExpired: The job's deadline passed.
+            JobCancelled: `cancel` was called.
             SubmitError: The document was not accepted (jobs of `submit_many`).
             ResultTimeout: `timeout` passed; the job continues.
             StorageError: S3 could not be read.
@@ -138,16 +144,30 @@ class Job:
             )
         return self.output
 
+    def cancel(self) -> bool:
+        """Stops waiting for the job: marks it CANCELLED here, unless it has an outcome already.
+
+        SageMaker has no call to withdraw a request: it is processed all the same, costs the same, and its result stays
+        at `output_location`. A thread that waits for the job notices after its current pause.
+
+        Returns:
+            Whether the job is cancelled.
+        """
+        reason = f"{self.document} was cancelled here; its request {self.inference_id} may still run."
+        self.settle(self._clock(), JobCancelled(reason), JobState.CANCELLED)
+        return self.state is JobState.CANCELLED
+
     def settle(self, at: float, outcome: JobResult | AsyncEndpointError, state: JobState) -> None:
-        """Stores the outcome of the job; only the first call counts."""
-        if self.state is not JobState.SUBMITTED:
-            return
-        if isinstance(outcome, JobResult):
-            self.output = outcome
-        else:
-            self.error = outcome
-        self.settled_at = at
-        self.state = state
+        """Stores the outcome of the job; only the first call counts, whichever thread makes it."""
+        with self._settling:
+            if self.state is not JobState.SUBMITTED:
+                return
+            if isinstance(outcome, JobResult):
+                self.output = outcome
+            else:
+                self.error = outcome
+            self.settled_at = at
+            self.state = state
 
     def __repr__(self) -> str:
         return f"<Job {self.inference_id} {self.document!r} {self.state}>"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import nullcontext
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING
@@ -14,6 +15,7 @@ from async_endpoint.protocol import JobState
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+    from concurrent.futures import Executor
 
     from async_endpoint.client.transport import Payload, StoredObject, Transport
     from async_endpoint.protocol import S3Location
@@ -45,6 +47,7 @@ class ResultPoller:
         sleep: Waits that many seconds.
         concurrency: How many results are fetched at once.
         interval: How often to poll.
+        executor: Fetches the results; threads of each poll's own if absent.
     """
 
     transport: Transport
@@ -52,6 +55,7 @@ class ResultPoller:
     sleep: Callable[[float], None]
     concurrency: int
     interval: PollInterval
+    executor: Executor | None = None
 
     def wait(self, jobs: Iterable[Job], timeout: float | None) -> None:
         """Waits until all jobs are settled or the timeout has passed, which is not an error."""
@@ -96,6 +100,8 @@ class ResultPoller:
         """
         awaited: dict[S3Location, list[Job]] = {}
         for job in jobs:
+            if job.state is not JobState.SUBMITTED:  # cancelled during the pause
+                continue
             for location in (job.output_location, job.failure_location):
                 if location is not None:
                     awaited.setdefault(location, []).append(job)
@@ -121,7 +127,8 @@ class ResultPoller:
         """
         outputs_first = sorted(owners, key=lambda at: (at == owners[at][0].failure_location, at))
         unreadable: dict[Job, StorageError] = {}
-        with ThreadPoolExecutor(self.concurrency) as pool:
+        own = nullcontext(self.executor) if self.executor else ThreadPoolExecutor(self.concurrency)
+        with own as pool:
             for location, payload in pool.map(self._read, outputs_first):
                 for job in owners[location]:
                     if isinstance(payload, StorageError):

@@ -117,6 +117,10 @@ class RunEngine:
         self._pending[job] = entry
         self.jobs.append((entry.number, job))
 
+    def _take_in_submitted(self) -> None:
+        while not self._submitter.done.empty():
+            self._watch(*self._submitter.done.get())
+
     def _watch_no_more(self, numbers: set[int]) -> None:
         self._pending = {job: entry for job, entry in self._pending.items() if entry.number not in numbers}
 
@@ -130,8 +134,7 @@ class RunEngine:
             while True:
                 if is_over := submitter.is_over:
                     self._doubts.load()
-                while not submitter.done.empty():
-                    self._watch(*submitter.done.get())
+                self._take_in_submitted()
                 for entry, job in self._doubts.watch():
                     self._watch(entry, job)
                 found = self._collect()
@@ -153,6 +156,7 @@ class RunEngine:
                 self._poller.sleep(max(0.0, min(longest, min(gives_up, doubt_ends, deadlines) - now)))
         finally:
             submitter.stop()
+            self._take_in_submitted()  # those that were accepted until now
 
     def _give_up(self) -> None:
         raise ResultTimeout(
