@@ -1,5 +1,6 @@
 """The command as a whole: its help, its common options, and errors that no command expected."""
 
+import errno
 import os
 import subprocess
 import sys
@@ -97,6 +98,8 @@ def test_the_common_options_say_how_aws_is_called_and_leave_no_trace(
     monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", str(tmp_path / "credentials"))
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "of-the-environment")
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "s")
+    monkeypatch.setenv("AWS_ENDPOINT_URL_DYNAMODB", "http://localhost:2")
+    monkeypatch.setenv("AWS_IGNORE_CONFIGURED_ENDPOINT_URLS", "true")
     before = dict(os.environ)
 
     result = jobs("--profile", "other", "--region", "eu-west-3", "--endpoint-url", "http://localhost:1")
@@ -150,6 +153,15 @@ def test_ctrl_c_has_the_status_that_shells_expect(monkeypatch: pytest.MonkeyPatc
     monkeypatch.setattr(STATUS, "_records", records)
 
     assert (jobs().exit_code, jobs().output) == (130, "Interrupted.\n")
+
+
+def test_a_closed_pipe_is_no_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    def records(_: object, __: object) -> Any:
+        raise BrokenPipeError(errno.EPIPE, "Broken pipe")
+
+    monkeypatch.setattr(STATUS, "_records", records)
+
+    assert (jobs().exit_code, jobs().output) == (1, "")
 
 
 def test_a_command_without_its_extra_asks_to_install_it(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -8,9 +8,11 @@ from __future__ import annotations
 import json
 import os
 import signal
+import sqlite3
 import subprocess
 import sys
 from collections import Counter
+from contextlib import closing
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
@@ -18,6 +20,7 @@ import pytest
 from click.testing import CliRunner
 
 from async_endpoint.cli import main
+from async_endpoint.client import Ticket
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -146,6 +149,45 @@ def test_a_run_that_sends_nothing_leaves_the_old_results_and_no_ticket(
     assert old.read_text() == "old\n"
     assert list(folder.parent.glob("*.partial")) == []
     assert list(tickets.iterdir()) == []
+
+
+def test_a_run_whose_documents_are_all_rejected_does_not_pass_old_results_off_as_its_own(
+    folder: Path, bucket: str, tickets: Path
+) -> None:
+    old = folder.parent / "results.jsonl"
+    old.write_text("old\n")
+
+    result = CliRunner().invoke(main, arguments(folder, bucket, "--content-type", "not ascii: é"))
+
+    assert result.exit_code == 1
+    assert "nothing was sent, and of an earlier run is still results.jsonl" in result.stdout
+    assert old.read_text() == "old\n"
+    assert list(tickets.iterdir()) == []
+
+
+def test_a_run_that_was_killed_before_its_results_were_in_place_is_not_finished(
+    folder: Path, bucket: str, tickets: Path
+) -> None:
+    assert CliRunner().invoke(main, arguments(folder, bucket, "--limit", "1")).exit_code == 0
+    (ticket,) = tickets.glob("*.sqlite")
+    with closing(sqlite3.connect(ticket)) as database, database:
+        database.execute("UPDATE run SET published = 0")
+    results = folder.parent / "results.jsonl"
+    results.unlink()
+
+    assert "0 tickets" in CliRunner().invoke(main, ["runs", "--prune", "0"]).stdout
+    assert CliRunner().invoke(main, ["resume"]).exit_code == 0
+    assert len(results.read_text().splitlines()) == 1
+    assert "Every run of this machine is finished" in CliRunner().invoke(main, ["resume"]).output
+
+
+def test_a_ticket_in_use_is_not_pruned(folder: Path, bucket: str, tickets: Path) -> None:
+    assert CliRunner().invoke(main, arguments(folder, bucket, "--limit", "1")).exit_code == 0
+    (path,) = tickets.glob("*.sqlite")
+
+    with closing(Ticket.open(path)):
+        assert "0 tickets" in CliRunner().invoke(main, ["runs", "--prune", "0"]).stdout
+    assert "1 tickets" in CliRunner().invoke(main, ["runs", "--prune", "0"]).stdout
 
 
 def test_a_ticket_and_an_output_are_used_by_one_process_at_a_time(

@@ -17,6 +17,7 @@ from async_endpoint.client import (
     AsyncEndpointError,
     AwsTransport,
     AwsUnavailable,
+    ConnectionLost,
     EndpointNotFound,
     InvalidDocument,
     InvalidRequest,
@@ -172,6 +173,31 @@ def test_throttling_is_retried_and_then_raised(
     with pytest.raises(Throttled, match="lower the concurrency"):
         transport.submit(request_of())
     assert len(server.rejections) == 1, "two attempts, as the client was made"
+
+
+@pytest.mark.parametrize(
+    ("last", "error"),
+    [
+        ((HTTPStatus.BAD_REQUEST, "ValidationError", "1 validation error detected"), UnknownSubmission),
+        ((HTTPStatus.FORBIDDEN, "ExpiredTokenException", "expired"), ConnectionLost),
+    ],
+)
+def test_a_rejection_after_a_lost_response_leaves_the_submission_unknown(
+    transport: AwsTransport,
+    server: EndpointServer,
+    request_of: Callable[[], InvocationRequest],
+    last: tuple[int, str, str],
+    error: type[SubmitError],
+) -> None:
+    server.rejections = [(HTTPStatus.INTERNAL_SERVER_ERROR, "InternalFailure", "lost"), last]
+    with pytest.raises(error, match="may have been accepted") as raised:
+        transport.submit(request_of())
+    assert type(raised.value) is error
+
+    server.rejections = [last]
+    with pytest.raises(SubmitError) as raised:
+        transport.submit(request_of())
+    assert not isinstance(raised.value, UnknownSubmission)
 
 
 @pytest.mark.usefixtures("local_services")

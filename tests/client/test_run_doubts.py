@@ -13,6 +13,8 @@ from async_endpoint.client import (
     AsyncEndpoint,
     DocumentState,
     InMemoryTransport,
+    InvalidRequest,
+    ResultTimeout,
     RunOptions,
     StorageError,
     Throttled,
@@ -146,6 +148,61 @@ def test_a_document_whose_submissions_always_break_off_fails(run: Run, clock: Cl
     transport = NeverTakes(size_of, clock=clock)
 
     assert run.go_on(run.begin(transport), transport)["2.png"] == ("FAILED", None)
+
+
+def test_a_document_that_is_rejected_is_not_in_doubt(run: Run, clock: Clock) -> None:
+    class Rejects(InMemoryTransport):
+        def submit(self, request: InvocationRequest) -> Acceptance:
+            if len(self.get(S3Location.from_uri(request.input_location or "")).body) == 3:
+                raise InvalidRequest("It breaks a rule.")
+            return super().submit(request)
+
+    transport = Rejects(size_of, clock=clock)
+
+    assert run.go_on(run.begin(transport), transport) == ALL | {"3.png": ("FAILED", None)}
+    assert len(transport.requests) == 2
+    assert transport.calls["delete"] == 0
+
+
+def test_a_document_in_doubt_whose_result_cannot_be_read_is_not_sent_again(run: Run, clock: Clock) -> None:
+    class Unreadable(BreaksOff):
+        def get(self, location: S3Location) -> Payload:
+            payload = super().get(location)
+            if payload.body == b"2":
+                raise StorageError(f"The result {location} cannot be read.")
+            return payload
+
+    transport = Unreadable(lost={2}, taken=True, clock=clock)
+    with pytest.raises(StorageError, match="cannot be read"):
+        run.go_on(run.begin(transport), transport)
+
+    assert len(transport.requests) == 3
+    assert transport.calls["delete"] == 0
+
+
+def test_the_endpoint_is_woken_for_what_is_left_and_not_for_results_that_are_there(run: Run, clock: Clock) -> None:
+    class Forgets(InMemoryTransport):
+        """Does not list the results, then loses the connection."""
+
+        def list_page(self, prefix: S3Location, start_after: str) -> ListingPage:
+            del start_after
+            raise StorageError(f"Results below {prefix} cannot be listed.")
+
+    woken: list[int] = []
+    first = Forgets(size_of, clock=clock)
+    with pytest.raises(StorageError):
+        run.go_on(run.begin(first), first, wake=woken.append)
+    assert woken == [3]
+    second = InMemoryTransport(size_of, clock=clock)
+    second._objects = {location: found for location, found in first._objects.items() if found[1].body != b"2"}
+
+    with pytest.raises(ResultTimeout):
+        run.go_on(Ticket.open(run.ticket), second, wake=woken.append, timeout=5)
+    assert woken == [3, 3]  # the one that still waits; all three were unfinished when the process began
+    second._objects = first._objects
+    run.go_on(Ticket.open(run.ticket), second, wake=woken.append)
+
+    assert woken == [3, 3]
 
 
 def test_a_throttled_document_is_submitted_again(run: Run, clock: Clock) -> None:

@@ -3,7 +3,9 @@
 import json
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, TypeVar
 
 import boto3
@@ -87,7 +89,13 @@ def wait_for(find: Callable[[], T | None], seconds: float, what: str) -> T:
 @pytest.fixture(scope="session")
 def stage(serving: ServingEnvironments, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
     """The dev stage, deployed; the process's environment points at it."""
-    folder = tmp_path_factory.mktemp("stage")
+    with deployed_stage(serving, tmp_path_factory.mktemp("stage")) as found:
+        yield found
+
+
+@contextmanager
+def deployed_stage(serving: ServingEnvironments, folder: Path) -> Iterator[Stage]:
+    """Deploys the dev stage to a local AWS of its own, at which the process's environment points meanwhile."""
     local = LocalAws.start(serving, state_dir=folder / "local-aws", speed=SPEED, tied=True)
     try:
         cdk = Cdk(local, folder / "cdk.log")

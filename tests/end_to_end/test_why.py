@@ -10,8 +10,9 @@ import pytest
 from click.testing import CliRunner
 
 from async_endpoint.cli import main
+from async_endpoint.emulator.containers.environment import ServingEnvironments
 from async_endpoint.protocol import JobState
-from tests.end_to_end.conftest import Stage, wait_for
+from tests.end_to_end.conftest import Stage, deployed_stage, wait_for
 from tests.support import why_faults, why_scaling_faults
 from tests.support.why_stage import Deployed, Fault, client, jobs_table, settle
 
@@ -96,14 +97,17 @@ def forget_jobs(stage: Stage, *states: JobState) -> None:
 
 
 @pytest.fixture(scope="module")
+def stage(serving: ServingEnvironments, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
+    """A stage of its own: the faults of other tests would be causes, and these faults would be theirs."""
+    with deployed_stage(serving, tmp_path_factory.mktemp("why")) as found:
+        yield found
+
+
+@pytest.fixture(scope="module")
 def deployed(stage: Stage) -> Deployed:
-    """The deployed stage, asleep, without what earlier tests have left."""
+    """The deployed stage, asleep."""
     found = Deployed.read()
-    stage.local.faults.clear(seed=0)
     stage.deployment.scale_to_zero(stage.local)
-    forget_jobs(stage, JobState.FAILED, JobState.EXPIRED, JobState.RECEIVED, JobState.SUBMITTED)
-    for kind in ("Intake", "Urgent", "Results"):
-        client("sqs").purge_queue(QueueUrl=found.outputs[f"{kind}DeadLettersUrl"])
     wait_for(lambda: not faults() or None, QUIET_SECONDS, "a stage without a fault")
     return found
 

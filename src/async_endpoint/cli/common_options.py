@@ -78,7 +78,9 @@ def _endpoint_url(context: click.Context, _: click.Parameter, value: str | None)
     address = urlsplit(value)
     if address.scheme not in ("http", "https") or not address.netloc:
         raise click.BadParameter(f"{value!r} is not an address: write one such as http://localhost:4566.")
-    _set(context, {"AWS_ENDPOINT_URL": value})
+    # These would win over it.
+    others = [name for name in os.environ if name.startswith("AWS_ENDPOINT_URL_")]
+    _set(context, {**dict.fromkeys([*others, "AWS_IGNORE_CONFIGURED_ENDPOINT_URLS"]), "AWS_ENDPOINT_URL": value})
 
 
 def _set(context: click.Context, variables: dict[str, str | None]) -> None:

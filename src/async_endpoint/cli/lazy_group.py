@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import importlib
 from collections.abc import Iterator, MutableMapping
 from dataclasses import dataclass
@@ -72,6 +73,8 @@ class LazyGroup(click.Group):
             click.echo("Interrupted.", err=True)
             ctx.exit(_INTERRUPTED)
         except Exception as error:
+            if isinstance(error, OSError) and error.errno == errno.EPIPE:
+                raise  # Click ends quietly, as after `| head`
             if ctx.meta.get("debug"):
                 raise
             raise click.ClickException(as_sentence(error)) from error

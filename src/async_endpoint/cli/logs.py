@@ -45,15 +45,17 @@ def logs(
         session = boto3.Session()
         groups = _groups(session, stage, sources)
         client = session.client("logs")
-        start, printed = datetime.now(UTC) - since, set[str]()
+        start, printed = datetime.now(UTC) - since, dict[str, int]()
         while True:
+            asked = datetime.now(UTC)
             for event in read_events(client, groups, since=start, text=contains):
                 if event.event_id not in printed:
-                    printed.add(event.event_id)
+                    printed[event.event_id] = event.at
                     click.echo(_line(event, as_json=as_json))
             if not follow:
                 return
-            start = max(start, datetime.now(UTC) - _LATE)
+            start = max(start, asked - _LATE)
+            printed = {name: at for name, at in printed.items() if at >= start.timestamp() * 1000}
             time.sleep(_EVERY_SECONDS)
 
 

@@ -55,13 +55,16 @@ def resume(
         raise not_usable(error) from error
     settings = ticket.settings
     try:
+        session = boto3.Session(region_name=settings.region)
         endpoint = AsyncEndpoint(
             settings.endpoint,
             input_location=settings.inputs or None,
-            session=boto3.Session(region_name=settings.region),
+            session=session,
             concurrency=settings.concurrency,
         )
-        records = JobsTableReader.from_session(read_workflow(None, stage).jobs_table) if stage else None
+        records = None
+        if stage:
+            records = JobsTableReader.from_session(read_workflow(None, stage, session).jobs_table, session)
     except (AsyncEndpointError, BotoCoreError, ClientError) as error:
         ticket.close()
         raise click.ClickException(str(error)) from error

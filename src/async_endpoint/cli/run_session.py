@@ -8,6 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import boto3
 import click
 from rich.console import Console
 
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from async_endpoint.client import Ticket
+    from async_endpoint.client.ticket_schema import RunSettings
 
 _INTERRUPTED = 130  # the exit status that shells report after Ctrl-C
 
@@ -68,7 +70,7 @@ def finish(ticket: Ticket, endpoint: AsyncEndpoint, options: RunOptions, *, wake
         options,
         progress=Bars(console) if console.is_terminal else Lines(console),
         notify=notify,
-        wake=_wake(endpoint.endpoint_name, notify) if wake else None,
+        wake=_wake(ticket.settings, notify) if wake else None,
     )
     try:
         summary = resume_run(ticket, endpoint, output, options)
@@ -85,11 +87,15 @@ def finish(ticket: Ticket, endpoint: AsyncEndpoint, options: RunOptions, *, wake
         raise (click.UsageError if wrong_path else click.ClickException)(message) from error
     except AsyncEndpointError as error:
         raise click.ClickException(f"{error}{_how_to_continue(ticket, own_file=own_file)}") from error
+    else:
+        if not summary.published:
+            _discard_unsent(ticket)
     finally:
         ticket.close()
     for remark in summary.remarks:
         notify(remark)
-    click.echo(f"{summary}; see {_shown(output)}")
+    where = "see" if summary.published else "nothing was sent, and of an earlier run is still"
+    click.echo(f"{summary}; {where} {_shown(output)}")
     return 0 if summary.all_completed else 1
 
 
@@ -123,11 +129,11 @@ def _shown(path: Path) -> str:
     return click.format_filename(path)
 
 
-def _wake(endpoint: str, notify: Callable[[str], None]) -> Callable[[int], None]:
+def _wake(settings: RunSettings, notify: Callable[[str], None]) -> Callable[[int], None]:
     """Returns a function that wakes the endpoint for so many documents, and prints at most one line."""
 
     def wake(documents: int) -> None:
-        if line := EndpointWaker(endpoint).wake(documents):
+        if line := EndpointWaker(settings.endpoint, boto3.Session(region_name=settings.region)).wake(documents):
             notify(line)
 
     return wake

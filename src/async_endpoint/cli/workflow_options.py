@@ -46,8 +46,8 @@ def stack_of(stack: str | None, stage: str | None) -> str | None:
     return workflow_stack_name(stage) if stage is not None else stack
 
 
-def read_workflow(stack: str | None, stage: str | None) -> Workflow:
-    """Returns the workflow that the options name.
+def read_workflow(stack: str | None, stage: str | None, session: boto3.Session | None = None) -> Workflow:
+    """Returns the workflow that the options name; of a session, or of boto3's defaults.
 
     Raises:
         click.UsageError: Neither option is given, or both are.
@@ -57,7 +57,7 @@ def read_workflow(stack: str | None, stage: str | None) -> Workflow:
     if name is None:
         raise click.UsageError("Name the stage by --stage, or its workflow stack by --stack.")
     try:
-        return Workflow.from_stack(boto3.Session().client("cloudformation"), name)
+        return Workflow.from_stack((session or boto3.Session()).client("cloudformation"), name)
     except (StackError, BotoCoreError) as error:
         raise click.ClickException(str(error)) from error
 

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 from collections.abc import AsyncIterable
-from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from async_endpoint.client.errors import ResultTimeout
 from async_endpoint.client.job_stream import JOBS_PER_SUBMISSION
@@ -17,6 +18,8 @@ if TYPE_CHECKING:
 
     from async_endpoint.client.aio_jobs import AioJob
     from async_endpoint.protocol import S3Location
+
+_END = object()  # of an iterable
 
 
 class AioJobStream:
@@ -83,8 +86,9 @@ class AioJobStream:
         try:
             source = _each(documents)
             while await self._slots.acquire():
-                document = await anext(source, None)
-                if document is None:
+                try:
+                    document = await anext(source)
+                except StopAsyncIteration:
                     break
                 self._start(self._process(count, document))
                 count += 1
@@ -122,18 +126,42 @@ async def _each(
         async for document in documents:
             yield document
         return
-    loop, thread = asyncio.get_running_loop(), ThreadPoolExecutor(1)
+    loop, taken = asyncio.get_running_loop(), asyncio.Queue[Any]()
+    wanted, over = threading.Semaphore(0), threading.Event()
+    # A daemon: a source that blocks must not hold up the interpreter's exit.
+    threading.Thread(target=_take, args=(documents, wanted, over, partial(_put, loop, taken)), daemon=True).start()
     try:
-        take = partial(_next, iter(documents))
         while True:
-            taken = await loop.run_in_executor(thread, take)
-            if taken is None:
+            wanted.release()
+            document = await taken.get()
+            if document is _END:
                 return
-            yield taken
+            if isinstance(document, BaseException):
+                raise document
+            yield document
     finally:
-        thread.shutdown(wait=False, cancel_futures=True)
+        over.set()
+        wanted.release()
 
 
-def _next(source: Iterator[Path | bytes | S3Location | str]) -> Path | bytes | S3Location | str | None:
-    """Returns the next document, or None: a StopIteration does not pass through a future."""
-    return next(source, None)
+def _take(
+    documents: Iterable[Path | bytes | S3Location | str],
+    wanted: threading.Semaphore,
+    over: threading.Event,
+    put: Callable[[Any], None],
+) -> None:
+    """Takes a document each time one is wanted, then `_END` or the iterator's error."""
+    try:
+        source = iter(documents)
+        while wanted.acquire() and not over.is_set():
+            document = next(source, _END)
+            put(document)
+            if document is _END:
+                return
+    except BaseException as error:  # noqa: BLE001 - the consumer raises it
+        put(error)
+
+
+def _put(loop: asyncio.AbstractEventLoop, queue: asyncio.Queue[Any], item: Any) -> None:  # a document, an error, `_END`
+    with suppress(RuntimeError):  # the loop is closed: nobody waits any more
+        loop.call_soon_threadsafe(queue.put_nowait, item)

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import re
+import threading
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from functools import cached_property
 from http import HTTPStatus
 from pathlib import Path
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Any, cast
 
 import boto3
 from boto3.exceptions import Boto3Error
@@ -59,6 +60,21 @@ _NO_CREDENTIALS = (CredentialRetrievalError, NoCredentialsError)
 _ONE_THREAD_PER_FILE = TransferConfig(use_threads=False)
 
 
+class _Attempts(threading.local):
+    """What botocore's attempts of the current call met, in this thread.
+
+    Attributes:
+        lost_one: Whether the response of an attempt was lost, or was a server error: it may have been accepted.
+    """
+
+    lost_one = False
+
+    def note(self, *, response_dict: dict[str, Any] | None, exception: Exception | None, **_: object) -> None:
+        """Takes in an attempt; botocore calls it after each."""
+        status = (response_dict or {}).get("status_code", HTTPStatus.OK)
+        self.lost_one |= exception is not None or status >= HTTPStatus.INTERNAL_SERVER_ERROR
+
+
 class AwsTransport:
     """The transport over two boto3 clients.
 
@@ -70,6 +86,8 @@ class AwsTransport:
     def __init__(self, *, runtime: SageMakerRuntimeClient, s3: S3Client) -> None:
         self._runtime = runtime
         self._s3 = s3
+        self._attempts = _Attempts()
+        runtime.meta.events.register("response-received.sagemaker-runtime.InvokeEndpointAsync", self._attempts.note)
 
     @classmethod
     def from_session(cls, session: boto3.Session | None, *, concurrency: int, max_attempts: int) -> AwsTransport:
@@ -129,10 +147,16 @@ class AwsTransport:
                 "The installed botocore sends no document inline, because its InvokeEndpointAsync has no Body: update "
                 "boto3, or submit without `inline`."
             )
+        self._attempts.lost_one = False
         try:
             response = self._runtime.invoke_endpoint_async(**cast("InvokeEndpointAsyncInputTypeDef", request.members()))
         except ClientError as error:
-            raise _submit_error(request, error) from error
+            found = _submit_error(request, error)
+            if self._attempts.lost_one and not isinstance(found, UnknownSubmission):
+                # An attempt before the last may have arrived, whatever the last one met.
+                kind = ConnectionLost if isinstance(found, AwsUnavailable) else UnknownSubmission
+                raise kind(f"A call before may have been accepted: {found}") from error
+            raise found from error
         except _NO_CREDENTIALS as error:
             raise AwsUnavailable(f"The endpoint {request.endpoint_name} cannot be called: {error}") from error
         except BotoCoreError as error:

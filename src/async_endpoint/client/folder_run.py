@@ -50,12 +50,14 @@ class RunSummary:
         seconds: From the first upload to the last outcome, on the client's clock.
         counts: How many documents of the run are in each state, those of earlier processes included.
         remarks: What else the user should know, in sentences.
+        published: Whether the file of results has the lines; not if nothing was sent and there is an older file.
     """
 
     jobs: tuple[Job, ...]
     seconds: float
     counts: Counter[DocumentState]
     remarks: tuple[str, ...] = ()
+    published: bool = False
 
     def count(self, state: JobState) -> int:
         """Returns how many documents are in a state; SUBMITTED: accepted, without an outcome."""
@@ -208,29 +210,33 @@ def resume_run(ticket: Ticket, endpoint: AsyncEndpoint, output: Path, options: R
     """
     started = time.monotonic()
     progress, waking = options.progress, threading.Lock()
-    documents = ticket.counts().total()
+    left = sum(ticket.counts()[state] for state in UNFINISHED)
+
+    def wake() -> None:
+        if options.wake and waking.acquire(blocking=False):
+            options.wake(left)
 
     def submitted(job: Job) -> None:
-        if job.state is JobState.SUBMITTED and options.wake and waking.acquire(blocking=False):
-            options.wake(documents)
+        if job.state is JobState.SUBMITTED:
+            wake()
         progress.submitted(job)
 
     results = RunOutput(output)
-    engine = RunEngine(endpoint, ticket, results, options, submitted)
+    engine = RunEngine(endpoint, ticket, results, options, on_submitted=submitted, wake=wake)
 
-    def summary() -> RunSummary:
+    def summary(*, published: bool = False) -> RunSummary:
         jobs = tuple(job for _, job in sorted(engine.jobs, key=lambda each: each[0]))
-        return RunSummary(jobs, time.monotonic() - started, ticket.counts(), tuple(engine.report()))
+        return RunSummary(jobs, time.monotonic() - started, ticket.counts(), tuple(engine.report()), published)
 
     try:
         for line in ticket.lines():
             results.write(line)
-        progress.start(sum(ticket.counts()[state] for state in UNFINISHED))
+        progress.start(left)
         try:
             engine.run()
         finally:
             progress.stop()
-        _publish(ticket, results)
+        published = _publish(ticket, results)
     except KeyboardInterrupt as interrupt:
         _publish_what_there_is(ticket, results)
         raise RunInterrupted(summary()) from interrupt
@@ -239,12 +245,15 @@ def resume_run(ticket: Ticket, endpoint: AsyncEndpoint, output: Path, options: R
         raise
     finally:
         results.close()
-    return summary()
+    return summary(published=published)
 
 
-def _publish(ticket: Ticket, results: RunOutput) -> None:
+def _publish(ticket: Ticket, results: RunOutput) -> bool:
     queued = (queued_line(entry) for entry in ticket.entries(DocumentState.QUEUED))
-    results.publish(queued, replace=not ticket.sent_nothing())
+    published = results.publish(queued, replace=not ticket.sent_nothing())
+    if published:
+        ticket.published()
+    return published
 
 
 def _publish_what_there_is(ticket: Ticket, results: RunOutput) -> None:

@@ -42,6 +42,7 @@ class Doubts:
     def __init__(self, ticket: Ticket, endpoint: AsyncEndpoint, records: JobsTableReader | None) -> None:
         self.jobs: dict[Job, int] = {}
         self._entries: dict[int, Entry] = {}
+        self._left: set[int] = set()
         self._ticket = ticket
         self._endpoint = endpoint
         self._records = records
@@ -52,7 +53,8 @@ class Doubts:
     def load(self) -> None:
         """Takes in the doubtful documents; call it while nothing is being submitted."""
         for entry in self._ticket.entries(DocumentState.SUBMITTING):
-            self._entries.setdefault(entry.number, entry)
+            if entry.number not in self._left:
+                self._entries.setdefault(entry.number, entry)
 
     def watch(self) -> Iterator[tuple[Entry, Job]]:
         """Yields the documents that can be watched from now on, with a job for each that never expires."""
@@ -78,6 +80,11 @@ class Doubts:
         """A document has its outcome."""
         self._entries.pop(number, None)
         self.jobs = {job: each for job, each in self.jobs.items() if each != number}
+
+    def leave(self, number: int) -> None:
+        """Leaves a document to a later process: its result exists, and cannot be read now."""
+        self._left.add(number)
+        self.forget(number)
 
     def settled(self, tries: Mapping[int, int], errors: Mapping[int, SubmitError]) -> Iterator[tuple[Entry, Job]]:
         """Yields the documents that have an outcome in the jobs table, or were tried too often, with settled jobs."""

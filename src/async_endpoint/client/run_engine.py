@@ -39,6 +39,7 @@ class RunEngine:
         output: Gets a line for each outcome.
         options: Who is notified, and how long to wait.
         on_submitted: Called with each job that was accepted or rejected, from a worker thread.
+        wake: Called while a document of an earlier process waits for its outcome; may be called often.
 
     Attributes:
         jobs: The jobs of this process, with their place in the run; without results unless these are to be kept.
@@ -50,7 +51,9 @@ class RunEngine:
         ticket: Ticket,
         output: RunOutput,
         options: RunOptions,
+        *,
         on_submitted: Callable[[Job], None],
+        wake: Callable[[], None],
     ) -> None:
         self.jobs: list[tuple[int, Job]] = []
         self._endpoint = endpoint
@@ -64,7 +67,7 @@ class RunEngine:
         self._unreadable: list[StorageError] = []
         self._submitter = RunSubmitter(endpoint, ticket, on_submitted)
         self._doubts = Doubts(ticket, endpoint, options.records)
-        self._on_submitted = on_submitted
+        self._wake = wake
 
     def run(self) -> None:
         """Does everything that is left.
@@ -111,7 +114,7 @@ class RunEngine:
                 has_new_key=True,
             )
             self._watch(entry, job)
-            self._on_submitted(job)
+            self._options.progress.submitted(job)
 
     def _watch(self, entry: Entry, job: Job) -> None:
         self._pending[job] = entry
@@ -132,12 +135,15 @@ class RunEngine:
         submitter.start()
         try:
             while True:
-                if is_over := submitter.is_over:
-                    self._doubts.load()
+                is_over = submitter.is_over
                 self._take_in_submitted()
                 for entry, job in self._doubts.watch():
                     self._watch(entry, job)
                 found = self._collect()
+                if any(job not in self._doubts.jobs for job in self._pending):
+                    self._wake()
+                if is_over:
+                    self._doubts.load()
                 if is_over and submitter.error is not None:
                     raise submitter.error
                 now = clock()
@@ -172,13 +178,16 @@ class RunEngine:
             unreadable = self._poller.poll(waiting, self._poller.clock())
         settled = [job for job in self._pending if job.state is not JobState.SUBMITTED]
         for job in settled:
-            self._finish(self._pending.pop(job), job)
+            if entry := self._pending.pop(job, None):
+                self._finish(entry, job)
         for job, error in unreadable.items():
             self._failed_reads[job] += 1
             if isinstance(error, AwsUnavailable):
                 raise error
             if self._failed_reads[job] >= _MOST_READS:  # one object must not hold up the others
-                del self._pending[job]
+                entry = self._pending.pop(job)
+                if job in self._doubts.jobs:
+                    self._doubts.leave(entry.number)  # its result is there: it must not be submitted again
                 self._unreadable.append(error)
         return bool(settled)
 
@@ -195,6 +204,7 @@ class RunEngine:
         self._ticket.finished(entry.number, state, line, reason)
         self._output.write(line)
         self._doubts.forget(entry.number)
+        self._watch_no_more({entry.number})
         self._options.progress.finished(job)
         if not self._options.keep_results:
             job.output = None

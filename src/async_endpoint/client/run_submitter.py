@@ -143,6 +143,7 @@ class RunSubmitter:
                 self._ticket.not_taken(entry.number)
                 return
             self._rejected.add(entry.number)
+            self._ticket.not_taken(entry.number)  # it is no document in doubt
             job = self._endpoint.not_accepted(path, error)
         else:
             job.has_new_key = True

@@ -64,18 +64,21 @@ class Ticket:
             raise TicketError(f"There is a ticket {path} already: continue it by `async-endpoint resume --ticket`.")
         lock = _lock(path, new=True) if path else None
         try:
-            ticket = cls(path, open_database(path, new=True), settings, lock)
-        except BaseException:
+            database = open_database(path, new=True)
+            try:
+                _fill(database, settings, documents, folder)
+            except BaseException:
+                database.close()
+                raise
+        except BaseException as error:
+            if path:
+                remove_files(path)  # half a ticket would look like a damaged one
             if lock:
                 lock.close()
+            if isinstance(error, sqlite3.Error):
+                raise TicketError(f"The ticket {path} cannot be written: {error}.") from error
             raise
-        with ticket._transaction() as database:
-            database.execute("INSERT INTO run VALUES (?)", [settings.to_json()])
-            database.executemany(
-                "INSERT INTO document (path, size, mtime_ns, inference_id, state) VALUES (?, ?, ?, ?, ?)",
-                (_row(document, folder) for document in documents),
-            )
-        return ticket
+        return cls(path, database, settings, lock)
 
     @classmethod
     def open(cls, path: Path) -> Ticket:
@@ -177,6 +180,11 @@ class Ticket:
         printable = reason.encode("utf-8", "backslashreplace").decode() if reason else None
         self._set(number, "state = ?, line = ?, reason = ?", [state, line, printable])
 
+    def published(self) -> None:
+        """Records that the file of results has the lines."""
+        with self._transaction() as database:
+            database.execute("UPDATE run SET published = 1")
+
     def close(self) -> None:
         """Releases the ticket."""
         self._database.close()
@@ -185,9 +193,10 @@ class Ticket:
 
     def discard(self) -> None:
         """Deletes the ticket of a run that sent nothing."""
-        self.close()
+        self._database.close()
         if self.path:
-            remove_files(self.path)
+            remove_files(self.path)  # before the lock is released, so that no other process opens it
+        self.close()
 
     def _set(self, number: int, what: str, values: list[Any]) -> None:
         with self._transaction() as database:
@@ -248,6 +257,16 @@ def _lock(path: Path, *, new: bool) -> IO[bytes]:
         file.close()
         raise TicketInUse(f"Another process uses the ticket {path}: wait until it has ended.")
     return file
+
+
+def _fill(database: sqlite3.Connection, settings: RunSettings, documents: Iterable[Path], folder: Path) -> None:
+    """Writes the rows of a new ticket, and ends the transaction that made it."""
+    database.execute("INSERT INTO run (settings) VALUES (?)", [settings.to_json()])
+    database.executemany(
+        "INSERT INTO document (path, size, mtime_ns, inference_id, state) VALUES (?, ?, ?, ?, ?)",
+        (_row(document, folder) for document in documents),
+    )
+    database.execute("COMMIT")
 
 
 def _row(document: Path, folder: Path) -> tuple[bytes, int, int, str, DocumentState]:

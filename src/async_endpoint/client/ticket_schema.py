@@ -21,7 +21,7 @@ SCHEMA_VERSION = 1
 SCHEMA = f"""
 PRAGMA application_id = {APPLICATION_ID};
 PRAGMA user_version = {SCHEMA_VERSION};
-CREATE TABLE run (settings TEXT NOT NULL);
+CREATE TABLE run (settings TEXT NOT NULL, published INTEGER NOT NULL DEFAULT 0);
 CREATE TABLE document (
     number INTEGER PRIMARY KEY,
     path BLOB NOT NULL UNIQUE,
@@ -142,7 +142,7 @@ class Entry:
 
 
 def open_database(path: Path | None, *, new: bool, read_only: bool = False) -> sqlite3.Connection:
-    """Opens a ticket's database; without a path, one in memory.
+    """Opens a ticket's database; without a path, one in memory. A new one has an open transaction.
 
     Raises:
         TicketError: The file is damaged, or no ticket, or of another version.
@@ -161,7 +161,7 @@ def open_database(path: Path | None, *, new: bool, read_only: bool = False) -> s
             # A transaction survives a power cut too: a document that was sent must not look unsent.
             database.execute("PRAGMA synchronous = FULL")
         if new:
-            database.executescript(f"BEGIN; {SCHEMA} COMMIT;")
+            database.executescript(f"BEGIN; {SCHEMA}")  # the caller's rows belong to the same transaction
         _check(database, path)
     except sqlite3.Error as error:
         database.close()

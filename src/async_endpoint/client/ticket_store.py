@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from async_endpoint.client.errors import TicketError
-from async_endpoint.client.ticket import count_states, read_settings, remove_files
+from async_endpoint.client.ticket import Ticket, count_states, read_settings
 from async_endpoint.client.ticket_schema import UNFINISHED, DocumentState, RunSettings, open_database
 
 if TYPE_CHECKING:
@@ -28,16 +28,18 @@ class StoredRun:
         path: The ticket.
         settings: The run's settings.
         counts: How many documents are in each state.
+        published: Whether the file of results has the lines.
     """
 
     path: Path
     settings: RunSettings
     counts: Counter[DocumentState]
+    published: bool
 
     @property
     def is_finished(self) -> bool:
-        """Whether every document has an outcome."""
-        return not any(self.counts[state] for state in UNFINISHED)
+        """Whether every document has an outcome, and its line is in the file of results."""
+        return self.published and not any(self.counts[state] for state in UNFINISHED)
 
 
 def ticket_folder() -> Path:
@@ -76,8 +78,9 @@ def read_run(path: Path) -> StoredRun:
     """
     database = open_database(path, new=False, read_only=True)
     try:
-        return StoredRun(path, read_settings(database, path), count_states(database))
-    except (sqlite3.Error, ValueError) as error:
+        (published,) = database.execute("SELECT published FROM run").fetchone()
+        return StoredRun(path, read_settings(database, path), count_states(database), bool(published))
+    except (sqlite3.Error, TypeError, ValueError) as error:
         raise TicketError(f"The ticket {path} cannot be read: {error}.") from error
     finally:
         database.close()
@@ -98,11 +101,16 @@ def newest_unfinished() -> Path:
 def prune(days: int) -> list[StoredRun]:
     """Deletes the tickets of finished runs that were not written for so many days, and returns these runs."""
     before = time.time() - days * _SECONDS_A_DAY
-    old = [
-        found
-        for found in stored_runs()
-        if isinstance(found, StoredRun) and found.is_finished and found.path.stat().st_mtime < before
-    ]
-    for found in old:
-        remove_files(found.path)
-    return old
+    return [found for found in stored_runs() if isinstance(found, StoredRun) and _prune(found, before)]
+
+
+def _prune(run: StoredRun, before: float) -> bool:
+    """Deletes a ticket that is finished, old, and not in use; returns whether it did."""
+    try:
+        if not run.is_finished or run.path.stat().st_mtime >= before:
+            return False
+        ticket = Ticket.open(run.path)
+    except (FileNotFoundError, TicketError):  # another process uses it, or was faster
+        return False
+    ticket.discard()
+    return True

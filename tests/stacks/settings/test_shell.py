@@ -44,7 +44,7 @@ def test_a_sample_that_is_missing_is_an_error(root: Path) -> None:
 def test_make_stops_at_a_stage_that_cannot_be_read(target: str) -> None:
     made = ["-o", ".venv/.done", "-o", "node_modules/.done"]
     finished = subprocess.run(
-        ["make", *made, target, "STAGE=nope"],  # noqa: S607 - make is found on PATH
+        ["make", "--no-print-directory", *made, target, "STAGE=nope"],  # noqa: S607 - make is found on PATH
         cwd=ROOT,
         capture_output=True,
         text=True,
