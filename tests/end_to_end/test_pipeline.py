@@ -36,7 +36,8 @@ SPEED = 20.0
 LOOK_AFTER_SECONDS = 20
 DROPPED, DOUBLED = 0.05, 0.10  # of the events of uploads
 WORKERS = ("Intake", "Results")
-SECONDS = 1_800.0 if FULL else 420.0
+# A message whose function was killed comes back after three minutes, and may be killed again.
+SECONDS = 1_800.0 if FULL else 900.0
 MOST_INVOCATIONS = 1.15  # for each document
 
 

@@ -12,6 +12,7 @@ import pytest
 from tests.emulator.conftest import SPEED, Running
 from tests.emulator.fakes import ACCOUNT, REGION, eventually
 
+PATIENCE = 180.0  # seconds, on a busy machine
 HANDLER = """
 def handler(event, context):
     raise ValueError("as asked")
@@ -84,20 +85,20 @@ def unschedule(running: Running, rule: str) -> None:
 
 def test_an_alarm_on_the_errors_of_a_function_of_a_queue_goes_to_alarm(running: Running, mapped: str) -> None:
     state = alarm_state(running, "AWS/Lambda", "Errors", "FunctionName", mapped)
-    eventually(lambda: state() == "ALARM", "ALARM")
+    eventually(lambda: state() == "ALARM", "ALARM", limit=PATIENCE)
 
 
 def test_an_alarm_on_the_errors_of_a_function_of_a_schedule_goes_to_alarm(running: Running, failing: str) -> None:
     state = alarm_state(running, "AWS/Lambda", "Errors", "FunctionName", failing)
     rule = schedule(running, failing)
-    eventually(lambda: state() == "ALARM", "ALARM")
+    eventually(lambda: state() == "ALARM", "ALARM", limit=PATIENCE)
     unschedule(running, rule)
 
 
 def test_an_alarm_on_a_schedule_whose_function_is_gone_goes_to_alarm(running: Running, failing: str) -> None:
     gone, there = schedule(running, "gone"), schedule(running, failing)
     states = {rule: alarm_state(running, "AWS/Events", "FailedInvocations", "RuleName", rule) for rule in (gone, there)}
-    eventually(lambda: states[gone]() == "ALARM", "ALARM")
+    eventually(lambda: states[gone]() == "ALARM", "ALARM", limit=PATIENCE)
     assert states[there]() != "ALARM"
     unschedule(running, gone)
     unschedule(running, there)
