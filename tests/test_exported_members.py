@@ -37,7 +37,7 @@ INSIDE_THE_PROTOCOL = {"Cuda", "ModelServer", "PackedFor", "PackedForError", "Se
 # Of the merge, used by records and their writer alone.
 INSIDE_THE_PROTOCOL |= {"deciding_attempt", "is_attempt_id", "merge_attempts", "preferred"}
 # Used by other modules of ours, but not by users of the client.
-INSIDE_THE_CLIENT = {"ResultPoller", "Document", "find_existing", "bounded_map", "documents_in", "Item", "Output"}
+INSIDE_THE_CLIENT = {"ResultPoller", "Document", "find_existing", "bounded_map", "Item", "Output"}
 # The parts of a run and of its ticket.
 INSIDE_THE_CLIENT |= {"RunEngine", "RunSubmitter", "RunOutput", "Doubts", "LineFacts", "Entry", "StoredRun"}
 INSIDE_THE_CLIENT |= {"count_states", "line_facts", "line_of", "open_database", "queued_line", "read_settings"}

@@ -7,7 +7,7 @@ that it cannot reach, a message expires. What is left behind is visible in the j
                          request's time: the job is EXPIRED.
     RECEIVED for long    no message is left that would submit it: its request is sent again.
     waits for admission  the function that should have requested it may have failed: the oldest are requested. The
-                         submitting function decides whether there is room, and asks for more until there is none.
+                         submitting function decides whether there is room, and asks for more until it is used up.
     no job at all        the event of an upload never came: it is sent again.
 
 Nothing is sent while the intake's queues have a backlog. While their DLQs hold messages, which may be the missing ones

@@ -17,7 +17,7 @@ from async_endpoint.client import (
     StorageError,
     run_folder,
 )
-from async_endpoint.client.folder_documents import documents_in
+from async_endpoint.client.folder_documents import find_documents
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -52,10 +52,10 @@ def lines_of(path: Path) -> list[dict[str, Any]]:
 
 
 def test_images_and_pdfs_of_a_folder_are_its_documents(folder: Path) -> None:
-    assert [path.name for path in documents_in(folder)] == ["a.JPG", "b.png", "c.pdf"]
-    assert [path.name for path in documents_in(folder, limit=2)] == ["a.JPG", "b.png"]
-    assert [path.name for path in documents_in(folder, pattern="**/*.png")] == ["b.png", "d.png"]
-    assert [path.name for path in documents_in(folder, pattern="*.txt")] == ["notes.txt"]
+    assert [path.name for path in find_documents(folder).documents] == ["a.JPG", "b.png", "c.pdf"]
+    assert [path.name for path in find_documents(folder, limit=2).documents] == ["a.JPG", "b.png"]
+    assert [path.name for path in find_documents(folder, pattern="**/*.png").documents] == ["b.png", "d.png"]
+    assert [path.name for path in find_documents(folder, pattern="*.txt").documents] == ["notes.txt"]
 
 
 @pytest.mark.parametrize(
@@ -73,7 +73,7 @@ def test_a_folder_without_documents_is_rejected_with_a_sentence(
     (folder / "empty").mkdir()
 
     with pytest.raises(FolderError, match=sentence):
-        documents_in(folder / name, pattern=pattern)
+        find_documents(folder / name, pattern=pattern)
 
 
 def test_every_document_has_its_line(folder: Path, tmp_path: Path) -> None:

@@ -9,6 +9,7 @@ import boto3
 import click
 from botocore.exceptions import BotoCoreError
 
+from async_endpoint.operations.jobs.workflow import endpoint_stack_name
 from async_endpoint.operations.stack_outputs import StackError, read_outputs
 from async_endpoint.protocol import RUN_UPLOADS, LocationError, S3Location
 
@@ -45,7 +46,7 @@ def destination_of(
         click.ClickException: A stack cannot be read.
     """
     if stage is not None:
-        stacks = (*stacks, f"async-endpoint-{stage}-endpoint")
+        stacks = (*stacks, endpoint_stack_name(stage))
     outputs: dict[str, str] = {}
     if stacks:
         try:

@@ -15,6 +15,7 @@ from botocore.exceptions import BotoCoreError
 from async_endpoint.cli.workflow_options import errors_as_sentences
 from async_endpoint.operations.jobs.cost import Cost, Period, cost_of
 from async_endpoint.operations.jobs.instance_seconds import MINUTE, read_measurements
+from async_endpoint.operations.jobs.workflow import endpoint_stack_name
 from async_endpoint.operations.stack_outputs import StackError, read_outputs
 from async_endpoint.protocol import JobState
 
@@ -73,7 +74,7 @@ def endpoint_of(name: str | None, stack: str | None, stage: str | None) -> str:
     """
     if name:
         return name
-    source = f"async-endpoint-{stage}-endpoint" if stage else stack
+    source = endpoint_stack_name(stage) if stage else stack
     if source:
         try:
             found = read_outputs(boto3.Session().client("cloudformation"), [source]).get("EndpointName")

@@ -19,7 +19,7 @@ from async_endpoint.cli.model_compare_text import as_json, as_text
 from async_endpoint.cli.serving_options import serving_env_option
 from async_endpoint.client.documents import Document
 from async_endpoint.client.errors import AsyncEndpointError
-from async_endpoint.client.folder_documents import FolderError, documents_in
+from async_endpoint.client.folder_documents import FolderError, find_documents
 from async_endpoint.emulator.containers.errors import ContainerError
 from async_endpoint.operations.cdk import CdkError
 from async_endpoint.operations.commands import CommandError
@@ -118,7 +118,7 @@ def compare(
     to compare, or not all documents compared; 130 after Ctrl-C.
     """
     with _exit_statuses(), _progress() as progress:
-        documents = documents_in(samples, pattern=pattern)
+        documents = find_documents(samples, pattern=pattern).documents
         sent = [_sample(path, samples, content_type) for path in documents[:limit]]
         wanted = Wanted(stage, environment, serving_env, progress.step)
         sides = _named(make_side(IMAGES[old], folder, wanted), make_side(IMAGES[new], new_folder or folder, wanted))

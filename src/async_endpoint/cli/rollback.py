@@ -17,6 +17,7 @@ from async_endpoint.operations.deploy.change_set import ChangeSetError
 from async_endpoint.operations.deploy.rollback import Rollback, RollbackError
 from async_endpoint.operations.deploy.rollout import Rollout, RolloutError
 from async_endpoint.operations.deploy.sample import process_sample
+from async_endpoint.operations.jobs.workflow import endpoint_stack_name
 from async_endpoint.operations.stack_outputs import StackError
 
 if TYPE_CHECKING:
@@ -97,7 +98,7 @@ def rollback(
 def _endpoint_stack(stack: str | None, stage: str | None) -> str:
     if (stack is None) == (stage is None):
         raise click.UsageError("Name the stage by --stage, or its endpoint stack by --stack.")
-    return stack or f"async-endpoint-{stage}-endpoint"
+    return stack or endpoint_stack_name(str(stage))
 
 
 def _is_wanted(stack: str, version: KeptVersion, planned: ChangeSet, *, yes: bool) -> bool:

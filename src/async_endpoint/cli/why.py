@@ -79,7 +79,7 @@ def _diagnose(name: str, label: str, since: timedelta) -> tuple[boto3.Session, D
 
 
 def _record(job: str, diagnosis: Diagnosis, session: boto3.Session) -> JobRecord:
-    """Returns the record of a job; ends the command if there is none."""
+    """Returns the record of a job; ends the command if it does not exist."""
     table = diagnosis.snapshot.names.outputs.get("JobsTableName")
     if table is None:
         _end("The stage has no jobs table: it has no workflow stack.")

@@ -1,4 +1,4 @@
-"""The documents of a folder, and what in it is none."""
+"""The documents of a folder, and what else is in it."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def find_documents(folder: Path, *, pattern: str | None = None, limit: int | Non
         limit: The maximum number of documents.
 
     Raises:
-        FolderError: The folder does not exist or cannot be read, contains no document, or the pattern is none.
+        FolderError: The folder does not exist or cannot be read, contains no document, or the pattern cannot be used.
     """
     if not folder.is_dir():
         raise FolderError(f"{folder} is not a folder: name one that holds documents.")
@@ -71,20 +71,6 @@ def find_documents(folder: Path, *, pattern: str | None = None, limit: int | Non
         wanted = f"nothing that matches {pattern!r}" if pattern else "no image and no PDF"
         raise FolderError(f"{folder} holds {wanted}: choose the documents by a pattern, or another folder.")
     return FolderDocuments(tuple(documents[:limit]), left_out)
-
-
-def documents_in(folder: Path, *, pattern: str | None = None, limit: int | None = None) -> list[Path]:
-    """Returns the documents of a folder, sorted by path.
-
-    Args:
-        folder: As for `find_documents`.
-        pattern: As for `find_documents`.
-        limit: As for `find_documents`.
-
-    Raises:
-        FolderError: As `find_documents`.
-    """
-    return list(find_documents(folder, pattern=pattern, limit=limit).documents)
 
 
 def _matches(folder: Path, pattern: str | None) -> list[Path]:

@@ -90,7 +90,7 @@ def newest_unfinished() -> Path:
     """Returns the ticket of the newest run that is not finished.
 
     Raises:
-        TicketError: There is none.
+        TicketError: Every run is finished.
     """
     for found in stored_runs():
         if isinstance(found, StoredRun) and not found.is_finished:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from async_endpoint.operations.jobs.workflow import workflow_stack_name
+from async_endpoint.operations.jobs.workflow import endpoint_stack_name, workflow_stack_name
 from async_endpoint.operations.stack_outputs import StackError
 
 if TYPE_CHECKING:
@@ -65,7 +65,7 @@ def log_groups(cloudformation: CloudFormationClient, *, stage: str) -> dict[str,
         for source, beginning in _FUNCTIONS.items():
             if resource["type"] == "AWS::Logs::LogGroup" and resource["logical_id"].startswith(beginning):
                 found[source] = resource["physical_id"]
-    for resource in _resources(cloudformation, f"async-endpoint-{stage}-endpoint"):
+    for resource in _resources(cloudformation, endpoint_stack_name(stage)):
         if resource["type"] == "AWS::SageMaker::Endpoint":
             # CloudFormation's id of an endpoint is its ARN.
             found[ENDPOINT] = _ENDPOINT_GROUP + resource["physical_id"].rpartition("/")[2]

@@ -178,7 +178,7 @@ class FunctionFacts:
 
     Attributes:
         logical_id: Its logical id, which begins with its part: Intake, Results, Reconciler, Notifier or Watchdog.
-        state: Its state; `Missing` if there is none.
+        state: Its state; `Missing` if it does not exist.
         reserved: Its reserved concurrency; None if nothing is reserved.
         timeout: In seconds.
         environment: Its environment variables.

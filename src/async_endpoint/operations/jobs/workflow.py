@@ -123,6 +123,11 @@ def workflow_stack_name(stage: str) -> str:
     return f"async-endpoint-{stage}-workflow"
 
 
+def endpoint_stack_name(stage: str) -> str:
+    """Returns the name of a stage's endpoint stack."""
+    return f"async-endpoint-{stage}-endpoint"
+
+
 class ThreadedTable:
     """GetItem and UpdateItem of a DynamoDB table, for several threads.
 

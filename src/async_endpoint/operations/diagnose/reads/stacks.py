@@ -33,7 +33,7 @@ def read_stacks(clients: Clients, names: tuple[str, ...], label: str) -> tuple[S
     A missing stack is left out: a stage without a workflow has two, and a destroyed endpoint leaves the others.
 
     Raises:
-        NoStage: There is none of them.
+        NoStage: None of the stacks exists.
         BotoCoreError: AWS could not be reached.
         ClientError: AWS did not allow it.
     """
