@@ -4,6 +4,7 @@ A sample by default; with ASYNC_ENDPOINT_SWEEP=full 2,000 documents among faults
 cancelled. ASYNC_ENDPOINT_SEED chooses the chances.
 """
 
+import contextlib
 import json
 import os
 import random
@@ -36,6 +37,7 @@ SPEED = 20.0
 LOOK_AFTER_SECONDS = 20
 DROPPED, DOUBLED = 0.05, 0.10  # of the events of uploads
 WORKERS = ("Intake", "Results")
+DEAD_LETTERS = ("IntakeDeadLettersUrl", "UrgentDeadLettersUrl", "ResultsDeadLettersUrl")
 # A message whose function was killed comes back after three minutes, and may be killed again.
 SECONDS = 1_800.0 if FULL else 900.0
 MOST_INVOCATIONS = 1.15  # for each document
@@ -105,18 +107,21 @@ def look_soon(stage: ShapesStage) -> None:
 def kill_functions(stage: ShapesStage, chance: random.Random, done: threading.Event, killed: list[str]) -> None:
     """Kills processes of the functions that submit and record, at any moment of their work."""
     while len(killed) < FUNCTION_KILLS and not done.wait(chance.uniform(0.5, 4)):
-        try:
-            found = [
-                (process, name)
-                for process in psutil.Process(stage.local.pid).children(recursive=True)
-                if any(part in (name := process.environ().get("AWS_LAMBDA_FUNCTION_NAME", "")) for part in WORKERS)
-            ]
-            if found:
+        with contextlib.suppress(psutil.Error):  # it ended by itself
+            if found := workers(stage):
                 process, name = chance.choice(found)
                 process.kill()
                 killed.append(name)
-        except psutil.Error:
-            continue  # it ended by itself
+
+
+def workers(stage: ShapesStage) -> list[tuple[psutil.Process, str]]:
+    """The running processes of the functions that submit and record, and the functions' names."""
+    found = []
+    for process in psutil.Process(stage.local.pid).children(recursive=True):
+        with contextlib.suppress(psutil.Error):  # it ended meanwhile, and has no environment any more
+            name = process.environ().get("AWS_LAMBDA_FUNCTION_NAME", "")
+            found += [(process, name)] if any(part in name for part in WORKERS) else []
+    return found
 
 
 def restart(stage: ShapesStage) -> None:
@@ -129,7 +134,7 @@ def finish(stage: ShapesStage, prefix: str) -> int:
     sqs, moved, deadline = stage.client("sqs"), 0, time.monotonic() + SECONDS
     while (found := states(stage, prefix)) and sum(found[state] for state in JobState if state.is_final) < DOCUMENTS:
         assert time.monotonic() < deadline, f"{found} after {SECONDS:g} s"
-        for queue in ("IntakeDeadLettersUrl", "ResultsDeadLettersUrl"):
+        for queue in DEAD_LETTERS:
             count = int(
                 sqs.get_queue_attributes(QueueUrl=stage.output[queue], AttributeNames=["ApproximateNumberOfMessages"])[
                     "Attributes"
