@@ -18,8 +18,8 @@ from stacks.rules import suppress_wildcards
 class JobPolicies:
     """Two managed policies of a workflow stack, for the stage's users and roles to attach.
 
-    `reader` finds jobs. `operator` can do that too, and all that `async-endpoint retry`, `redrive`, `cancel`, `dlq` and
-    `announce` need. It may send to all queues, because SQS moves dead letters as the caller: so an operator could also
+    `reader` finds jobs. `operator` can do that too, and all that `async-endpoint retry`, `redrive`, `cancel`, `dlq`,
+    `announce` and `jobs --cost` need. It may send to all queues, because SQS moves dead letters as the caller: so an operator could also
     forge a notification. Permissions of a move:
     https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-configure-dead-letter-queue-redrive.html
 
@@ -94,7 +94,10 @@ class JobPolicies:
             iam.PolicyStatement(
                 sid="AnnounceAgain", actions=["lambda:InvokeFunction"], resources=[notifier.function.function_arn]
             ),
+            # For what jobs cost. CloudWatch has no resources for its metrics.
+            iam.PolicyStatement(sid="ReadMetrics", actions=["cloudwatch:GetMetricData"], resources=["*"]),
         )
+        suppress_wildcards(policy, {"*": "GetMetricData takes no resource: metrics have no ARN."})
         return policy
 
     def _grant_documents(self, policy: iam.ManagedPolicy) -> None:

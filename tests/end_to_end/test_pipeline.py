@@ -131,20 +131,44 @@ def restart(stage: ShapesStage) -> None:
 
 def finish(stage: ShapesStage, prefix: str) -> int:
     """Waits until every job has an outcome, and moves dead letters back meanwhile; returns how many those were."""
-    sqs, moved, deadline = stage.client("sqs"), 0, time.monotonic() + SECONDS
+    moved, deadline = 0, time.monotonic() + SECONDS
     while (found := states(stage, prefix)) and sum(found[state] for state in JobState if state.is_final) < DOCUMENTS:
-        assert time.monotonic() < deadline, f"{found} after {SECONDS:g} s"
-        for queue in DEAD_LETTERS:
-            count = int(
-                sqs.get_queue_attributes(QueueUrl=stage.output[queue], AttributeNames=["ApproximateNumberOfMessages"])[
-                    "Attributes"
-                ]["ApproximateNumberOfMessages"]
-            )
-            if count:
-                moved += count
-                stage.run("dlq", "redrive", check=False)
+        assert time.monotonic() < deadline, f"{found} after {SECONDS:g} s: {what_is_left(stage, prefix)}"
+        if count := sum(messages(stage, queue) for queue in DEAD_LETTERS):
+            moved += count
+            stage.run("dlq", "redrive", check=False)
         time.sleep(2)
     return moved
+
+
+def messages(stage: ShapesStage, queue: str, *, state: str = "") -> int:
+    """About how many messages the queue of an output has: visible ones, or those `NotVisible` or `Delayed`."""
+    name = f"ApproximateNumberOfMessages{state}"
+    found = stage.client("sqs").get_queue_attributes(QueueUrl=stage.output[queue], AttributeNames=[name])
+    return int(found["Attributes"][name])
+
+
+def what_is_left(stage: ShapesStage, prefix: str) -> dict[str, Any]:
+    """What explains a failure of this test: the unfinished jobs, the queues, what the functions logged."""
+    jobs = [job for jobs in stage.jobs(prefix).values() for job in jobs if not job.state.is_final]
+    queues = [name for name, value in stage.output.items() if name.endswith(("QueueUrl", "DeadLettersUrl")) and value]
+    logs = stage.client("logs")
+    since = int((time.time() - 120) * 1000)
+    said = {
+        group["logGroupName"]: [
+            each["message"][:500]
+            for each in logs.filter_log_events(logGroupName=group["logGroupName"], startTime=since)["events"]
+            if "RequestId" not in each["message"]
+        ][-8:]
+        for group in logs.describe_log_groups()["logGroups"]
+    }
+    return {
+        "jobs": jobs,
+        "queues": {
+            queue: [messages(stage, queue, state=state) for state in ("", "NotVisible", "Delayed")] for queue in queues
+        },
+        "logs": said,
+    }
 
 
 def states(stage: ShapesStage, prefix: str) -> Counter[str]:

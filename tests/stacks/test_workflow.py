@@ -303,6 +303,7 @@ def test_a_job_operator_may_also_write_jobs_send_to_the_queues_and_handle_the_dl
             dead_letters,
         ),
         ("AnnounceAgain", "lambda:InvokeFunction", arn(workflow, "AWS::Lambda::Function", "NotifierFunction")),
+        ("ReadMetrics", "cloudwatch:GetMetricData", "*"),
     ]
 
 
@@ -332,6 +333,7 @@ ANY_RESOURCE = {
     "ReadBounds",
     "HoldWakeAlarm",
     "PublishAges",
+    "ReadMetrics",
 }
 
 
