@@ -15,6 +15,7 @@ NO_RESOURCE_TO_NAME = {
     "HoldWakeAlarm": "cloudwatch:PutMetricData",
     "PublishAges": "cloudwatch:PutMetricData",
     "ReadBounds": "application-autoscaling:DescribeScalableTargets",
+    "ReadMetrics": "cloudwatch:GetMetricData",
 }
 
 
