@@ -81,13 +81,16 @@ class Table:
     def update_item(self, *, Key: dict[str, str], **update: Any) -> None:  # noqa: N803 - boto3's names
         """UpdateItem; there is one writer at a time, so its condition always holds."""
         names, values = update["ExpressionAttributeNames"], update["ExpressionAttributeValues"]
-        sets, _, removes = update["UpdateExpression"].removeprefix("SET ").partition(" REMOVE ")
+        expression, _, adds = update["UpdateExpression"].removeprefix("SET ").partition(" ADD ")
+        sets, _, removes = expression.partition(" REMOVE ")
         item = dict(self._items.get(Key["job_id"], Key))
         for assignment in sets.split(", "):
             name, value = assignment.split(" = ")
             item[names[name]] = values[value]
         for name in filter(None, removes.split(", ")):
             item.pop(names[name], None)
+        for name, value in (each.split(" ") for each in filter(None, adds.split(", "))):
+            item[names[name]] = item.get(names[name], 0) + values[value]
         self._items[Key["job_id"]] = item
         self._time.after(self._time.pick(self._time.case.delays.index), lambda: self._show(item))
 
