@@ -12,6 +12,7 @@ from click.testing import CliRunner, Result
 from async_endpoint.cli import main
 from async_endpoint.client import AsyncEndpointError
 from async_endpoint.operations.deploy.rollout import RolloutError, RolloutResult
+from async_endpoint.operations.diagnose.finding import Finding
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -43,6 +44,7 @@ def sample(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
     """A document whose result is long, processed by an endpoint that is played."""
     monkeypatch.setattr(MODULE, "Rollout", PlayedRollout)
     monkeypatch.setattr(MODULE, "process_sample", lambda *_, **__: "x" * 201)
+    monkeypatch.setattr(MODULE, "find_deleted", lambda *_: ())
     (tmp_path / "a.png").write_bytes(b"image")
     return str(tmp_path / "a.png")
 
@@ -74,6 +76,18 @@ def test_without_a_sample_the_rollout_is_all() -> None:
 def test_a_failed_rollout_is_an_error() -> None:
     done = deploy(RolloutError("donut is InService and serves old."))
     assert (done.exit_code, done.output) == (1, "Error: donut is InService and serves old.\n")
+
+
+def test_a_stage_that_lacks_something_is_an_error_and_no_sample_is_sent(
+    sample: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found = Finding(cause="table-deleted", text="The jobs table does not exist.", fix="Restore it.")
+    monkeypatch.setattr(MODULE, "find_deleted", lambda _, stack: (found,) if stack == "receipts" else ())
+    done = deploy(RolloutResult("donut", is_unchanged_and_asleep=False), "--sample", sample)
+    assert done.exit_code == 1
+    first, *lines = done.output.splitlines()
+    assert first == "Error: The stage lacks what CloudFormation believes to exist:"
+    assert lines == ["The jobs table does not exist.", "   → Restore it."]
 
 
 def test_a_sample_that_is_not_processed_is_an_error(sample: str, monkeypatch: pytest.MonkeyPatch) -> None:

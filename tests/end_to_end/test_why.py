@@ -147,6 +147,19 @@ def test_each_cause_is_named_first_within_five_seconds_and_none_when_it_is_undon
     assert faults() == []
 
 
+def test_a_deploy_that_changes_nothing_reports_what_was_deleted(deployed: Deployed) -> None:
+    command = ["deploy", "--stack", "async-endpoint-dev-endpoint", "--", "true"]
+    complete = CliRunner().invoke(main, command)
+    assert complete.exit_code == 0, complete.output
+    with why_scaling_faults.deleted_alarm(deployed):
+        done = CliRunner().invoke(main, command)
+    assert done.exit_code == 1
+    assert "serves" in done.stdout
+    assert (
+        "The stage lacks what CloudFormation believes to exist:\nThe alarm ScalingSleepAlarm is deleted." in done.stderr
+    )
+
+
 def test_what_waits_for_admission_is_normal(deployed: Deployed) -> None:
     with why_faults.WAITING_FOR_ADMISSION(deployed):
         assert causes() == ["admission"]

@@ -11,6 +11,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from async_endpoint.client import AsyncEndpointError
 from async_endpoint.operations.commands import CommandError, run_command
+from async_endpoint.operations.deploy.deleted import find_deleted
 from async_endpoint.operations.deploy.rollout import Rollout, RolloutError
 from async_endpoint.operations.deploy.sample import process_sample
 from async_endpoint.operations.deploy.versions import VersionKeeper
@@ -39,12 +40,13 @@ def deploy(command: tuple[str, ...], *, stack: str, sample: Path | None, region:
     """Deploy an endpoint's stack and check the outcome.
 
     Waits until an update or a scaling action of the endpoint has finished, then runs COMMAND (after `--`), which
-    deploys the stack.
-    Afterwards, the deployed configuration must serve: SageMaker may roll back without an error. Then the endpoint must
-    process the sample, unless the configuration is unchanged and the endpoint is scaled to zero. Each version that
-    serves is kept in the bucket of the CDK's assets, the last ten, for `async-endpoint rollback`.
+    deploys the stack. Afterwards, the deployed configuration must serve: SageMaker may roll back without an error.
+    What the stage's stacks have made must exist, such as its table, buckets, queues and alarms: CloudFormation does
+    not notice that one was deleted. Then the endpoint must process the sample, unless the configuration is
+    unchanged and the endpoint is scaled to zero. Each version that serves is kept in the bucket of the CDK's
+    assets, the last ten, for `async-endpoint rollback`.
 
-    Exit status: 0 the deployed configuration serves, 1 it does not, 2 wrong usage.
+    Exit status: 0 the deployed configuration serves, 1 it does not or the stage is not complete, 2 wrong usage.
     """
     try:
         session = boto3.Session(region_name=region)
@@ -63,6 +65,9 @@ def deploy(command: tuple[str, ...], *, stack: str, sample: Path | None, region:
             result = rollout.run(lambda: run_command(command).returncode)
         finally:
             keeper.after()
+        if deleted := find_deleted(session, stack):
+            lines = [each.text + (f"\n   → {each.fix}" if each.fix else "") for each in deleted]
+            raise click.ClickException("\n".join(["The stage lacks what CloudFormation believes to exist:", *lines]))
         if sample is None:
             return
         if result.is_unchanged_and_asleep:

@@ -8,6 +8,7 @@ from typing import Any
 
 import click
 
+from async_endpoint.emulator.containers.environment import default_place
 from async_endpoint.protocol.serving_images import DEFAULT_IMAGE, IMAGES
 
 Command = Callable[..., Any]
@@ -19,8 +20,8 @@ def serving_env_option(command: Command) -> Command:
         "--serving-env",
         type=click.Path(file_okay=False, path_type=Path),
         envvar="ASYNC_ENDPOINT_SERVING_ENV",
-        default=Path(".venv-serving"),
-        show_default=True,
+        default=default_place,
+        show_default=".venv-serving beside the virtual environment of this command",
         show_envvar=True,
         help=(
             f"The environment that stands in for {DEFAULT_IMAGE}; another image's is beside it, with the image's name "

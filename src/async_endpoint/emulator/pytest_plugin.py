@@ -22,6 +22,12 @@ if TYPE_CHECKING:
     from async_endpoint.protocol.serving_images import ImageName
 
 
+def _serving_env() -> Path:
+    from async_endpoint.emulator.containers.environment import default_place
+
+    return Path(os.environ.get("ASYNC_ENDPOINT_SERVING_ENV") or default_place())
+
+
 @dataclass(frozen=True, kw_only=True)
 class LocalAwsOptions:
     """The options of `local_aws`.
@@ -40,9 +46,7 @@ class LocalAwsOptions:
     region: str = "us-east-1"
     speed: float = 60.0
     threads: int = 1
-    serving_env: Path = field(
-        default_factory=lambda: Path(os.environ.get("ASYNC_ENDPOINT_SERVING_ENV", ".venv-serving"))
-    )
+    serving_env: Path = field(default_factory=_serving_env)
     images: Sequence[ImageName] = (DEFAULT_IMAGE,)
     assumptions: Mapping[str, str] = field(default_factory=dict)
     instance_seconds: Mapping[str, float] = field(default_factory=dict)

@@ -2,6 +2,7 @@
 
 import shutil
 import subprocess
+import sys
 import time
 from pathlib import Path
 
@@ -9,7 +10,13 @@ import pytest
 import uv
 
 from async_endpoint.emulator.containers import environment, requirements
-from async_endpoint.emulator.containers.environment import ServingEnvironment, ServingEnvironments, prepare, prepare_all
+from async_endpoint.emulator.containers.environment import (
+    ServingEnvironment,
+    ServingEnvironments,
+    default_place,
+    prepare,
+    prepare_all,
+)
 from async_endpoint.emulator.containers.errors import ContainerError, MissingRequirement
 from async_endpoint.protocol.serving_images import IMAGES
 from tests.emulator.containers.helpers import write_wheel
@@ -231,3 +238,15 @@ def test_a_differing_pin_goes_into_its_own_overlay_only(serving: ServingEnvironm
         subprocess.run([*pip, str(wheel)], check=True)
     assert [python(overlay.python, code) for overlay in overlays] == ["9.0", "9.1", "the base's"]
     assert python(serving.python, code) == "the base's"
+
+
+def test_every_folder_shares_the_environment_beside_the_virtual_environment(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys, "base_prefix", "/usr")
+    monkeypatch.setattr(sys, "prefix", str(tmp_path / ".venv"))
+    assert default_place() == tmp_path / ".venv-serving"
+    monkeypatch.chdir(tmp_path)
+    assert default_place() == Path(".venv-serving")
+    monkeypatch.setattr(sys, "prefix", "/usr")
+    assert default_place() == Path(".venv-serving")

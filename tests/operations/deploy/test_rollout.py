@@ -157,6 +157,13 @@ def test_the_reason_of_an_earlier_update_does_not_explain_a_new_refusal() -> Non
     assert str(raised.value).endswith("as before. CloudFormation's reason: Endpoint: The quota is exceeded.")
 
 
+def test_nor_does_it_after_a_scaling_action() -> None:
+    scaled = {**STALE, "LastModifiedTime": "one"}
+    with pytest.raises(RolloutError) as raised:
+        roll_out(Aws("old", STALE, scaled), (1, "old", "The quota is exceeded."))
+    assert str(raised.value).endswith("as before. CloudFormation's reason: Endpoint: The quota is exceeded.")
+
+
 def test_nor_does_it_explain_a_silent_rollback_but_the_same_reason_of_a_new_update_does() -> None:
     with pytest.raises(RolloutError, match=r"SageMaker rolled back to the old configuration\.$"):
         roll_out(Aws("old", STALE), (0, "new", ""))

@@ -3,6 +3,7 @@
 import hashlib
 import shlex
 import shutil
+import sys
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -150,6 +151,16 @@ class ServingEnvironments:
         """Returns an image's environment, which may not exist yet."""
         suffix = "" if image.name == DEFAULT_IMAGE else f"-{image.name}"
         return ServingEnvironment(self.path.with_name(f"{self.path.name}{suffix}"), image)
+
+
+def default_place() -> Path:
+    """Returns the path for `prepare` where nobody chose one: beside the virtual environment of this process.
+
+    So one environment serves every folder from which the command is run. Outside of a virtual environment it is in the
+    working folder, to which the path is relative.
+    """
+    beside = Path(sys.prefix).parent if sys.prefix != sys.base_prefix else Path.cwd()
+    return (Path() if beside == Path.cwd() else beside) / ".venv-serving"
 
 
 def prepare(path: Path, echo: Callable[[str], None], image: ServingImage = IMAGES[DEFAULT_IMAGE]) -> ServingEnvironment:

@@ -173,9 +173,12 @@ class Rollout:
                 else ""
             )
             return RolloutError(f"The deploy failed with exit status {status}, and there is no endpoint.{hint}")
+        # A scaling action changes the endpoint's time, but not the reason that DescribeEndpoint keeps.
+        is_old = before is not None and before.failure_reason == served.failure_reason
+        reason = "" if is_old else _new_reason_of(served, before)
         return RolloutError(
             f"The deploy failed with exit status {status} and was rolled back: {endpoint} is {served.status} and "
-            f"serves {served.config}, as before.{self._refusal(known)}{_new_reason_of(served, before)}"
+            f"serves {served.config}, as before.{self._refusal(known)}{reason}"
         )
 
     def _refusal(self, known: frozenset[str]) -> str:
