@@ -128,7 +128,7 @@ def print_next_commands(console: Console, local: LocalAws) -> None:
         f"  {command} local status{where} --region {region}\n"
         f'  eval "$({command} local env{where} --region {region})"\n'
         f"  {command} run samples/receipts --stage dev\n"
-        f"  {command} jobs --stack async-endpoint-dev-workflow\n"
+        f"  {command} jobs --stage dev\n"
         f"  npx cdk diff\n"
         f"and stop it:\n"
         f"  {command} local stop{where}",
