@@ -4,6 +4,7 @@ import errno
 import os
 import subprocess
 import sys
+from collections.abc import Iterator
 from importlib import import_module
 from importlib.metadata import version
 from typing import Any
@@ -40,6 +41,25 @@ def test_each_line_of_the_help_is_the_commands_own() -> None:
     printed = CliRunner().invoke(main, ["--help"], terminal_width=unabridged, max_content_width=unabridged).output
     lines = dict(line.split(maxsplit=1) for line in printed.partition("Commands:\n")[2].splitlines())
     assert {name: command.get_short_help_str(unabridged) for name, command in main.commands.items()} == lines
+
+
+def commands_below(group: click.Group, name: str) -> Iterator[tuple[str, click.Command]]:
+    """Yields each command that does something, with how it is called."""
+    for each in group.list_commands(click.Context(group)):
+        command = group.get_command(click.Context(group), each)
+        assert command is not None
+        if isinstance(command, click.Group):
+            yield from commands_below(command, f"{name} {each}")
+        else:
+            yield f"{name} {each}", command
+
+
+def test_each_command_has_an_example_and_says_what_its_exit_status_means() -> None:
+    found = dict(commands_below(main, "async-endpoint"))
+    assert len(found) > 40
+    for name, command in found.items():
+        assert name in (command.help or ""), f"{name} has no example of itself"
+        assert "Exit status: " in (command.help or ""), name
 
 
 @pytest.mark.parametrize("arguments", [["--help"], ["--version"]])

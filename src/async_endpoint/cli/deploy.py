@@ -46,8 +46,11 @@ def deploy(command: tuple[str, ...], *, stack: str, sample: Path | None, region:
     unchanged and the endpoint is scaled to zero. Each version that serves is kept in the bucket of the CDK's
     assets, the last ten, for `async-endpoint rollback`.
 
+    \b
+    async-endpoint deploy --stack async-endpoint-dev-endpoint --sample invoice.pdf -- npx cdk deploy --all
+
     Exit status: 0 the deployed configuration serves, 1 it does not or the stage is not complete, 2 wrong usage.
-    """
+    """  # noqa: D301 - \b is Click's mark of a paragraph that is not rewrapped
     try:
         session = boto3.Session(region_name=region)
         cloudformation, sagemaker = session.client("cloudformation"), session.client("sagemaker")

@@ -40,8 +40,11 @@ def destroy(stacks: tuple[str, ...], *, yes: bool, region: str | None, timeout: 
     nothing if a stack has termination protection, if CloudFormation is working on a stack, or if a stack has a resource
     that AWS would not delete. Resources with the deletion policy Retain stay.
 
+    \b
+    async-endpoint destroy async-endpoint-dev-workflow async-endpoint-dev-endpoint async-endpoint-dev-foundation
+
     Exit status: 0 all stacks are deleted, 1 some are not, 2 wrong usage.
-    """
+    """  # noqa: D301 - \b is Click's mark of a paragraph that is not rewrapped
     try:
         clients = TeardownClients.from_session(boto3.Session(region_name=region))
         found, missing = survey(clients, stacks)

@@ -44,8 +44,12 @@ def diff(base: Path | None, head: Path | None, *, commit: str | None, markdown: 
     wider, and every alarm or scaling that would be weaker. Rejects changes that would lose documents, jobs, messages or
     subscriptions, and changes that SageMaker would reject.
 
+    \b
+    async-endpoint diff --base origin/main
+    async-endpoint diff base.out head.out --markdown
+
     Exit status: 0 the change can be deployed, 1 it must not be deployed, 2 wrong usage or a failed synthesis.
-    """
+    """  # noqa: D301 - \b is Click's mark of a paragraph that is not rewrapped
     if (head is None) if commit is None else (base is not None):
         raise click.UsageError("Name two folders of `cdk synth --output`, or a commit with --base: one of the two.")
     try:

@@ -52,7 +52,13 @@ def errors(
     """Return errors from SERVICE: s3, sns, dynamodb, sqs or sagemaker-runtime.
 
     The local AWS's own endpoints get them too.
-    """
+
+    \b
+    async-endpoint local fault errors s3 --operation PutObject --rate 0.05
+    async-endpoint local fault errors sagemaker-runtime --throttle --count 10
+
+    Exit status: 0 it is active, 1 there is no local AWS, 2 wrong usage.
+    """  # noqa: D301 - \b is Click's mark of a paragraph that is not rewrapped
     kind = "throttle" if throttle else "error"
     _add(state_dir, kind, service=service, operation=operation, rate=rate, count=count)
 
@@ -63,7 +69,13 @@ def errors(
 @rate_option
 @click.option("--count", type=_COUNT, default=1, show_default=True, help="Stop after this many faults.")
 def kill(state_dir: Path, endpoint: str | None, rate: float, count: int) -> None:
-    """Kill a container while it processes its next request."""
+    """Kill a container while it processes its next request.
+
+    \b
+    async-endpoint local fault kill --endpoint donut-async-dev
+
+    Exit status: 0 it is active, 1 there is no local AWS, 2 wrong usage.
+    """  # noqa: D301 - \b is Click's mark of a paragraph that is not rewrapped
     _add(state_dir, "kill", endpoint=endpoint, rate=rate, count=count)
 
 
@@ -80,7 +92,13 @@ def kill(state_dir: Path, endpoint: str | None, rate: float, count: int) -> None
 @rate_option
 @count_option
 def slow_start(state_dir: Path, endpoint: str | None, seconds: float, rate: float, count: int | None) -> None:
-    """Delay the start of instances."""
+    """Delay the start of instances.
+
+    \b
+    async-endpoint local fault slow-start --seconds 600
+
+    Exit status: 0 it is active, 1 there is no local AWS, 2 wrong usage.
+    """  # noqa: D301 - \b is Click's mark of a paragraph that is not rewrapped
     _add(state_dir, "slow-start", endpoint=endpoint, seconds=seconds, rate=rate, count=count)
 
 
@@ -90,7 +108,13 @@ def slow_start(state_dir: Path, endpoint: str | None, seconds: float, rate: floa
 @rate_option
 @count_option
 def no_capacity(state_dir: Path, instance_type: str | None, rate: float, count: int | None) -> None:
-    """Reject new instances with InsufficientInstanceCapacity."""
+    """Reject new instances with InsufficientInstanceCapacity.
+
+    \b
+    async-endpoint local fault no-capacity --instance-type ml.g4dn.xlarge --count 3
+
+    Exit status: 0 it is active, 1 there is no local AWS, 2 wrong usage.
+    """  # noqa: D301 - \b is Click's mark of a paragraph that is not rewrapped
     _add(state_dir, "no-capacity", instance_type=instance_type, rate=rate, count=count)
 
 
@@ -113,7 +137,12 @@ def stalled_capacity(
 
     A scaling action stays in progress all that time; then the endpoint is InService with the old instance count and
     without a reason. A creation or an update fails with InsufficientInstanceCapacity.
-    """
+
+    \b
+    async-endpoint local fault stalled-capacity --seconds 1800 --count 1
+
+    Exit status: 0 it is active, 1 there is no local AWS, 2 wrong usage.
+    """  # noqa: D301 - \b is Click's mark of a paragraph that is not rewrapped
     _add(state_dir, "stalled-capacity", instance_type=instance_type, seconds=seconds, rate=rate, count=count)
 
 
@@ -124,14 +153,26 @@ def stalled_capacity(
 @rate_option
 @count_option
 def notifications(state_dir: Path, how: str, endpoint: str | None, rate: float, count: int | None) -> None:
-    """Drop, duplicate or reorder SageMaker's notifications."""
+    """Drop, duplicate or reorder SageMaker's notifications.
+
+    \b
+    async-endpoint local fault notifications drop --rate 0.05
+
+    Exit status: 0 it is active, 1 there is no local AWS, 2 wrong usage.
+    """  # noqa: D301 - \b is Click's mark of a paragraph that is not rewrapped
     _add(state_dir, how, endpoint=endpoint, rate=rate, count=count)
 
 
 @fault.command("list")
 @state_dir_option
 def list_command(state_dir: Path) -> None:
-    """List the active faults and how often each has occurred."""
+    """List the active faults and how often each has occurred.
+
+    \b
+    async-endpoint local fault list
+
+    Exit status: 0 they are listed, 1 there is no local AWS, 2 wrong usage.
+    """  # noqa: D301 - \b is Click's mark of a paragraph that is not rewrapped
     with _faults(state_dir) as faults:
         found = faults.describe()
     table = Table("number", "fault", "occurred", title=f"Faults, seed {found['seed']}")
@@ -145,7 +186,13 @@ def list_command(state_dir: Path) -> None:
 @state_dir_option
 @click.option("--seed", type=int, help="The seed of later faults.  [default: the same seed]")
 def clear(state_dir: Path, seed: int | None) -> None:
-    """Remove all faults."""
+    """Remove all faults.
+
+    \b
+    async-endpoint local fault clear --seed 7
+
+    Exit status: 0 there are none any more, 1 there is no local AWS, 2 wrong usage.
+    """  # noqa: D301 - \b is Click's mark of a paragraph that is not rewrapped
     with _faults(state_dir) as faults:
         faults.clear(seed)
     click.echo("All faults are removed.")

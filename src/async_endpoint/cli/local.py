@@ -57,7 +57,12 @@ def prepare_command(serving_env: Path, images: tuple[ImageName, ...]) -> None:
     """Build the serving environment of an image, unless it exists.
 
     It has the image's Python, torch and model server. To remove one, delete its folder.
-    """
+
+    \b
+    async-endpoint local prepare --image pytorch-2.6
+
+    Exit status: 0 it is there, 1 it could not be built, 2 wrong usage.
+    """  # noqa: D301 - \b is Click's mark of a paragraph that is not rewrapped
     serving = _prepared(serving_env, images)
     for name in images:
         click.echo(f"The serving environment of {name} is in {serving.of(IMAGES[name]).path}.")
@@ -101,7 +106,14 @@ def start(
     assume: tuple[str, ...],
     **seconds: float,
 ) -> None:
-    """Start a local AWS on 127.0.0.1 in the background. It restores the state that the last one saved in the folder."""
+    """Start a local AWS on 127.0.0.1 in the background. It restores the state that the last one saved in the folder.
+
+    \b
+    async-endpoint local start
+    async-endpoint local start --speed 60 --state-dir ../local-aws
+
+    Exit status: 0 it runs, 1 it could not be started, 2 wrong usage.
+    """  # noqa: D301 - \b is Click's mark of a paragraph that is not rewrapped
     try:
         assumptions = Assumptions.parse(assume)
     except AssumptionError as error:
@@ -141,7 +153,13 @@ def start(
 @local.command()
 @state_dir_option
 def stop(state_dir: Path) -> None:
-    """Stop the local AWS and every process it started. Its state is saved for the next start."""
+    """Stop the local AWS and every process it started. Its state is saved for the next start.
+
+    \b
+    async-endpoint local stop
+
+    Exit status: 0 none runs there any more, 1 it could not be stopped, 2 wrong usage.
+    """  # noqa: D301 - \b is Click's mark of a paragraph that is not rewrapped
     running = LocalAws.find(state_dir)
     if running is None:
         click.echo(f"{no_local_aws(state_dir)}.")
@@ -160,6 +178,8 @@ def env(state_dir: Path, region: str) -> None:
     """Print the variables that point AWS tools at the local AWS.
 
     Use it with eval: eval "$(async-endpoint local env)".
+
+    Exit status: 0 they are printed, 1 there is no local AWS, 2 wrong usage.
     """
     for name, value in running_in(state_dir).environment(region).items():
         click.echo(f"export {name}={shlex.quote(value)}")
@@ -173,7 +193,12 @@ def quota(state_dir: Path, instance_type: str, value: int) -> None:
     """Set the quota of an instance type, in every region.
 
     Service Quotas then reports VALUE for "TYPE for endpoint usage".
-    """
+
+    \b
+    async-endpoint local quota ml.g4dn.xlarge 2
+
+    Exit status: 0 it is set, 1 it is not, 2 wrong usage.
+    """  # noqa: D301 - \b is Click's mark of a paragraph that is not rewrapped
     try:
         set_quota(running_in(state_dir).endpoint_url, instance_type, value)
     except (QuotaError, NoResponse) as error:
@@ -187,7 +212,14 @@ def quota(state_dir: Path, instance_type: str, value: int) -> None:
 @click.argument("command", metavar="-- COMMAND...", nargs=-1, required=True, type=click.UNPROCESSED)
 @click.pass_context
 def exec_command(context: click.Context, state_dir: Path, region: str, command: tuple[str, ...]) -> None:
-    """Run COMMAND (after `--`) against the local AWS, and exit with its exit status."""
+    """Run COMMAND (after `--`) against the local AWS, and exit with its exit status.
+
+    \b
+    async-endpoint local exec --region us-east-1 -- npx cdk deploy --all
+    async-endpoint local exec -- aws s3 ls
+
+    Exit status: that of COMMAND; 1 if there is no local AWS or COMMAND cannot be run, 2 wrong usage.
+    """  # noqa: D301 - \b is Click's mark of a paragraph that is not rewrapped
     running = running_in(state_dir)
     environment = running.client_environment(os.environ, region)
     try:

@@ -46,7 +46,14 @@ Overview = dict[str, Any]
 @click.option("--watch", is_flag=True, help="Refresh every two seconds, until Ctrl-C.")
 @click.option("--json", "as_json", is_flag=True, help="Print everything once as JSON; times are AWS's epoch seconds.")
 def status(state_dir: Path, region: str, *, watch: bool, as_json: bool) -> None:
-    """Show endpoints with their documents, queues, instances and scaling, and which alarms are in ALARM."""
+    """Show endpoints with their documents, queues, instances and scaling, and which alarms are in ALARM.
+
+    \b
+    async-endpoint local status --region us-east-1
+    async-endpoint local status --watch
+
+    Exit status: 0 it is shown, 1 there is no local AWS, 2 wrong usage.
+    """  # noqa: D301 - \b is Click's mark of a paragraph that is not rewrapped
     if watch and as_json:
         raise click.UsageError("Use --watch or --json, not both.")
     running = running_in(state_dir)

@@ -61,7 +61,12 @@ def pack(folder: Path, dependencies: str, program: str | None, image: ImageName)
 
     The path is relative to the current folder if it is below that. Does not pack again if an archive of the same
     inputs exists.
-    """
+
+    \b
+    async-endpoint model pack --image pytorch-2.6
+
+    Exit status: 0 it is packed, 1 it cannot be, 2 wrong usage.
+    """  # noqa: D301 - \b is Click's mark of a paragraph that is not rewrapped
     archive = _packed(lambda: pack_archive(folder, dependencies=dependencies, program=program, image=image))
     click.echo(shown(archive))
 
@@ -78,7 +83,12 @@ def lock(folder: Path, image: ImageName | None) -> None:
 
     It is code/requirements.lock for pytorch-1.11, and code/requirements.IMAGE.lock for another image. Needs network
     access.
-    """
+
+    \b
+    async-endpoint model lock --image pytorch-2.6
+
+    Exit status: 0 it is written, 1 it cannot be, 2 wrong usage.
+    """  # noqa: D301 - \b is Click's mark of a paragraph that is not rewrapped
     for path in _packed(lambda: lock_packages(folder, image)):
         click.echo(path)
 

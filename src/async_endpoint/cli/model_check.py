@@ -99,8 +99,12 @@ def check(
     the folder and checks that archive. Without a stage, the container has no network, unless it installs packages.
     Prints what the endpoint would return, times, and the most memory.
 
+    \b
+    async-endpoint model check --stage dev --sample samples/receipts/receipt-000.jpg
+    async-endpoint model check model.tar.gz --sample document.png --json
+
     Exit status: 0 the sample was processed, 1 it was not, 2 wrong usage.
-    """
+    """  # noqa: D301 - \b is Click's mark of a paragraph that is not rewrapped
     document = sample or _first_sample()
     try:
         target = _target(_Sources(archive, folder, stage, app), IMAGES[image] if image else None, environment)

@@ -114,9 +114,12 @@ def compare(
     JSON results are compared field by field, others byte by byte. Both containers run throughout, and never both at
     work: documents go to them in turns.
 
+    \b
+    async-endpoint model compare pytorch-1.11 pytorch-2.6 --samples samples/receipts
+
     Exit status: 0 the same results, 1 different ones, 2 not decided: wrong usage, a model that does not load, nothing
     to compare, or not all documents compared; 130 after Ctrl-C.
-    """
+    """  # noqa: D301 - \b is Click's mark of a paragraph that is not rewrapped
     with _exit_statuses(), _progress() as progress:
         documents = find_documents(samples, pattern=pattern).documents
         sent = [_sample(path, samples, content_type) for path in documents[:limit]]

@@ -39,8 +39,11 @@ def preflight(stage: str | None, app: Path | None, *, as_json: bool) -> None:
     Changes nothing. Prints one line for each check: ok, a warning, or an error that would stop the deploy, with the
     command that fixes it. Skips checks that depend on a failed one.
 
+    \b
+    async-endpoint preflight --stage dev
+
     Exit status: 0 nothing stops a deploy, 1 something does, 2 wrong usage.
-    """
+    """  # noqa: D301 - \b is Click's mark of a paragraph that is not rewrapped
     if (stage is None) == (app is None):
         raise click.UsageError("Name a stage with --stage, or a synthesised app with --app: one of the two.")
     try:

@@ -66,8 +66,12 @@ def rollback(
     changes it, and checks that the endpoint serves it, as `deploy` does. Other stacks, documents, results and jobs are
     not changed. `deploy` keeps the last ten versions that have served.
 
+    \b
+    async-endpoint rollback --list --stage dev
+    async-endpoint rollback --stage dev
+
     Exit status: 0 the version serves, 1 it does not, 2 wrong usage.
-    """
+    """  # noqa: D301 - \b is Click's mark of a paragraph that is not rewrapped
     target = _endpoint_stack(stack, stage)
     try:
         session = boto3.Session(region_name=region)

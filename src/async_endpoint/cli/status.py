@@ -61,8 +61,12 @@ def _common_options(command: Command) -> Command:
 def status(job: str, *, table: str | None, stack: str | None, stage: str | None, history: bool, as_json: bool) -> None:
     """Show the record of JOB: a job's id, or s3://bucket/key of its document, which means the newest version.
 
+    \b
+    async-endpoint status s3://INPUT_BUCKET/inbox/invoice.pdf --stage dev
+    async-endpoint status JOB --history --stage dev
+
     Exit status: 0 the job exists, in any state; 1 it does not, or an AWS call failed; 2 wrong usage.
-    """
+    """  # noqa: D301 - \b is Click's mark of a paragraph that is not rewrapped
     try:
         record = _records(table, stack_of(stack, stage)).get(job)
     except AsyncEndpointError as error:
@@ -114,8 +118,12 @@ def jobs(
 ) -> None:
     """List jobs by the time they reached their state, newest first. With --cost, those that the model processed.
 
+    \b
+    async-endpoint jobs --state FAILED --stage dev
+    async-endpoint jobs --cost --since 1d --stage dev
+
     Exit status: 0 even if there are none, 1 an AWS call failed, 2 wrong usage.
-    """
+    """  # noqa: D301 - \b is Click's mark of a paragraph that is not rewrapped
     options = CostOptions(since, month, price, endpoint)
     if cost:
         now = datetime.now(UTC)

@@ -46,8 +46,12 @@ def why(job: str | None, *, stack: str | None, stage: str | None, since: timedel
     Reads AWS's APIs and changes nothing. Prints the most likely cause first, each with what shows it and the command
     that mends it. With JOB, a job's id or s3://bucket/key of its document, explains that job.
 
+    \b
+    async-endpoint why --stage dev
+    async-endpoint why s3://INPUT_BUCKET/inbox/invoice.pdf --stage dev
+
     Exit status: 0 nothing is wrong, 1 something is, 2 wrong usage, 3 AWS or the stage could not be read.
-    """
+    """  # noqa: D301 - \b is Click's mark of a paragraph that is not rewrapped
     name = stack_of(stack, stage)
     if name is None:
         raise click.UsageError("Name the stage by --stage, or one of its stacks by --stack.")
