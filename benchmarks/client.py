@@ -10,11 +10,12 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import statistics
 import subprocess
 import sys
 import tempfile
 import time
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -28,7 +29,7 @@ from benchmarks.result import Result, progress
 from benchmarks.serving import REPOSITORY
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
 GOAL = 10.0
 LEAST_CALLS_RATIO = 20.0
@@ -39,6 +40,8 @@ DOCUMENTS = 2_000
 LATENCY = 0.02  # seconds of every call
 MODEL_SECONDS = 2.0  # of the model that is not instant
 
+# The ways of sending, and their parts.
+_OURS = {"inline": "inline", "uploaded": "stream", "run": "folder"}
 _LOOP_DOCUMENTS = 200  # before ours, and again after it
 _SLOW_DOCUMENTS = 300
 _SDK_DOCUMENTS = 32
@@ -71,6 +74,11 @@ class _Measured:
         """Calls to AWS for each document whose result was returned."""
         return sum(self.calls.values()) / int(self.figures["delays"])
 
+    @property
+    def delay(self) -> float:
+        """Seconds from the write of a result to its return, in the median."""
+        return float(self.figures["delay"])
+
     def submitted_a_second(self, documents: int) -> float:
         """Documents that were accepted each second."""
         return documents / float(self.figures["submit_seconds"])
@@ -92,13 +100,14 @@ class _Server:
         part = self.start(*command, **variables)
         threads, seen = 0, psutil.Process(part.pid)
         gives_up = time.monotonic() + _SECONDS
-        while part.poll() is None and time.monotonic() < gives_up:
-            try:
-                threads = max(threads, seen.num_threads())
-            except psutil.Error:
-                break
-            time.sleep(_SAMPLE_SECONDS)
-        return _Measured(printed(part, gives_up - time.monotonic()), self._calls(), threads)
+        try:
+            while part.poll() is None and time.monotonic() < gives_up:
+                with suppress(psutil.Error):  # it has just ended
+                    threads = max(threads, seen.num_threads())
+                time.sleep(_SAMPLE_SECONDS)
+            return _Measured(printed(part, gives_up - time.monotonic()), self._calls(), threads)
+        finally:
+            part.kill()
 
     def start(self, *command: str, **variables: str) -> subprocess.Popen[str]:
         """Starts a part."""
@@ -125,60 +134,90 @@ def run() -> Result:
         subprocess.run([shutil.which("make") or "make", "--silent", ".venv-clients/.done"], cwd=REPOSITORY, check=True)
     with _server(LATENCY, 0) as instant, _server(LATENCY, MODEL_SECONDS) as slow, _server(LATENCY, -1) as silent:
         loops = [_part(instant, "loop", _LOOP_DOCUMENTS)]
-        uploaded, inline, folder = (_part(instant, part, DOCUMENTS) for part in ("stream", "inline", "folder"))
+        ours = {name: _part(instant, part, DOCUMENTS) for name, part in _OURS.items()}
         loops.append(_part(instant, "loop", _LOOP_DOCUMENTS))
         slow_ours = _part(slow, "stream", _SLOW_DOCUMENTS)
         began = time.monotonic()
         ends = silent.start(*_command("silent", _SILENT_DOCUMENTS))
         try:
             sdk, slow_sdk = (_sdk(server, 1) for server in (instant, slow))
-            sdk_to_the_end = _sdk(instant, _SDK_SPEED)
+            whole_sdk = _sdk(instant, _SDK_SPEED)
             expired = printed(ends, _SILENT_SECONDS - (time.monotonic() - began))
         finally:
             ends.kill()
-    loop = sum(2 * _LOOP_DOCUMENTS / each.figures["submit_seconds"] for each in loops) / 4
-    ours = (uploaded, inline, folder)
-    return Result(
-        inline.submitted_a_second(DOCUMENTS) / loop,
-        GOAL,
-        conditions={
-            "calls_ok": min(sdk_to_the_end.calls_a_document / each.calls_a_document for each in ours)
-            >= LEAST_CALLS_RATIO,
-            "delay_ok": slow_sdk.figures["delay"] / slow_ours.figures["delay"] >= LEAST_DELAY_RATIO,
-            f"at_most_{MOST_THREADS}_threads": max(uploaded.threads, inline.threads) <= MOST_THREADS,
-            f"below_{MOST_MEGABYTES}_mb": max(each.figures["peak_megabytes"] for each in ours) < MOST_MEGABYTES,
-            "ends_by_itself": expired["expired"] == _SILENT_DOCUMENTS,
-        },
-        figures={
-            "documents": DOCUMENTS,
-            "call_milliseconds": round(1000 * LATENCY),
-            "submitted_a_second": {
-                name: round(each.submitted_a_second(DOCUMENTS), 1)
-                for name, each in zip(("inline", "uploaded", "run"), (inline, uploaded, folder), strict=True)
+    loop = statistics.mean(each.submitted_a_second(_LOOP_DOCUMENTS) for each in loops)
+    return _Comparison(ours, loop, slow_ours, sdk, slow_sdk, whole_sdk, expired).result()
+
+
+@dataclass(frozen=True)
+class _Comparison:
+    """All measurements.
+
+    Attributes:
+        ours: Of the client, by the way of sending: in the request, uploaded, or `run_folder`.
+        loop: Documents that the sequential loop submits each second.
+        slow_ours: The client, uploading, with the model that takes MODEL_SECONDS.
+        sdk: The SDK until its last result.
+        slow_sdk: The same with the model that takes MODEL_SECONDS.
+        whole_sdk: The SDK until its process has ended.
+        expired: What the client printed where no result ever comes.
+    """
+
+    ours: dict[str, _Measured]
+    loop: float
+    slow_ours: _Measured
+    sdk: _Measured
+    slow_sdk: _Measured
+    whole_sdk: _Measured
+    expired: dict[str, Any]
+
+    def result(self) -> Result:
+        """Compares them."""
+        ratios = {name: each.submitted_a_second(DOCUMENTS) / self.loop for name, each in self.ours.items()}
+        calls = max(each.calls_a_document for each in self.ours.values())
+        return Result(
+            ratios["inline"],
+            GOAL,
+            conditions={
+                "calls_ok": self.whole_sdk.calls_a_document / calls >= LEAST_CALLS_RATIO,
+                "delay_ok": self.slow_sdk.delay / self.slow_ours.delay >= LEAST_DELAY_RATIO,
+                f"at_most_{MOST_THREADS}_threads": self._threads <= MOST_THREADS,
+                f"below_{MOST_MEGABYTES}_mb": self._megabytes < MOST_MEGABYTES,
+                "ends_by_itself": self.expired["expired"] == _SILENT_DOCUMENTS,
             },
-            "loop_submitted_a_second": round(loop, 1),
-            "uploaded_ratio": round(uploaded.submitted_a_second(DOCUMENTS) / loop, 2),
-            "calls_a_document": {
-                name: round(each.calls_a_document, 3)
-                for name, each in zip(("inline", "uploaded", "run"), (inline, uploaded, folder), strict=True)
+            figures={
+                "documents": DOCUMENTS,
+                "call_milliseconds": round(1000 * LATENCY),
+                "submitted_a_second": self._each(lambda each: each.submitted_a_second(DOCUMENTS), 1),
+                "loop_submitted_a_second": round(self.loop, 1),
+                "ratios": {name: round(ratio, 2) for name, ratio in ratios.items()},
+                "calls_a_document": self._each(lambda each: each.calls_a_document, 3),
+                "sdk_calls_a_document": round(self.whole_sdk.calls_a_document, 2),
+                "sdk_calls_a_document_until_returned": round(self.sdk.calls_a_document, 2),
+                "delay_seconds": self._each(lambda each: each.delay, 3),
+                "sdk_delay_seconds": round(self.sdk.delay, 3),
+                "slow_model_seconds": MODEL_SECONDS,
+                "slow_model_delay_seconds": round(self.slow_ours.delay, 3),
+                "slow_model_sdk_delay_seconds": round(self.slow_sdk.delay, 3),
+                "threads": self._threads,
+                "run_threads": self.ours["run"].threads,
+                "peak_megabytes": round(self._megabytes),
+                "silent_seconds": round(self.expired["seconds"], 1),
+                "sdk": self.sdk.figures["version"],
             },
-            "sdk_calls_a_document": round(sdk_to_the_end.calls_a_document, 2),
-            "sdk_calls_a_document_until_returned": round(sdk.calls_a_document, 2),
-            "delay_seconds": {
-                "instant": round(uploaded.figures["delay"], 3),
-                "2 s": round(slow_ours.figures["delay"], 3),
-            },
-            "sdk_delay_seconds": {
-                "instant": round(sdk.figures["delay"], 3),
-                "2 s": round(slow_sdk.figures["delay"], 3),
-            },
-            "threads": max(uploaded.threads, inline.threads),
-            "run_threads": folder.threads,
-            "peak_megabytes": round(max(each.figures["peak_megabytes"] for each in ours)),
-            "silent_seconds": round(expired["seconds"], 1),
-            "sdk": sdk.figures["version"],
-        },
-    )
+        )
+
+    @property
+    def _threads(self) -> int:
+        """The most threads of `AsyncEndpoint.map`."""
+        return max(self.ours["inline"].threads, self.ours["uploaded"].threads)
+
+    @property
+    def _megabytes(self) -> float:
+        return max(float(each.figures["peak_megabytes"]) for each in self.ours.values())
+
+    def _each(self, of: Callable[[_Measured], float], digits: int) -> dict[str, float]:
+        return {name: round(of(each), digits) for name, each in self.ours.items()}
 
 
 @contextmanager

@@ -1,4 +1,4 @@
-"""Parses the listings of an S3 client in a tenth of botocore's time.
+"""Parses the listings of an S3 client in a quarter of botocore's time.
 
 botocore takes 60 ms for a page of 1,000 objects, most of it in dateutil, and holds the interpreter meanwhile: polling
 many results would slow their submissions. The client needs only keys and times.
