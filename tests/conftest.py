@@ -27,6 +27,7 @@ LONGEST_FIRST = ("end_to_end", "serving", "stacks", "emulator")
 # These start a local AWS of their own; the other end-to-end tests share a deployed stage.
 WITHOUT_THE_STAGE = (
     "test_chaos.py",
+    "test_client_on_a_stage.py",
     "test_hard_kill.py",
     "test_notifying.py",
     "test_wake_on_submit.py",

@@ -7,7 +7,7 @@ import threading
 import time
 from contextlib import closing
 from queue import SimpleQueue
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 import pytest
 
@@ -28,10 +28,12 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
-    from async_endpoint.client import Acceptance
-    from async_endpoint.protocol import InvocationRequest
+    from async_endpoint.client import Acceptance, Payload
+    from async_endpoint.protocol import InvocationRequest, S3Location
 
     MakeEndpoint = Callable[..., tuple[AsyncEndpoint, InMemoryTransport]]
+
+T = TypeVar("T")
 
 
 def size_of(job: Job) -> int:
@@ -196,3 +198,29 @@ def test_over_http_a_stream_is_uploaded_submitted_and_collected(bucket: str) -> 
     jobs = endpoint.map((b"x" * size for size in range(1, 41)), concurrency=4, timeout=60)
 
     assert [size_of(job) for job in jobs] == list(range(1, 41))
+
+
+def test_submissions_and_fetches_together_are_no_more_than_asked_for() -> None:
+    running, most, lock = 0, 0, threading.Lock()
+
+    class Watched(InMemoryTransport):
+        def submit(self, request: InvocationRequest) -> Acceptance:
+            return self._watch(lambda: super(Watched, self).submit(request))
+
+        def get(self, location: S3Location) -> Payload:
+            return self._watch(lambda: super(Watched, self).get(location))
+
+        def _watch(self, call: Callable[[], T]) -> T:
+            nonlocal running, most
+            with lock:
+                running += 1
+                most = max(most, running)
+            time.sleep(0.005)
+            with lock:
+                running -= 1
+            return call()
+
+    endpoint = AsyncEndpoint("r", transport=Watched(echo))
+
+    assert len(list(endpoint.map([b"x"] * 60, concurrency=3, inline=True))) == 60
+    assert most == 3

@@ -8,7 +8,6 @@ from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from functools import cached_property
 from http import HTTPStatus
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 import boto3
@@ -34,10 +33,13 @@ from async_endpoint.client.errors import (
     Throttled,
     UnknownSubmission,
 )
+from async_endpoint.client.listing_parser import parse_listings_quickly
 from async_endpoint.client.transport import Acceptance, ListingPage, Payload, StoredObject
 from async_endpoint.protocol import LocationError, S3Location
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from mypy_boto3_s3.client import S3Client
     from mypy_boto3_s3.type_defs import ListObjectsV2RequestTypeDef
     from mypy_boto3_sagemaker_runtime.client import SageMakerRuntimeClient
@@ -102,11 +104,11 @@ class AwsTransport:
         )
         try:
             session = session or boto3.Session()
-            return cls(
-                runtime=session.client("sagemaker-runtime", config=config), s3=session.client("s3", config=config)
-            )
+            runtime, s3 = session.client("sagemaker-runtime", config=config), session.client("s3", config=config)
         except BotoCoreError as error:
             raise AsyncEndpointError(f"boto3 cannot reach AWS as configured: {error}") from error
+        parse_listings_quickly(s3)
+        return cls(runtime=runtime, s3=s3)
 
     @property
     def region(self) -> str:
@@ -122,7 +124,13 @@ class AwsTransport:
     def upload(self, source: Path | bytes, target: S3Location, content_type: str) -> None:
         """Uploads a document; a file streams from disk, in parts when it is large."""
         try:
-            if isinstance(source, Path):
+            if isinstance(source, bytes):
+                self._s3.put_object(Bucket=target.bucket, Key=target.key, Body=source, ContentType=content_type)
+            elif source.stat().st_size < _ONE_THREAD_PER_FILE.multipart_threshold:
+                # upload_file makes a transfer manager for each file, which takes as long as the call itself.
+                with source.open("rb") as file:
+                    self._s3.put_object(Bucket=target.bucket, Key=target.key, Body=file, ContentType=content_type)
+            else:
                 self._s3.upload_file(
                     str(source),
                     target.bucket,
@@ -130,8 +138,6 @@ class AwsTransport:
                     ExtraArgs={"ContentType": content_type},
                     Config=_ONE_THREAD_PER_FILE,
                 )
-            else:
-                self._s3.put_object(Bucket=target.bucket, Key=target.key, Body=source, ContentType=content_type)
         except OSError as error:
             raise InvalidDocument(f"{source!s} cannot be read: {error.strerror}.") from error
         except _AWS_ERRORS as error:

@@ -226,7 +226,7 @@ class AsyncEndpoint:
         Args:
             documents: As for `submit`. A thread of its own consumes them.
             ordered: Yield in the order of the documents; else as they complete, so that a slow one delays no other.
-            concurrency: As for `submit_many`.
+            concurrency: How many submissions and downloads at once; the endpoint's own if absent.
             timeout: As for `as_completed`.
             on_submitted: As for `submit_many`.
             options: As for `submit`, for all documents.

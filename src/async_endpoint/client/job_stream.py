@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import threading
-from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from queue import Empty, SimpleQueue
 from typing import TYPE_CHECKING
 
 from async_endpoint.client.errors import ResultTimeout
+from async_endpoint.client.shared_pool import SharedPool
 from async_endpoint.protocol import JobState
 
 if TYPE_CHECKING:
@@ -28,7 +29,7 @@ class JobStream:
     Args:
         poller: Collects the results.
         submit: Returns the job of a document; what it raises ends the stream. Called in threads.
-        concurrency: Submissions at once.
+        concurrency: Submissions and fetches at once.
     """
 
     def __init__(
@@ -49,9 +50,9 @@ class JobStream:
         self, documents: Iterable[Path | bytes | S3Location | str], timeout: float | None, *, ordered: bool
     ) -> Generator[Job, None, None]:
         """Yields each job once it is settled; see `AsyncEndpoint.map`."""
-        poller = self._poller
+        pool = SharedPool(self._concurrency)
+        poller = replace(self._poller, executor=pool.urgent)
         gives_up = float("inf") if timeout is None else poller.clock() + timeout
-        pool = ThreadPoolExecutor(self._concurrency)
         # A daemon: an iterator that waits for its next document must not hold up the interpreter's exit.
         threading.Thread(target=self._feed, args=(documents, pool), daemon=True).start()
         yielded, interval = 0, poller.interval.shortest
@@ -83,7 +84,7 @@ class JobStream:
         finally:
             self._stopping.set()
             self._slots.release()  # the feeding thread may wait for one
-            pool.shutdown(wait=True, cancel_futures=True)
+            pool.shutdown()
 
     def _take_arrivals(self, seconds: float) -> int:
         """Takes what has arrived, waiting for the first for so long, and returns how many did.
@@ -118,7 +119,7 @@ class JobStream:
             while self._settled:
                 yield self._settled.pop(next(iter(self._settled)))
 
-    def _feed(self, documents: Iterable[Path | bytes | S3Location | str], pool: ThreadPoolExecutor) -> None:
+    def _feed(self, documents: Iterable[Path | bytes | S3Location | str], pool: SharedPool) -> None:
         """Takes documents while there is room, and has them submitted."""
         count = 0
         try:
