@@ -18,9 +18,9 @@ from stacks.rules import suppress_wildcards
 class JobPolicies:
     """Two managed policies of a workflow stack, for the stage's users and roles to attach.
 
-    `reader` finds jobs. `operator` can do that too, and all that `async-endpoint retry`, `redrive`, `cancel`, `dlq`,
-    `announce` and `jobs --cost` need. It may send to all queues, because SQS moves dead letters as the caller: so an operator could also
-    forge a notification. Permissions of a move:
+    `reader` finds jobs. `operator` can do that too, and all that `async-endpoint retry`, `redrive`, `cancel`,
+    `dlq`, `announce` and `jobs --cost` need. It may send to all queues, because SQS moves dead letters as the
+    caller: so an operator could also forge a notification. Permissions of a move:
     https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-configure-dead-letter-queue-redrive.html
 
     Not a construct, so that the policies keep their place in the stack.

@@ -49,7 +49,7 @@ class SharedPool:
                 return
             try:
                 future.set_result(call())
-            except BaseException as error:  # noqa: BLE001 - whoever asks for the result raises it
+            except BaseException as error:  # noqa: BLE001 - the call that asks for the result raises it
                 future.set_exception(error)
 
         queue.append(work)
