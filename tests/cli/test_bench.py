@@ -1,10 +1,13 @@
 """`async-endpoint bench` against an endpoint over HTTP."""
 
+import importlib.util
 import json
+import sys
 from pathlib import Path
 
 import pytest
 from click.testing import CliRunner, Result
+from PIL import Image
 
 from async_endpoint.cli import main
 from tests.support.endpoint_fixtures import EndpointServer
@@ -17,6 +20,11 @@ def folder(tmp_path: Path) -> Path:
     for number in range(2):
         (tmp_path / f"{number}.png").write_bytes(b"x" * number)
     return tmp_path
+
+
+needs_matplotlib = pytest.mark.skipif(
+    importlib.util.find_spec("matplotlib") is None, reason="NOT RUN: there is no matplotlib here (make setup)"
+)
 
 
 def bench(folder: Path, bucket: str, *arguments: str) -> Result:
@@ -55,3 +63,46 @@ def test_people_see_a_table_and_the_reasons_of_failures(folder: Path, bucket: st
 
 def test_a_folder_without_documents_is_wrong_usage(tmp_path: Path, bucket: str) -> None:
     assert bench(tmp_path, bucket).exit_code == 2
+
+
+@needs_matplotlib
+@pytest.mark.usefixtures("server")
+def test_the_times_are_drawn_and_the_numbers_are_printed_all_the_same(
+    folder: Path, bucket: str, tmp_path: Path
+) -> None:
+    result = bench(folder, bucket, "--json", "--plot", str(tmp_path / "times.PNG"))
+
+    assert result.exit_code == 0, result.output
+    assert json.loads(result.stdout)["all_at_once"]["documents"] == 4
+    with Image.open(tmp_path / "times.PNG") as image:
+        assert (image.format, image.width > 1000) == ("PNG", True)
+
+
+@needs_matplotlib
+@pytest.mark.usefixtures("server")
+def test_a_plot_that_cannot_be_written_is_a_sentence_after_the_numbers(
+    folder: Path, bucket: str, tmp_path: Path
+) -> None:
+    taken = tmp_path / "taken.png"
+    taken.symlink_to(tmp_path / "no folder" / "times.png")
+    result = bench(folder, bucket, "--json", "--plot", str(taken))
+
+    assert result.exit_code == 1
+    assert json.loads(result.stdout)["first"]["documents"] == 1
+    assert f"Error: The plot {taken} cannot be written: No such file or directory." in result.stderr
+
+
+def test_what_is_wrong_with_a_plot_is_said_before_anything_is_sent(
+    folder: Path, bucket: str, server: EndpointServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "matplotlib.figure", None)
+    monkeypatch.delitem(sys.modules, "async_endpoint.operations.bench_plot", raising=False)
+    no_picture, no_folder, no_matplotlib = (
+        bench(folder, bucket, "--plot", str(folder / name)) for name in ("times.svg", "none/times.png", "times.png")
+    )
+
+    assert (no_picture.exit_code, no_folder.exit_code, no_matplotlib.exit_code) == (2, 2, 1)
+    assert "name a file that ends with .png" in no_picture.stderr
+    assert "There is no folder" in no_folder.stderr
+    assert "`--plot` needs matplotlib: install it with `pip install 'async-endpoint[plot]'`." in no_matplotlib.stderr
+    assert server.requests == []

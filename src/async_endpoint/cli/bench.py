@@ -18,7 +18,9 @@ from async_endpoint.client.folder_documents import find_documents
 from async_endpoint.operations.bench import Bench, Measured
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
+
+_DRAWN = ("one by one", "all at once")  # the phases of --plot
 
 
 @click.command(short_help="Measure an endpoint with documents one by one and all at once.")
@@ -29,6 +31,12 @@ if TYPE_CHECKING:
     "--one-by-one", type=click.IntRange(min=1), default=10, show_default=True, help="Documents sent one by one."
 )
 @click.option("--concurrency", type=click.IntRange(1, 256), default=16, show_default=True, help="Uploads at once.")
+@click.option(
+    "--plot",
+    type=click.Path(path_type=Path, dir_okay=False),
+    metavar="FILE.png",
+    help="Draw the time of each document; needs the extra `plot`.",
+)
 @click.option("--json", "as_json", is_flag=True, help="Print one line of JSON.")
 @click.pass_context
 def bench(
@@ -42,6 +50,7 @@ def bench(
     count: int,
     one_by_one: int,
     concurrency: int,
+    plot: Path | None,
     as_json: bool,
 ) -> None:
     """Send the images and PDFs in FOLDER to an endpoint, one by one and then all at once, and show how long it takes.
@@ -52,9 +61,11 @@ def bench(
     \b
     async-endpoint bench samples/receipts --stage dev
     async-endpoint bench samples/receipts --count 1000 --one-by-one 20 --json --stage dev
+    async-endpoint bench samples/receipts --plot times.png --stage dev
 
     Exit status: 0 every document completed, 1 some did not, 2 wrong usage, 130 after Ctrl-C.
     """  # noqa: D301 - \b is Click's mark of a paragraph that is not rewrapped
+    draw = None if plot is None else _drawing(plot)
     try:
         documents = find_documents(folder).documents
     except FolderError as error:
@@ -76,10 +87,39 @@ def bench(
         click.echo(json.dumps({phase.replace(" ", "_"): measured.to_json() for phase, measured in phases.items()}))
     else:
         Console().print(_table(phases))
+    if draw is not None:
+        draw(f"Times of documents at {name}", {phase: phases[phase] for phase in _DRAWN})
     reasons = Counter(reason for measured in phases.values() for reason in measured.failed)
     for reason, times in reasons.most_common(5):
         click.echo(f"{times} of the documents: {reason}", err=True)
     context.exit(1 if reasons else 0)
+
+
+def _drawing(file: Path) -> Callable[[str, Mapping[str, Measured]], None]:
+    """Returns what draws phases into a file.
+
+    Raises:
+        click.UsageError: The file is not a PNG in a folder that exists.
+        click.ClickException: matplotlib is missing.
+    """
+    if file.suffix.lower() != ".png":
+        raise click.UsageError(f"--plot writes a PNG: name a file that ends with .png, not {file}.")
+    if not file.parent.is_dir():
+        raise click.UsageError(f"There is no folder {file.parent} for {file.name}: create it, or name another one.")
+    try:
+        from async_endpoint.operations.bench_plot import draw_times  # noqa: PLC0415 - only --plot needs matplotlib
+    except ModuleNotFoundError as error:
+        raise click.ClickException(
+            "`--plot` needs matplotlib: install it with `pip install 'async-endpoint[plot]'`."
+        ) from error
+
+    def draw(title: str, phases: Mapping[str, Measured]) -> None:
+        try:
+            draw_times(file, title, phases)
+        except OSError as error:
+            raise click.ClickException(f"The plot {file} cannot be written: {error.strerror}.") from error
+
+    return draw
 
 
 def _shown(what: str, count: int, measure: Callable[[Callable[[], None]], Measured]) -> Measured:

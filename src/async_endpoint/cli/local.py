@@ -90,6 +90,12 @@ def prepare_command(serving_env: Path, images: tuple[ImageName, ...]) -> None:
     metavar="NAME=VALUE",
     help="Decide what AWS does not document; repeatable. See docs/local-aws-fidelity.md.",
 )
+@click.option(
+    "--instance-price",
+    type=click.FloatRange(0),
+    metavar="USD",
+    help="The price of one instance for an hour: the pages show what an endpoint would have cost.",
+)
 @_seconds("provision", "an instance is provisioned")
 @_seconds("pull", "the instance has pulled the image")
 @_seconds("download", "the instance has downloaded the archive")
@@ -104,6 +110,7 @@ def start(
     threads: int,
     fresh: bool,
     assume: tuple[str, ...],
+    instance_price: float | None,
     **seconds: float,
 ) -> None:
     """Start a local AWS on 127.0.0.1 in the background. It restores the state that the last one saved in the folder.
@@ -131,6 +138,7 @@ def start(
             assumptions=assumptions,
             times=times,
             fresh=fresh,
+            instance_price=instance_price,
         )
     except LocalAwsError as error:
         raise click.ClickException(str(error)) from error

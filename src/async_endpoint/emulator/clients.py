@@ -12,7 +12,9 @@ import boto3
 from botocore.config import Config
 
 if TYPE_CHECKING:
+    from mypy_boto3_cloudformation.client import CloudFormationClient
     from mypy_boto3_cloudwatch.client import CloudWatchClient
+    from mypy_boto3_dynamodb.client import DynamoDBClient
     from mypy_boto3_iam.client import IAMClient
     from mypy_boto3_logs.client import CloudWatchLogsClient
     from mypy_boto3_s3.client import S3Client
@@ -59,6 +61,18 @@ class AwsClients:
     def sns(self) -> "SNSClient":
         """The region's SNS."""
         client: SNSClient = self._session.client("sns", **self._options)
+        return client
+
+    @cached_property
+    def cloudformation(self) -> "CloudFormationClient":
+        """The region's CloudFormation."""
+        client: CloudFormationClient = self._session.client("cloudformation", **self._options)
+        return client
+
+    @cached_property
+    def dynamodb(self) -> "DynamoDBClient":
+        """The region's DynamoDB: the client of a resource, which takes and returns plain values."""
+        client: DynamoDBClient = self._session.resource("dynamodb", **self._options).meta.client
         return client
 
     @cached_property

@@ -79,6 +79,7 @@ class LocalAws:
         times: InstanceTimes | None = None,
         fresh: bool = False,
         tied: bool = False,
+        instance_price: float | None = None,
     ) -> Self:
         """Starts one and waits until it serves requests.
 
@@ -93,10 +94,10 @@ class LocalAws:
             times: The shortest times that instances take to come up.
             fresh: Deletes the saved state of an earlier one in that folder instead of restoring it.
             tied: Stops it with the caller: once the caller's process is gone, for whatever reason, so is the local AWS.
+            instance_price: USD for an hour of one instance; the pages show no money without it.
 
         Raises:
-            LocalAwsError: One runs in that folder already, the port is taken, the saved state cannot be read, or it
-                does not respond.
+            LocalAwsError: One runs there already, the port is taken, the saved state is damaged, or it never responds.
         """
         _reject_second(cls.find(state_dir), state_dir)
         named = None if port is None else _free_port(port)  # before the state is deleted
@@ -112,6 +113,7 @@ class LocalAws:
             assumptions=assumptions or Assumptions(),
             times=times or InstanceTimes(),
             until_stdin_closes=tied,
+            instance_price=instance_price,
         )
         state_dir.mkdir(parents=True, exist_ok=True)
         try:

@@ -16,7 +16,7 @@ ENDPOINT = "/_local/endpoints/receipts"
 TAGS = frozenset((
     "html", "head", "meta", "title", "link", "body", "header", "nav", "main", "section", "div", "p", "h1", "h2", "a",
     "span", "time", "dl", "dt", "dd", "ul", "li", "pre", "img", "svg", "desc", "line", "text", "g", "rect", "path",
-    "table", "caption", "thead", "tbody", "tr", "th", "td",
+    "table", "caption", "thead", "tbody", "tr", "th", "td", "form", "input", "button",
 ))
 # fmt: on
 

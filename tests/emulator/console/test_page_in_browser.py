@@ -16,9 +16,12 @@ import pytest
 from PIL import Image
 
 from async_endpoint.emulator.clients import AwsClients
+from async_endpoint.emulator.console.retries import RetryForm
 from async_endpoint.emulator.console.routes import Pages
 from tests.emulator.console.browser import CHROMIUM, Browser, browser
+from tests.emulator.console.deployed import DeployedStage
 from tests.emulator.console.test_overview import alarm, asleep, dimension, request
+from tests.emulator.console.test_retries import Retried
 from tests.emulator.fakes import START, FakeRegion, eventually, fake_region
 from tests.emulator.hosting.test_history import ended, sampled
 
@@ -46,13 +49,23 @@ CONTRAST = """(() => {
 
 
 @contextmanager
-def served(pages: Pages) -> Iterator[str]:
-    """Pages on a port of this machine."""
+def served(pages: Pages, origins: list[str | None]) -> Iterator[str]:
+    """Pages on a port of this machine; the Origin of each form is noted."""
 
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
             parts = urlsplit(self.path)
             status, headers, body = pages.handle("GET", parts.path, dict(parse_qsl(parts.query)), b"")
+            self.send_response(status)
+            for name, value in headers.items():
+                self.send_header(name, value)
+            self.end_headers()
+            self.wfile.write(body)
+
+        def do_POST(self) -> None:
+            body = self.rfile.read(int(self.headers["content-length"]))
+            origins.append(self.headers["origin"])
+            status, headers, body = pages.handle("POST", self.path, {}, body)
             self.send_response(status)
             for name, value in headers.items():
                 self.send_header(name, value)
@@ -114,7 +127,7 @@ def test_a_user_sees_the_past_the_queue_and_each_document_beside_its_result(
 ) -> None:
     with (
         fake_region(tmp_path, clients=clients) as region,
-        served(Pages(lambda: [region], region.clock)) as address,
+        served(Pages(lambda: [region], region.clock), []) as address,
         browser(tmp_path / "profile") as tab,
     ):
         fill(region)
@@ -168,4 +181,31 @@ def test_a_user_sees_the_past_the_queue_and_each_document_beside_its_result(
         ended(region.history, "newer", input_location=None, result=b'"NEW"')
         eventually(lambda: "newer" in (tab.look("document.body?.innerText") or ""), "the page again", every=0.2)
         assert {urlsplit(asked).netloc for asked in tab.requested} == {urlsplit(address).netloc}
+        assert tab.complaints == []
+
+
+@pytest.mark.skipif(CHROMIUM is None, reason="NOT RUN: there is no chromium here (Debian: apt-get install chromium)")
+def test_a_user_submits_a_document_again_on_a_phone(
+    connected: FakeRegion, deployed: DeployedStage, tmp_path: Path
+) -> None:
+    """The policy of the headers lets the browser send the form, and with the Origin by which the gateway takes it."""
+    job, retried, origins = deployed.failed().job_id, Retried(), list[str | None]()
+    ended(connected.history, job, status="Failed", input_location="s3://inputs/" + "k" * 300)
+    pages = Pages(lambda: [connected], connected.clock, form=RetryForm(retried), instance_price=1234.5678)
+    with served(pages, origins) as address, browser(tmp_path / "profile") as tab:
+        tab.be(390, "light")
+        tab.show(f"{address}/_local/endpoints/receipts?refresh=0")
+        assert tab.look("document.documentElement.scrollWidth") <= 390
+        assert tab.look(RIGHTMOST) <= 390
+        assert tab.look("document.querySelector('button').getBoundingClientRect().height") >= 30
+        assert [row[0] for row in rows(tab, "Queues of the workflow")] == ["intake", "urgent", "results", "events"]
+        loads = tab.loads
+        tab.look("document.querySelector('button').click()")
+        eventually(lambda: tab.look("document.readyState") and tab.loads > loads, "the page after the form")
+
+        assert retried.calls == [(deployed.stack, job)]
+        assert origins == [address]
+        assert tab.look("location.pathname + location.search").startswith(
+            "/_local/endpoints/receipts?refresh=0&region="
+        )
         assert tab.complaints == []

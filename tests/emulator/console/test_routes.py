@@ -8,9 +8,11 @@ from urllib.parse import parse_qsl
 
 import pytest
 
+from async_endpoint.emulator.console.routes import Pages
 from tests.emulator.conftest import Running
 from tests.emulator.console.pages import ENDPOINT, HOSTILE, SHOWN, TAGS, Read, filled, page, pages
-from tests.emulator.fakes import REGION, FakeRegion, endpoint_config, eventually, model
+from tests.emulator.fakes import REGION, START, FakeRegion, endpoint_config, eventually, model
+from tests.emulator.hosting.test_history import sampled
 
 
 def test_the_first_page_lists_the_endpoints_of_every_region_and_links_to_them(region: FakeRegion) -> None:
@@ -100,3 +102,17 @@ def test_the_running_local_aws_serves_the_pages_of_its_endpoints(running: Runnin
     assert name in get("/_local/")
     assert name in [endpoint["name"] for endpoint in json.loads(get(f"/_local/overview?region={region}"))["endpoints"]]
     assert "--waiting" in get("/_local/style.css")
+
+
+def test_money_is_shown_for_a_price_that_the_user_gave_and_hours_without_one(region: FakeRegion) -> None:
+    sampled(region.history, START, instances=2)
+    sampled(region.history, START + 5400, instances=0)
+
+    def tile(price: float | None) -> str:
+        shown = Pages(lambda: [region], region.clock, instance_price=price).handle("GET", ENDPOINT, {}, b"")[2].decode()
+        (found,) = [line for line in shown.splitlines() if "instance time" in line or "an hour" in line]
+        return found
+
+    assert "<dt>instance time</dt><dd>3 h</dd>" in tile(None)
+    assert "<dt>3 h at USD 0.736 an hour</dt><dd>USD 2.21</dd>" in tile(0.736)
+    assert "<dt>3 h at USD 0.0 an hour</dt><dd>USD 0.00</dd>" in tile(0.0)

@@ -1,5 +1,6 @@
 """What is remembered of the past, and that it stays bounded."""
 
+import json
 from typing import Any
 
 from async_endpoint.cloudwatch.metric_key import MINUTE
@@ -122,3 +123,37 @@ def test_a_number_is_never_given_twice() -> None:
     history.forget("receipts")
     ended(history, "after")
     assert history.documents("receipts")[0].number > before
+
+
+def test_the_instances_of_a_time_add_up_until_the_endpoint_is_deleted() -> None:
+    history = History()
+    sampled(history, START, instances=2)
+    sampled(history, START + 10, instances=2)
+    sampled(history, START + 25, instances=1)  # two until then
+    sampled(history, START + 35, instances=0)
+    sampled(history, START + 95, instances=0)
+    assert history.instance_seconds("receipts") == 2 * 25 + 10
+    assert history.instance_seconds("other") == 0
+    history.forget("receipts")
+    sampled(history, START + 100, instances=1)
+    assert history.instance_seconds("receipts") == 0
+
+
+def test_what_is_restored_is_what_was_kept_and_a_pause_costs_nothing() -> None:
+    history = History()
+    for number in range(DOCUMENTS_KEPT + 1):
+        ended(history, f"id-{number}", result=b"\xff\x00" * RESULT_BYTES_KEPT, at=START + number)
+    sampled(history, START, waiting=3, instances=1, desired=1)
+    sampled(history, START + 30, instances=1)
+
+    restored = History()
+    restored.restore(json.loads(json.dumps(history.state())))
+
+    assert restored.documents("receipts") == history.documents("receipts")
+    assert restored.series("receipts") == history.series("receipts")
+    sampled(restored, START + 3600, instances=1)
+    sampled(restored, START + 3610, instances=1)
+    assert restored.instance_seconds("receipts") == 30 + 10
+    ended(restored, "next")
+    assert len(restored.documents("receipts")) == DOCUMENTS_KEPT
+    assert restored.documents("receipts")[0].number == DOCUMENTS_KEPT + 2

@@ -25,6 +25,7 @@ DEFAULTS = ServerOptions(port=1, workdir=Path("/a folder/work"), state=Path("/st
             assumptions=Assumptions(backlog="queued", recovery_minutes=3),
             times=InstanceTimes(provision=240.0, start=1.5),
             until_stdin_closes=True,
+            instance_price=0.736,
         ),
     ],
     ids=["defaults", "everything"],

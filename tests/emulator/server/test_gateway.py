@@ -151,3 +151,32 @@ def test_an_unknown_page_says_so(running: Running) -> None:
         urllib.request.urlopen(f"{running.local.endpoint_url}/_local/nothing", timeout=5)  # noqa: S310 - localhost
     assert rejected.value.code == 404
     assert json.load(rejected.value)["message"] == "There is nothing at /_local/nothing."
+
+
+FORM = {"Content-Type": "application/x-www-form-urlencoded; charset=utf-8"}
+
+
+@pytest.mark.parametrize(
+    ("path", "headers", "status"),
+    [
+        ("retry", {}, 403),
+        ("retry", {"Origin": "null"}, 403),
+        ("retry", {"Origin": "http://pages.example"}, 403),
+        ("retry", {"Origin": "http://localhost"}, 403),  # another program on another port
+        ("retry", {"Origin": "http://localhost:{port}.pages.example"}, 403),
+        ("retry", {"Origin": "http://localhost:{port}"}, 409),  # taken, and then it has no token
+        ("retry", {"Origin": "http://localhost:{port}", "Host": "pages.example:{port}"}, 403),
+        ("retry", {"Origin": "http://localhost:{port}", "Content-Type": "text/plain"}, 415),
+        ("faults", {"Origin": "http://localhost:{port}"}, 415),  # takes no form
+    ],
+)
+def test_a_form_is_taken_from_the_local_awss_own_pages_alone(
+    running: Running, path: str, headers: dict[str, str], status: int
+) -> None:
+    sent = FORM | {name: value.format(port=running.local.port) for name, value in headers.items()}
+    connection = http.client.HTTPConnection("localhost", running.local.port, timeout=10)
+    try:
+        connection.request("POST", f"/_local/{path}", b"token=guessed&job=any", sent)
+        assert connection.getresponse().status == status
+    finally:
+        connection.close()

@@ -1,18 +1,22 @@
 """A region as the server wires it: SageMaker, Application Auto Scaling and CloudWatch know each other."""
 
+import json
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from async_endpoint.clock import SystemClock
 from async_endpoint.emulator.containers.environment import ServingEnvironments
 from async_endpoint.emulator.hosting.instance import InstanceFactory
+from async_endpoint.emulator.server.alarm_states import AlarmStates
 from async_endpoint.emulator.server.config import ServerConfig
 from async_endpoint.emulator.server.region import Region
 from tests.emulator.conftest import Running
 from tests.emulator.fakes import ACCOUNT, LIMIT, FakeInstance, endpoint_config, eventually, model
+from tests.emulator.hosting.test_history import ended
 from tests.emulator.server.alarms import BACKLOG, STEP, TARGET, alarms, put_alarm
 
 # Nobody calls SageMaker of the running server there: it evaluates no alarm of this region.
@@ -84,3 +88,20 @@ def test_a_state_that_is_set_by_hand_wakes_the_endpoint_at_once(region: Region) 
     activities = region.autoscaling.call("DescribeScalingActivities", {"ServiceNamespace": "sagemaker"})
     (activity,) = activities["ScalingActivities"]
     assert activity["Cause"] == f"monitor alarm {name} in state ALARM triggered policy wake"
+
+
+def test_the_history_is_in_the_state_and_an_older_state_has_none(region: Region, tmp_path: Path) -> None:
+    ended(region.history, "before")
+    region.stop()
+    saved = json.loads(json.dumps(region.state()))
+    config = ServerConfig("http://localhost:1", tmp_path, ServingEnvironments(tmp_path), SystemClock(), threads=1)
+
+    def restored(state: dict[str, Any]) -> list[str]:
+        other = Region(ACCOUNT, QUIET_REGION, config)
+        with pytest.MonkeyPatch.context() as patched:
+            patched.setattr(AlarmStates, "restore", lambda _: None)
+            other.restore(state)
+        return [document.inference_id for document in other.history.documents("receipts")]
+
+    assert restored(saved) == ["before"]
+    assert restored({name: value for name, value in saved.items() if name != "history"}) == []

@@ -1,4 +1,4 @@
-"""The page of one endpoint: charts, queue, instances, alarms, activities, and documents beside their results."""
+"""The page of one endpoint: charts, cost, queues, instances, alarms, activities, and documents beside their results."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -8,6 +8,8 @@ from async_endpoint.emulator.api.region_services import RegionServices
 from async_endpoint.emulator.console.charts import backlog_chart, instances_chart
 from async_endpoint.emulator.console.overview import WAITING_SHOWN, Json
 from async_endpoint.emulator.console.pictures import Pictures
+from async_endpoint.emulator.console.retries import offers
+from async_endpoint.emulator.console.workflow import EndpointWorkflow
 from async_endpoint.emulator.hosting.history import HOURS_KEPT, RESULT_BYTES_KEPT
 from async_endpoint.emulator.local_routes import PREFIX
 
@@ -20,7 +22,7 @@ _ACTIVITIES_SHOWN = 5
 def endpoint_values(
     region: RegionServices, endpoint: Json, query: Mapping[str, str], pictures: Pictures
 ) -> dict[str, Any]:
-    """Returns the values of `endpoint.html` for one endpoint of `overview`; reads S3."""
+    """Returns the values of `endpoint.html` for one endpoint of `overview`; reads S3, SQS and the jobs table."""
     now = region.clock.now()
     span = query.get("span", "")
     span = span if span in _SPANS else _DEFAULT_SPAN
@@ -31,6 +33,8 @@ def endpoint_values(
     found = failed if failed_only else endpoint["documents"]
     all_documents = query.get("documents") == "all"
     documents = found if all_documents else found[:_DOCUMENTS_SHOWN]
+    workflow = EndpointWorkflow.find(region.clients, endpoint["name"])
+    retries = offers(workflow, documents)
     return {
         "endpoint": endpoint,
         "backlog_chart": backlog_chart(points, start, now),
@@ -39,7 +43,11 @@ def endpoint_values(
         "span": span,
         "activities_shown": _ACTIVITIES_SHOWN,
         "queue_size": _queue_size(endpoint["backlog"]["waiting"]),
-        "documents": [item | {"picture": _picture_link(region, item, pictures)} for item in documents],
+        "documents": [
+            item | {"picture": _picture_link(region, item, pictures), "retry": retries.get(item["number"])}
+            for item in documents
+        ],
+        "queues": None if workflow is None else workflow.queues(),
         "documents_caption": _documents_caption(len(documents), len(found)),
         "documents_found": len(found),
         "failed_documents": len(failed),

@@ -71,6 +71,7 @@ def _endpoint(region: RegionServices, endpoint: HostedEndpoint, alarms: Iterable
         "created_at": endpoint.created_at,
         "running": 0 if deployment is None else deployment.fleet.running,
         "desired": 0 if deployment is None else deployment.fleet.desired,
+        "instance_seconds": region.history.instance_seconds(endpoint.name),
         "leaving": sum(each.fleet.leaving for each in endpoint.deployments),
         "scaling": _scaling(region, resource),
         "instances": [item for each in endpoint.deployments for item in _instances(region, each)],

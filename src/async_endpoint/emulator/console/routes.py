@@ -1,7 +1,8 @@
 """The local AWS's own pages below `/_local/`: its endpoints, one endpoint over time, and the same as JSON.
 
 Rendered here, without scripts, from the current state of a region's objects. Whatever comes from users (keys, ids,
-results) is escaped text, and a policy in the headers lets the browser load only our style sheet and S3's pictures.
+results) is escaped text, and a policy in the headers lets the browser load only our style sheet and S3's pictures. The
+one thing that a page can change is that a document is submitted again, by a form with a token.
 """
 
 import json
@@ -9,7 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import cache, partial
 from http import HTTPStatus
 from importlib import resources
-from urllib.parse import quote, unquote, urlencode
+from urllib.parse import parse_qsl, quote, unquote, urlencode
 
 from async_endpoint.clock import ScaledClock
 from async_endpoint.emulator.api.region_services import RegionServices
@@ -22,19 +23,23 @@ from async_endpoint.emulator.console.overview import (
 )
 from async_endpoint.emulator.console.pictures import Pictures, picture
 from async_endpoint.emulator.console.rendering import render
+from async_endpoint.emulator.console.retries import NotRetried, RetryForm
 from async_endpoint.emulator.local_routes import PREFIX, Response, RouteTable
 
 _REFRESH_SECONDS = 2
+_RETRY = "retry"
+_STILL = {"refresh": "0"}
 _MAX_DIGITS = 18  # of a document's number: int() rejects thousands of them
 _HTML = "text/html; charset=utf-8"
 _STATIC = {"style.css": "text/css; charset=utf-8", "icon.svg": "image/svg+xml"}
 _POLICY = (
-    "default-src 'none'; img-src 'self'; style-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+    "default-src 'none'; img-src 'self'; style-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
 )
 _HEADERS = {
     "cache-control": "no-store",
     "content-security-policy": _POLICY,
-    "referrer-policy": "no-referrer",
+    # With no-referrer, browsers would send the Origin "null" with the form, by which no page could be told from others.
+    "referrer-policy": "same-origin",
     "x-content-type-options": "nosniff",
 }
 
@@ -51,23 +56,37 @@ class Pages:
     Args:
         regions: Returns the regions so far.
         clock: AWS's clock.
+        form: The form that submits documents again.
+        instance_price: USD for an hour of one instance; None shows no money.
     """
 
-    def __init__(self, regions: Callable[[], Sequence[RegionServices]], clock: ScaledClock) -> None:
+    def __init__(
+        self,
+        regions: Callable[[], Sequence[RegionServices]],
+        clock: ScaledClock,
+        *,
+        form: RetryForm | None = None,
+        instance_price: float | None = None,
+    ) -> None:
         self._regions = regions
         self._clock = clock
         self._pictures = Pictures()
+        self._form = form or RetryForm()
+        self._instance_price = instance_price
 
     def add_routes(self, table: RouteTable) -> None:
         """Adds the route of every page."""
         for name in ("", "overview", "endpoints", "documents", *_STATIC):
             table.add_route(name, self.handle)
+        table.add_route(_RETRY, self.handle, forms=True)
 
     def handle(self, method: str, path: str, query: Query, body: bytes) -> Response:
         """Returns the response to one request; it may read S3, so call it in a thread of its own."""
-        del body
-        if method not in ("GET", "HEAD"):
-            return _response(HTTPStatus.METHOD_NOT_ALLOWED, "text/plain", "These pages are read-only.\n")
+        is_retry = path == f"{PREFIX}{_RETRY}"
+        if is_retry and method == "POST":
+            return self._retry(body)
+        if is_retry or method not in ("GET", "HEAD"):
+            return _response(HTTPStatus.METHOD_NOT_ALLOWED, "text/plain", f"{method} changes nothing here.\n")
         try:
             return self._response(path, query)
         except PageNotFound as error:
@@ -87,6 +106,19 @@ class Pages:
             case _ if name in _STATIC:
                 return _response(HTTPStatus.OK, _STATIC[name], _static(name))
         raise PageNotFound(f"There is nothing at {path}.")
+
+    def _retry(self, body: bytes) -> Response:
+        """Submits a document again, and leads back to the page with the button."""
+        back = ""
+        try:
+            fields = self._form.read(body)
+            name, place = fields.get("endpoint", ""), dict(parse_qsl(fields.get("back", "")))
+            back = f"{PREFIX}endpoints/{quote(name)}?{urlencode(place)}"
+            self._form.submit(self._region(place), name, fields.get("job", ""))
+        except NotRetried as error:
+            return self._page("not_retried.html", _STILL, status=HTTPStatus.CONFLICT, reason=str(error), back=back)
+        status, headers, empty = _response(HTTPStatus.SEE_OTHER, "text/plain", "")
+        return status, headers | {"location": back}, empty
 
     def _overview(self, query: Query) -> Json:
         """Returns the overview of one region, by default the first, and the regions that have endpoints."""
@@ -110,7 +142,15 @@ class Pages:
             endpoint = next((item for item in overview(region)["endpoints"] if item["name"] == name), None)
             if endpoint is not None:
                 values = endpoint_values(region, endpoint, query, self._pictures)
-                return self._page("endpoint.html", query, **values)
+                place = dict(query) | {"region": region.name, "account": region.account}
+                return self._page(
+                    "endpoint.html",
+                    query,
+                    **values,
+                    token=self._form.token,
+                    back=urlencode(place),
+                    instance_price=self._instance_price,
+                )
         raise PageNotFound(f"There is no endpoint {name} in {query.get('region', 'any region')}.")
 
     def _picture(self, number: str, query: Query) -> Response:

@@ -1,9 +1,12 @@
 """The past that the console shows: endpoints over time, and the last documents."""
 
+import base64
 import math
 import threading
 from collections import deque
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import asdict, astuple, dataclass, replace
+from typing import Any
 
 from async_endpoint.cloudwatch.metric_key import MINUTE
 
@@ -75,12 +78,42 @@ class History:
         self._series: dict[str, deque[Point]] = {}
         self._documents: dict[str, deque[Document]] = {}
         self._count = 0
+        self._instance_seconds: dict[str, float] = {}
+        self._sampled: dict[str, tuple[float, int]] = {}  # by endpoint: when, and the instances then
+
+    def state(self) -> dict[str, Any]:
+        """Returns everything as plain JSON for `restore`."""
+        with self._lock:
+            return {
+                "count": self._count,
+                "instance_seconds": dict(self._instance_seconds),
+                "series": {name: [list(astuple(point)) for point in kept] for name, kept in self._series.items()},
+                "documents": {name: [_to_json(each) for each in kept] for name, kept in self._documents.items()},
+            }
+
+    def restore(self, state: Mapping[str, Any]) -> None:
+        """Restores what `state` returned; the time in which the local AWS did not run costs no instance seconds."""
+        with self._lock:
+            self._count = state["count"]
+            self._instance_seconds = dict(state["instance_seconds"])
+            self._series = {
+                name: deque((Point(*numbers) for numbers in kept), maxlen=_MINUTES_KEPT)
+                for name, kept in state["series"].items()
+            }
+            self._documents = {
+                name: deque((_from_json(each) for each in kept), maxlen=DOCUMENTS_KEPT)
+                for name, kept in state["documents"].items()
+            }
 
     def sample(self, endpoint: str, at: float, *, waiting: int, in_flight: int, instances: int, desired: int) -> None:
         """Records an endpoint's state at a moment, in epoch seconds on AWS's clock; several make one minute."""
         minute = math.floor(at / MINUTE) * MINUTE
         point = Point(minute, waiting, in_flight, instances, desired)
         with self._lock:
+            since, running = self._sampled.get(endpoint, (at, 0))
+            before = self._instance_seconds.get(endpoint, 0.0)
+            self._instance_seconds[endpoint] = before + running * (at - since)
+            self._sampled[endpoint] = at, instances
             points = self._series.setdefault(endpoint, deque(maxlen=_MINUTES_KEPT))
             if points and points[-1].minute == minute:
                 last = points.pop()
@@ -101,6 +134,16 @@ class History:
         with self._lock:
             self._series.pop(endpoint, None)
             self._documents.pop(endpoint, None)
+            self._sampled.pop(endpoint, None)
+            self._instance_seconds.pop(endpoint, None)
+
+    def instance_seconds(self, endpoint: str) -> float:
+        """Returns how long the instances of an endpoint were in service, together, since it was created.
+
+        In seconds on AWS's clock, counted from sample to sample: right to about ten seconds at each start and stop.
+        """
+        with self._lock:
+            return self._instance_seconds.get(endpoint, 0.0)
 
     def series(self, endpoint: str, since: float = 0.0) -> list[Point]:
         """Returns an endpoint's minutes, oldest first, from the one that contains `since`."""
@@ -116,3 +159,11 @@ class History:
         """Returns the document of a number, while it is kept."""
         with self._lock:
             return next((d for kept in self._documents.values() for d in kept if d.number == number), None)
+
+
+def _to_json(document: Document) -> dict[str, Any]:
+    return asdict(document) | {"result": base64.b64encode(document.result).decode()}
+
+
+def _from_json(members: Mapping[str, Any]) -> Document:
+    return Document(**{**members, "result": base64.b64decode(members["result"])})

@@ -25,6 +25,7 @@ class ServerOptions:
         assumptions: How the points are settled that AWS leaves open.
         times: The shortest times that instances take to come up.
         until_stdin_closes: Whether the end of standard input stops the process.
+        instance_price: USD for an hour of one instance; None shows no money.
     """
 
     port: int
@@ -36,6 +37,7 @@ class ServerOptions:
     assumptions: Assumptions = field(default_factory=Assumptions)
     times: InstanceTimes = field(default_factory=InstanceTimes)
     until_stdin_closes: bool = False
+    instance_price: float | None = None
 
     @classmethod
     def from_arguments(cls, arguments: Sequence[str] | None = None) -> Self:
@@ -50,6 +52,7 @@ class ServerOptions:
         for stage in fields(InstanceTimes):
             parser.add_argument(f"--{stage.name}-seconds", type=float, default=stage.default)
         parser.add_argument("--until-stdin-closes", action="store_true")
+        parser.add_argument("--instance-price", type=float)
         members = vars(parser.parse_args(arguments))
         return cls(
             assumptions=Assumptions.parse(members.pop("assume")),
@@ -77,4 +80,5 @@ class ServerOptions:
             *(part for name, value in pairs.items() for part in (f"--{name}", str(value))),
             *(part for pair in self.assumptions.as_arguments() for part in ("--assume", pair)),
             *(["--until-stdin-closes"] if self.until_stdin_closes else []),
+            *([] if self.instance_price is None else ["--instance-price", str(self.instance_price)]),
         ]

@@ -25,6 +25,7 @@ class ServerConfig:
         times: The shortest times that instances take to come up.
         faults: The faults that are switched on.
         oldest_messages: Returns when the oldest message of each queue came there.
+        instance_price: USD for an hour of one instance, for the pages; None shows no money.
     """
 
     endpoint_url: str
@@ -36,3 +37,4 @@ class ServerConfig:
     times: InstanceTimes = field(default_factory=InstanceTimes)
     faults: Faults = field(default_factory=Faults)
     oldest_messages: OldestMessages = lambda _account, _region: {}
+    instance_price: float | None = None

@@ -2,13 +2,14 @@
 
 Paths below `/_local/` are this project's own. They serve programs and browsers of this machine only: the Host must be a
 loopback name, so that no page of the web reaches them under a name of its own, and a request that changes something
-must have the content type `application/json`, which a form of another page cannot send.
+must have the content type `application/json`, which a form of another page cannot send. A route for forms also takes
+those whose Origin, which the browser sets, is the local AWS itself.
 """
 
 import asyncio
 import json
 import re
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from http import HTTPStatus
 from typing import Any
 from urllib.parse import parse_qs, unquote_to_bytes
@@ -49,10 +50,13 @@ class LocalGateway:
         self._app = app
         self._faults = faults
         self._routes: dict[str, Route] = {}
+        self._for_forms: set[str] = set()
 
-    def add_route(self, name: str, route: Route) -> None:
+    def add_route(self, name: str, route: Route, *, forms: bool = False) -> None:
         """Serves `/_local/NAME` and every path below it by `route(method, path, query, body)`, in a thread."""
         self._routes[name] = route
+        if forms:
+            self._for_forms.add(name)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Responds to one request, or passes it to ministack."""
@@ -73,18 +77,33 @@ class LocalGateway:
         method, path = scope["method"], scope["path"]
         if not _LOOPBACK.fullmatch(headers.get("host", "")):
             return _error(HTTPStatus.FORBIDDEN, "Only requests to localhost are served here.")
-        if method not in ("GET", "HEAD") and not headers.get("content-type", "").startswith("application/json"):
-            return _error(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, "The content type must be application/json.")
+        name = path.removeprefix(PREFIX).partition("/")[0]
+        if method not in ("GET", "HEAD"):
+            rejected = _rejection(headers, takes_forms=name in self._for_forms)
+            if rejected is not None:
+                return rejected
         body, _ = await _read_body(receive, _MAX_BODY_BYTES)
         if body is None:
             return _error(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, f"The request has more than {_MAX_BODY_BYTES:,} bytes.")
-        route = self._routes.get(path.removeprefix(PREFIX).partition("/")[0])
+        route = self._routes.get(name)
         if route is None:
             return _error(HTTPStatus.NOT_FOUND, f"There is nothing at {path}.")
         query = {
             name: values[-1] for name, values in parse_qs(scope.get("query_string", b"").decode("latin-1")).items()
         }
         return await asyncio.to_thread(route, method, path, query, body)
+
+
+def _rejection(headers: Mapping[str, str], *, takes_forms: bool) -> Response | None:
+    """Returns the response to a request that may come from a page of another site; None if it may change something."""
+    content_type = headers.get("content-type", "")
+    if takes_forms and content_type.startswith("application/x-www-form-urlencoded"):
+        if headers.get("origin") == f"http://{headers['host']}":
+            return None
+        return _error(HTTPStatus.FORBIDDEN, "Only forms of the local AWS's own pages are taken here.")
+    if content_type.startswith("application/json"):
+        return None
+    return _error(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, "The content type must be application/json.")
 
 
 async def _identify(scope: Scope, receive: Receive, watched: frozenset[str]) -> tuple[str, frozenset[str], Receive]:

@@ -161,7 +161,7 @@ class LocalServer:
         gateway.add_route("quotas", service_quotas.quotas_route(self._quotas))
         # With the process: a launcher must not take another local AWS on its port for its own.
         gateway.add_route("ready", lambda *_: (self._readiness, {}, _PROCESS))
-        Pages(self._regions.all, self._config.clock).add_routes(gateway)
+        Pages(self._regions.all, self._config.clock, instance_price=self._config.instance_price).add_routes(gateway)
         return gateway
 
     def _endpoint_names(self) -> frozenset[str]:
@@ -252,6 +252,7 @@ def main() -> None:
             assumptions=options.assumptions,
             times=options.times,
             oldest_messages=message_ages.oldest_messages,
+            instance_price=options.instance_price,
         )
         LocalServer(config, options.port, folder).run(until_stdin_closes=options.until_stdin_closes)
     except StateError as error:

@@ -61,6 +61,7 @@ class Region:
             "sagemaker": self.sagemaker.state(),
             "autoscaling": self.autoscaling.state(),
             "metrics": self._store.state(),
+            "history": self.history.state(),
         }
 
     def restore(self, state: Mapping[str, Any]) -> None:
@@ -69,6 +70,8 @@ class Region:
         self.sagemaker.restore(state["sagemaker"])
         self.autoscaling.restore(state["autoscaling"])
         self._alarms.restore()
+        if "history" in state:  # a state that an earlier release saved has none
+            self.history.restore(state["history"])
 
     def resume(self) -> None:
         """Starts what was restored; call it once requests are served: instances send theirs at once."""
