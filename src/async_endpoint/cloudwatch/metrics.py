@@ -131,6 +131,10 @@ class MetricStore:
         self._check(statistic, period)
         last = math.floor(end / MINUTE) * MINUTE
         starts: Iterable[int] = range(last - count * period, last, period)
+        if period == MINUTE:
+            series = self._series.get(key)
+            buckets = {} if series is None else series.buckets
+            return tuple(Datapoint(at, self._of_minute(key, buckets.get(at), statistic, at, end)) for at in starts)
         return tuple(Datapoint(at, self._statistic(key, statistic, at, at + period, end)) for at in starts)
 
     def state(self) -> list[Any]:
@@ -167,6 +171,14 @@ class MetricStore:
             if bucket is not None and (seen_at is None or self._is_visible(key, minute, seen_at)):
                 merged.absorb(bucket)
         return merged.statistic(statistic)
+
+    def _of_minute(
+        self, key: MetricKey, bucket: _Bucket | None, statistic: str, minute: int, seen_at: float
+    ) -> float | None:
+        """Returns what `_statistic` does of one minute: nothing is to be merged. Most alarms have such periods."""
+        if bucket is None or not self._is_visible(key, minute, seen_at):
+            return None
+        return bucket.statistic(statistic)
 
     def _is_visible(self, key: MetricKey, minute: int, seen_at: float) -> bool:
         arrival = self._delivery.arrival(key, minute)

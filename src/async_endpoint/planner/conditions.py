@@ -3,8 +3,10 @@
 from dataclasses import dataclass, field
 from typing import Literal
 
-from async_endpoint.cloudwatch import Delayed, DelayRange, EvaluationRules, Publisher
+from async_endpoint.cloudwatch import Delayed, DelayRange, Delivery, EvaluationRules, MetricKey, Publisher
 from async_endpoint.planner.durations import Durations
+
+_MOST_KNOWN = 10_000
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,6 +38,23 @@ class Conditions:
     rules: EvaluationRules = field(default_factory=EvaluationRules)
     seed: int = 0
 
-    def delivery(self) -> Delayed:
+    def delivery(self) -> Delivery:
         """Returns when datapoints reach CloudWatch."""
-        return Delayed(dict.fromkeys(Publisher, self.metric_delay), self.metric_gaps, self.seed)
+        return _KnownArrivals(Delayed(dict.fromkeys(Publisher, self.metric_delay), self.metric_gaps, self.seed))
+
+
+class _KnownArrivals:
+    """A delivery that asks another one once for each minute of a metric: alarms ask again at each minute."""
+
+    def __init__(self, delivery: Delivery) -> None:
+        self._delivery = delivery
+        self._known: dict[MetricKey, dict[int, float | None]] = {}
+
+    def arrival(self, key: MetricKey, minute: int) -> float | None:
+        """See `Delivery.arrival`."""
+        known = self._known.get(key)
+        if known is None or len(known) > _MOST_KNOWN:
+            known = self._known[key] = {}
+        if minute not in known:
+            known[minute] = self._delivery.arrival(key, minute)
+        return known[minute]

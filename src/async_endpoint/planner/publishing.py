@@ -147,6 +147,7 @@ _NAMES = {
         "HasBacklogWithoutCapacity",
         "ApproximateAgeOfOldestRequest",
         "InvocationsProcessed",
+        "InvocationFailures",  # none happens here, so it never has a datapoint
         "ExpiredRequests",
         "RequestDownloadLatency",
     ),

@@ -1,5 +1,6 @@
 """A stage's scalable target, policies, alarms and schedules, set up in an autoscaler as a deployment does it."""
 
+import dataclasses
 from collections.abc import Mapping
 from typing import Any
 
@@ -17,6 +18,7 @@ from async_endpoint.cloudwatch import (
     ValidationError,
 )
 from async_endpoint.planner.errors import PlanError
+from async_endpoint.planner.remembered import RememberedQuery, can_remember
 from async_endpoint.planner.template import Scaling, Stage
 
 # The members whose values are numbers, which a template may have as text.
@@ -39,13 +41,14 @@ class StageScaling:
         store: Where the alarms read.
         port: The variant.
         rules: How alarms are evaluated.
+        latest: Seconds from a minute's end after which none of its datapoints arrives any more.
 
     Raises:
         PlanError: AWS would reject a part of it, or it is not simulated.
     """
 
     def __init__(
-        self, stage: Stage, clock: Clock, store: MetricStore, port: CapacityPort, rules: EvaluationRules
+        self, stage: Stage, clock: Clock, store: MetricStore, port: CapacityPort, rules: EvaluationRules, latest: float
     ) -> None:
         if stage.scaling is None:
             raise PlanError(f"endpoint {stage.endpoint_name} has no scalable target.")
@@ -53,8 +56,9 @@ class StageScaling:
         self.scaler = AutoScaler(clock, store, port, rules=rules)
         self.alarms: list[MetricAlarm] = []
         self.schedules: list[Schedule] = []
+        self._remembered: list[RememberedQuery] = []
         try:
-            self._set_up(stage.scaling)
+            self._set_up(stage.scaling, latest)
         except (ScalingError, ValidationError) as error:
             raise PlanError(f"the scaling of endpoint {stage.endpoint_name} cannot be simulated: {error}") from error
         except (KeyError, TypeError) as error:
@@ -78,7 +82,12 @@ class StageScaling:
         (target,) = self.scaler.describe_scalable_targets(ServiceNamespace=NAMESPACE)["ScalableTargets"]
         return target["MinCapacity"], target["MaxCapacity"]
 
-    def _set_up(self, scaling: Scaling) -> None:
+    def forget(self) -> None:
+        """Has the alarms read all of their windows again: data were put into minutes that had passed."""
+        for query in self._remembered:
+            query.forget()
+
+    def _set_up(self, scaling: Scaling, latest: float) -> None:
         target = self._key.describe()
         self.scaler.register_scalable_target(**target, MinCapacity=scaling.minimum, MaxCapacity=scaling.maximum)
         arns = {
@@ -92,6 +101,11 @@ class StageScaling:
             self.scaler.put_scheduled_action(**target, **_typed(action))
             self.schedules.append(Schedule.from_expression(action["Schedule"], action.get("Timezone")))
         self.alarms = [MetricAlarm.from_members(each) for each in self.scaler.alarms()]
+        for alarm in self.alarms:
+            if can_remember(alarm.query):
+                remembered = RememberedQuery(alarm.query, latest)
+                self._remembered.append(remembered)
+                self.scaler.put_alarm(dataclasses.replace(alarm, query=remembered))
 
 
 def _keys(query: MetricQuery) -> set[MetricKey]:

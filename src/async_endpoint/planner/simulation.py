@@ -110,7 +110,7 @@ class Simulation:
         traffic, conditions, requests = self._traffic, self._conditions, self._requests
         delivery = conditions.delivery()
         store = MetricStore(delivery=delivery)
-        scaling = StageScaling(stage, self._clock, store, self._variant, conditions.rules)
+        scaling = StageScaling(stage, self._clock, store, self._variant, conditions.rules, conditions.metric_delay.longest)
         self._scaling = scaling
         self._publisher = MetricPublisher(stage, requests, store, scaling.keys, conditions, traffic.begins_at)
         # All that an alarm may still look at, and then some.
@@ -119,7 +119,7 @@ class Simulation:
         if stage.wake is not None:
             self._waker = Waker(
                 stage.wake, self._variant, requests, stage.endpoint_name, store, traffic.begins_at,
-                conditions.intake_seconds, scaling.bounds,
+                conditions.intake_seconds, scaling.bounds, scaling.forget,
             )  # fmt: skip
         if stage.watchdog is not None:
             self._watchdog = WatchdogRuns(stage.watchdog, self._variant, scaling.bounds)

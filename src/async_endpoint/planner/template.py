@@ -59,6 +59,8 @@ class Stage:
         watchdog: None if no function stops idle instances.
         admission: Whether documents wait in the jobs table while the endpoint has enough of them.
         request_ttl_seconds: Age in the queue at which a request expires.
+        has_topics: Whether SageMaker notifies of outcomes.
+        has_workflow: Whether functions submit documents and record outcomes.
         template: All resources, for the bill.
     """
 
@@ -73,6 +75,8 @@ class Stage:
     watchdog: Watchdog | None = None
     admission: bool = False
     request_ttl_seconds: int = DEFAULT_TTL_SECONDS
+    has_topics: bool = False
+    has_workflow: bool = False
     template: Template = field(default_factory=lambda: Template([]), repr=False, compare=False)
 
 
@@ -140,6 +144,8 @@ def _stage(template: Template, region: str | None) -> Stage:
         watchdog=watchdog_of(functions),
         admission=any(_variables(each).get("ADMISSION") == "true" for each in functions),
         request_ttl_seconds=ttl_of(functions) or DEFAULT_TTL_SECONDS,
+        has_topics=bool(config["AsyncInferenceConfig"]["OutputConfig"].get("NotificationConfig")),
+        has_workflow=any("JOBS_TABLE" in _variables(each) for each in functions),
         template=template,
     )
 

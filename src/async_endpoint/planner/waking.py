@@ -31,6 +31,7 @@ class Waker:
     epoch: float
     delay: float
     bounds: Callable[[], tuple[int, int]]
+    data_changed: Callable[[], None]
     _known_until: float = -math.inf
 
     def next_attempt(self, after: float) -> float:
@@ -69,6 +70,7 @@ class Waker:
             now=datetime.fromtimestamp(self.epoch + at, UTC),
             seconds=self.wake.hold_seconds,
         )
+        self.data_changed()
 
 
 class _Datapoints:
