@@ -27,7 +27,9 @@ if TYPE_CHECKING:
 
 
 @click.command()
-@click.argument("templates", metavar="TEMPLATE...", nargs=-1, required=True, type=click.Path(exists=True, path_type=Path))
+@click.argument(
+    "templates", metavar="TEMPLATE...", nargs=-1, required=True, type=click.Path(exists=True, path_type=Path)
+)
 @click.option("--pattern", metavar="TEXT", help="Traffic, such as rate=30,office-rate=400,nightly=5000,growth=10.")
 @click.option(
     "--arrivals",
@@ -61,7 +63,10 @@ if TYPE_CHECKING:
 @click.option("--seed", default=0, show_default=True, help="What random moments and durations are drawn from.")
 @click.option("--price-region", metavar="REGION", help="Whose instance prices are used.  [default: the template's]")
 @click.option(
-    "--instance-price", type=click.FloatRange(min=0), metavar="USD", help="An hour of one instance, instead of the table's."
+    "--instance-price",
+    type=click.FloatRange(min=0),
+    metavar="USD",
+    help="An hour of one instance, instead of the table's.",
 )
 @click.option("--json", "json_output", is_flag=True, help="Print JSON.")
 def plan(

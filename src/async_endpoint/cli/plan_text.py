@@ -47,7 +47,8 @@ def as_table(plans: list[Plan], prices: PriceTable) -> Iterator[str]:
 
 def as_json(plans: list[Plan], prices: PriceTable) -> str:
     """Returns the plans as one JSON object."""
-    return json.dumps({"prices_dated": prices.dated.isoformat(), "plans": [_plan_json(plan) for plan in plans]}, indent=2)
+    found = {"prices_dated": prices.dated.isoformat(), "plans": [_plan_json(plan) for plan in plans]}
+    return json.dumps(found, indent=2)
 
 
 def duration(seconds: float) -> str:
@@ -105,8 +106,8 @@ def _notes(plans: list[Plan]) -> Iterator[str]:
             yield f"{prefix}{outcome.unfinished:,} requests still waited at the end: the instances cannot keep up."
         if outcome.cut_off:
             yield (
-                f"{prefix}{outcome.cut_off:,} requests ran for more than 30 s when their instance was taken out: AWS may "
-                "end them and process them again."
+                f"{prefix}{outcome.cut_off:,} requests ran for more than 30 s when their instance was taken out: AWS "
+                "may end them and process them again."
             )
         if outcome.unknown_metrics:
             yield f"{prefix}Scaling reads metrics that are not simulated: {', '.join(outcome.unknown_metrics)}."

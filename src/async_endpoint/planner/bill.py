@@ -86,7 +86,8 @@ def make_bill(
     if price is None:
         known = prices.regions_of(stage.instance_type)
         instead = f"; it has those of {', '.join(known)}" if known else ""
-        missing.append(f"instances: the table has no price of {stage.instance_type} in {region or 'no region'}{instead}")
+        place = region or "an unknown region"
+        missing.append(f"instances: the table has no price of {stage.instance_type} in {place}{instead}")
     elif price.quality == "weak":
         notes.append(f"The price of {stage.instance_type} has a weak source.")
     if region != BASE_REGION:
@@ -97,9 +98,7 @@ def make_bill(
     return Bill(tuple(lines), (*missing, *unpriced(stage.template)), tuple(notes))
 
 
-def _instance_price(
-    stage: Stage, prices: PriceTable, region: str | None, instance_price: float | None
-) -> Price | None:
+def _instance_price(stage: Stage, prices: PriceTable, region: str | None, instance_price: float | None) -> Price | None:
     if instance_price is not None:
         return Price(instance_price, "", "--instance-price", "given")
     return None if region is None else prices.instances.get((region, stage.instance_type))

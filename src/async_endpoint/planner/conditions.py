@@ -22,7 +22,7 @@ class Conditions:
         backlog: Whether ApproximateBacklogSize counts requests in work (the documentation) or those that wait (field).
         backlog_per_instance_at_zero: Whether ApproximateBacklogSizePerInstance is missing at zero instances (field) or
             the whole backlog (documentation).
-        intake_seconds: From the arrival of a document until the function that submits looks whether the endpoint sleeps.
+        intake_seconds: From a document's arrival until the function that submits looks whether the endpoint sleeps.
         rules: How alarms are evaluated.
         seed: What durations, delays and gaps are drawn from.
     """

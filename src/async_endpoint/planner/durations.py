@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import itertools
 import math
-import random
 import re
 from array import array
 from bisect import bisect_left
 from dataclasses import dataclass
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
 from async_endpoint.planner.errors import PlanError
+
+if TYPE_CHECKING:
+    import random
 
 _PERCENTILE = re.compile(r"p(\d+(?:\.\d+)?)=(.+)")
 _WHOLE = 100.0
@@ -57,9 +59,8 @@ class Durations:
     def mean(self) -> float:
         """Returns the mean, in seconds."""
         known = ((0.0, self.points[0][1]), *self.points, (_WHOLE, self.points[-1][1]))
-        return sum((more + less) / 2 * (upper - lower) for (lower, less), (upper, more) in itertools.pairwise(known)) / (
-            _WHOLE
-        )
+        parts = ((more + less) / 2 * (upper - lower) for (lower, less), (upper, more) in itertools.pairwise(known))
+        return sum(parts) / _WHOLE
 
     @property
     def longest(self) -> float:

@@ -61,6 +61,7 @@ class MetricPublisher:
         stage: Stage,
         requests: Requests,
         store: MetricStore,
+        *,
         keys: Collection[MetricKey],
         conditions: Conditions,
         epoch: float,
@@ -106,7 +107,7 @@ class MetricPublisher:
     def publish_sleep(self, begin: float) -> None:
         """Publishes a minute without requests and without instances."""
         nothing = _statistics([0.0] * len(SAMPLES))
-        found = dict.fromkeys(("ApproximateBacklogSize", "HasBacklogWithoutCapacity", "ApproximateAgeOfOldestRequest"), nothing)
+        found: dict[str, Statistics | None] = dict.fromkeys(_WHILE_ASLEEP, nothing)
         if self._conditions.backlog_per_instance_at_zero == "backlog":
             found["ApproximateBacklogSizePerInstance"] = nothing
         self._put(found, begin)
@@ -140,6 +141,7 @@ class MetricPublisher:
         return backlogs, per_instance, without_capacity, ages
 
 
+_WHILE_ASLEEP = ("ApproximateBacklogSize", "HasBacklogWithoutCapacity", "ApproximateAgeOfOldestRequest")
 _NAMES = {
     "AWS/SageMaker": (
         "ApproximateBacklogSize",

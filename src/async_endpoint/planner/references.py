@@ -27,9 +27,8 @@ class Template:
         self._resources: list[tuple[str, Resource, Mapping[str, Resource]]] = []
         for template in templates:
             found = template.get("Resources")
-            siblings = {
-                name: each for name, each in (found if isinstance(found, dict) else {}).items() if isinstance(each, dict)
-            }
+            members = found.items() if isinstance(found, dict) else ()
+            siblings = {name: each for name, each in members if isinstance(each, dict)}
             self._resources += [(name, each, siblings) for name, each in siblings.items()]
 
     def of_type(self, kind: str) -> Iterator[tuple[str, dict[str, Any]]]:
@@ -50,22 +49,27 @@ def resolved(value: Any, resources: Mapping[str, Resource]) -> Any:
     Ref is a resource's own name, if its properties have one, or else its logical id.
     """
     match value:
-        case {"Ref": str(name)} if len(value) == 1:
-            return _name_of(name, resources) if name in resources else f"${{{name}}}"
-        case {"Fn::GetAtt": [str(name), str(attribute)]} if name in resources:
-            if attribute == _NAMES.get(str(resources[name].get("Type"))):
-                return _name_of(name, resources)
-            return f"${{{name}.{attribute}}}"
         case {"Fn::Join": [str(separator), [*parts]]}:
             return separator.join(str(resolved(part, resources)) for part in parts)
-        case dict() if len(value) == 1 and next(iter(value)).startswith("Fn::"):
-            return f"${{{next(iter(value))}}}"
+        case dict() if len(value) == 1 and (function := next(iter(value))).startswith(("Ref", "Fn::")):
+            return _reference(function, value[function], resources)
         case dict():
             return {key: resolved(inner, resources) for key, inner in value.items()}
         case list():
             return [resolved(inner, resources) for inner in value]
         case _:
             return value
+
+
+def _reference(function: str, argument: Any, resources: Mapping[str, Resource]) -> str:
+    match function, argument:
+        case "Ref", str(name):
+            return _name_of(name, resources) if name in resources else f"${{{name}}}"
+        case "Fn::GetAtt", [str(name), str(attribute)] if name in resources:
+            is_name = attribute == _NAMES.get(str(resources[name].get("Type")))
+            return _name_of(name, resources) if is_name else f"${{{name}.{attribute}}}"
+        case _:
+            return f"${{{function}}}"
 
 
 def _name_of(logical_id: str, resources: Mapping[str, Resource]) -> str:

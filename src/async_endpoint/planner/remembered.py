@@ -1,7 +1,7 @@
 """Queries of alarms that compute a datapoint as long as it can still change, and remember it after that.
 
 An alarm reads its whole window again at each minute, as CloudWatch does. Here the window is almost the one of a minute
-before: only what may have arrived since then differs. The result is the same, and a simulated month several times faster.
+before: only what may have arrived since then differs. The result is the same, and much less is computed.
 """
 
 from __future__ import annotations
@@ -61,4 +61,5 @@ def can_remember(query: MetricQuery) -> bool:
     """
     if query.period != MINUTE:
         return False
-    return not isinstance(query, MathQuery) or all("FILL" not in each.text.upper() for each in query.expressions.values())
+    expressions = query.expressions.values() if isinstance(query, MathQuery) else ()
+    return all("FILL" not in each.text.upper() for each in expressions)

@@ -77,7 +77,7 @@ class Requests:
             while index < count:
                 arrival = arrivals[index]
                 start = slots[0]
-                if start < arrival:
+                if start < arrival:  # noqa: PLR1730 - a call of max() would take longer than all the rest
                     start = arrival
                 if start >= until:
                     break

@@ -48,7 +48,14 @@ class StageScaling:
     """
 
     def __init__(
-        self, stage: Stage, clock: Clock, store: MetricStore, port: CapacityPort, rules: EvaluationRules, latest: float
+        self,
+        stage: Stage,
+        clock: Clock,
+        store: MetricStore,
+        port: CapacityPort,
+        *,
+        rules: EvaluationRules,
+        latest: float,
     ) -> None:
         if stage.scaling is None:
             raise PlanError(f"endpoint {stage.endpoint_name} has no scalable target.")

@@ -4,6 +4,7 @@ Between two events the requests run through a loop over plain arrays. The autosc
 ticked at each full minute, except while the endpoint sleeps and nothing can wake it.
 """
 
+import itertools
 import math
 import random
 from array import array
@@ -110,11 +111,14 @@ class Simulation:
         traffic, conditions, requests = self._traffic, self._conditions, self._requests
         delivery = conditions.delivery()
         store = MetricStore(delivery=delivery)
-        scaling = StageScaling(stage, self._clock, store, self._variant, conditions.rules, conditions.metric_delay.longest)
+        latest = conditions.metric_delay.longest
+        scaling = StageScaling(stage, self._clock, store, self._variant, rules=conditions.rules, latest=latest)
         self._scaling = scaling
-        self._publisher = MetricPublisher(stage, requests, store, scaling.keys, conditions, traffic.begins_at)
+        self._publisher = MetricPublisher(
+            stage, requests, store, keys=scaling.keys, conditions=conditions, epoch=traffic.begins_at
+        )
         # All that an alarm may still look at, and then some.
-        span = scaling.longest_span + (conditions.rules.extra_datapoints + 1) * MINUTE + conditions.metric_delay.longest
+        span = scaling.longest_span + (conditions.rules.extra_datapoints + 1) * MINUTE + latest
         self._span_minutes = math.ceil(span / MINUTE) + 1
         if stage.wake is not None:
             self._waker = Waker(
@@ -211,7 +215,7 @@ class Simulation:
             if expired
             else (left - arrival for arrival, left in pairs),
         )
-        counts = [count for _, count in variant.changes]
+        counts = [variant.first, *(count for _, count in variant.changes)]
         return Outcome(
             seconds=end,
             requests=len(requests.arrivals),
@@ -220,7 +224,7 @@ class Simulation:
             unfinished=len(requests.arrivals) - len(requests.left),
             instance_seconds=variant.total_instance_seconds(end),
             asleep_seconds=variant.total_asleep_seconds(end),
-            wakes=sum(count > 0 and not before for before, count in zip([variant.first, *counts], counts, strict=False)),
+            wakes=sum(count > 0 and not before for before, count in itertools.pairwise(counts)),
             longest_wake=self._progress.longest_wake,
             cut_off=variant.cut_off,
             changes=tuple(variant.changes),

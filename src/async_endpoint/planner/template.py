@@ -104,7 +104,7 @@ def stage_from(templates: Iterable[Mapping[str, Any]], region: str | None = None
         region: Where it is deployed.
 
     Raises:
-        PlanError: There is no asynchronous endpoint, or several, or a value is missing or none that can be planned with.
+        PlanError: There is no asynchronous endpoint, or several, or a value is missing or cannot be planned with.
     """
     template = Template(templates)
     try:
@@ -127,7 +127,8 @@ def _stage(template: Template, region: str | None) -> Stage:
         raise PlanError(f"{len(configs)} asynchronous endpoints are in it: plan one stage at a time.")
     logical_id, config = configs[0]
     names = (config.get("EndpointConfigName"), logical_id)
-    endpoints = [each for _, each in template.of_type("AWS::SageMaker::Endpoint") if each["EndpointConfigName"] in names]
+    found = [each for _, each in template.of_type("AWS::SageMaker::Endpoint")]
+    endpoints = [each for each in found if each["EndpointConfigName"] in names]
     endpoint_name = str(endpoints[0].get("EndpointName", logical_id)) if endpoints else logical_id
     variant = config["ProductionVariants"][0]
     concurrency = config["AsyncInferenceConfig"].get("ClientConfig", {}).get("MaxConcurrentInvocationsPerInstance")

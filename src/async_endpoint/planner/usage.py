@@ -4,7 +4,7 @@ The counts of a request follow from how the stage works (docs/architecture.md); 
 """
 
 import re
-from collections import Counter
+from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -53,7 +53,7 @@ def monthly_usage(stage: Stage, outcome: Outcome, requests_a_month: float) -> di
     """
     template = stage.template
     functions = [each for _, each in template.of_type("AWS::Lambda::Function")]
-    used = Counter[str]()
+    used = defaultdict[str, float](float)
     for name, count in (_THROUGH_WORKFLOW if stage.has_workflow else _DIRECT).items():
         used[name] += count * requests_a_month
     if stage.has_topics:

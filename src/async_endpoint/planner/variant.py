@@ -82,6 +82,7 @@ class Variant:
     def failure(self, resource_id: str) -> str | None:
         """See `CapacityPort.failure`: no change fails here."""
         del resource_id
+        return None
 
     @property
     def wanted(self) -> int:
