@@ -9,7 +9,8 @@ from async_endpoint.planner import Conditions, Durations, Stage, Traffic, stage_
 from async_endpoint.planner.traffic import MONDAY
 
 ENDPOINT = "reader"
-OF_QUEUE = [{"Name": "EndpointName", "Value": {"Fn::GetAtt": ["Endpoint", "EndpointName"]}}]
+NAME = {"Fn::GetAtt": ["Endpoint", "EndpointName"]}
+OF_QUEUE = [{"Name": "EndpointName", "Value": NAME}]
 Resources = dict[str, Any]
 
 
@@ -38,9 +39,7 @@ def target(least: int = 0, most: int = 4, schedules: list[Mapping[str, Any]] | N
     properties = {
         "MinCapacity": least,
         "MaxCapacity": most,
-        "ResourceId": {
-            "Fn::Join": ["", ["endpoint/", {"Fn::GetAtt": ["Endpoint", "EndpointName"]}, "/variant/AllTraffic"]]
-        },
+        "ResourceId": {"Fn::Join": ["", ["endpoint/", NAME, "/variant/AllTraffic"]]},
         "ScalableDimension": "sagemaker:variant:DesiredInstanceCount",
         "ServiceNamespace": "sagemaker",
         "ScheduledActions": schedules or [],
@@ -51,7 +50,7 @@ def target(least: int = 0, most: int = 4, schedules: list[Mapping[str, Any]] | N
 def step(
     name: str, metric: str, adjustment: int, *, kind: str = "ChangeInCapacity", cooldown: int = 300, **alarm: Any
 ) -> Resources:
-    """A step policy with one step, and the alarm that triggers it: Average of one minute >= 1 unless `alarm` says else."""
+    """A step policy with one step, and its alarm: Average of one minute >= 1, unless `alarm` says otherwise."""
     policy = {
         "PolicyName": name,
         "PolicyType": "StepScaling",

@@ -25,7 +25,7 @@ OUTCOME = Outcome(
 )
 
 
-def lines(of: Stage, **given: Any) -> dict[str, tuple[float, float | None]]:
+def lines(of: Stage, **given: Any) -> dict[str, Any]:
     made = make_bill(of, OUTCOME, bundled_prices(), **({"region": "us-east-1"} | given))
     return {line.name: (line.quantity, line.usd) for line in made.lines}
 

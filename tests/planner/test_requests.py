@@ -79,7 +79,7 @@ def erlang_c(slots: int, load: float) -> float:
 
 @pytest.mark.parametrize(("slots", "load"), [(1, 0.7), (2, 1.5), (4, 3.0), (16, 13.0)])
 def test_exponential_services_wait_as_erlang_c_says(slots: int, load: float) -> None:
-    source = random.Random(slots)
+    source = random.Random(slots)  # noqa: S311 - a simulation
     arrivals = poisson(load, 200_000, source)  # a service takes a second on average
     services = array("d", (source.expovariate(1.0) for _ in arrivals))
     mean, within = mean_wait(arrivals, services, slots)
@@ -90,7 +90,7 @@ def test_exponential_services_wait_as_erlang_c_says(slots: int, load: float) -> 
 
 @pytest.mark.parametrize("load", [0.5, 0.8])
 def test_constant_services_wait_as_pollaczek_and_khinchin_say(load: float) -> None:
-    arrivals = poisson(load, 200_000, random.Random(7))
+    arrivals = poisson(load, 200_000, random.Random(7))  # noqa: S311 - a simulation
     mean, within = mean_wait(arrivals, array("d", [1.0]) * len(arrivals), 1)
     expected = load / (2 * (1 - load))
     assert within < 0.15 * expected

@@ -30,7 +30,11 @@ WAKES = {"WAKE_ON_SUBMIT": "true", "BACKLOG_PER_INSTANCE": "5", "WAKE_COOLDOWN_S
 
 def sleeping() -> dict[str, Any]:
     """Wakes like the documentation, and sleeps after ten idle minutes by a step policy."""
-    idle = {"ComparisonOperator": "LessThanThreshold", "EvaluationPeriods": 10, "Statistic": "Maximum"}
+    idle: dict[str, Any] = {
+        "ComparisonOperator": "LessThanThreshold",
+        "EvaluationPeriods": 10,
+        "Statistic": "Maximum",
+    }
     sleep = step("Sleep", "ApproximateBacklogSize", 0, kind="ExactCapacity", **idle)
     return documented() | sleep
 
@@ -50,8 +54,8 @@ def test_ten_thousand_requests_on_four_instances_go_the_way_that_paper_says() ->
 def test_the_scale_out_waits_for_late_metrics() -> None:
     late = conditions(1, metric_delay=DelayRange(180, 180))
     outcome = simulate(stage(documented()), arriving(*[600.0] * 10_000, seconds=3 * HOUR), late)
-    # The minute of 600 is the one datapoint among the alarm's newest four at 840, and is old enough to decide alone. That
-    # of 1,080, when the first instance serves, is the one among the five newest of target tracking at 1,320.
+    # The minute of 600 is the one datapoint among the alarm's newest four at 840, and is old enough to decide alone.
+    # That of 1,080, when the first instance serves, is the one among the five newest of target tracking at 1,320.
     assert outcome.changes[:2] == ((840, 1), (1_320, 4))
 
 
@@ -135,7 +139,7 @@ def test_a_policy_that_aws_rejects_is_a_sentence() -> None:
 
 
 def random_traffic(seed: int, hours: int) -> Traffic:
-    source = random.Random(seed)
+    source = random.Random(seed)  # noqa: S311 - a simulation
     clusters = [source.uniform(0, hours * HOUR * 0.9) for _ in range(source.randint(1, 6))]
     moments = [at + source.expovariate(1 / 90) for at in clusters for _ in range(source.randint(1, 60))]
     return arriving(*sorted(moments), seconds=hours * HOUR)
