@@ -94,7 +94,7 @@ def test_a_warm_window_starts_and_ends_while_nothing_arrives() -> None:
 
     warm = stage(sleeping(), target(schedules=[action("start", 8, 2), action("end", 18, 0)]))
     for skips in (True, False):
-        outcome = Simulation(warm, arriving(seconds=2 * 24 * HOUR), conditions(1), skips_sleep=skips).run()
+        outcome = Simulation(warm, arriving(seconds=2 * 24 * HOUR), conditions(1), skips=skips).run()
         on, off = 8.5 * HOUR, 18.5 * HOUR
         assert outcome.changes == ((on, 2), (off, 0), (24 * HOUR + on, 2), (24 * HOUR + off, 0))
         assert outcome.wakes == 2
@@ -161,11 +161,11 @@ def test_skipped_sleep_and_remembered_datapoints_change_nothing(wakes: bool, see
             service=random_times,
             start=Durations.parse("p0=150,p100=400"),
         )
-        simulation = Simulation(sleepy(wakes=wakes), random_traffic(seed, 24), given_, skips_sleep=not exact)
+        simulation = Simulation(sleepy(wakes=wakes), random_traffic(seed, 24), given_, skips=not exact)
         if exact:
             assert simulation._scaling is not None
-            for query in simulation._scaling._remembered:
-                query._fresh = 10**6  # reads every window again
+            for alarm in simulation._scaling.alarms:
+                simulation._scaling.scaler.put_alarm(alarm)  # reads its whole window at each minute
         outcomes.append(simulation.run())
     assert outcomes[0] == outcomes[1]
 

@@ -119,6 +119,11 @@ class MetricStore:
         }
         return {at: value for at, value in found.items() if value is not None}
 
+    def of_minute(self, key: MetricKey, statistic: str, minute: int, seen_at: float) -> float | None:
+        """Returns the statistic of the minute that begins at `minute` as visible at `seen_at`; None without data."""
+        series = self._series.get(key)
+        return None if series is None else self._of_minute(key, series.buckets.get(minute), statistic, minute, seen_at)
+
     def window(self, key: MetricKey, statistic: str, period: int, end: float, count: int) -> tuple[Datapoint, ...]:
         """Returns the last `count` periods before the minute of `end`, oldest first, as visible at `end`.
 

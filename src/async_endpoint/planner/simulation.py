@@ -11,7 +11,6 @@ from array import array
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from async_endpoint.autoscaling import AutoScaler
 from async_endpoint.cloudwatch import MINUTE, MetricStore
 from async_endpoint.planner.conditions import Conditions
 from async_endpoint.planner.errors import PlanError
@@ -44,6 +43,7 @@ class _Progress:
     idle_minutes: int = 0
     longest_wake: float = 0.0
     worked: bool = False
+    settled: int = -1  # so many changes of the variant has the autoscaler seen come to their end
     in_service: list[tuple[float, int]] = field(default_factory=list)
 
 
@@ -66,20 +66,20 @@ class Simulation:
         stage: The stage.
         traffic: The arrivals.
         conditions: The durations and the open questions.
-        skips_sleep: Whether minutes are skipped in which the endpoint sleeps and nothing can change.
+        skips: Whether the autoscaler is left alone in minutes in which it would do nothing.
 
     Raises:
         PlanError: See `simulate`.
     """
 
-    def __init__(self, stage: Stage, traffic: Traffic, conditions: Conditions, *, skips_sleep: bool = True) -> None:
+    def __init__(self, stage: Stage, traffic: Traffic, conditions: Conditions, *, skips: bool = True) -> None:
         concurrency = conditions.concurrency or stage.concurrency
         if not concurrency:
             raise PlanError(
                 f"endpoint {stage.endpoint_name} leaves it to SageMaker how many requests an instance processes at a "
                 "time: name a number."
             )
-        self._traffic, self._conditions, self._skips_sleep = traffic, conditions, skips_sleep
+        self._traffic, self._conditions, self._skips = traffic, conditions, skips
         source = random.Random(conditions.seed)  # noqa: S311 - a simulation
         services = conditions.service.draw_many(len(traffic.arrivals), source)
         # With admission, documents wait in the jobs table, where they do not expire.
@@ -103,7 +103,7 @@ class Simulation:
             self._requests.run(end)
             return self._outcome(end)
         while minute < end:
-            self._pass_minute(minute, self._scaling.scaler)
+            self._pass_minute(minute, self._scaling)
             minute = self._skip(minute + MINUTE)
         return self._outcome(end)
 
@@ -111,14 +111,13 @@ class Simulation:
         traffic, conditions, requests = self._traffic, self._conditions, self._requests
         delivery = conditions.delivery()
         store = MetricStore(delivery=delivery)
-        latest = conditions.metric_delay.longest
-        scaling = StageScaling(stage, self._clock, store, self._variant, rules=conditions.rules, latest=latest)
+        scaling = StageScaling(stage, self._clock, store, self._variant, rules=conditions.rules)
         self._scaling = scaling
         self._publisher = MetricPublisher(
             stage, requests, store, keys=scaling.keys, conditions=conditions, epoch=traffic.begins_at
         )
         # All that an alarm may still look at, and then some.
-        span = scaling.longest_span + (conditions.rules.extra_datapoints + 1) * MINUTE + latest
+        span = scaling.longest_span + (conditions.rules.extra_datapoints + 1) * MINUTE + conditions.metric_delay.longest
         self._span_minutes = math.ceil(span / MINUTE) + 1
         if stage.wake is not None:
             self._waker = Waker(
@@ -131,7 +130,7 @@ class Simulation:
     def _now(self) -> float:
         return self._clock.offset
 
-    def _pass_minute(self, begin: float, scaler: AutoScaler) -> None:
+    def _pass_minute(self, begin: float, scaling: StageScaling) -> None:
         requests, variant, progress = self._requests, self._variant, self._progress
         was_in_work, first, first_expired = requests.in_work, len(requests.left), len(requests.expired)
         end = begin + MINUTE
@@ -151,11 +150,17 @@ class Simulation:
         if self._watchdog is not None and end % WATCHDOG_SECONDS == 0:
             self._watchdog.look(end, worked=progress.worked)
             progress.worked = False
-        scaler.tick()
+        self._tick(scaling)
         if self._waker is not None and wanted and not variant.wanted:
             self._waker.went_to_sleep(end)
         progress.in_service = [(end, variant.in_service)]
         self._count_idle_minute(end)
+
+    def _tick(self, scaling: StageScaling) -> None:
+        variant, changes = self._variant, len(self._variant.changes)
+        settled = self._skips and changes == self._progress.settled and not variant.is_updating("")
+        if scaling.tick(int(self._clock.now()), settled=settled):
+            self._progress.settled = -1 if variant.is_updating("") else len(variant.changes)
 
     def _moments(self, begin: float, end: float) -> Iterator[float]:
         """Yields the moments of a minute at which something changes beside the requests, and its end."""
@@ -181,7 +186,7 @@ class Simulation:
 
     def _skip(self, minute: float) -> float:
         """Returns the minute at which the simulation continues: this one, or the next at which something can happen."""
-        if not self._skips_sleep or self._progress.idle_minutes < self._span_minutes:
+        if not self._skips or self._progress.idle_minutes < self._span_minutes:
             return minute
         event = min(self._requests.next_arrival(minute), self._next_schedule(minute), self._traffic.seconds)
         target = event // MINUTE * MINUTE
