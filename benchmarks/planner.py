@@ -14,10 +14,9 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from app import ROOT, build_app
 from async_endpoint.planner import Conditions, Durations, Outcome, Pattern, Stage, read_stage, simulate
 from benchmarks.result import Result, progress
-from stacks.settings.stage import load_settings
+from benchmarks.serving import REPOSITORY
 
 GOAL = 20.0
 MOST_MEGABYTES = 300
@@ -30,8 +29,10 @@ _ALIKE = 1e-3  # seconds: sums of floats differ in the last digits
 def run() -> Result:
     """Runs both models, each in a process of its own."""
     with tempfile.TemporaryDirectory() as folder:
-        settings = load_settings(ROOT / "config", "prod")
-        build_app(settings, artifacts=settings.model.artifacts_in(ROOT), outdir=Path(folder)).synth()
+        # The measured processes, which import this module, do without the CDK.
+        settings = importlib.import_module("stacks.settings.stage").load_settings(REPOSITORY / "config", "prod")
+        artifacts = settings.model.artifacts_in(REPOSITORY)
+        importlib.import_module("app").build_app(settings, artifacts=artifacts, outdir=Path(folder)).synth()
         stage = replace(read_stage(Path(folder)), wake=None, watchdog=None)
     planned, seconds, megabytes = _in_process(_plan, stage)
     progress(f"planner: {seconds:.1f} s, {megabytes:.0f} MB")
@@ -63,22 +64,22 @@ def _conditions() -> Conditions:
 
 def _plan(stage: Stage) -> tuple[Outcome, float]:
     traffic = Pattern.parse(_PATTERN).traffic(1)
-    began = time.perf_counter()
+    began = time.process_time()
     outcome = simulate(stage, traffic, _conditions())
-    return outcome, time.perf_counter() - began
+    return outcome, time.process_time() - began
 
 
 def _with_simpy(stage: Stage) -> tuple[Any, float]:
     model = importlib.import_module("benchmarks.planner_simpy").SimPyModel(
         stage, Pattern.parse(_PATTERN).traffic(1), _conditions()
     )
-    began = time.perf_counter()
+    began = time.process_time()
     model.run()
-    return (model.waits, model.changes), time.perf_counter() - began
+    return (model.waits, model.changes), time.process_time() - began
 
 
 def _in_process(measure: Callable[[Stage], tuple[Any, float]], stage: Stage) -> tuple[Any, float, float]:
-    """Returns what a measurement in a fresh process returns, its seconds, and the process's memory in megabytes."""
+    """Returns what a measurement in a fresh process returns, its seconds of a processor, and its megabytes of memory."""
     with multiprocessing.get_context("spawn").Pool(1) as pool:
         found, seconds, megabytes = pool.apply(_measured, (measure, stage))
     return found, seconds, megabytes

@@ -61,6 +61,12 @@ class RememberedQuery:
             self._move_to(end)
         return itertools.islice(self._window, len(self._window) - count, None)
 
+    def value(self, minute: int, seen_at: int) -> float | None:
+        """Returns the value of the minute that begins at `minute`, as visible at a minute's boundary."""
+        if seen_at == self._end:
+            return self._window[(minute - seen_at) // MINUTE].value
+        return self._at(minute, seen_at).value
+
     def _move_to(self, end: int) -> None:
         if self._end is None or end != self._end + MINUTE:
             self._due.clear()
@@ -121,7 +127,7 @@ def can_remember(query: MetricQuery) -> bool:
     return all("FILL" not in each.text.upper() for each in expressions)
 
 
-def calm_until(alarm: MetricAlarm, newest: Iterable[Datapoint], now: int) -> float:
+def calm_until(alarm: MetricAlarm, query: RememberedQuery, now: int, extra_datapoints: int) -> float:
     """Returns until when an alarm that is not in ALARM surely stays out of it; minus infinity if it may go off.
 
     Too few datapoints breach; and one that does not breach rules out that an alarm goes off although it lacks data. An
@@ -129,19 +135,23 @@ def calm_until(alarm: MetricAlarm, newest: Iterable[Datapoint], now: int) -> flo
 
     Args:
         alarm: The alarm.
-        newest: All datapoints that its evaluation reads, oldest first.
+        query: Its query.
         now: The minute's boundary, in epoch seconds.
+        extra_datapoints: How many more datapoints it reads than it has evaluation periods.
     """
-    points = [(alarm.breaches(point.value), point.start) for point in newest if point.value is not None]
-    breaching = sum(breaches for breaches, _ in points)
-    if alarm.treat_missing_data == "breaching" or (
-        breaching and (breaching >= alarm.required_datapoints or breaching == len(points))
-    ):
+    if alarm.treat_missing_data == "breaching":
         return -math.inf
-    if alarm.required_datapoints < alarm.evaluation_periods or breaching == len(points):
-        return now
-    last = max(start for breaches, start in points if not breaches)
-    return max(now, last + alarm.evaluation_periods * MINUTE)
+    periods = alarm.evaluation_periods
+    if alarm.required_datapoints == periods:
+        # From the newest on: one is often enough.
+        for minute in range(now - MINUTE, now - (periods + 1) * MINUTE, -MINUTE):
+            value = query.value(minute, now)
+            if value is not None and not alarm.breaches(value):
+                return minute + periods * MINUTE
+        return -math.inf
+    points = [point.value for point in query.newest(now, periods + extra_datapoints) if point.value is not None]
+    breaching = sum(map(alarm.breaches, points))
+    return now if not breaching or breaching < min(alarm.required_datapoints, len(points)) else -math.inf
 
 
 def metrics_of(query: MetricQuery) -> set[MetricKey]:

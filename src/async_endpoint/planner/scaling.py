@@ -125,9 +125,8 @@ class StageScaling:
         if alarm.name in self._in_alarm or alarm.name not in self._remembered:
             return False
         if now > self._calm_until.get(alarm.name, -math.inf):
-            count = alarm.evaluation_periods + self._extra_datapoints
-            newest = self._remembered[alarm.name].newest(now, count)
-            self._calm_until[alarm.name] = calm_until(alarm, newest, now)
+            query = self._remembered[alarm.name]
+            self._calm_until[alarm.name] = calm_until(alarm, query, now, self._extra_datapoints)
         return now <= self._calm_until[alarm.name]
 
     def _note(self, alarm: MetricAlarm, old: State, new: State, reason: str) -> None:
