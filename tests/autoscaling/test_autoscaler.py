@@ -17,6 +17,20 @@ def test_a_long_pause_is_caught_up_minute_by_minute() -> None:
     assert fleet.endpoint.count == 4
 
 
+def test_skipped_minutes_are_not_caught_up() -> None:
+    fleet = Fleet(count=1)
+    fleet.alarm("busy", LOAD, fleet.step_policy(Cooldown=0))
+    for minute in range(4):
+        fleet.metrics.put(LOAD, 1, START + minute * 60)
+    fleet.clock.advance(3 * 60)
+    fleet.scaler.skip()
+    fleet.scaler.tick()
+    assert fleet.endpoint.count == 1
+    fleet.clock.advance(60)
+    fleet.scaler.tick()
+    assert [activity["StartTime"] for activity in fleet.scaler.activities()] == [START + 240]
+
+
 def test_an_alarm_is_not_evaluated_for_minutes_before_it_was_set_up() -> None:
     fleet = Fleet()
     fleet.metrics.put(LOAD, 1, START)

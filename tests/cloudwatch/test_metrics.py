@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from async_endpoint.cloudwatch import Datapoint, MetricKey, MetricStore
+from async_endpoint.cloudwatch import Datapoint, Delayed, DelayRange, MetricKey, MetricStore, Publisher
 
 KEY = MetricKey.from_dimensions("AWS/SageMaker", "CPUUtilization", {"EndpointName": "e", "VariantName": "v"})
 
@@ -37,6 +37,14 @@ def test_an_alarms_window_slides_by_the_minute() -> None:
     assert store.window(KEY, "Sum", 300, 360, 1) == (Datapoint(60, 6.0),)
     assert store.window(KEY, "Sum", 60, 179, 2) == (Datapoint(0, 1.0), Datapoint(60, 2.0))
     assert store.window(KEY, "Sum", 60, 180, 2) == (Datapoint(60, 2.0), Datapoint(120, None))
+
+
+def test_a_minute_is_read_as_it_is_visible_at_a_moment() -> None:
+    late = MetricStore(delivery=Delayed({Publisher.INSTANCES: DelayRange(90, 90)}))
+    late.put(KEY, 4, 61)
+    assert [late.of_minute(KEY, "Sum", 60, at) for at in (180, 209, 210, 900)] == [None, None, 4.0, 4.0]
+    assert late.of_minute(KEY, "Sum", 0, 900) is None
+    assert MetricStore().of_minute(KEY, "Sum", 60, 900) is None
 
 
 def test_the_order_of_dimensions_does_not_matter_but_each_of_them_does() -> None:

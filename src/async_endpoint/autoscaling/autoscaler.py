@@ -263,6 +263,13 @@ class AutoScaler:
             self._alarms.evaluate(self._minute)
             self._engine.scale(self._minute)
 
+    def skip(self) -> None:
+        """Catches up with the clock without what `tick` does: for minutes in which nothing could have changed.
+
+        No alarm is evaluated in them, and no scheduled action carried out.
+        """
+        self._minute = math.floor(self._clock.now() / MINUTE) * MINUTE
+
     def _remove_policy(self, policy: RegisteredPolicy) -> None:
         self._registry.remove_policy(policy)
         self._alarms.delete(alarm.name for alarm in policy.own_alarms())

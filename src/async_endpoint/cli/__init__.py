@@ -24,6 +24,7 @@ _ENTRIES = {
     "model": CommandEntry(
         "model", "Begin a model, pack its archive and check it without an endpoint.", extra="local", aws_options=()
     ),
+    "plan": CommandEntry("plan", "Simulate a month of a stage: cost, waits, and hours of instances.", aws_options=()),
     "preflight": CommandEntry(
         "preflight", "Check that the account has what a deploy needs.", aws_options=_IN_A_KNOWN_REGION
     ),

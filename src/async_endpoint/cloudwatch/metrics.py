@@ -119,6 +119,11 @@ class MetricStore:
         }
         return {at: value for at, value in found.items() if value is not None}
 
+    def of_minute(self, key: MetricKey, statistic: str, minute: int, seen_at: float) -> float | None:
+        """Returns the statistic of the minute that begins at `minute` as visible at `seen_at`; None without data."""
+        series = self._series.get(key)
+        return None if series is None else self._of_minute(key, series.buckets.get(minute), statistic, minute, seen_at)
+
     def window(self, key: MetricKey, statistic: str, period: int, end: float, count: int) -> tuple[Datapoint, ...]:
         """Returns the last `count` periods before the minute of `end`, oldest first, as visible at `end`.
 
@@ -131,6 +136,10 @@ class MetricStore:
         self._check(statistic, period)
         last = math.floor(end / MINUTE) * MINUTE
         starts: Iterable[int] = range(last - count * period, last, period)
+        if period == MINUTE:
+            series = self._series.get(key)
+            buckets = {} if series is None else series.buckets
+            return tuple(Datapoint(at, self._of_minute(key, buckets.get(at), statistic, at, end)) for at in starts)
         return tuple(Datapoint(at, self._statistic(key, statistic, at, at + period, end)) for at in starts)
 
     def state(self) -> list[Any]:
@@ -167,6 +176,14 @@ class MetricStore:
             if bucket is not None and (seen_at is None or self._is_visible(key, minute, seen_at)):
                 merged.absorb(bucket)
         return merged.statistic(statistic)
+
+    def _of_minute(
+        self, key: MetricKey, bucket: _Bucket | None, statistic: str, minute: int, seen_at: float
+    ) -> float | None:
+        """Returns what `_statistic` does of one minute: nothing is to be merged. Most alarms have such periods."""
+        if bucket is None or not self._is_visible(key, minute, seen_at):
+            return None
+        return bucket.statistic(statistic)
 
     def _is_visible(self, key: MetricKey, minute: int, seen_at: float) -> bool:
         arrival = self._delivery.arrival(key, minute)

@@ -1,0 +1,132 @@
+"""`async-endpoint plan`: what a stage would cost, and how long documents would wait, before it is deployed."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from async_endpoint.cli.plan_text import Plan, as_json, as_table
+from async_endpoint.cloudwatch import DelayRange
+from async_endpoint.planner import (
+    Conditions,
+    Durations,
+    Pattern,
+    PlanError,
+    bundled_prices,
+    make_bill,
+    read_arrivals,
+    read_stage,
+    simulate,
+)
+
+if TYPE_CHECKING:
+    from async_endpoint.planner import Traffic
+
+
+@click.command()
+@click.argument(
+    "templates", metavar="TEMPLATE...", nargs=-1, required=True, type=click.Path(exists=True, path_type=Path)
+)
+@click.option("--pattern", metavar="TEXT", help="Traffic, such as rate=30,office-rate=400,nightly=5000,growth=10.")
+@click.option(
+    "--arrivals",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="Traffic: a CSV file with an ISO time, or seconds, in the first column.",
+)
+@click.option(
+    "--service-seconds",
+    required=True,
+    metavar="SECONDS",
+    help="How long a request is processed: 0.28, or percentiles such as p50=0.2,p95=0.8.",
+)
+@click.option(
+    "--start-seconds",
+    required=True,
+    metavar="SECONDS",
+    help="How long an instance takes until it serves: 240, or percentiles.",
+)
+@click.option(
+    "--concurrency",
+    type=click.IntRange(1, 1000),
+    help="Requests that an instance really processes at a time.  [default: the template's]",
+)
+@click.option(
+    "--metric-delay",
+    default="60-150",
+    show_default=True,
+    metavar="SECONDS",
+    help="How late metrics reach CloudWatch, as 120 or 60-150.",
+)
+@click.option("--seed", default=0, show_default=True, help="What random moments and durations are drawn from.")
+@click.option("--price-region", metavar="REGION", help="Whose instance prices are used.  [default: the template's]")
+@click.option(
+    "--instance-price",
+    type=click.FloatRange(min=0),
+    metavar="USD",
+    help="An hour of one instance, instead of the table's.",
+)
+@click.option("--json", "json_output", is_flag=True, help="Print JSON.")
+def plan(
+    templates: tuple[Path, ...],
+    *,
+    pattern: str | None,
+    arrivals: Path | None,
+    service_seconds: str,
+    start_seconds: str,
+    concurrency: int | None,
+    metric_delay: str,
+    seed: int,
+    price_region: str | None,
+    instance_price: float | None,
+    json_output: bool,
+) -> None:
+    """Simulate a month of a stage: cost, waits, and hours of instances.
+
+    Each TEMPLATE is a folder of `cdk synth --output`, or one template with the endpoint; several are printed side by
+    side. Nothing is deployed and AWS is not called.
+
+    Exit status: 0 planned, 2 wrong usage, or a template or traffic that cannot be planned with.
+    """
+    if (pattern is None) == (arrivals is None):
+        raise click.UsageError("Describe the traffic by --pattern, or name a file by --arrivals: one of the two.")
+    try:
+        conditions = Conditions(
+            service=Durations.parse(service_seconds),
+            start=Durations.parse(start_seconds),
+            concurrency=concurrency,
+            metric_delay=_delay(metric_delay),
+            seed=seed,
+        )
+        stages = [read_stage(path) for path in templates]
+        traffic = _traffic(pattern, arrivals, seed)
+        prices = bundled_prices()
+        plans = []
+        for path, stage in zip(templates, stages, strict=True):
+            outcome = simulate(stage, traffic, conditions)
+            region = price_region or stage.region
+            bill = make_bill(stage, outcome, prices, region=region, instance_price=instance_price)
+            plans.append(Plan(str(path), stage, outcome, bill))
+    except PlanError as error:
+        raise click.UsageError(str(error)) from error
+    click.echo(as_json(plans, prices) if json_output else "\n".join(as_table(plans, prices)))
+    if warning := prices.warning(datetime.now(UTC).date()):
+        click.echo(f"Warning: {warning}", err=True)
+
+
+def _traffic(pattern: str | None, arrivals: Path | None, seed: int) -> Traffic:
+    if arrivals is not None:
+        return read_arrivals(arrivals)
+    return Pattern.parse(pattern or "").traffic(seed)
+
+
+def _delay(text: str) -> DelayRange:
+    shortest, _, longest = text.partition("-")
+    try:
+        return DelayRange(float(shortest), float(longest or shortest))
+    except ValueError as error:
+        raise PlanError(
+            f"--metric-delay is a number of seconds from 0 to 3600 or a range of them, such as 60-150, not {text!r}."
+        ) from error

@@ -1,0 +1,154 @@
+"""The output of `async-endpoint plan`: a table with a column for each stage, or JSON."""
+
+from __future__ import annotations
+
+import json
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from async_endpoint.planner import Bill, Outcome, PriceTable, Stage
+
+_PERCENTS = (50, 95, 99)
+_MINUTE, _HOUR = 60, 3_600
+_SMALL = 10
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A simulated stage and its bill; `name` is what the user called it."""
+
+    name: str
+    stage: Stage
+    outcome: Outcome
+    bill: Bill
+
+
+def as_table(plans: list[Plan], prices: PriceTable) -> Iterator[str]:
+    """Yields the lines of the table, and what is to be known of it."""
+    waits = [plan.outcome.wait_percentiles(*_PERCENTS) for plan in plans]
+    rows = [("", [plan.name for plan in plans])]
+    rows += [(label, [value(plan) for plan in plans]) for label, value in _ROWS]
+    rows[-len(_AFTER_WAITS) : -len(_AFTER_WAITS)] = [
+        (f"wait p{percent}", [duration(each[index]) for each in waits]) for index, percent in enumerate(_PERCENTS)
+    ]
+    names = max(len(label) for label, _ in rows)
+    widths = [max(len(row[index]) for _, row in rows) for index in range(len(plans))]
+    for label, row in rows:
+        cells = "  ".join(f"{cell:>{width}}" for cell, width in zip(row, widths, strict=True))
+        yield f"{label:<{names}}  {cells}"
+    yield ""
+    yield from _notes(plans)
+    yield f"Prices of {prices.dated.isoformat()}; a month has 30 days. Simulated: nothing was measured on AWS."
+
+
+def as_json(plans: list[Plan], prices: PriceTable) -> str:
+    """Returns the plans as one JSON object."""
+    found = {"prices_dated": prices.dated.isoformat(), "plans": [_plan_json(plan) for plan in plans]}
+    return json.dumps(found, indent=2)
+
+
+def duration(seconds: float) -> str:
+    """Returns a duration for people."""
+    if math.isnan(seconds):
+        return "-"
+    if seconds < _SMALL:
+        return f"{seconds:.1f} s"
+    if seconds < _MINUTE * _SMALL:
+        return f"{seconds:.0f} s"
+    return f"{seconds / _MINUTE:.0f} min" if seconds < _HOUR * _SMALL else f"{seconds / _HOUR:.1f} h"
+
+
+def _total(plan: Plan) -> str:
+    return f"{'' if plan.bill.is_complete else 'without instances '}{plan.bill.total:,.2f}"
+
+
+def _instances(plan: Plan) -> str:
+    usd = plan.bill.instances
+    return "no price" if usd is None else f"{usd:,.2f}"
+
+
+def _asleep(plan: Plan) -> str:
+    return f"{plan.outcome.asleep_seconds / plan.outcome.seconds:.0%}"
+
+
+def _hours(plan: Plan) -> str:
+    return f"{next(line.quantity for line in plan.bill.lines):,.1f}"
+
+
+_BEFORE_WAITS: tuple[tuple[str, Callable[[Plan], str]], ...] = (
+    ("instance type", lambda plan: plan.stage.instance_type),
+    ("USD a month", _total),
+    ("  of it instances", _instances),
+    ("instance hours a month", _hours),
+    ("time at zero", _asleep),
+    ("requests", lambda plan: f"{plan.outcome.requests:,}"),
+)
+_AFTER_WAITS: tuple[tuple[str, Callable[[Plan], str]], ...] = (
+    ("expired", lambda plan: f"{plan.outcome.expired:,}"),
+    ("wakes", lambda plan: f"{plan.outcome.wakes:,}"),
+    ("longest wake", lambda plan: duration(plan.outcome.longest_wake)),
+)
+_ROWS = (*_BEFORE_WAITS, *_AFTER_WAITS)
+
+
+def _notes(plans: list[Plan]) -> Iterator[str]:
+    for plan in plans:
+        prefix = f"{plan.name}: " if len(plans) > 1 else ""
+        outcome = plan.outcome
+        if plan.bill.not_priced:
+            yield f"{prefix}Not in the sum: {'; '.join(plan.bill.not_priced)}."
+        yield from (f"{prefix}{note}" for note in plan.bill.notes)
+        if outcome.unfinished:
+            yield f"{prefix}{outcome.unfinished:,} requests still waited at the end: the instances cannot keep up."
+        if outcome.cut_off:
+            yield (
+                f"{prefix}{outcome.cut_off:,} requests ran for more than 30 s when their instance was taken out: AWS "
+                "may end them and process them again."
+            )
+        if outcome.unknown_metrics:
+            yield f"{prefix}Scaling reads metrics that are not simulated: {', '.join(outcome.unknown_metrics)}."
+
+
+def _plan_json(plan: Plan) -> dict[str, Any]:
+    outcome, bill = plan.outcome, plan.bill
+    waits = outcome.wait_percentiles(*_PERCENTS)
+    return {
+        "template": plan.name,
+        "endpoint": plan.stage.endpoint_name,
+        "region": plan.stage.region,
+        "instance_type": plan.stage.instance_type,
+        "simulated_seconds": outcome.seconds,
+        "usd_a_month": round(bill.total, 4),
+        "usd_is_complete": bill.is_complete,
+        "bill": [
+            {
+                "name": line.name,
+                "quantity": round(line.quantity, 3),
+                "usd": None if line.usd is None else round(line.usd, 4),
+                "usage_type": line.price.usage_type if line.price else None,
+                "source": line.price.source if line.price else None,
+                "quality": line.price.quality if line.price else None,
+            }
+            for line in bill.lines
+        ],
+        "not_priced": list(bill.not_priced),
+        "notes": list(bill.notes),
+        "instance_hours": round(outcome.instance_hours, 3),
+        "asleep_seconds": round(outcome.asleep_seconds, 3),
+        "requests": outcome.requests,
+        "processed": outcome.processed,
+        "expired": outcome.expired,
+        "unfinished": outcome.unfinished,
+        "cut_off": outcome.cut_off,
+        "wakes": outcome.wakes,
+        "longest_wake_seconds": round(outcome.longest_wake, 3),
+        "wait_seconds": {
+            f"p{percent}": None if math.isnan(each) else round(each, 3)
+            for percent, each in zip(_PERCENTS, waits, strict=True)
+        },
+        "unknown_metrics": list(outcome.unknown_metrics),
+    }

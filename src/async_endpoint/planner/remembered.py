@@ -1,0 +1,165 @@
+"""Queries of alarms that compute a datapoint when something of it arrives, and remember it after that.
+
+An alarm reads its whole window again at each minute, as CloudWatch does. Here the window is almost the one of a minute
+before: only what has arrived since then differs. The result is the same, and much less is computed.
+"""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections import defaultdict, deque
+from typing import TYPE_CHECKING
+
+from async_endpoint.cloudwatch import MINUTE, Datapoint, MathQuery, MetricStore, StatisticQuery
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from async_endpoint.cloudwatch import EvaluationRules, MetricAlarm, MetricKey, MetricQuery
+
+
+class RememberedQuery:
+    """A query that remembers its window.
+
+    Args:
+        query: A query that `can_remember`.
+        store: Where it reads. Data of a minute must not change once that minute has ended, or `forget` be called.
+        most: The most datapoints that are asked for.
+        rules: What CloudWatch's guide leaves open.
+    """
+
+    def __init__(self, query: MetricQuery, store: MetricStore, most: int, rules: EvaluationRules) -> None:
+        self._query, self._store, self._rules = query, store, rules
+        self._keys = metrics_of(query)
+        self._window: deque[Datapoint] = deque(maxlen=most)
+        self._due: defaultdict[int, list[Datapoint]] = defaultdict(list)  # by the boundary at which they are seen
+        self._end: int | None = None
+        self._of_nothing: Datapoint | None = None
+
+    @property
+    def period(self) -> int:
+        """See `MetricQuery.period`."""
+        return self._query.period
+
+    def forget(self) -> None:
+        """Forgets the window: somebody has put data into minutes that had passed."""
+        self._end = None
+
+    def datapoints(self, store: MetricStore, end: float, count: int, rules: EvaluationRules) -> tuple[Datapoint, ...]:
+        """See `MetricQuery.datapoints`; the store and the rules must be those of the constructor."""
+        del store, rules
+        return tuple(self.newest(int(end), count))
+
+    def describe(self) -> dict[str, object]:
+        """See `MetricQuery.describe`."""
+        return self._query.describe()
+
+    def newest(self, end: int, count: int) -> Iterable[Datapoint]:
+        """Returns the newest datapoints up to a minute's boundary, as visible then, oldest first."""
+        if end != self._end:
+            self._move_to(end)
+        return itertools.islice(self._window, len(self._window) - count, None)
+
+    def value(self, minute: int, seen_at: int) -> float | None:
+        """Returns the value of the minute that begins at `minute`, as visible at a minute's boundary."""
+        if seen_at == self._end:
+            return self._window[(minute - seen_at) // MINUTE].value
+        return self._at(minute, seen_at).value
+
+    def _move_to(self, end: int) -> None:
+        if self._end is None or end != self._end + MINUTE:
+            self._due.clear()
+            self._window.clear()
+            for minute in range(end - (self._window.maxlen or 0) * MINUTE, end, MINUTE):
+                self._see(minute, end)
+        else:
+            first = end - len(self._window) * MINUTE - MINUTE
+            for seen in self._due.pop(end, ()):
+                if seen.start >= first:
+                    self._window[(seen.start - first) // MINUTE] = seen
+            self._see(end - MINUTE, end)
+        self._end = end
+
+    def _see(self, minute: int, end: int) -> None:
+        """Appends the datapoint of a minute as visible at `end`, and notes how it will be seen later."""
+        arrivals = (self._store.arrival(key, minute) for key in self._keys)
+        seen = {math.ceil(arrival / MINUTE) * MINUTE for arrival in arrivals if arrival is not None}
+        for boundary in seen:
+            if boundary > end:
+                self._due[boundary].append(self._at(minute, boundary))
+        past = any(boundary <= end for boundary in seen)
+        self._window.append(self._at(minute, end) if past else self._nothing(minute))
+
+    def _at(self, minute: int, seen_at: int) -> Datapoint:
+        view = _AsSeen(self._store, seen_at)
+        return self._query.datapoints(view, minute + MINUTE, 1, self._rules)[0]
+
+    def _nothing(self, minute: int) -> Datapoint:
+        """Returns the datapoint of a minute of which nothing has arrived; a constant in an expression may be one."""
+        if self._of_nothing is None:
+            self._of_nothing = self._at(minute, minute)
+        return Datapoint(minute, self._of_nothing.value)
+
+
+class _AsSeen(MetricStore):
+    """What is visible of a store's minute at a later moment than its end."""
+
+    def __init__(self, store: MetricStore, seen_at: int) -> None:
+        super().__init__()
+        self._store, self._seen_at = store, seen_at
+
+    def window(self, key: MetricKey, statistic: str, period: int, end: float, count: int) -> tuple[Datapoint, ...]:
+        """See `MetricStore.window`, of one minute."""
+        del count
+        start = int(end) - period
+        return (Datapoint(start, self._store.of_minute(key, statistic, start, self._seen_at)),)
+
+
+def can_remember(query: MetricQuery) -> bool:
+    """Returns whether each datapoint of a query depends on its own minute alone.
+
+    FILL looks at the whole window, and longer periods overlap.
+    """
+    if query.period != MINUTE or not isinstance(query, MathQuery | StatisticQuery):
+        return False
+    expressions = query.expressions.values() if isinstance(query, MathQuery) else ()
+    return all("FILL" not in each.text.upper() for each in expressions)
+
+
+def calm_until(alarm: MetricAlarm, query: RememberedQuery, now: int, extra_datapoints: int) -> float:
+    """Returns until when an alarm that is not in ALARM surely stays out of it; minus infinity if it may go off.
+
+    Too few datapoints breach; and one that does not breach rules out that an alarm goes off although it lacks data. An
+    alarm for which all datapoints must breach stays out as long as one of its newest does not.
+
+    Args:
+        alarm: The alarm.
+        query: Its query.
+        now: The minute's boundary, in epoch seconds.
+        extra_datapoints: How many more datapoints it reads than it has evaluation periods.
+    """
+    if alarm.treat_missing_data == "breaching":
+        return -math.inf
+    periods = alarm.evaluation_periods
+    if alarm.required_datapoints == periods:
+        # From the newest on: one is often enough.
+        for minute in range(now - MINUTE, now - (periods + 1) * MINUTE, -MINUTE):
+            value = query.value(minute, now)
+            if value is not None and not alarm.breaches(value):
+                return minute + periods * MINUTE
+        return -math.inf
+    points = [point.value for point in query.newest(now, periods + extra_datapoints) if point.value is not None]
+    breaching = sum(map(alarm.breaches, points))
+    return now if not breaching or breaching < min(alarm.required_datapoints, len(points)) else -math.inf
+
+
+def metrics_of(query: MetricQuery) -> set[MetricKey]:
+    """Returns the metrics that a query reads."""
+    match query:
+        case StatisticQuery():
+            return {query.key}
+        case MathQuery():
+            return {each.key for each in query.statistics.values()}
+        case _:
+            return set()

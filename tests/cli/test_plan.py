@@ -1,0 +1,98 @@
+"""`async-endpoint plan`: a table, JSON, and what is wrong in a sentence."""
+
+import json
+import re
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+
+from async_endpoint.cli import main
+from tests.planner.stages import documented, endpoint
+
+ENOUGH = ("--pattern", "rate=20,days=2", "--service-seconds", "30", "--start-seconds", "240")
+
+
+@pytest.fixture
+def stages(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Two folders of templates: `fixed` runs one instance, `scaled` sleeps."""
+    for name, resources in (("fixed", endpoint()), ("scaled", documented())):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "Stage.template.json").write_text(json.dumps({"Resources": resources}), encoding="utf-8")
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def plan(*arguments: str) -> Result:
+    return CliRunner().invoke(main, ["plan", *arguments])
+
+
+def rows(output: str) -> dict[str, list[str]]:
+    lines = [re.split(" {2,}", line.strip()) for line in output.splitlines()]
+    return {label: cells for label, *cells in lines if len(cells) == 2}
+
+
+@pytest.mark.usefixtures("stages")
+def test_stages_are_side_by_side() -> None:
+    result = plan("fixed", "scaled", *ENOUGH, "--price-region", "us-east-1")
+    assert result.exit_code == 0, result.output
+    found = rows(result.stdout)
+    assert found["instance hours a month"][0] == "720.0"
+    assert found["of it instances"][0] == "530.21"  # 720 h of 0.7364 USD
+    assert found["time at zero"][0] == "0%"
+    assert float(found["of it instances"][1]) < 530
+    assert {"USD a month", "requests", "wait p50", "wait p95", "wait p99", "expired", "wakes"} <= found.keys()
+    assert "Simulated: nothing was measured on AWS." in result.stdout
+
+
+@pytest.mark.usefixtures("stages")
+def test_json_has_every_line_of_the_bill_with_its_source() -> None:
+    result = plan("scaled", *ENOUGH, "--price-region", "us-east-1", "--json")
+    (found,) = json.loads(result.stdout)["plans"]
+    assert found["processed"] + found["expired"] + found["unfinished"] == found["requests"] > 500
+    assert found["usd_a_month"] == pytest.approx(sum(line["usd"] for line in found["bill"]), abs=0.01)
+    assert found["bill"][0]["usage_type"] == "USE1-Host:ml.g4dn.xlarge"
+    assert found["wait_seconds"]["p50"] <= found["wait_seconds"]["p99"]
+
+
+@pytest.mark.usefixtures("stages")
+def test_a_file_of_arrivals_is_the_traffic() -> None:
+    Path("arrivals.csv").write_text("0\n0\n0\n", encoding="utf-8")
+    times = ("--service-seconds", "30", "--start-seconds", "240")
+    result = plan("fixed", "--arrivals", "arrivals.csv", *times, "--concurrency", "2", "--json")
+    (found,) = json.loads(result.stdout)["plans"]
+    assert (found["requests"], found["simulated_seconds"]) == (3, 86_400)
+    assert found["wait_seconds"] == {"p50": 0, "p95": 30, "p99": 30}
+    assert found["not_priced"][0].startswith("instances: the table has no price of ml.g4dn.xlarge in an unknown region")
+
+
+@pytest.mark.usefixtures("stages")
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["fixed", "--service-seconds", "1", "--start-seconds", "1"], "Describe the traffic by --pattern"),
+        (["fixed", *ENOUGH, "--arrivals", "fixed/Stage.template.json"], "one of the two"),
+        (["fixed", *ENOUGH, "--pattern", "rate=0"], "has no request"),
+        (["fixed", *ENOUGH, "--service-seconds", "soon"], "'soon' is no duration"),
+        (["fixed", *ENOUGH, "--metric-delay", "9-1"], "--metric-delay is a number of seconds"),
+        ([".", *ENOUGH], "has no file *.template.json"),
+        (["none", *ENOUGH], "Path 'none' does not exist"),
+    ],
+)
+def test_what_is_wrong_is_one_sentence_and_exit_status_2(arguments: list[str], message: str) -> None:
+    result = plan(*arguments)
+    assert result.exit_code == 2
+    assert message in result.stderr
+    assert "Traceback" not in result.stderr
+
+
+@pytest.mark.usefixtures("stages")
+def test_instances_that_cannot_keep_up_are_reported() -> None:
+    result = plan("fixed", "--pattern", "rate=100,days=1", "--service-seconds", "60", "--start-seconds", "1")
+    assert "requests still waited at the end: the instances cannot keep up." in result.stdout
+
+
+@pytest.mark.usefixtures("stages")
+def test_old_prices_warn(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("async_endpoint.planner.prices.PriceTable.warning", lambda *_: "They are old.")
+    assert "Warning: They are old." in plan("fixed", *ENOUGH).stderr
