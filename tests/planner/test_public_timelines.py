@@ -2,9 +2,9 @@
 
 The video-indexing tutorial of ray-project/ray: 67,000 requests at 50 to 100 a second, an ml.g4dn.xlarge scaled from 1
 to 4 instances by alarms of 1 x 60 s; all four served 589 s after the first request, and scale-in came 104 s after the
-queue was empty. It does not report how long a request and a start took, how late the metrics were, or in which second of a
-minute it began: those are chosen here, so this shows that the rules can give these times, and not that AWS has these
-values.
+queue was empty. It does not report how long a request and a start took, how late the metrics were, or in which second
+of a minute it began: those are chosen here, so this shows that the rules can give these times, and not that AWS has
+these values.
 """
 
 import random
