@@ -79,7 +79,7 @@ def _with_simpy(stage: Stage) -> tuple[Any, float]:
 
 
 def _in_process(measure: Callable[[Stage], tuple[Any, float]], stage: Stage) -> tuple[Any, float, float]:
-    """Returns what a measurement in a fresh process returns, its seconds of a processor, and its megabytes of memory."""
+    """Returns what a measurement returns in a process of its own, and that one's processor seconds and megabytes."""
     with multiprocessing.get_context("spawn").Pool(1) as pool:
         found, seconds, megabytes = pool.apply(_measured, (measure, stage))
     return found, seconds, megabytes

@@ -7,16 +7,19 @@ from __future__ import annotations
 
 import random
 from array import array
-from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import simpy
 
 from async_endpoint.cloudwatch import MINUTE, MetricKey, MetricStore
-from async_endpoint.planner import Conditions, Stage, Traffic
 from async_endpoint.planner.publishing import SAMPLES
 from async_endpoint.planner.scaling import StageScaling
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from async_endpoint.planner import Conditions, Stage, Traffic
 
 
 @dataclass

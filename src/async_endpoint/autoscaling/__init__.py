@@ -21,6 +21,7 @@ from async_endpoint.autoscaling.instance_quota_codes import (
     instance_quota_name,
 )
 from async_endpoint.autoscaling.policies import StepScalingPolicy, TargetTrackingPolicy
+from async_endpoint.autoscaling.schedules import Schedule
 from async_endpoint.autoscaling.targets import DIMENSION, NAMESPACE, ScalableTarget, TargetKey
 
 __all__ = [
@@ -37,6 +38,7 @@ __all__ = [
     "ObjectNotFoundException",
     "ScalableTarget",
     "ScalingError",
+    "Schedule",
     "StepScalingPolicy",
     "TargetKey",
     "TargetTrackingPolicy",

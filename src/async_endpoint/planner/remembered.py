@@ -67,6 +67,11 @@ class RememberedQuery:
             return self._window[(minute - seen_at) // MINUTE].value
         return self._at(minute, seen_at).value
 
+    def is_final(self, minute: int, seen_at: int) -> bool:
+        """Returns whether nothing of a minute arrives after a minute's boundary."""
+        arrivals = (self._store.arrival(key, minute) for key in self._keys)
+        return all(arrival is None or arrival <= seen_at for arrival in arrivals)
+
     def _move_to(self, end: int) -> None:
         if self._end is None or end != self._end + MINUTE:
             self._due.clear()
@@ -143,12 +148,15 @@ def calm_until(alarm: MetricAlarm, query: RememberedQuery, now: int, extra_datap
         return -math.inf
     periods = alarm.evaluation_periods
     if alarm.required_datapoints == periods:
-        # From the newest on: one is often enough.
+        calm = -math.inf
+        # From the newest on: one is often enough. What arrives later may change the value of a minute.
         for minute in range(now - MINUTE, now - (periods + 1) * MINUTE, -MINUTE):
             value = query.value(minute, now)
             if value is not None and not alarm.breaches(value):
-                return minute + periods * MINUTE
-        return -math.inf
+                if query.is_final(minute, now):
+                    return minute + periods * MINUTE
+                calm = now
+        return calm
     points = [point.value for point in query.newest(now, periods + extra_datapoints) if point.value is not None]
     breaching = sum(map(alarm.breaches, points))
     return now if not breaching or breaching < min(alarm.required_datapoints, len(points)) else -math.inf

@@ -5,8 +5,7 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
-from async_endpoint.autoscaling import NAMESPACE, AutoScaler, CapacityPort, ScalingError, TargetKey
-from async_endpoint.autoscaling.schedules import Schedule
+from async_endpoint.autoscaling import NAMESPACE, AutoScaler, CapacityPort, ScalingError, Schedule, TargetKey
 from async_endpoint.clock import Clock
 from async_endpoint.cloudwatch import (
     EvaluationRules,
