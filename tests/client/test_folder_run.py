@@ -11,6 +11,7 @@ from async_endpoint.client import (
     AsyncEndpoint,
     FolderError,
     InMemoryTransport,
+    JobState,
     ModelError,
     ResultTimeout,
     RunInterrupted,
@@ -18,6 +19,7 @@ from async_endpoint.client import (
     run_folder,
 )
 from async_endpoint.client.folder_documents import find_documents
+from async_endpoint.client.ticket_store import read_run
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -191,3 +193,38 @@ def test_a_run_that_takes_too_long_ends_in_time_and_leaves_its_lines(folder: Pat
 
     states = {line["file"]: line["state"] for line in lines_of(tmp_path / "out")}
     assert states == {"a.JPG": "QUEUED", "b.png": "COMPLETED", "c.pdf": "QUEUED"}
+
+
+class Cancels:
+    """Progress that cancels the jobs of some documents once they are accepted."""
+
+    def __init__(self, *names: str) -> None:
+        self.names, self.finished_states = names, list[JobState]()
+
+    def start(self, documents: int) -> None: ...
+
+    def submitted(self, job: Job, /) -> None:
+        if job.document.endswith(self.names):
+            assert job.cancel()
+
+    def finished(self, job: Job, /) -> None:
+        self.finished_states.append(job.state)
+
+    def stop(self) -> None: ...
+
+
+def test_a_cancelled_document_has_its_line_and_its_count_and_is_final(folder: Path, tmp_path: Path) -> None:
+    transport = InMemoryTransport(model, seconds=lambda request: 0 if request.content_type == "application/pdf" else 9)
+    progress, ticket = Cancels(".JPG", "b.png"), tmp_path / "ticket.sqlite"
+
+    summary = run_folder(folder, endpoint_on(transport), tmp_path / "out", progress=progress, ticket=ticket)
+
+    lines = {line["file"]: line for line in lines_of(tmp_path / "out")}
+    states = {file: line["state"] for file, line in lines.items()}
+    assert states == {"a.JPG": "CANCELLED", "b.png": "CANCELLED", "c.pdf": "COMPLETED"}
+    assert "was cancelled here" in lines["b.png"]["reason"]
+    assert lines["b.png"]["output_location"]
+    assert str(summary).startswith("3 documents: 1 completed, 0 failed, 0 expired, 2 cancelled, in ")
+    assert (summary.count(JobState.CANCELLED), summary.all_completed) == (2, False)
+    assert sorted(progress.finished_states) == [JobState.CANCELLED, JobState.CANCELLED, JobState.COMPLETED]
+    assert read_run(ticket).is_finished

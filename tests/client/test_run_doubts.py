@@ -23,7 +23,7 @@ from async_endpoint.client import (
     new_ticket,
     resume_run,
 )
-from async_endpoint.protocol import S3Location
+from async_endpoint.protocol import JobRecord, JobState, S3Location
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -284,3 +284,14 @@ def test_a_file_that_changed_is_sent_as_it_is_and_reported(run: Run, clock: Cloc
     assert run.lines()["2.png"] == ("COMPLETED", 6)
     assert summary.remarks == ("1 document has changed since the run began, and went out as of now.",)
     assert summary.counts == {DocumentState.COMPLETED: 3}
+
+
+def test_a_document_in_doubt_that_an_operator_cancelled_is_cancelled(run: Run, clock: Clock) -> None:
+    class Records:
+        def get(self, job: str) -> JobRecord:
+            return JobRecord(job_id=job, state=JobState.CANCELLED, reason="By hand.")
+
+    transport = BreaksOff(lost={2}, taken=False, clock=clock)
+
+    assert run.go_on(run.begin(transport), transport, records=Records()) == ALL | {"2.png": ("CANCELLED", None)}
+    assert transport.calls["delete"] == 0

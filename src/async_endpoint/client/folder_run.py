@@ -72,6 +72,7 @@ class RunSummary:
         outcomes = (DocumentState.COMPLETED, DocumentState.FAILED, DocumentState.EXPIRED)
         states = [f"{self.counts[state]} {state.lower()}" for state in outcomes]
         for state, text in (
+            (DocumentState.CANCELLED, "cancelled"),
             (DocumentState.QUEUED, "still queued"),
             (DocumentState.SUBMITTING, "in doubt"),
             (DocumentState.WAITING, "not sent"),

@@ -19,7 +19,7 @@ class LineFacts:
         file: The document, relative to the folder of the run; a name that is not UTF-8 has surrogates, as `os.fsdecode`
             makes them, so `os.fsencode` of the parsed text gives the name back.
         inference_id: The id of the job.
-        state: QUEUED, COMPLETED, FAILED or EXPIRED.
+        state: QUEUED, COMPLETED, FAILED, EXPIRED or CANCELLED.
         output_location: Where the result is or will be; None for a document that was not accepted.
         failure_location: Where a failure is or will be; None for an endpoint without a failure path.
         reason: Why there is no result.

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from async_endpoint.client.errors import AsyncEndpointError, JobFailed, JobNotFound, SubmitError
+from async_endpoint.client.errors import JobCancelled, JobFailed, JobNotFound, SubmitError
 from async_endpoint.client.jobs import Job, JobResult
 from async_endpoint.client.run_submitter import MOST_TRIES, result_stem
 from async_endpoint.client.ticket_schema import DocumentState
@@ -133,8 +133,10 @@ class Doubts:
             job.settle(job.submitted_at, result, JobState.COMPLETED)
         elif record.state.is_final:
             reason = record.reason or f"The jobs table says {record.state}."
-            error: AsyncEndpointError = JobFailed(f"{job.document} failed: {reason}", reason)
-            job.settle(job.submitted_at, error, JobState.FAILED)
+            if record.state is JobState.CANCELLED:
+                job.settle(job.submitted_at, JobCancelled(f"{job.document} was cancelled: {reason}"), record.state)
+            else:
+                job.settle(job.submitted_at, JobFailed(f"{job.document} failed: {reason}", reason), JobState.FAILED)
         return job.state is not JobState.SUBMITTED
 
     def _job(self, entry: Entry, acceptance: Acceptance | None) -> Job:

@@ -46,6 +46,7 @@ class DocumentState(StrEnum):
     """The state of a document in a ticket.
 
     WAITING: not submitted. SUBMITTING: about to be, or submitted without a response. QUEUED: accepted by SageMaker.
+    CANCELLED: a caller of the client cancelled its job, or the jobs table says that an operator did.
     """
 
     WAITING = "WAITING"
@@ -54,6 +55,7 @@ class DocumentState(StrEnum):
     COMPLETED = "COMPLETED"
     FAILED = "FAILED"
     EXPIRED = "EXPIRED"
+    CANCELLED = "CANCELLED"
 
 
 UNFINISHED = (DocumentState.WAITING, DocumentState.SUBMITTING, DocumentState.QUEUED)
