@@ -56,6 +56,13 @@ def test_json_has_every_line_of_the_bill_with_its_source() -> None:
 
 
 @pytest.mark.usefixtures("stages")
+def test_the_concurrency_that_the_template_allows_is_said_to_be_assumed() -> None:
+    assumed = "Each instance was taken to process 4 requests at a time, as the template lets it"
+    assert assumed in plan("scaled", *ENOUGH).stdout
+    assert "requests at a time" not in plan("scaled", *ENOUGH, "--concurrency", "1").stdout
+
+
+@pytest.mark.usefixtures("stages")
 def test_a_file_of_arrivals_is_the_traffic() -> None:
     Path("arrivals.csv").write_text("0\n0\n0\n", encoding="utf-8")
     times = ("--service-seconds", "30", "--start-seconds", "240")

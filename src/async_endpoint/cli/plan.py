@@ -88,8 +88,12 @@ def plan(
     Each TEMPLATE is a folder of `cdk synth --output`, or one template with the endpoint; several are printed side by
     side. Nothing is deployed and AWS is not called.
 
+    \b
+    async-endpoint plan cdk.out --pattern office-rate=100 --service-seconds 0.3 --start-seconds 240 --concurrency 1
+    async-endpoint plan old.out new.out --arrivals arrivals.csv --service-seconds p50=2,p95=6 --start-seconds 240
+
     Exit status: 0 planned, 2 wrong usage, or a template or traffic that cannot be planned with.
-    """
+    """  # noqa: D301 - \b is Click's mark of a paragraph that is not rewrapped
     if (pattern is None) == (arrivals is None):
         raise click.UsageError("Describe the traffic by --pattern, or name a file by --arrivals: one of the two.")
     try:
@@ -108,7 +112,7 @@ def plan(
             outcome = simulate(stage, traffic, conditions)
             region = price_region or stage.region
             bill = make_bill(stage, outcome, prices, region=region, instance_price=instance_price)
-            plans.append(Plan(str(path), stage, outcome, bill))
+            plans.append(Plan(str(path), stage, outcome, bill, None if concurrency else stage.concurrency))
     except PlanError as error:
         raise click.UsageError(str(error)) from error
     click.echo(as_json(plans, prices) if json_output else "\n".join(as_table(plans, prices)))

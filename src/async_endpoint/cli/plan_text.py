@@ -19,12 +19,21 @@ _SMALL = 10
 
 @dataclass(frozen=True)
 class Plan:
-    """A simulated stage and its bill; `name` is what the user called it."""
+    """A simulated stage and its bill.
+
+    Attributes:
+        name: What the user called it.
+        stage: As its templates have it.
+        outcome: What was simulated.
+        bill: Of the simulated time.
+        concurrency: Requests at a time on each instance that were assumed from the template; None if the user chose.
+    """
 
     name: str
     stage: Stage
     outcome: Outcome
     bill: Bill
+    concurrency: int | None = None
 
 
 def as_table(plans: list[Plan], prices: PriceTable) -> Iterator[str]:
@@ -99,6 +108,11 @@ def _notes(plans: list[Plan]) -> Iterator[str]:
     for plan in plans:
         prefix = f"{plan.name}: " if len(plans) > 1 else ""
         outcome = plan.outcome
+        if (plan.concurrency or 1) > 1:
+            yield (
+                f"{prefix}Each instance was taken to process {plan.concurrency} requests at a time, as the template lets "
+                "it: if the model processes fewer, cost and waits are too low. Give --concurrency."
+            )
         if plan.bill.not_priced:
             yield f"{prefix}Not in the sum: {'; '.join(plan.bill.not_priced)}."
         yield from (f"{prefix}{note}" for note in plan.bill.notes)
@@ -135,6 +149,7 @@ def _plan_json(plan: Plan) -> dict[str, Any]:
             }
             for line in bill.lines
         ],
+        "assumed_concurrency": plan.concurrency,
         "not_priced": list(bill.not_priced),
         "notes": list(bill.notes),
         "instance_hours": round(outcome.instance_hours, 3),

@@ -45,8 +45,12 @@ def resume(
     Submits what was never submitted, collects the rest, and writes the run's file of results with all lines. With
     --stage the jobs table is asked for documents whose submission broke off.
 
+    \b
+    async-endpoint resume
+    async-endpoint resume 20260131-093000-1a2b3c --stage dev
+
     Exit status: as for `run`; 2 if another process uses the ticket.
-    """
+    """  # noqa: D301 - \b is Click's mark of a paragraph that is not rewrapped
     if run and ticket_file:
         raise click.UsageError("RUN and --ticket both name the run: give one of them.")
     try:

@@ -88,8 +88,12 @@ def run(
 
     A ticket remembers what was sent: `async-endpoint resume` continues a run that was broken off.
 
+    \b
+    async-endpoint run samples/receipts --stage dev
+    async-endpoint run invoices --pattern '**/*.pdf' --endpoint NAME --input s3://INPUT_BUCKET/by-hand/
+
     Exit status: 0 every document completed, 1 some did not, 2 wrong usage, 130 after Ctrl-C.
-    """
+    """  # noqa: D301 - \b is Click's mark of a paragraph that is not rewrapped
     try:
         found = find_documents(folder, pattern=pattern, limit=limit)  # before any call to AWS
     except FolderError as error:

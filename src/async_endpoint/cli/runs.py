@@ -20,7 +20,14 @@ from async_endpoint.client.ticket_store import StoredRun, prune, stored_runs
     help="Delete the tickets of finished runs that are older than so many days, instead.",
 )
 def runs(*, as_json: bool, days: int | None) -> None:
-    """List the runs whose tickets are in the user's state folder, newest first."""
+    """List the runs whose tickets are in the user's state folder, newest first.
+
+    \b
+    async-endpoint runs
+    async-endpoint runs --prune 30
+
+    Exit status: 0 even if there are none or one cannot be read, 2 wrong usage.
+    """  # noqa: D301 - \b is Click's mark of a paragraph that is not rewrapped
     if days is not None:
         deleted = prune(days)
         click.echo(f"{len(deleted)} tickets of finished runs deleted.")
