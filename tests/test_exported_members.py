@@ -44,6 +44,7 @@ INSIDE_THE_CLIENT |= {"count_states", "line_facts", "line_of", "open_database", 
 INSIDE_THE_CLIENT |= {"newest_unfinished", "prune", "read_run", "remove_files", "stored_runs", "ticket_folder"}
 INSIDE_THE_CLIENT |= {"result_stem", "ticket_path", "try_lock"}
 INSIDE_THE_CLIENT |= {"AioJobStream", "AioPoller", "JobStream", "inline_body", "place_in_s3", "with_rejections"}
+INSIDE_THE_CLIENT |= {"P", "SharedPool", "T", "parse_listings_quickly"}
 
 
 @pytest.mark.parametrize(
