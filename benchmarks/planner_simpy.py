@@ -17,7 +17,7 @@ from async_endpoint.planner.publishing import SAMPLES
 from async_endpoint.planner.scaling import StageScaling
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Generator
 
     from async_endpoint.planner import Conditions, Stage, Traffic
 
@@ -85,18 +85,18 @@ class SimPyModel:
         """See `CapacityPort.failure`."""
         return None
 
-    def _start(self) -> Iterator[Any]:
+    def _start(self) -> Generator[Any, Any, None]:
         yield self._env.timeout(self.conditions.start.draw(self._source))
         self._starting -= 1
         self._in_service += 1
         yield self._slots.put(None)
 
-    def _arrive(self) -> Iterator[Any]:
+    def _arrive(self) -> Generator[Any, Any, None]:
         for index, arrival in enumerate(self.traffic.arrivals):
             yield self._env.timeout(arrival - self._env.now)
             self._env.process(self._process(index, arrival))
 
-    def _process(self, index: int, arrival: float) -> Iterator[Any]:
+    def _process(self, index: int, arrival: float) -> Generator[Any, Any, None]:
         self._waiting += 1
         yield self._slots.get()
         self._waiting -= 1
@@ -111,7 +111,7 @@ class SimPyModel:
         else:
             yield self._slots.put(None)
 
-    def _pass_minutes(self) -> Iterator[Any]:
+    def _pass_minutes(self) -> Generator[Any, Any, None]:
         while True:
             worked = False
             for _ in SAMPLES:

@@ -55,11 +55,12 @@ def test_json_has_every_line_of_the_bill_with_its_source() -> None:
     assert found["wait_seconds"]["p50"] <= found["wait_seconds"]["p99"]
 
 
-@pytest.mark.usefixtures("stages")
-def test_the_concurrency_that_the_template_allows_is_said_to_be_assumed() -> None:
-    assumed = "Each instance was taken to process 4 requests at a time, as the template lets it"
-    assert assumed in plan("scaled", *ENOUGH).stdout
-    assert "requests at a time" not in plan("scaled", *ENOUGH, "--concurrency", "1").stdout
+def test_the_concurrency_that_the_template_allows_is_said_to_be_assumed(stages: Path) -> None:
+    template = json.dumps({"Resources": endpoint(concurrency=16)})
+    (stages / "fixed" / "Stage.template.json").write_text(template, encoding="utf-8")
+    assumed = "Each instance was taken to process 16 requests at a time, as the template lets it"
+    assert assumed in plan("fixed", *ENOUGH).stdout
+    assert "requests at a time" not in plan("fixed", *ENOUGH, "--concurrency", "1").stdout
 
 
 @pytest.mark.usefixtures("stages")

@@ -110,8 +110,8 @@ def _notes(plans: list[Plan]) -> Iterator[str]:
         outcome = plan.outcome
         if (plan.concurrency or 1) > 1:
             yield (
-                f"{prefix}Each instance was taken to process {plan.concurrency} requests at a time, as the template lets "
-                "it: if the model processes fewer, cost and waits are too low. Give --concurrency."
+                f"{prefix}Each instance was taken to process {plan.concurrency} requests at a time, as the template "
+                "lets it: if the model processes fewer, cost and waits are too low. Give --concurrency."
             )
         if plan.bill.not_priced:
             yield f"{prefix}Not in the sum: {'; '.join(plan.bill.not_priced)}."
