@@ -24,10 +24,13 @@ SAMPLES = [
 ]
 # Faults strike the test's own calls, too.
 PATIENT = Config(retries={"mode": "standard", "total_max_attempts": 10}, proxies={}, max_pool_connections=20)
-# A queue's messages are invisible for six times, a claim lasts for two times the timeout of its function.
+# A queue's messages are invisible for six times, a claim lasts for two times the timeout of its function. Functions of
+# one machine share its cores, unlike Lambda's: too many at once would all exceed a short timeout, be started anew and
+# begin again, and never end.
 SHORT_TIMES = """
 [workflow]
-timeout_seconds = 5
+timeout_seconds = 15
+max_concurrency = 3
 max_attempts = 6
 retry_delay_seconds = 1
 """

@@ -38,7 +38,7 @@ LOOK_AFTER_SECONDS = 20
 DROPPED, DOUBLED = 0.05, 0.10  # of the events of uploads
 WORKERS = ("Intake", "Results")
 DEAD_LETTERS = ("IntakeDeadLettersUrl", "UrgentDeadLettersUrl", "ResultsDeadLettersUrl")
-# A message whose function was killed comes back after three minutes, and may be killed again.
+# A message whose function was killed comes back after a minute and a half, and may be killed again.
 SECONDS = 1_800.0 if FULL else 900.0
 MOST_INVOCATIONS = 1.15  # for each document
 
