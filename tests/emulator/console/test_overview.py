@@ -108,8 +108,13 @@ def test_during_an_update_the_instances_of_both_configs_are_shown(tmp_path: Path
         region.create("receipts")
         region.create_config("next")
         region.sagemaker.call("UpdateEndpoint", {"EndpointName": "receipts", "EndpointConfigName": "next"})
-        shown = [(item["config"], item["state"]) for item in of(region)["instances"]]
-        assert shown == [("receipts-config", "InService"), ("next", "Starting")]
+
+        def shown() -> list[tuple[str, str]]:
+            return [(item["config"], item["state"]) for item in of(region)["instances"]]
+
+        # The update starts its instances in a thread.
+        eventually(lambda: len(shown()) > 1, "the instance of the new config")
+        assert shown() == [("receipts-config", "InService"), ("next", "Starting")]
 
 
 def test_an_alarm_is_its_endpoints_by_a_metric_or_by_one_in_metric_math_and_else_one_of_the_others(
