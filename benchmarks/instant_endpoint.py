@@ -262,7 +262,7 @@ async def _serve(endpoint: InstantEndpoint) -> None:
     async with server:
         sys.stdout.write(f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}\n")
         sys.stdout.flush()
-        await loop.run_in_executor(None, sys.stdin.read)  # until whoever started it closes the pipe, or ends
+        await loop.run_in_executor(None, sys.stdin.read)  # until the process that started it closes the pipe, or ends
 
 
 if __name__ == "__main__":

@@ -40,7 +40,7 @@ def test_an_alarms_window_slides_by_the_minute() -> None:
 
 
 def test_a_minute_is_read_as_it_is_visible_at_a_moment() -> None:
-    late = MetricStore(delivery=Delayed({Publisher.INSTANCES: DelayRange(90, 90)}))
+    late = MetricStore(delivery=Delayed({Publisher.VARIANT: DelayRange(90, 90)}))
     late.put(KEY, 4, 61)
     assert [late.of_minute(KEY, "Sum", 60, at) for at in (180, 209, 210, 900)] == [None, None, 4.0, 4.0]
     assert late.of_minute(KEY, "Sum", 0, 900) is None

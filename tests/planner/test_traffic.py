@@ -117,3 +117,12 @@ def test_a_wrong_pattern_is_a_sentence(text: str, message: str) -> None:
 def test_too_many_requests_are_not_drawn() -> None:
     with pytest.raises(PlanError, match="at most 50,000,000 are simulated"):
         Pattern.parse("rate=1000000,days=400").traffic(0)
+
+
+def test_epoch_seconds_are_rejected_as_seconds_from_the_first_moment(tmp_path: Path) -> None:
+    file = tmp_path / "arrivals.csv"
+    file.write_text("1799020800\n", encoding="utf-8")
+    with pytest.raises(
+        PlanError, match="more than 366 days after the first moment, 0: write dates and epoch seconds as"
+    ):
+        read_arrivals(file)

@@ -58,7 +58,7 @@ if TYPE_CHECKING:
     default="60-150",
     show_default=True,
     metavar="SECONDS",
-    help="How late metrics reach CloudWatch, as 120 or 60-150.",
+    help="How late metrics reach CloudWatch, such as 120 or 60-150.",
 )
 @click.option("--seed", default=0, show_default=True, help="What random moments and durations are drawn from.")
 @click.option("--price-region", metavar="REGION", help="Whose instance prices are used.  [default: the template's]")

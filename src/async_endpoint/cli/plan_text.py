@@ -91,9 +91,10 @@ def _hours(plan: Plan) -> str:
 _BEFORE_WAITS: tuple[tuple[str, Callable[[Plan], str]], ...] = (
     ("instance type", lambda plan: plan.stage.instance_type),
     ("USD a month", _total),
-    ("  of it instances", _instances),
+    ("  of which instances", _instances),
     ("instance hours a month", _hours),
     ("time at zero", _asleep),
+    ("simulated days", lambda plan: f"{plan.outcome.seconds / (24 * _HOUR):g}"),
     ("requests", lambda plan: f"{plan.outcome.requests:,}"),
 )
 _AFTER_WAITS: tuple[tuple[str, Callable[[Plan], str]], ...] = (
@@ -117,7 +118,7 @@ def _notes(plans: list[Plan]) -> Iterator[str]:
             yield f"{prefix}Not in the sum: {'; '.join(plan.bill.not_priced)}."
         yield from (f"{prefix}{note}" for note in plan.bill.notes)
         if outcome.unfinished:
-            yield f"{prefix}{outcome.unfinished:,} requests still waited at the end: the instances cannot keep up."
+            yield f"{prefix}{outcome.unfinished:,} requests still waited at the end; the waits do not include them."
         if outcome.cut_off:
             yield (
                 f"{prefix}{outcome.cut_off:,} requests ran for more than 30 s when their instance was taken out: AWS "

@@ -38,7 +38,7 @@ class SharedPool:
         return self._queue(self._urgent, call)
 
     def shutdown(self) -> None:
-        """Waits for the calls in progress, and drops the queued ones."""
+        """Waits for the calls in progress, and drops the queued ones: nothing may wait for their futures any more."""
         self._pool.shutdown(wait=True, cancel_futures=True)
 
     def _queue(self, queue: deque[Callable[[], None]], call: Callable[[], T]) -> Future[T]:

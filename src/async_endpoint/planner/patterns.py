@@ -84,7 +84,7 @@ class Pattern:
     def _about(self) -> float:
         daily = self.rate * _LAST_HOUR + self.office_rate * (self.office_hours[1] - self.office_hours[0])
         daily += self.bursts * self.burst_size + self.nightly
-        return daily * self.days * self._grown(self.days)
+        return daily * self.days * max(1.0, self._grown(self.days))
 
     def _grown(self, day: float) -> float:
         return float((1 + self.growth / 100) ** (day / MONTH_DAYS))

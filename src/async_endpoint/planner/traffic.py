@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 DAY = 86_400
 # Monday, 4 January 2027: where a traffic without dates begins, so that days of the week mean something.
 MONDAY = 1_799_020_800.0
+_MOST_SECONDS = 366 * DAY
 
 
 @dataclass(frozen=True)
@@ -83,6 +84,11 @@ def _moments(rows: Iterable[list[str]], name: str) -> Iterator[float]:
         kind = this_kind
         if moment < 0 or (this_kind == "seconds" and moment < MONDAY):
             raise PlanError(f"{name}, line {number}: {text} is negative: seconds count from 0.")
+        if this_kind == "seconds" and moment - MONDAY > _MOST_SECONDS:
+            raise PlanError(
+                f"{name}, line {number}: {text} is more than {_MOST_SECONDS // DAY} days after the first moment, 0: "
+                "write dates and epoch seconds as ISO times."
+            )
         if moment < previous:
             raise PlanError(f"{name}, line {number}: {text} is earlier than the line before: sort the lines by time.")
         previous = moment

@@ -25,7 +25,7 @@ _THROUGH_WORKFLOW = {
     "dynamodb-write": 6.0,
     "dynamodb-read": 1.0,
 }
-# A batch of ten, as `python -m benchmarks intake` measured it on the local AWS.
+# Assumed for a batch of ten.
 _FUNCTION_SECONDS = 0.64
 _MONTH_MINUTES = 30 * 24 * 60
 _RATE = re.compile(r"rate\((\d+) (minute|hour|day)s?\)")
@@ -37,6 +37,7 @@ UNPRICED = {
     "AWS::CloudWatch::Dashboard": "dashboards",
     "AWS::DynamoDB::Table": "storage, backups and stream of the jobs table",
     "AWS::KMS::Key": "KMS keys and their requests",
+    "AWS::Lambda::EventSourceMapping": "Lambda's own polling of queues and streams, and events of outcomes",
     "AWS::Logs::LogGroup": "log data",
     "AWS::S3::Bucket": "storage in S3, and data transfer",
     "AWS::SecretsManager::Secret": "secrets",

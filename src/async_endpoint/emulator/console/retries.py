@@ -31,6 +31,7 @@ _COMPLETED = "Completed"
 _COMMAND_SECONDS = 60.0
 _TRIAL = "It is only tried whether there can be another attempt."
 _NO_WORKFLOW = "The endpoint has no workflow stack: the caller has to submit the document again."
+_NO_TABLE = "The jobs table cannot be read now: load the page again."
 _NO_JOB = "It was submitted directly and is not a job: the caller has to submit it again."
 
 
@@ -56,9 +57,13 @@ def offers(workflow: EndpointWorkflow | None, documents: list[Json]) -> dict[int
     jobs = {} if workflow is None else workflow.jobs([item["inference_id"] for item in documents])
     found = {}
     for item in documents:
-        job = jobs.get(item["inference_id"])
-        if item["status"] != _COMPLETED or (job is not None and job.state is JobState.CANCELLED):
-            found[item["number"]] = RetryOffer(None, _NO_WORKFLOW) if workflow is None else _offer(item, job)
+        job = (jobs or {}).get(item["inference_id"])
+        if item["status"] == _COMPLETED and (job is None or job.state is not JobState.CANCELLED):
+            continue
+        if workflow is None or jobs is None:
+            found[item["number"]] = RetryOffer(None, _NO_WORKFLOW if workflow is None else _NO_TABLE)
+        else:
+            found[item["number"]] = _offer(item, job)
     return found
 
 
@@ -89,7 +94,7 @@ class RetryForm:
         """Returns the fields of a posted form.
 
         Raises:
-            NotRetried: It has not the token of this process's pages.
+            NotRetried: It does not have the token of this process's pages.
         """
         fields = {name: values[-1] for name, values in parse_qs(body.decode("utf-8", "replace")).items()}
         if not hmac.compare_digest(fields.get("token", "").encode(), self.token.encode()):

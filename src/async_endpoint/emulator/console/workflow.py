@@ -92,15 +92,15 @@ class EndpointWorkflow:
             if dead_letters in self.outputs
         ]
 
-    def jobs(self, inference_ids: Sequence[str]) -> dict[str, JobRecord]:
-        """Returns the jobs of requests by their InferenceId; without those that are no job, or cannot be read."""
+    def jobs(self, inference_ids: Sequence[str]) -> dict[str, JobRecord] | None:
+        """Returns the jobs of requests by InferenceId, without those that are not jobs; None without the table."""
         try:
             items = self._items(inference_ids)
             # A later attempt has an item of its own, which names its job.
             owners = {name: item[JOBS_ATTEMPT_OF_ATTRIBUTE] for name, item in items.items() if _is_attempt(item)}
             items |= self._items([each for each in owners.values() if each not in items])
         except (BotoCoreError, ClientError):
-            return {}
+            return None
         wanted = {name: items.get(owners.get(name, name)) for name in inference_ids}
         return dict(_records(wanted))
 
@@ -127,6 +127,8 @@ class EndpointWorkflow:
             )
             found |= {str(item[JOBS_PARTITION_KEY]): item for item in response["Responses"].get(table, [])}
             del unread[:_BATCH]
+            left = response["UnprocessedKeys"].get(table)
+            unread += [str(key[JOBS_PARTITION_KEY]) for key in left["Keys"]] if left else []
         return found
 
 

@@ -7,33 +7,32 @@ from typing import TYPE_CHECKING
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from async_endpoint.operations.diagnose.diagnosis import diagnose
+from async_endpoint.operations.diagnose.diagnosis import with_names
 from async_endpoint.operations.diagnose.gather import gather
 from async_endpoint.operations.diagnose.reads.clients import Clients
 from async_endpoint.operations.diagnose.reads.stacks import NoStage, read_stacks, stack_names
+from async_endpoint.operations.diagnose.rules import alarms, data, endpoint, scaling, workflow
 
 if TYPE_CHECKING:
     import boto3
 
     from async_endpoint.operations.diagnose.finding import Finding
 
-# Causes that only a deletion has. Not those that also follow from a deploy a moment ago, such as the alarm that target
-# tracking makes for itself.
-_DELETED = frozenset(
-    {
-        "table-deleted",
-        "bucket-missing",
-        "queue-missing",
-        "archive-missing",
-        "permission-missing",
-        "target-deregistered",
-        "policy-deleted",
-        "alarm-deleted",
-        "topic-missing",
-        "subscription-missing",
-    }
+# The rules of `async-endpoint why` that look for a resource and do not find it. Not the one for the alarms that target
+# tracking makes for itself: they may come later than the deploy. Not those that read logs, activities or jobs, which
+# still tell of what the deploy has just mended.
+_RULES = (
+    data.table_deleted,
+    data.bucket_missing,
+    workflow.queue_missing,
+    endpoint.archive_missing,
+    endpoint.role_without_policy,
+    scaling.target_deregistered,
+    scaling.policy_deleted,
+    alarms.alarm_missing,
+    workflow.subscription_missing,
 )
-_SINCE = timedelta(minutes=1)  # the reads of logs and jobs do not matter here
+_SINCE = timedelta(minutes=1)  # these rules look at no past
 
 
 def find_deleted(session: boto3.Session, stack: str) -> tuple[Finding, ...]:
@@ -46,5 +45,6 @@ def find_deleted(session: boto3.Session, stack: str) -> tuple[Finding, ...]:
         names, now = read_stacks(clients, stack_names(stack), f"--stack {stack}")
     except (NoStage, BotoCoreError, ClientError):
         return ()
-    found = diagnose(gather(clients, names, now=now, since=_SINCE))
-    return tuple(finding for finding in found.faults if finding.cause in _DELETED)
+    snapshot = gather(clients, names, now=now, since=_SINCE)
+    found = (rule(snapshot) for rule in _RULES)
+    return tuple(with_names(finding, snapshot) for finding in found if finding)
