@@ -1,6 +1,5 @@
 """`async-endpoint bench` against an endpoint over HTTP."""
 
-import importlib.util
 import json
 import sys
 from pathlib import Path
@@ -20,11 +19,6 @@ def folder(tmp_path: Path) -> Path:
     for number in range(2):
         (tmp_path / f"{number}.png").write_bytes(b"x" * number)
     return tmp_path
-
-
-needs_matplotlib = pytest.mark.skipif(
-    importlib.util.find_spec("matplotlib") is None, reason="NOT RUN: there is no matplotlib here (make setup)"
-)
 
 
 def bench(folder: Path, bucket: str, *arguments: str) -> Result:
@@ -65,7 +59,6 @@ def test_a_folder_without_documents_is_wrong_usage(tmp_path: Path, bucket: str) 
     assert bench(tmp_path, bucket).exit_code == 2
 
 
-@needs_matplotlib
 @pytest.mark.usefixtures("server")
 def test_the_times_are_drawn_and_the_numbers_are_printed_all_the_same(
     folder: Path, bucket: str, tmp_path: Path
@@ -78,7 +71,6 @@ def test_the_times_are_drawn_and_the_numbers_are_printed_all_the_same(
         assert (image.format, image.width > 1000) == ("PNG", True)
 
 
-@needs_matplotlib
 @pytest.mark.usefixtures("server")
 def test_a_plot_that_cannot_be_written_is_a_sentence_after_the_numbers(
     folder: Path, bucket: str, tmp_path: Path

@@ -1,16 +1,10 @@
 """The picture of measured times: a mark for each document, a line for each percentile, a word where there is none."""
 
-import importlib.util
 from pathlib import Path
 
-import pytest
 from PIL import Image, ImageColor
 
 from async_endpoint.operations.bench import Measured
-
-pytestmark = pytest.mark.skipif(
-    importlib.util.find_spec("matplotlib") is None, reason="NOT RUN: there is no matplotlib here (make setup)"
-)
 
 POINT, P50, P95 = "#2f6fb5", "#12a08a", "#a3212a"
 

@@ -48,7 +48,7 @@ def wake_of(functions: Iterable[Function]) -> Wake | None:
 
 
 def watchdog_of(functions: Iterable[Function]) -> Watchdog | None:
-    """Returns the watchdog; None if there is none.
+    """Returns the watchdog; None without one.
 
     Raises:
         PlanError: A variable is no whole number.
