@@ -14,13 +14,15 @@ import pytest
 from async_endpoint.emulator.containers.environment import ServingEnvironments, prepare_all
 from async_endpoint.emulator.launcher import LocalAws
 from async_endpoint.protocol import Notification, parse_notification
-from demo.deployment import ROOT, Cdk, Deployment, synthesised_region
+from demo.deployment import ROOT, Cdk, Deployment, DeploymentError, synthesised_region
 from tests.support.serving import SERVING_ENV
 
 T = TypeVar("T")
 
 SPEED = 60.0  # a minute of AWS's clock each second
 ANSWER_SECONDS = 150.0  # for a request to end, a cold start included
+SETTLE_SECONDS = 120.0
+DEPLOYS = 3
 
 
 @pytest.fixture(scope="session")
@@ -84,6 +86,27 @@ def wait_for(find: Callable[[], T | None], seconds: float, what: str) -> T:
         assert time.monotonic() < deadline, f"{what} did not come within {seconds:g} s"
         time.sleep(0.1)
     return found
+
+
+def deployed_between_scaling_actions(cdk: Cdk, outputs: Path, status: Callable[[], str]) -> dict[str, str]:
+    """Deploys, and again if a scaling action had just started: SageMaker rejects an update meanwhile.
+
+    Args:
+        cdk: The CDK CLI with the app.
+        outputs: Where it writes the outputs of the stacks.
+        status: Returns the endpoint's status; called only when it exists.
+
+    Returns:
+        The outputs of all stacks.
+    """
+    for _ in range(DEPLOYS - 1):
+        try:
+            return cdk.deploy(outputs)
+        except DeploymentError as error:
+            if "Cannot update in-progress endpoint" not in str(error):
+                raise
+            wait_for(lambda: status() == "InService" or None, SETTLE_SECONDS, "the end of a scaling action")
+    return cdk.deploy(outputs)
 
 
 @pytest.fixture(scope="session")

@@ -16,8 +16,8 @@ from botocore.config import Config
 from async_endpoint.emulator.containers.environment import ServingEnvironments
 from async_endpoint.emulator.launcher import LocalAws
 from async_endpoint.protocol import JobRecord, S3Location
-from demo.deployment import ROOT, Cdk, Deployment, DeploymentError, synthesised_region
-from tests.end_to_end.conftest import wait_for
+from demo.deployment import ROOT, Cdk, Deployment, synthesised_region
+from tests.end_to_end.conftest import deployed_between_scaling_actions
 from tests.end_to_end.test_your_own_model import EXAMPLE, app_with_the_example_alone
 
 SAMPLES = [
@@ -25,8 +25,6 @@ SAMPLES = [
 ]
 # Faults strike the test's own calls, too.
 PATIENT = Config(retries={"mode": "standard", "total_max_attempts": 10}, proxies={}, max_pool_connections=20)
-SETTLE_SECONDS = 120.0
-DEPLOYS = 3
 # A queue's messages are invisible for six times, a claim lasts for two times the timeout of its function. Functions of
 # one machine share its cores, unlike Lambda's: too many at once would all exceed a short timeout, be started anew and
 # begin again, and never end.
@@ -85,22 +83,11 @@ class ShapesStage:
         self.region = synthesised_region(Path(assembly))
         if self.outputs is None:
             cdk.bootstrap(self.region)
-        self.outputs = self._deployed(cdk)
+        self.outputs = deployed_between_scaling_actions(cdk, self.folder / "outputs.json", self._status)
 
-    def _deployed(self, cdk: Cdk) -> dict[str, str]:
-        """Deploys, and again if a scaling action had just started: SageMaker rejects an update meanwhile."""
-        for _ in range(DEPLOYS - 1):
-            try:
-                return cdk.deploy(self.folder / "outputs.json")
-            except DeploymentError as error:
-                if "Cannot update in-progress endpoint" not in str(error):
-                    raise
-                wait_for(self._is_settled, SETTLE_SECONDS, "the end of a scaling action")
-        return cdk.deploy(self.folder / "outputs.json")
-
-    def _is_settled(self) -> bool | None:
-        described = self.client("sagemaker").describe_endpoint(EndpointName=self.deployment.endpoint)
-        return described["EndpointStatus"] == "InService" or None
+    def _status(self) -> str:
+        status: str = self.client("sagemaker").describe_endpoint(EndpointName=self.deployment.endpoint)["EndpointStatus"]
+        return status
 
     def client(self, service: str) -> Any:
         """A client that tries again."""

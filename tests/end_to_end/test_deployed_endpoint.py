@@ -14,7 +14,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from demo.deployment import ROOT, Cdk, DeploymentError
-from tests.end_to_end.conftest import SPEED, Stage, wait_for
+from tests.end_to_end.conftest import SPEED, Stage, deployed_between_scaling_actions, wait_for
 
 pytestmark = [pytest.mark.end_to_end, pytest.mark.serving]
 
@@ -158,9 +158,12 @@ def test_another_concurrency_is_another_config_under_the_same_endpoint(
     changed = re.sub(r"(?m)^batch_size = \d+$", "batch_size = 3", settings)
     assert changed != settings
     config.write_text(changed, encoding="utf-8")
-    stage.deployment.scale_to_zero(stage.local)  # where no scaling action takes the endpoint just as the deploy does
+    stage.deployment.scale_to_zero(stage.local)  # the update then replaces no instance
 
-    Cdk(stage.local, tmp_path / "cdk.log", f"{sys.executable} {app}").deploy(tmp_path / "outputs.json")
+    cdk = Cdk(stage.local, tmp_path / "cdk.log", f"{sys.executable} {app}")
+    deployed_between_scaling_actions(
+        cdk, tmp_path / "outputs.json", lambda: stage.deployment.describe()["EndpointStatus"]
+    )
 
     described = stage.deployment.describe()
     client = described["AsyncInferenceConfig"]["ClientConfig"]

@@ -1,6 +1,8 @@
 """A region as the server wires it: SageMaker, Application Auto Scaling and CloudWatch know each other."""
 
 import json
+import math
+import time
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
@@ -9,6 +11,7 @@ from typing import Any
 import pytest
 
 from async_endpoint.clock import SystemClock
+from async_endpoint.cloudwatch.metric_key import MINUTE
 from async_endpoint.emulator.containers.environment import ServingEnvironments
 from async_endpoint.emulator.hosting.instance import InstanceFactory
 from async_endpoint.emulator.server.alarm_states import AlarmStates
@@ -105,3 +108,19 @@ def test_the_history_is_in_the_state_and_an_older_state_has_none(region: Region,
 
     assert restored(saved) == ["before"]
     assert restored({name: value for name, value in saved.items() if name != "history"}) == []
+
+
+@pytest.mark.parametrize("age", [0, 300])
+@pytest.mark.parametrize("is_on_the_walls", [True, False], ids=["wall", "aws"])
+def test_a_clients_datum_counts_on_the_clock_by_which_the_client_dated_it(
+    tmp_path: Path, age: float, *, is_on_the_walls: bool
+) -> None:
+    clock = SystemClock(not_before=time.time() + 8 * 3600)
+    config = ServerConfig("http://localhost:1", tmp_path, ServingEnvironments(tmp_path), clock, threads=1)
+    region = Region(ACCOUNT, QUIET_REGION, config)
+    at = (time.time() if is_on_the_walls else clock.now()) - age
+    statistics = {"SampleCount": 1.0, "Sum": 5.0, "Minimum": 5.0, "Maximum": 5.0}
+    before = clock.now()
+    region.record_metric("tests", "Oldest", {}, at, statistics)
+    ((*_, ((minute, *_),)),) = region.state()["metrics"]
+    assert before - age - MINUTE < minute <= clock.now() - age

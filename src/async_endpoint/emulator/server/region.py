@@ -95,17 +95,17 @@ class Region:
         at: float | None,
         statistics: Mapping[str, float],
     ) -> None:
-        """Records a datum that a client put into CloudWatch, at a moment of the wall's time (None: now).
+        """Records a datum that a client put into CloudWatch, at a moment that the client states (None: now).
 
-        However fast AWS's clock runs, a time that is a minute before or after now is in the minute before or after: a
-        client that dates a datum means CloudWatch's periods.
+        A client dates a datum by its own clock, the wall's, or by the time that a scheduled event gave it, which is
+        AWS's: the moment is on the clock that it is nearer to. On the wall's clock a moment that is a minute before or
+        after now is in the minute before or after, however fast AWS's clock runs.
         """
         if at is not None and namespace.startswith(_OWN_NAMESPACES):
             return
-        age = 0.0 if at is None else time.time() - at
-        self._store.put_statistics(
-            MetricKey.from_dimensions(namespace, name, dict(dimensions)), statistics, self.clock.now() - age
-        )
+        now, wall = self.clock.now(), time.time()
+        moment = now if at is None else at if abs(at - now) <= abs(at - wall) else now - (wall - at)
+        self._store.put_statistics(MetricKey.from_dimensions(namespace, name, dict(dimensions)), statistics, moment)
 
     def apply_alarm_state(self, name: str, state: State, reason: str, reason_data: str | None) -> None:
         """Scales by a state that SetAlarmState gave to an alarm, unless this region itself has published it."""
