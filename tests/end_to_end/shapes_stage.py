@@ -86,8 +86,8 @@ class ShapesStage:
         self.outputs = deployed_between_scaling_actions(cdk, self.folder / "outputs.json", self._status)
 
     def _status(self) -> str:
-        status: str = self.client("sagemaker").describe_endpoint(EndpointName=self.deployment.endpoint)["EndpointStatus"]
-        return status
+        described = self.client("sagemaker").describe_endpoint(EndpointName=self.deployment.endpoint)
+        return str(described["EndpointStatus"])
 
     def client(self, service: str) -> Any:
         """A client that tries again."""

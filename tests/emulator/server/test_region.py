@@ -1,7 +1,6 @@
 """A region as the server wires it: SageMaker, Application Auto Scaling and CloudWatch know each other."""
 
 import json
-import math
 import time
 from collections.abc import Iterator
 from functools import partial
