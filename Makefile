@@ -36,7 +36,7 @@ reliability: setup  ## draw what the confidence of the bundled model is worth, o
 		model_artifacts/training/diagram.py build/fields.jsonl docs/images/reliability.png
 
 # Two workers: most tests wait for processes or for AWS's clock, and more than two of those at work starve each other.
-PYTEST = $(BIN)/python -m pytest -n 2 --dist loadscope --no-loadscope-reorder
+PYTEST = $(BIN)/python -m pytest -n 2 --dist loadscope --no-loadscope-reorder --durations 30
 
 test: setup .venv-checkov/.done .venv-clients/.done  ## everything that must be green before a change lands
 	@$(MAKE) --no-print-directory --jobs 2 --output-sync=target check templates

@@ -1,4 +1,4 @@
-"""The deployed stage goes to another serving image and back while documents arrive, and every one gets its result."""
+"""The deployed stage goes to the other serving images and back while documents arrive: every one gets its result."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ import pytest
 
 from async_endpoint.protocol.serving_images import DEFAULT_IMAGE, IMAGES, ImageName
 from demo.deployment import ROOT, app_options
-from tests.support.serving import serving_environment
+from tests.support.serving import ENVIRONMENTS, serving_environment
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -81,12 +81,13 @@ def deploy(stage: Stage, assembly: Path) -> None:
     assert done.returncode == 0, done.stdout + done.stderr
 
 
-@pytest.mark.parametrize("image", OTHERS)
-def test_under_load_the_stage_goes_to_another_image_and_back_and_no_document_is_lost(
-    stage: Stage, receipts: Receipts, tmp_path: Path, image: ImageName
+def test_under_load_the_stage_goes_to_the_other_images_and_back_and_no_document_is_lost(
+    stage: Stage, receipts: Receipts, tmp_path: Path
 ) -> None:
-    serving_environment(IMAGES[image])
-    there_and_back: tuple[ImageName, ...] = (image, DEFAULT_IMAGE)
+    others = [name for name in OTHERS if ENVIRONMENTS.of(IMAGES[name]).ready] or OTHERS[:1]
+    for name in others:
+        serving_environment(IMAGES[name])  # where none is built this says so, and ends the test
+    there_and_back: tuple[ImageName, ...] = (*others, DEFAULT_IMAGE)
     assemblies = {name: tmp_path / name for name in there_and_back}
     for name, assembly in assemblies.items():
         stage.cdk.run("synth", "--quiet", *app_options(name), "--output", str(assembly))
@@ -112,7 +113,7 @@ def test_under_load_the_stage_goes_to_another_image_and_back_and_no_document_is_
     ]
     assert len(wrong) <= len(results) * 0.1, wrong[:3]
     versions = {result["model_version"] for result in results}
-    assert len(versions) == 2  # each image has an archive of its own
+    assert len(versions) == len(there_and_back)  # each image has an archive of its own
     for version in versions:
         of_version = [result for result in results if result["model_version"] == version]
         assert max(page["read_together"] for result in of_version for page in result["pages"]) > 1, version
