@@ -79,7 +79,7 @@ def test_a_file_of_arrivals_is_the_traffic() -> None:
     ("arguments", "message"),
     [
         (["fixed", "--service-seconds", "1", "--start-seconds", "1"], "Describe the traffic by --pattern"),
-        (["fixed", *ENOUGH, "--arrivals", "fixed/Stage.template.json"], "one of the two"),
+        (["fixed", *ENOUGH, "--arrivals", "fixed/Stage.template.json"], ": one of them"),
         (["fixed", *ENOUGH, "--pattern", "rate=0"], "has no request"),
         (["fixed", *ENOUGH, "--service-seconds", "soon"], "'soon' is no duration"),
         (["fixed", *ENOUGH, "--metric-delay", "9-1"], "--metric-delay is a number of seconds"),

@@ -14,6 +14,7 @@ OUTCOME = Outcome(
     seconds=10 * DAY,
     requests=1_000,
     waits=array("d", [0.0] * 900),
+    services=array("d", [1.0] * 900),
     expired=100,
     unfinished=0,
     instance_seconds=100 * 3_600.0,

@@ -98,11 +98,12 @@ def test_constant_services_wait_as_pollaczek_and_khinchin_say(load: float) -> No
 
 
 def test_what_waits_too_long_expires_and_takes_no_slot() -> None:
-    requests = Requests(array("d", [0, 1, 2, 3]), array("d", [50.0] * 4), ttl=60)
+    requests = Requests(array("d", [0, 1, 2, 3]), array("d", [50.0, 51.0, 52.0, 53.0]), ttl=60)
     requests.add_slots(1, 0)
     requests.run(1_000)
     # The third would begin at 100, and has expired at 62.
     assert (list(requests.left), requests.expired) == ([0, 50, 62, 63], [2, 3])
+    assert list(requests.services_of_processed()) == [50, 51]
 
 
 def test_requests_expire_without_any_slot() -> None:

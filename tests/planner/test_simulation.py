@@ -179,3 +179,4 @@ def test_no_request_is_lost_and_none_overtakes_another(seed: int, concurrency: i
     began = array("d", (at + wait for at, wait in zip(traffic.arrivals, outcome.waits, strict=False)))
     assert min(outcome.waits) >= 0
     assert list(began) == sorted(began)
+    assert list(outcome.services) == [7] * outcome.processed

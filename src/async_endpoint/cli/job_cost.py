@@ -93,7 +93,7 @@ def read_cost(table: JobsTableReader, endpoint: str, period: Period, now: dateti
     """
     with errors_as_sentences():
         measured = list(read_measurements(boto3.Session().client("cloudwatch"), endpoint, period, now))
-        jobs = {record.job_id: record for record in _since(table, period.begin)}
+        jobs = {record.job_id: record for record in jobs_since(table, period.begin)}
     cost = cost_of(period, measured, jobs.values())
     charged = sorted(
         (jobs[job] for job in cost.shares), key=lambda record: (record.updated_at or "", record.job_id), reverse=True
@@ -101,7 +101,7 @@ def read_cost(table: JobsTableReader, endpoint: str, period: Period, now: dateti
     return cost, charged
 
 
-def _since(table: JobsTableReader, begin: int) -> Iterator[JobRecord]:
+def jobs_since(table: JobsTableReader, begin: int) -> Iterator[JobRecord]:
     """Yields the jobs that reached their state since then, and all that are at the endpoint."""
     for state in JobState:
         for record in table.list(state):

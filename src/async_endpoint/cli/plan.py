@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING
 
 import click
 
+from async_endpoint.cli.plan_compare import CompareOptions, compare
 from async_endpoint.cli.plan_text import Plan, as_json, as_table
+from async_endpoint.cli.workflow_options import workflow_options
 from async_endpoint.cloudwatch import DelayRange
 from async_endpoint.planner import (
     Conditions,
@@ -35,6 +37,18 @@ if TYPE_CHECKING:
     "--arrivals",
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
     help="Traffic: a CSV file with an ISO time, or seconds, in the first column.",
+)
+@click.option(
+    "--compare",
+    "compare_since",
+    metavar="AGE",
+    help="Traffic: the documents since 1d, 6h, or a date, of a deployed stage; beside what happened to them.",
+)
+@workflow_options
+@click.option(
+    "--calibration",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="With --compare: write what was measured into a new file, as a stage's table [plan].",
 )
 @click.option(
     "--service-seconds",
@@ -74,6 +88,10 @@ def plan(
     *,
     pattern: str | None,
     arrivals: Path | None,
+    compare_since: str | None,
+    stage: str | None,
+    stack: str | None,
+    calibration: Path | None,
     service_seconds: str,
     start_seconds: str,
     concurrency: int | None,
@@ -86,16 +104,23 @@ def plan(
     """Simulate a month of a stage: cost, waits, and hours of instances.
 
     Each TEMPLATE is a folder of `cdk synth --output`, or one template with the endpoint; several are printed side by
-    side. Nothing is deployed and AWS is not called.
+    side. Nothing is deployed, and AWS is called by --compare alone, which reads.
 
     \b
     async-endpoint plan cdk.out --pattern office-rate=100 --service-seconds 0.3 --start-seconds 240 --concurrency 1
     async-endpoint plan old.out new.out --arrivals arrivals.csv --service-seconds p50=2,p95=6 --start-seconds 240
+    async-endpoint plan cdk.out --compare 7d --stage dev --service-seconds 2 --start-seconds 240 --concurrency 1
 
-    Exit status: 0 planned, 2 wrong usage, or a template or traffic that cannot be planned with.
+    Exit status: 0 planned, 1 AWS could not be read, 2 wrong usage, or a template or traffic that cannot be planned
+    with.
     """  # noqa: D301 - \b is Click's mark of a paragraph that is not rewrapped
-    if (pattern is None) == (arrivals is None):
-        raise click.UsageError("Describe the traffic by --pattern, or name a file by --arrivals: one of the two.")
+    if [pattern, arrivals, compare_since].count(None) != 2:  # noqa: PLR2004 - one of three is given
+        raise click.UsageError(
+            "Describe the traffic by --pattern, name a file by --arrivals, or take that of a deployed stage by "
+            "--compare: one of them."
+        )
+    if compare_since is None and (stage or stack or calibration):
+        raise click.UsageError("--stage, --stack and --calibration belong to --compare: give it, too.")
     try:
         conditions = Conditions(
             service=Durations.parse(service_seconds),
@@ -105,14 +130,20 @@ def plan(
             seed=seed,
         )
         stages = [read_stage(path) for path in templates]
+        if compare_since is not None:
+            if len(stages) > 1:
+                raise click.UsageError("--compare takes one TEMPLATE: the one that is deployed.")
+            comparison = compare(stages[0], conditions, CompareOptions(compare_since, stage, stack, calibration))
+            click.echo(comparison.as_json() if json_output else "\n".join(comparison.lines()))
+            return
         traffic = _traffic(pattern, arrivals, seed)
         prices = bundled_prices()
         plans = []
-        for path, stage in zip(templates, stages, strict=True):
-            outcome = simulate(stage, traffic, conditions)
-            region = price_region or stage.region
-            bill = make_bill(stage, outcome, prices, region=region, instance_price=instance_price)
-            plans.append(Plan(str(path), stage, outcome, bill, None if concurrency else stage.concurrency))
+        for path, each in zip(templates, stages, strict=True):
+            outcome = simulate(each, traffic, conditions)
+            region = price_region or each.region
+            bill = make_bill(each, outcome, prices, region=region, instance_price=instance_price)
+            plans.append(Plan(str(path), each, outcome, bill, None if concurrency else each.concurrency))
     except PlanError as error:
         raise click.UsageError(str(error)) from error
     click.echo(as_json(plans, prices) if json_output else "\n".join(as_table(plans, prices)))

@@ -127,7 +127,10 @@ def compare(stage: Stage, conditions: Conditions, options: CompareOptions) -> Co
         PlanError: The stage cannot be simulated.
     """
     now = datetime.now(UTC)
-    period = period_of(CostOptions(options.since, None, None, None), now)
+    try:
+        period = period_of(CostOptions(options.since, None, None, None), now)
+    except click.UsageError as error:
+        raise click.UsageError("Give --compare as 1d, 6h, 30m or 2026-01-31, a moment that is over.") from error
     workflow = read_workflow(options.stack, options.stage)
     with errors_as_sentences():
         cloudwatch = boto3.Session().client("cloudwatch")

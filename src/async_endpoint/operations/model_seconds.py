@@ -15,13 +15,15 @@ if TYPE_CHECKING:
 
 _DAY = 86_400
 _MICROSECONDS = 1e6  # ModelLatency's unit: docs/evidence.md, `metrics.units`
-_STATISTICS = {"count": "SampleCount", "p50": "p50", "p95": "p95", "p99": "p99"}
+_PERCENTILES = ("p50", "p95", "p99")
+_STATISTICS = {"count": "SampleCount", "mean": "Average"} | dict(zip(_PERCENTILES, _PERCENTILES, strict=True))
 
 
 def read_model_seconds(cloudwatch: CloudWatchClient, endpoint: str, period: Period) -> str | None:
     """Returns the percentiles of ModelLatency, as `plan` takes durations, such as `p50=0.2,p95=0.8,p99=1.5`.
 
-    Percentiles of several days cannot be joined, so they are those of the UTC day with the most requests.
+    Percentiles of several days cannot be joined, so they are those of the UTC day with the most requests. Without them
+    it is the mean of that day: CloudWatch has no percentiles of a metric that was put as statistic sets.
 
     Args:
         cloudwatch: A client of CloudWatch.
@@ -29,7 +31,7 @@ def read_model_seconds(cloudwatch: CloudWatchClient, endpoint: str, period: Peri
         period: The period.
 
     Returns:
-        The percentiles in seconds; None if CloudWatch has none.
+        The percentiles, or the mean, in seconds; None if CloudWatch has no datapoint.
 
     Raises:
         ClientError: CloudWatch rejected the request.
@@ -54,8 +56,7 @@ def read_model_seconds(cloudwatch: CloudWatchClient, endpoint: str, period: Peri
         for result in page["MetricDataResults"]:
             for day, value in zip(result["Timestamps"], result["Values"], strict=True):
                 days.setdefault(day, {})[result["Id"]] = value
-    complete = [found for found in days.values() if len(found) == len(queries)]
-    if not complete:
-        return None
-    busiest = max(complete, key=lambda found: found["count"])
-    return ",".join(f"{name}={busiest[name] / _MICROSECONDS:.4g}" for name in ("p50", "p95", "p99"))
+    busiest = max(days.values(), key=lambda found: found.get("count", 0.0), default={})
+    if busiest.keys() >= set(_PERCENTILES):
+        return ",".join(f"{name}={busiest[name] / _MICROSECONDS:.4g}" for name in _PERCENTILES)
+    return f"{busiest['mean'] / _MICROSECONDS:.4g}" if "mean" in busiest else None

@@ -21,6 +21,7 @@ class Outcome:
         seconds: How long was simulated.
         requests: How many requests arrived.
         waits: How long each processed request waited until an instance took it, in their order.
+        services: How long each of them was then processed.
         expired: How many requests expired in the queue.
         unfinished: How many still waited at the end.
         instance_seconds: Of all instances, from their launch to their end.
@@ -35,6 +36,7 @@ class Outcome:
     seconds: float
     requests: int
     waits: array[float]
+    services: array[float]
     expired: int
     unfinished: int
     instance_seconds: float

@@ -56,6 +56,12 @@ class Requests:
         index = bisect_left(self.arrivals, after)
         return self.arrivals[index] if index < len(self.arrivals) else math.inf
 
+    def services_of_processed(self) -> array[float]:
+        """Returns how long each request that an instance has taken is processed, in their order."""
+        expired = set(self.expired)
+        taken = self._services[: len(self.left)]
+        return array("d", (each for index, each in enumerate(taken) if index not in expired)) if expired else taken
+
     def add_slots(self, count: int, at: float) -> None:
         """Adds slots that are free from a moment on."""
         for _ in range(count):

@@ -225,6 +225,7 @@ class Simulation:
             seconds=end,
             requests=len(requests.arrivals),
             waits=waits,
+            services=requests.services_of_processed(),
             expired=len(requests.expired),
             unfinished=len(requests.arrivals) - len(requests.left),
             instance_seconds=variant.total_instance_seconds(end),

@@ -91,7 +91,7 @@ def cost_of(period: Period, measured: Iterable[Measurement], jobs: Iterable[JobR
     ends = sorted((at, job.job_id) for job in jobs for at in _charged_ends(job) if period.begin <= at < period.end)
     shares: Counter[str] = Counter({job: 0 for _, job in ends})
     unassigned = 0
-    for span in _awake_spans(inside):
+    for span in awake_spans(inside):
         seconds = sum(each.instance_seconds for each in span)
         # An attempt's id is never "", so that a moment alone sorts before each attempt that ended then.
         ended = ends[bisect_left(ends, (span[0].begin, "")) : bisect_left(ends, (span[-1].end, ""))]
@@ -108,7 +108,8 @@ def cost_of(period: Period, measured: Iterable[Measurement], jobs: Iterable[JobR
     return Cost(dict(shares), len(ends), unassigned, idle, covered / length if length else 0.0)
 
 
-def _awake_spans(measured: Sequence[Measurement]) -> Iterator[list[Measurement]]:
+def awake_spans(measured: Sequence[Measurement]) -> Iterator[list[Measurement]]:
+    """Yields each run of consecutive measurements, which are ascending."""
     span: list[Measurement] = []
     for each in measured:
         if span and each.begin != span[-1].end:
