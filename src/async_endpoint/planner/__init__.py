@@ -4,19 +4,22 @@
 `make_bill` turns the result into dollars a month.
 """
 
-from async_endpoint.planner.bill import Bill, BillLine, make_bill
+from async_endpoint.planner.bill import INSTANCES, Bill, BillLine, make_bill
 from async_endpoint.planner.conditions import Conditions
 from async_endpoint.planner.durations import Durations
 from async_endpoint.planner.errors import PlanError
 from async_endpoint.planner.outcome import Outcome
 from async_endpoint.planner.patterns import Pattern
-from async_endpoint.planner.prices import Price, PriceTable, bundled_prices
+from async_endpoint.planner.plan_table import PlanTable, read_plan_table
+from async_endpoint.planner.prices import Price, PriceTable, bundled_prices, read_prices
+from async_endpoint.planner.resource_types import unpriced_types
 from async_endpoint.planner.simulation import simulate
 from async_endpoint.planner.stage_functions import Wake, Watchdog
 from async_endpoint.planner.template import Scaling, ScalingAlarm, Stage, read_stage, stage_from
 from async_endpoint.planner.traffic import Traffic, read_arrivals
 
 __all__ = [
+    "INSTANCES",
     "Bill",
     "BillLine",
     "Conditions",
@@ -24,6 +27,7 @@ __all__ = [
     "Outcome",
     "Pattern",
     "PlanError",
+    "PlanTable",
     "Price",
     "PriceTable",
     "Scaling",
@@ -35,7 +39,10 @@ __all__ = [
     "bundled_prices",
     "make_bill",
     "read_arrivals",
+    "read_plan_table",
+    "read_prices",
     "read_stage",
     "simulate",
     "stage_from",
+    "unpriced_types",
 ]
