@@ -11,6 +11,7 @@ from async_endpoint.planner.errors import PlanError
 from async_endpoint.planner.outcome import Outcome
 from async_endpoint.planner.patterns import Pattern
 from async_endpoint.planner.plan_table import PlanTable, read_plan_table
+from async_endpoint.planner.price_list import ListedPrice, PriceList, price_table, read_price_list
 from async_endpoint.planner.prices import Price, PriceTable, bundled_prices, read_prices
 from async_endpoint.planner.resource_types import unpriced_types
 from async_endpoint.planner.simulation import simulate
@@ -24,11 +25,13 @@ __all__ = [
     "BillLine",
     "Conditions",
     "Durations",
+    "ListedPrice",
     "Outcome",
     "Pattern",
     "PlanError",
     "PlanTable",
     "Price",
+    "PriceList",
     "PriceTable",
     "Scaling",
     "ScalingAlarm",
@@ -38,8 +41,10 @@ __all__ = [
     "Watchdog",
     "bundled_prices",
     "make_bill",
+    "price_table",
     "read_arrivals",
     "read_plan_table",
+    "read_price_list",
     "read_prices",
     "read_stage",
     "simulate",

@@ -57,7 +57,9 @@ class PriceTable:
         table = tomllib.loads(text)
         return cls(
             dated=_date(table["dated"]),
-            instances={(row["region"], row["type"]): _price(row, row["usd_an_hour"]) for row in table["instances"]},
+            instances={
+                (row["region"], row["type"]): _price(row, row["usd_an_hour"]) for row in _rows(table["instances"])
+            },
             usage={
                 (row["region"], row["name"]): _price(row, row["usd"] / row["per"]) for row in table.get("usage", ())
             },
@@ -108,11 +110,17 @@ def read_prices(path: Path) -> PriceTable:
         own = PriceTable.from_toml(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise PlanError(f"{path} cannot be read: {error.strerror}.") from error
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
+    except (ValueError, KeyError, TypeError, ZeroDivisionError) as error:
         raise PlanError(
             f"{path} is no table of prices ({_reason(error)}): let `async-endpoint prices` write it."
         ) from error
     return PriceTable(own.dated, own.instances, {**packaged.usage, **own.usage}, packaged.dated)
+
+
+def _rows(rows: Any) -> list[Mapping[str, Any]]:
+    if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
+        raise TypeError("instances and usage are arrays of tables")
+    return rows
 
 
 def _reason(error: Exception) -> str:
