@@ -64,7 +64,9 @@ def downloaded(
     with tempfile.TemporaryDirectory(prefix="async-endpoint-prices-") as folder:
         path = Path(folder) / "index.json"
         try:
-            opener = urllib.request.build_opener(_NoPlainRedirects)
+            # A proxy reaches other machines, and not this one.
+            own = [urllib.request.ProxyHandler({})] if urlsplit(url).scheme == "http" else []
+            opener = urllib.request.build_opener(_NoPlainRedirects, *own)
             with opener.open(url, timeout=silent_seconds) as response, path.open("wb") as file:
                 _copy(url, response, file, progress, most_bytes=most_bytes, until=time.monotonic() + most_seconds)
         except urllib.error.HTTPError as error:
