@@ -146,6 +146,14 @@ CASES = (
         "four hours a day instead of ten", scheduled(8, 18, 1), scheduled(9, 13, 1),
         direct(30 * 10 * G4DN), direct(30 * 4 * G4DN),
     ),
+    Case(
+        "hours that begin at midnight, where the day of the traffic begins", scheduled(8, 18, 1), scheduled(0, 12, 1),
+        direct(30 * 10 * G4DN), direct(30 * 12 * G4DN),
+    ),
+    Case(
+        "hours across midnight", scheduled(8, 18, 1), scheduled(20, 4, 2),
+        direct(30 * 10 * G4DN), direct(30 * 8 * 2 * G4DN),
+    ),
     # A wake in the first minutes of the day, and nothing that puts the instance to sleep.
     Case(
         "an instance that wakes and stays", scheduled(6, 18, 1), scaled(0, 1, WAKES),
