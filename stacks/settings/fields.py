@@ -85,6 +85,8 @@ ListOf = Annotated[
 ]
 """A list without repetitions."""
 
+Region = Annotated[str, matching(r"[a-z]{2}(-[a-z]+)+-[0-9]", "the name of a region, such as ap-northeast-1")]
+
 # Bucket names: https://docs.aws.amazon.com/AmazonS3/latest/userguide/bucketnamingrules.html
 S3_LOCATION_PATTERN = r"s3://[a-z0-9][a-z0-9.-]{1,61}[a-z0-9](/[^\t-\r *?]*)?"
 S3_LOCATION_WORDS = "the location of objects in S3, such as s3://bucket/prefix/"

@@ -22,11 +22,12 @@ from stacks.settings.alarms import AlarmSettings
 from stacks.settings.base import Section
 from stacks.settings.data import DataSettings
 from stacks.settings.endpoint import EndpointSettings
-from stacks.settings.fields import SettingsError, advice, allowed, listing, matching
+from stacks.settings.fields import Region, SettingsError, advice, allowed, listing, matching
 from stacks.settings.model import INCLUDED, ModelSettings
 from stacks.settings.network import NetworkSettings
 from stacks.settings.notifications import ERROR, SUCCESS, NotificationSettings
 from stacks.settings.output import NONE, OutputSettings
+from stacks.settings.plan import PlanSettings
 from stacks.settings.scaling import ScalingSettings
 from stacks.settings.serving import ServingSettings
 from stacks.settings.updates import UpdateSettings
@@ -46,7 +47,6 @@ def _check_tag_key(key: str) -> str:
 
 
 StageName = Annotated[str, matching(r"[a-z][a-z0-9-]{0,30}", "a short lower-case name, such as dev")]
-Region = Annotated[str, matching(r"[a-z]{2}(-[a-z]+)+-[0-9]", "the name of a region, such as ap-northeast-1")]
 Account = Annotated[str, matching(r"[0-9]{12}", "an account number of 12 digits, in quotes")]
 TagKey = Annotated[str, Field(min_length=1, max_length=128), AfterValidator(_check_tag_key)]
 TagValue = Annotated[str, Field(max_length=256)]
@@ -95,6 +95,7 @@ class StageSettings(Section):
     updates: UpdateSettings = Field(default_factory=UpdateSettings)
     alarms: AlarmSettings = Field(default_factory=AlarmSettings)
     workflow: WorkflowSettings = Field(default_factory=WorkflowSettings)
+    plan: PlanSettings = Field(default_factory=PlanSettings)
 
     @classmethod
     def from_table(cls, table: Mapping[str, Any]) -> Self:

@@ -97,4 +97,7 @@ def test_a_weak_source_is_noted() -> None:
 def test_what_is_not_counted_is_named() -> None:
     key = {"Key": {"Type": "AWS::KMS::Key", "Properties": {}}}
     made = make_bill(stage(endpoint(), key), OUTCOME, bundled_prices(), region="us-east-1")
-    assert made.not_priced == ("KMS keys and their requests",)
+    assert made.not_priced == (
+        "AWS::KMS::Key (KMS keys and their requests)",
+        "AWS::SageMaker::Endpoint (volumes of the instances, and the data that they process)",
+    )

@@ -8,7 +8,7 @@ import pytest
 from aws_cdk.cx_api import CloudAssembly
 
 from app import build_app
-from tests.stacks.templates import ROOT, write_artifacts
+from tests.stacks.templates import ROOT, StacksOf, StacksWith, write_artifacts
 
 
 def test_endpoint_and_workflow_wait_for_the_foundation_and_not_for_each_other(
@@ -18,6 +18,14 @@ def test_endpoint_and_workflow_wait_for_the_foundation_and_not_for_each_other(
     ids = {each.id for each in stacks}
     waits = {each.id: {other.id for other in each.dependencies} & ids for each in stacks}
     assert waits == {"Foundation": set(), "Endpoint": {"Foundation"}, "Workflow": {"Foundation"}}
+
+
+def test_no_template_depends_on_the_table_that_only_a_plan_reads(stacks_of: StacksOf, stacks_with: StacksWith) -> None:
+    other = {"pattern": "rate=9", "service_seconds": "p50=1,p99=9", "start_seconds": 1, "prices": "prices.toml"}
+    planned, changed, without = stacks_of("dev"), stacks_with(plan=other), stacks_with(plan={})
+    assert set(planned) == set(changed) == set(without) == {"Endpoint", "Foundation", "Workflow"}
+    for stack, template in planned.items():
+        assert template.to_json() == changed[stack].to_json() == without[stack].to_json()
 
 
 @pytest.fixture

@@ -28,6 +28,7 @@ _ENTRIES = {
     "preflight": CommandEntry(
         "preflight", "Check that the account has what a deploy needs.", aws_options=_IN_A_KNOWN_REGION
     ),
+    "prices": CommandEntry("prices", "Write a table of instance prices from AWS's price lists.", aws_options=()),
     "redrive": CommandEntry("redrive", "Submit all jobs with the same trouble again."),
     "resume": CommandEntry("resume", "Continue a run that was broken off.", aws_options=_IN_A_KNOWN_REGION),
     "retry": CommandEntry("retry", "Submit failed, expired or cancelled jobs again."),

@@ -20,6 +20,7 @@ from async_endpoint.planner import (
     bundled_prices,
     make_bill,
     read_arrivals,
+    read_prices,
     read_stage,
     simulate,
 )
@@ -82,6 +83,12 @@ if TYPE_CHECKING:
     metavar="USD",
     help="An hour of one instance, instead of the table's.",
 )
+@click.option(
+    "--prices",
+    "prices_file",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="A table that `async-endpoint prices` wrote.  [default: the packaged one]",
+)
 @click.option("--json", "json_output", is_flag=True, help="Print JSON.")
 def plan(
     templates: tuple[Path, ...],
@@ -99,6 +106,7 @@ def plan(
     seed: int,
     price_region: str | None,
     instance_price: float | None,
+    prices_file: Path | None,
     json_output: bool,
 ) -> None:
     """Simulate a month of a stage: cost, waits, and hours of instances.
@@ -137,7 +145,7 @@ def plan(
             click.echo(comparison.as_json() if json_output else "\n".join(comparison.lines()))
             return
         traffic = _traffic(pattern, arrivals, seed)
-        prices = bundled_prices()
+        prices = read_prices(prices_file) if prices_file else bundled_prices()
         plans = []
         for path, each in zip(templates, stages, strict=True):
             outcome = simulate(each, traffic, conditions)

@@ -51,7 +51,7 @@ def as_table(plans: list[Plan], prices: PriceTable) -> Iterator[str]:
         yield f"{label:<{names}}  {cells}"
     yield ""
     yield from _notes(plans)
-    yield f"Prices of {prices.dated.isoformat()}; a month has 30 days. Simulated: nothing was measured on AWS."
+    yield f"{prices.describe_dates()}; a month has 30 days. Simulated: nothing was measured on AWS."
 
 
 def as_json(plans: list[Plan], prices: PriceTable) -> str:

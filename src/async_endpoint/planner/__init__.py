@@ -4,27 +4,34 @@
 `make_bill` turns the result into dollars a month.
 """
 
-from async_endpoint.planner.bill import Bill, BillLine, make_bill
+from async_endpoint.planner.bill import INSTANCES, Bill, BillLine, make_bill
 from async_endpoint.planner.conditions import Conditions
 from async_endpoint.planner.durations import Durations
 from async_endpoint.planner.errors import PlanError
 from async_endpoint.planner.outcome import Outcome
 from async_endpoint.planner.patterns import Pattern
-from async_endpoint.planner.prices import Price, PriceTable, bundled_prices
+from async_endpoint.planner.plan_table import PlanTable, read_plan_table
+from async_endpoint.planner.price_list import ListedPrice, PriceList, price_table, read_price_list
+from async_endpoint.planner.prices import Price, PriceTable, bundled_prices, read_prices
+from async_endpoint.planner.resource_types import unpriced_types
 from async_endpoint.planner.simulation import simulate
 from async_endpoint.planner.stage_functions import Wake, Watchdog
 from async_endpoint.planner.template import Scaling, ScalingAlarm, Stage, read_stage, stage_from
 from async_endpoint.planner.traffic import Traffic, read_arrivals
 
 __all__ = [
+    "INSTANCES",
     "Bill",
     "BillLine",
     "Conditions",
     "Durations",
+    "ListedPrice",
     "Outcome",
     "Pattern",
     "PlanError",
+    "PlanTable",
     "Price",
+    "PriceList",
     "PriceTable",
     "Scaling",
     "ScalingAlarm",
@@ -34,8 +41,13 @@ __all__ = [
     "Watchdog",
     "bundled_prices",
     "make_bill",
+    "price_table",
     "read_arrivals",
+    "read_plan_table",
+    "read_price_list",
+    "read_prices",
     "read_stage",
     "simulate",
     "stage_from",
+    "unpriced_types",
 ]

@@ -9,7 +9,7 @@ import math
 import random
 from array import array
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from async_endpoint.cloudwatch import MINUTE, MetricStore
 from async_endpoint.planner.conditions import Conditions
@@ -18,6 +18,7 @@ from async_endpoint.planner.outcome import Outcome
 from async_endpoint.planner.publishing import MetricPublisher, Minute
 from async_endpoint.planner.requests import Requests
 from async_endpoint.planner.scaling import StageScaling
+from async_endpoint.planner.scheduled_start import as_scheduled_by
 from async_endpoint.planner.template import Stage
 from async_endpoint.planner.traffic import Traffic
 from async_endpoint.planner.variant import Variant
@@ -27,8 +28,8 @@ from async_endpoint.planner.waking import WATCHDOG_SECONDS, Waker, WatchdogRuns
 def simulate(stage: Stage, traffic: Traffic, conditions: Conditions) -> Outcome:
     """Simulates a stage under a traffic.
 
-    It begins as it is without requests: with MinCapacity instances, or with the initial ones of an endpoint that is not
-    scaled.
+    It begins as it is without requests: with MinCapacity instances, which scheduled actions may have set, or with the
+    initial ones of an endpoint that is not scaled.
 
     Raises:
         PlanError: The stage does not say how many requests an instance processes, or its scaling cannot be simulated.
@@ -79,6 +80,8 @@ class Simulation:
                 f"endpoint {stage.endpoint_name} leaves it to SageMaker how many requests an instance processes at a "
                 "time: name a number."
             )
+        if stage.scaling is not None:
+            stage = replace(stage, scaling=as_scheduled_by(stage.scaling, traffic.begins_at))
         self._traffic, self._conditions, self._skips = traffic, conditions, skips
         source = random.Random(conditions.seed)  # noqa: S311 - a simulation
         services = conditions.service.draw_many(len(traffic.arrivals), source)

@@ -10,6 +10,7 @@ from typing import Any
 
 from async_endpoint.planner.outcome import Outcome
 from async_endpoint.planner.references import Template
+from async_endpoint.planner.resource_types import unpriced_types
 from async_endpoint.planner.template import Stage
 
 # The client's own calls: the document and its result are put, and each is got once.
@@ -31,17 +32,6 @@ _MONTH_MINUTES = 30 * 24 * 60
 _RATE = re.compile(r"rate\((\d+) (minute|hour|day)s?\)")
 _MINUTES = {"minute": 1, "hour": 60, "day": 1_440}
 _AWS_NAMESPACES = ("AWS/", "/aws/")
-
-# What costs money and has no price here, by resource type.
-UNPRICED = {
-    "AWS::CloudWatch::Dashboard": "dashboards",
-    "AWS::DynamoDB::Table": "storage, backups and stream of the jobs table",
-    "AWS::KMS::Key": "KMS keys and their requests",
-    "AWS::Lambda::EventSourceMapping": "Lambda's own polling of queues and streams, and events of outcomes",
-    "AWS::Logs::LogGroup": "log data",
-    "AWS::S3::Bucket": "storage in S3, and data transfer",
-    "AWS::SecretsManager::Secret": "secrets",
-}
 
 
 def monthly_usage(stage: Stage, outcome: Outcome, requests_a_month: float) -> dict[str, float]:
@@ -69,8 +59,8 @@ def monthly_usage(stage: Stage, outcome: Outcome, requests_a_month: float) -> di
 
 
 def unpriced(template: Template) -> list[str]:
-    """Returns what of a template costs money and has no price here."""
-    return sorted({UNPRICED[kind] for kind in template.types() if kind in UNPRICED})
+    """Returns what of a template costs money, or may, and has no price here: `TYPE (what of it)`."""
+    return [f"{kind} ({missing})" for kind, missing in unpriced_types(template.types()).items()]
 
 
 def _scheduled_invocations(template: Template) -> Iterator[float]:

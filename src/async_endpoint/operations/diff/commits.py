@@ -36,11 +36,17 @@ class StageComparison(NamedTuple):
         stage: The stage's name.
         review: What deploying the stage would do; None for a stage that the working tree no longer has.
         cdk_diffs: What `cdk diff` prints for each stack that both sides have, if asked for.
+        base: The cloud assembly at the commit, until the next comparison; None for a stage that it does not have.
+        head: The cloud assembly of the working tree, until the next comparison; None for a stage that it does not have.
+        file: The stage's file in the working tree.
     """
 
     stage: str
     review: Review | None
     cdk_diffs: tuple[str, ...] = ()
+    base: Path | None = None
+    head: Path | None = None
+    file: Path | None = None
 
 
 def compare_with_commit(commit: str, *, cdk_diffs: bool) -> Generator[StageComparison]:
@@ -71,11 +77,13 @@ def compare_with_commit(commit: str, *, cdk_diffs: bool) -> Generator[StageCompa
             old, new = Path(folder, "base", stage), Path(folder, "head", stage)
             synthesise(stage, new)
             templates: dict[str, Template] = {}
-            if stage in stages_before:
+            is_new = stage not in stages_before
+            if not is_new:
                 synthesise(stage, old, app=base)
                 templates = read_templates(old)
             texts = tuple(_cdk_diffs(old, new)) if cdk_diffs else ()
-            yield StageComparison(stage, review(templates, read_templates(new)), texts)
+            found = review(templates, read_templates(new))
+            yield StageComparison(stage, found, texts, None if is_new else old, new, here / _CONFIG / f"{stage}.toml")
 
 
 def _stages(app: Path) -> list[str]:
