@@ -30,6 +30,7 @@ WITHOUT_THE_STAGE = (
     "test_client_on_a_stage.py",
     "test_hard_kill.py",
     "test_notifying.py",
+    "test_plan_of_a_run.py",
     "test_wake_on_submit.py",
     "test_your_own_model.py",
 )

@@ -67,7 +67,12 @@ def test_instances_are_those_that_reported() -> None:
 
 def test_a_wake_lasts_from_the_first_document_without_an_instance_until_the_first_outcome() -> None:
     observed = seen(
-        [job("wakes", 100, 415), job("follows", 150, 440), job("meets one", 500, 520), job("wakes again", 2_000, 2_250)],
+        [
+            job("wakes", 100, 415),
+            job("follows", 150, 440),
+            job("meets one", 500, 520),
+            job("wakes again", 2_000, 2_250),
+        ],
         minutes(6, 7, 8, 9, 36, 37),
     )
     assert list(observed.wakes) == [315, 250]
