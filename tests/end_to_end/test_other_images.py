@@ -85,8 +85,8 @@ def test_under_load_the_stage_goes_to_the_other_images_and_back_and_no_document_
     stage: Stage, receipts: Receipts, tmp_path: Path
 ) -> None:
     others = [name for name in OTHERS if ENVIRONMENTS.of(IMAGES[name]).ready] or OTHERS[:1]
-    for name in others:
-        serving_environment(IMAGES[name])  # where none is built this says so, and ends the test
+    for other in others:
+        serving_environment(IMAGES[other])  # where none is built this says so, and ends the test
     there_and_back: tuple[ImageName, ...] = (*others, DEFAULT_IMAGE)
     assemblies = {name: tmp_path / name for name in there_and_back}
     for name, assembly in assemblies.items():
