@@ -219,7 +219,7 @@ class JobsTableWriter:
         update = _replacement(seen.item or {}, record)
         if self._written(update):
             if update is not None:
-                seen.item = _item_after(seen.item or {}, record)
+                seen.item = record.to_item() | {JOBS_REVISION_ATTRIBUTE: _revision(seen.item or {}) + 1}
             return True
         seen.item = self._item(record.job_id)
         return False
@@ -235,13 +235,6 @@ class JobsTableWriter:
                 raise
             return False
         return True
-
-
-def _item_after(item: Mapping[str, Any], record: JobRecord) -> dict[str, Any]:
-    """Returns the item (empty: none) after `_replacement`; attributes that are unknown here stay."""
-    known = JobRecord.from_item(item).to_item() if item else {}
-    unknown = {name: value for name, value in item.items() if name not in known}
-    return unknown | record.to_item() | {JOBS_REVISION_ATTRIBUTE: _revision(item) + 1}
 
 
 def _replacement(item: Mapping[str, Any], record: JobRecord) -> dict[str, Any] | None:

@@ -21,7 +21,8 @@ class SeenJob:
     Read a job after the message about it has come, and process one message with it.
 
     Attributes:
-        item: The item; None if the table is assumed to have none, as for a new job. Then every decision is a write.
+        item: The item; after a write of the caller, without attributes that are unknown here. None if the table is
+            assumed to have none, as for a new job: then every decision is a write.
     """
 
     __slots__ = ("item",)
