@@ -132,6 +132,9 @@ class World(RuleBasedStateMachine):
     def queued(self) -> int:
         return len(self.messages)
 
+    def depth(self) -> int:
+        return len(self.messages)
+
     def anybody_waits(self) -> bool:
         return bool(self.oldest_waiting(1))
 
