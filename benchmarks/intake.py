@@ -35,6 +35,7 @@ if TYPE_CHECKING:
 
 GOAL = 1.0
 MOST_CALLS = 6.0
+MOST_CALLS_WHEN_WAITING = 9.5
 MOST_IMPORT_SECONDS = 0.5
 DOCUMENTS = 400
 BATCH = 10
@@ -83,11 +84,6 @@ class _Measured:
     invocations: int
 
     @property
-    def a_second(self) -> float:
-        """Documents a second."""
-        return DOCUMENTS / self.seconds
-
-    @property
     def calls_a_document(self) -> float:
         """AWS calls a document."""
         return sum(self.calls.values()) / DOCUMENTS
@@ -110,23 +106,25 @@ def run() -> Result:
             local.stop()
     imports = {name: _import_seconds(name) for name in ("submit", "record", "reconcile", "notify", "watchdog")}
     return Result(
-        ours.a_second / theirs.a_second,
+        theirs.seconds / ours.seconds,
         GOAL,
         conditions={
             "calls_ok": round(ours.calls_a_document, 2) <= MOST_CALLS,
+            "waiting_calls_ok": round(waiting.calls_a_document, 2) <= MOST_CALLS_WHEN_WAITING,
             "imports_ok": max(imports.values()) < MOST_IMPORT_SECONDS,
         },
         figures={
             "documents": DOCUMENTS,
-            "documents_a_second": round(ours.a_second, 1),
-            "one_by_one_a_second": round(theirs.a_second, 1),
+            "documents_a_second": round(DOCUMENTS / ours.seconds, 1),
+            "one_by_one_a_second": round(DOCUMENTS / theirs.seconds, 1),
             "calls_a_document": round(ours.calls_a_document, 2),
             "one_by_one_calls_a_document": round(theirs.calls_a_document, 2),
             "invocations_a_document": round(ours.invocations / DOCUMENTS, 3),
             "one_by_one_invocations_a_document": round(theirs.invocations / DOCUMENTS, 3),
-            "waiting_a_second": round(waiting.a_second, 1),
+            "waiting_a_second": round(DOCUMENTS / waiting.seconds, 1),
             "waiting_calls_a_document": round(waiting.calls_a_document, 2),
             "calls": ours.calls,
+            "waiting_calls": waiting.calls,
             "import_milliseconds": {name: round(1000 * seconds) for name, seconds in imports.items()},
         },
     )

@@ -111,13 +111,18 @@ class Table:
 
 
 class Queue:
-    """A queue and the function behind it: so many batches at a time, each message after the other."""
+    """A queue and the function behind it: so many batches at a time, each message after the other.
+
+    Attributes:
+        delayed: Messages that were sent and cannot be received yet.
+    """
 
     def __init__(self, time: Time, function: Callable[[int, list[str]], Iterator[float]]) -> None:
         self._time = time
         self._function = function
         self._messages: deque[str] = deque()
         self._in_flight = 0
+        self.delayed = 0
         self._free = list(range(ENVIRONMENTS))
 
     def __len__(self) -> int:
@@ -125,8 +130,10 @@ class Queue:
 
     def send(self, message: str, delay: float) -> None:
         """Sends a message, to be delivered after the delay and some polling."""
+        self.delayed += 1
 
         def arrive() -> None:
+            self.delayed -= 1
             self._messages.append(message)
             self._time.after(self._time.pick(self._time.case.delays.poll), self._start)
 

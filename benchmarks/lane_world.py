@@ -160,6 +160,10 @@ class World:
         for request in requests:
             self.urgent.send(request.to_message(), delay_seconds + 0.01)
 
+    def depth(self) -> int:
+        """The depth of the urgent queue."""
+        return len(self.urgent) + self.urgent.delayed
+
     def _admitter(self) -> Admitter:
         return Admitter(self.table, self, lambda: self.now, self._random.shuffle)
 

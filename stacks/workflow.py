@@ -137,6 +137,7 @@ class WorkflowStack(StageStack):
     def _grant_submit(self, policy: iam.ManagedPolicy) -> None:
         bucket, name = self._foundation.buckets.input, self._settings.endpoint.name
         self._foundation.jobs.grant_write(policy)
+        self._foundation.jobs.grant_get_many(policy)
         grant(
             policy,
             # For HeadObject and as the source of CopyObject, also of a version that was overwritten; the function

@@ -41,6 +41,9 @@ class AdmissionQueue(Protocol):
     def request_all(self, requests: Sequence[AttemptRequest], delay_seconds: int) -> None:
         """Sends requests for attempts, to be delivered after the delay."""
 
+    def depth(self) -> int:
+        """Returns about how many messages it holds, with those in flight and delayed."""
+
 
 class Admitter:
     """Asks for waiting jobs, and remembers for a minute for which.
@@ -87,8 +90,21 @@ class Admitter:
         self._asked |= {job.job_id: now for job in chosen}
         return len(chosen)
 
-    def fill(self, room: int) -> int:
-        """Asks for as many jobs as there is room for, less those whose request is under way; returns for how many."""
+    def fill(self, room: int, *, in_hand: int) -> int:
+        """Asks for as many jobs as there is room for, less those whose request is under way; returns for how many.
+
+        This environment remembers its own requests, and the queue holds those of all: without its depth, each batch of
+        requests could ask for several times as many, and urgent documents would wait behind them. The depth is an
+        estimate, which may count messages that are done. So at least one job is asked for: a batch has at least one
+        message, so requests do not multiply, and do not die out while there is room.
+
+        Args:
+            room: Documents for which there is room.
+            in_hand: Requests of the batch that is being processed, which the queue counts as well.
+        """
         now = self._clock()
-        under_way = sum(now - at < _UNDER_WAY_SECONDS for at in self._asked.values())
-        return self.ask(room - under_way, delay_seconds=_SHOWN_SECONDS)
+        left = room - sum(now - at < _UNDER_WAY_SECONDS for at in self._asked.values())
+        if left <= 0:
+            return 0
+        under_way = max(0, self._queue.depth() - in_hand)
+        return self.ask(min(left, max(1, room - under_way)), delay_seconds=_SHOWN_SECONDS)

@@ -18,6 +18,7 @@ from async_endpoint.protocol import (
 )
 from shared.admission import Admitter
 from shared.clients import SHORT_TIMEOUTS
+from shared.queues import messages_in
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -93,6 +94,10 @@ class AdmissionQueue:
             failed += len(response.get("Failed", ()))
         if failed:
             raise NotSent(f"SQS rejected {failed} of {len(requests)} requests for attempts.")
+
+    def depth(self) -> int:
+        """Calls GetQueueAttributes."""
+        return messages_in(self._sqs, self._url)
 
 
 def make_admitter(table: Table, queue_url: str) -> Admitter:

@@ -16,10 +16,10 @@ from botocore.exceptions import BotoCoreError, ClientError, ConnectTimeoutError,
 from botocore.exceptions import EndpointConnectionError as NoConnection
 from botocore.parsers import ResponseParserError
 
-from async_endpoint.protocol import JobsTableWriter
 from shared.clients import SHORT_TIMEOUTS
 from submit.logic import Submitter
 from submit.ports import Acceptance, AcceptanceUnknown, DocumentRejected, Head, RetryLater
+from submit.read_ahead import BatchJobs
 
 if TYPE_CHECKING:
     from mypy_boto3_s3.client import S3Client
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from mypy_boto3_sagemaker_runtime.type_defs import InvokeEndpointAsyncInputTypeDef
 
     from async_endpoint.protocol import InvocationRequest, Upload
-    from submit.ports import Endpoint, Lane
+    from submit.ports import Endpoint, Jobs, Lane
     from submit.settings import Settings
 
 _ONE_ATTEMPT = Config(retries={"mode": "standard", "total_max_attempts": 1}, connect_timeout=5, read_timeout=10)
@@ -119,11 +119,15 @@ def make_endpoint() -> SageMakerEndpoint:
     return SageMakerEndpoint(boto3.client("sagemaker-runtime", config=_ONE_ATTEMPT))
 
 
-def make_submitter(settings: Settings, endpoint: Endpoint, lane: Lane | None) -> Submitter:
+def make_jobs(settings: Settings) -> BatchJobs:
+    """Returns the jobs table of the function's own account and region."""
+    return BatchJobs(boto3.resource("dynamodb", config=SHORT_TIMEOUTS).Table(settings.jobs_table))
+
+
+def make_submitter(settings: Settings, jobs: Jobs, endpoint: Endpoint, lane: Lane | None) -> Submitter:
     """Returns the submitter for the function's own account and region."""
-    table = boto3.resource("dynamodb", config=SHORT_TIMEOUTS).Table(settings.jobs_table)
     return Submitter(
-        jobs=JobsTableWriter(table),
+        jobs=jobs,
         documents=S3Documents(boto3.client("s3", config=_ONE_ATTEMPT)),
         endpoint=endpoint,
         settings=settings,

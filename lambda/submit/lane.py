@@ -46,6 +46,13 @@ class LaneView(Protocol):
         """Returns about how many messages the intake queue holds."""
 
 
+class Fill(Protocol):
+    """Asks for waiting jobs; implemented and documented by `shared.admission.Admitter.fill`."""
+
+    def __call__(self, room: int, *, in_hand: int) -> int:
+        """Asks for jobs; returns for how many."""
+
+
 @dataclass
 class _Batch:
     """What the lane knows while a batch is processed: what it may admit, and what it has."""
@@ -53,6 +60,7 @@ class _Batch:
     room: int
     arrivals: int | None = None
     used: int = 0
+    asked: int = 0
     put_aside: bool = False
 
 
@@ -63,7 +71,7 @@ class Lane:
         view: What it looks at: at most four calls for a batch with documents that are not urgent.
         settings: The parts of the limit.
         urgent_prefix: How the keys of urgent documents begin.
-        fill: Asks for as many waiting jobs as there is room for.
+        fill: Asks for as many waiting jobs as there is room for, and knows that the batch has requests in hand.
         clock: Epoch seconds.
     """
 
@@ -73,7 +81,7 @@ class Lane:
         settings: LimitSettings,
         *,
         urgent_prefix: str,
-        fill: Callable[[int], int],
+        fill: Fill,
         clock: Callable[[], float],
     ) -> None:
         self._view = view
@@ -102,6 +110,7 @@ class Lane:
         if upload.key.startswith(self._urgent_prefix):
             return True
         batch = self._looked()
+        batch.asked += asked
         if not asked and batch.arrivals is None:
             batch.arrivals = self._room_of_arrivals(batch.room)
         room = batch.room if asked else batch.arrivals or 0
@@ -131,7 +140,7 @@ class Lane:
         if self._batch.arrivals == self._batch.room and not self._batch.put_aside:
             return  # nobody waits
         try:
-            self._fill(min(left, _MOST_FILLED))
+            self._fill(min(left, _MOST_FILLED), in_hand=self._batch.asked)
         except Exception as error:  # noqa: BLE001 - the next outcome, the next batch or the reconciler asks again
             logger.warning("The next documents could not be asked for: %s: %s", type(error).__name__, error)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
@@ -12,6 +12,7 @@ from async_endpoint.protocol import (
     JobRecord,
     JobState,
     S3Location,
+    SeenJob,
     Upload,
     record_received,
     record_rejected,
@@ -50,6 +51,7 @@ class Arrival:
         head: The current version under the key, if it was read already.
         attempt: The number of the job's attempt.
         asked: Whether the attempt was asked for by name, and not by the upload itself.
+        seen: The job. That of a new object is assumed to be none, and read only if a write finds it.
     """
 
     upload: Upload
@@ -57,6 +59,7 @@ class Arrival:
     head: Head | None = None
     attempt: int = 1
     asked: bool = False
+    seen: SeenJob = field(default_factory=SeenJob, compare=False)
 
 
 class Submitter:
@@ -110,14 +113,14 @@ class Submitter:
 
     def _waiting(self, request: AttemptRequest) -> Arrival:
         """Returns the document of a job that waits for an attempt."""
-        job = self._jobs.get(request.job_id)
-        upload = Upload.from_record(job, region=self._settings.region) if job else None
+        seen = self._jobs.look(request.job_id)
+        upload = Upload.from_record(seen.record, region=self._settings.region) if seen.record else None
         if upload is None:
             raise NotAnUpload(
                 f"Attempt {request.attempt} of the job {request.job_id} is requested, but the jobs table has no "
                 "document of such a job."
             )
-        return Arrival(upload, None, attempt=request.attempt, asked=True)
+        return Arrival(upload, None, attempt=request.attempt, asked=True, seen=seen)
 
     def submit(self, arrival: Arrival) -> str:
         """Submits a document unless that was done before, or puts it aside; returns a sentence for the log.
@@ -130,14 +133,14 @@ class Submitter:
         """
         if not self._lane.admits(arrival.upload, asked=arrival.asked) and (done := self._without_room(arrival)):
             return done
-        upload, now = arrival.upload, self._clock()
+        upload, seen, now = arrival.upload, arrival.seen, self._clock()
         claim = record_received(
             upload,
             attempt=arrival.attempt,
             claimed_until=int(now) + self._settings.claim_seconds,
             expires_at=self._expires_at(now),
         )
-        if existing := self._jobs.claim(claim, now=now, is_new=not arrival.asked):
+        if existing := self._jobs.claim(claim, now=now, seen=seen):
             return _no_claim(existing, arrival.attempt)
         try:
             record = self._invoke(arrival, claim)
@@ -149,24 +152,25 @@ class Submitter:
                     attempt=arrival.attempt,
                     at=self._moment(),
                     expires_at=self._expires_at(now),
-                )
+                ),
+                seen=seen,
             )
             return f"{error} The job is recorded as FAILED."
         except AcceptanceUnknown:
             self._lane.note_submitted()
             raise  # and keep the claim, so that an outcome can arrive before another request is made
         except Exception:
-            self._jobs.release(claim)
+            self._jobs.release(claim, seen=seen)
             raise
         self._lane.note_submitted()
-        self._jobs.merge(record, claimed=None if arrival.asked else claim)
+        self._jobs.merge(record, seen=seen)
         return f"{upload.input_location} is submitted; its result will be {record.output_location}."
 
     def _without_room(self, arrival: Arrival) -> str | None:
         """Has a document wait for admission; returns the sentence for the log, None if it was admitted before."""
         expires_at = self._expires_at(self._clock())
         waiting = record_waiting(arrival.upload, attempt=arrival.attempt, expires_at=expires_at)
-        job = self._jobs.change(waiting.job_id, lambda existing: put_aside(existing, waiting))
+        job = self._jobs.change(waiting.job_id, lambda existing: put_aside(existing, waiting), seen=arrival.seen)
         if job.state is not JobState.RECEIVED or job.attempt != arrival.attempt:
             return _no_claim(job, arrival.attempt)
         if not job.waits_for_admission:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Protocol
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from async_endpoint.protocol import InvocationRequest, JobRecord, Upload
+    from async_endpoint.protocol import InvocationRequest, JobRecord, SeenJob, Upload
 
 
 class DocumentRejected(Exception):
@@ -53,22 +53,22 @@ class Acceptance:
 class Jobs(Protocol):
     """The jobs table; implemented and documented by `async_endpoint.protocol.JobsTableWriter`."""
 
-    def get(self, job_id: str) -> JobRecord | None:
-        """Returns a job, or None."""
+    def look(self, job_id: str) -> SeenJob:
+        """Returns a job for the writes that follow; it was read after the batch had come."""
 
     def name_attempt(self, record: JobRecord) -> str:
         """Returns the InferenceId of the record's attempt, and makes it lead back to the job."""
 
-    def claim(self, record: JobRecord, *, now: float, is_new: bool = False) -> JobRecord | None:
+    def claim(self, record: JobRecord, *, now: float, seen: SeenJob) -> JobRecord | None:
         """Claims the job; returns the existing record if that is not possible."""
 
-    def change(self, job_id: str, change: Callable[[JobRecord | None], JobRecord]) -> JobRecord:
+    def change(self, job_id: str, change: Callable[[JobRecord | None], JobRecord], *, seen: SeenJob) -> JobRecord:
         """Replaces a job by what `change` makes of it."""
 
-    def merge(self, record: JobRecord, *, claimed: JobRecord | None = None) -> JobRecord:
-        """Merges a record; `claimed` is the record with which the caller claimed the job."""
+    def merge(self, record: JobRecord, *, seen: SeenJob) -> JobRecord:
+        """Merges a record."""
 
-    def release(self, record: JobRecord) -> None:
+    def release(self, record: JobRecord, *, seen: SeenJob) -> None:
         """Releases the claim."""
 
 

@@ -98,6 +98,14 @@ class JobsTable(Construct):
         )
         self._grant_key(grantee)
 
+    def grant_get_many(self, grantee: iam.IGrantable) -> None:
+        """Allows the grantee to get many jobs by their ids in one call."""
+        grant(
+            grantee,
+            iam.PolicyStatement(sid="GetJobs", actions=["dynamodb:BatchGetItem"], resources=[self.table.table_arn]),
+        )
+        self._grant_key(grantee)
+
     def grant_write(self, grantee: iam.IGrantable) -> None:
         """Allows the grantee to get and update one job by its id; not to scan, not to delete."""
         grant(

@@ -41,6 +41,7 @@ from shared.admission import Admitter
 from shared.outcomes import OutcomeWriter
 from submit.lane import Lane
 from submit.lane_limit import LimitSettings
+from submit.logic import Arrival
 from submit.ports import Acceptance, AcceptanceUnknown, RetryLater
 from tests.support.intake import RECONCILE_ENVIRONMENT, Intake, object_created
 
@@ -90,6 +91,7 @@ class World(RuleBasedStateMachine):
         self.unknown = 0
         self.commands = 0
         self.is_full = False
+        self.read_ahead: list[tuple[str, Arrival]] = []
         self.admitter = Admitter(self, self, lambda: self.intake.now, lambda _: None)
         self.lane = Lane(
             self, LIMITS, urgent_prefix="inbox-urgent/", fill=self.admitter.fill, clock=lambda: self.intake.now
@@ -128,6 +130,9 @@ class World(RuleBasedStateMachine):
         return most if self.is_full else 0
 
     def queued(self) -> int:
+        return len(self.messages)
+
+    def depth(self) -> int:
         return len(self.messages)
 
     def anybody_waits(self) -> bool:
@@ -196,10 +201,14 @@ class World(RuleBasedStateMachine):
 
     def deliver(self, message: str) -> bool:
         """Returns whether the message is done."""
+        return self.submit(self.intake.submitter.identify(message))
+
+    def submit(self, arrival: Arrival) -> bool:
+        """Returns whether the message is done."""
         before = self.job
         self.lane.begin()
         try:
-            said = self.intake.deliver(message)
+            said = self.intake.submitter.submit(arrival)
         except RetryLater:
             return False
         if before and before.waits_for_admission and self.is_full:
@@ -223,6 +232,24 @@ class World(RuleBasedStateMachine):
         done = self.deliver(message)
         self.fate = None
         if done and not keep:
+            self.messages.remove(message)
+
+    @precondition(lambda self: self.messages)
+    @rule(data=st.data())
+    def message_is_read_ahead(self, data: st.DataObject) -> None:
+        message = data.draw(st.sampled_from(self.messages))
+        self.read_ahead.append((message, self.intake.submitter.identify(message)))
+
+    @precondition(lambda self: self.read_ahead)
+    @rule(data=st.data(), fate=st.sampled_from([None, None, "throttled", "unknown"]))
+    def message_that_was_read_ahead_is_delivered(self, data: st.DataObject, fate: str | None) -> None:
+        index = data.draw(st.integers(0, len(self.read_ahead) - 1))
+        message, arrival = self.read_ahead.pop(index)
+        self.fate = fate
+        done = self.submit(arrival)
+        self.fate = None
+        # Another environment may have done and deleted it meanwhile.
+        if done and message in self.messages:
             self.messages.remove(message)
 
     @rule()

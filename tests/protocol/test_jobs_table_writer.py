@@ -18,9 +18,11 @@ from async_endpoint.protocol import (
     JobsTableBusy,
     JobsTableWriter,
     JobState,
+    SeenJob,
     merge_records,
     record_outcome,
     record_received,
+    record_waiting,
     update_expression,
 )
 from async_endpoint.protocol.attempts import Attempt
@@ -122,24 +124,94 @@ def test_an_outcome_written_in_one_call_leaves_to_merging_what_needs_it(
 
 def test_the_usual_way_of_a_document_takes_three_calls() -> None:
     table = MemoryTable()
-    writer, claim = JobsTableWriter(table), record_received(UPLOAD, claimed_until=50, expires_at=100)
+    writer, claim, seen = JobsTableWriter(table), record_received(UPLOAD, claimed_until=50, expires_at=100), SeenJob()
 
-    assert writer.claim(claim, now=0, is_new=True) is None
-    writer.merge(accepted(1), claimed=claim)
+    assert writer.claim(claim, now=0, seen=seen) is None
+    writer.merge(accepted(1), seen=seen)
     assert writer.complete(record_outcome(notification("success"), at=MOMENT, expires_at=200))
 
     assert (table.reads, table.updates) == (0, 3)
 
 
-def test_a_merge_into_a_claim_that_another_wrote_since_reads_again() -> None:
+def test_a_document_that_waits_takes_one_write_and_one_read_more() -> None:
     table = MemoryTable()
     writer, claim = JobsTableWriter(table), record_received(UPLOAD, claimed_until=50, expires_at=100)
-    writer.claim(claim, now=0)
+    writer.merge(record_waiting(UPLOAD, expires_at=100), seen=SeenJob())
+
+    seen = writer.look(claim.job_id)
+    assert writer.claim(claim, now=0, seen=seen) is None
+    writer.merge(accepted(1), seen=seen)
+    assert writer.complete(record_outcome(notification("success"), at=MOMENT, expires_at=200))
+
+    assert (table.reads, table.updates) == (1, 4)
+
+
+def test_a_merge_into_a_claim_that_another_wrote_since_reads_again() -> None:
+    table = MemoryTable()
+    writer, claim, seen = JobsTableWriter(table), record_received(UPLOAD, claimed_until=50, expires_at=100), SeenJob()
+    writer.claim(claim, now=0, seen=seen)
     outcome = record_outcome(notification("failure"), at=MOMENT, expires_at=200)
     writer.merge(outcome)
 
-    assert writer.merge(accepted(1), claimed=claim) == reduce(merge_records, [claim, outcome, accepted(1)])
+    assert writer.merge(accepted(1), seen=seen) == reduce(merge_records, [claim, outcome, accepted(1)])
     assert writer.get(claim.job_id) == reduce(merge_records, [claim, outcome, accepted(1)])
+
+
+@given(st.lists(st.tuples(records, st.integers(0, 5)), min_size=1, max_size=6))
+def test_writes_from_jobs_that_were_seen_long_ago_give_what_merging_gives(reports: list[tuple[JobRecord, int]]) -> None:
+    table = MemoryTable()
+    writer, items = JobsTableWriter(table), list[dict[str, Any] | None]([None])
+    for record, age in reports:
+        updates, seen = table.updates, SeenJob(items[max(0, len(items) - 1 - age)])
+        writer.merge(record, seen=seen)
+        items.append(dict(table.items["one-job"]))
+        assert seen.item == items[-1] or table.updates == updates
+
+    assert writer.get("one-job") == reduce(merge_records, [record for record, _ in reports])
+
+
+@given(seen=st.none() | records, written=st.lists(records, max_size=2))
+def test_a_claim_from_a_job_that_was_seen_long_ago_is_that_of_one_that_is_read(
+    seen: JobRecord | None, written: list[JobRecord]
+) -> None:
+    claim = replace(CLAIM, job_id="one-job", received_at=None, claimed_until=200)
+    outcomes = []
+    for is_seen in (False, True):
+        table = MemoryTable()
+        writer = JobsTableWriter(table)
+        for record in [seen] if seen else []:
+            writer.merge(record)
+        before = writer.look("one-job")
+        for record in written:
+            writer.merge(record)
+        existing = writer.claim(claim, now=100, seen=before if is_seen else None)
+        outcomes.append((existing is None, writer.get("one-job")))
+
+    assert outcomes[0] == outcomes[1]
+
+
+def test_a_claim_that_was_seen_is_read_again_because_it_may_be_over() -> None:
+    table = MemoryTable()
+    writer, others = JobsTableWriter(table), replace(CLAIM, claimed_until=200)
+    writer.claim(others, now=40)
+    seen = writer.look("job")
+    assert writer.claim(replace(CLAIM, claimed_until=210), now=50, seen=seen) == others
+
+    writer.release(others)
+    assert writer.claim(replace(CLAIM, claimed_until=210), now=50, seen=SeenJob(seen.item)) is None
+
+
+def test_a_claim_is_released_without_a_read_and_only_if_nobody_wrote_since() -> None:
+    table = MemoryTable()
+    writer, seen = JobsTableWriter(table), SeenJob()
+    writer.claim(CLAIM, now=40, seen=seen)
+    writer.release(CLAIM, seen=seen)
+    assert (table.reads, writer.get("job")) == (0, replace(CLAIM, claimed_until=None))
+
+    writer.claim(CLAIM, now=40, seen=seen)
+    writer.merge(DONE)
+    writer.release(CLAIM, seen=seen)
+    assert writer.get("job") == merge_records(CLAIM, DONE)
 
 
 def test_attributes_that_are_unknown_here_stay() -> None:

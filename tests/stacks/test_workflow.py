@@ -217,6 +217,7 @@ def test_submit_may_invoke_one_endpoint_look_at_the_inbox_and_copy_from_it(workf
     logs, queue = own(workflow, "Intake")
     assert statements(workflow, "Intake") == [
         RECORD_JOBS,
+        {"Sid": "GetJobs", "Effect": "Allow", "Action": "dynamodb:BatchGetItem", "Resource": JOBS},
         {
             "Sid": "LookAtDocuments",
             "Effect": "Allow",

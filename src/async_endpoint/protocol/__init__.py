@@ -66,6 +66,7 @@ from async_endpoint.protocol.notifications import (
     test_notification,
 )
 from async_endpoint.protocol.overdue_jobs import OLDEST_SUBMITTED, OVERDUE_JOBS, submitted_seconds_allowed
+from async_endpoint.protocol.seen_job import SeenJob
 from async_endpoint.protocol.uploads import PINNED, RUN_UPLOADS, Upload, input_location, job_id
 from async_endpoint.protocol.variant_scaling import (
     VARIANT_NAME,
@@ -140,6 +141,7 @@ __all__ = [
     "SageMaker",
     "ScalableTargets",
     "ScalingBounds",
+    "SeenJob",
     "TableResource",
     "Upload",
     "VariantCapacity",

@@ -3,10 +3,13 @@
 A write is a read, a merge (`merge_records`) and an UpdateItem on the condition that the `revision` is still the same;
 the writer that loses reads again. A single unconditional UpdateItem would not do: DynamoDB's `if_not_exists` keeps the
 first value, so the order of arrival would decide. A write leaves unknown attributes as they are.
+
+A caller that writes a job several times passes a `SeenJob`, and the read is left out where the item is known.
 """
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Protocol
 
 from async_endpoint.protocol.attempts import JobState, attempt_id, is_attempt_id
@@ -19,6 +22,7 @@ from async_endpoint.protocol.jobs_table_layout import (
     JOBS_REVISION_ATTRIBUTE,
     JOBS_TTL_ATTRIBUTE,
 )
+from async_endpoint.protocol.seen_job import SeenJob
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -75,10 +79,14 @@ class JobsTableWriter:
         Args:
             job_id: The job's id, or the InferenceId of one of its attempts.
         """
+        return self.look(job_id).record
+
+    def look(self, job_id: str) -> SeenJob:
+        """Returns one job as `get` does, for the writes that follow."""
         item = self._item(job_id)
         if item and JOBS_ATTEMPT_OF_ATTRIBUTE in item:
             item = self._item(item[JOBS_ATTEMPT_OF_ATTRIBUTE])
-        return JobRecord.from_item(item) if item else None
+        return SeenJob(item)
 
     def find_attempt(self, inference_id: str) -> tuple[str, int]:
         """Returns the job of an InferenceId, and the number of the attempt; an id unknown here is a job of its own."""
@@ -104,20 +112,19 @@ class JobsTableWriter:
             )
         return inference_id
 
-    def merge(self, record: JobRecord, *, claimed: JobRecord | None = None) -> JobRecord:
+    def merge(self, record: JobRecord, *, seen: SeenJob | None = None) -> JobRecord:
         """Merges a record into the table and returns the record that the table then holds.
 
         Args:
             record: The record.
-            claimed: The record with which the caller claimed the job. If that made the job, and nobody has written it
-                since, its item is known and need not be read.
+            seen: The job as the caller has seen it; without it, it is read.
 
         Raises:
             JobsTableBusy: Other writers of the same job were faster at every attempt.
         """
-        if claimed and self._written(update_expression(_new_item(claimed), record)):
-            return merge_records(claimed, record)
-        return self.change(record.job_id, lambda existing: merge_records(existing, record) if existing else record)
+        return self.change(
+            record.job_id, lambda existing: merge_records(existing, record) if existing else record, seen=seen
+        )
 
     def complete(self, record: JobRecord) -> bool:
         """Merges the result of a first attempt into its submitted job by one call, without reading it.
@@ -131,31 +138,34 @@ class JobsTableWriter:
         update = completion_update(record)
         return update is not None and self._written(update)
 
-    def change(self, job_id: str, change: Callable[[JobRecord | None], JobRecord]) -> JobRecord:
+    def change(
+        self, job_id: str, change: Callable[[JobRecord | None], JobRecord], *, seen: SeenJob | None = None
+    ) -> JobRecord:
         """Replaces a job by what `change` makes of it, and returns the record that the table then holds.
 
         Args:
             job_id: The job.
             change: Called with the current record, None for a new job, and again whenever another writer was faster.
                 It returns a record that contains the current one: the result of `merge_records`, or the same record.
+            seen: The job as the caller has seen it; without it, it is read.
 
         Raises:
             JobsTableBusy: Other writers of the same job were faster at every attempt.
         """
+        seen = seen or SeenJob(self._item(job_id))
         for _ in range(_ATTEMPTS):
-            item = self._item(job_id)
-            record = change(JobRecord.from_item(item) if item else None)
-            if self._written(_replacement(item or {}, record)):
+            record = change(seen.record)
+            if self._replaced(seen, record):
                 return record
         raise _busy(job_id)
 
-    def claim(self, record: JobRecord, *, now: float, is_new: bool = False) -> JobRecord | None:
+    def claim(self, record: JobRecord, *, now: float, seen: SeenJob | None = None) -> JobRecord | None:
         """Claims an attempt until the record's `claimed_until`: of several concurrent callers exactly one succeeds.
 
         Args:
             record: From `record_received`; its attempt is the first, or the one that the job waits for.
             now: Epoch seconds.
-            is_new: Whether the table probably has no such job yet: then its item is read only if it has.
+            seen: The job as the caller has seen it; without it, it is read.
 
         Returns:
             None if the attempt is now claimed; else the existing record: RECEIVED under the claim of another caller,
@@ -164,31 +174,38 @@ class JobsTableWriter:
         Raises:
             JobsTableBusy: Other writers of the same job were faster at every attempt.
         """
-        if is_new and self._written(update_expression(None, record)):
-            return None
+        is_read, seen = seen is None, seen or SeenJob(self._item(record.job_id))
         for _ in range(_ATTEMPTS):
-            item = self._item(record.job_id)
-            if item:
-                existing = JobRecord.from_item(item)
-                waits = existing.state is JobState.RECEIVED and existing.attempt == record.attempt
-                if not waits or (existing.claimed_until or 0) > now:
+            existing = seen.record
+            if existing and (existing.state is not JobState.RECEIVED or existing.attempt != record.attempt):
+                return existing
+            if existing and (existing.claimed_until or 0) > now:
+                if is_read:
                     return existing
-            if self._written(update_expression(item, record)):
+                seen.item = self._item(record.job_id)  # the claim may be over by now
+            elif self._replaced(seen, merge_records(existing, record) if existing else record):
                 return None
+            is_read = True
         raise _busy(record.job_id)
 
-    def release(self, record: JobRecord) -> None:
+    def release(self, record: JobRecord, *, seen: SeenJob | None = None) -> None:
         """Releases the claim that `claim` took with this record, before it expires.
 
         Does nothing if the job was submitted meanwhile, or if another caller holds the claim by now.
+
+        Args:
+            record: The record of the claim.
+            seen: The job as the caller has seen it; without it, it is read.
         """
+        seen = seen or SeenJob(self._item(record.job_id))
         for _ in range(_ATTEMPTS):
-            item = self._item(record.job_id)
-            existing = JobRecord.from_item(item) if item else None
-            if item is None or existing is None or existing.state is not JobState.RECEIVED:
+            existing = seen.record
+            if existing is None or existing.state is not JobState.RECEIVED:
                 return
             claim = (existing.attempt, existing.claimed_until)
-            if claim != (record.attempt, record.claimed_until) or self._written(_without_claim(item)):
+            if claim != (record.attempt, record.claimed_until):
+                return
+            if self._replaced(seen, replace(existing, claimed_until=None)):
                 return
         raise _busy(record.job_id)
 
@@ -196,6 +213,16 @@ class JobsTableWriter:
         response = self._table.get_item(Key={JOBS_PARTITION_KEY: job_id}, ConsistentRead=True)
         item: dict[str, Any] | None = response.get("Item")
         return item
+
+    def _replaced(self, seen: SeenJob, record: JobRecord) -> bool:
+        """Replaces a job by a record; if another writer was faster, it reads the job again and returns False."""
+        update = _replacement(seen.item or {}, record)
+        if self._written(update):
+            if update is not None:
+                seen.item = record.to_item() | {JOBS_REVISION_ATTRIBUTE: _revision(seen.item or {}) + 1}
+            return True
+        seen.item = self._item(record.job_id)
+        return False
 
     def _written(self, update: dict[str, Any] | None) -> bool:
         """Writes an update, if there is one; returns False if another writer changed the item meanwhile."""
@@ -210,17 +237,6 @@ class JobsTableWriter:
         return True
 
 
-def _without_claim(item: Mapping[str, Any]) -> dict[str, Any] | None:
-    attributes = {**JobRecord.from_item(item).to_item()}
-    del attributes["claimed_until"]
-    return _replacement(item, JobRecord.from_item(attributes))
-
-
-def _new_item(record: JobRecord) -> dict[str, Any]:
-    """Returns the item that the first write of a job makes."""
-    return record.to_item() | {JOBS_REVISION_ATTRIBUTE: 1}
-
-
 def _replacement(item: Mapping[str, Any], record: JobRecord) -> dict[str, Any] | None:
     """Returns the update that makes an item (empty: none) equal to a record; None if it already is."""
     wanted = record.to_item()
@@ -229,7 +245,7 @@ def _replacement(item: Mapping[str, Any], record: JobRecord) -> dict[str, Any] |
     gone = [name for name in before if name not in wanted]
     if not changed and not gone:
         return None
-    revision = int(item.get(JOBS_REVISION_ATTRIBUTE, 0))
+    revision = _revision(item)
     changed[JOBS_REVISION_ATTRIBUTE] = revision + 1
     sets = ", ".join(f"#{name} = :{name}" for name in changed)
     removes = " REMOVE " + ", ".join(f"#{name}" for name in gone) if gone else ""
@@ -249,6 +265,10 @@ def _replacement(item: Mapping[str, Any], record: JobRecord) -> dict[str, Any] |
         },
         "ExpressionAttributeValues": values,
     }
+
+
+def _revision(item: Mapping[str, Any]) -> int:
+    return int(item.get(JOBS_REVISION_ATTRIBUTE, 0))
 
 
 def _busy(job_id: str) -> JobsTableBusy:

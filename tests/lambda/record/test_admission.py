@@ -22,6 +22,7 @@ from async_endpoint.protocol import (
 )
 from record.admission import OutcomeCounter, admitting_next
 from record.settings import Settings
+from shared.admission_adapters import AdmissionQueue
 from shared.settings import SettingsError
 from tests.support.functions import Function
 from tests.support.intake import SUBMIT_ENVIRONMENT
@@ -91,6 +92,7 @@ def test_jobs_that_wait_are_asked_for_and_neither_retries_nor_claims(
 
     kept, _ = load("record").process(*messages, json.dumps({"Type": "N", "Message": json.dumps(test_notification())}))
 
+    assert AdmissionQueue(sqs, queue).depth() == 2
     found = sqs.receive_message(QueueUrl=queue, MaxNumberOfMessages=10, WaitTimeSeconds=3)["Messages"]
     requests = [AttemptRequest.from_event(json.loads(message["Body"])) for message in found]
     assert kept == []

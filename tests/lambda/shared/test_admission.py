@@ -17,6 +17,7 @@ class World:
     sent: list[str] = field(default_factory=list)
     delays: list[int] = field(default_factory=list)
     now: float = 0.0
+    in_queue: int = 0
 
     def oldest_waiting(self, limit: int) -> Sequence[JobRecord]:
         return [JobRecord(job_id=job, state=JobState.RECEIVED, claimed_until=0) for job in self.waiting[:limit]]
@@ -25,6 +26,9 @@ class World:
         assert {request.attempt for request in requests} == {1}
         self.sent += [request.job_id for request in requests]
         self.delays.append(delay_seconds)
+
+    def depth(self) -> int:
+        return self.in_queue
 
     @property
     def admitter(self) -> Admitter:
@@ -66,9 +70,30 @@ def test_requests_after_an_outcome_wait_until_the_index_shows_it(world: World) -
 
 def test_room_is_filled_but_not_twice(world: World) -> None:
     admitter = world.admitter
-    assert (admitter.fill(4), admitter.fill(6), admitter.fill(3)) == (4, 2, 0)
+    assert [admitter.fill(room, in_hand=0) for room in (4, 6, 3)] == [4, 2, 0]
     world.now = 5
-    assert admitter.fill(3) == 3
+    assert admitter.fill(3, in_hand=0) == 3
+
+
+@pytest.mark.parametrize(
+    ("room", "in_queue", "in_hand", "asked"), [(8, 5, 0, 3), (8, 10, 5, 3), (8, 3, 5, 8), (8, 20, 10, 1), (0, 0, 0, 0)]
+)
+def test_an_environment_without_memory_asks_for_what_the_queue_does_not_hold_already(
+    world: World, room: int, in_queue: int, in_hand: int, asked: int
+) -> None:
+    world.in_queue = in_queue
+    assert world.admitter.fill(room, in_hand=in_hand) == asked
+
+
+def test_requests_of_environments_without_memory_do_not_multiply(world: World) -> None:
+    pending = world.admitter.fill(50, in_hand=0)
+    deepest = pending
+    for _ in range(100):  # each batch finds room, and none of its jobs waits any more
+        batch = min(10, pending)
+        world.in_queue = pending
+        pending += world.admitter.fill(50, in_hand=batch) - batch
+        deepest = max(deepest, pending)
+    assert (deepest, pending > 0) == (50, True)
 
 
 def test_nobody_waits_and_nothing_is_sent(world: World) -> None:

@@ -48,6 +48,7 @@ class World:
     calls: list[str] = field(default_factory=list)
     since: list[datetime] = field(default_factory=list)
     filled: list[int] = field(default_factory=list)
+    in_hand: list[int] = field(default_factory=list)
     intake: Intake = field(default_factory=Intake)
     settings: LimitSettings = SETTINGS
 
@@ -79,8 +80,9 @@ class World:
         self.calls.append("queued")
         return self.queue
 
-    def fill(self, room: int) -> int:
+    def fill(self, room: int, *, in_hand: int) -> int:
         self.filled.append(room)
+        self.in_hand.append(in_hand)
         if self.trouble:
             raise self.trouble
         return room
@@ -151,6 +153,17 @@ def test_a_document_whose_turn_it_is_takes_the_room(world: World) -> None:
     assert world.states() == [SUBMITTED, WAITING]
     assert "is submitted" in said[0]
     assert world.filled == []
+
+
+def test_a_batch_that_leaves_room_says_how_many_requests_it_had_in_hand(world: World) -> None:
+    world.with_endpoint = 8
+    world.batch(*world.upload(3))
+    jobs = list(world.intake.table.items)
+    world.with_endpoint, world.waits = 0, True
+
+    world.batch(*world.upload(1, "inbox/new-"), *[AttemptRequest(job, 1).to_message() for job in jobs])
+
+    assert (world.filled, world.in_hand) == ([5], [3])
 
 
 def test_a_small_inbox_changes_nothing(world: World) -> None:
