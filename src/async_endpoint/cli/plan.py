@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from async_endpoint.cli.plan_files import PlanFiles
 from async_endpoint.cli.plan_text import Plan, as_json, as_table
 from async_endpoint.cloudwatch import DelayRange
 from async_endpoint.planner import (
@@ -15,11 +16,11 @@ from async_endpoint.planner import (
     Durations,
     Pattern,
     PlanError,
+    Simulation,
     bundled_prices,
     make_bill,
     read_arrivals,
     read_stage,
-    simulate,
 )
 
 if TYPE_CHECKING:
@@ -68,6 +69,18 @@ if TYPE_CHECKING:
     metavar="USD",
     help="An hour of one instance, instead of the table's.",
 )
+@click.option(
+    "--report",
+    type=click.Path(path_type=Path, dir_okay=False),
+    metavar="FILE.html",
+    help="Write a page with the bill and charts over time; needs the extra `report`.",
+)
+@click.option(
+    "--plot",
+    type=click.Path(path_type=Path, dir_okay=False),
+    metavar="FILE.png",
+    help="Draw the charts over time; needs the extra `plot`.",
+)
 @click.option("--json", "json_output", is_flag=True, help="Print JSON.")
 def plan(
     templates: tuple[Path, ...],
@@ -81,6 +94,8 @@ def plan(
     seed: int,
     price_region: str | None,
     instance_price: float | None,
+    report: Path | None,
+    plot: Path | None,
     json_output: bool,
 ) -> None:
     """Simulate a month of a stage: cost, waits, and hours of instances.
@@ -91,11 +106,13 @@ def plan(
     \b
     async-endpoint plan cdk.out --pattern office-rate=100 --service-seconds 0.3 --start-seconds 240 --concurrency 1
     async-endpoint plan old.out new.out --arrivals arrivals.csv --service-seconds p50=2,p95=6 --start-seconds 240
+    async-endpoint plan cdk.out --pattern rate=30 --service-seconds 2 --start-seconds 240 --report plan.html
 
     Exit status: 0 planned, 2 wrong usage, or a template or traffic that cannot be planned with.
     """  # noqa: D301 - \b is Click's mark of a paragraph that is not rewrapped
     if (pattern is None) == (arrivals is None):
         raise click.UsageError("Describe the traffic by --pattern, or name a file by --arrivals: one of the two.")
+    files = PlanFiles.prepared(report, plot)
     try:
         conditions = Conditions(
             service=Durations.parse(service_seconds),
@@ -107,9 +124,12 @@ def plan(
         stages = [read_stage(path) for path in templates]
         traffic = _traffic(pattern, arrivals, seed)
         prices = bundled_prices()
-        plans = []
+        plans, histories = [], []
         for path, stage in zip(templates, stages, strict=True):
-            outcome = simulate(stage, traffic, conditions)
+            simulation = Simulation(stage, traffic, conditions)
+            outcome = simulation.run()
+            if files.writers:
+                histories.append(simulation.history())
             region = price_region or stage.region
             bill = make_bill(stage, outcome, prices, region=region, instance_price=instance_price)
             plans.append(Plan(str(path), stage, outcome, bill, None if concurrency else stage.concurrency))
@@ -118,6 +138,7 @@ def plan(
     click.echo(as_json(plans, prices) if json_output else "\n".join(as_table(plans, prices)))
     if warning := prices.warning(datetime.now(UTC).date()):
         click.echo(f"Warning: {warning}", err=True)
+    files.write(plans, histories, conditions, prices)
 
 
 def _traffic(pattern: str | None, arrivals: Path | None, seed: int) -> Traffic:

@@ -60,4 +60,9 @@ class Outcome:
         ordered = sorted(self.waits)
         if not ordered:
             return tuple(math.nan for _ in percents)
-        return tuple(ordered[max(0, math.ceil(percent / 100 * len(ordered)) - 1)] for percent in percents)
+        return tuple(nearest_rank(ordered, percent) for percent in percents)
+
+
+def nearest_rank(ordered: Sequence[float], percent: float) -> float:
+    """Returns a percentile of ascending numbers by nearest rank; there must be one."""
+    return ordered[max(0, math.ceil(percent / 100 * len(ordered)) - 1)]
