@@ -16,8 +16,8 @@ if TYPE_CHECKING:
     from async_endpoint.planner import History
 
 _HOUR, _MINUTE = 3_600, 60
-_DAY_STEPS = (1, 2, 7, 14, 28, 56, 112)
-_HOUR_STEPS = (1, 2, 3, 4, 6, 12)
+_DAY_STEPS = (1, 2, 7, 14, 28, 56, 112, 224)
+_HOUR_STEPS = (1, 2, 3, 4, 6, 12, 24)
 _DAYS_A_WEEK = 7
 _HOURS_UNTIL = 2 * DAY  # a longer axis has days
 _MOST_NUMBERS = 5  # above zero
@@ -110,10 +110,11 @@ class NumberAxis:
 
     @classmethod
     def of_seconds(cls, highest: float) -> NumberAxis:
-        """Returns an axis of lengths of time, in seconds, minutes or hours."""
+        """Returns an axis of lengths of time, in seconds, minutes or hours; it has a second at least."""
+        highest = max(highest, 1.0)
         unit, size = next((each for each in _UNITS if highest >= 2 * each[1]), ("s", 1))
-        step = _round_step(max(highest / size, 1.0) / _MOST_NUMBERS)
-        return cls(max(1, math.ceil(highest / size / step)) * step * size, step * size, unit, size)
+        step = _round_step(highest / size / _MOST_NUMBERS)
+        return cls(math.ceil(highest / size / step) * step * size, step * size, unit, size)
 
     def labels(self) -> list[tuple[float, str]]:
         """Returns each labelled number."""
