@@ -13,6 +13,7 @@ from rich.table import Table
 
 from async_endpoint.cli.counter import counter_on
 from async_endpoint.cli.destination import destination_of, destination_options
+from async_endpoint.cli.output_file import check_output_file
 from async_endpoint.client import AsyncEndpoint, AsyncEndpointError, FolderError, PollInterval
 from async_endpoint.client.folder_documents import find_documents
 from async_endpoint.operations.bench import Bench, Measured
@@ -102,10 +103,7 @@ def _drawing(file: Path) -> Callable[[str, Mapping[str, Measured]], None]:
         click.UsageError: The file is not a PNG in a folder that exists.
         click.ClickException: matplotlib is missing.
     """
-    if file.suffix.lower() != ".png":
-        raise click.UsageError(f"--plot writes a PNG: name a file that ends with .png, not {file}.")
-    if not file.parent.is_dir():
-        raise click.UsageError(f"There is no folder {file.parent} for {file.name}: create it, or name another one.")
+    check_output_file("--plot", file, ".png", "a PNG")
     try:
         from async_endpoint.operations.bench_plot import draw_times  # noqa: PLC0415 - only --plot needs matplotlib
     except ModuleNotFoundError as error:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from async_endpoint.cli.plan_text import duration
+from async_endpoint.operations.plan_report.texts import duration
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

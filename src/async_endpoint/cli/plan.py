@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from async_endpoint.cli.plan_compare import CompareOptions, compare
+from async_endpoint.cli.plan_files import PlanFiles
 from async_endpoint.cli.plan_text import Plan, as_json, as_table
 from async_endpoint.cli.workflow_options import workflow_options
 from async_endpoint.cloudwatch import DelayRange
@@ -17,12 +18,12 @@ from async_endpoint.planner import (
     Durations,
     Pattern,
     PlanError,
+    Simulation,
     bundled_prices,
     make_bill,
     read_arrivals,
     read_prices,
     read_stage,
-    simulate,
 )
 
 if TYPE_CHECKING:
@@ -89,6 +90,18 @@ if TYPE_CHECKING:
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
     help="A table that `async-endpoint prices` wrote.  [default: the packaged one]",
 )
+@click.option(
+    "--report",
+    type=click.Path(path_type=Path, dir_okay=False),
+    metavar="FILE.html",
+    help="Write a page with the bill and charts over time; needs the extra `report`.",
+)
+@click.option(
+    "--plot",
+    type=click.Path(path_type=Path, dir_okay=False),
+    metavar="FILE.png",
+    help="Draw the charts over time; needs the extra `plot`.",
+)
 @click.option("--json", "json_output", is_flag=True, help="Print JSON.")
 def plan(
     templates: tuple[Path, ...],
@@ -107,6 +120,8 @@ def plan(
     price_region: str | None,
     instance_price: float | None,
     prices_file: Path | None,
+    report: Path | None,
+    plot: Path | None,
     json_output: bool,
 ) -> None:
     """Simulate a month of a stage: cost, waits, and hours of instances.
@@ -118,6 +133,7 @@ def plan(
     async-endpoint plan cdk.out --pattern office-rate=100 --service-seconds 0.3 --start-seconds 240 --concurrency 1
     async-endpoint plan old.out new.out --arrivals arrivals.csv --service-seconds p50=2,p95=6 --start-seconds 240
     async-endpoint plan cdk.out --compare 7d --stage dev --service-seconds 2 --start-seconds 240 --concurrency 1
+    async-endpoint plan cdk.out --pattern rate=30 --service-seconds 2 --start-seconds 240 --report plan.html
 
     Exit status: 0 planned, 1 AWS could not be read, 2 wrong usage, or a template or traffic that cannot be planned
     with.
@@ -129,6 +145,9 @@ def plan(
         )
     if compare_since is None and (stage or stack or calibration):
         raise click.UsageError("--stage, --stack and --calibration belong to --compare: give it, too.")
+    if compare_since is not None and (report or plot or prices_file):
+        raise click.UsageError("--report, --plot and --prices do not go with --compare, which has a table alone.")
+    files = PlanFiles.prepared(report, plot)
     try:
         conditions = Conditions(
             service=Durations.parse(service_seconds),
@@ -146,9 +165,12 @@ def plan(
             return
         traffic = _traffic(pattern, arrivals, seed)
         prices = read_prices(prices_file) if prices_file else bundled_prices()
-        plans = []
+        plans, histories = [], []
         for path, each in zip(templates, stages, strict=True):
-            outcome = simulate(each, traffic, conditions)
+            simulation = Simulation(each, traffic, conditions)
+            outcome = simulation.run()
+            if files.writers:
+                histories.append(simulation.history())
             region = price_region or each.region
             bill = make_bill(each, outcome, prices, region=region, instance_price=instance_price)
             plans.append(Plan(str(path), each, outcome, bill, None if concurrency else each.concurrency))
@@ -157,6 +179,7 @@ def plan(
     click.echo(as_json(plans, prices) if json_output else "\n".join(as_table(plans, prices)))
     if warning := prices.warning(datetime.now(UTC).date()):
         click.echo(f"Warning: {warning}", err=True)
+    files.write(plans, histories, conditions, prices)
 
 
 def _traffic(pattern: str | None, arrivals: Path | None, seed: int) -> Traffic:

@@ -12,13 +12,13 @@ import boto3
 import click
 
 from async_endpoint.cli.job_cost import CostOptions, jobs_since, period_of
-from async_endpoint.cli.plan_text import duration
 from async_endpoint.cli.workflow_options import errors_as_sentences, read_workflow
 from async_endpoint.client import JobsTableReader
 from async_endpoint.operations.jobs.instance_seconds import read_measurements
 from async_endpoint.operations.model_seconds import read_model_seconds
-from async_endpoint.operations.plan_comparison import calibration, nearest_rank, observe
-from async_endpoint.planner import simulate
+from async_endpoint.operations.plan_comparison import calibration, observe
+from async_endpoint.operations.plan_report.texts import duration
+from async_endpoint.planner import nearest_rank, simulate
 from async_endpoint.protocol import JobState
 
 if TYPE_CHECKING:

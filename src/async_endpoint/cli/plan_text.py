@@ -7,14 +7,15 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from async_endpoint.operations.plan_report.texts import duration
+
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Sequence
 
     from async_endpoint.planner import Bill, Outcome, PriceTable, Stage
 
 _PERCENTS = (50, 95, 99)
-_MINUTE, _HOUR = 60, 3_600
-_SMALL = 10
+_HOUR = 3_600
 
 
 @dataclass(frozen=True)
@@ -38,37 +39,32 @@ class Plan:
 
 def as_table(plans: list[Plan], prices: PriceTable) -> Iterator[str]:
     """Yields the lines of the table, and what is to be known of it."""
-    waits = [plan.outcome.wait_percentiles(*_PERCENTS) for plan in plans]
-    rows = [("", [plan.name for plan in plans])]
-    rows += [(label, [value(plan) for plan in plans]) for label, value in _ROWS]
-    rows[-len(_AFTER_WAITS) : -len(_AFTER_WAITS)] = [
-        (f"wait p{percent}", [duration(each[index]) for each in waits]) for index, percent in enumerate(_PERCENTS)
-    ]
+    rows = table_rows(plans)
     names = max(len(label) for label, _ in rows)
     widths = [max(len(row[index]) for _, row in rows) for index in range(len(plans))]
     for label, row in rows:
         cells = "  ".join(f"{cell:>{width}}" for cell, width in zip(row, widths, strict=True))
         yield f"{label:<{names}}  {cells}"
     yield ""
-    yield from _notes(plans)
+    yield from notes(plans)
     yield f"{prices.describe_dates()}; a month has 30 days. Simulated: nothing was measured on AWS."
+
+
+def table_rows(plans: Sequence[Plan]) -> list[tuple[str, list[str]]]:
+    """Returns the rows of the table: a label, and a cell for each plan; the first row has their names."""
+    waits = [plan.outcome.wait_percentiles(*_PERCENTS) for plan in plans]
+    rows = [("", [plan.name for plan in plans])]
+    rows += [(label, [value(plan) for plan in plans]) for label, value in _ROWS]
+    rows[-len(_AFTER_WAITS) : -len(_AFTER_WAITS)] = [
+        (f"wait p{percent}", [duration(each[index]) for each in waits]) for index, percent in enumerate(_PERCENTS)
+    ]
+    return rows
 
 
 def as_json(plans: list[Plan], prices: PriceTable) -> str:
     """Returns the plans as one JSON object."""
     found = {"prices_dated": prices.dated.isoformat(), "plans": [_plan_json(plan) for plan in plans]}
     return json.dumps(found, indent=2)
-
-
-def duration(seconds: float) -> str:
-    """Returns a duration for people."""
-    if math.isnan(seconds):
-        return "-"
-    if seconds < _SMALL:
-        return f"{seconds:.1f} s"
-    if seconds < _MINUTE * _SMALL:
-        return f"{seconds:.0f} s"
-    return f"{seconds / _MINUTE:.0f} min" if seconds < _HOUR * _SMALL else f"{seconds / _HOUR:.1f} h"
 
 
 def _total(plan: Plan) -> str:
@@ -105,7 +101,8 @@ _AFTER_WAITS: tuple[tuple[str, Callable[[Plan], str]], ...] = (
 _ROWS = (*_BEFORE_WAITS, *_AFTER_WAITS)
 
 
-def _notes(plans: list[Plan]) -> Iterator[str]:
+def notes(plans: Sequence[Plan]) -> Iterator[str]:
+    """Yields what is to be known of the table, in sentences."""
     for plan in plans:
         prefix = f"{plan.name}: " if len(plans) > 1 else ""
         outcome = plan.outcome

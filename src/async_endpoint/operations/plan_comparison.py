@@ -6,7 +6,6 @@ request waited. A plan's is the wait and the processing; what the pipeline takes
 
 from __future__ import annotations
 
-import math
 import statistics
 from array import array
 from dataclasses import dataclass
@@ -84,11 +83,6 @@ def observe(period: Period, jobs: Iterable[JobRecord], measured: Iterable[Measur
         covered / (period.end - period.begin),
         tuple(_wakes(period, done, inside)),
     )
-
-
-def nearest_rank(ordered: Sequence[float], percent: float) -> float:
-    """Returns a percentile of ascending numbers by nearest rank; NaN without numbers."""
-    return ordered[max(0, math.ceil(percent / 100 * len(ordered)) - 1)] if ordered else math.nan
 
 
 def calibration(observed: Observed, service: str | None, *, wakes_on_submit: bool) -> str:

@@ -60,6 +60,9 @@ class Outcome:
     def wait_percentiles(self, *percents: float) -> tuple[float, ...]:
         """Returns percentiles of the waits in seconds, by nearest rank; NaN without a processed request."""
         ordered = sorted(self.waits)
-        if not ordered:
-            return tuple(math.nan for _ in percents)
-        return tuple(ordered[max(0, math.ceil(percent / 100 * len(ordered)) - 1)] for percent in percents)
+        return tuple(nearest_rank(ordered, percent) for percent in percents)
+
+
+def nearest_rank(ordered: Sequence[float], percent: float) -> float:
+    """Returns a percentile of ascending numbers by nearest rank; NaN without a number."""
+    return ordered[max(0, math.ceil(percent / 100 * len(ordered)) - 1)] if ordered else math.nan

@@ -14,6 +14,7 @@ from dataclasses import dataclass, field, replace
 from async_endpoint.cloudwatch import MINUTE, MetricStore
 from async_endpoint.planner.conditions import Conditions
 from async_endpoint.planner.errors import PlanError
+from async_endpoint.planner.history import History
 from async_endpoint.planner.outcome import Outcome
 from async_endpoint.planner.publishing import MetricPublisher, Minute
 from async_endpoint.planner.requests import Requests
@@ -109,6 +110,20 @@ class Simulation:
             self._pass_minute(minute, self._scaling)
             minute = self._skip(minute + MINUTE)
         return self._outcome(end)
+
+    def history(self) -> History:
+        """Returns what happened over time, after `run`; it shares the arrays of the simulation."""
+        requests, variant = self._requests, self._variant
+        return History(
+            begins_at=self._traffic.begins_at,
+            seconds=self._traffic.seconds,
+            is_dated=self._traffic.is_dated,
+            arrivals=requests.arrivals,
+            left=requests.left,
+            expired=requests.expired,
+            desired=((0.0, variant.first), *variant.changes),
+            in_service=tuple(variant.service_changes),
+        )
 
     def _set_up_scaling(self, stage: Stage) -> None:
         traffic, conditions, requests = self._traffic, self._conditions, self._requests

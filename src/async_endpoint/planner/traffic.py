@@ -29,11 +29,13 @@ class Traffic:
         begins_at: Epoch seconds, a full minute.
         seconds: How long the traffic is observed, from `begins_at`.
         arrivals: Seconds from `begins_at`, ascending, each below `seconds`.
+        is_dated: Whether its days have dates, and not only a place in the week.
     """
 
     begins_at: float
     seconds: float
     arrivals: array[float]
+    is_dated: bool = False
 
 
 def read_arrivals(path: Path) -> Traffic:
@@ -56,15 +58,18 @@ def read_arrivals(path: Path) -> Traffic:
 
 def traffic_from(rows: Iterable[list[str]], name: str) -> Traffic:
     """Returns the traffic of a CSV file's rows; see `read_arrivals`."""
-    moments = array("d", _moments(rows, name))
+    kinds: set[str] = set()
+    moments = array("d", _moments(rows, name, kinds))
     if not moments:
         raise PlanError(f"{name} has no arrival: write one in each line, as an ISO time or in seconds.")
     begins_at = math.floor(moments[0] / DAY) * DAY
     days = math.floor((moments[-1] - begins_at) / DAY) + 1
-    return Traffic(float(begins_at), float(days * DAY), array("d", (moment - begins_at for moment in moments)))
+    arrivals = array("d", (moment - begins_at for moment in moments))
+    return Traffic(float(begins_at), float(days * DAY), arrivals, is_dated="seconds" not in kinds)
 
 
-def _moments(rows: Iterable[list[str]], name: str) -> Iterator[float]:
+def _moments(rows: Iterable[list[str]], name: str, kinds: set[str]) -> Iterator[float]:
+    """Yields the moments; adds to the kinds what they are."""
     previous, kind = -math.inf, ""
     for number, row in enumerate(rows, start=1):
         text = row[0].strip() if row else ""
@@ -82,6 +87,7 @@ def _moments(rows: Iterable[list[str]], name: str) -> Iterator[float]:
         if kind and kind != this_kind:
             raise PlanError(f"{name}, line {number}: {text!r} is {this_kind}, and the lines before have {kind}.")
         kind = this_kind
+        kinds.add(kind)
         if moment < 0 or (this_kind == "seconds" and moment < MONDAY):
             raise PlanError(f"{name}, line {number}: {text} is negative: seconds count from 0.")
         if this_kind == "seconds" and moment - MONDAY > _MOST_SECONDS:

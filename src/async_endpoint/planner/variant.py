@@ -30,6 +30,7 @@ class Variant:
         first: How many served at the beginning.
         changes: Each change: when, and to how many instances.
         in_service: How many instances serve.
+        service_changes: From the beginning on, each moment at which another number of them serves, and that number.
         instance_seconds: Of the instances that are gone, from launch to end.
         cut_off: Requests that still ran when their instance would have been killed.
         asleep_seconds: How long no instance existed, up to the last change.
@@ -43,6 +44,7 @@ class Variant:
     first: int = 0
     changes: list[tuple[float, int]] = field(default_factory=list)
     in_service: int = 0
+    service_changes: list[tuple[float, int]] = field(default_factory=list)
     instance_seconds: float = 0.0
     cut_off: int = 0
     asleep_seconds: float = 0.0
@@ -97,6 +99,7 @@ class Variant:
     def begin_with(self, count: int) -> None:
         """Has instances that serve from the beginning."""
         self.first = self._desired = self.in_service = count
+        self.service_changes.append((0.0, count))
         self._launched = [0.0] * count
         self.requests.add_slots(count * self.concurrency, 0.0)
 
@@ -111,8 +114,10 @@ class Variant:
     def come_up(self, at: float) -> None:
         """Puts the instances into service that are ready at a moment."""
         while self._ready and self._ready[0] <= at:
-            self.requests.add_slots(self.concurrency, self._ready.pop(0))
+            ready = self._ready.pop(0)
+            self.requests.add_slots(self.concurrency, ready)
             self.in_service += 1
+            self.service_changes.append((ready, self.in_service))
 
     def total_instance_seconds(self, until: float) -> float:
         """Returns the seconds of all instances up to a moment, from their launch to their end."""
@@ -129,6 +134,7 @@ class Variant:
         free = self.requests.remove_slots(count * self.concurrency, now)
         self.cut_off += sum(moment > now + DRAIN_SECONDS for moment in free)
         self.in_service -= count
+        self.service_changes.append((now, self.in_service))
         ends = [max(free[first : first + self.concurrency]) for first in range(0, len(free), self.concurrency)]
         for end in ends:
             self.instance_seconds += end - self._launched.pop()
