@@ -33,7 +33,9 @@ _ENTRIES = {
     "rollback": CommandEntry("rollback", "Put the endpoint back to the version before."),
     "run": CommandEntry("run", "Send a folder of documents to an endpoint."),
     "runs": CommandEntry("runs", "List the runs of this machine.", aws_options=()),
+    "submit": CommandEntry("submit", "Submit documents without waiting for their results."),
     "status": CommandEntry("status", "Show the record of a job."),
+    "wait": CommandEntry("wait", "Wait for the outcomes of a run.", aws_options=_IN_A_KNOWN_REGION),
     "why": CommandEntry("why", "Name the cause when a stage does not wake, sleep, or work."),
 }
 
