@@ -29,33 +29,32 @@ _NAMES = {
 }
 
 
-def run_line(
+def print_line(
     ticket: Ticket,
-    counts: Counter[DocumentState],
+    counts: Counter[DocumentState] | None,
     *,
     seconds: float,
-    output: str | None,
-    has_ticket: bool = True,
+    output: str | None = None,
     error: str | None = None,
-) -> str:
-    """Returns the line of JSON for a run.
+) -> None:
+    """Prints the line of JSON for a run.
 
     Args:
-        ticket: The run's ticket, which may be closed.
-        counts: How many documents are in each state.
+        ticket: The run's ticket, which may be closed, or deleted because nothing was sent.
+        counts: How many documents are in each state; None, for a ticket that cannot be read, prints no line.
         seconds: How long the command took.
         output: The file that has the lines; None if none has.
-        has_ticket: Whether the ticket still exists.
         error: Why the command ended early.
     """
-    return json.dumps(
-        {
-            "run": ticket.settings.run,
-            "documents": counts.total(),
-            **{name: counts[state] for state, name in _NAMES.items()},
-            "seconds": round(seconds, 3),
-            "output": output,
-            "ticket": str(ticket.path) if ticket.path and has_ticket else None,
-            "error": error,
-        }
-    )
+    if counts is None:
+        return
+    line = {
+        "run": ticket.settings.run,
+        "documents": counts.total(),
+        **{name: counts[state] for state, name in _NAMES.items()},
+        "seconds": round(seconds, 3),
+        "output": output,
+        "ticket": str(ticket.path) if ticket.path and ticket.path.exists() else None,
+        "error": error,
+    }
+    click.echo(json.dumps(line))

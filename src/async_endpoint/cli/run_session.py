@@ -14,7 +14,7 @@ import click
 from rich.console import Console
 
 from async_endpoint.cli.progress import Bars, Lines
-from async_endpoint.cli.run_report import run_line
+from async_endpoint.cli.run_report import print_line
 from async_endpoint.client import (
     AsyncEndpoint,
     AsyncEndpointError,
@@ -89,11 +89,9 @@ def finish(
     )
 
     def report(counts: Counter[DocumentState] | None, *, published: bool = False, error: str | None = None) -> None:
-        if as_json and counts is not None:
-            file = str(output) if output and published else None
-            exists = ticket.path is not None and ticket.path.exists()
-            seconds = time.monotonic() - started
-            click.echo(run_line(ticket, counts, seconds=seconds, output=file, has_ticket=exists, error=error))
+        file = str(output) if output and published else None
+        if as_json:
+            print_line(ticket, counts, seconds=time.monotonic() - started, output=file, error=error)
 
     try:
         summary = resume_run(ticket, endpoint, output, options)
@@ -118,8 +116,7 @@ def finish(
             discard_unsent(ticket)
     finally:
         ticket.close()
-    for remark in summary.remarks:
-        notify(remark)
+    click.echo("".join(f"{remark}\n" for remark in summary.remarks), err=True, nl=False)
     click.echo(f"{summary}; {_where(ticket, output, published=summary.published)}", err=as_json)
     report(summary.counts, published=summary.published)
     return 0 if summary.all_completed else 1

@@ -8,7 +8,7 @@ import click
 from rich.console import Console
 
 from async_endpoint.cli.counter import Counter, counter_on
-from async_endpoint.cli.run_report import run_line
+from async_endpoint.cli.run_report import print_line
 from async_endpoint.cli.run_session import (
     INTERRUPTED,
     argument_of,
@@ -109,12 +109,7 @@ class SubmitSession:
 
     def _report(self, summary: SubmissionSummary, error: str | None = None) -> None:
         if self._as_json:
-            path = self._ticket.path
-            exists = path is not None and path.exists()
-            seconds = summary.seconds
-            click.echo(
-                run_line(self._ticket, summary.counts, seconds=seconds, output=None, has_ticket=exists, error=error)
-            )
+            print_line(self._ticket, summary.counts, seconds=summary.seconds, error=error)
 
     def _notify(self, line: str) -> None:
         self._console.print(line, markup=False, highlight=False, soft_wrap=True)

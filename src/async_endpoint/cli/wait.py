@@ -39,8 +39,8 @@ def wait(
 ) -> None:
     """Wait until each document of RUN, or of the newest run, has an outcome.
 
-    Does what `resume` does, but writes no file of results: the ticket keeps them. What a broken-off submission left unsent is submitted first, and documents in doubt are watched for, then
-    replaced.
+    Does what `resume` does, but writes no file of results: the ticket keeps them. What a broken-off submission left
+    unsent is submitted first, and documents in doubt are watched for, then replaced.
 
     Exit status: 0 every document completed, 1 some did not or the time is over, 2 wrong usage or another process uses
     the ticket, 130 after Ctrl-C.
