@@ -35,6 +35,8 @@ _ENTRIES = {
     "run": CommandEntry("run", "Send a folder of documents to an endpoint."),
     "runs": CommandEntry("runs", "List the runs of this machine.", aws_options=()),
     "status": CommandEntry("status", "Show the record of a job."),
+    "submit": CommandEntry("submit", "Submit documents without waiting for their results."),
+    "wait": CommandEntry("wait", "Wait for the outcomes of a run.", aws_options=_IN_A_KNOWN_REGION),
     "why": CommandEntry("why", "Name the cause when a stage does not wake, sleep, or work."),
 }
 

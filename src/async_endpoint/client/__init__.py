@@ -42,8 +42,6 @@ from async_endpoint.client.errors import (
 )
 from async_endpoint.client.folder_documents import FolderDocuments, FolderError, find_documents
 from async_endpoint.client.folder_run import (
-    RunInterrupted,
-    RunSummary,
     new_run_id,
     new_ticket,
     resume_run,
@@ -54,6 +52,9 @@ from async_endpoint.client.jobs_table_reader import JobsTableReader
 from async_endpoint.client.memory import InMemoryTransport, ModelError
 from async_endpoint.client.result_poller import PollInterval
 from async_endpoint.client.run_options import Progress, RunOptions
+from async_endpoint.client.run_summary import RunInterrupted, RunSummary
+from async_endpoint.client.sources import Sources, find_sources
+from async_endpoint.client.submission import Submission, SubmissionSummary
 from async_endpoint.client.submit_options import MapOptions, SubmitOptions
 from async_endpoint.client.ticket import Ticket
 from async_endpoint.client.ticket_schema import DocumentState, RunSettings
@@ -100,8 +101,11 @@ __all__ = [
     "RunOptions",
     "RunSettings",
     "RunSummary",
+    "Sources",
     "StorageError",
     "StoredObject",
+    "Submission",
+    "SubmissionSummary",
     "SubmitError",
     "SubmitOptions",
     "Throttled",
@@ -111,6 +115,7 @@ __all__ = [
     "Transport",
     "UnknownSubmission",
     "find_documents",
+    "find_sources",
     "new_run_id",
     "new_ticket",
     "resume_run",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from contextlib import suppress
-from typing import IO, TYPE_CHECKING
+from typing import IO, TYPE_CHECKING, Protocol
 
 from async_endpoint.client.errors import OutputError, OutputInUse
 from async_endpoint.client.file_lock import try_lock
@@ -12,6 +12,34 @@ from async_endpoint.client.file_lock import try_lock
 if TYPE_CHECKING:
     from collections.abc import Iterable
     from pathlib import Path
+
+
+class LineWriter(Protocol):
+    """Takes the lines of a run."""
+
+    def write(self, line: str) -> None:
+        """Takes a line."""
+
+    def publish(self, lines: Iterable[str], *, replace: bool) -> bool:
+        """Takes the last lines; returns whether a file has all of them now."""
+
+    def close(self) -> None:
+        """Takes no more lines."""
+
+
+class NoOutput:
+    """For a run without a file of results: its ticket has the lines."""
+
+    def write(self, line: str) -> None:
+        """Does nothing."""
+
+    def publish(self, lines: Iterable[str], *, replace: bool) -> bool:
+        """Returns False: no file has the lines."""
+        del lines, replace
+        return False
+
+    def close(self) -> None:
+        """Does nothing."""
 
 
 class RunOutput:

@@ -14,6 +14,7 @@ from typing import IO, TYPE_CHECKING, Any
 from async_endpoint.client.errors import TicketError, TicketInUse
 from async_endpoint.client.file_lock import try_lock
 from async_endpoint.client.ticket_schema import DocumentState, Entry, RunSettings, open_database
+from async_endpoint.protocol import S3Location
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -48,14 +49,16 @@ class Ticket:
         self._lock = RLock()
 
     @classmethod
-    def create(cls, path: Path | None, settings: RunSettings, documents: Iterable[Path], folder: Path) -> Ticket:
+    def create(
+        cls, path: Path | None, settings: RunSettings, documents: Iterable[Path | S3Location], folder: Path
+    ) -> Ticket:
         """Makes the ticket of a new run.
 
         Args:
             path: The file, which must not exist; None keeps the ticket in memory.
             settings: The run's settings.
-            documents: The documents, below `folder`.
-            folder: The folder, as the documents' paths spell it.
+            documents: Files, and objects in S3.
+            folder: The folder, as the documents' paths spell it; a path outside it is kept as it is.
 
         Raises:
             TicketError: There is such a file, or it cannot be written.
@@ -97,6 +100,16 @@ class Ticket:
             lock.close()
             raise
         return cls(path, database, read_settings(database, path), lock)
+
+    def add(self, documents: Iterable[Path | S3Location], folder: Path) -> None:
+        """Adds documents, which wait; those that the ticket has already stay as they are.
+
+        Args:
+            documents: As for `create`.
+            folder: As for `create`.
+        """
+        with self._transaction() as database:
+            _insert(database, documents, folder)
 
     def counts(self) -> Counter[DocumentState]:
         """Returns how many documents are in each state."""
@@ -149,8 +162,8 @@ class Ticket:
             last = row[0]
             yield row[1]
 
-    def submitting(self, number: int, *, upload: str, size: int, mtime_ns: int, sha256: str) -> None:
-        """Records that the document is about to be submitted, with what was uploaded."""
+    def submitting(self, number: int, *, upload: str | None, size: int, mtime_ns: int, sha256: str | None) -> None:
+        """Records that the document is about to be submitted, with what was uploaded; nothing for an object in S3."""
         self._set(
             number,
             "state = ?, attempts = attempts + 1, upload = ?, size = ?, mtime_ns = ?, sha256 = ?",
@@ -259,21 +272,29 @@ def _lock(path: Path, *, new: bool) -> IO[bytes]:
     return file
 
 
-def _fill(database: sqlite3.Connection, settings: RunSettings, documents: Iterable[Path], folder: Path) -> None:
+def _fill(
+    database: sqlite3.Connection, settings: RunSettings, documents: Iterable[Path | S3Location], folder: Path
+) -> None:
     """Writes the rows of a new ticket, and ends the transaction that made it."""
     database.execute("INSERT INTO run (settings) VALUES (?)", [settings.to_json()])
-    database.executemany(
-        "INSERT INTO document (path, size, mtime_ns, inference_id, state) VALUES (?, ?, ?, ?, ?)",
-        (_row(document, folder) for document in documents),
-    )
+    _insert(database, documents, folder)
     database.execute("COMMIT")
 
 
-def _row(document: Path, folder: Path) -> tuple[bytes, int, int, str, DocumentState]:
+def _insert(database: sqlite3.Connection, documents: Iterable[Path | S3Location], folder: Path) -> None:
+    database.executemany(
+        "INSERT OR IGNORE INTO document (path, size, mtime_ns, inference_id, state) VALUES (?, ?, ?, ?, ?)",
+        (_row(document, folder) for document in documents),
+    )
+
+
+def _row(document: Path | S3Location, folder: Path) -> tuple[bytes, int, int, str, DocumentState]:
+    if isinstance(document, S3Location):
+        return os.fsencode(document.uri), 0, 0, uuid.uuid4().hex, DocumentState.WAITING
     try:
         status = document.stat()
         size, mtime_ns = status.st_size, status.st_mtime_ns
     except OSError:  # the submission reports it
         size, mtime_ns = 0, 0
-    path = os.fsencode(document.relative_to(folder))
+    path = os.fsencode(document.relative_to(folder) if document.is_relative_to(folder) else document)
     return path, size, mtime_ns, uuid.uuid4().hex, DocumentState.WAITING

@@ -28,7 +28,7 @@ class StoredRun:
         path: The ticket.
         settings: The run's settings.
         counts: How many documents are in each state.
-        published: Whether the file of results has the lines.
+        published: Whether a file of results has the lines.
     """
 
     path: Path
@@ -38,8 +38,8 @@ class StoredRun:
 
     @property
     def is_finished(self) -> bool:
-        """Whether every document has an outcome, and its line is in the file of results."""
-        return self.published and not any(self.counts[state] for state in UNFINISHED)
+        """Whether every document has an outcome, and its line is in the file of results, if the run writes one."""
+        return (self.published or not self.settings.output) and not any(self.counts[state] for state in UNFINISHED)
 
 
 def ticket_folder() -> Path:
@@ -98,8 +98,23 @@ def newest_unfinished() -> Path:
     raise TicketError("Every run of this machine is finished: `async-endpoint runs` lists them.")
 
 
+def newest() -> Path:
+    """Returns the ticket of the newest run.
+
+    Raises:
+        TicketError: There is none.
+    """
+    for found in stored_runs():
+        if isinstance(found, StoredRun):
+            return found.path
+    raise TicketError("There is no run on this machine: begin one by `async-endpoint submit` or `run`.")
+
+
 def prune(days: int) -> list[StoredRun]:
-    """Deletes the tickets of finished runs that were not written for so many days, and returns these runs."""
+    """Deletes the tickets of finished runs that were not written for so many days, and returns these runs.
+
+    A ticket stays while no file has its lines, and while it says which files of a folder are submitted already.
+    """
     before = time.time() - days * _SECONDS_A_DAY
     return [found for found in stored_runs() if isinstance(found, StoredRun) and _prune(found, before)]
 
@@ -107,7 +122,7 @@ def prune(days: int) -> list[StoredRun]:
 def _prune(run: StoredRun, before: float) -> bool:
     """Deletes a ticket that is finished, old, and not in use; returns whether it did."""
     try:
-        if not run.is_finished or run.path.stat().st_mtime >= before:
+        if not (run.is_finished and run.published) or run.settings.watch or run.path.stat().st_mtime >= before:
             return False
         ticket = Ticket.open(run.path)
     except (FileNotFoundError, TicketError):  # another process uses it, or was faster
