@@ -156,8 +156,6 @@ def counts_of(ticket: Ticket) -> Counter[DocumentState] | None:
 
 def discard_unsent(ticket: Ticket) -> bool:
     """Deletes the ticket of a run that sent nothing; returns whether it did."""
-    if ticket.settings.watch:  # it has the rejected files, which are not to be submitted again
-        return False
     try:
         unsent = ticket.sent_nothing()
     except AsyncEndpointError:  # of a full disk: then nothing may be deleted

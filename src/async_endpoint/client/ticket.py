@@ -101,16 +101,6 @@ class Ticket:
             raise
         return cls(path, database, read_settings(database, path), lock)
 
-    def add(self, documents: Iterable[Path | S3Location], folder: Path) -> None:
-        """Adds documents, which wait; those that the ticket has already stay as they are.
-
-        Args:
-            documents: As for `create`.
-            folder: As for `create`.
-        """
-        with self._transaction() as database:
-            _insert(database, documents, folder)
-
     def counts(self) -> Counter[DocumentState]:
         """Returns how many documents are in each state."""
         with self._transaction() as database:
@@ -277,15 +267,11 @@ def _fill(
 ) -> None:
     """Writes the rows of a new ticket, and ends the transaction that made it."""
     database.execute("INSERT INTO run (settings) VALUES (?)", [settings.to_json()])
-    _insert(database, documents, folder)
-    database.execute("COMMIT")
-
-
-def _insert(database: sqlite3.Connection, documents: Iterable[Path | S3Location], folder: Path) -> None:
     database.executemany(
-        "INSERT OR IGNORE INTO document (path, size, mtime_ns, inference_id, state) VALUES (?, ?, ?, ?, ?)",
+        "INSERT INTO document (path, size, mtime_ns, inference_id, state) VALUES (?, ?, ?, ?, ?)",
         (_row(document, folder) for document in documents),
     )
+    database.execute("COMMIT")
 
 
 def _row(document: Path | S3Location, folder: Path) -> tuple[bytes, int, int, str, DocumentState]:

@@ -113,7 +113,7 @@ def newest() -> Path:
 def prune(days: int) -> list[StoredRun]:
     """Deletes the tickets of finished runs that were not written for so many days, and returns these runs.
 
-    A ticket stays while no file has its lines, and while it says which files of a folder are submitted already.
+    A ticket stays while no file has its lines.
     """
     before = time.time() - days * _SECONDS_A_DAY
     return [found for found in stored_runs() if isinstance(found, StoredRun) and _prune(found, before)]
@@ -122,7 +122,7 @@ def prune(days: int) -> list[StoredRun]:
 def _prune(run: StoredRun, before: float) -> bool:
     """Deletes a ticket that is finished, old, and not in use; returns whether it did."""
     try:
-        if not (run.is_finished and run.published) or run.settings.watch or run.path.stat().st_mtime >= before:
+        if not (run.is_finished and run.published) or run.path.stat().st_mtime >= before:
             return False
         ticket = Ticket.open(run.path)
     except (FileNotFoundError, TicketError):  # another process uses it, or was faster
