@@ -25,12 +25,21 @@ class Sources:
     """What the user named, without duplicates and in its order.
 
     Attributes:
-        documents: Files by absolute path, and objects and prefixes in S3.
+        documents: Files by absolute path, and objects and prefixes in S3; `add_files` adds files.
         left_out: What else is in the named folders, by kind.
     """
 
     documents: dict[Path | S3Location, None] = field(default_factory=dict)
     left_out: Counter[str] = field(default_factory=Counter)
+    _places: set[Path] = field(default_factory=set, repr=False)
+
+    def add_files(self, paths: Iterable[Path]) -> None:
+        """Adds files, each once, whichever way its folder is spelled; a link to a file is a document of its own."""
+        for path in paths:
+            place = path.parent.resolve() / path.name
+            if place not in self._places:
+                self._places.add(place)
+                self.documents[path.absolute()] = None
 
     def left_out_sentence(self) -> str | None:
         """Returns what was left out, in one line; None if nothing was."""
@@ -88,17 +97,17 @@ def _take(sources: Sources, name: str, pattern: str | None, *, is_literal: bool 
     if path.is_dir():
         found = find_documents(path, pattern=pattern)
         sources.left_out.update(found.left_out)
-        sources.documents.update(dict.fromkeys(document.absolute() for document in found.documents))
+        sources.add_files(found.documents)
     elif path.exists():
         if not path.is_file():
-            raise FolderError(f"{name} is no regular file: name one, or a folder.")
-        sources.documents[path.absolute()] = None
+            raise FolderError(f"{name} is not a regular file: name one, or a folder.")
+        sources.add_files([path])
     elif glob.has_magic(name) and not is_literal:
         everything = glob.glob(name, recursive=True)  # noqa: PTH207 - Path.glob takes no absolute patterns, and finds hidden files
         matches = sorted(match for match in everything if Path(match).is_file())
         if not matches:
             raise FolderError(f"No file matches {name!r}: correct the pattern, or name a folder.")
-        sources.documents.update(dict.fromkeys(Path(match).absolute() for match in matches))
+        sources.add_files(Path(match) for match in matches)
     else:
         raise FolderError(f"There is no file and no folder {name}: correct the name; nothing was sent.")
 
