@@ -43,7 +43,7 @@ INSIDE_THE_CLIENT |= {"RunEngine", "RunSubmitter", "RunOutput", "Doubts", "LineF
 INSIDE_THE_CLIENT |= {"count_states", "line_facts", "line_of", "open_database", "queued_line", "read_settings"}
 INSIDE_THE_CLIENT |= {"LineWriter", "NoOutput", "acceptance_of", "newest"}
 INSIDE_THE_CLIENT |= {"newest_unfinished", "prune", "read_run", "remove_files", "stored_runs", "ticket_folder"}
-INSIDE_THE_CLIENT |= {"result_stem", "ticket_path", "try_lock"}
+INSIDE_THE_CLIENT |= {"ReplacedFile", "result_stem", "ticket_path", "try_lock"}
 INSIDE_THE_CLIENT |= {"AioJobStream", "AioPoller", "JobStream", "inline_body", "place_in_s3", "with_rejections"}
 INSIDE_THE_CLIENT |= {"P", "SharedPool", "T", "parse_listings_quickly"}
 

@@ -29,6 +29,9 @@ _ENTRIES = {
         "preflight", "Check that the account has what a deploy needs.", aws_options=_IN_A_KNOWN_REGION
     ),
     "redrive": CommandEntry("redrive", "Submit all jobs with the same trouble again."),
+    "results": CommandEntry(
+        "results", "Write what is known of a run as JSON Lines, CSV or Parquet.", aws_options=_IN_A_KNOWN_REGION
+    ),
     "resume": CommandEntry("resume", "Continue a run that was broken off.", aws_options=_IN_A_KNOWN_REGION),
     "retry": CommandEntry("retry", "Submit failed, expired or cancelled jobs again."),
     "rollback": CommandEntry("rollback", "Put the endpoint back to the version before."),

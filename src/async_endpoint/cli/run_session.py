@@ -124,7 +124,7 @@ def finish(
 
 def unwritable(output: Path, error: OSError) -> click.ClickException:
     """Returns the error of a file of results that cannot be opened."""
-    message = f"{_shown(output)} cannot be written: {error.strerror}."
+    message = f"{shown(output)} cannot be written: {error.strerror}."
     wrong_path = isinstance(error, (FileNotFoundError, NotADirectoryError, IsADirectoryError))
     return (click.UsageError if wrong_path else click.ClickException)(message)
 
@@ -144,7 +144,7 @@ def how_to_continue(ticket: Ticket, command: str, *, own_file: bool) -> str:
 
 def argument_of(ticket: Ticket, *, own_file: bool) -> str:
     """Returns the argument that names a run to a command."""
-    return f"--ticket {shlex.quote(_shown(ticket.path or Path()))}" if own_file else ticket.settings.run
+    return f"--ticket {shlex.quote(shown(ticket.path or Path()))}" if own_file else ticket.settings.run
 
 
 def counts_of(ticket: Ticket) -> Counter[DocumentState] | None:
@@ -168,11 +168,11 @@ def discard_unsent(ticket: Ticket) -> bool:
 def _where(ticket: Ticket, output: Path | None, *, published: bool) -> str:
     """Returns where the results are, as the end of a sentence."""
     if output is None:
-        return f"the ticket {_shown(ticket.path or Path())} has the results"
-    return f"{'see' if published else 'nothing was sent, and of an earlier run is still'} {_shown(output)}"
+        return f"the ticket {shown(ticket.path or Path())} has the results"
+    return f"{'see' if published else 'nothing was sent, and of an earlier run is still'} {shown(output)}"
 
 
-def _shown(path: Path) -> str:
+def shown(path: Path) -> str:
     """Returns a path as the user would write it, printable even where its name is not UTF-8."""
     with suppress(ValueError):
         path = path.relative_to(Path.cwd())

@@ -42,6 +42,8 @@ from async_endpoint.client.errors import (
 )
 from async_endpoint.client.folder_documents import FolderDocuments, FolderError, find_documents
 from async_endpoint.client.folder_run import (
+    fetch_results,
+    known_lines,
     new_run_id,
     new_ticket,
     resume_run,
@@ -114,8 +116,10 @@ __all__ = [
     "TicketInUse",
     "Transport",
     "UnknownSubmission",
+    "fetch_results",
     "find_documents",
     "find_sources",
+    "known_lines",
     "new_run_id",
     "new_ticket",
     "resume_run",

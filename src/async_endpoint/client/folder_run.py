@@ -20,7 +20,7 @@ from async_endpoint.client.ticket_schema import DocumentState, RunSettings
 from async_endpoint.protocol import DEFAULT_INVOCATION_TIMEOUT_SECONDS, DEFAULT_REQUEST_TTL_SECONDS
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterator, Sequence
     from pathlib import Path
 
     from async_endpoint.client.endpoint import AsyncEndpoint
@@ -180,6 +180,32 @@ def resume_run(ticket: Ticket, endpoint: AsyncEndpoint, output: Path | None, opt
     finally:
         results.close()
     return summary(published=published)
+
+
+def fetch_results(ticket: Ticket, endpoint: AsyncEndpoint, options: RunOptions) -> None:
+    """Fetches the outcomes of a run that exist now; submits nothing, and waits for nothing.
+
+    Args:
+        ticket: The run's ticket; stays open, and has the lines.
+        endpoint: The run's endpoint; not called if nothing is queued.
+        options: Receives the progress.
+
+    Raises:
+        AsyncEndpointError: S3 or the ticket cannot be read; the ticket has what was fetched.
+    """
+    engine = RunEngine(endpoint, ticket, NoOutput(), options)
+    options.progress.start(ticket.counts()[DocumentState.QUEUED])
+    try:
+        engine.fetch()
+    finally:
+        options.progress.stop()
+
+
+def known_lines(ticket: Ticket) -> Iterator[str]:
+    """Yields the lines of the documents with an outcome, then those of the queued documents, each by number."""
+    yield from ticket.lines()
+    for entry in ticket.entries(DocumentState.QUEUED):
+        yield queued_line(entry)
 
 
 def _publish(ticket: Ticket, results: LineWriter) -> bool:

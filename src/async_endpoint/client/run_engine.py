@@ -109,6 +109,23 @@ class RunEngine:
         if self._submitter.error is not None:
             raise self._submitter.error
 
+    def fetch(self) -> None:
+        """Fetches the outcomes that exist now, also of documents in doubt; submits nothing, and waits for nothing.
+
+        Raises:
+            AsyncEndpointError: AWS or the ticket failed; the ticket has what was fetched.
+        """
+        self._restore()
+        self._doubts.load()
+        for entry, job in self._doubts.watch():
+            self._watch(entry, job)
+        for _ in range(_MOST_READS):
+            self._collect()
+            if not self._failed_reads:
+                break
+        if self._unreadable:
+            raise self._unreadable[0]
+
     def report(self) -> list[str]:
         """Returns what the user should know about the submissions, one sentence for each matter."""
         if not (changed := self._submitter.changed):
