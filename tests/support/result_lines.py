@@ -11,7 +11,7 @@ FIELDS = ["file", "inference_id", "state", "output_location", "failure_location"
 
 
 def line_with(
-    result: Any,
+    result: object,
     *,
     file: str = "a.png",
     state: str = "COMPLETED",
