@@ -157,7 +157,8 @@ def counts_of(ticket: Ticket) -> Counter[DocumentState] | None:
 def discard_unsent(ticket: Ticket) -> bool:
     """Deletes the ticket of a run that sent nothing; returns whether it did."""
     try:
-        unsent = ticket.sent_nothing()
+        # The rejected files of a watched folder are not to be submitted again: the ticket has them.
+        unsent = ticket.sent_nothing() and not (ticket.settings.watch and ticket.counts())
     except AsyncEndpointError:  # of a full disk: then nothing may be deleted
         return False
     if unsent:

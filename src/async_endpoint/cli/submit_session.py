@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import time
+from typing import TYPE_CHECKING, NoReturn
 
 import click
 from rich.console import Console
@@ -17,10 +18,22 @@ from async_endpoint.cli.run_session import (
     how_to_continue,
     waker,
 )
-from async_endpoint.client import AsyncEndpointError, JobState, RunOptions, Submission
+from async_endpoint.client import (
+    AsyncEndpointError,
+    DocumentState,
+    FolderError,
+    JobState,
+    RunOptions,
+    Submission,
+)
 
 if TYPE_CHECKING:
-    from async_endpoint.client import AsyncEndpoint, Job, SubmissionSummary, Ticket
+    from pathlib import Path
+
+    from async_endpoint.client import AsyncEndpoint, FolderWatch, Job, SubmissionSummary, Ticket
+
+LOOK_SECONDS = 2.0
+"""Between two looks at a folder: a file that stays as it is so long is complete."""
 
 
 class SubmitProgress:
@@ -88,6 +101,33 @@ class SubmitSession:
             return INTERRUPTED
         except AsyncEndpointError as error:
             self._break_off(error)
+        return self._end()
+
+    def watch(self, watch: FolderWatch, folder: Path, *, pause: float = LOOK_SECONDS) -> int:
+        """Submits each file of a folder once it is complete, until Ctrl-C, and returns the exit status.
+
+        Args:
+            watch: Finds the files.
+            folder: The folder, as the files' paths spell it.
+            pause: Seconds between two looks.
+
+        Raises:
+            click.ClickException: The submission was broken off, or the folder cannot be read.
+        """
+        try:
+            while True:
+                self._ticket.add(watch.look(), folder)
+                if self._ticket.counts()[DocumentState.WAITING]:
+                    self._submission.run()
+                time.sleep(pause)
+        except KeyboardInterrupt:
+            return self._end()
+        except FolderError as error:
+            raise click.ClickException(str(error)) from error
+        except AsyncEndpointError as error:
+            self._break_off(error)
+
+    def _end(self) -> int:
         summary = self._submission.summary()
         if discard_unsent(self._ticket):
             click.echo(f"{summary}; nothing was sent", err=self._as_json)
@@ -100,9 +140,12 @@ class SubmitSession:
         argument = argument_of(self._ticket, own_file=self._own_file)
         return f"run {self._ticket.settings.run}: `async-endpoint wait {argument}` waits for the outcomes"
 
-    def _break_off(self, error: AsyncEndpointError) -> None:
+    def _break_off(self, error: AsyncEndpointError) -> NoReturn:
         summary = self._submission.summary() if counts_of(self._ticket) is not None else None
-        advice = how_to_continue(self._ticket, "wait", own_file=self._own_file)
+        if self._ticket.settings.watch and not discard_unsent(self._ticket):
+            advice = " The ticket has what was submitted: watch the folder again by the same command."
+        else:
+            advice = how_to_continue(self._ticket, "wait", own_file=self._own_file)
         if summary:
             self._report(summary, error=str(error))
         raise click.ClickException(f"{error}{advice}") from error

@@ -49,6 +49,7 @@ from async_endpoint.client.folder_run import (
     resume_run,
     run_folder,
 )
+from async_endpoint.client.folder_watch import FolderWatch
 from async_endpoint.client.jobs import Job, JobResult
 from async_endpoint.client.jobs_table_reader import JobsTableReader
 from async_endpoint.client.memory import InMemoryTransport, ModelError
@@ -78,6 +79,7 @@ __all__ = [
     "EndpointWaker",
     "FolderDocuments",
     "FolderError",
+    "FolderWatch",
     "InMemoryTransport",
     "InvalidDocument",
     "InvalidRequest",

@@ -40,6 +40,7 @@ def new_ticket(
     content_type: str | None = None,
     ttl: int = DEFAULT_REQUEST_TTL_SECONDS,
     invocation_timeout: int = DEFAULT_INVOCATION_TIMEOUT_SECONDS,
+    watch: bool = False,
 ) -> Ticket:
     """Returns the ticket of a new run, in which every document waits.
 
@@ -53,6 +54,7 @@ def new_ticket(
         content_type: As for `run_folder`.
         ttl: As for `run_folder`.
         invocation_timeout: As for `run_folder`.
+        watch: Whether documents are added later, as they appear in the folder.
 
     Raises:
         TicketError: The ticket cannot be written, or is there already.
@@ -69,6 +71,7 @@ def new_ticket(
         ttl=ttl,
         invocation_timeout=invocation_timeout,
         concurrency=endpoint.concurrency,
+        watch=watch,
     )
     return Ticket.create(path, settings, documents, folder)
 

@@ -88,7 +88,7 @@ class RunEngine:
             raise self._unreadable[0]
 
     def submit(self) -> None:
-        """Submits every waiting document, and waits for no outcome.
+        """Submits every waiting document, and waits for no outcome; may be called again for documents that came later.
 
         A document whose call broke off stays in doubt: `run` resolves it.
 

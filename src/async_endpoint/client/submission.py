@@ -64,7 +64,7 @@ class Submission:
         self._accepted, self._rejected = _tally(ticket.counts())
 
     def run(self) -> None:
-        """Submits what waits.
+        """Submits what waits now; may be called again when the ticket has more documents.
 
         Raises:
             AsyncEndpointError: There is no such endpoint, AWS rejects the caller or cannot be reached, or the ticket

@@ -78,6 +78,7 @@ class RunSettings:
         ttl: Seconds that a document may wait in the queue.
         invocation_timeout: Seconds that the model may take for one document.
         concurrency: Documents at once.
+        watch: Whether the documents are those that appear in the folder, again and again.
     """
 
     run: str
@@ -91,6 +92,7 @@ class RunSettings:
     ttl: int
     invocation_timeout: int
     concurrency: int
+    watch: bool = False  # tickets of older releases have none
 
     def to_json(self) -> str:
         """Returns the settings as JSON; a path that is not UTF-8 has its surrogates escaped."""

@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from async_endpoint.client.errors import TicketError
-from async_endpoint.client.ticket import Ticket, count_states, read_settings
+from async_endpoint.client.ticket import Ticket
+from async_endpoint.client.ticket_rows import count_states, read_settings
 from async_endpoint.client.ticket_schema import UNFINISHED, DocumentState, RunSettings, open_database
 
 if TYPE_CHECKING:
@@ -110,10 +111,24 @@ def newest() -> Path:
     raise TicketError("There is no run on this machine: begin one by `async-endpoint submit` or `run`.")
 
 
+def newest_watch(folder: Path, endpoint: str, region: str) -> Path | None:
+    """Returns the ticket of the newest run that watches a folder for an endpoint; None if there is none."""
+    for found in stored_runs():
+        if isinstance(found, StoredRun) and is_watch_of(found.settings, folder, endpoint, region):
+            return found.path
+    return None
+
+
+def is_watch_of(settings: RunSettings, folder: Path, endpoint: str, region: str) -> bool:
+    """Returns whether a run watches this folder for this endpoint."""
+    wanted = (True, str(folder.absolute()), endpoint, region)
+    return (settings.watch, settings.folder, settings.endpoint, settings.region) == wanted
+
+
 def prune(days: int) -> list[StoredRun]:
     """Deletes the tickets of finished runs that were not written for so many days, and returns these runs.
 
-    A ticket stays while no file has its lines.
+    A ticket stays while no file has its lines, and while it says which files of a folder are submitted already.
     """
     before = time.time() - days * _SECONDS_A_DAY
     return [found for found in stored_runs() if isinstance(found, StoredRun) and _prune(found, before)]
@@ -122,7 +137,7 @@ def prune(days: int) -> list[StoredRun]:
 def _prune(run: StoredRun, before: float) -> bool:
     """Deletes a ticket that is finished, old, and not in use; returns whether it did."""
     try:
-        if not (run.is_finished and run.published) or run.path.stat().st_mtime >= before:
+        if not (run.is_finished and run.published) or run.settings.watch or run.path.stat().st_mtime >= before:
             return False
         ticket = Ticket.open(run.path)
     except (FileNotFoundError, TicketError):  # another process uses it, or was faster
