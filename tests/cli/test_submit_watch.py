@@ -100,7 +100,7 @@ def test_files_are_submitted_once_complete_and_a_restart_ignores_what_its_ticket
         until(lambda: len(server.requests) == 3, process)
         output, errors = interrupted(process)
     assert process.returncode == 0, errors
-    assert f"Run {number} continues; it has 2 documents." in errors
+    assert f"Run {number} continues; documents until now: 2." in errors
     line = json.loads(output)
     assert (line["run"], line["documents"], line["queued"], line["error"]) == (number, 3, 3, None)
     assert sent(server) == {"a.png": 1, "b.png": 1, "c.png": 1}
@@ -152,7 +152,7 @@ def test_a_rejected_file_is_not_submitted_again(bucket: str, server: EndpointSer
     server.rejections = [rejection]
     with watching(bucket) as process:
         assert process.stderr is not None
-        assert "continues; it has 1 documents." in process.stderr.readline()
+        assert "continues; documents until now: 1." in process.stderr.readline()
         time.sleep(1)  # several looks
         interrupted(process)
 

@@ -138,5 +138,5 @@ def _earlier_watch(folder: Path, endpoint: AsyncEndpoint, ticket_file: Path | No
     if not is_watch_of(ticket.settings, folder, endpoint.endpoint_name, endpoint.region):
         ticket.close()
         raise click.UsageError(f"{path} is the ticket of another run: name a new file, or leave out --ticket.")
-    click.echo(f"Run {ticket.settings.run} continues; it has {ticket.counts().total()} documents.", err=True)
+    click.echo(f"Run {ticket.settings.run} continues; documents until now: {ticket.counts().total()}.", err=True)
     return ticket
