@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import json
-import time
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
 
 from async_endpoint.client import (
-    AsyncEndpoint,
     DocumentState,
     InMemoryTransport,
     InvalidRequest,
@@ -23,82 +20,15 @@ from async_endpoint.client import (
     new_ticket,
     resume_run,
 )
-from async_endpoint.protocol import JobRecord, JobState, S3Location
+from async_endpoint.client.run_submitter import result_stem
+from async_endpoint.protocol import InvocationRequest, JobRecord, JobState, S3Location
+from tests.support.ticket_run import BreaksOff, Run, size_of
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from async_endpoint.client import Acceptance, ListingPage, Payload
-    from async_endpoint.protocol import InvocationRequest
     from tests.support.endpoint_fixtures import Clock
-
-
-def size_of(_: InvocationRequest, document: bytes) -> bytes:
-    return json.dumps(len(document)).encode()
-
-
-class BreaksOff(InMemoryTransport):
-    """Loses the response of some submissions, by the size of the document.
-
-    `taken` of those are processed all the same.
-    """
-
-    def __init__(self, *, lost: set[int], taken: bool, **settings: Any) -> None:
-        super().__init__(size_of, **settings)
-        self.lost, self.taken = lost, taken
-
-    def submit(self, request: InvocationRequest) -> Acceptance:
-        size = len(self.get(S3Location.from_uri(request.input_location or "")).body)
-        if size not in self.lost:
-            return super().submit(request)
-        self.lost.discard(size)
-        if self.taken:
-            super().submit(request)
-        raise UnknownSubmission("The connection broke off.")
-
-
-class Run:
-    """Three documents of one, two and three bytes, and a ticket."""
-
-    def __init__(self, folder: Path, clock: Clock) -> None:
-        self.folder, self.clock = folder, clock
-        self.output, self.ticket = folder.parent / "out", folder.parent / "ticket.sqlite"
-        self.said: list[str] = []
-        folder.mkdir()
-        for size in (1, 2, 3):
-            (folder / f"{size}.png").write_bytes(b"x" * size)
-
-    def endpoint(self, transport: InMemoryTransport) -> AsyncEndpoint:
-        return AsyncEndpoint(
-            "receipts",
-            input_location="s3://inputs/in/",
-            transport=transport,
-            concurrency=1,
-            clock=self.clock,
-            sleep=self._sleep,
-        )
-
-    def _sleep(self, seconds: float) -> None:
-        time.sleep(0.002)  # the submitting threads work meanwhile
-        self.clock.sleep(seconds)
-
-    def begin(self, transport: InMemoryTransport) -> Ticket:
-        documents = sorted(self.folder.iterdir())
-        return new_ticket(
-            self.folder, documents, self.endpoint(transport), self.output, run="R", path=self.ticket, ttl=600
-        )
-
-    def go_on(self, ticket: Ticket, transport: InMemoryTransport, **options: Any) -> dict[str, tuple[str, Any]]:
-        try:
-            resume_run(ticket, self.endpoint(transport), self.output, RunOptions(notify=self.said.append, **options))
-        finally:
-            ticket.close()
-        return self.lines()
-
-    def lines(self) -> dict[str, tuple[str, Any]]:
-        lines = [json.loads(line) for line in self.output.read_text().splitlines()]
-        assert len({line["file"] for line in lines}) == len(lines)
-        return {line["file"]: (line["state"], line["answer"]) for line in lines}
 
 
 @pytest.fixture
@@ -106,6 +36,7 @@ def run(tmp_path: Path, clock: Clock) -> Run:
     return Run(tmp_path / "receipts", clock)
 
 
+STAYS = "Objects in S3 stay: one that waits in the queue after all is processed twice."
 ALL = {f"{size}.png": ("COMPLETED", size) for size in (1, 2, 3)}
 
 
@@ -295,3 +226,42 @@ def test_a_document_in_doubt_that_an_operator_cancelled_is_cancelled(run: Run, c
 
     assert run.go_on(run.begin(transport), transport, records=Records()) == ALL | {"2.png": ("CANCELLED", None)}
     assert transport.calls["delete"] == 0
+
+
+@pytest.mark.parametrize("taken", [False, True])
+def test_an_object_in_doubt_is_never_deleted_because_the_run_did_not_make_it(
+    run: Run, clock: Clock, *, taken: bool
+) -> None:
+    """The process ends between the claim of an object and its acceptance; a later one resolves the doubt."""
+    transport = BreaksOff(lost=set(), taken=False, clock=clock)
+    objects = [S3Location("inputs", f"scans/{size}.png") for size in (1, 2, 3)]
+    for size, location in enumerate(objects, start=1):
+        transport.put(location, b"x" * size)
+    documents: list[Path | S3Location] = [run.folder / "1.png", *objects]
+    ticket = new_ticket(
+        run.folder, documents, run.endpoint(transport), run.output, run="R", path=run.ticket, invocation_timeout=600
+    )
+    claimed = next(entry for entry in ticket.entries(DocumentState.WAITING) if entry.file == objects[1].uri)
+    ticket.submitting(claimed.number, upload=None, size=0, mtime_ns=0, sha256=None)
+    if taken:
+        request = InvocationRequest(
+            endpoint_name="receipts",
+            input_location=objects[1].uri,
+            inference_id=claimed.inference_id,
+            s3_output_path_extension="runs/R",
+            filename=f"{result_stem(claimed.inference_id)}.out",
+        )
+        transport.submit(request)
+    ticket.close()
+
+    lines = run.go_on(Ticket.open(run.ticket), transport, doubt_seconds=5)
+
+    assert lines == {"1.png": ("COMPLETED", 1)} | {
+        location.uri: ("COMPLETED", size) for size, location in enumerate(objects, start=1)
+    }
+    assert transport.calls["delete"] == 0
+    assert all(transport.get(location).body for location in objects)
+    assert len(transport.requests) == 4
+    assert [said.partition(": ")[2] for said in run.said] == (
+        [] if taken else [f"they are submitted again under new ids. {STAYS}"]
+    )

@@ -87,6 +87,24 @@ class EndpointServer(ThreadingHTTPServer):
         self.before_taking: Callable[[InvocationRequest], bool] | None = None
         self.url = f"http://localhost:{self.server_port}"
 
+    def write_outcome(self, request: InvocationRequest) -> tuple[str, str]:
+        """Writes the result or the failure of a request; returns where these are."""
+        if request.input_location:
+            place = S3Location.from_uri(request.input_location)
+            document = self.s3.get_object(Bucket=place.bucket, Key=place.key)["Body"].read()
+        else:
+            document = request.body or b""
+        name, bucket = (request.filename or f"{uuid.uuid4()}.out").partition(".")[0], self.bucket
+        folder = f"{request.s3_output_path_extension}/" if request.s3_output_path_extension else ""
+        output, failure = f"out/{folder}{name}.out", f"fail/{folder}{name}-error.out"
+        try:
+            result = echo(request, document)
+            if self.writes_results:
+                self.s3.put_object(Bucket=bucket, Key=output, Body=result, ContentType="application/json")
+        except ModelError as error:
+            self.s3.put_object(Bucket=bucket, Key=failure, Body=str(error).encode())
+        return f"s3://{bucket}/{output}", f"s3://{bucket}/{failure}"
+
 
 class _Handler(BaseHTTPRequestHandler):
     server: EndpointServer
@@ -107,28 +125,11 @@ class _Handler(BaseHTTPRequestHandler):
             self.close_connection = True
             return
         self.server.requests.append(request)
-        output, failure = self._work(request)
+        output, failure = self.server.write_outcome(request)
         places = (
             {OUTPUT_LOCATION_HEADER: output, FAILURE_LOCATION_HEADER: failure} if self.server.has_output_path else {}
         )
         self._respond(HTTPStatus.ACCEPTED, {"InferenceId": request.inference_id}, places)
-
-    def _work(self, request: InvocationRequest) -> tuple[str, str]:
-        if request.input_location:
-            place = S3Location.from_uri(request.input_location)
-            document = self.server.s3.get_object(Bucket=place.bucket, Key=place.key)["Body"].read()
-        else:
-            document = request.body or b""
-        name, bucket = (request.filename or f"{uuid.uuid4()}.out").partition(".")[0], self.server.bucket
-        folder = f"{request.s3_output_path_extension}/" if request.s3_output_path_extension else ""
-        output, failure = f"out/{folder}{name}.out", f"fail/{folder}{name}-error.out"
-        try:
-            result = echo(request, document)
-            if self.server.writes_results:
-                self.server.s3.put_object(Bucket=bucket, Key=output, Body=result, ContentType="application/json")
-        except ModelError as error:
-            self.server.s3.put_object(Bucket=bucket, Key=failure, Body=str(error).encode())
-        return f"s3://{bucket}/{output}", f"s3://{bucket}/{failure}"
 
     def _reject(self, status: int, code: str, message: str) -> None:
         self._respond(status, {"Message": message}, {"x-amzn-errortype": code})

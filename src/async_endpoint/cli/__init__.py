@@ -30,12 +30,17 @@ _ENTRIES = {
     ),
     "prices": CommandEntry("prices", "Write a table of instance prices from AWS's price lists.", aws_options=()),
     "redrive": CommandEntry("redrive", "Submit all jobs with the same trouble again."),
+    "results": CommandEntry(
+        "results", "Write what is known of a run as JSON Lines, CSV or Parquet.", aws_options=_IN_A_KNOWN_REGION
+    ),
     "resume": CommandEntry("resume", "Continue a run that was broken off.", aws_options=_IN_A_KNOWN_REGION),
     "retry": CommandEntry("retry", "Submit failed, expired or cancelled jobs again."),
     "rollback": CommandEntry("rollback", "Put the endpoint back to the version before."),
     "run": CommandEntry("run", "Send a folder of documents to an endpoint."),
     "runs": CommandEntry("runs", "List the runs of this machine.", aws_options=()),
     "status": CommandEntry("status", "Show the record of a job."),
+    "submit": CommandEntry("submit", "Submit documents without waiting for their results."),
+    "wait": CommandEntry("wait", "Wait for the outcomes of a run.", aws_options=_IN_A_KNOWN_REGION),
     "why": CommandEntry("why", "Name the cause when a stage does not wake, sleep, or work."),
 }
 

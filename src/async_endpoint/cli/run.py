@@ -7,6 +7,8 @@ from pathlib import Path
 import click
 
 from async_endpoint.cli.destination import destination_of, destination_options
+from async_endpoint.cli.request_options import request_options
+from async_endpoint.cli.run_report import json_option
 from async_endpoint.cli.run_session import finish, not_usable, ticket_option
 from async_endpoint.client import (
     AsyncEndpoint,
@@ -18,12 +20,6 @@ from async_endpoint.client import (
     new_ticket,
 )
 from async_endpoint.client.ticket_store import ticket_path
-from async_endpoint.protocol import (
-    DEFAULT_INVOCATION_TIMEOUT_SECONDS,
-    DEFAULT_REQUEST_TTL_SECONDS,
-    INVOCATION_TIMEOUT_SECONDS_RANGE,
-    REQUEST_TTL_SECONDS_RANGE,
-)
 
 
 @click.command(short_help="Send a folder of documents to an endpoint.")
@@ -40,29 +36,9 @@ from async_endpoint.protocol import (
     "--pattern", metavar="GLOB", help="Which files are documents, such as '**/*.png'.  [default: images, PDF]"
 )
 @click.option("--limit", type=click.IntRange(min=1), help="Send at most this many documents.")
-@click.option("--concurrency", type=click.IntRange(1, 256), default=16, show_default=True, help="Documents at once.")
-@click.option("--content-type", metavar="TYPE", help="Media type of all documents.  [default: guessed for each]")
-@click.option(
-    "--ttl",
-    type=click.IntRange(*REQUEST_TTL_SECONDS_RANGE),
-    default=DEFAULT_REQUEST_TTL_SECONDS,
-    show_default=True,
-    help="Seconds that a document may wait in the endpoint's queue.",
-)
-@click.option(
-    "--invocation-timeout",
-    type=click.IntRange(*INVOCATION_TIMEOUT_SECONDS_RANGE),
-    default=DEFAULT_INVOCATION_TIMEOUT_SECONDS,
-    show_default=True,
-    help="Seconds that the model may take for one document.",
-)
-@click.option(
-    "--wake/--no-wake",
-    default=True,
-    show_default=True,
-    help="Wake a sleeping endpoint at once, if the caller may; its own alarm takes minutes.",
-)
+@request_options
 @ticket_option
+@json_option
 @click.pass_context
 def run(
     context: click.Context,
@@ -81,12 +57,14 @@ def run(
     invocation_timeout: int,
     wake: bool,
     ticket_file: Path | None,
+    as_json: bool,
 ) -> None:
     """Send the documents in FOLDER through an endpoint and write their results.
 
     Region, credentials and endpoint URL are boto3's own: AWS_DEFAULT_REGION, AWS_PROFILE, AWS_ENDPOINT_URL and so on.
 
-    A ticket remembers what was sent: `async-endpoint resume` continues a run that was broken off.
+    A ticket remembers what was sent: `async-endpoint resume` continues a run that was broken off, and `submit` sends
+    documents without waiting.
 
     \b
     async-endpoint run samples/receipts --stage dev
@@ -117,4 +95,4 @@ def run(
         )
     except AsyncEndpointError as error:
         raise not_usable(error) from error
-    context.exit(finish(ticket, target, RunOptions(), wake=wake, own_file=ticket_file is not None))
+    context.exit(finish(ticket, target, RunOptions(), wake=wake, own_file=ticket_file is not None, as_json=as_json))

@@ -1,8 +1,9 @@
-"""What `async-endpoint run` and `resume` share: a run from its ticket to its exit status."""
+"""What `async-endpoint run`, `resume` and `wait` share: a run from its ticket to its exit status."""
 
 from __future__ import annotations
 
 import shlex
+import time
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
@@ -13,6 +14,7 @@ import click
 from rich.console import Console
 
 from async_endpoint.cli.progress import Bars, Lines
+from async_endpoint.cli.run_report import print_line
 from async_endpoint.client import (
     AsyncEndpoint,
     AsyncEndpointError,
@@ -25,12 +27,13 @@ from async_endpoint.client import (
 )
 
 if TYPE_CHECKING:
+    from collections import Counter
     from collections.abc import Callable
 
-    from async_endpoint.client import Ticket
+    from async_endpoint.client import DocumentState, Ticket
     from async_endpoint.client.ticket_schema import RunSettings
 
-_INTERRUPTED = 130  # the exit status that shells report after Ctrl-C
+INTERRUPTED = 130  # the exit status that shells report after Ctrl-C
 
 ticket_option = click.option(
     "--ticket",
@@ -47,7 +50,16 @@ class InUse(click.ClickException):
     exit_code = 2
 
 
-def finish(ticket: Ticket, endpoint: AsyncEndpoint, options: RunOptions, *, wake: bool, own_file: bool) -> int:
+def finish(
+    ticket: Ticket,
+    endpoint: AsyncEndpoint,
+    options: RunOptions,
+    *,
+    wake: bool,
+    own_file: bool,
+    as_json: bool,
+    command: str = "resume",
+) -> int:
     """Does what is left of a run, and returns the exit status.
 
     Args:
@@ -56,12 +68,15 @@ def finish(ticket: Ticket, endpoint: AsyncEndpoint, options: RunOptions, *, wake
         options: Without progress and notifications, which go to the terminal.
         wake: Whether to wake a sleeping endpoint.
         own_file: Whether the user named the ticket's file.
+        as_json: Whether to print a line of JSON; the summary then goes to standard error.
+        command: What continues the run if it is broken off: `resume`, or `wait`, which writes no file of results.
 
     Raises:
         click.ClickException: The run was broken off; the message says how to continue it.
     """
     console = Console(stderr=True)
-    output = Path(ticket.settings.output)
+    output = Path(ticket.settings.output) if ticket.settings.output and command != "wait" else None
+    started = time.monotonic()
 
     def notify(line: str) -> None:
         console.print(line, markup=False, highlight=False, soft_wrap=True)
@@ -70,33 +85,48 @@ def finish(ticket: Ticket, endpoint: AsyncEndpoint, options: RunOptions, *, wake
         options,
         progress=Bars(console) if console.is_terminal else Lines(console),
         notify=notify,
-        wake=_wake(ticket.settings, notify) if wake else None,
+        wake=waker(ticket.settings, notify) if wake else None,
     )
+
+    def report(counts: Counter[DocumentState] | None, *, published: bool = False, error: str | None = None) -> None:
+        file = str(output) if output and published else None
+        if as_json:
+            print_line(ticket, counts, seconds=time.monotonic() - started, output=file, error=error)
+
     try:
         summary = resume_run(ticket, endpoint, output, options)
     except RunInterrupted as interrupt:
-        click.echo(f"Interrupted after {interrupt.summary}.{_how_to_continue(ticket, own_file=own_file)}", err=True)
-        return _INTERRUPTED
+        advice = how_to_continue(ticket, command, own_file=own_file)
+        click.echo(f"Interrupted after {interrupt.summary}.{advice}", err=True)
+        report(interrupt.summary.counts, error="Interrupted.")
+        return INTERRUPTED
     except OutputInUse as error:
-        _discard_unsent(ticket)
+        discard_unsent(ticket)
         raise InUse(str(error)) from error
-    except OSError as error:
-        _discard_unsent(ticket)
-        message = f"{_shown(output)} cannot be written: {error.strerror}."
-        wrong_path = isinstance(error, (FileNotFoundError, NotADirectoryError, IsADirectoryError))
-        raise (click.UsageError if wrong_path else click.ClickException)(message) from error
     except AsyncEndpointError as error:
-        raise click.ClickException(f"{error}{_how_to_continue(ticket, own_file=own_file)}") from error
+        counts = counts_of(ticket)
+        advice = how_to_continue(ticket, command, own_file=own_file)
+        report(counts, error=str(error))
+        raise click.ClickException(f"{error}{advice}") from error
+    except OSError as error:  # after the client's own: its ResultTimeout is a TimeoutError too
+        discard_unsent(ticket)
+        raise unwritable(output or Path(), error) from error
     else:
         if not summary.published:
-            _discard_unsent(ticket)
+            discard_unsent(ticket)
     finally:
         ticket.close()
-    for remark in summary.remarks:
-        notify(remark)
-    where = "see" if summary.published else "nothing was sent, and of an earlier run is still"
-    click.echo(f"{summary}; {where} {_shown(output)}")
+    click.echo("".join(f"{remark}\n" for remark in summary.remarks), err=True, nl=False)
+    click.echo(f"{summary}; {_where(ticket, output, published=summary.published)}", err=as_json)
+    report(summary.counts, published=summary.published)
     return 0 if summary.all_completed else 1
+
+
+def unwritable(output: Path, error: OSError) -> click.ClickException:
+    """Returns the error of a file of results that cannot be opened."""
+    message = f"{shown(output)} cannot be written: {error.strerror}."
+    wrong_path = isinstance(error, (FileNotFoundError, NotADirectoryError, IsADirectoryError))
+    return (click.UsageError if wrong_path else click.ClickException)(message)
 
 
 def not_usable(error: AsyncEndpointError) -> click.ClickException:
@@ -104,17 +134,31 @@ def not_usable(error: AsyncEndpointError) -> click.ClickException:
     return InUse(str(error)) if isinstance(error, TicketInUse) else click.ClickException(str(error))
 
 
-def _how_to_continue(ticket: Ticket, *, own_file: bool) -> str:
+def how_to_continue(ticket: Ticket, command: str, *, own_file: bool) -> str:
     """Returns the sentence that names the command; deletes the ticket of a run that sent nothing."""
-    if _discard_unsent(ticket):
+    if discard_unsent(ticket):
         return " Nothing was sent."
-    argument = f"--ticket {shlex.quote(_shown(ticket.path or Path()))}" if own_file else ticket.settings.run
-    return f" What was sent goes on, and the ticket has it: continue by `async-endpoint resume {argument}`."
+    argument = argument_of(ticket, own_file=own_file)
+    return f" What was sent goes on, and the ticket has it: continue by `async-endpoint {command} {argument}`."
 
 
-def _discard_unsent(ticket: Ticket) -> bool:
+def argument_of(ticket: Ticket, *, own_file: bool) -> str:
+    """Returns the argument that names a run to a command."""
+    return f"--ticket {shlex.quote(shown(ticket.path or Path()))}" if own_file else ticket.settings.run
+
+
+def counts_of(ticket: Ticket) -> Counter[DocumentState] | None:
+    """Returns how many documents are in each state; None if the ticket cannot be read, on a full disk for example."""
+    with suppress(AsyncEndpointError):
+        return ticket.counts()
+    return None
+
+
+def discard_unsent(ticket: Ticket) -> bool:
+    """Deletes the ticket of a run that sent nothing; returns whether it did."""
     try:
-        unsent = ticket.sent_nothing()
+        # The rejected files of a watched folder are not to be submitted again: the ticket has them.
+        unsent = ticket.sent_nothing() and not (ticket.settings.watch and ticket.counts())
     except AsyncEndpointError:  # of a full disk: then nothing may be deleted
         return False
     if unsent:
@@ -122,14 +166,21 @@ def _discard_unsent(ticket: Ticket) -> bool:
     return unsent
 
 
-def _shown(path: Path) -> str:
+def _where(ticket: Ticket, output: Path | None, *, published: bool) -> str:
+    """Returns where the results are, as the end of a sentence."""
+    if output is None:
+        return f"the ticket {shown(ticket.path or Path())} has the results"
+    return f"{'see' if published else 'nothing was sent, and of an earlier run is still'} {shown(output)}"
+
+
+def shown(path: Path) -> str:
     """Returns a path as the user would write it, printable even where its name is not UTF-8."""
     with suppress(ValueError):
         path = path.relative_to(Path.cwd())
     return click.format_filename(path)
 
 
-def _wake(settings: RunSettings, notify: Callable[[str], None]) -> Callable[[int], None]:
+def waker(settings: RunSettings, notify: Callable[[str], None]) -> Callable[[int], None]:
     """Returns a function that wakes the endpoint for so many documents, and prints at most one line."""
 
     def wake(documents: int) -> None:

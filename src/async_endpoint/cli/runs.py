@@ -48,7 +48,7 @@ def _json(found: StoredRun) -> str:
             "endpoint": settings.endpoint,
             "region": settings.region,
             "folder": settings.folder,
-            "output": settings.output,
+            "output": settings.output or None,
             "ticket": str(found.path),
             "finished": found.is_finished,
             "documents": {state.value: found.counts[state] for state in DocumentState},
@@ -59,5 +59,7 @@ def _json(found: StoredRun) -> str:
 def _text(found: StoredRun) -> str:
     settings = found.settings
     counts = ", ".join(f"{found.counts[state]} {state.lower()}" for state in DocumentState if found.counts[state])
-    folder, output = click.format_filename(settings.folder), click.format_filename(settings.output)
-    return f"{settings.run}  {settings.started_at}  {settings.endpoint}  {counts}  {folder} -> {output}"
+    where = click.format_filename(settings.folder)
+    if settings.output:
+        where = f"{where} -> {click.format_filename(settings.output)}"
+    return f"{settings.run}  {settings.started_at}  {settings.endpoint}  {counts}  {where}"

@@ -42,18 +42,22 @@ from async_endpoint.client.errors import (
 )
 from async_endpoint.client.folder_documents import FolderDocuments, FolderError, find_documents
 from async_endpoint.client.folder_run import (
-    RunInterrupted,
-    RunSummary,
+    fetch_results,
+    known_lines,
     new_run_id,
     new_ticket,
     resume_run,
     run_folder,
 )
+from async_endpoint.client.folder_watch import FolderWatch
 from async_endpoint.client.jobs import Job, JobResult
 from async_endpoint.client.jobs_table_reader import JobsTableReader
 from async_endpoint.client.memory import InMemoryTransport, ModelError
 from async_endpoint.client.result_poller import PollInterval
 from async_endpoint.client.run_options import Progress, RunOptions
+from async_endpoint.client.run_summary import RunInterrupted, RunSummary
+from async_endpoint.client.sources import Sources, find_sources
+from async_endpoint.client.submission import Submission, SubmissionSummary
 from async_endpoint.client.submit_options import MapOptions, SubmitOptions
 from async_endpoint.client.ticket import Ticket
 from async_endpoint.client.ticket_schema import DocumentState, RunSettings
@@ -75,6 +79,7 @@ __all__ = [
     "EndpointWaker",
     "FolderDocuments",
     "FolderError",
+    "FolderWatch",
     "InMemoryTransport",
     "InvalidDocument",
     "InvalidRequest",
@@ -100,8 +105,11 @@ __all__ = [
     "RunOptions",
     "RunSettings",
     "RunSummary",
+    "Sources",
     "StorageError",
     "StoredObject",
+    "Submission",
+    "SubmissionSummary",
     "SubmitError",
     "SubmitOptions",
     "Throttled",
@@ -110,7 +118,10 @@ __all__ = [
     "TicketInUse",
     "Transport",
     "UnknownSubmission",
+    "fetch_results",
     "find_documents",
+    "find_sources",
+    "known_lines",
     "new_run_id",
     "new_ticket",
     "resume_run",

@@ -190,7 +190,7 @@ class AwsTransport:
         try:
             page = self._s3.list_objects_v2(**query)
         except _AWS_ERRORS as error:
-            raise _storage_error(f"Results below {prefix} cannot be listed", error) from error
+            raise _storage_error(f"Objects below {prefix} cannot be listed", error) from error
         return ListingPage(
             objects=tuple(StoredObject(found["Key"], found["LastModified"]) for found in page.get("Contents", [])),
             is_truncated=page["IsTruncated"],

@@ -56,6 +56,23 @@ def find_documents(folder: Path, *, pattern: str | None = None, limit: int | Non
     """
     if not folder.is_dir():
         raise FolderError(f"{folder} is not a folder: name one that holds documents.")
+    found = documents_now(folder, pattern=pattern)
+    if not found.documents:
+        wanted = f"nothing that matches {pattern!r}" if pattern else "no image and no PDF"
+        raise FolderError(f"{folder} holds {wanted}: choose the documents by a pattern, or another folder.")
+    return FolderDocuments(found.documents[:limit], found.left_out)
+
+
+def documents_now(folder: Path, *, pattern: str | None = None) -> FolderDocuments:
+    """Returns the documents that are in a folder now: there may be none.
+
+    Args:
+        folder: The folder.
+        pattern: As for `find_documents`.
+
+    Raises:
+        FolderError: The folder cannot be read, or the pattern cannot be used.
+    """
     documents: list[Path] = []
     left_out: Counter[str] = Counter()
     try:
@@ -67,10 +84,7 @@ def find_documents(folder: Path, *, pattern: str | None = None, limit: int | Non
                 left_out[kind] += 1
     except OSError as error:
         raise FolderError(f"{folder} cannot be read: {error.strerror}.") from error
-    if not documents:
-        wanted = f"nothing that matches {pattern!r}" if pattern else "no image and no PDF"
-        raise FolderError(f"{folder} holds {wanted}: choose the documents by a pattern, or another folder.")
-    return FolderDocuments(tuple(documents[:limit]), left_out)
+    return FolderDocuments(tuple(documents), left_out)
 
 
 def _matches(folder: Path, pattern: str | None) -> list[Path]:

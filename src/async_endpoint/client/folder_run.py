@@ -3,111 +3,58 @@
 from __future__ import annotations
 
 import secrets
-import threading
 import time
 from contextlib import suppress
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from async_endpoint.client.errors import AsyncEndpointError
 from async_endpoint.client.folder_documents import find_documents
-from async_endpoint.client.run_engine import RunEngine, queued_line
+from async_endpoint.client.run_engine import RunEngine
 from async_endpoint.client.run_options import RunOptions
-from async_endpoint.client.run_output import RunOutput
+from async_endpoint.client.run_output import NoOutput, RunOutput
+from async_endpoint.client.run_summary import RunInterrupted, RunSummary
 from async_endpoint.client.ticket import Ticket
-from async_endpoint.client.ticket_schema import UNFINISHED, DocumentState, RunSettings
-from async_endpoint.protocol import DEFAULT_INVOCATION_TIMEOUT_SECONDS, DEFAULT_REQUEST_TTL_SECONDS, JobState
+from async_endpoint.client.ticket_lines import queued_line
+from async_endpoint.client.ticket_schema import DocumentState, RunSettings
+from async_endpoint.protocol import DEFAULT_INVOCATION_TIMEOUT_SECONDS, DEFAULT_REQUEST_TTL_SECONDS
 
 if TYPE_CHECKING:
-    from collections import Counter
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterator, Sequence
     from pathlib import Path
 
     from async_endpoint.client.endpoint import AsyncEndpoint
-    from async_endpoint.client.jobs import Job
     from async_endpoint.client.run_options import Progress
-
-
-class RunInterrupted(KeyboardInterrupt):
-    """Ctrl-C during a run.
-
-    Attributes:
-        summary: The outcomes so far. The queued jobs continue in the endpoint.
-    """
-
-    def __init__(self, summary: RunSummary) -> None:
-        super().__init__()
-        self.summary = summary
-
-
-@dataclass(frozen=True)
-class RunSummary:
-    """The outcomes of a folder.
-
-    Attributes:
-        jobs: The jobs of this process, in the order of the documents.
-        seconds: From the first upload to the last outcome, on the client's clock.
-        counts: How many documents of the run are in each state, those of earlier processes included.
-        remarks: What else the user should know, in sentences.
-        published: Whether the file of results has the lines; not if nothing was sent and there is an older file.
-    """
-
-    jobs: tuple[Job, ...]
-    seconds: float
-    counts: Counter[DocumentState]
-    remarks: tuple[str, ...] = ()
-    published: bool = False
-
-    def count(self, state: JobState) -> int:
-        """Returns how many documents are in a state; SUBMITTED: accepted, without an outcome."""
-        return self.counts[DocumentState.QUEUED if state is JobState.SUBMITTED else DocumentState(state.value)]
-
-    @property
-    def all_completed(self) -> bool:
-        """Whether every document has its result."""
-        return self.counts[DocumentState.COMPLETED] == self.counts.total()
-
-    def __str__(self) -> str:
-        outcomes = (DocumentState.COMPLETED, DocumentState.FAILED, DocumentState.EXPIRED)
-        states = [f"{self.counts[state]} {state.lower()}" for state in outcomes]
-        for state, text in (
-            (DocumentState.CANCELLED, "cancelled"),
-            (DocumentState.QUEUED, "still queued"),
-            (DocumentState.SUBMITTING, "in doubt"),
-            (DocumentState.WAITING, "not sent"),
-        ):
-            if self.counts[state]:
-                states.append(f"{self.counts[state]} {text}")
-        total = self.counts.total()
-        each = self.seconds / total if total else 0.0
-        return f"{total} documents: {', '.join(states)}, in {self.seconds:.1f} s ({each:.2f} s a document)"
+    from async_endpoint.client.run_output import LineWriter
+    from async_endpoint.protocol import S3Location
 
 
 def new_ticket(
     folder: Path,
-    documents: Sequence[Path],
+    documents: Sequence[Path | S3Location],
     endpoint: AsyncEndpoint,
-    output: Path,
+    output: Path | None,
     *,
     run: str,
     path: Path | None,
     content_type: str | None = None,
     ttl: int = DEFAULT_REQUEST_TTL_SECONDS,
     invocation_timeout: int = DEFAULT_INVOCATION_TIMEOUT_SECONDS,
+    watch: bool = False,
 ) -> Ticket:
     """Returns the ticket of a new run, in which every document waits.
 
     Args:
-        folder: Contains the documents.
-        documents: Below the folder.
+        folder: Contains the documents; the file names of the lines are relative to it.
+        documents: Files, and objects in S3; a file outside the folder is named by its absolute path.
         endpoint: Processes them.
-        output: The JSON Lines file.
+        output: The JSON Lines file; None for a run that writes none.
         run: The run's id, of `new_run_id`.
         path: The ticket's file; None keeps the ticket in memory.
         content_type: As for `run_folder`.
         ttl: As for `run_folder`.
         invocation_timeout: As for `run_folder`.
+        watch: Whether documents are added later, as they appear in the folder.
 
     Raises:
         TicketError: The ticket cannot be written, or is there already.
@@ -119,11 +66,12 @@ def new_ticket(
         region=endpoint.region,
         inputs=str(endpoint.input_location or ""),
         folder=str(folder.absolute()),
-        output=str(output.absolute()),
+        output=str(output.absolute()) if output else "",
         content_type=content_type,
         ttl=ttl,
         invocation_timeout=invocation_timeout,
         concurrency=endpoint.concurrency,
+        watch=watch,
     )
     return Ticket.create(path, settings, documents, folder)
 
@@ -195,13 +143,13 @@ def run_folder(
         open_ticket.close()
 
 
-def resume_run(ticket: Ticket, endpoint: AsyncEndpoint, output: Path, options: RunOptions) -> RunSummary:
+def resume_run(ticket: Ticket, endpoint: AsyncEndpoint, output: Path | None, options: RunOptions) -> RunSummary:
     """Does what is left of a run: of a new one everything.
 
     Args:
         ticket: The run's ticket; stays open.
         endpoint: The run's endpoint.
-        output: As for `run_folder`; gets the lines of earlier processes too.
+        output: As for `run_folder`; gets the lines of earlier processes too. None leaves the lines in the ticket alone.
         options: Who is notified, and how long to wait.
 
     Raises:
@@ -210,20 +158,8 @@ def resume_run(ticket: Ticket, endpoint: AsyncEndpoint, output: Path, options: R
         RunInterrupted: Ctrl-C.
     """
     started = time.monotonic()
-    progress, waking = options.progress, threading.Lock()
-    left = sum(ticket.counts()[state] for state in UNFINISHED)
-
-    def wake() -> None:
-        if options.wake and waking.acquire(blocking=False):
-            options.wake(left)
-
-    def submitted(job: Job) -> None:
-        if job.state is JobState.SUBMITTED:
-            wake()
-        progress.submitted(job)
-
-    results = RunOutput(output)
-    engine = RunEngine(endpoint, ticket, results, options, on_submitted=submitted, wake=wake)
+    results: LineWriter = RunOutput(output) if output else NoOutput()
+    engine = RunEngine(endpoint, ticket, results, options)
 
     def summary(*, published: bool = False) -> RunSummary:
         jobs = tuple(job for _, job in sorted(engine.jobs, key=lambda each: each[0]))
@@ -232,11 +168,11 @@ def resume_run(ticket: Ticket, endpoint: AsyncEndpoint, output: Path, options: R
     try:
         for line in ticket.lines():
             results.write(line)
-        progress.start(left)
+        options.progress.start(engine.left)
         try:
             engine.run()
         finally:
-            progress.stop()
+            options.progress.stop()
         published = _publish(ticket, results)
     except KeyboardInterrupt as interrupt:
         _publish_what_there_is(ticket, results)
@@ -249,7 +185,33 @@ def resume_run(ticket: Ticket, endpoint: AsyncEndpoint, output: Path, options: R
     return summary(published=published)
 
 
-def _publish(ticket: Ticket, results: RunOutput) -> bool:
+def fetch_results(ticket: Ticket, endpoint: AsyncEndpoint, options: RunOptions) -> None:
+    """Fetches the outcomes of a run that exist now; submits nothing, and waits for nothing.
+
+    Args:
+        ticket: The run's ticket; stays open, and has the lines.
+        endpoint: The run's endpoint; not called if nothing is queued.
+        options: Receives the progress.
+
+    Raises:
+        AsyncEndpointError: S3 or the ticket cannot be read; the ticket has what was fetched.
+    """
+    engine = RunEngine(endpoint, ticket, NoOutput(), options)
+    options.progress.start(ticket.counts()[DocumentState.QUEUED])
+    try:
+        engine.fetch()
+    finally:
+        options.progress.stop()
+
+
+def known_lines(ticket: Ticket) -> Iterator[str]:
+    """Yields the lines of the documents with an outcome, then those of the queued documents, each by number."""
+    yield from ticket.lines()
+    for entry in ticket.entries(DocumentState.QUEUED):
+        yield queued_line(entry)
+
+
+def _publish(ticket: Ticket, results: LineWriter) -> bool:
     queued = (queued_line(entry) for entry in ticket.entries(DocumentState.QUEUED))
     published = results.publish(queued, replace=not ticket.sent_nothing())
     if published:
@@ -257,7 +219,7 @@ def _publish(ticket: Ticket, results: RunOutput) -> bool:
     return published
 
 
-def _publish_what_there_is(ticket: Ticket, results: RunOutput) -> None:
+def _publish_what_there_is(ticket: Ticket, results: LineWriter) -> None:
     """Publishes the lines of a run that was broken off, whose error is the one to report."""
     with suppress(AsyncEndpointError):
         _publish(ticket, results)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -97,7 +96,7 @@ class Doubts:
             yield entry, job
 
     def delete_uploads(self) -> list[Entry]:
-        """Deletes the uploads of those to submit again, and returns these.
+        """Deletes the uploads of those to submit again, and returns these; an object of the user's stays.
 
         While no location is known, it is one document alone: its 202 then gives the locations of the others.
 
@@ -142,7 +141,7 @@ class Doubts:
     def _job(self, entry: Entry, acceptance: Acceptance | None) -> Job:
         poller = self._endpoint.poller
         return Job(
-            document=str(Path(self._ticket.settings.folder) / os.fsdecode(entry.path)),
+            document=str(entry.source(Path(self._ticket.settings.folder))),
             inference_id=entry.inference_id,
             acceptance=acceptance,
             submitted_at=poller.clock(),

@@ -2,32 +2,32 @@
 
 from __future__ import annotations
 
-import os
+import threading
 from collections import Counter
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from async_endpoint.client.errors import AwsUnavailable, ResultTimeout, StorageError
 from async_endpoint.client.jobs import Job
-from async_endpoint.client.result_lines import LineFacts, line_of
+from async_endpoint.client.result_lines import line_of
 from async_endpoint.client.run_doubts import Doubts
 from async_endpoint.client.run_submitter import RunSubmitter
-from async_endpoint.client.ticket_schema import DocumentState
-from async_endpoint.client.transport import Acceptance
-from async_endpoint.protocol import JobState, S3Location
+from async_endpoint.client.ticket_lines import acceptance_of, line_facts
+from async_endpoint.client.ticket_schema import UNFINISHED, DocumentState
+from async_endpoint.protocol import JobState
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from datetime import datetime
 
     from async_endpoint.client.endpoint import AsyncEndpoint
     from async_endpoint.client.run_options import RunOptions
-    from async_endpoint.client.run_output import RunOutput
+    from async_endpoint.client.run_output import LineWriter
     from async_endpoint.client.ticket import Ticket
     from async_endpoint.client.ticket_schema import Entry
 
 _MOST_READS = 3
 _SUBMITTING_INTERVAL = 0.5
+_SUBMITTING_PAUSE = 0.1
 
 
 class RunEngine:
@@ -38,8 +38,6 @@ class RunEngine:
         ticket: Has what is done.
         output: Gets a line for each outcome.
         options: Who is notified, and how long to wait.
-        on_submitted: Called with each job that was accepted or rejected, from a worker thread.
-        wake: Called while a document of an earlier process waits for its outcome; may be called often.
 
     Attributes:
         jobs: The jobs of this process, with their place in the run; without results unless these are to be kept.
@@ -49,11 +47,8 @@ class RunEngine:
         self,
         endpoint: AsyncEndpoint,
         ticket: Ticket,
-        output: RunOutput,
+        output: LineWriter,
         options: RunOptions,
-        *,
-        on_submitted: Callable[[Job], None],
-        wake: Callable[[], None],
     ) -> None:
         self.jobs: list[tuple[int, Job]] = []
         self._endpoint = endpoint
@@ -65,9 +60,16 @@ class RunEngine:
         self._pending: dict[Job, Entry] = {}
         self._failed_reads: Counter[Job] = Counter()
         self._unreadable: list[StorageError] = []
-        self._submitter = RunSubmitter(endpoint, ticket, on_submitted)
+        self._submitter = RunSubmitter(endpoint, ticket, self._submitted)
         self._doubts = Doubts(ticket, endpoint, options.records)
-        self._wake = wake
+        self._left = sum(ticket.counts()[state] for state in UNFINISHED)
+        self._waking = threading.Lock()
+        self._gives_up = float("inf")
+
+    @property
+    def left(self) -> int:
+        """How many documents had no outcome when this process began."""
+        return self._left
 
     def run(self) -> None:
         """Does everything that is left.
@@ -85,6 +87,45 @@ class RunEngine:
         if self._unreadable:
             raise self._unreadable[0]
 
+    def submit(self) -> None:
+        """Submits every waiting document, and waits for no outcome; may be called again for documents that came later.
+
+        A document whose call broke off stays in doubt: `run` resolves it.
+
+        Raises:
+            AsyncEndpointError: AWS or the ticket failed for all documents; the ticket has what was done.
+        """
+        self._submitter.start()
+        try:
+            while True:
+                is_over = self._submitter.is_over
+                self._finish_rejected()
+                if is_over:
+                    break
+                self._poller.sleep(_SUBMITTING_PAUSE)
+        finally:
+            self._submitter.stop()
+            self._finish_rejected()
+        if self._submitter.error is not None:
+            raise self._submitter.error
+
+    def fetch(self) -> None:
+        """Fetches the outcomes that exist now, also of documents in doubt; submits nothing, and waits for nothing.
+
+        Raises:
+            AsyncEndpointError: AWS or the ticket failed; the ticket has what was fetched.
+        """
+        self._restore()
+        self._doubts.load()
+        for entry, job in self._doubts.watch():
+            self._watch(entry, job)
+        for _ in range(_MOST_READS):
+            self._collect()
+            if not self._failed_reads:
+                break
+        if self._unreadable:
+            raise self._unreadable[0]
+
     def report(self) -> list[str]:
         """Returns what the user should know about the submissions, one sentence for each matter."""
         if not (changed := self._submitter.changed):
@@ -92,11 +133,22 @@ class RunEngine:
         who = "1 document has" if changed == 1 else f"{changed} documents have"
         return [f"{who} changed since the run began, and went out as of now."]
 
+    def _submitted(self, job: Job) -> None:
+        """Is notified of each job that was accepted or rejected, by a worker thread."""
+        if job.state is JobState.SUBMITTED:
+            self._wake()
+        self._options.progress.submitted(job)
+
+    def _wake(self) -> None:
+        """Wakes the endpoint, once; called often, while a document waits for its outcome."""
+        if self._options.wake and self._waking.acquire(blocking=False):
+            self._options.wake(self._left)
+
     def _restore(self) -> None:
         """Watches what an earlier process submitted."""
         service_now: datetime | None = None
         for entry in self._ticket.entries(DocumentState.QUEUED):
-            acceptance = _acceptance_of(entry)
+            acceptance = acceptance_of(entry)
             if service_now is None:
                 page = self._poller.transport.list_page(acceptance.output_location, start_after="")
                 service_now = page.listed_at or acceptance.accepted_at
@@ -105,7 +157,7 @@ class RunEngine:
             settings, now = self._ticket.settings, self._poller.clock()
             allowed = settings.ttl + settings.invocation_timeout + self._endpoint.grace_seconds
             job = Job(
-                document=str(self._folder / os.fsdecode(entry.path)),
+                document=str(entry.source(self._folder)),
                 inference_id=entry.inference_id,
                 acceptance=acceptance,
                 submitted_at=now - elapsed,
@@ -124,6 +176,13 @@ class RunEngine:
         while not self._submitter.done.empty():
             self._watch(*self._submitter.done.get())
 
+    def _finish_rejected(self) -> None:
+        """Finishes the documents that were not accepted; of the others the ticket has all that `run` needs."""
+        while not self._submitter.done.empty():
+            entry, job = self._submitter.done.get()
+            if job.state is not JobState.SUBMITTED:
+                self._finish(entry, job)
+
     def _watch_no_more(self, numbers: set[int]) -> None:
         self._pending = {job: entry for job, entry in self._pending.items() if entry.number not in numbers}
 
@@ -131,7 +190,7 @@ class RunEngine:
         """Submits every waiting document and collects, until all but the doubtful ones have their outcome."""
         submitter, clock = self._submitter, self._poller.clock
         interval = self._poller.interval.shortest
-        gives_up = doubt_ends = float("inf")
+        doubt_ends = float("inf")
         submitter.start()
         try:
             while True:
@@ -148,18 +207,18 @@ class RunEngine:
                     raise submitter.error
                 now = clock()
                 doubtful = self._doubts.jobs
-                if is_over and gives_up == float("inf") and self._options.timeout is not None:
-                    gives_up = now + self._options.timeout
+                if is_over and self._gives_up == float("inf") and self._options.timeout is not None:
+                    self._gives_up = now + self._options.timeout
                 if is_over and not any(job not in doubtful for job in self._pending):
                     doubt_ends = min(doubt_ends, now + self._options.doubt_seconds)
                     if not self._doubts or now >= doubt_ends:
                         return
-                if gives_up <= now:
+                if self._gives_up <= now:
                     self._give_up()
                 interval = self._poller.interval.after(interval, found_something=found)
                 longest = interval if is_over else min(interval, _SUBMITTING_INTERVAL)
                 deadlines = min((job.deadline for job in self._pending), default=float("inf"))
-                self._poller.sleep(max(0.0, min(longest, min(gives_up, doubt_ends, deadlines) - now)))
+                self._poller.sleep(max(0.0, min(longest, min(self._gives_up, doubt_ends, deadlines) - now)))
         finally:
             submitter.stop()
             self._take_in_submitted()  # those that were accepted until now
@@ -219,46 +278,15 @@ class RunEngine:
         self._collect()  # once more: it may have been taken until now
         again = self._doubts.renew(chosen)
         self._watch_no_more(again)
-        if again:
-            number = len(again)
-            who = "1 document was" if number == 1 else f"{number} documents were"
-            self._options.notify(
-                f"{who} most likely never taken by the endpoint, when a call broke off: their uploads are deleted, and "
-                "they are submitted again under new ids."
-            )
-
-
-def line_facts(
-    entry: Entry,
-    state: DocumentState,
-    acceptance: Acceptance | None,
-    *,
-    reason: str | None = None,
-    seconds: float | None = None,
-) -> LineFacts:
-    """Returns the facts of a document's line."""
-    failure = acceptance.failure_location if acceptance else None
-    return LineFacts(
-        file=Path(os.fsdecode(entry.path)).as_posix(),
-        inference_id=acceptance.inference_id if acceptance else "",
-        state=state.value,
-        output_location=acceptance.output_location.uri if acceptance else None,
-        failure_location=failure.uri if failure else None,
-        reason=reason,
-        seconds=seconds,
-    )
-
-
-def queued_line(entry: Entry) -> str:
-    """Returns the line of a document whose outcome is not known yet."""
-    return line_of(line_facts(entry, DocumentState.QUEUED, _acceptance_of(entry)))
-
-
-def _acceptance_of(entry: Entry) -> Acceptance:
-    accepted = datetime.fromisoformat(entry.accepted_at) if entry.accepted_at else datetime.fromtimestamp(0, UTC)
-    return Acceptance(
-        inference_id=entry.inference_id,
-        output_location=S3Location.from_uri(entry.output or ""),
-        failure_location=S3Location.from_uri(entry.failure) if entry.failure else None,
-        accepted_at=accepted,
-    )
+        objects = sum(entry.is_object for entry in chosen if entry.number in again)
+        renewed = "they are submitted again under new ids."
+        stays = f"{renewed} Objects in S3 stay: one that waits in the queue after all is processed twice."
+        for number, consequence in (
+            (len(again) - objects, f"their uploads are deleted, and {renewed}"),
+            (objects, stays),
+        ):
+            if number:
+                who = "1 document was" if number == 1 else f"{number} documents were"
+                self._options.notify(
+                    f"{who} most likely never taken by the endpoint, when a call broke off: {consequence}"
+                )

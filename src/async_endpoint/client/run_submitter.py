@@ -20,6 +20,7 @@ from async_endpoint.client.errors import (
     UnknownSubmission,
 )
 from async_endpoint.client.ticket_schema import DocumentState
+from async_endpoint.protocol import S3Location
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -28,7 +29,6 @@ if TYPE_CHECKING:
     from async_endpoint.client.jobs import Job
     from async_endpoint.client.ticket import Ticket
     from async_endpoint.client.ticket_schema import Entry
-    from async_endpoint.protocol import S3Location
 
 MOST_TRIES = 3
 """How often a process submits a document whose submissions are throttled or break off."""
@@ -110,16 +110,18 @@ class RunSubmitter:
     def _submit(self, entry: Entry) -> None:
         if self._stopping.is_set():
             return
-        path = self._folder / os.fsdecode(entry.path)
+        source = entry.source(self._folder)
         settings = self._ticket.settings
         try:
-            size, mtime_ns, sha256 = _fingerprint(path)
+            size, mtime_ns, sha256 = _fingerprint(source)
 
-            def about_to_call(upload: S3Location) -> None:
-                self._ticket.submitting(entry.number, upload=upload.uri, size=size, mtime_ns=mtime_ns, sha256=sha256)
+            def about_to_call(location: S3Location) -> None:
+                # An object of the user's is no upload: a doubt must not delete it.
+                upload = None if location == source else location.uri
+                self._ticket.submitting(entry.number, upload=upload, size=size, mtime_ns=mtime_ns, sha256=sha256)
 
             job = self._endpoint.submit(
-                path,
+                source,
                 inference_id=entry.inference_id,
                 content_type=settings.content_type,
                 ttl=settings.ttl,
@@ -144,7 +146,7 @@ class RunSubmitter:
                 return
             self._rejected.add(entry.number)
             self._ticket.not_taken(entry.number)  # it is no document in doubt
-            job = self._endpoint.not_accepted(path, error)
+            job = self._endpoint.not_accepted(source, error)
         else:
             job.has_new_key = True
             assert job.acceptance  # noqa: S101 - of every job that `submit` returns
@@ -155,11 +157,13 @@ class RunSubmitter:
         self._on_submitted(job)
 
 
-def _fingerprint(path: Path) -> tuple[int, int, str]:
-    """Returns the size, the time of the last change and the SHA-256 of a file."""
+def _fingerprint(source: Path | S3Location) -> tuple[int, int, str | None]:
+    """Returns the size, the time of the last change and the SHA-256 of a file; of an object nothing is known."""
+    if isinstance(source, S3Location):
+        return 0, 0, None
     try:
-        with path.open("rb") as file:
+        with source.open("rb") as file:
             status = os.fstat(file.fileno())
             return status.st_size, status.st_mtime_ns, hashlib.file_digest(file, "sha256").hexdigest()
     except OSError as error:
-        raise InvalidDocument(f"{path} cannot be read: {error.strerror}.") from error
+        raise InvalidDocument(f"{source} cannot be read: {error.strerror}.") from error

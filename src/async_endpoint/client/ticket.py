@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import os
 import sqlite3
 import uuid
-from collections import Counter
 from contextlib import contextmanager
 from dataclasses import fields
 from threading import RLock
@@ -13,13 +11,16 @@ from typing import IO, TYPE_CHECKING, Any
 
 from async_endpoint.client.errors import TicketError, TicketInUse
 from async_endpoint.client.file_lock import try_lock
+from async_endpoint.client.ticket_rows import count_states, fill, insert, read_settings
 from async_endpoint.client.ticket_schema import DocumentState, Entry, RunSettings, open_database
 
 if TYPE_CHECKING:
+    from collections import Counter
     from collections.abc import Iterable, Iterator
     from pathlib import Path
 
     from async_endpoint.client.transport import Acceptance
+    from async_endpoint.protocol import S3Location
 
 _ENTRY = tuple(field.name for field in fields(Entry))
 _PAGE = 500
@@ -48,14 +49,16 @@ class Ticket:
         self._lock = RLock()
 
     @classmethod
-    def create(cls, path: Path | None, settings: RunSettings, documents: Iterable[Path], folder: Path) -> Ticket:
+    def create(
+        cls, path: Path | None, settings: RunSettings, documents: Iterable[Path | S3Location], folder: Path
+    ) -> Ticket:
         """Makes the ticket of a new run.
 
         Args:
             path: The file, which must not exist; None keeps the ticket in memory.
             settings: The run's settings.
-            documents: The documents, below `folder`.
-            folder: The folder, as the documents' paths spell it.
+            documents: Files, and objects in S3.
+            folder: The folder, as the documents' paths spell it; a path outside it is kept as it is.
 
         Raises:
             TicketError: There is such a file, or it cannot be written.
@@ -66,7 +69,7 @@ class Ticket:
         try:
             database = open_database(path, new=True)
             try:
-                _fill(database, settings, documents, folder)
+                fill(database, settings, documents, folder)
             except BaseException:
                 database.close()
                 raise
@@ -97,6 +100,16 @@ class Ticket:
             lock.close()
             raise
         return cls(path, database, read_settings(database, path), lock)
+
+    def add(self, documents: Iterable[Path | S3Location], folder: Path) -> None:
+        """Adds documents, which wait; those that the ticket has already stay as they are.
+
+        Args:
+            documents: As for `create`.
+            folder: As for `create`.
+        """
+        with self._transaction() as database:
+            insert(database, documents, folder)
 
     def counts(self) -> Counter[DocumentState]:
         """Returns how many documents are in each state."""
@@ -149,8 +162,8 @@ class Ticket:
             last = row[0]
             yield row[1]
 
-    def submitting(self, number: int, *, upload: str, size: int, mtime_ns: int, sha256: str) -> None:
-        """Records that the document is about to be submitted, with what was uploaded."""
+    def submitting(self, number: int, *, upload: str | None, size: int, mtime_ns: int, sha256: str | None) -> None:
+        """Records that the document is about to be submitted, with what was uploaded; nothing for an object in S3."""
         self._set(
             number,
             "state = ?, attempts = attempts + 1, upload = ?, size = ?, mtime_ns = ?, sha256 = ?",
@@ -221,25 +234,6 @@ class Ticket:
                 raise
 
 
-def read_settings(database: sqlite3.Connection, path: Path) -> RunSettings:
-    """Returns the settings in a ticket.
-
-    Raises:
-        TicketError: They are damaged.
-    """
-    try:
-        (text,) = database.execute("SELECT settings FROM run").fetchone()
-        return RunSettings.from_json(text)
-    except (sqlite3.Error, TypeError, ValueError) as error:
-        raise TicketError(f"The ticket {path} is damaged: {error}.") from error
-
-
-def count_states(database: sqlite3.Connection) -> Counter[DocumentState]:
-    """Returns how many documents are in each state."""
-    rows = database.execute("SELECT state, count(*) FROM document GROUP BY state")
-    return Counter({DocumentState(state): count for state, count in rows})
-
-
 def remove_files(path: Path) -> None:
     """Deletes a ticket with the files that belong to it."""
     for suffix in ("", "-wal", "-shm", ".lock"):
@@ -257,23 +251,3 @@ def _lock(path: Path, *, new: bool) -> IO[bytes]:
         file.close()
         raise TicketInUse(f"Another process uses the ticket {path}: wait until it has ended.")
     return file
-
-
-def _fill(database: sqlite3.Connection, settings: RunSettings, documents: Iterable[Path], folder: Path) -> None:
-    """Writes the rows of a new ticket, and ends the transaction that made it."""
-    database.execute("INSERT INTO run (settings) VALUES (?)", [settings.to_json()])
-    database.executemany(
-        "INSERT INTO document (path, size, mtime_ns, inference_id, state) VALUES (?, ?, ?, ?, ?)",
-        (_row(document, folder) for document in documents),
-    )
-    database.execute("COMMIT")
-
-
-def _row(document: Path, folder: Path) -> tuple[bytes, int, int, str, DocumentState]:
-    try:
-        status = document.stat()
-        size, mtime_ns = status.st_size, status.st_mtime_ns
-    except OSError:  # the submission reports it
-        size, mtime_ns = 0, 0
-    path = os.fsencode(document.relative_to(folder))
-    return path, size, mtime_ns, uuid.uuid4().hex, DocumentState.WAITING

@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 import json
+import os
 import sqlite3
 from dataclasses import asdict, dataclass
 from enum import StrEnum
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 from async_endpoint.client.errors import TicketError
-
-if TYPE_CHECKING:
-    from pathlib import Path
+from async_endpoint.protocol import S3Location
 
 APPLICATION_ID = 0x61736570
 """SQLite's application_id of a ticket."""
 
 SCHEMA_VERSION = 1
+
+_OBJECT = b"s3://"
 
 SCHEMA = f"""
 PRAGMA application_id = {APPLICATION_ID};
@@ -71,12 +72,13 @@ class RunSettings:
         endpoint: The endpoint's name.
         region: Its region.
         inputs: The prefix of the uploads, `s3://bucket/prefix`.
-        folder: The folder of the documents, absolute.
-        output: The file of results, absolute.
+        folder: The folder below which the documents are, absolute.
+        output: The file of results, absolute; empty for a run that writes none.
         content_type: Of all documents; None if each is guessed.
         ttl: Seconds that a document may wait in the queue.
         invocation_timeout: Seconds that the model may take for one document.
         concurrency: Documents at once.
+        watch: Whether the documents are those that appear in the folder, again and again.
     """
 
     run: str
@@ -90,6 +92,7 @@ class RunSettings:
     ttl: int
     invocation_timeout: int
     concurrency: int
+    watch: bool = False  # tickets of older releases have none
 
     def to_json(self) -> str:
         """Returns the settings as JSON; a path that is not UTF-8 has its surrogates escaped."""
@@ -114,12 +117,13 @@ class Entry:
 
     Attributes:
         number: Its place in the run.
-        path: Relative to the run's folder, as the system spells it.
+        path: Relative to the run's folder, or absolute, as the system spells it; `s3://bucket/key` for an object that
+            is submitted where it is.
         size: Bytes, when the run began or when it was last sent.
         mtime_ns: When the file was last written, with `size`.
         sha256: Of the content that was sent; None before.
         inference_id: The id of its request.
-        upload: Where the run uploads it.
+        upload: Where the run uploads it; None for an object that is submitted where it is.
         state: Its state.
         attempts: How often it was submitted.
         output: The output location, from the 202.
@@ -141,6 +145,22 @@ class Entry:
     failure: str | None
     accepted_at: str | None
     reason: str | None
+
+    @property
+    def file(self) -> str:
+        """Its name in a line: the path with slashes, or the object's URI."""
+        text = os.fsdecode(self.path)
+        return text if self.is_object else Path(text).as_posix()
+
+    @property
+    def is_object(self) -> bool:
+        """Whether it is an object in S3; no path of a file begins so, because paths have no two slashes in a row."""
+        return self.path.startswith(_OBJECT)
+
+    def source(self, folder: Path) -> Path | S3Location:
+        """Returns the document, below the run's folder unless its path is absolute."""
+        text = os.fsdecode(self.path)
+        return S3Location.from_uri(text) if self.is_object else folder / text
 
 
 def open_database(path: Path | None, *, new: bool, read_only: bool = False) -> sqlite3.Connection:

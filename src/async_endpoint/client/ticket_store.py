@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from async_endpoint.client.errors import TicketError
-from async_endpoint.client.ticket import Ticket, count_states, read_settings
+from async_endpoint.client.ticket import Ticket
+from async_endpoint.client.ticket_rows import count_states, read_settings
 from async_endpoint.client.ticket_schema import UNFINISHED, DocumentState, RunSettings, open_database
 
 if TYPE_CHECKING:
@@ -28,7 +29,7 @@ class StoredRun:
         path: The ticket.
         settings: The run's settings.
         counts: How many documents are in each state.
-        published: Whether the file of results has the lines.
+        published: Whether a file of results has the lines.
     """
 
     path: Path
@@ -38,8 +39,8 @@ class StoredRun:
 
     @property
     def is_finished(self) -> bool:
-        """Whether every document has an outcome, and its line is in the file of results."""
-        return self.published and not any(self.counts[state] for state in UNFINISHED)
+        """Whether every document has an outcome, and its line is in the file of results, if the run writes one."""
+        return (self.published or not self.settings.output) and not any(self.counts[state] for state in UNFINISHED)
 
 
 def ticket_folder() -> Path:
@@ -98,8 +99,37 @@ def newest_unfinished() -> Path:
     raise TicketError("Every run of this machine is finished: `async-endpoint runs` lists them.")
 
 
+def newest() -> Path:
+    """Returns the ticket of the newest run.
+
+    Raises:
+        TicketError: There is none.
+    """
+    for found in stored_runs():
+        if isinstance(found, StoredRun):
+            return found.path
+    raise TicketError("There is no run on this machine: begin one by `async-endpoint submit` or `run`.")
+
+
+def newest_watch(folder: Path, endpoint: str, region: str) -> Path | None:
+    """Returns the ticket of the newest run that watches a folder for an endpoint; None if there is none."""
+    for found in stored_runs():
+        if isinstance(found, StoredRun) and is_watch_of(found.settings, folder, endpoint, region):
+            return found.path
+    return None
+
+
+def is_watch_of(settings: RunSettings, folder: Path, endpoint: str, region: str) -> bool:
+    """Returns whether a run watches this folder for this endpoint."""
+    wanted = (True, str(folder.absolute()), endpoint, region)
+    return (settings.watch, settings.folder, settings.endpoint, settings.region) == wanted
+
+
 def prune(days: int) -> list[StoredRun]:
-    """Deletes the tickets of finished runs that were not written for so many days, and returns these runs."""
+    """Deletes the tickets of finished runs that were not written for so many days, and returns these runs.
+
+    A ticket stays while no file has its lines, and while it says which files of a folder are submitted already.
+    """
     before = time.time() - days * _SECONDS_A_DAY
     return [found for found in stored_runs() if isinstance(found, StoredRun) and _prune(found, before)]
 
@@ -107,7 +137,7 @@ def prune(days: int) -> list[StoredRun]:
 def _prune(run: StoredRun, before: float) -> bool:
     """Deletes a ticket that is finished, old, and not in use; returns whether it did."""
     try:
-        if not run.is_finished or run.path.stat().st_mtime >= before:
+        if not (run.is_finished and run.published) or run.settings.watch or run.path.stat().st_mtime >= before:
             return False
         ticket = Ticket.open(run.path)
     except (FileNotFoundError, TicketError):  # another process uses it, or was faster
