@@ -145,14 +145,14 @@ def random_traffic(seed: int, hours: int) -> Traffic:
     return arriving(*sorted(moments), seconds=hours * HOUR)
 
 
-def sleepy(*, wakes: bool) -> Stage:
-    return stage(sleeping(), function(**WAKES) if wakes else {})
+def sleepy(*, wakes: bool, least: int = 0) -> Stage:
+    return stage(sleeping(), target(least), function(**WAKES) if wakes else {})
 
 
-@pytest.mark.parametrize("wakes", [False, True])
+@pytest.mark.parametrize(("wakes", "least"), [(False, 0), (True, 0), (False, 1)])
 @settings(max_examples=12, deadline=None)
 @given(seed=st.integers(0, 10_000))
-def test_skipped_sleep_and_remembered_datapoints_change_nothing(wakes: bool, seed: int) -> None:  # noqa: FBT001
+def test_skipped_rest_and_remembered_datapoints_change_nothing(wakes: bool, least: int, seed: int) -> None:  # noqa: FBT001
     outcomes = []
     for exact in (False, True):
         random_times = Durations.parse("p10=1,p50=5,p99=200")
@@ -161,7 +161,8 @@ def test_skipped_sleep_and_remembered_datapoints_change_nothing(wakes: bool, see
             service=random_times,
             start=Durations.parse("p0=150,p100=400"),
         )
-        simulation = Simulation(sleepy(wakes=wakes), random_traffic(seed, 24), given_, skips=not exact)
+        stage_ = sleepy(wakes=wakes, least=least)
+        simulation = Simulation(stage_, random_traffic(seed, 24), given_, skips=not exact)
         if exact:
             assert simulation._scaling is not None
             for alarm in simulation._scaling.alarms:

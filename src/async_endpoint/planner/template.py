@@ -106,7 +106,11 @@ def stage_from(templates: Iterable[Mapping[str, Any]], region: str | None = None
     Raises:
         PlanError: There is no asynchronous endpoint, or several, or a value is missing or cannot be planned with.
     """
-    template = Template(templates)
+    return stage_of(Template(templates), region)
+
+
+def stage_of(template: Template, region: str | None) -> Stage:
+    """Returns the stage of a template; see `stage_from`."""
     try:
         return _stage(template, region)
     except (KeyError, IndexError, TypeError, AttributeError) as error:
