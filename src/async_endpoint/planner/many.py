@@ -6,14 +6,14 @@ import multiprocessing
 import os
 import signal
 from concurrent.futures import ProcessPoolExecutor, as_completed
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from threading import current_thread, main_thread
 from typing import TYPE_CHECKING
 
 from async_endpoint.planner.simulation import simulate
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Generator, Iterator, Sequence
 
     from async_endpoint.planner.conditions import Conditions
     from async_endpoint.planner.outcome import Outcome
@@ -56,18 +56,19 @@ def simulate_all(
         places.append(different.index(case))
     count = min(workers or os.cpu_count() or 1, len(different))
     found: dict[int, Outcome] = {}
-    for index, outcome in _in_turn(different, traffic) if count <= 1 else _at_once(different, traffic, count):
-        found[index] = outcome
-        done(places.count(index))
+    with closing(_in_turn(different, traffic) if count <= 1 else _at_once(different, traffic, count)) as outcomes:
+        for index, outcome in outcomes:
+            found[index] = outcome
+            done(places.count(index))
     return [found[place] for place in places]
 
 
-def _in_turn(cases: Sequence[Case], traffic: Traffic) -> Iterator[tuple[int, Outcome]]:
+def _in_turn(cases: Sequence[Case], traffic: Traffic) -> Generator[tuple[int, Outcome], None, None]:
     for index, (stage, conditions) in enumerate(cases):
         yield index, simulate(stage, traffic, conditions)
 
 
-def _at_once(cases: Sequence[Case], traffic: Traffic, count: int) -> Iterator[tuple[int, Outcome]]:
+def _at_once(cases: Sequence[Case], traffic: Traffic, count: int) -> Generator[tuple[int, Outcome], None, None]:
     others = set(multiprocessing.active_children())
     # Not "fork": that copies a process with its threads' locks, and is not the same on every system.
     context = multiprocessing.get_context("spawn")
@@ -82,6 +83,7 @@ def _at_once(cases: Sequence[Case], traffic: Traffic, count: int) -> Iterator[tu
         pool.shutdown(wait=False, cancel_futures=True)
         for child in set(multiprocessing.active_children()) - others:
             child.terminate()
+            child.join()
         raise
     finally:
         pool.shutdown()
