@@ -40,8 +40,7 @@ def publisher_of(key: MetricKey) -> Publisher | None:
     if key.namespace.startswith("/aws/sagemaker/"):
         return Publisher.INSTANCES
     if key.namespace == "AWS/SageMaker":
-        of_variant = any(name == "VariantName" for name, _ in key.dimensions)
-        return Publisher.VARIANT if of_variant else Publisher.QUEUE
+        return Publisher.VARIANT if "VariantName" in dict(key.dimensions) else Publisher.QUEUE
     return None
 
 

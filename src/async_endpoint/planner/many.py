@@ -7,9 +7,10 @@ import os
 import signal
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from contextlib import closing, contextmanager
-from threading import current_thread, main_thread
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from async_endpoint.planner.references import Template
 from async_endpoint.planner.simulation import simulate
 
 if TYPE_CHECKING:
@@ -75,31 +76,38 @@ def _at_once(cases: Sequence[Case], traffic: Traffic, count: int) -> Generator[t
     pool = ProcessPoolExecutor(count, mp_context=context, initializer=_share, initargs=(traffic,))
     try:
         with _children_ignore_interrupts():
-            futures = {pool.submit(_simulate, case): index for index, case in enumerate(cases)}
+            futures = {pool.submit(_simulate, _small(case)): index for index, case in enumerate(cases)}
         for future in as_completed(futures):
             yield futures[future], future.result()
     except BaseException:
-        # A simulation takes seconds, and nobody waits for it any more.
-        pool.shutdown(wait=False, cancel_futures=True)
+        # A simulation takes seconds, and nobody waits for it any more. The pool ends once it has seen them all gone.
         for child in set(multiprocessing.active_children()) - others:
             child.terminate()
-            child.join()
+        pool.shutdown(cancel_futures=True)
         raise
-    finally:
-        pool.shutdown()
+    pool.shutdown()
 
 
 @contextmanager
 def _children_ignore_interrupts() -> Iterator[None]:
-    """Has processes that are started meanwhile ignore Ctrl-C, which a terminal sends to all: this one ends them."""
-    if current_thread() is not main_thread():
+    """Has processes that are started meanwhile ignore Ctrl-C, which a terminal sends to all: this one ends them.
+
+    They inherit the mask of blocked signals; this process gets what came meanwhile when the mask is restored.
+    """
+    if not hasattr(signal, "pthread_sigmask"):
         yield
         return
-    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     try:
         yield
     finally:
-        signal.signal(signal.SIGINT, before)
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+def _small(case: Case) -> Case:
+    """Returns a case without the templates, which no simulation reads and a pipe would not hold at once."""
+    stage, conditions = case
+    return replace(stage, template=Template([])), conditions
 
 
 def _share(traffic: Traffic) -> None:

@@ -67,6 +67,7 @@ class StageScaling:
         self._shrinks: set[str] = set()  # alarms of step policies that only take instances away
         self._calm_until: dict[str, float] = {}
         self._port = port
+        self._bounds: tuple[int, int] | None = None  # known until the autoscaler's next tick
         try:
             self._set_up(stage.scaling, rules)
             self._remember(store, rules)
@@ -90,8 +91,10 @@ class StageScaling:
 
     def bounds(self) -> tuple[int, int]:
         """Returns MinCapacity and MaxCapacity, which schedules change."""
-        (target,) = self.scaler.describe_scalable_targets(ServiceNamespace=NAMESPACE)["ScalableTargets"]
-        return target["MinCapacity"], target["MaxCapacity"]
+        if self._bounds is None:
+            (target,) = self.scaler.describe_scalable_targets(ServiceNamespace=NAMESPACE)["ScalableTargets"]
+            self._bounds = target["MinCapacity"], target["MaxCapacity"]
+        return self._bounds
 
     def forget(self) -> None:
         """Has the alarms read all of their windows again: data were put into minutes that had passed."""
@@ -113,6 +116,7 @@ class StageScaling:
             self.scaler.skip()
             return False
         self.scaler.tick()
+        self._bounds = None
         return True
 
     def _is_due(self, now: int) -> bool:
