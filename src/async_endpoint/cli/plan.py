@@ -117,8 +117,7 @@ def plan(
     \b
     async-endpoint plan cdk.out --pattern office-rate=100 --service-seconds 0.3 --start-seconds 240 --concurrency 1
     async-endpoint plan old.out new.out --arrivals arrivals.csv --service-seconds p50=2,p95=6 --start-seconds 240
-    async-endpoint plan cdk.out --pattern office-rate=10 --service-seconds 2 --start-seconds 240 --concurrency 1 \
-        --sweep scaling.min_instances=0,1 --sweep scaling.wake_on_submit=true,false --p95-within 10min
+    async-endpoint plan cdk.out ... --sweep scaling.min_instances=0,1 --sweep scaling.max_instances=1,4 --p95-within 90
 
     Exit status: 0 planned; 1 nothing is within --p95-within; 2 wrong usage, or a template or traffic that cannot be
     planned with; 130 after Ctrl-C.
