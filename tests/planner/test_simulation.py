@@ -13,6 +13,7 @@ from async_endpoint.cloudwatch import DelayRange
 from async_endpoint.planner import Durations, PlanError, Stage, Traffic, simulate
 from async_endpoint.planner.simulation import Simulation
 from tests.planner.stages import (
+    OF_QUEUE,
     arriving,
     conditions,
     documented,
@@ -107,6 +108,13 @@ def test_requests_expire_after_their_ttl_but_not_while_they_wait_for_admission()
     assert (outcome.expired, outcome.unfinished, outcome.unknown_metrics) == (2, 0, ("NoSuchMetric",))
     admitted = simulate(stage(endpoint(), target(), function(ADMISSION="true")), traffic, conditions(1))
     assert (admitted.expired, admitted.unfinished) == (0, 2)
+
+
+def test_a_metric_is_published_with_every_set_of_dimensions_that_alarms_read() -> None:
+    of_variant = [*OF_QUEUE, {"Name": "VariantName", "Value": "AllTraffic"}]
+    both = [step(name, "InvocationsProcessed", 1, Dimensions=of) for name, of in (("A", OF_QUEUE), ("B", of_variant))]
+    outcome = simulate(stage(endpoint(), target(), *both), arriving(0.0, seconds=HOUR), conditions(1))
+    assert outcome.unknown_metrics == ()
 
 
 def test_an_endpoint_without_scaling_has_its_initial_instances() -> None:

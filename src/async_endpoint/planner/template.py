@@ -191,6 +191,9 @@ _OF_TARGET = ("ScalingTargetId", "ResourceId", "ScalableDimension", "ServiceName
 
 def _scaling_alarms(template: Template, policies: Mapping[str, Any]) -> Iterable[ScalingAlarm]:
     for logical_id, each in template.of_type("AWS::CloudWatch::Alarm"):
+        for actions in ("OKActions", "InsufficientDataActions"):
+            if any(action in policies for action in each.get(actions, ())):
+                raise PlanError(f"alarm {logical_id} names a scaling policy in {actions}, which is not simulated.")
         named = tuple(action for action in each.get("AlarmActions", ()) if action in policies)
         if named:
             members = {name: value for name, value in each.items() if not name.endswith("Actions")}
