@@ -20,6 +20,7 @@ BENCHMARKS = {
     "lanes": "5,000 documents with two lanes, against each submitted at once: throughput, and an urgent one's wait",
     "client": "2,000 documents through the client, against the sequential loop and the SageMaker SDK, instant model",
     "planner": "a month of a million requests in the planner, against the same model with SimPy; waits equal",
+    "sweep": "24 configurations of a month of 100,000 requests in the planner, in seconds; one process gives the same",
     "emulator": "100 documents through the local AWS one at a time, against posting them to the same container",
 }
 

@@ -38,12 +38,12 @@ def run() -> Result:
     progress(f"planner: {seconds:.1f} s, {megabytes:.0f} MB")
     (waits, changes), simpy_seconds, simpy_megabytes = _in_process(_with_simpy, stage)
     progress(f"SimPy: {simpy_seconds:.1f} s, {simpy_megabytes:.0f} MB")
-    pairs = zip(planned.waits, waits, strict=False)
     return Result(
         ratio=simpy_seconds / seconds,
         goal=GOAL,
         conditions={
-            "every_wait_is_equal": all(abs(a - b) < _ALIKE for a, b in pairs),
+            "every_wait_is_equal": len(planned.waits) == len(waits)
+            and all(abs(a - b) < _ALIKE for a, b in zip(planned.waits, waits, strict=True)),
             "every_change_is_equal": list(planned.changes) == changes,
             f"at_most_{MOST_MEGABYTES}_megabytes": megabytes <= MOST_MEGABYTES,
         },

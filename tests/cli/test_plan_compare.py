@@ -113,7 +113,7 @@ def test_a_period_without_documents_and_a_file_that_exists_are_said(deployed: De
         (("fixed", "--compare", "1h", *TIMES), "--stage"),
         (("fixed", "--compare", "soon", "--stage", "dev", *TIMES), "--compare as 1d"),
         (("fixed", "--compare", "2999-01-01", "--stage", "dev", *TIMES), "a moment that is over"),
-        (("fixed", "scaled", "--compare", "1h", "--stage", "dev", *TIMES), "one TEMPLATE"),
+        (("fixed", "scaled", "--compare", "1h", "--stage", "dev", *TIMES), "takes one TEMPLATE, and 2 are named"),
         (("fixed", "--compare", "1h", "--pattern", "rate=1", "--stage", "dev", *TIMES), "one of them"),
         (("fixed", "--pattern", "rate=1", "--stage", "dev", *TIMES), "belong to --compare"),
         (("fixed", "--pattern", "rate=1", "--calibration", "new.toml", *TIMES), "belong to --compare"),

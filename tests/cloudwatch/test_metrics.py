@@ -39,12 +39,17 @@ def test_an_alarms_window_slides_by_the_minute() -> None:
     assert store.window(KEY, "Sum", 60, 180, 2) == (Datapoint(60, 2.0), Datapoint(120, None))
 
 
-def test_a_minute_is_read_as_it_is_visible_at_a_moment() -> None:
+def test_a_minute_arrives_with_its_statistic() -> None:
     late = MetricStore(delivery=Delayed({Publisher.VARIANT: DelayRange(90, 90)}))
     late.put(KEY, 4, 61)
-    assert [late.of_minute(KEY, "Sum", 60, at) for at in (180, 209, 210, 900)] == [None, None, 4.0, 4.0]
-    assert late.of_minute(KEY, "Sum", 0, 900) is None
-    assert MetricStore().of_minute(KEY, "Sum", 60, 900) is None
+    late.put(KEY, 3, 62)
+    assert late.arriving(KEY, "Sum", 60) == (210, 7.0)
+    assert late.arriving(KEY, "Maximum", 60) == (210, 4.0)
+    nothing = (math.inf, None)
+    assert late.arriving(KEY, "Sum", 0) == MetricStore().arriving(KEY, "Sum", 60) == nothing
+    lost = MetricStore(delivery=Delayed({}, gaps=1.0))
+    lost.put(KEY, 4, 61)
+    assert lost.arriving(KEY, "Sum", 60) == nothing
 
 
 def test_the_order_of_dimensions_does_not_matter_but_each_of_them_does() -> None:

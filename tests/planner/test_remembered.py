@@ -45,6 +45,26 @@ def alarm(required: int, periods: int, missing: str) -> MetricAlarm:
     )
 
 
+def test_late_datapoints_leave_an_alarm_calm_for_which_all_must_breach() -> None:
+    """Without this, a fleet whose metrics are late would be looked at in every minute."""
+    store = MetricStore(delivery=Delayed(dict.fromkeys(Publisher, DelayRange(170, 170)), 0.0, 0))
+    tested = alarm(3, 3, "missing")
+    query = RememberedQuery(tested.query, store, 8, RULES)
+    now = BEGIN + 20 * MINUTE
+    assert calm_until(tested, query, now, RULES.extra_datapoints) == now  # no datapoint at all
+    for minute in range(20):
+        store.put(QUEUE, 0, BEGIN + minute * MINUTE)
+        store.put(CPU, 0, BEGIN + minute * MINUTE)
+    query.forget()
+    # None of the newest three has arrived; the fourth does not breach.
+    assert [query.value(now - back * MINUTE, now) for back in (1, 2, 3, 4)] == [None, None, None, 0.0]
+    assert calm_until(tested, query, now, RULES.extra_datapoints) == now
+    for minute in range(20):
+        store.put(QUEUE, 2, BEGIN + minute * MINUTE)
+    query.forget()
+    assert calm_until(tested, query, now, RULES.extra_datapoints) < now
+
+
 @settings(max_examples=150, deadline=None)
 @given(
     queue=values,

@@ -13,6 +13,7 @@ from async_endpoint.cloudwatch import DelayRange
 from async_endpoint.planner import Durations, PlanError, Stage, Traffic, simulate
 from async_endpoint.planner.simulation import Simulation
 from tests.planner.stages import (
+    OF_QUEUE,
     arriving,
     conditions,
     documented,
@@ -109,6 +110,13 @@ def test_requests_expire_after_their_ttl_but_not_while_they_wait_for_admission()
     assert (admitted.expired, admitted.unfinished) == (0, 2)
 
 
+def test_a_metric_is_published_with_every_set_of_dimensions_that_alarms_read() -> None:
+    of_variant = [*OF_QUEUE, {"Name": "VariantName", "Value": "AllTraffic"}]
+    both = [step(name, "InvocationsProcessed", 1, Dimensions=of) for name, of in (("A", OF_QUEUE), ("B", of_variant))]
+    outcome = simulate(stage(endpoint(), target(), *both), arriving(0.0, seconds=HOUR), conditions(1))
+    assert outcome.unknown_metrics == ()
+
+
 def test_an_endpoint_without_scaling_has_its_initial_instances() -> None:
     outcome = simulate(stage(endpoint(instances=2)), arriving(*[0.0] * 3, seconds=HOUR), conditions(10))
     assert list(outcome.waits) == [0, 0, 10]
@@ -145,14 +153,14 @@ def random_traffic(seed: int, hours: int) -> Traffic:
     return arriving(*sorted(moments), seconds=hours * HOUR)
 
 
-def sleepy(*, wakes: bool) -> Stage:
-    return stage(sleeping(), function(**WAKES) if wakes else {})
+def sleepy(*, wakes: bool, least: int = 0) -> Stage:
+    return stage(sleeping(), target(least), function(**WAKES) if wakes else {})
 
 
-@pytest.mark.parametrize("wakes", [False, True])
+@pytest.mark.parametrize(("wakes", "least"), [(False, 0), (True, 0), (False, 1)])
 @settings(max_examples=12, deadline=None)
 @given(seed=st.integers(0, 10_000))
-def test_skipped_sleep_and_remembered_datapoints_change_nothing(wakes: bool, seed: int) -> None:  # noqa: FBT001
+def test_skipped_rest_and_remembered_datapoints_change_nothing(wakes: bool, least: int, seed: int) -> None:  # noqa: FBT001
     outcomes = []
     for exact in (False, True):
         random_times = Durations.parse("p10=1,p50=5,p99=200")
@@ -161,7 +169,8 @@ def test_skipped_sleep_and_remembered_datapoints_change_nothing(wakes: bool, see
             service=random_times,
             start=Durations.parse("p0=150,p100=400"),
         )
-        simulation = Simulation(sleepy(wakes=wakes), random_traffic(seed, 24), given_, skips=not exact)
+        stage_ = sleepy(wakes=wakes, least=least)
+        simulation = Simulation(stage_, random_traffic(seed, 24), given_, skips=not exact)
         if exact:
             assert simulation._scaling is not None
             for alarm in simulation._scaling.alarms:

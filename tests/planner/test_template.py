@@ -13,7 +13,7 @@ with pytest.MonkeyPatch.context() as environment:
 
 from async_endpoint.planner import PlanError, Wake, Watchdog, read_stage, simulate, stage_from
 from stacks.settings.stage import load_settings
-from tests.planner.stages import arriving, conditions, endpoint, stage, target
+from tests.planner.stages import arriving, conditions, documented, endpoint, stage, target
 from tests.stacks.templates import write_artifacts
 
 
@@ -112,3 +112,11 @@ def test_files_that_are_none_are_sentences_with_their_path(tmp_path: Path) -> No
     path.write_text(json.dumps({"Resources": endpoint()}), encoding="utf-8")
     assert read_stage(path) == read_stage(tmp_path)
     assert read_stage(path).region is None
+
+
+@pytest.mark.parametrize("actions", ["OKActions", "InsufficientDataActions"])
+def test_a_policy_that_another_state_than_alarm_triggers_is_a_sentence(actions: str) -> None:
+    resources = documented()
+    resources["WakeAlarm"]["Properties"][actions] = [{"Ref": "WakePolicy"}]
+    with pytest.raises(PlanError, match=f"alarm WakeAlarm names a scaling policy in {actions}, which is not simulated"):
+        stage(resources)

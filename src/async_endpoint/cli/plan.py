@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -10,7 +12,9 @@ import click
 
 from async_endpoint.cli.plan_compare import CompareOptions, compare
 from async_endpoint.cli.plan_files import PlanFiles
+from async_endpoint.cli.plan_sweep import LENGTH, run_sweep
 from async_endpoint.cli.plan_text import Plan, as_json, as_table
+from async_endpoint.cli.sweep_text import sweep_lines
 from async_endpoint.cli.workflow_options import workflow_options
 from async_endpoint.cloudwatch import DelayRange
 from async_endpoint.planner import (
@@ -18,6 +22,7 @@ from async_endpoint.planner import (
     Durations,
     Pattern,
     PlanError,
+    ServiceTimes,
     Simulation,
     bundled_prices,
     make_bill,
@@ -27,7 +32,12 @@ from async_endpoint.planner import (
 )
 
 if TYPE_CHECKING:
-    from async_endpoint.planner import Traffic
+    from collections.abc import Mapping
+    from typing import Any
+
+    from async_endpoint.planner import History, Traffic
+
+_UNKNOWN = Durations.constant(0.0)  # until the instance type is known
 
 
 @click.command()
@@ -54,9 +64,12 @@ if TYPE_CHECKING:
 )
 @click.option(
     "--service-seconds",
+    "service_texts",
     required=True,
+    multiple=True,
     metavar="SECONDS",
-    help="How long a request is processed: 0.28, or percentiles such as p50=0.2,p95=0.8.",
+    help="How long a request is processed: 0.28, or percentiles such as p50=0.2,p95=0.8; on one type "
+    "ml.g5.xlarge:0.19.",
 )
 @click.option(
     "--start-seconds",
@@ -102,6 +115,20 @@ if TYPE_CHECKING:
     metavar="FILE.png",
     help="Draw the charts over time; needs the extra `plot`.",
 )
+@click.option(
+    "--sweep",
+    "sweeps",
+    multiple=True,
+    metavar="NAME=V1,V2",
+    help="Vary a setting, such as scaling.min_instances=0,1, endpoint.instance_type or concurrency; repeat it for "
+    "every combination.",
+)
+@click.option(
+    "--p95-within",
+    type=LENGTH,
+    metavar="SECONDS",
+    help="With --sweep: name the cheapest with a wait p95 of at most so long, such as 90 or 10min.",
+)
 @click.option("--json", "json_output", is_flag=True, help="Print JSON.")
 def plan(
     templates: tuple[Path, ...],
@@ -112,7 +139,7 @@ def plan(
     stage: str | None,
     stack: str | None,
     calibration: Path | None,
-    service_seconds: str,
+    service_texts: tuple[str, ...],
     start_seconds: str,
     concurrency: int | None,
     metric_delay: str,
@@ -122,6 +149,8 @@ def plan(
     prices_file: Path | None,
     report: Path | None,
     plot: Path | None,
+    sweeps: tuple[str, ...],
+    p95_within: float | None,
     json_output: bool,
 ) -> None:
     """Simulate a month of a stage: cost, waits, and hours of instances.
@@ -134,23 +163,17 @@ def plan(
     async-endpoint plan old.out new.out --arrivals arrivals.csv --service-seconds p50=2,p95=6 --start-seconds 240
     async-endpoint plan cdk.out --compare 7d --stage dev --service-seconds 2 --start-seconds 240 --concurrency 1
     async-endpoint plan cdk.out --pattern rate=30 --service-seconds 2 --start-seconds 240 --report plan.html
+    async-endpoint plan cdk.out ... --sweep scaling.min_instances=0,1 --sweep scaling.max_instances=1,4 --p95-within 90
 
-    Exit status: 0 planned, 1 AWS could not be read, 2 wrong usage, or a template or traffic that cannot be planned
-    with.
+    Exit status: 0 planned; 1 nothing is within --p95-within, or AWS could not be read; 2 wrong usage, or a template or
+    traffic that cannot be planned with; 130 after Ctrl-C.
     """  # noqa: D301 - \b is Click's mark of a paragraph that is not rewrapped
-    if [pattern, arrivals, compare_since].count(None) != 2:  # noqa: PLR2004 - one of three is given
-        raise click.UsageError(
-            "Describe the traffic by --pattern, name a file by --arrivals, or take that of a deployed stage by "
-            "--compare: one of them."
-        )
-    if compare_since is None and (stage or stack or calibration):
-        raise click.UsageError("--stage, --stack and --calibration belong to --compare: give it, too.")
-    if compare_since is not None and (report or plot or prices_file):
-        raise click.UsageError("--report, --plot and --prices do not go with --compare, which has a table alone.")
-    files = PlanFiles.prepared(report, plot)
+    _check_options(click.get_current_context().params)
+    files, within = PlanFiles.prepared(report, plot), True
     try:
+        services = ServiceTimes.parse(service_texts)
         conditions = Conditions(
-            service=Durations.parse(service_seconds),
+            service=_UNKNOWN,
             start=Durations.parse(start_seconds),
             concurrency=concurrency,
             metric_delay=_delay(metric_delay),
@@ -158,28 +181,80 @@ def plan(
         )
         stages = [read_stage(path) for path in templates]
         if compare_since is not None:
-            if len(stages) > 1:
-                raise click.UsageError("--compare takes one TEMPLATE: the one that is deployed.")
+            conditions = replace(conditions, service=services.of(stages[0].instance_type))
             comparison = compare(stages[0], conditions, CompareOptions(compare_since, stage, stack, calibration))
             click.echo(comparison.as_json() if json_output else "\n".join(comparison.lines()))
             return
         traffic = _traffic(pattern, arrivals, seed)
         prices = read_prices(prices_file) if prices_file else bundled_prices()
-        plans, histories = [], []
-        for path, each in zip(templates, stages, strict=True):
-            simulation = Simulation(each, traffic, conditions)
-            outcome = simulation.run()
-            if files.writers:
-                histories.append(simulation.history())
-            region = price_region or each.region
-            bill = make_bill(each, outcome, prices, region=region, instance_price=instance_price)
-            plans.append(Plan(str(path), each, outcome, bill, None if concurrency else each.concurrency))
+        plans: list[Plan] = []
+        histories: list[History] = []
+        if sweeps:
+            found = run_sweep(
+                stages[0], sweeps, traffic, conditions=conditions, services=services,
+                bill=partial(
+                    make_bill, prices=prices, region=price_region or stages[0].region, instance_price=instance_price
+                ),
+                one_price=instance_price is not None,
+            )  # fmt: skip
+            within, lines = sweep_lines(found, prices, p95_within, as_json=json_output)
+        else:
+            bill = partial(make_bill, prices=prices, instance_price=instance_price)
+            for path, each in zip(templates, stages, strict=True):
+                simulation = Simulation(each, traffic, replace(conditions, service=services.of(each.instance_type)))
+                outcome = simulation.run()
+                histories += [simulation.history()] if files.writers else []
+                billed = bill(each, outcome, region=price_region or each.region)
+                plans.append(Plan(str(path), each, outcome, billed, None if concurrency else each.concurrency))
+            lines = [as_json(plans, prices)] if json_output else list(as_table(plans, prices))
     except PlanError as error:
         raise click.UsageError(str(error)) from error
-    click.echo(as_json(plans, prices) if json_output else "\n".join(as_table(plans, prices)))
+    click.echo("\n".join(lines))
     if warning := prices.warning(datetime.now(UTC).date()):
         click.echo(f"Warning: {warning}", err=True)
     files.write(plans, histories, conditions, prices)
+    if not within:
+        raise click.exceptions.Exit(1)
+
+
+def _check_options(given: Mapping[str, Any]) -> None:
+    """Checks that the options go together.
+
+    Raises:
+        click.UsageError: They do not.
+    """
+    compares, sweeps = given["compare_since"] is not None, bool(given["sweeps"])
+    option = "--sweep" if sweeps else "--compare"
+    count = len(given["templates"])
+    rules = (
+        (
+            sum(given[name] is not None for name in ("pattern", "arrivals", "compare_since")) == 1,
+            (
+                "Describe the traffic by --pattern, name a file by --arrivals, or take that of a deployed stage by "
+                "--compare: one of them."
+            ),
+        ),
+        (
+            compares or not (given["stage"] or given["stack"] or given["calibration"]),
+            "--stage, --stack and --calibration belong to --compare: give it, too.",
+        ),
+        (
+            not compares or not (given["report"] or given["plot"] or given["prices_file"] or sweeps),
+            "--report, --plot, --prices and --sweep do not go with --compare, which has a table of its own.",
+        ),
+        (
+            sweeps or given["p95_within"] is None,
+            "--p95-within chooses among the configurations of --sweep: give that as well.",
+        ),
+        (
+            not sweeps or not (given["report"] or given["plot"]),
+            "--report and --plot show stages, and no sweep: plan the chosen configuration with them.",
+        ),
+        (count == 1 or not (sweeps or compares), f"{option} takes one TEMPLATE, and {count} are named."),
+    )
+    for holds, message in rules:
+        if not holds:
+            raise click.UsageError(message)
 
 
 def _traffic(pattern: str | None, arrivals: Path | None, seed: int) -> Traffic:

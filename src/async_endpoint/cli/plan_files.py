@@ -171,7 +171,7 @@ def _facts(
     return [
         ("Traffic", given["pattern"] or str(given["arrivals"])),
         ("Simulated", f"{calendar.days(history.seconds)}; {len(history.arrivals):,} requests; all times are UTC"),
-        ("A request is processed in", _seconds(given["service_seconds"])),
+        ("A request is processed in", _seconds(" and ".join(given["service_texts"]))),
         ("An instance starts in", _seconds(given["start_seconds"])),
         ("Requests that an instance processes at a time", str(given["concurrency"] or "those of the template")),
         (
@@ -179,7 +179,7 @@ def _facts(
             f"{_seconds(given['metric_delay'])}; {conditions.metric_gaps:.0%} of them never do",
         ),
         ("Seed of random moments and durations", str(given["seed"])),
-        ("Prices", f"of {prices.dated.isoformat()}, {instances}; a month has 30 days"),
+        ("Prices", f"{prices.describe_dates()}, {instances}; a month has 30 days"),
     ]
 
 

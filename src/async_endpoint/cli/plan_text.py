@@ -63,12 +63,13 @@ def table_rows(plans: Sequence[Plan]) -> list[tuple[str, list[str]]]:
 
 def as_json(plans: list[Plan], prices: PriceTable) -> str:
     """Returns the plans as one JSON object."""
-    found = {"prices_dated": prices.dated.isoformat(), "plans": [_plan_json(plan) for plan in plans]}
+    found = {"prices_dated": prices.dated.isoformat(), "plans": [plan_json(plan) for plan in plans]}
     return json.dumps(found, indent=2)
 
 
-def _total(plan: Plan) -> str:
-    return f"{'' if plan.bill.is_complete else 'without instances '}{plan.bill.total:,.2f}"
+def total_of(bill: Bill) -> str:
+    """Returns the dollars of a month, and whether those of instances are missing."""
+    return f"{'' if bill.is_complete else 'without instances '}{bill.total:,.2f}"
 
 
 def _instances(plan: Plan) -> str:
@@ -86,7 +87,7 @@ def _hours(plan: Plan) -> str:
 
 _BEFORE_WAITS: tuple[tuple[str, Callable[[Plan], str]], ...] = (
     ("instance type", lambda plan: plan.stage.instance_type),
-    ("USD a month", _total),
+    ("USD a month", lambda plan: total_of(plan.bill)),
     ("  of which instances", _instances),
     ("instance hours a month", _hours),
     ("time at zero", _asleep),
@@ -104,28 +105,33 @@ _ROWS = (*_BEFORE_WAITS, *_AFTER_WAITS)
 def notes(plans: Sequence[Plan]) -> Iterator[str]:
     """Yields what is to be known of the table, in sentences."""
     for plan in plans:
-        prefix = f"{plan.name}: " if len(plans) > 1 else ""
-        outcome = plan.outcome
-        if (plan.concurrency or 1) > 1:
-            yield (
-                f"{prefix}Each instance was taken to process {plan.concurrency} requests at a time, as the template "
-                "lets it: if the model processes fewer, cost and waits are too low. Give --concurrency."
-            )
-        if plan.bill.not_priced:
-            yield f"{prefix}Not in the sum: {'; '.join(plan.bill.not_priced)}."
-        yield from (f"{prefix}{note}" for note in plan.bill.notes)
-        if outcome.unfinished:
-            yield f"{prefix}{outcome.unfinished:,} requests still waited at the end; the waits do not include them."
-        if outcome.cut_off:
-            yield (
-                f"{prefix}{outcome.cut_off:,} requests ran for more than 30 s when their instance was taken out: AWS "
-                "may end them and process them again."
-            )
-        if outcome.unknown_metrics:
-            yield f"{prefix}Scaling reads metrics that are not simulated: {', '.join(outcome.unknown_metrics)}."
+        yield from (f"{plan.name}: {note}" if len(plans) > 1 else note for note in notes_of(plan))
 
 
-def _plan_json(plan: Plan) -> dict[str, Any]:
+def notes_of(plan: Plan) -> Iterator[str]:
+    """Yields what is to be known of a plan's numbers."""
+    outcome = plan.outcome
+    if (plan.concurrency or 1) > 1:
+        yield (
+            f"Each instance was taken to process {plan.concurrency} requests at a time, as the template lets it: if "
+            "the model processes fewer, cost and waits are too low. Give --concurrency."
+        )
+    if plan.bill.not_priced:
+        yield f"Not in the sum: {'; '.join(plan.bill.not_priced)}."
+    yield from plan.bill.notes
+    if outcome.unfinished:
+        yield f"{outcome.unfinished:,} requests still waited at the end; the waits do not include them."
+    if outcome.cut_off:
+        yield (
+            f"{outcome.cut_off:,} requests ran for more than 30 s when their instance was taken out: AWS may end them "
+            "and process them again."
+        )
+    if outcome.unknown_metrics:
+        yield f"Scaling reads metrics that are not simulated: {', '.join(outcome.unknown_metrics)}."
+
+
+def plan_json(plan: Plan) -> dict[str, Any]:
+    """Returns a plan as a JSON object."""
     outcome, bill = plan.outcome, plan.bill
     waits = outcome.wait_percentiles(*_PERCENTS)
     return {

@@ -10,6 +10,7 @@ import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
+from functools import cache
 from typing import Protocol
 
 from async_endpoint.cloudwatch.metric_key import MINUTE, MetricKey
@@ -39,8 +40,7 @@ def publisher_of(key: MetricKey) -> Publisher | None:
     if key.namespace.startswith("/aws/sagemaker/"):
         return Publisher.INSTANCES
     if key.namespace == "AWS/SageMaker":
-        of_variant = any(name == "VariantName" for name, _ in key.dimensions)
-        return Publisher.VARIANT if of_variant else Publisher.QUEUE
+        return Publisher.VARIANT if "VariantName" in dict(key.dimensions) else Publisher.QUEUE
     return None
 
 
@@ -116,12 +116,18 @@ class Delayed:
         """Returns a number from 0 to below 1 that depends on the seed, the subject and the minute alone."""
         known = self._drawn.get((subject, minute))
         if known is None:
-            name: object = subject
-            if isinstance(subject, MetricKey):
-                name = (subject.namespace, subject.name, sorted(subject.dimensions))
-            digest = hashlib.blake2b(repr((self.seed, name, minute)).encode(), digest_size=8).digest()
+            text = f"({self.seed!r}, {_name(subject)}, {minute!r})"
+            digest = hashlib.blake2b(text.encode(), digest_size=8).digest()
             known = int.from_bytes(digest, "big") / 2**64
             if len(self._drawn) > _KEPT_DRAWS:
                 self._drawn.clear()
             self._drawn[subject, minute] = known
         return known
+
+
+@cache
+def _name(subject: MetricKey | Publisher) -> str:
+    """Returns what tells a subject's draws from those of others."""
+    if isinstance(subject, MetricKey):
+        return repr((subject.namespace, subject.name, sorted(subject.dimensions)))
+    return repr(subject)

@@ -1,6 +1,7 @@
 """Metric data in one-minute buckets, and the statistic of each period over them."""
 
 import math
+from collections import OrderedDict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -55,7 +56,8 @@ class _Bucket:
 
 @dataclass(slots=True)
 class _Series:
-    buckets: dict[int, _Bucket] = field(default_factory=dict)
+    # A plain dict would look for its first key behind all those that were deleted before.
+    buckets: OrderedDict[int, _Bucket] = field(default_factory=OrderedDict)
     newest: int = -(2**63)
 
 
@@ -119,10 +121,15 @@ class MetricStore:
         }
         return {at: value for at, value in found.items() if value is not None}
 
-    def of_minute(self, key: MetricKey, statistic: str, minute: int, seen_at: float) -> float | None:
-        """Returns the statistic of the minute that begins at `minute` as visible at `seen_at`; None without data."""
+    def arriving(self, key: MetricKey, statistic: str, minute: int) -> tuple[float, float | None]:
+        """Returns when the datapoint of the minute that begins at `minute` arrives, and its statistic.
+
+        Without data, or if it never arrives, that is infinity and None.
+        """
         series = self._series.get(key)
-        return None if series is None else self._of_minute(key, series.buckets.get(minute), statistic, minute, seen_at)
+        bucket = None if series is None else series.buckets.get(minute)
+        arrival = None if bucket is None else self._delivery.arrival(key, minute)
+        return (math.inf, None) if bucket is None or arrival is None else (arrival, bucket.statistic(statistic))
 
     def window(self, key: MetricKey, statistic: str, period: int, end: float, count: int) -> tuple[Datapoint, ...]:
         """Returns the last `count` periods before the minute of `end`, oldest first, as visible at `end`.
@@ -196,7 +203,10 @@ class MetricStore:
         horizon = series.newest - self._retention
         if minute <= horizon:
             return
-        series.buckets.setdefault(minute, _Bucket()).absorb(samples)
+        if (known := series.buckets.get(minute)) is None:
+            series.buckets[minute] = samples
+        else:
+            known.absorb(samples)
         # Buckets are in the order of creation, which is that of time except for late samples.
         while (oldest := next(iter(series.buckets))) <= horizon:
             del series.buckets[oldest]

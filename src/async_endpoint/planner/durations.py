@@ -55,18 +55,6 @@ class Durations:
             raise PlanError(f"The percentiles of {text!r} go from p0 to p100.")
         return cls(tuple(points))
 
-    @property
-    def mean(self) -> float:
-        """Returns the mean, in seconds."""
-        known = ((0.0, self.points[0][1]), *self.points, (_WHOLE, self.points[-1][1]))
-        parts = ((more + less) / 2 * (upper - lower) for (lower, less), (upper, more) in itertools.pairwise(known))
-        return sum(parts) / _WHOLE
-
-    @property
-    def longest(self) -> float:
-        """Returns the longest duration, in seconds."""
-        return self.points[-1][1]
-
     def draw(self, source: random.Random) -> float:
         """Returns one duration in seconds."""
         if len(self.points) == 1:

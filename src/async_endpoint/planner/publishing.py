@@ -73,15 +73,16 @@ class MetricPublisher:
         of_endpoint = {"EndpointName": stage.endpoint_name}
         of_variant = of_endpoint | {"VariantName": stage.variant_name}
         places = {"AWS/SageMaker": (of_endpoint, of_variant), "/aws/sagemaker/Endpoints": (of_variant,)}
-        self._keys = {
-            name: key
+        # A metric may be read with the endpoint's dimension alone and with the variant's as well.
+        self._keys = [
+            (name, key)
             for namespace, several in places.items()
             for dimensions in several
             for name in _NAMES[namespace]
             if (key := MetricKey.from_dimensions(namespace, name, dimensions)) in keys
-        }
+        ]
         held = MetricKey.from_dimensions(WAKE_NAMESPACE, WAKE_HELD, of_endpoint)  # put by those that wake it
-        self.unknown = set(keys) - set(self._keys.values()) - {held}
+        self.unknown = set(keys) - {key for _, key in self._keys} - {held}
 
     def publish(self, minute: Minute) -> None:
         """Publishes a minute that has passed."""
@@ -113,7 +114,7 @@ class MetricPublisher:
         self._put(found, begin)
 
     def _put(self, found: Mapping[str, Statistics | None], begin: float) -> None:
-        for name, key in self._keys.items():
+        for name, key in self._keys:
             statistics = found.get(name)
             if statistics is not None:
                 self._store.put_statistics(key, statistics, self._epoch + begin)

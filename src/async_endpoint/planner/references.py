@@ -4,7 +4,8 @@ A reference that only a deployment could resolve becomes a text in `${…}`: it 
 """
 
 from collections.abc import Iterable, Iterator, Mapping
-from typing import Any
+from copy import deepcopy
+from typing import Any, Self
 
 Resource = Mapping[str, Any]
 
@@ -30,6 +31,21 @@ class Template:
             members = found.items() if isinstance(found, dict) else ()
             siblings = {name: each for name, each in members if isinstance(each, dict)}
             self._resources += [(name, each, siblings) for name, each in siblings.items()]
+
+    def copy(self) -> Self:
+        """Returns a template whose resources can be changed without changing these."""
+        found = type(self)([])
+        copies: dict[int, Mapping[str, Resource]] = {}
+        for name, _, siblings in self._resources:
+            same = copies.setdefault(id(siblings), deepcopy(dict(siblings)))
+            found._resources.append((name, same[name], same))  # noqa: SLF001 - its own class
+        return found
+
+    def properties(self, kind: str) -> Iterator[tuple[str, dict[str, Any]]]:
+        """Yields the logical id of each resource of a type, and its own properties, not resolved."""
+        for name, resource, _ in self._resources:
+            if resource.get("Type") == kind:
+                yield name, resource.get("Properties", {})
 
     def of_type(self, kind: str) -> Iterator[tuple[str, dict[str, Any]]]:
         """Yields the logical id and the resolved properties of each resource of a type."""

@@ -11,12 +11,13 @@ import math
 from collections import defaultdict, deque
 from typing import TYPE_CHECKING
 
-from async_endpoint.cloudwatch import MINUTE, Datapoint, MathQuery, MetricStore, StatisticQuery
+from async_endpoint.cloudwatch import MINUTE, Datapoint, MathQuery, StatisticQuery
+from async_endpoint.planner.minutes import MinuteValues, statistics_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from async_endpoint.cloudwatch import EvaluationRules, MetricAlarm, MetricKey, MetricQuery
+    from async_endpoint.cloudwatch import EvaluationRules, MetricAlarm, MetricKey, MetricQuery, MetricStore
 
 
 class RememberedQuery:
@@ -30,12 +31,11 @@ class RememberedQuery:
     """
 
     def __init__(self, query: MetricQuery, store: MetricStore, most: int, rules: EvaluationRules) -> None:
-        self._query, self._store, self._rules = query, store, rules
-        self._keys = metrics_of(query)
+        self._query = query
+        self._minutes = MinuteValues(query, store, rules)
         self._window: deque[Datapoint] = deque(maxlen=most)
         self._due: defaultdict[int, list[Datapoint]] = defaultdict(list)  # by the boundary at which they are seen
         self._end: int | None = None
-        self._of_nothing: Datapoint | None = None
 
     @property
     def period(self) -> int:
@@ -45,6 +45,7 @@ class RememberedQuery:
     def forget(self) -> None:
         """Forgets the window: somebody has put data into minutes that had passed."""
         self._end = None
+        self._minutes.forget()
 
     def datapoints(self, store: MetricStore, end: float, count: int, rules: EvaluationRules) -> tuple[Datapoint, ...]:
         """See `MetricQuery.datapoints`; the store and the rules must be those of the constructor."""
@@ -63,14 +64,11 @@ class RememberedQuery:
 
     def value(self, minute: int, seen_at: int) -> float | None:
         """Returns the value of the minute that begins at `minute`, as visible at a minute's boundary."""
-        if seen_at == self._end:
-            return self._window[(minute - seen_at) // MINUTE].value
-        return self._at(minute, seen_at).value
+        return self._minutes.value(minute, seen_at)
 
     def is_final(self, minute: int, seen_at: int) -> bool:
         """Returns whether nothing of a minute arrives after a minute's boundary."""
-        arrivals = (self._store.arrival(key, minute) for key in self._keys)
-        return all(arrival is None or arrival <= seen_at for arrival in arrivals)
+        return all(arrival <= seen_at for arrival in self._minutes.arrivals(minute))
 
     def _move_to(self, end: int) -> None:
         if self._end is None or end != self._end + MINUTE:
@@ -88,37 +86,10 @@ class RememberedQuery:
 
     def _see(self, minute: int, end: int) -> None:
         """Appends the datapoint of a minute as visible at `end`, and notes how it will be seen later."""
-        arrivals = (self._store.arrival(key, minute) for key in self._keys)
-        seen = {math.ceil(arrival / MINUTE) * MINUTE for arrival in arrivals if arrival is not None}
-        for boundary in seen:
+        for boundary in {math.ceil(arrival / MINUTE) * MINUTE for arrival in self._minutes.arrivals(minute)}:
             if boundary > end:
-                self._due[boundary].append(self._at(minute, boundary))
-        past = any(boundary <= end for boundary in seen)
-        self._window.append(self._at(minute, end) if past else self._nothing(minute))
-
-    def _at(self, minute: int, seen_at: int) -> Datapoint:
-        view = _AsSeen(self._store, seen_at)
-        return self._query.datapoints(view, minute + MINUTE, 1, self._rules)[0]
-
-    def _nothing(self, minute: int) -> Datapoint:
-        """Returns the datapoint of a minute of which nothing has arrived; a constant in an expression may be one."""
-        if self._of_nothing is None:
-            self._of_nothing = self._at(minute, minute)
-        return Datapoint(minute, self._of_nothing.value)
-
-
-class _AsSeen(MetricStore):
-    """What is visible of a store's minute at a later moment than its end."""
-
-    def __init__(self, store: MetricStore, seen_at: int) -> None:
-        super().__init__()
-        self._store, self._seen_at = store, seen_at
-
-    def window(self, key: MetricKey, statistic: str, period: int, end: float, count: int) -> tuple[Datapoint, ...]:
-        """See `MetricStore.window`, of one minute."""
-        del count
-        start = int(end) - period
-        return (Datapoint(start, self._store.of_minute(key, statistic, start, self._seen_at)),)
+                self._due[boundary].append(Datapoint(minute, self._minutes.value(minute, boundary)))
+        self._window.append(Datapoint(minute, self._minutes.value(minute, end)))
 
 
 def can_remember(query: MetricQuery) -> bool:
@@ -148,26 +119,39 @@ def calm_until(alarm: MetricAlarm, query: RememberedQuery, now: int, extra_datap
         return -math.inf
     periods = alarm.evaluation_periods
     if alarm.required_datapoints == periods:
-        calm = -math.inf
-        # From the newest on: one is often enough. What arrives later may change the value of a minute.
-        for minute in range(now - MINUTE, now - (periods + 1) * MINUTE, -MINUTE):
-            value = query.value(minute, now)
-            if value is not None and not alarm.breaches(value):
-                if query.is_final(minute, now):
-                    return minute + periods * MINUTE
-                calm = now
-        return calm
+        return _calm_of_all(alarm, query, now, extra_datapoints)
     points = [point.value for point in query.newest(now, periods + extra_datapoints) if point.value is not None]
     breaching = sum(map(alarm.breaches, points))
     return now if not breaching or breaching < min(alarm.required_datapoints, len(points)) else -math.inf
 
 
+def _calm_of_all(alarm: MetricAlarm, query: RememberedQuery, now: int, extra_datapoints: int) -> float:
+    """See `calm_until`, for an alarm whose datapoints must all breach.
+
+    It evaluates as many of the newest existing ones as it has periods. While newer minutes have not arrived, older ones
+    are among them; without any datapoint no alarm goes off.
+    """
+    periods = alarm.evaluation_periods
+    oldest = now - (periods + extra_datapoints) * MINUTE
+    newer, calm = 0, -math.inf
+    # From the newest on: one is often enough. What arrives later may change the value of a minute.
+    for minute in range(now - MINUTE, oldest - MINUTE, -MINUTE):
+        if minute < now - periods * MINUTE and calm == now:
+            return calm
+        value = query.value(minute, now)
+        if value is None:
+            continue
+        if alarm.breaches(value):
+            newer += 1
+            if newer == periods:
+                return calm
+            continue
+        if minute + periods * MINUTE >= now and query.is_final(minute, now):
+            return minute + periods * MINUTE
+        calm = now
+    return calm if newer else now
+
+
 def metrics_of(query: MetricQuery) -> set[MetricKey]:
     """Returns the metrics that a query reads."""
-    match query:
-        case StatisticQuery():
-            return {query.key}
-        case MathQuery():
-            return {each.key for each in query.statistics.values()}
-        case _:
-            return set()
+    return {each.key for each in statistics_of(query)}

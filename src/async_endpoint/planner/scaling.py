@@ -64,10 +64,12 @@ class StageScaling:
         self._remembered: dict[str, RememberedQuery] = {}  # by the alarm's name
         self._in_alarm: set[str] = set()
         self._grows: set[str] = set()  # target tracking's AlarmHigh
+        self._shrinks: set[str] = set()  # alarms of step policies that only take instances away
         self._calm_until: dict[str, float] = {}
         self._port = port
+        self._bounds: tuple[int, int] | None = None  # known until the autoscaler's next tick
         try:
-            self._set_up(stage.scaling)
+            self._set_up(stage.scaling, rules)
             self._remember(store, rules)
         except (ScalingError, ValidationError) as error:
             raise PlanError(f"the scaling of endpoint {stage.endpoint_name} cannot be simulated: {error}") from error
@@ -89,8 +91,10 @@ class StageScaling:
 
     def bounds(self) -> tuple[int, int]:
         """Returns MinCapacity and MaxCapacity, which schedules change."""
-        (target,) = self.scaler.describe_scalable_targets(ServiceNamespace=NAMESPACE)["ScalableTargets"]
-        return target["MinCapacity"], target["MaxCapacity"]
+        if self._bounds is None:
+            (target,) = self.scaler.describe_scalable_targets(ServiceNamespace=NAMESPACE)["ScalableTargets"]
+            self._bounds = target["MinCapacity"], target["MaxCapacity"]
+        return self._bounds
 
     def forget(self) -> None:
         """Has the alarms read all of their windows again: data were put into minutes that had passed."""
@@ -112,6 +116,7 @@ class StageScaling:
             self.scaler.skip()
             return False
         self.scaler.tick()
+        self._bounds = None
         return True
 
     def _is_due(self, now: int) -> bool:
@@ -120,6 +125,8 @@ class StageScaling:
     def _is_calm(self, alarm: MetricAlarm, now: int) -> bool:
         """Returns whether an alarm changes nothing at a minute's boundary."""
         if alarm.name in self._grows and self._port.desired(self._key.resource_id) == self.bounds()[1]:
+            return True
+        if alarm.name in self._shrinks and self._port.desired(self._key.resource_id) <= self.bounds()[0]:
             return True
         if alarm.name in self._in_alarm or alarm.name not in self._remembered:
             return False
@@ -132,7 +139,7 @@ class StageScaling:
         del old, reason
         (self._in_alarm.add if new == "ALARM" else self._in_alarm.discard)(alarm.name)
 
-    def _set_up(self, scaling: Scaling) -> None:
+    def _set_up(self, scaling: Scaling, rules: EvaluationRules) -> None:
         target = self._key.describe()
         self.scaler.register_scalable_target(**target, MinCapacity=scaling.minimum, MaxCapacity=scaling.maximum)
         arns = {
@@ -141,7 +148,12 @@ class StageScaling:
         }
         for each in scaling.alarms:
             members = _typed(each.members) | {"AlarmActions": [arns[name] for name in each.policies]}
-            self.scaler.put_alarm(MetricAlarm.from_members(members))
+            alarm = MetricAlarm.from_members(members)
+            self.scaler.put_alarm(alarm)
+            # Its state at the next look must not depend on how it has been meanwhile.
+            forgets = alarm.treat_missing_data != "ignore" and not rules.recovery_minutes
+            if forgets and all(_only_shrinks(scaling.policies[name]) for name in each.policies):
+                self._shrinks.add(alarm.name)
         self._drop_alarms_without_effect()
         for action in scaling.schedules:
             self.scaler.put_scheduled_action(**target, **_typed(action))
@@ -171,6 +183,16 @@ class StageScaling:
             query = next(known, None) or RememberedQuery(alarm.query, store, most, rules)
             self._remembered[alarm.name] = query
             self.scaler.put_alarm(dataclasses.replace(alarm, query=query))
+
+
+def _only_shrinks(policy: Mapping[str, Any]) -> bool:
+    """Returns whether a policy never asks for more instances than there are."""
+    configuration = policy.get("StepScalingPolicyConfiguration")
+    if configuration is None:
+        return False
+    adjustments = [int(step["ScalingAdjustment"]) for step in configuration["StepAdjustments"]]
+    exact = configuration["AdjustmentType"] == "ExactCapacity"
+    return all(each <= 0 if exact else each < 0 for each in adjustments)
 
 
 def _typed(members: Mapping[str, Any]) -> dict[str, Any]:

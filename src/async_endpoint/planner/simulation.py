@@ -1,7 +1,7 @@
 """Queue, instances, metrics and scaling of a stage in virtual time.
 
 Between two events the requests run through a loop over plain arrays. The autoscaler is the one of the local AWS; it is
-ticked at each full minute, except while the endpoint sleeps and nothing can wake it.
+ticked at each full minute, except while no request is there and the endpoint has its minimum of instances.
 """
 
 import itertools
@@ -199,8 +199,10 @@ class Simulation:
 
     def _count_idle_minute(self, at: float) -> None:
         progress, variant = self._progress, self._variant
-        sleeps = not variant.wanted and not variant.is_updating("") and self._requests.is_idle
-        progress.idle_minutes = progress.idle_minutes + 1 if sleeps and not self._requests.waiting(at) else 0
+        # At the minimum nothing more is taken away, whatever alarm lasts.
+        rests = self._scaling is not None and variant.wanted == self._scaling.bounds()[0]
+        rests = rests and not variant.is_updating("") and self._requests.is_idle and not self._requests.waiting(at)
+        progress.idle_minutes = progress.idle_minutes + 1 if rests else 0
 
     def _skip(self, minute: float) -> float:
         """Returns the minute at which the simulation continues: this one, or the next at which something can happen."""
@@ -212,10 +214,14 @@ class Simulation:
             return minute
         # What the alarms look at when the engine runs again.
         for begin in range(int(max(minute, target - self._span_minutes * MINUTE)), int(target), MINUTE):
-            self._publisher.publish_sleep(float(begin))
+            if in_service := self._variant.in_service:
+                left, expired = len(self._requests.left), len(self._requests.expired)
+                self._publisher.publish(Minute(float(begin), [(0.0, in_service)], 0, left, expired, ()))
+            else:
+                self._publisher.publish_sleep(float(begin))
         self._clock.offset = target
         self._scaling.scaler.skip()
-        self._progress.in_service = [(target, 0)]
+        self._progress.in_service = [(target, self._variant.in_service)]
         return target
 
     def _next_schedule(self, after: float) -> float:

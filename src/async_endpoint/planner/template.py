@@ -106,7 +106,11 @@ def stage_from(templates: Iterable[Mapping[str, Any]], region: str | None = None
     Raises:
         PlanError: There is no asynchronous endpoint, or several, or a value is missing or cannot be planned with.
     """
-    template = Template(templates)
+    return stage_of(Template(templates), region)
+
+
+def stage_of(template: Template, region: str | None) -> Stage:
+    """Returns the stage of a template; see `stage_from`."""
     try:
         return _stage(template, region)
     except (KeyError, IndexError, TypeError, AttributeError) as error:
@@ -187,6 +191,9 @@ _OF_TARGET = ("ScalingTargetId", "ResourceId", "ScalableDimension", "ServiceName
 
 def _scaling_alarms(template: Template, policies: Mapping[str, Any]) -> Iterable[ScalingAlarm]:
     for logical_id, each in template.of_type("AWS::CloudWatch::Alarm"):
+        for actions in ("OKActions", "InsufficientDataActions"):
+            if any(action in policies for action in each.get(actions, ())):
+                raise PlanError(f"alarm {logical_id} names a scaling policy in {actions}, which is not simulated.")
         named = tuple(action for action in each.get("AlarmActions", ()) if action in policies)
         if named:
             members = {name: value for name, value in each.items() if not name.endswith("Actions")}
