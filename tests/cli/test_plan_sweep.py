@@ -165,7 +165,7 @@ def test_what_is_wrong_is_one_sentence_and_exit_status_2(folder: str, arguments:
 def test_one_folder_is_swept(folder: str) -> None:
     result = plan(folder, folder, *GIVEN, "--sweep", "scaling.min_instances=0,1")
     assert result.exit_code == 2
-    assert "--sweep varies the settings of one folder, and 2 are named." in result.stderr
+    assert "--sweep takes one TEMPLATE, and 2 are named." in result.stderr
 
 
 def test_an_interrupt_ends_the_command_and_its_processes_at_once(folder: str) -> None:

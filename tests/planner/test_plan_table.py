@@ -24,7 +24,7 @@ def test_times_are_numbers_or_percentiles(tmp_path: Path) -> None:
     found = read_plan_table(write(tmp_path, f"[plan]\n{ENOUGH}concurrency = 2\n"), tmp_path)
     assert found is not None
     assert found.conditions.service == Durations.constant(0.28)
-    assert found.conditions.start.longest == 300
+    assert found.conditions.start.points[-1][1] == 300
     assert (found.conditions.concurrency, found.price_region, found.prices) == (2, None, bundled_prices())
     assert found.traffic.seconds == 3 * 86_400
     assert found.options == (

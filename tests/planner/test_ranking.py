@@ -15,6 +15,7 @@ def ranked(name: str, usd: float | None, wait: float, *, expired: int = 0, unfin
         seconds=86_400,
         requests=100 + expired + unfinished,
         waits=waits,
+        services=waits,
         expired=expired,
         unfinished=unfinished,
         instance_seconds=0,

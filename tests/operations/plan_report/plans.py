@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from async_endpoint.operations.plan_report.axes import Calendar
 from async_endpoint.operations.plan_report.page import Report, StageReport
-from async_endpoint.planner import Durations, Pattern, Simulation, bundled_prices, make_bill
+from async_endpoint.planner import Pattern, Simulation, bundled_prices, make_bill
 from tests.planner.stages import conditions, documented, stage
 
 if TYPE_CHECKING:
@@ -22,7 +22,7 @@ def planned(name: str, traffic: Traffic | None = None, seed: int = 0) -> StageRe
     simulation = Simulation(
         given,
         traffic or Pattern.parse(PATTERN).traffic(seed),
-        conditions(Durations.parse("p50=4,p95=9").mean, seed=seed),
+        conditions(5.375, seed=seed),
     )
     outcome = simulation.run()
     bill = make_bill(given, outcome, bundled_prices(), region="us-east-1")
