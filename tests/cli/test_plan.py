@@ -16,7 +16,9 @@ ENOUGH = ("--pattern", "rate=20,days=2", "--service-seconds", "30", "--start-sec
 @pytest.fixture
 def stages(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Two folders of templates: `fixed` runs one instance, `scaled` sleeps."""
-    for name, resources in (("fixed", endpoint()), ("scaled", documented())):
+    other = endpoint()
+    other["Config"]["Properties"]["ProductionVariants"][0]["InstanceType"] = "ml.g5.xlarge"
+    for name, resources in (("fixed", endpoint()), ("scaled", documented()), ("other", other)):
         (tmp_path / name).mkdir()
         (tmp_path / name / "Stage.template.json").write_text(json.dumps({"Resources": resources}), encoding="utf-8")
     monkeypatch.chdir(tmp_path)
@@ -86,6 +88,8 @@ def test_a_file_of_arrivals_is_the_traffic() -> None:
         (["fixed", *ENOUGH, "--metric-delay", "9-1"], "--metric-delay is a number of seconds"),
         ([".", *ENOUGH], "has no file *.template.json"),
         (["none", *ENOUGH], "Path 'none' does not exist"),
+        (["fixed", *ENOUGH, "--service-seconds", "ml.g4dn.xlage:1"], "names ml.g4dn.xlage, and the planned types are"),
+        (["fixed", "other", *ENOUGH, "--instance-price", "1"], "--instance-price is the price of one type"),
     ],
 )
 def test_what_is_wrong_is_one_sentence_and_exit_status_2(arguments: list[str], message: str) -> None:

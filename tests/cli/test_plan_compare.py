@@ -116,6 +116,8 @@ def test_a_period_without_documents_and_a_file_that_exists_are_said(deployed: De
         (("fixed", "scaled", "--compare", "1h", "--stage", "dev", *TIMES), "takes one TEMPLATE, and 2 are named"),
         (("fixed", "--compare", "1h", "--pattern", "rate=1", "--stage", "dev", *TIMES), "one of them"),
         (("fixed", "--pattern", "rate=1", "--stage", "dev", *TIMES), "belong to --compare"),
+        (("fixed", "--compare", "1h", "--stage", "dev", "--instance-price", "1", *TIMES), "do not go with --compare"),
+        (("fixed", "--compare", "1h", "--stage", "dev", "--report", "a.html", *TIMES), "do not go with --compare"),
         (("fixed", "--pattern", "rate=1", "--calibration", "new.toml", *TIMES), "belong to --compare"),
     ],
 )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -35,10 +36,20 @@ class Handler(BaseHTTPRequestHandler):
                 self._send(302, b"", {"Location": "ftp://127.0.0.1/list"})
             case "/moved":
                 self._send(302, b"", {"Location": "/list"})
+            case "/trickle":
+                self._trickle()
             case "/silent":
                 self.stop.wait(30)
             case _:
                 self._send(403, b"no", {})
+
+    def _trickle(self) -> None:
+        self.send_response(200)
+        self.end_headers()
+        for _ in range(100):
+            self.wfile.write(b"x")
+            if self.stop.wait(0.1):
+                return
 
     def _send(self, status: int, body: bytes, headers: dict[str, str]) -> None:
         self.send_response(status)
@@ -107,6 +118,12 @@ def test_a_download_that_takes_too_long_is_a_sentence(server: str) -> None:
     assert "takes too long: download it with another program" in rejection(f"{server}/list", most_seconds=-1)
 
 
+def test_a_server_that_sends_byte_by_byte_does_not_outlast_the_limit(server: str) -> None:
+    began = time.monotonic()
+    assert "takes too long: download it with another program" in rejection(f"{server}/trickle", most_seconds=0.5)
+    assert time.monotonic() - began < 5
+
+
 def test_another_status_is_a_sentence(server: str) -> None:
     assert rejection(f"{server}/none").endswith(" responds with status 403: check the offer and the region in it.")
 
@@ -126,6 +143,11 @@ def test_a_redirect_to_where_nothing_is_downloaded_from_is_a_sentence(server: st
 )
 def test_only_https_is_allowed_elsewhere(url: str) -> None:
     assert rejection(url) == f"{url} is not allowed: a price list is downloaded over https."
+
+
+@pytest.mark.parametrize("url", ["https://127.0.0.1:9/\u00e9", "https://a..b/x", f"https://{'a' * 70}/x"])
+def test_a_url_that_cannot_be_sent_is_a_sentence(url: str) -> None:
+    assert rejection(url) == f"{url} is no URL: a part of it cannot be sent. Escape it."
 
 
 def test_a_url_with_a_wrong_address_is_a_sentence() -> None:

@@ -32,6 +32,11 @@ def test_a_type_with_as_many_workers_is_written(before: str, after: str) -> None
         ("ml.g4dn.xlarge", "ml.m5.xlarge"),
         ("ml.m5.xlarge", "ml.m5.large"),
         ("ml.g4dn.xlarge", "g5.xlarge"),
+        ("ml.g4dn.xlarge", "ml.g5g.xlarge"),  # Graviton
+        ("ml.g4dn.xlarge", "ml.p6-b200.xlarge"),
+        ("ml.m5.xlarge", "ml.m6g.xlarge"),  # Graviton
+        ("ml.m5.xlarge", "ml.c7gd.xlarge"),
+        ("ml.m5.xlarge", "ml.inf1.xlarge"),  # Neuron
     ],
 )
 def test_any_other_type_has_to_be_synthesised(before: str, after: str) -> None:

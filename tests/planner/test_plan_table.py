@@ -49,7 +49,7 @@ def test_a_file_without_the_table_has_no_plan(tmp_path: Path) -> None:
     ("text", "message"),
     [
         (f"[plan]\n{ENOUGH}rate = 1", "rate is not a setting: choose of pattern, arrivals, service_seconds, "),
-        (f"[plan]\n{ENOUGH}concurrency = 0", "concurrency is 0 and not at least 1."),
+        (f"[plan]\n{ENOUGH}concurrency = 0", "concurrency is 0 and not from 1 to 1000."),
         (f"[plan]\n{ENOUGH}concurrency = true", "concurrency is True and not a whole number."),
         (f"[plan]\n{ENOUGH}price_region = 1", "price_region is 1 and not a text."),
         (f'[plan]\n{ENOUGH}prices = "none.toml"', "none.toml cannot be read: No such file or directory."),

@@ -28,3 +28,10 @@ def test_a_type_that_must_be_named_has_no_time_of_another(texts: list[str]) -> N
 def test_what_is_wrong_is_a_sentence(texts: list[str], message: str) -> None:
     with pytest.raises(PlanError, match=message):
         ServiceTimes.parse(texts)
+
+
+def test_a_time_of_a_type_that_nobody_plans_is_a_sentence() -> None:
+    times = ServiceTimes.parse(["2", "ml.g4dn.xlage:0.1"])
+    with pytest.raises(PlanError, match=r"names ml\.g4dn\.xlage, and the planned types are ml\.g4dn\.xlarge"):
+        times.check_used({"ml.g4dn.xlarge"})
+    ServiceTimes.parse(["2", "ml.g4dn.xlarge:0.1"]).check_used({"ml.g4dn.xlarge", "ml.g5.xlarge"})

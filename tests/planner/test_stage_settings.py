@@ -97,6 +97,16 @@ def test_settings_that_a_synth_rejects_together_are_impossible(
         vary(stage_with(), values)
 
 
+@pytest.mark.parametrize("strategy", ["rolling", "canary"])
+def test_updates_in_steps_need_two_instances(stage_with: StageWith, strategy: str) -> None:
+    instances = {"endpoint__initial_instance_count": 2, "scaling__min_instances": 2, "scaling__max_instances": 4}
+    in_steps = stage_with(updates__strategy=strategy, **instances)
+    with pytest.raises(PlanError, match="updates in steps need at least 2 instances, and not 1"):
+        vary(in_steps, {"scaling.min_instances": 1})
+    at_once = stage_with(**instances)
+    assert vary(at_once, {"scaling.min_instances": 1}) == stage_with(**instances | {"scaling__min_instances": 1})
+
+
 def test_what_the_templates_do_not_show_has_to_be_given(stage_with: StageWith) -> None:
     awake = vary(stage_with(), {"scaling.min_instances": 1})
     with pytest.raises(PlanError, match=r"vary scaling\.wake_on_submit as well"):

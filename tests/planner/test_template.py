@@ -1,6 +1,7 @@
 """What is read from templates: of the app's own stages, and of wrong ones."""
 
 import json
+from copy import deepcopy
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,7 @@ with pytest.MonkeyPatch.context() as environment:
     environment.setenv("CDK_VALIDATION", "false")
     from app import ROOT, build_app
 
-from async_endpoint.planner import PlanError, Wake, Watchdog, read_stage, simulate, stage_from
+from async_endpoint.planner import PlanError, Wake, Watchdog, read_stage, references, simulate, stage_from
 from stacks.settings.stage import load_settings
 from tests.planner.stages import arriving, conditions, documented, endpoint, stage, target
 from tests.stacks.templates import write_artifacts
@@ -120,3 +121,18 @@ def test_a_policy_that_another_state_than_alarm_triggers_is_a_sentence(actions: 
     resources["WakeAlarm"]["Properties"][actions] = [{"Ref": "WakePolicy"}]
     with pytest.raises(PlanError, match=f"alarm WakeAlarm names a scaling policy in {actions}, which is not simulated"):
         stage(resources)
+
+
+def test_a_copy_has_one_copy_of_each_template_and_shares_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    copied: list[object] = []
+
+    def counting(found: Any) -> Any:
+        copied.append(found)
+        return deepcopy(found)
+
+    monkeypatch.setattr(references, "deepcopy", counting)
+    template = references.Template([{"Resources": documented()}, {"Resources": endpoint()}])
+    variant = next(template.copy().properties("AWS::SageMaker::EndpointConfig"))[1]["ProductionVariants"][0]
+    variant["InstanceType"] = "changed"
+    assert len(copied) == 2
+    assert "changed" not in str(list(template.properties("AWS::SageMaker::EndpointConfig")))

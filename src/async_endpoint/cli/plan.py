@@ -37,6 +37,7 @@ if TYPE_CHECKING:
 
     from async_endpoint.planner import History, Traffic
 
+_NOT_COMPARED = ("report", "plot", "sweeps", "prices_file", "instance_price", "price_region")
 _UNKNOWN = Durations.constant(0.0)  # until the instance type is known
 
 
@@ -165,8 +166,8 @@ def plan(
     async-endpoint plan cdk.out --pattern rate=30 --service-seconds 2 --start-seconds 240 --report plan.html
     async-endpoint plan cdk.out ... --sweep scaling.min_instances=0,1 --sweep scaling.max_instances=1,4 --p95-within 90
 
-    Exit status: 0 planned; 1 nothing is within --p95-within, or AWS could not be read; 2 wrong usage, or a template or
-    traffic that cannot be planned with; 130 after Ctrl-C.
+    Exit status: 0 planned; 1 nothing is within --p95-within, AWS could not be read, or a file could not be written; 2
+    wrong usage, or a template or traffic that cannot be planned with; 130 after Ctrl-C.
     """  # noqa: D301 - \b is Click's mark of a paragraph that is not rewrapped
     _check_options(click.get_current_context().params)
     files, within = PlanFiles.prepared(report, plot), True
@@ -180,6 +181,8 @@ def plan(
             seed=seed,
         )
         stages = [read_stage(path) for path in templates]
+        if not sweeps:
+            _check_types({each.instance_type for each in stages}, services, instance_price)
         if compare_since is not None:
             conditions = replace(conditions, service=services.of(stages[0].instance_type))
             comparison = compare(stages[0], conditions, CompareOptions(compare_since, stage, stack, calibration))
@@ -239,8 +242,8 @@ def _check_options(given: Mapping[str, Any]) -> None:
             "--stage, --stack and --calibration belong to --compare: give it, too.",
         ),
         (
-            not compares or not (given["report"] or given["plot"] or given["prices_file"] or sweeps),
-            "--report, --plot, --prices and --sweep do not go with --compare, which has a table of its own.",
+            not compares or not any(given[name] for name in _NOT_COMPARED),
+            "--report, --plot, --sweep and the options of prices do not go with --compare, which has its own table.",
         ),
         (
             sweeps or given["p95_within"] is None,
@@ -255,6 +258,17 @@ def _check_options(given: Mapping[str, Any]) -> None:
     for holds, message in rules:
         if not holds:
             raise click.UsageError(message)
+
+
+def _check_types(types: set[str], services: ServiceTimes, instance_price: float | None) -> None:
+    """Checks that what was given for instance types is of the planned ones.
+
+    Raises:
+        PlanError: A service time is of another type, or one price is given for several types.
+    """
+    services.check_used(types)
+    if len(types) > 1 and instance_price is not None:
+        raise PlanError(f"--instance-price is the price of one type, and these are {', '.join(sorted(types))}.")
 
 
 def _traffic(pattern: str | None, arrivals: Path | None, seed: int) -> Traffic:

@@ -12,6 +12,7 @@ import boto3
 import click
 
 from async_endpoint.cli.job_cost import CostOptions, jobs_since, period_of
+from async_endpoint.cli.plan_text import concurrency_notes, outcome_notes
 from async_endpoint.cli.workflow_options import errors_as_sentences, read_workflow
 from async_endpoint.client import JobsTableReader
 from async_endpoint.operations.jobs.instance_seconds import read_measurements
@@ -53,6 +54,7 @@ class Comparison:
     planned: Outcome
     observed: Observed
     service: str | None
+    assumed_concurrency: int | None
 
     def lines(self) -> Iterator[str]:
         """Yields the table for people."""
@@ -63,6 +65,7 @@ class Comparison:
         yield ""
         if self.service:
             yield f"The model took {self.service} seconds for a request, on the day with the most of them."
+        yield from self._notes()
         yield _NOTE
 
     def as_json(self) -> str:
@@ -92,6 +95,7 @@ class Comparison:
                 "turnaround_seconds": _percentiles(observed.turnarounds),
             },
             "service_seconds": self.service,
+            "notes": [*self._notes()],
         }
         return json.dumps(found, indent=2)
 
@@ -105,6 +109,7 @@ class Comparison:
             f"{planned.unfinished:,}",
             f"{self._count(JobState.RECEIVED, JobState.SUBMITTED):,}",
         )
+        yield "  cancelled", "-", f"{self._count(JobState.CANCELLED):,}"
         yield "instance hours", f"{planned.instance_hours:,.1f}", f"{observed.instance_seconds / _HOUR:,.1f}"
         yield "time at zero", f"{planned.asleep_seconds / planned.seconds:.0%}", f"{1 - observed.awake:.0%}"
         yield "wakes", f"{planned.wakes:,}", f"{len(observed.wakes):,}"
@@ -113,6 +118,10 @@ class Comparison:
         for percent in _PERCENTS:
             expected, real = (nearest_rank(each, percent) for each in (turnarounds, observed.turnarounds))
             yield f"until the outcome p{percent}", duration(expected), duration(real)
+
+    def _notes(self) -> Iterator[str]:
+        yield from concurrency_notes(self.assumed_concurrency)
+        yield from outcome_notes(self.planned)
 
     def _count(self, *states: JobState) -> int:
         return sum(self.observed.states.get(state, 0) for state in states)
@@ -145,7 +154,8 @@ def compare(stage: Stage, conditions: Conditions, options: CompareOptions) -> Co
             f"No document arrived from {_text(period.begin)} to {_text(period.end)}: reach further back, such as "
             "--compare 7d. The jobs table forgets jobs after their retention."
         )
-    found = Comparison(simulate(stage, observed.traffic(), conditions), observed, service)
+    assumed = None if conditions.concurrency else stage.concurrency
+    found = Comparison(simulate(stage, observed.traffic(), conditions), observed, service, assumed)
     if options.calibration is not None:
         text = calibration(observed, service, wakes_on_submit=stage.wake is not None)
         try:

@@ -13,6 +13,7 @@ from rich.console import Console
 from async_endpoint.cli.counter import CountBar
 from async_endpoint.planner import PlanError, configurations, parse_sweep, rank, simulate_all
 from async_endpoint.planner.ranking import Ranked
+from async_endpoint.planner.sweep import CONCURRENCY
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -77,8 +78,12 @@ def run_sweep(
     Raises:
         PlanError: See `configurations`.
     """
-    found = configurations(stage, parse_sweep(texts), conditions, services)
+    sweep = parse_sweep(texts)
+    if CONCURRENCY in sweep and conditions.concurrency is not None:
+        raise PlanError("--concurrency is one number, and --sweep varies it: leave it out.")
+    found = configurations(stage, sweep, conditions, services)
     types = {each.stage.instance_type for each in found.possible}
+    services.check_used(types | {stage.instance_type})
     if one_price and len(types) > 1:
         raise PlanError("--instance-price is the price of one type, and --sweep varies the type: leave it out.")
     with _progress(len(found.possible)) as done:

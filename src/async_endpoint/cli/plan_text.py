@@ -63,8 +63,14 @@ def table_rows(plans: Sequence[Plan]) -> list[tuple[str, list[str]]]:
 
 def as_json(plans: list[Plan], prices: PriceTable) -> str:
     """Returns the plans as one JSON object."""
-    found = {"prices_dated": prices.dated.isoformat(), "plans": [plan_json(plan) for plan in plans]}
+    found = {**price_dates(prices), "plans": [plan_json(plan) for plan in plans]}
     return json.dumps(found, indent=2)
+
+
+def price_dates(prices: PriceTable) -> dict[str, str]:
+    """Returns from when the prices are, as members of a JSON object."""
+    usage = {} if prices.usage_dated is None else {"usage_prices_dated": prices.usage_dated.isoformat()}
+    return {"prices_dated": prices.dated.isoformat(), **usage}
 
 
 def total_of(bill: Bill) -> str:
@@ -110,15 +116,24 @@ def notes(plans: Sequence[Plan]) -> Iterator[str]:
 
 def notes_of(plan: Plan) -> Iterator[str]:
     """Yields what is to be known of a plan's numbers."""
-    outcome = plan.outcome
-    if (plan.concurrency or 1) > 1:
-        yield (
-            f"Each instance was taken to process {plan.concurrency} requests at a time, as the template lets it: if "
-            "the model processes fewer, cost and waits are too low. Give --concurrency."
-        )
+    yield from concurrency_notes(plan.concurrency)
     if plan.bill.not_priced:
         yield f"Not in the sum: {'; '.join(plan.bill.not_priced)}."
     yield from plan.bill.notes
+    yield from outcome_notes(plan.outcome)
+
+
+def concurrency_notes(assumed: int | None) -> Iterator[str]:
+    """Yields that a concurrency was assumed from the template; None if the user chose it."""
+    if (assumed or 1) > 1:
+        yield (
+            f"Each instance was taken to process {assumed} requests at a time, as the template lets it: if the model "
+            "processes fewer, cost and waits are too low. Give --concurrency."
+        )
+
+
+def outcome_notes(outcome: Outcome) -> Iterator[str]:
+    """Yields what a simulation left open, or could not follow."""
     if outcome.unfinished:
         yield f"{outcome.unfinished:,} requests still waited at the end; the waits do not include them."
     if outcome.cut_off:

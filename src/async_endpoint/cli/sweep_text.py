@@ -6,7 +6,7 @@ import json
 from collections import defaultdict
 from typing import TYPE_CHECKING, Any
 
-from async_endpoint.cli.plan_text import Plan, notes_of, plan_json, total_of
+from async_endpoint.cli.plan_text import Plan, notes_of, plan_json, price_dates, total_of
 from async_endpoint.operations.plan_report.texts import duration
 from async_endpoint.planner.ranking import cheapest_within, fastest
 from async_endpoint.planner.sweep import CONCURRENCY, as_toml, changes, short_name, toml_lines
@@ -63,7 +63,7 @@ def _table(found: SweepResult, prices: PriceTable) -> Iterator[str]:
 
 def _json(found: SweepResult, prices: PriceTable, within: float | None, chosen: Ranked | None) -> str:
     report: dict[str, Any] = {
-        "prices_dated": prices.dated.isoformat(),
+        **price_dates(prices),
         "plans": [_configuration_json(each, found) for each in found.ranked],
         "left_out": found.left_out,
     }

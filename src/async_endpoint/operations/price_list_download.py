@@ -74,6 +74,8 @@ def downloaded(
             raise DownloadError(
                 f"{url} responds with status {error.code}: check the offer and the region in it."
             ) from error
+        except UnicodeError as error:
+            raise DownloadError(f"{url} is no URL: a part of it cannot be sent. Escape it.") from error
         except (OSError, http.client.HTTPException) as error:
             cause = error.reason if isinstance(error, urllib.error.URLError) else error
             raise DownloadError(f"{url} cannot be downloaded: {getattr(cause, 'strerror', None) or cause}.") from error
@@ -121,7 +123,7 @@ def _copy(
     if whole is not None and whole > most_bytes:
         raise DownloadError(too_large)
     received = 0
-    while chunk := response.read(_CHUNK_BYTES):
+    while chunk := response.read1(_CHUNK_BYTES):  # what has come, so that a slow server does not outlast the limit
         received += len(chunk)
         if received > most_bytes:
             raise DownloadError(too_large)

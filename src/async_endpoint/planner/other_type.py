@@ -12,9 +12,12 @@ if TYPE_CHECKING:
 
 INSTANCE_TYPE = "endpoint.instance_type"
 _TYPE = re.compile(r"ml\.(?P<letters>[a-z]+)(?P<family>[0-9][a-z0-9-]*)\.(?P<times>\d*)xlarge")
-_GPU_LETTERS = ("g", "gr", "p")
-# These sizes have one GPU in every family: https://docs.aws.amazon.com/ec2/latest/instancetypes/ac.html
+# Families whose smaller sizes have one GPU, and x86 processors: https://docs.aws.amazon.com/ec2/latest/instancetypes/ac.html
+_GPU_FAMILIES = ("g4dn", "g5", "g6", "g6e")
 _ONE_GPU = (1, 2, 4)
+# Without a GPU: general purpose, compute and memory, but not Graviton, for which the images are not built.
+_CPU_LETTERS = ("c", "m", "r", "t")
+_GRAVITON = re.compile(r"[0-9]+g")
 _CPU_LIMIT = re.compile(r"\(cpu >= (\d+)\)")
 
 
@@ -38,8 +41,8 @@ def write_instance_type(template: Template, instance_type: str) -> None:
     if before is None or after is None or not _are_alike(before, after):
         raise PlanError(
             f"{INSTANCE_TYPE} cannot be varied from {present} to {instance_type}: only between types with one GPU "
-            "(xlarge, 2xlarge, 4xlarge), or with the same number of virtual CPUs and none. Synthesise the stage with "
-            "that type into a folder of its own and name both folders."
+            f"({', '.join(_GPU_FAMILIES)}; xlarge, 2xlarge, 4xlarge), or with the same number of virtual CPUs and none "
+            "(not Graviton). Synthesise the stage with that type into a folder of its own and name both folders."
         )
     variant["InstanceType"] = instance_type
     ratio = _times(after) / _times(before)
@@ -52,10 +55,11 @@ def write_instance_type(template: Template, instance_type: str) -> None:
 
 
 def _are_alike(before: re.Match[str], after: re.Match[str]) -> bool:
-    on_gpu = {each["letters"] in _GPU_LETTERS for each in (before, after)}
-    if on_gpu == {True}:
+    both = (before, after)
+    if all(each["letters"] + each["family"] in _GPU_FAMILIES for each in both):
         return _times(before) in _ONE_GPU and _times(after) in _ONE_GPU
-    return on_gpu == {False} and _times(before) == _times(after)
+    without_gpu = all(each["letters"] in _CPU_LETTERS and not _GRAVITON.match(each["family"]) for each in both)
+    return without_gpu and _times(before) == _times(after)
 
 
 def _times(match: re.Match[str]) -> int:

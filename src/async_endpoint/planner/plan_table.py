@@ -18,6 +18,7 @@ _Kind = tuple[tuple[type, ...], str]
 _TEXT: _Kind = ((str,), "a text")
 _SECONDS: _Kind = ((str, int, float), "a number of seconds or a text")
 _COUNT: _Kind = ((int,), "a whole number")
+_MOST_CONCURRENCY = 1_000  # of MaxConcurrentInvocationsPerInstance
 _NAMES: Mapping[str, _Kind] = {
     "pattern": _TEXT,
     "arrivals": _TEXT,
@@ -69,7 +70,8 @@ def read_plan_table(file: Path, root: Path) -> PlanTable | None:
     try:
         return _plan_table(table, root)
     except PlanError as error:
-        raise PlanError(f"[{TABLE}] of {file.name}: {error}") from error
+        # Paths are as the table has them: the folder is of no interest in a pull request.
+        raise PlanError(f"[{TABLE}] of {file.name}: {str(error).replace(f'{root}/', '')}") from error
 
 
 def _plan_table(table: Any, root: Path) -> PlanTable:
@@ -108,6 +110,6 @@ def _checked(table: Any) -> Mapping[str, Any]:
     for name in ("service_seconds", "start_seconds"):
         if name not in table:
             raise PlanError(f"{name} is missing: a plan has no default for it.")
-    if table.get("concurrency", 1) < 1:
-        raise PlanError(f"concurrency is {table['concurrency']} and not at least 1.")
+    if not 1 <= table.get("concurrency", 1) <= _MOST_CONCURRENCY:
+        raise PlanError(f"concurrency is {table['concurrency']} and not from 1 to {_MOST_CONCURRENCY}.")
     return {name: table[name] for name in _NAMES if name in table}

@@ -110,7 +110,7 @@ def read_prices(path: Path) -> PriceTable:
         own = PriceTable.from_toml(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise PlanError(f"{path} cannot be read: {error.strerror}.") from error
-    except (ValueError, KeyError, TypeError, ZeroDivisionError) as error:
+    except (ValueError, KeyError, TypeError, ArithmeticError) as error:
         raise PlanError(
             f"{path} is no table of prices ({_reason(error)}): let `async-endpoint prices` write it."
         ) from error

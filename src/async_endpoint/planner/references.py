@@ -37,7 +37,9 @@ class Template:
         found = type(self)([])
         copies: dict[int, Mapping[str, Resource]] = {}
         for name, _, siblings in self._resources:
-            same = copies.setdefault(id(siblings), deepcopy(dict(siblings)))
+            if id(siblings) not in copies:  # one copy of each template
+                copies[id(siblings)] = deepcopy(dict(siblings))
+            same = copies[id(siblings)]
             found._resources.append((name, same[name], same))  # noqa: SLF001 - its own class
         return found
 

@@ -43,6 +43,19 @@ class ServiceTimes:
         others = found.pop("", None)
         return cls(found, others)
 
+    def check_used(self, types: Iterable[str]) -> None:
+        """Checks that every type with durations of its own is planned.
+
+        Raises:
+            PlanError: One is not: probably its name is misspelled.
+        """
+        planned = set(types)
+        for instance_type in self.by_type:
+            if instance_type not in planned:
+                raise PlanError(
+                    f"--service-seconds names {instance_type}, and the planned types are {', '.join(sorted(planned))}."
+                )
+
     def of(self, instance_type: str, *, named: bool = False) -> Durations:
         """Returns the durations of a type.
 

@@ -15,6 +15,8 @@ from async_endpoint.planner.errors import PlanError
 from async_endpoint.protocol import WAKE_POLICY
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from async_endpoint.planner.references import Template
 
 BACKLOG_POLICY, SLEEP_POLICY = "backlog-per-instance", "sleep-when-idle"
@@ -50,9 +52,10 @@ class Setting:
         if not self.choices and re.fullmatch(r"\d{1,6}", text, re.ASCII) and self.least <= int(text) <= self.most:
             return int(text)
         allowed = " or ".join(self.choices) if self.choices else f"a whole number from {self.least} to {self.most}"
-        raise PlanError(f"{self.table}.{self.name} is {allowed}, and not {text!r}.")
+        raise PlanError(f"{'.'.join(filter(None, (self.table, self.name)))} is {allowed}, and not {text!r}.")
 
 
+_STEPS_NEED = 2  # a step is at most half of the instances
 _SWITCH: Final = ("true", "false")
 SETTINGS = {
     f"{each.table}.{each.name}": each
@@ -109,6 +112,7 @@ class StageTemplate:
         self._with_ttl = [each for each in variables if "REQUEST_TTL_SECONDS" in each]
         config = next(each for _, each in template.properties("AWS::SageMaker::EndpointConfig"))
         self._initial = int(config["ProductionVariants"][0]["InitialInstanceCount"])
+        self._in_steps = any(_is_updated_in_steps(each) for _, each in template.properties("AWS::SageMaker::Endpoint"))
 
     def read(self) -> dict[str, Value]:
         """Returns the settings by name, without those that the templates do not show.
@@ -183,6 +187,8 @@ class StageTemplate:
             raise ImpossibleError(
                 f"endpoint.initial_instance_count {self._initial} exceeds scaling.max_instances {most}"
             )
+        if self._in_steps and min(self._initial, least) < _STEPS_NEED:
+            raise ImpossibleError(f"updates in steps need at least {_STEPS_NEED} instances, and not {least}")
         for action in self._openings():
             kept = int(action["ScalableTargetAction"]["MinCapacity"])
             if not least < kept <= most:
@@ -225,3 +231,10 @@ class StageTemplate:
             submit["BACKLOG_PER_INSTANCE"] = str(known["scaling.backlog_per_instance"])
         if "MAX_INSTANCES" in submit:
             submit["MAX_INSTANCES"] = str(known["scaling.max_instances"])
+
+
+def _is_updated_in_steps(endpoint: Mapping[str, Any]) -> bool:
+    """Returns whether an update replaces a part of the instances at a time."""
+    deployment = endpoint.get("DeploymentConfig", {})
+    routing = deployment.get("BlueGreenUpdatePolicy", {}).get("TrafficRoutingConfiguration", {})
+    return "RollingUpdatePolicy" in deployment or routing.get("Type", "ALL_AT_ONCE") != "ALL_AT_ONCE"

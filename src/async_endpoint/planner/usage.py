@@ -8,6 +8,7 @@ from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from async_endpoint.planner.errors import PlanError
 from async_endpoint.planner.outcome import Outcome
 from async_endpoint.planner.references import Template
 from async_endpoint.planner.resource_types import unpriced_types
@@ -51,11 +52,21 @@ def monthly_usage(stage: Stage, outcome: Outcome, requests_a_month: float) -> di
         processed = outcome.processed / outcome.requests if outcome.requests else 0.0
         used["sns-publish"] += requests_a_month * processed
     used["lambda-request"] += sum(_scheduled_invocations(template))
-    memory = max((float(each.get("MemorySize", 128)) for each in functions), default=0.0)
+    memory = max((_megabytes(each) for each in functions), default=0.0)
     used["lambda-gb-second"] += used["lambda-request"] * _FUNCTION_SECONDS * memory / 1_024
     used["alarm-metric"] += sum(_alarm_metrics(template))
     used["custom-metric"] += len(set(_custom_metrics(template)))
     return {name: count for name, count in used.items() if count}
+
+
+def _megabytes(function: Mapping[str, Any]) -> float:
+    size = function.get("MemorySize", 128)
+    try:
+        return float(size)
+    except (TypeError, ValueError) as error:
+        raise PlanError(
+            f"a function has the MemorySize {size!r}, and a bill needs a number: synthesise the template with it."
+        ) from error
 
 
 def unpriced(template: Template) -> list[str]:

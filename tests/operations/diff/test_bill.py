@@ -126,8 +126,16 @@ def test_a_simulation_that_breaks_is_a_sentence(root: Path, monkeypatch: pytest.
 
     monkeypatch.setattr(bill, "simulate", broken)
     folder = assembly(root, "base", endpoint())
-    message = "Bill and wait: not planned. The simulation failed with ZeroDivisionError: by nothing."
+    message = "Bill and wait: not planned. The plan failed with ZeroDivisionError: by nothing."
     assert compare(root, folder, folder) == message
+
+
+def test_a_side_without_a_bill_is_a_sentence(root: Path) -> None:
+    sized = function()
+    sized["Function"]["Properties"]["MemorySize"] = {"Ref": "Memory"}
+    found = changed(root, assembly(root, "a", endpoint()), assembly(root, "b", endpoint(), sized))
+    assert found.after is None
+    assert any("After: not planned. A function has the MemorySize" in note for note in found.notes), found.notes
 
 
 def test_types_that_are_not_priced_are_named_apart_if_their_count_changes(root: Path) -> None:

@@ -94,13 +94,13 @@ def _planned(assembly: Path, table: PlanTable) -> PlannedSide | str:
     try:
         stage = read_stage(assembly)
         outcome = simulate(stage, table.traffic, table.conditions)
+        bill = make_bill(stage, outcome, table.prices, region=table.price_region or stage.region)
     except PlanError as error:
         # The folder is a temporary one, of which nobody should read.
         text = str(error).removeprefix(f"{assembly}: ")
         return text[:1].upper() + text[1:]
     except Exception as error:  # noqa: BLE001 - a template that the planner cannot follow must not hide the diff
-        return f"The simulation failed with {type(error).__name__}: {error}."
-    bill = make_bill(stage, outcome, table.prices, region=table.price_region or stage.region)
+        return f"The plan failed with {type(error).__name__}: {error}."
     return PlannedSide(stage, outcome, bill)
 
 
