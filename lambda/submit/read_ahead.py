@@ -10,6 +10,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import BotoCoreError, ClientError
+from botocore.parsers import ResponseParserError
 
 from async_endpoint.protocol import JOBS_PARTITION_KEY, AttemptRequest, JobsTableWriter, SeenJob
 from shared.observability import logger
@@ -53,7 +54,7 @@ class BatchJobs(JobsTableWriter):
         name = self._batch_table.name
         try:
             response = client.batch_get_item(RequestItems={name: {"Keys": keys, "ConsistentRead": True}})
-        except (ClientError, BotoCoreError) as error:
+        except (ClientError, BotoCoreError, ResponseParserError) as error:
             logger.debug("The jobs of the batch are read one by one: %s", error)
             return {}
         # An item without a state is the name of an attempt, and leads to its job.

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import csv
 import json
+import os
 import signal
 import subprocess
 import sys
-from contextlib import closing
+from contextlib import closing, nullcontext
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
@@ -218,6 +219,18 @@ def test_a_submission_whose_lines_are_in_a_file_may_be_pruned(bucket: str, serve
 
     assert run("results", "--output", "out.jsonl").exit_code == 0
 
+    assert "1 tickets" in run("runs", "--prune", "0").stdout
+
+
+@pytest.mark.parametrize("place", ["/dev/null", "pipe"])
+def test_lines_that_no_file_keeps_leave_the_ticket(bucket: str, folder: Path, place: str) -> None:
+    assert submit(bucket).exit_code == 0
+    os.mkfifo(folder.parent / "pipe")
+    with subprocess.Popen(["cat", "pipe"], stdout=subprocess.DEVNULL) if place == "pipe" else nullcontext():  # noqa: S607 - the shell's own
+        assert run("results", "--output", place, "--format", "jsonl").exit_code == 0
+
+    assert "0 tickets" in run("runs", "--prune", "0").stdout
+    assert run("results", "--output", "out.jsonl").exit_code == 0
     assert "1 tickets" in run("runs", "--prune", "0").stdout
 
 

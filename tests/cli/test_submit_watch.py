@@ -43,16 +43,16 @@ def run(*arguments: str) -> Result:
     return CliRunner().invoke(main, list(arguments))
 
 
-def arguments(bucket: str, *more: str) -> list[str]:
+def arguments(bucket: str, *more: str, folder: str = "inbox") -> list[str]:
     target = ["--endpoint", "receipts", "--input", f"s3://{bucket}/in", "--no-wake", "--concurrency", "1"]
-    return ["submit", "--watch", "inbox", *target, *more]
+    return ["submit", "--watch", folder, *target, *more]
 
 
 @contextmanager
-def watching(bucket: str, *more: str) -> Iterator[subprocess.Popen[str]]:
+def watching(bucket: str, *more: str, folder: str = "inbox") -> Iterator[subprocess.Popen[str]]:
     """A process that watches the folder; it is killed at the end if it still runs."""
     with subprocess.Popen(  # our own command
-        [*COMMAND, *arguments(bucket, *more)], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        [*COMMAND, *arguments(bucket, *more, folder=folder)], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     ) as process:
         try:
             yield process
@@ -215,3 +215,83 @@ def test_the_ticket_of_another_run_and_a_second_watch_are_sentences(bucket: str,
     assert (of_another.exit_code, second.exit_code) == (2, 2)
     assert "other.sqlite is the ticket of another run" in of_another.stderr
     assert "Another process uses the ticket" in second.stderr
+
+
+def test_another_spelling_of_the_folder_continues_the_watch(
+    bucket: str, server: EndpointServer, inbox: Path, tickets: Path
+) -> None:
+    (inbox / "a.png").write_bytes(b"1")
+    (inbox.parent / "link").symlink_to(inbox)
+    with watching(bucket) as process:
+        until(lambda: len(server.requests) == 1, process)
+        interrupted(process)
+
+    for number, spelling in enumerate(("inbox/../inbox", "link", str(inbox)), start=2):
+        (inbox / f"{number}.png").write_bytes(b"1")
+        with watching(bucket, folder=spelling) as process:
+            until(lambda count=number: len(server.requests) >= count, process)  # type: ignore[misc]  # its default
+            time.sleep(0.5)  # another look
+            _, errors = interrupted(process)
+        assert f"continues; documents until now: {number - 1}." in errors
+
+    assert sent(server) == {"a.png": 1, "2.png": 1, "3.png": 1, "4.png": 1}
+    assert len(list(tickets.glob("*.sqlite"))) == 1
+
+
+def test_a_watch_that_began_behind_a_link_continues_in_the_folder(
+    bucket: str, server: EndpointServer, inbox: Path, tickets: Path
+) -> None:
+    (inbox / "a.png").write_bytes(b"1")
+    (inbox.parent / "link").symlink_to(inbox)
+    with watching(bucket, folder="link") as process:
+        until(lambda: len(server.requests) == 1, process)
+        interrupted(process)
+    (inbox.parent / "link").unlink()
+
+    with watching(bucket) as process:
+        assert process.stderr is not None
+        assert "continues; documents until now: 1." in process.stderr.readline()
+        interrupted(process)
+
+    assert len(list(tickets.glob("*.sqlite"))) == 1
+
+
+def test_a_folder_that_cannot_be_looked_at_is_wrong_usage(bucket: str, tickets: Path) -> None:
+    result = run(*arguments(bucket, folder="x" * 300))
+
+    assert (result.exit_code, type(result.exception)) == (2, SystemExit)
+    assert "cannot be read: File name too long." in " ".join(result.stderr.split())
+    assert not tickets.exists()
+
+
+@pytest.mark.parametrize("pattern", ["../*.png", ".", "/x"])
+def test_a_pattern_that_cannot_be_used_is_wrong_usage_and_leaves_no_ticket(
+    bucket: str, tickets: Path, pattern: str
+) -> None:
+    result = run(*arguments(bucket, "--pattern", pattern))
+
+    assert (result.exit_code, type(result.exception)) == (2, SystemExit)
+    assert "the pattern is one below inbox" in " ".join(result.stderr.split())
+    assert not tickets.exists()
+
+
+@pytest.mark.parametrize("submitted", [True, False])
+def test_a_folder_that_vanishes_ends_the_watch_with_a_line_and_no_empty_ticket(
+    bucket: str, server: EndpointServer, inbox: Path, tickets: Path, *, submitted: bool
+) -> None:
+    if submitted:
+        (inbox / "a.png").write_bytes(b"1")
+    with watching(bucket, "--json") as process:
+        until(lambda: any(tickets.glob("*.sqlite")) and len(server.requests) == submitted, process)
+        time.sleep(0.5)  # the response is in the ticket
+        inbox.rename(inbox.with_name("elsewhere"))
+        output, errors = process.communicate(timeout=60)
+
+    assert process.returncode == 1, errors
+    advice = "The ticket has what was submitted: watch" if submitted else "Nothing was sent."
+    assert f"inbox cannot be read: No such file or directory. {advice}" in errors
+    line = json.loads(output)
+    assert (line["queued"], line["ticket"] is not None) == (submitted, submitted)
+    assert line["error"] == "inbox cannot be read: No such file or directory."
+    assert len(list(tickets.glob("*.sqlite"))) == submitted
+    assert "Traceback" not in errors

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import signal
+import sqlite3
 import subprocess
 import sys
 from collections import Counter
@@ -183,3 +184,77 @@ def test_wait_leaves_the_file_of_results_of_a_run_to_resume(bucket: str, server:
     assert not results.exists()
     assert run("resume", "--no-wake").exit_code == 0
     assert len(results.read_text().splitlines()) == DOCUMENTS == len(server.requests)
+
+
+@pytest.mark.parametrize("fetching", ["wait", "results"])
+def test_the_file_of_an_interrupted_run_waits_for_resume_once_the_outcomes_are_known(
+    bucket: str, server: EndpointServer, folder: Path, tickets: Path, *, fetching: str
+) -> None:
+    results = folder.parent / "results.jsonl"
+    server.writes_results = False
+    with started("run", "scans", *target(bucket)) as process:
+        assert process.stderr is not None
+        while f"submitted {DOCUMENTS}/{DOCUMENTS}" not in process.stderr.readline():
+            assert process.poll() is None
+        process.send_signal(signal.SIGINT)
+        process.communicate(timeout=60)
+    assert process.returncode == 130
+    server.writes_results = True
+    for request in server.requests:
+        server.write_outcome(request)
+    (ticket,) = tickets.glob("*.sqlite")
+
+    assert run(fetching, ticket.stem, *(["--no-wake"] if fetching == "wait" else [])).exit_code == 0
+
+    assert {json.loads(line)["state"] for line in results.read_text().splitlines()} == {"QUEUED"}
+    assert "0 tickets" in run("runs", "--prune", "0").stdout
+    assert run("resume", "--no-wake").exit_code == 0
+    lines = [json.loads(line) for line in results.read_text().splitlines()]
+    assert [line["state"] for line in lines] == ["COMPLETED"] * DOCUMENTS
+    assert "1 tickets" in run("runs", "--prune", "0").stdout
+
+
+def test_wait_and_resume_keep_the_ticket_and_the_lines_of_a_run_whose_documents_were_all_rejected(
+    bucket: str, folder: Path, tickets: Path
+) -> None:
+    results = folder.parent / "results.jsonl"
+    rejected = run("run", "scans", "--content-type", "not ascii: é", *target(bucket))
+    assert (rejected.exit_code, rejected.stdout.endswith("; see results.jsonl\n")) == (1, True)
+    written = results.read_text()
+    (ticket,) = tickets.glob("*.sqlite")
+
+    waited = run("wait", "--no-wake")
+    resumed = run("resume", ticket.stem, "--no-wake")
+
+    assert (waited.exit_code, resumed.exit_code) == (1, 1)
+    assert "; the ticket state/runs/" in waited.stdout
+    assert resumed.stdout.endswith("; nothing was sent, and results.jsonl is as before\n")
+    assert ticket.is_file()
+    assert results.read_text() == written
+
+
+def test_wait_says_that_nothing_was_sent_where_it_deletes_the_ticket(
+    bucket: str, server: EndpointServer, folder: Path, tickets: Path
+) -> None:
+    with started("submit", "scans", "--concurrency", "1", *target(bucket)) as process:
+
+        def kill() -> bool:
+            process.kill()
+            process.wait()
+            return False
+
+        server.before_taking = at_request(1, kill)
+        process.communicate(timeout=60)
+    server.before_taking = None
+    (ticket,) = tickets.glob("*.sqlite")
+    with closing(sqlite3.connect(ticket)) as database, database:  # as if it was killed a moment earlier
+        database.execute("UPDATE document SET state = 'WAITING', attempts = 0, upload = NULL")
+    for path in folder.iterdir():
+        path.unlink()
+
+    waited = run("wait", "--json", "--no-wake")
+
+    assert waited.exit_code == 1, waited.output
+    assert waited.stderr.endswith("; nothing was sent\n")
+    assert json.loads(waited.stdout)["ticket"] is None
+    assert not ticket.exists()

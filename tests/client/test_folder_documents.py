@@ -30,7 +30,7 @@ def test_a_folder_of_documents_alone_needs_no_sentence(tmp_path: Path) -> None:
     assert find_documents(tmp_path).left_out_sentence() is None
 
 
-@pytest.mark.parametrize("pattern", ["", "/scans/*.png", "../*.png", "sub/../*.png"])
+@pytest.mark.parametrize("pattern", ["", ".", "./.", "/scans/*.png", "../*.png", "sub/../*.png"])
 def test_a_pattern_is_one_below_the_folder(tmp_path: Path, pattern: str) -> None:
     (tmp_path / "a.png").touch()
     with pytest.raises(FolderError, match="the pattern is one below"):
@@ -49,3 +49,8 @@ def test_many_paths_are_found_quickly(tmp_path: Path) -> None:
     began = time.perf_counter()
     assert len(find_documents(tmp_path).documents) == 5_000
     assert time.perf_counter() - began < 3
+
+
+def test_a_name_that_the_system_rejects_is_a_sentence() -> None:
+    with pytest.raises(FolderError, match=r"^x+ cannot be read: File name too long\.$"):
+        find_documents(Path("x" * 300))

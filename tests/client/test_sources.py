@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 from pathlib import Path
 from typing import NoReturn
@@ -116,6 +117,18 @@ def test_what_is_neither_a_file_nor_a_folder_is_a_sentence(folder: Path) -> None
 
     with pytest.raises(FolderError, match=r"scans/pipe\.png is not a regular file"):
         find_sources(["scans/pipe.png"])
+
+
+@pytest.mark.parametrize("method", ["is_dir", "exists"])
+def test_what_cannot_be_looked_at_is_a_sentence(monkeypatch: pytest.MonkeyPatch, method: str) -> None:
+    def deny(_: Path) -> NoReturn:
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+
+    with pytest.raises(FolderError, match=r"^x+ cannot be read: File name too long\.$"):
+        find_sources(["x" * 300])
+    monkeypatch.setattr(Path, method, deny)
+    with pytest.raises(FolderError, match=r"^scans/a\.png cannot be read: Permission denied\.$"):
+        find_sources(["scans/a.png"])
 
 
 def test_the_objects_below_a_prefix_take_its_place_however_many_pages_there_are() -> None:

@@ -110,7 +110,7 @@ def results(
             rest = f"; {shown(output)} is as before" if output else ""
             click.echo(f"{summary}; no document has a line yet{rest}.", err=True)
             context.exit(1)
-        if output and form == "jsonl" and not (ticket.settings.output or any(ticket.counts()[s] for s in UNFINISHED)):
+        if output and form == "jsonl" and _keeps_all(output, ticket):
             ticket.published()
         click.echo(f"{summary}; see {shown(output)}" if output else summary, err=output is None)
         if error:
@@ -138,6 +138,11 @@ def _writer(form: str, output: Path | None) -> Writer:
             "Parquet needs pyarrow: install it with `pip install 'async-endpoint[parquet]'`, or write another --format."
         ) from error
     return write_parquet
+
+
+def _keeps_all(output: Path, ticket: Ticket) -> bool:
+    """Returns whether the file has the outcomes of a whole submission: a pipe and /dev/null keep nothing."""
+    return output.is_file() and not (ticket.settings.output or any(ticket.counts()[state] for state in UNFINISHED))
 
 
 def _write_lines(file: IO[bytes], lines: Callable[[], Iterable[str]]) -> None:

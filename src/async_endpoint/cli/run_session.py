@@ -18,6 +18,7 @@ from async_endpoint.cli.run_report import print_line
 from async_endpoint.client import (
     AsyncEndpoint,
     AsyncEndpointError,
+    DocumentState,
     EndpointWaker,
     OutputInUse,
     RunInterrupted,
@@ -30,7 +31,7 @@ if TYPE_CHECKING:
     from collections import Counter
     from collections.abc import Callable
 
-    from async_endpoint.client import DocumentState, Ticket
+    from async_endpoint.client import Ticket
     from async_endpoint.client.ticket_schema import RunSettings
 
 INTERRUPTED = 130  # the exit status that shells report after Ctrl-C
@@ -112,12 +113,11 @@ def finish(
         discard_unsent(ticket)
         raise unwritable(output or Path(), error) from error
     else:
-        if not summary.published:
-            discard_unsent(ticket)
+        where = _where(ticket, output, published=summary.published)
     finally:
         ticket.close()
     click.echo("".join(f"{remark}\n" for remark in summary.remarks), err=True, nl=False)
-    click.echo(f"{summary}; {_where(ticket, output, published=summary.published)}", err=as_json)
+    click.echo(f"{summary}; {where}", err=as_json)
     report(summary.counts, published=summary.published)
     return 0 if summary.all_completed else 1
 
@@ -157,8 +157,10 @@ def counts_of(ticket: Ticket) -> Counter[DocumentState] | None:
 def discard_unsent(ticket: Ticket) -> bool:
     """Deletes the ticket of a run that sent nothing; returns whether it did."""
     try:
+        counts = ticket.counts()
         # The rejected files of a watched folder are not to be submitted again: the ticket has them.
-        unsent = ticket.sent_nothing() and not (ticket.settings.watch and ticket.counts())
+        is_needed = bool(counts) if ticket.settings.watch else _is_over(ticket, counts)
+        unsent = ticket.sent_nothing() and not is_needed
     except AsyncEndpointError:  # of a full disk: then nothing may be deleted
         return False
     if unsent:
@@ -166,11 +168,21 @@ def discard_unsent(ticket: Ticket) -> bool:
     return unsent
 
 
+def _is_over(ticket: Ticket, counts: Counter[DocumentState]) -> bool:
+    """Returns whether a file has the lines of all documents: then the ticket stays until `runs --prune`."""
+    return ticket.is_published() and not counts[DocumentState.WAITING]
+
+
 def _where(ticket: Ticket, output: Path | None, *, published: bool) -> str:
-    """Returns where the results are, as the end of a sentence."""
+    """Returns where the results are, as the end of a sentence; deletes the ticket of a run that sent nothing."""
+    if published:
+        return f"see {shown(output or Path())}"
+    discarded = discard_unsent(ticket)
     if output is None:
-        return f"the ticket {shown(ticket.path or Path())} has the results"
-    return f"{'see' if published else 'nothing was sent, and of an earlier run is still'} {shown(output)}"
+        return "nothing was sent" if discarded else f"the ticket {shown(ticket.path or Path())} has the results"
+    if discarded:
+        return f"nothing was sent, and of an earlier run is still {shown(output)}"
+    return f"nothing was sent, and {shown(output)} is as before"
 
 
 def shown(path: Path) -> str:

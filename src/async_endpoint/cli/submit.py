@@ -23,6 +23,7 @@ from async_endpoint.client import (
     new_run_id,
     new_ticket,
 )
+from async_endpoint.client.folder_documents import documents_now, readable
 from async_endpoint.client.ticket_store import is_watch_of, newest_watch, ticket_path
 
 
@@ -79,8 +80,8 @@ def submit(
     Exit status: 0 every document is accepted, 1 some are not, 2 wrong usage or another process uses the
     ticket, 130 after Ctrl-C. With --watch, Ctrl-C is the normal end.
     """  # noqa: D301 - \b is Click's mark of a paragraph that is not rewrapped
-    folder = _watched(sources) if watch else None
     try:
+        folder = _watched(sources, pattern) if watch else None
         found = find_sources(() if watch else sources, listed=sys.stdin.buffer, pattern=pattern)
     except FolderError as error:
         raise click.UsageError(str(error)) from error
@@ -113,15 +114,20 @@ def submit(
         context.exit(session.watch(FolderWatch(folder, pattern), folder) if folder else session.submit())
 
 
-def _watched(sources: tuple[str, ...]) -> Path:
+def _watched(sources: tuple[str, ...], pattern: str | None) -> Path:
     """Returns the folder to watch.
 
     Raises:
         click.UsageError: The sources are not one folder.
+        FolderError: The folder cannot be read, or the pattern cannot be used.
     """
-    if len(sources) != 1 or not Path(sources[0]).is_dir():
+    folder = Path(sources[0])
+    with readable(folder):
+        is_folder = folder.is_dir()
+    if len(sources) != 1 or not is_folder:
         raise click.UsageError("--watch takes one folder that exists, and no other source.")
-    return Path(sources[0])
+    documents_now(folder, pattern=pattern)  # what is wrong is found before there is a ticket
+    return folder
 
 
 def _earlier_watch(folder: Path, endpoint: AsyncEndpoint, ticket_file: Path | None) -> Ticket | None:

@@ -122,9 +122,7 @@ class SubmitSession:
                 time.sleep(pause)
         except KeyboardInterrupt:
             return self._end()
-        except FolderError as error:
-            raise click.ClickException(str(error)) from error
-        except AsyncEndpointError as error:
+        except (FolderError, AsyncEndpointError) as error:
             self._break_off(error)
 
     def _end(self) -> int:
@@ -140,12 +138,14 @@ class SubmitSession:
         argument = argument_of(self._ticket, own_file=self._own_file)
         return f"run {self._ticket.settings.run}: `async-endpoint wait {argument}` waits for the outcomes"
 
-    def _break_off(self, error: AsyncEndpointError) -> NoReturn:
+    def _break_off(self, error: FolderError | AsyncEndpointError) -> NoReturn:
         summary = self._submission.summary() if counts_of(self._ticket) is not None else None
-        if self._ticket.settings.watch and not discard_unsent(self._ticket):
-            advice = " The ticket has what was submitted: watch the folder again by the same command."
-        else:
+        if not self._ticket.settings.watch:
             advice = how_to_continue(self._ticket, "wait", own_file=self._own_file)
+        elif discard_unsent(self._ticket):
+            advice = " Nothing was sent."
+        else:
+            advice = " The ticket has what was submitted: watch the folder again by the same command."
         if summary:
             self._report(summary, error=str(error))
         raise click.ClickException(f"{error}{advice}") from error

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections import Counter
+from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import PurePath
 from typing import TYPE_CHECKING
 
 from async_endpoint.protocol import DOCUMENT_SUFFIXES
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
 _KINDS_NAMED = 5
@@ -54,7 +57,9 @@ def find_documents(folder: Path, *, pattern: str | None = None, limit: int | Non
     Raises:
         FolderError: The folder does not exist or cannot be read, contains no document, or the pattern cannot be used.
     """
-    if not folder.is_dir():
+    with readable(folder):
+        is_folder = folder.is_dir()
+    if not is_folder:
         raise FolderError(f"{folder} is not a folder: name one that holds documents.")
     found = documents_now(folder, pattern=pattern)
     if not found.documents:
@@ -75,22 +80,35 @@ def documents_now(folder: Path, *, pattern: str | None = None) -> FolderDocument
     """
     documents: list[Path] = []
     left_out: Counter[str] = Counter()
-    try:
+    with readable(folder):
         for path in sorted(set(_matches(folder, pattern))):
             kind = _kind_left_out(path, any_suffix=pattern is not None)
             if kind is None:
                 documents.append(path)
             elif not (pattern and kind == "folder"):
                 left_out[kind] += 1
-    except OSError as error:
-        raise FolderError(f"{folder} cannot be read: {error.strerror}.") from error
     return FolderDocuments(tuple(documents), left_out)
+
+
+@contextmanager
+def readable(name: Path | str) -> Iterator[None]:
+    """Makes one sentence of what the system says about a path that it does not let the caller look at.
+
+    Raises:
+        FolderError: Instead of an OSError, such as that of a name that is too long.
+    """
+    try:
+        yield
+    except OSError as error:
+        raise FolderError(f"{name} cannot be read: {error.strerror}.") from error
 
 
 def _matches(folder: Path, pattern: str | None) -> list[Path]:
     if pattern is None:
         return list(folder.iterdir())
     hint = f"the pattern is one below {folder}, such as '**/*.png'."
+    if pattern and not PurePath(pattern).parts:
+        raise FolderError(f"{pattern!r} is the folder itself: {hint}")
     if ".." in pattern.replace("\\", "/").split("/"):
         raise FolderError(f"{pattern!r} leaves the folder: {hint}")
     try:

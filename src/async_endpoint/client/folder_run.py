@@ -65,7 +65,7 @@ def new_ticket(
         endpoint=endpoint.endpoint_name,
         region=endpoint.region,
         inputs=str(endpoint.input_location or ""),
-        folder=str(folder.absolute()),
+        folder=str(folder.resolve() if watch else folder.absolute()),  # a link may point elsewhere in the next watch
         output=str(output.absolute()) if output else "",
         content_type=content_type,
         ttl=ttl,

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
-from async_endpoint.client.folder_documents import FolderDocuments, FolderError, find_documents
+from async_endpoint.client.folder_documents import FolderDocuments, FolderError, find_documents, readable
 from async_endpoint.protocol import DOCUMENT_SUFFIXES, LocationError, S3Location
 
 if TYPE_CHECKING:
@@ -74,7 +74,7 @@ def find_sources(named: Iterable[str], *, listed: Iterable[bytes] = (), pattern:
         pattern: Which files of the folders are documents, as for `find_documents`.
 
     Raises:
-        FolderError: Something that was named is not there, or contains no document.
+        FolderError: Something that was named is not there, cannot be read, or contains no document.
     """
     sources = Sources()
     for name in named:
@@ -93,6 +93,11 @@ def _take(sources: Sources, name: str, pattern: str | None, *, is_literal: bool 
     if name.startswith(_IN_S3):
         sources.documents[_location(name)] = None
         return
+    with readable(name):
+        _take_files(sources, name, pattern, is_literal=is_literal)
+
+
+def _take_files(sources: Sources, name: str, pattern: str | None, *, is_literal: bool) -> None:
     path = Path(name)
     if path.is_dir():
         found = find_documents(path, pattern=pattern)

@@ -189,14 +189,22 @@ class Ticket:
         self._set(number, "state = ?, inference_id = ?, upload = NULL", [DocumentState.WAITING, uuid.uuid4().hex])
 
     def finished(self, number: int, state: DocumentState, line: str, reason: str | None) -> None:
-        """Records the outcome and the finished line."""
+        """Records the outcome and the finished line, which no file of results has yet."""
         printable = reason.encode("utf-8", "backslashreplace").decode() if reason else None
-        self._set(number, "state = ?, line = ?, reason = ?", [state, line, printable])
+        with self._transaction() as database:
+            _update(database, number, "state = ?, line = ?, reason = ?", [state, line, printable])
+            database.execute("UPDATE run SET published = 0 WHERE published = 1")
 
     def published(self) -> None:
         """Records that the file of results has the lines."""
         with self._transaction() as database:
             database.execute("UPDATE run SET published = 1")
+
+    def is_published(self) -> bool:
+        """Returns whether a file of results has the lines of all finished documents."""
+        with self._transaction() as database:
+            (published,) = database.execute("SELECT published FROM run").fetchone()
+        return bool(published)
 
     def close(self) -> None:
         """Releases the ticket."""
@@ -213,7 +221,7 @@ class Ticket:
 
     def _set(self, number: int, what: str, values: list[Any]) -> None:
         with self._transaction() as database:
-            database.execute(f"UPDATE document SET {what} WHERE number = ?", [*values, number])  # noqa: S608 - columns
+            _update(database, number, what, values)
 
     @contextmanager
     def _transaction(self) -> Iterator[sqlite3.Connection]:
@@ -232,6 +240,10 @@ class Ticket:
                 if self._database.in_transaction:
                     self._database.execute("ROLLBACK")
                 raise
+
+
+def _update(database: sqlite3.Connection, number: int, what: str, values: list[Any]) -> None:
+    database.execute(f"UPDATE document SET {what} WHERE number = ?", [*values, number])  # noqa: S608 - columns
 
 
 def remove_files(path: Path) -> None:

@@ -120,9 +120,10 @@ def newest_watch(folder: Path, endpoint: str, region: str) -> Path | None:
 
 
 def is_watch_of(settings: RunSettings, folder: Path, endpoint: str, region: str) -> bool:
-    """Returns whether a run watches this folder for this endpoint."""
-    wanted = (True, str(folder.absolute()), endpoint, region)
-    return (settings.watch, settings.folder, settings.endpoint, settings.region) == wanted
+    """Returns whether a run watches this folder, whichever way it is spelled, for this endpoint."""
+    if (settings.watch, settings.endpoint, settings.region) != (True, endpoint, region):
+        return False
+    return os.path.realpath(settings.folder) == os.path.realpath(folder)
 
 
 def prune(days: int) -> list[StoredRun]:

@@ -8,7 +8,8 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from botocore.exceptions import ClientError
+from botocore.exceptions import ClientError, ReadTimeoutError
+from botocore.parsers import ResponseParserError
 from mypy_boto3_dynamodb.service_resource import Table
 
 from async_endpoint.protocol import (
@@ -157,9 +158,18 @@ def test_jobs_that_the_response_lacks_are_read_on_their_own() -> None:
     assert (jobs_of(table, "a", "b", "a"), table.asked, table.memory.reads) == (["a", "b", "a"], [["a", "b"]], 2)
 
 
-def test_a_failed_read_of_the_batch_costs_only_itself() -> None:
+@pytest.mark.parametrize(
+    "error",
+    [
+        ClientError({"Error": {"Code": "AccessDeniedException", "Message": "no"}}, "BatchGetItem"),
+        ReadTimeoutError(endpoint_url="https://dynamodb.eu-west-1.amazonaws.com"),
+        ResponseParserError("It is no JSON."),
+    ],
+    ids=lambda error: type(error).__name__,
+)
+def test_a_failed_read_of_the_batch_costs_only_itself(error: Exception) -> None:
     def fail(_: list[str]) -> dict[str, Any]:
-        raise ClientError({"Error": {"Code": "AccessDeniedException", "Message": "no"}}, "BatchGetItem")
+        raise error
 
     table = Ahead(fail)
     assert (jobs_of(table, "a", "b"), table.memory.reads) == (["a", "b"], 2)

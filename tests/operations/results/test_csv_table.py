@@ -51,6 +51,10 @@ def test_numbers_stay_numbers_and_texts_are_quoted(value: object, in_file: str) 
     assert written(line_with({"v": value})).endswith(f",{in_file},1.5\r\n")
 
 
+def test_the_name_of_a_member_may_have_a_lone_surrogate() -> None:
+    assert "answer.caf\\udce9" in written(line_with({"caf\udce9": 1})).splitlines()[0]
+
+
 def test_every_row_has_every_column() -> None:
     text = written(line_with({"b": 1}), line_with({"a": 2}), line_with(None))
 

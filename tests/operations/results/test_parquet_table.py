@@ -56,6 +56,10 @@ def test_the_columns_are_those_of_all_lines_and_seconds_are_always_numbers() -> 
     ]
 
 
+def test_the_name_of_a_member_may_have_a_lone_surrogate() -> None:
+    assert table_of(line_with({"caf\udce9": 1})).column("answer.caf\\udce9").to_pylist() == [1]
+
+
 def test_many_lines_are_all_there_in_their_order() -> None:
     count = 12_000
     lines = [line_with({"number": number}) for number in range(count)]

@@ -22,6 +22,7 @@ def results_in(line: str) -> dict[str, Any]:
         ({"empty": {}, "none": None, "list": []}, {"answer.empty": "{}", "answer.none": None, "answer.list": "[]"}),
         ({"a.b": 1, "a": {"b": 2}, "c\\": 3}, {"answer.a\\.b": 1, "answer.a.b": 2, "answer.c\\\\": 3}),
         ({"": {"": True}}, {"answer..": True}),
+        ({"caf\udce9": 1, "caf\\udce9": 2}, {"answer.caf\\udce9": 1, "answer.caf\\\\udce9": 2}),
         ([1, "é"], {"answer": '[1, "é"]'}),
         ({}, {"answer": "{}"}),
         (7, {"answer": 7}),

@@ -26,7 +26,7 @@ def row_of(line: str) -> dict[str, Cell]:
     """Returns the cells of a line by column.
 
     A member of a nested object has a dotted name, such as `answer.total.amount`; a dot or a backslash in a member's own
-    name has a backslash before it. A list is JSON text, and so is an empty object.
+    name has a backslash before it, and a lone surrogate is escaped. A list is JSON text, and so is an empty object.
 
     Args:
         line: Of a run, as `line_of` writes it.
@@ -73,4 +73,4 @@ def _flat(name: str, value: Any) -> Iterator[tuple[str, Cell]]:
 
 
 def _escaped(key: str) -> str:
-    return key.replace("\\", "\\\\").replace(".", "\\.")
+    return printable(key.replace("\\", "\\\\").replace(".", "\\."))
