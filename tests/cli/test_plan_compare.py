@@ -22,7 +22,6 @@ if TYPE_CHECKING:
 
     from tests.support.deployed_workflow import DeployedWorkflow
 
-BEGAN = datetime.now(UTC).replace(second=0, microsecond=0) - timedelta(minutes=40)
 TIMES = ("--service-seconds", "2", "--start-seconds", "240", "--concurrency", "1")
 
 
@@ -38,38 +37,45 @@ def plan(*arguments: str) -> Result:
     return CliRunner().invoke(main, ["plan", *arguments])
 
 
-def put(namespace: str, metric: str, *values: tuple[float, float]) -> None:
-    """Puts a datum for each pair of seconds since BEGAN and value."""
+@pytest.fixture
+def began() -> datetime:
+    """A minute within the last hour."""
+    return datetime.now(UTC).replace(second=0, microsecond=0) - timedelta(minutes=40)
+
+
+def put(began: datetime, namespace: str, metric: str, *values: tuple[float, float]) -> None:
+    """Puts a datum for each pair of seconds since a moment and value."""
     dimensions = [{"Name": "EndpointName", "Value": ENDPOINT}, {"Name": "VariantName", "Value": VARIANT_NAME}]
     data: list[Any] = [
-        {"MetricName": metric, "Dimensions": dimensions, "Timestamp": BEGAN + timedelta(seconds=at), "Value": value}
+        {"MetricName": metric, "Dimensions": dimensions, "Timestamp": began + timedelta(seconds=at), "Value": value}
         for at, value in values
     ]
     typed: list[MetricDatumTypeDef] = data
     boto3.client("cloudwatch").put_metric_data(Namespace=namespace, MetricData=typed)
 
 
-def happened(deployed: DeployedWorkflow, *jobs: tuple[str, float, float | None, JobState]) -> None:
-    """Records jobs: a name, when it came and when it ended in seconds since BEGAN, and its state."""
+def happened(deployed: DeployedWorkflow, began: datetime, *jobs: tuple[str, float, float | None, JobState]) -> None:
+    """Records jobs: a name, when it came and when it ended in seconds since a moment, and its state."""
     for name, came, ended, state in jobs:
         texts = [
-            None if at is None else (BEGAN + timedelta(seconds=at)).strftime("%Y-%m-%dT%H:%M:%S.000Z")
+            None if at is None else (began + timedelta(seconds=at)).strftime("%Y-%m-%dT%H:%M:%S.000Z")
             for at in (came, came + 1, ended)
         ]
         record = JobRecord(job_id=name, state=state, received_at=texts[0], submitted_at=texts[1], ended_at=texts[2])
         deployed.jobs.merge(record)
 
 
-def test_what_was_planned_is_beside_what_happened(deployed: DeployedWorkflow) -> None:
+def test_what_was_planned_is_beside_what_happened(deployed: DeployedWorkflow, began: datetime) -> None:
     happened(
         deployed,
+        began,
         ("a", 30, 90, JobState.COMPLETED),
         ("b", 60, 94, JobState.COMPLETED),
         ("c", 61, 96, JobState.FAILED),
         ("d", 1_000, None, JobState.SUBMITTED),
     )
-    put("/aws/sagemaker/Endpoints", "CPUUtilization", *((second, 50.0) for second in range(61, 900, 60)))
-    put("AWS/SageMaker", "ModelLatency", *((60 + at, 1e6 * at) for at in range(1, 21)))
+    put(began, "/aws/sagemaker/Endpoints", "CPUUtilization", *((second, 50.0) for second in range(61, 900, 60)))
+    put(began, "AWS/SageMaker", "ModelLatency", *((60 + at, 1e6 * at) for at in range(1, 21)))
 
     result = plan("fixed", "--compare", "1h", "--stack", deployed.stack, *TIMES, "--calibration", "measured.toml")
     found = plan("fixed", "--compare", "1h", "--stack", deployed.stack, *TIMES, "--json")
@@ -94,12 +100,14 @@ def test_what_was_planned_is_beside_what_happened(deployed: DeployedWorkflow) ->
     assert 19 <= longest <= 20
 
 
-def test_a_period_without_documents_and_a_file_that_exists_are_said(deployed: DeployedWorkflow) -> None:
+def test_a_period_without_documents_and_a_file_that_exists_are_said(
+    deployed: DeployedWorkflow, began: datetime
+) -> None:
     compared = ("scaled", "--compare", "1h", "--stack", deployed.stack, *TIMES)
     empty = plan(*compared)
     assert (empty.exit_code, empty.stdout) == (1, "")
     assert "No document arrived from " in empty.stderr
-    happened(deployed, ("a", 30, 90, JobState.COMPLETED))
+    happened(deployed, began, ("a", 30, 90, JobState.COMPLETED))
     Path("mine.toml").write_text("mine", encoding="utf-8")
     refused = plan(*compared, "--calibration", "mine.toml")
     assert refused.exit_code == 1
