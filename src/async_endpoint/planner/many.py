@@ -5,16 +5,19 @@ from __future__ import annotations
 import multiprocessing
 import os
 import signal
-from concurrent.futures import ProcessPoolExecutor, as_completed
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from multiprocessing.connection import wait
+from typing import TYPE_CHECKING, cast
 
+from async_endpoint.planner.errors import PlanError
 from async_endpoint.planner.references import Template
 from async_endpoint.planner.simulation import simulate
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterator, Sequence
+    from multiprocessing.connection import Connection
+    from multiprocessing.context import SpawnProcess
 
     from async_endpoint.planner.conditions import Conditions
     from async_endpoint.planner.outcome import Outcome
@@ -22,8 +25,6 @@ if TYPE_CHECKING:
     from async_endpoint.planner.traffic import Traffic
 
 Case = tuple["Stage", "Conditions"]
-
-_shared: list[Traffic] = []  # in a worker: what all its simulations share
 
 
 def simulate_all(
@@ -70,22 +71,55 @@ def _in_turn(cases: Sequence[Case], traffic: Traffic) -> Generator[tuple[int, Ou
 
 
 def _at_once(cases: Sequence[Case], traffic: Traffic, count: int) -> Generator[tuple[int, Outcome], None, None]:
-    others = set(multiprocessing.active_children())
+    """Yields outcomes as they come; its processes end with it, whatever ends it.
+
+    Not a ProcessPoolExecutor: its own threads wait for processes that were ended under it, some of them for ever.
+    """
     # Not "fork": that copies a process with its threads' locks, and is not the same on every system.
     context = multiprocessing.get_context("spawn")
-    pool = ProcessPoolExecutor(count, mp_context=context, initializer=_share, initargs=(traffic,))
+    workers: dict[Connection, SpawnProcess] = {}
+    busy: dict[Connection, int] = {}
+    left = iter(enumerate(map(_small, cases)))
+
+    def give(connection: Connection) -> None:
+        if (following := next(left, None)) is not None:
+            busy[connection], case = following
+            connection.send(case)
+
     try:
         with _children_ignore_interrupts():
-            futures = {pool.submit(_simulate, _small(case)): index for index, case in enumerate(cases)}
-        for future in as_completed(futures):
-            yield futures[future], future.result()
-    except BaseException:
-        # A simulation takes seconds, and nobody waits for it any more. The pool ends once it has seen them all gone.
-        for child in set(multiprocessing.active_children()) - others:
-            child.terminate()
-        pool.shutdown(cancel_futures=True)
-        raise
-    pool.shutdown()
+            for _ in range(count):
+                ours, theirs = context.Pipe()
+                process = context.Process(target=_work, args=(theirs, traffic), daemon=True)
+                workers[ours] = process
+                process.start()
+                theirs.close()
+        for connection in workers:
+            give(connection)
+        while busy:
+            for connection in cast("list[Connection]", wait(list(busy))):
+                outcome = _received(connection, workers[connection])
+                yield busy.pop(connection), outcome
+                give(connection)
+    finally:
+        for connection, process in workers.items():
+            connection.close()
+            if process.pid is not None:  # it was started
+                process.kill()
+                process.join()
+
+
+def _received(connection: Connection, process: SpawnProcess) -> Outcome:
+    try:
+        found: Outcome | Exception = connection.recv()
+    except (EOFError, OSError) as error:
+        process.join()
+        raise PlanError(
+            f"A process of the simulation ended with {process.exitcode}, as it does without memory: vary less at once."
+        ) from error
+    if isinstance(found, Exception):
+        raise found
+    return found
 
 
 @contextmanager
@@ -110,11 +144,14 @@ def _small(case: Case) -> Case:
     return replace(stage, template=Template([])), conditions
 
 
-def _share(traffic: Traffic) -> None:
+def _work(connection: Connection, traffic: Traffic) -> None:
+    """Simulates the cases that come, until the other end is closed."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    _shared[:] = [traffic]
-
-
-def _simulate(case: Case) -> Outcome:
-    stage, conditions = case
-    return simulate(stage, _shared[0], conditions)
+    with suppress(EOFError, OSError):
+        while True:
+            stage, conditions = connection.recv()
+            try:
+                outcome: Outcome | Exception = simulate(stage, traffic, conditions)
+            except Exception as error:  # noqa: BLE001 - the other end raises it
+                outcome = error
+            connection.send(outcome)
