@@ -28,7 +28,7 @@ pytestmark = [pytest.mark.end_to_end, pytest.mark.serving]
 
 FULL = os.environ.get("ASYNC_ENDPOINT_SWEEP") == "full"
 SEED = int(os.environ.get("ASYNC_ENDPOINT_SEED", "1"))
-DOCUMENTS = 2_000 if FULL else 150
+DOCUMENTS = 2_000 if FULL else 100
 KILLS = 10 if FULL else 2
 FUNCTION_KILLS = 10 if FULL else 3
 BATCH, POISON = (500, 10) if FULL else (60, 4)
