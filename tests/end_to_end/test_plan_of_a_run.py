@@ -58,7 +58,7 @@ def transform_fn(model, data, content_type, accept):
 # Requests, and after how many seconds of the wall's time they are sent.
 PATTERNS = {
     "a burst": [(60, 0.0)],
-    "two bursts and a trickle": [(20, 0.0), *((1, 12.0 + 3 * number) for number in range(8)), (40, 40.0)],
+    "two bursts and a trickle": [(20, 0.0), *((1, 12.0 + 3 * number) for number in range(5)), (40, 30.0)],
     "one, and a burst while it starts": [(1, 0.0), (30, 8.0)],
 }
 
