@@ -112,7 +112,7 @@ def _picture_writer(file: Path) -> Writer:
 
 
 def _head(file: Path) -> bytes:
-    """Returns the beginning of a file; empty if there is none."""
+    """Returns the beginning of a file; empty without a file."""
     try:
         with file.open("rb") as stream:
             return stream.read(_HEAD_BYTES)

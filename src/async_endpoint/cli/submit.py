@@ -131,7 +131,7 @@ def _watched(sources: tuple[str, ...], pattern: str | None) -> Path:
 
 
 def _earlier_watch(folder: Path, endpoint: AsyncEndpoint, ticket_file: Path | None) -> Ticket | None:
-    """Opens the ticket of an earlier watch of the folder for this endpoint; returns None if there is none.
+    """Opens the ticket of an earlier watch of the folder for this endpoint; returns None without one.
 
     Raises:
         click.UsageError: `--ticket` names that of another run.

@@ -103,7 +103,7 @@ def newest() -> Path:
     """Returns the ticket of the newest run.
 
     Raises:
-        TicketError: There is none.
+        TicketError: No run has a ticket.
     """
     for found in stored_runs():
         if isinstance(found, StoredRun):
@@ -112,7 +112,7 @@ def newest() -> Path:
 
 
 def newest_watch(folder: Path, endpoint: str, region: str) -> Path | None:
-    """Returns the ticket of the newest run that watches a folder for an endpoint; None if there is none."""
+    """Returns the ticket of the newest run that watches a folder for an endpoint; None without such a run."""
     for found in stored_runs():
         if isinstance(found, StoredRun) and is_watch_of(found.settings, folder, endpoint, region):
             return found.path

@@ -32,5 +32,5 @@ class SeenJob:
 
     @property
     def record(self) -> JobRecord | None:
-        """The job; None if there is none."""
+        """The job; None for an item that does not exist."""
         return JobRecord.from_item(self.item) if self.item else None
