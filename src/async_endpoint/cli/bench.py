@@ -13,7 +13,7 @@ from rich.table import Table
 
 from async_endpoint.cli.counter import counter_on
 from async_endpoint.cli.destination import destination_of, destination_options
-from async_endpoint.cli.output_file import check_output_file
+from async_endpoint.cli.output_file import check_output_file, writing
 from async_endpoint.client import AsyncEndpoint, AsyncEndpointError, FolderError, PollInterval
 from async_endpoint.client.folder_documents import find_documents
 from async_endpoint.operations.bench import Bench, Measured
@@ -112,10 +112,8 @@ def _drawing(file: Path) -> Callable[[str, Mapping[str, Measured]], None]:
         ) from error
 
     def draw(title: str, phases: Mapping[str, Measured]) -> None:
-        try:
-            draw_times(file, title, phases)
-        except OSError as error:
-            raise click.ClickException(f"The plot {file} cannot be written: {error.strerror}.") from error
+        with writing(f"The plot {file}", file) as stream:
+            draw_times(stream, title, phases)
 
     return draw
 
