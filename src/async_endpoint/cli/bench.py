@@ -12,7 +12,7 @@ from rich.console import Console
 from rich.table import Table
 
 from async_endpoint.cli.counter import counter_on
-from async_endpoint.cli.destination import destination_of, destination_options
+from async_endpoint.cli.destination import Destination, destination_options
 from async_endpoint.cli.output_file import check_output_file, writing
 from async_endpoint.client import AsyncEndpoint, AsyncEndpointError, FolderError, PollInterval
 from async_endpoint.client.folder_documents import find_documents
@@ -44,10 +44,7 @@ def bench(
     context: click.Context,
     *,
     folder: Path,
-    endpoint: str | None,
-    inputs: str | None,
-    stacks: tuple[str, ...],
-    stage: str | None,
+    destination: Destination,
     count: int,
     one_by_one: int,
     concurrency: int,
@@ -71,7 +68,7 @@ def bench(
         documents = find_documents(folder).documents
     except FolderError as error:
         raise click.UsageError(str(error)) from error
-    name, prefix = destination_of(endpoint, inputs, stacks, stage)
+    name, prefix = destination.resolve()
     try:
         # The same pause between all polls: a longer one would be part of the times.
         interval = PollInterval(growth=1.0)
