@@ -13,7 +13,7 @@ from rich.table import Table
 
 from async_endpoint.cli.counter import counter_on
 from async_endpoint.cli.destination import Destination, destination_options
-from async_endpoint.cli.output_file import check_output_file, writing
+from async_endpoint.cli.output_file import check_output_file, library_of, writing
 from async_endpoint.client import AsyncEndpoint, AsyncEndpointError, FolderError, PollInterval
 from async_endpoint.client.folder_documents import find_documents
 from async_endpoint.operations.bench import Bench, Measured
@@ -101,12 +101,8 @@ def _drawing(file: Path) -> Callable[[str, Mapping[str, Measured]], None]:
         click.ClickException: matplotlib is missing.
     """
     check_output_file("--plot", file, ".png", "a PNG")
-    try:
+    with library_of("--plot", "matplotlib", extra="plot"):
         from async_endpoint.operations.bench_plot import draw_times  # noqa: PLC0415 - only --plot needs matplotlib
-    except ModuleNotFoundError as error:
-        raise click.ClickException(
-            "`--plot` needs matplotlib: install it with `pip install 'async-endpoint[plot]'`."
-        ) from error
 
     def draw(title: str, phases: Mapping[str, Measured]) -> None:
         with writing(f"The plot {file}", file) as stream:

@@ -36,6 +36,21 @@ def check_output_file(option: str, file: Path, suffix: str, kind: str) -> None:
 
 
 @contextmanager
+def library_of(option: str, library: str, *, extra: str) -> Iterator[None]:
+    """Says how to install the library that an option needs, where the block cannot import it.
+
+    Raises:
+        click.ClickException: It is missing.
+    """
+    try:
+        yield
+    except ModuleNotFoundError as error:
+        raise click.ClickException(
+            f"`{option}` needs {library}: install it with `pip install 'async-endpoint[{extra}]'`."
+        ) from error
+
+
+@contextmanager
 def writing(name: str, file: Path) -> Iterator[IO[bytes]]:
     """Yields a file that takes the place of another one when the block ends without an error.
 

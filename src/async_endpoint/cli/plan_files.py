@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import click
 from click.core import ParameterSource
 
-from async_endpoint.cli.output_file import check_output_file, writing
+from async_endpoint.cli.output_file import check_output_file, library_of, writing
 from async_endpoint.cli.plan_text import Plan, notes, table_rows
 from async_endpoint.operations.plan_report.axes import Calendar
 from async_endpoint.planner import Conditions, History, PriceTable
@@ -63,12 +63,8 @@ class PlanFiles:
 
 def _page_writer(file: Path) -> Writer:
     check_output_file("--report", file, ".html", "a page of HTML")
-    try:
+    with library_of("--report", "jinja2", extra="report"):
         from async_endpoint.operations.plan_report import page  # noqa: PLC0415 - only --report needs jinja2
-    except ModuleNotFoundError as error:
-        raise click.ClickException(
-            "`--report` needs jinja2: install it with `pip install 'async-endpoint[report]'`."
-        ) from error
     if (head := _head(file)) and page.MARK.encode() not in head:
         raise click.UsageError(f"{file} exists and is no report of this command: name another file, or remove it.")
 
@@ -95,12 +91,8 @@ def _page_writer(file: Path) -> Writer:
 
 def _picture_writer(file: Path) -> Writer:
     check_output_file("--plot", file, ".png", "a PNG")
-    try:
+    with library_of("--plot", "matplotlib", extra="plot"):
         from async_endpoint.operations.plan_report.picture import draw_plan  # noqa: PLC0415 - only --plot needs it
-    except ModuleNotFoundError as error:
-        raise click.ClickException(
-            "`--plot` needs matplotlib: install it with `pip install 'async-endpoint[plot]'`."
-        ) from error
 
     def write(plans: Sequence[Plan], histories: Sequence[History], _: Conditions, __: PriceTable) -> None:
         named = [(plan.name, history) for plan, history in zip(plans, histories, strict=True)]
