@@ -14,7 +14,6 @@ import asyncio
 import json
 import sys
 import time
-import uuid
 from bisect import bisect_left, bisect_right, insort
 from collections import Counter
 from datetime import UTC, datetime
@@ -24,13 +23,8 @@ from typing import NamedTuple
 from urllib.parse import parse_qs, unquote, urlsplit
 from xml.sax.saxutils import escape
 
-from async_endpoint.protocol import (
-    FAILURE_LOCATION_HEADER,
-    OUTPUT_LOCATION_HEADER,
-    InvocationError,
-    InvocationRequest,
-    S3Location,
-)
+from async_endpoint.protocol import InvocationError, InvocationRequest, S3Location
+from benchmarks.invocations import Invocations, Response
 
 INPUTS, OUTPUTS = "inputs", "outputs"
 """The bucket of documents, and that of results and failures."""
@@ -49,21 +43,13 @@ class Request(NamedTuple):
     body: bytes
 
 
-class Response(NamedTuple):
-    """A response over HTTP."""
-
-    status: HTTPStatus
-    body: bytes = b""
-    headers: tuple[tuple[str, str], ...] = ()
-
-
 class _Stored(NamedTuple):
     body: bytes
     content_type: str
     written_at: datetime
 
 
-class InstantEndpoint:
+class InstantEndpoint(Invocations):
     """The state of the server, and its responses.
 
     Args:
@@ -75,6 +61,7 @@ class InstantEndpoint:
     """
 
     def __init__(self, *, latency: float, model_seconds: float | None) -> None:
+        super().__init__(f"s3://{OUTPUTS}/results", f"s3://{OUTPUTS}/failures")
         self.latency = latency
         self.calls: Counter[str] = Counter()
         self._model_seconds = model_seconds
@@ -90,7 +77,7 @@ class InstantEndpoint:
             return Response(HTTPStatus.OK, json.dumps(counts).encode())
         if request.method == "POST" and bucket == "endpoints":
             self.calls["InvokeEndpointAsync"] += 1
-            return self._invoke(key.partition("/")[0], request)
+            return self.invoke(key.partition("/")[0], request.headers, request.body)
         if not bucket:
             self.calls["ListBuckets"] += 1
             return _buckets()
@@ -153,38 +140,27 @@ class InstantEndpoint:
             f'<ETag>"etag"</ETag><Size>{len(stored.body)}</Size><StorageClass>STANDARD</StorageClass></Contents>'
         )
 
-    def _invoke(self, endpoint: str, request: Request) -> Response:
-        try:
-            invocation = InvocationRequest.from_http(endpoint, request.headers, request.body)
-        except InvocationError as error:
-            return _rejected(str(error))
-        document = invocation.body
-        if invocation.input_location:
-            place = S3Location.from_uri(invocation.input_location)
+    def write_outcome(self, request: InvocationRequest) -> tuple[str, str]:
+        """Writes the result after the model's seconds."""
+        document = request.body or b""
+        if request.input_location:
+            place = S3Location.from_uri(request.input_location)
             stored = self._buckets.get(place.bucket, {}).get(place.key)
             if stored is None:
-                return _rejected(f"{place} does not exist.")  # SageMaker would notice later, and write a failure
+                raise InvocationError(f"{place} does not exist.")  # SageMaker would notice later, and write a failure
             document = stored.body
-        folder = f"{invocation.s3_output_path_extension}/" if invocation.s3_output_path_extension else ""
-        output = f"results/{folder}{invocation.filename or f'{uuid.uuid4()}.out'}"
-        failure = f"failures/{folder}{uuid.uuid4()}-error.out"
-        self._write_result(output, len(document or b""))
-        places = ((OUTPUT_LOCATION_HEADER, output), (FAILURE_LOCATION_HEADER, failure))
-        return Response(
-            HTTPStatus.ACCEPTED,
-            json.dumps({"InferenceId": invocation.inference_id or str(uuid.uuid4())}).encode(),
-            tuple((header, f"s3://{OUTPUTS}/{key}") for header, key in places),
-        )
+        output, failure = self.locations(request)
+        place, size = S3Location.from_uri(output), len(document)
 
-    def _write_result(self, key: str, size: int) -> None:
         def write() -> None:
             result = {"bytes": size, "written_at": time.monotonic()}
-            self._put(OUTPUTS, key, json.dumps(result).encode(), "application/json")
+            self._put(place.bucket, place.key, json.dumps(result).encode(), "application/json")
 
         if self._model_seconds == 0:
             write()
         elif self._model_seconds is not None:
             asyncio.get_running_loop().call_later(self._model_seconds, write)
+        return output, failure
 
 
 def _buckets() -> Response:
@@ -197,11 +173,6 @@ def _buckets() -> Response:
         f"<ListAllMyBucketsResult><Buckets>{entries}</Buckets></ListAllMyBucketsResult>".encode(),
         (("Content-Type", "application/xml"),),
     )
-
-
-def _rejected(message: str) -> Response:
-    body = json.dumps({"Message": message}).encode()
-    return Response(HTTPStatus.BAD_REQUEST, body, (("x-amzn-errortype", "ValidationError"),))
 
 
 class _Connection(asyncio.Protocol):

@@ -113,8 +113,6 @@ class WorkflowStack(StageStack):
             description=f"Submits each document uploaded under {INBOX} or {URGENT_INBOX} to {settings.endpoint.name}",
             sources=sources,
             environment={
-                "JOBS_TABLE": jobs.table.table_name,
-                "JOB_RETENTION_DAYS": str(settings.workflow.job_retention_days),
                 "CLAIM_SECONDS": str(settings.workflow.claim_seconds),
                 "ENDPOINT_NAME": settings.endpoint.name,
                 "URGENT_PREFIX": URGENT_INBOX,
@@ -122,8 +120,8 @@ class WorkflowStack(StageStack):
                 "INVOCATION_TIMEOUT_SECONDS": str(settings.limits.invocation_timeout_seconds),
             },
             grants=self._grant_submit,
-            settings=settings.workflow,
-            queue_age_seconds=settings.alarms.queue_age_seconds,
+            settings=settings,
+            jobs=jobs,
             key=self._foundation.key,
             topic=self._foundation.alarms.topic,
         )
@@ -168,15 +166,13 @@ class WorkflowStack(StageStack):
             description="Records the outcome of each job from SageMaker's notifications",
             sources=sources,
             environment={
-                "JOBS_TABLE": jobs.table.table_name,
-                "JOB_RETENTION_DAYS": str(settings.workflow.job_retention_days),
                 "INTAKE_QUEUE_URL": self.intake.queue.queue_url,
                 "MAX_SUBMISSIONS": str(settings.workflow.max_submissions),
                 "RETRY_DELAY_SECONDS": str(settings.workflow.retry_delay_seconds),
             },
             grants=self._grant_record,
-            settings=settings.workflow,
-            queue_age_seconds=settings.alarms.queue_age_seconds,
+            settings=settings,
+            jobs=jobs,
             key=self._foundation.key,
             topic=self._foundation.alarms.topic,
         )

@@ -43,8 +43,8 @@ INSIDE_THE_CLIENT |= {"RunEngine", "RunSubmitter", "RunOutput", "Doubts", "LineF
 INSIDE_THE_CLIENT |= {"count_states", "line_facts", "line_of", "open_database", "queued_line", "read_settings"}
 INSIDE_THE_CLIENT |= {"LineWriter", "NoOutput", "acceptance_of", "documents_now", "newest"}
 INSIDE_THE_CLIENT |= {"newest_unfinished", "prune", "read_run", "remove_files", "stored_runs", "ticket_folder"}
-INSIDE_THE_CLIENT |= {"ReplacedFile", "fill", "insert", "is_watch_of", "newest_watch", "readable"}
-INSIDE_THE_CLIENT |= {"result_stem", "ticket_path", "try_lock"}
+INSIDE_THE_CLIENT |= {"fill", "insert", "is_watch_of", "newest_watch", "readable"}
+INSIDE_THE_CLIENT |= {"result_stem", "ticket_path"}
 INSIDE_THE_CLIENT |= {"AioJobStream", "AioPoller", "JobStream", "inline_body", "place_in_s3", "with_rejections"}
 INSIDE_THE_CLIENT |= {"P", "SharedPool", "T", "parse_listings_quickly"}
 

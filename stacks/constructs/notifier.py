@@ -22,7 +22,7 @@ from stacks.constructs.encryption_key import grant_use, grant_use_for_environmen
 from stacks.constructs.grants import grant
 from stacks.constructs.jobs_table import JobsTable
 from stacks.constructs.queues import encrypted_queue
-from stacks.constructs.staged_function import StagedFunction, SuppressionReasons
+from stacks.constructs.staged_function import FunctionSpec, StagedFunction, SuppressionReasons
 from stacks.constructs.webhook import Webhook, let_sign
 from stacks.rules import suppress, suppress_wildcards
 from stacks.settings.stage import StageSettings
@@ -70,7 +70,7 @@ class Notifier(StagedFunction):
             key: Of the stage, if it has one.
             topic: Of all alarms.
         """
-        name, workflow = settings.endpoint.name, settings.workflow
+        name = settings.endpoint.name
 
         def grants(policy: iam.ManagedPolicy) -> None:
             jobs.grant_stream(policy)
@@ -84,17 +84,17 @@ class Notifier(StagedFunction):
         super().__init__(
             scope,
             construct_id,
-            function=_FUNCTION,
-            description=f"Announces the outcome of each job of endpoint {name}",
-            belongings="its stream, its log and what it announces",
-            sources=sources,
-            environment={"JOBS_TABLE": jobs.table.table_name, "ENDPOINT_NAME": name},
-            grants=grants,
+            FunctionSpec(
+                name=_FUNCTION,
+                description=f"Announces the outcome of each job of endpoint {name}",
+                belongings="its stream, its log and what it announces",
+                sources=sources,
+                environment={"JOBS_TABLE": jobs.table.table_name, "ENDPOINT_NAME": name},
+                grants=grants,
+                settings=settings.workflow,
+                key=key,
+            ),
             reasons=SuppressionReasons(not_reserved=_ONE_FOR_A_SHARD, no_dead_letters=_KEPT_BY_THE_MAPPING),
-            timeout_seconds=workflow.timeout_seconds,
-            memory_mb=workflow.memory_mb,
-            settings=workflow,
-            key=key,
         )
         suppress_wildcards(self.policy, {jobs.streams_arn: "A stream's name is the time at which it was switched on."})
         self._topic = topic
@@ -138,8 +138,8 @@ class Notifier(StagedFunction):
             event_source_arn=stream_arn,
             # From its beginning: a write before the mapping polls is announced, and one that was announced twice.
             starting_position=lambda_.StartingPosition.TRIM_HORIZON,
-            batch_size=self._settings.batch_size,
-            retry_attempts=self._settings.max_attempts - 1,
+            batch_size=self._spec.settings.batch_size,
+            retry_attempts=self._spec.settings.max_attempts - 1,
             max_record_age=_OLDEST_RECORD,
             bisect_batch_on_error=True,
             report_batch_item_failures=True,

@@ -12,8 +12,9 @@ from constructs import Construct
 from stacks.constructs.alarm_topic import NotifiedTopic
 from stacks.constructs.alarms import NotifyingAlarm
 from stacks.constructs.fed_queue import FedQueue
-from stacks.constructs.staged_function import StagedFunction, SuppressionReasons
-from stacks.settings.workflow import WorkflowSettings
+from stacks.constructs.jobs_table import JobsTable
+from stacks.constructs.staged_function import FunctionSpec, StagedFunction, SuppressionReasons
+from stacks.settings.stage import StageSettings
 
 _FIVE_MINUTES = Duration.minutes(5)
 _NOTHING_RESERVED = (
@@ -25,8 +26,9 @@ _KEPT_BY_THE_QUEUE = "It is invoked by its queue alone, which keeps every messag
 class QueueWorker(StagedFunction):
     """Delivers each message until the function succeeds; after the last attempt the message goes to the DLQ.
 
-    `queue` and `dead_letters` are those of a `FedQueue`. Logs and environment are encrypted under the given key, like
-    the queues. One more alarm notifies `topic` of failing invocations.
+    The function gets the name of the jobs table and how long it keeps a job. `queue` and `dead_letters` are those of a
+    `FedQueue`. Logs, environment and queues are encrypted under the given key. One more alarm notifies `topic` of
+    failing invocations.
 
     No concurrency is reserved: it would be taken from the rest of the account, and fail where the account has little.
     The event source's limit keeps messages from being throttled.
@@ -42,29 +44,30 @@ class QueueWorker(StagedFunction):
         sources: Path,
         environment: Mapping[str, str],
         grants: Callable[[iam.ManagedPolicy], None],
-        settings: WorkflowSettings,
-        queue_age_seconds: int,
+        settings: StageSettings,
+        jobs: JobsTable,
         key: kms.IKey | None,
         topic: NotifiedTopic,
     ) -> None:
-        super().__init__(
-            scope,
-            construct_id,
-            function=function,
+        workflow = settings.workflow
+        spec = FunctionSpec(
+            name=function,
             description=description,
             belongings="its queue, its log and what it works on",
             sources=sources,
-            environment=environment,
+            environment={
+                "JOBS_TABLE": jobs.table.table_name,
+                "JOB_RETENTION_DAYS": str(workflow.job_retention_days),
+                **environment,
+            },
             grants=grants,
-            reasons=SuppressionReasons(not_reserved=_NOTHING_RESERVED, no_dead_letters=_KEPT_BY_THE_QUEUE),
-            timeout_seconds=settings.timeout_seconds,
-            memory_mb=settings.memory_mb,
-            settings=settings,
+            settings=workflow,
             key=key,
         )
-        own = FedQueue(
-            self, self, function, settings=settings, queue_age_seconds=queue_age_seconds, key=key, topic=topic
-        )
+        reasons = SuppressionReasons(not_reserved=_NOTHING_RESERVED, no_dead_letters=_KEPT_BY_THE_QUEUE)
+        super().__init__(scope, construct_id, spec, reasons=reasons)
+        age = settings.alarms.queue_age_seconds
+        own = FedQueue(self, self, function, settings=workflow, queue_age_seconds=age, key=key, topic=topic)
         self.queue, self.dead_letters = own.queue, own.dead_letters
         NotifyingAlarm(
             self,

@@ -22,6 +22,7 @@ from stacks.constructs.jobs_table import JobsTable
 from stacks.constructs.lanes import UrgentQueue
 from stacks.constructs.queue_worker import QueueWorker
 from stacks.constructs.scheduled_function import EVERY, ScheduledFunction, grant_queue_lengths
+from stacks.constructs.staged_function import FunctionSpec
 from stacks.rules import suppress, suppress_wildcards
 from stacks.settings.stage import StageSettings
 
@@ -98,35 +99,37 @@ class Reconciler(ScheduledFunction):
         super().__init__(
             scope,
             construct_id,
-            function=_FUNCTION,
-            description=f"Finds jobs of endpoint {name} whose messages were lost, and finishes them",
-            belongings="its log, the jobs, and what shows their outcomes",
-            sources=sources,
-            environment={
-                "ENDPOINT_NAME": name,
-                "JOBS_TABLE": jobs.table.table_name,
-                "MEMORY_KEY": f"reconciler of endpoint {name}; not a job, whose id has at most 64 characters",
-                "INBOX_BUCKET": inbox_bucket.bucket_name,
-                "INBOX_PREFIX": inbox,
-                "URGENT_PREFIX": urgent_inbox,
-                "INTAKE_QUEUE_URL": intake.queue.queue_url,
-                "INTAKE_DEAD_LETTERS_URL": intake.dead_letters.queue_url,
-                "URGENT_QUEUE_URL": urgent.queue.queue_url,
-                "URGENT_DEAD_LETTERS_URL": urgent.dead_letters.queue_url,
-                "REQUEST_TTL_SECONDS": str(settings.endpoint.request_ttl_seconds),
-                "INVOCATION_TIMEOUT_SECONDS": str(settings.limits.invocation_timeout_seconds),
-                "LOOK_AFTER_SECONDS": str(_LOOK_AFTER_SECONDS),
-                "DELIVERY_SECONDS": str(workflow.max_attempts * workflow.visibility_seconds),
-                "JOB_RETENTION_DAYS": str(workflow.job_retention_days),
-                "MAX_SUBMISSIONS": str(workflow.max_submissions),
-                "RETRY_DELAY_SECONDS": str(workflow.retry_delay_seconds),
-            },
-            grants=grants,
+            FunctionSpec(
+                name=_FUNCTION,
+                description=f"Finds jobs of endpoint {name} whose messages were lost, and finishes them",
+                belongings="its log, the jobs, and what shows their outcomes",
+                sources=sources,
+                environment={
+                    "ENDPOINT_NAME": name,
+                    "JOBS_TABLE": jobs.table.table_name,
+                    "MEMORY_KEY": f"reconciler of endpoint {name}; not a job, whose id has at most 64 characters",
+                    "INBOX_BUCKET": inbox_bucket.bucket_name,
+                    "INBOX_PREFIX": inbox,
+                    "URGENT_PREFIX": urgent_inbox,
+                    "INTAKE_QUEUE_URL": intake.queue.queue_url,
+                    "INTAKE_DEAD_LETTERS_URL": intake.dead_letters.queue_url,
+                    "URGENT_QUEUE_URL": urgent.queue.queue_url,
+                    "URGENT_DEAD_LETTERS_URL": urgent.dead_letters.queue_url,
+                    "REQUEST_TTL_SECONDS": str(settings.endpoint.request_ttl_seconds),
+                    "INVOCATION_TIMEOUT_SECONDS": str(settings.limits.invocation_timeout_seconds),
+                    "LOOK_AFTER_SECONDS": str(_LOOK_AFTER_SECONDS),
+                    "DELIVERY_SECONDS": str(workflow.max_attempts * workflow.visibility_seconds),
+                    "JOB_RETENTION_DAYS": str(workflow.job_retention_days),
+                    "MAX_SUBMISSIONS": str(workflow.max_submissions),
+                    "RETRY_DELAY_SECONDS": str(workflow.retry_delay_seconds),
+                },
+                grants=grants,
+                settings=workflow,
+                key=key,
+            ),
             task="finds jobs whose messages were lost",
             until_fixed="a job whose notification is lost stays SUBMITTED",
             runbook="the-reconciler-fails",
-            settings=workflow,
-            key=key,
             topic=topic,
         )
         self._alarm_of_overdue_jobs(settings, topic)

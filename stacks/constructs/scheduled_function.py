@@ -3,23 +3,18 @@
 Schedule: https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-create-rule-schedule.html
 """
 
-from collections.abc import Callable, Mapping
-from pathlib import Path
-
 from aws_cdk import Duration
 from aws_cdk import aws_cloudwatch as cloudwatch
 from aws_cdk import aws_events as events
 from aws_cdk import aws_events_targets as targets
 from aws_cdk import aws_iam as iam
-from aws_cdk import aws_kms as kms
 from aws_cdk import aws_sqs as sqs
 from constructs import Construct
 
 from stacks.constructs.alarm_topic import NotifiedTopic
 from stacks.constructs.alarms import NotifyingAlarm
 from stacks.constructs.grants import grant
-from stacks.constructs.staged_function import StagedFunction, SuppressionReasons
-from stacks.settings.workflow import WorkflowSettings
+from stacks.constructs.staged_function import FunctionSpec, StagedFunction, SuppressionReasons
 
 # The period of every run. The watchdog treats a gap of three of these as work that it has not seen.
 EVERY = Duration.minutes(5)
@@ -40,18 +35,11 @@ class ScheduledFunction(StagedFunction):
         self,
         scope: Construct,
         construct_id: str,
+        spec: FunctionSpec,
         *,
-        function: str,
-        description: str,
-        belongings: str,
-        sources: Path,
-        environment: Mapping[str, str],
-        grants: Callable[[iam.ManagedPolicy], None],
         task: str,
         until_fixed: str,
         runbook: str,
-        settings: WorkflowSettings,
-        key: kms.IKey | None,
         topic: NotifiedTopic,
     ) -> None:
         """Creates it.
@@ -59,45 +47,31 @@ class ScheduledFunction(StagedFunction):
         Args:
             scope: The stack.
             construct_id: Its id.
-            function: As in `StagedFunction`, like all others but these three and the topic.
-            description: See there.
-            belongings: See there.
-            sources: See there.
-            environment: See there.
-            grants: See there.
+            spec: The function.
             task: What it does, for the schedule's description.
             until_fixed: What happens while it fails, for the alarms' descriptions.
             runbook: The runbook of both alarms.
-            settings: See there.
-            key: See there.
             topic: Notified by both alarms.
         """
         super().__init__(
             scope,
             construct_id,
-            function=function,
-            description=description,
-            belongings=belongings,
-            sources=sources,
-            environment=environment,
-            grants=grants,
+            spec,
             reasons=SuppressionReasons(not_reserved=_ONE_EVENT, no_dead_letters=_NEXT_RUN),
             # A run ends long before the next. It takes 65 MB, but less memory also means less CPU.
             timeout_seconds=_TIMEOUT_SECONDS,
-            memory_mb=max(_LEAST_MEMORY_MB, settings.memory_mb),
-            settings=settings,
-            key=key,
+            memory_mb=max(_LEAST_MEMORY_MB, spec.settings.memory_mb),
         )
         # A retry, or a late run, would find nothing that the next run does not.
         self.function.configure_async_invoke(retry_attempts=0, max_event_age=EVERY)
         rule = events.Rule(
             self,
             "Schedule",
-            description=f"Runs the {function}, which {task}",
+            description=f"Runs the {spec.name}, which {task}",
             schedule=events.Schedule.rate(EVERY),
             targets=[targets.LambdaFunction(self.function, max_event_age=EVERY)],
         )
-        self._alarms(function, rule, until_fixed, runbook, topic)
+        self._alarms(spec.name, rule, until_fixed, runbook, topic)
 
     def _alarms(self, function: str, rule: events.Rule, until_fixed: str, runbook: str, topic: NotifiedTopic) -> None:
         not_invoked = cloudwatch.Metric(

@@ -38,94 +38,101 @@ class SuppressionReasons:
     no_dead_letters: str
 
 
-class StagedFunction(Construct):
-    """The function of a folder in `lambda/`, its role, its permissions and its log group.
+@dataclass(frozen=True, kw_only=True)
+class FunctionSpec:
+    """A function of this repository.
 
-    `grants` adds the function's permissions to its policy, and `belongings` names their resources in the policy's
-    description. Logs and environment are encrypted under the given key. Subclasses invoke the function.
+    Attributes:
+        name: Its folder in `lambda/`.
+        description: What it does.
+        belongings: The resources of its permissions, for the policy's description.
+        sources: The repository.
+        environment: Its variables, besides those of Powertools.
+        grants: Adds its permissions to its policy.
+        settings: Of the workflow.
+        key: Encrypts logs and environment; None leaves that to keys of AWS.
     """
+
+    name: str
+    description: str
+    belongings: str
+    sources: Path
+    environment: Mapping[str, str]
+    grants: Callable[[iam.ManagedPolicy], None]
+    settings: WorkflowSettings
+    key: kms.IKey | None
+
+
+class StagedFunction(Construct):
+    """A function, its role, its permissions and its log group. Subclasses invoke it."""
 
     def __init__(
         self,
         scope: Construct,
         construct_id: str,
+        spec: FunctionSpec,
         *,
-        function: str,
-        description: str,
-        belongings: str,
-        sources: Path,
-        environment: Mapping[str, str],
-        grants: Callable[[iam.ManagedPolicy], None],
         reasons: SuppressionReasons,
-        timeout_seconds: int,
-        memory_mb: int,
-        settings: WorkflowSettings,
-        key: kms.IKey | None,
+        timeout_seconds: int | None = None,
+        memory_mb: int | None = None,
     ) -> None:
+        """Creates it; timeout and memory are those of the settings, if none are given."""
         super().__init__(scope, construct_id)
-        self._settings = settings
-        self._key = key
-        self._timeout_seconds = timeout_seconds
-        self._memory_mb = memory_mb
+        self._spec = spec
         self.log_group = self._log_group()
         self.role = iam.Role(
             self,
             "Role",
             assumed_by=iam.ServicePrincipal("lambda.amazonaws.com"),
-            description=f"Role of function {function}",
+            description=f"Role of function {spec.name}",
         )
-        self.policy = self._policy(function, belongings, grants)
-        self.function = self._function(function, description, sources, environment, reasons)
+        self.policy = self._policy()
+        self.function = self._function(
+            timeout_seconds or spec.settings.timeout_seconds, memory_mb or spec.settings.memory_mb
+        )
+        self._suppress_findings(self.function, reasons)
 
     def _log_group(self) -> logs.LogGroup:
         # A group that Lambda creates by itself would never expire.
-        group = logs.LogGroup(self, "Logs", removal_policy=RemovalPolicy.DESTROY, encryption_key=self._key)
+        group = logs.LogGroup(self, "Logs", removal_policy=RemovalPolicy.DESTROY, encryption_key=self._spec.key)
         # The settings have days; the construct takes only members of an enum.
-        cast("logs.CfnLogGroup", group.node.default_child).retention_in_days = self._settings.log_retention_days
-        if not self._key:
+        cast("logs.CfnLogGroup", group.node.default_child).retention_in_days = self._spec.settings.log_retention_days
+        if not self._spec.key:
             suppress(group, {"CKV_AWS_158": _MANAGED_ELSEWHERE.format("CloudWatch Logs encrypts every group")})
         return group
 
-    def _policy(self, function: str, belongings: str, grants: Callable[[iam.ManagedPolicy], None]) -> iam.ManagedPolicy:
+    def _policy(self) -> iam.ManagedPolicy:
         """Creates the role's only policy; AWS's managed one would allow writing to every log group."""
         policy = iam.ManagedPolicy(
             self,
             "Permissions",
-            description=f"What function {function} may do with {belongings}",
+            description=f"What function {self._spec.name} may do with {self._spec.belongings}",
             roles=[self.role],
         )
-        grants(policy)
+        self._spec.grants(policy)
         self.log_group.grant_write(policy)
         return policy
 
-    def _function(
-        self,
-        name: str,
-        description: str,
-        sources: Path,
-        environment: Mapping[str, str],
-        reasons: SuppressionReasons,
-    ) -> lambda_.Function:
+    def _function(self, timeout_seconds: int, memory_mb: int) -> lambda_.Function:
+        spec = self._spec
         layer = _POWERTOOLS.format(region=Stack.of(self).region)
-        with staged(name, sources=sources) as folder:
-            function = lambda_.Function(
+        with staged(spec.name, sources=spec.sources) as folder:
+            return lambda_.Function(
                 self,
                 "Function",
-                description=description,
+                description=spec.description,
                 runtime=lambda_.Runtime.PYTHON_3_14,
                 architecture=lambda_.Architecture.X86_64,
-                handler=f"{name}.handler.handler",
+                handler=f"{spec.name}.handler.handler",
                 code=lambda_.Code.from_asset(str(folder)),
                 layers=[lambda_.LayerVersion.from_layer_version_arn(self, "Powertools", layer)],
-                environment_encryption=self._key,
-                environment={"POWERTOOLS_SERVICE_NAME": name, "POWERTOOLS_LOG_LEVEL": "INFO", **environment},
-                timeout=Duration.seconds(self._timeout_seconds),
-                memory_size=self._memory_mb,
+                environment_encryption=spec.key,
+                environment={"POWERTOOLS_SERVICE_NAME": spec.name, "POWERTOOLS_LOG_LEVEL": "INFO", **spec.environment},
+                timeout=Duration.seconds(timeout_seconds),
+                memory_size=memory_mb,
                 role=self.role,
                 log_group=self.log_group,
             )
-        self._suppress_findings(function, reasons)
-        return function
 
     def _suppress_findings(self, function: lambda_.Function, reasons: SuppressionReasons) -> None:
         suppress(
@@ -141,7 +148,7 @@ class StagedFunction(Construct):
                 "W3005": "",
             },
         )
-        if not self._key:
+        if not self._spec.key:
             suppress(
                 function,
                 {"CKV_AWS_173": _MANAGED_ELSEWHERE.format("Lambda encrypts the environment, which holds no secret,")},

@@ -14,6 +14,7 @@ from stacks.constructs.encryption_key import grant_use_for_environment, grant_us
 from stacks.constructs.grants import grant
 from stacks.constructs.jobs_table import JobsTable
 from stacks.constructs.scheduled_function import ScheduledFunction, grant_queue_lengths
+from stacks.constructs.staged_function import FunctionSpec
 from stacks.rules import suppress
 from stacks.settings.stage import StageSettings
 
@@ -58,28 +59,30 @@ class Watchdog(ScheduledFunction):
         super().__init__(
             scope,
             construct_id,
-            function=_FUNCTION,
-            description=f"Notifies of instances of endpoint {name} that run without work",
-            belongings="its log, the endpoint, and what shows whether there is work",
-            sources=sources,
-            environment={
-                "ENDPOINT_NAME": name,
-                "VARIANT_NAME": AsyncEndpoint.variant_name,
-                "JOBS_TABLE": jobs.table.table_name,
-                "MEMORY_KEY": memory_key,
-                "INTAKE_QUEUE_URL": intake.queue_url,
-                "URGENT_QUEUE_URL": urgent.queue_url,
-                "RESULTS_QUEUE_URL": results.queue_url,
-                "ALARM_TOPIC_ARN": topic.topic_arn,
-                "RUNBOOK": topic.runbook("instances-run-without-work"),
-                **_limits(settings),
-            },
-            grants=grants,
+            FunctionSpec(
+                name=_FUNCTION,
+                description=f"Notifies of instances of endpoint {name} that run without work",
+                belongings="its log, the endpoint, and what shows whether there is work",
+                sources=sources,
+                environment={
+                    "ENDPOINT_NAME": name,
+                    "VARIANT_NAME": AsyncEndpoint.variant_name,
+                    "JOBS_TABLE": jobs.table.table_name,
+                    "MEMORY_KEY": memory_key,
+                    "INTAKE_QUEUE_URL": intake.queue_url,
+                    "URGENT_QUEUE_URL": urgent.queue_url,
+                    "RESULTS_QUEUE_URL": results.queue_url,
+                    "ALARM_TOPIC_ARN": topic.topic_arn,
+                    "RUNBOOK": topic.runbook("instances-run-without-work"),
+                    **_limits(settings),
+                },
+                grants=grants,
+                settings=settings.workflow,
+                key=key,
+            ),
             task="looks for instances without work",
             until_fixed="only the alarm on metrics finds instances without work",
             runbook="the-watchdog-fails",
-            settings=settings.workflow,
-            key=key,
             topic=topic,
         )
         suppress(self.policy, {"AwsSolutions-IAM5[Resource::*]": READS_ANY_TARGET})

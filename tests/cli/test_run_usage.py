@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
+import errno
 import socket
-from typing import TYPE_CHECKING
+from pathlib import Path
+from typing import Any
 
 import pytest
 from click.testing import CliRunner
 
 from async_endpoint.cli import main
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 
 @pytest.fixture
@@ -59,3 +58,30 @@ def test_wrong_usage_is_one_sentence(
 
     assert (result.exit_code, type(result.exception)) == (code, SystemExit)
     assert sentence in " ".join(result.output.split())
+
+
+@pytest.mark.usefixtures("nowhere")
+@pytest.mark.parametrize(
+    "error", [PermissionError(errno.EACCES, "Permission denied"), OSError(errno.EROFS, "Read-only")]
+)
+@pytest.mark.parametrize("command", ["run", "submit"])
+def test_a_ticket_in_a_read_only_folder_is_wrong_usage(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, command: str, error: OSError
+) -> None:
+    opened = Path.open
+
+    def open_(path: Path, *arguments: Any, **keywords: Any) -> Any:
+        if path.parent.name == "read-only":
+            raise error
+        return opened(path, *arguments, **keywords)
+
+    monkeypatch.setattr(Path, "open", open_)  # root may write everywhere
+    ticket = folder.parent / "read-only" / "ticket"
+
+    result = CliRunner().invoke(
+        main, [command, str(folder), "--endpoint", "e", "--input", "s3://b-1/", "--ticket", str(ticket)]
+    )
+
+    assert result.exit_code == 2
+    assert f"The ticket {ticket} cannot be written: {error.strerror}." in result.stderr
+    assert "Traceback" not in result.output

@@ -12,7 +12,8 @@ POINT, P50, P95 = "#2f6fb5", "#12a08a", "#a3212a"
 def drawn(path: Path, left: Measured, right: Measured) -> Image.Image:
     from async_endpoint.operations.bench_plot import draw_times  # noqa: PLC0415 - it imports matplotlib
 
-    draw_times(path, "times", {"one by one": left, "all at once": right})
+    with path.open("wb") as file:
+        draw_times(file, "times", {"one by one": left, "all at once": right})
     with Image.open(path) as image:
         return image.convert("RGB")
 

@@ -2,10 +2,8 @@
 
 import json
 import threading
-import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from email.utils import formatdate
-from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
@@ -13,13 +11,8 @@ import pytest
 from mypy_boto3_s3.client import S3Client
 
 from async_endpoint.client import AsyncEndpoint, InMemoryTransport, ModelError
-from async_endpoint.protocol import (
-    FAILURE_LOCATION_HEADER,
-    OUTPUT_LOCATION_HEADER,
-    InvocationError,
-    InvocationRequest,
-    S3Location,
-)
+from async_endpoint.protocol import InvocationRequest, S3Location
+from benchmarks.invocations import Invocations, Response, rejected
 
 
 class Clock:
@@ -63,7 +56,7 @@ def make_endpoint(clock: Clock) -> Callable[..., tuple[AsyncEndpoint, InMemoryTr
     return make
 
 
-class EndpointServer(ThreadingHTTPServer):
+class EndpointServer(Invocations, ThreadingHTTPServer):
     """InvokeEndpointAsync over HTTP, its results in S3 at once.
 
     Attributes:
@@ -77,9 +70,9 @@ class EndpointServer(ThreadingHTTPServer):
     daemon_threads = True
 
     def __init__(self, s3: S3Client, bucket: str) -> None:
-        super().__init__(("127.0.0.1", 0), _Handler)
+        Invocations.__init__(self, f"s3://{bucket}/out", f"s3://{bucket}/fail")
+        ThreadingHTTPServer.__init__(self, ("127.0.0.1", 0), _Handler)
         self.s3 = s3
-        self.bucket = bucket
         self.rejections: list[tuple[int, str, str]] = []
         self.requests: list[InvocationRequest] = []
         self.has_output_path = True
@@ -87,60 +80,54 @@ class EndpointServer(ThreadingHTTPServer):
         self.before_taking: Callable[[InvocationRequest], bool] | None = None
         self.url = f"http://localhost:{self.server_port}"
 
+    def invoke(self, endpoint: str, headers: Mapping[str, str], body: bytes) -> Response:
+        if self.rejections:
+            return rejected(*self.rejections.pop(0))
+        return super().invoke(endpoint, headers, body)
+
+    def accept(self, request: InvocationRequest) -> Response:
+        if self.before_taking and not self.before_taking(request):
+            raise ConnectionAbortedError
+        self.requests.append(request)
+        accepted = super().accept(request)
+        return accepted if self.has_output_path else accepted._replace(headers=())
+
     def write_outcome(self, request: InvocationRequest) -> tuple[str, str]:
-        """Writes the result or the failure of a request; returns where these are."""
+        output, failure = self.locations(request)
+        document = request.body or b""
         if request.input_location:
             place = S3Location.from_uri(request.input_location)
             document = self.s3.get_object(Bucket=place.bucket, Key=place.key)["Body"].read()
-        else:
-            document = request.body or b""
-        name, bucket = (request.filename or f"{uuid.uuid4()}.out").partition(".")[0], self.bucket
-        folder = f"{request.s3_output_path_extension}/" if request.s3_output_path_extension else ""
-        output, failure = f"out/{folder}{name}.out", f"fail/{folder}{name}-error.out"
         try:
             result = echo(request, document)
             if self.writes_results:
-                self.s3.put_object(Bucket=bucket, Key=output, Body=result, ContentType="application/json")
+                self._write(output, result, "application/json")
         except ModelError as error:
-            self.s3.put_object(Bucket=bucket, Key=failure, Body=str(error).encode())
-        return f"s3://{bucket}/{output}", f"s3://{bucket}/{failure}"
+            self._write(failure, str(error).encode(), "binary/octet-stream")
+        return output, failure
+
+    def _write(self, location: str, body: bytes, content_type: str) -> None:
+        place = S3Location.from_uri(location)
+        self.s3.put_object(Bucket=place.bucket, Key=place.key, Body=body, ContentType=content_type)
 
 
 class _Handler(BaseHTTPRequestHandler):
     server: EndpointServer
 
     def do_POST(self) -> None:  # the name is http.server's
-        name = self.path.split("/")[2]
         headers = {key.lower(): value for key, value in self.headers.items()}
         body = self.rfile.read(int(headers.get("content-length", 0)))
-        if self.server.rejections:
-            self._reject(*self.server.rejections.pop(0))
-            return
         try:
-            request = InvocationRequest.from_http(name, headers, body)
-        except InvocationError as error:
-            self._reject(HTTPStatus.BAD_REQUEST, "ValidationError", str(error))
-            return
-        if self.server.before_taking and not self.server.before_taking(request):
+            response = self.server.invoke(self.path.split("/")[2], headers, body)
+        except ConnectionAbortedError:
             self.close_connection = True
             return
-        self.server.requests.append(request)
-        output, failure = self.server.write_outcome(request)
-        places = (
-            {OUTPUT_LOCATION_HEADER: output, FAILURE_LOCATION_HEADER: failure} if self.server.has_output_path else {}
-        )
-        self._respond(HTTPStatus.ACCEPTED, {"InferenceId": request.inference_id}, places)
-
-    def _reject(self, status: int, code: str, message: str) -> None:
-        self._respond(status, {"Message": message}, {"x-amzn-errortype": code})
-
-    def _respond(self, status: int, content: dict[str, Any], headers: dict[str, str]) -> None:
-        body = json.dumps(content).encode()
-        self.send_response_only(status)
-        for key, value in {**headers, "Date": formatdate(usegmt=True), "Content-Length": str(len(body))}.items():
-            self.send_header(key, value)
+        self.send_response_only(response.status)
+        length = ("Content-Length", str(len(response.body)))
+        for name, value in (*response.headers, ("Date", formatdate(usegmt=True)), length):
+            self.send_header(name, value)
         self.end_headers()
-        self.wfile.write(body)
+        self.wfile.write(response.body)
 
 
 @pytest.fixture

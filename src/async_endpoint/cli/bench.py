@@ -12,8 +12,8 @@ from rich.console import Console
 from rich.table import Table
 
 from async_endpoint.cli.counter import counter_on
-from async_endpoint.cli.destination import destination_of, destination_options
-from async_endpoint.cli.output_file import check_output_file
+from async_endpoint.cli.destination import Destination, destination_options
+from async_endpoint.cli.output_file import check_output_file, library_of, writing
 from async_endpoint.client import AsyncEndpoint, AsyncEndpointError, FolderError, PollInterval
 from async_endpoint.client.folder_documents import find_documents
 from async_endpoint.operations.bench import Bench, Measured
@@ -44,10 +44,7 @@ def bench(
     context: click.Context,
     *,
     folder: Path,
-    endpoint: str | None,
-    inputs: str | None,
-    stacks: tuple[str, ...],
-    stage: str | None,
+    destination: Destination,
     count: int,
     one_by_one: int,
     concurrency: int,
@@ -71,7 +68,7 @@ def bench(
         documents = find_documents(folder).documents
     except FolderError as error:
         raise click.UsageError(str(error)) from error
-    name, prefix = destination_of(endpoint, inputs, stacks, stage)
+    name, prefix = destination.resolve()
     try:
         # The same pause between all polls: a longer one would be part of the times.
         interval = PollInterval(growth=1.0)
@@ -104,18 +101,12 @@ def _drawing(file: Path) -> Callable[[str, Mapping[str, Measured]], None]:
         click.ClickException: matplotlib is missing.
     """
     check_output_file("--plot", file, ".png", "a PNG")
-    try:
+    with library_of("--plot", "matplotlib", extra="plot"):
         from async_endpoint.operations.bench_plot import draw_times  # noqa: PLC0415 - only --plot needs matplotlib
-    except ModuleNotFoundError as error:
-        raise click.ClickException(
-            "`--plot` needs matplotlib: install it with `pip install 'async-endpoint[plot]'`."
-        ) from error
 
     def draw(title: str, phases: Mapping[str, Measured]) -> None:
-        try:
-            draw_times(file, title, phases)
-        except OSError as error:
-            raise click.ClickException(f"The plot {file} cannot be written: {error.strerror}.") from error
+        with writing(f"The plot {file}", file) as stream:
+            draw_times(stream, title, phases)
 
     return draw
 

@@ -12,6 +12,7 @@ import boto3
 import click
 from botocore.exceptions import BotoCoreError
 
+from async_endpoint.cli.option_group import option_group
 from async_endpoint.cli.workflow_options import errors_as_sentences
 from async_endpoint.operations.jobs.cost import Cost, Period, cost_of
 from async_endpoint.operations.jobs.instance_seconds import MINUTE, read_measurements
@@ -37,6 +38,23 @@ class CostOptions:
     month: str | None
     price: float | None
     endpoint: str | None
+
+
+cost_options = option_group(
+    "options",
+    CostOptions,
+    click.option("--since", metavar="WHEN", help="With --cost: since 1d, 6h, 30m, or 2026-01-31.  [default: 1d]"),
+    click.option("--month", metavar="YYYY-MM", help="With --cost: this month, in UTC."),
+    click.option(
+        "--instance-price",
+        "price",
+        type=click.FloatRange(min=0),
+        metavar="USD",
+        help="With --cost: the price of one instance for an hour.",
+    ),
+    click.option("--endpoint", metavar="NAME", help="With --cost: the endpoint, where --stage does not name it."),
+)
+"""Adds the options of `--cost`."""
 
 
 def period_of(options: CostOptions, now: datetime) -> Period:

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import contextlib
-import os
 import shlex
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import click
 from click.core import ParameterSource
 
-from async_endpoint.cli.output_file import check_output_file
+from async_endpoint.cli.output_file import check_output_file, library_of, writing
 from async_endpoint.cli.plan_text import Plan, notes, table_rows
 from async_endpoint.operations.plan_report.axes import Calendar
 from async_endpoint.planner import Conditions, History, PriceTable
@@ -65,12 +63,8 @@ class PlanFiles:
 
 def _page_writer(file: Path) -> Writer:
     check_output_file("--report", file, ".html", "a page of HTML")
-    try:
+    with library_of("--report", "jinja2", extra="report"):
         from async_endpoint.operations.plan_report import page  # noqa: PLC0415 - only --report needs jinja2
-    except ModuleNotFoundError as error:
-        raise click.ClickException(
-            "`--report` needs jinja2: install it with `pip install 'async-endpoint[report]'`."
-        ) from error
     if (head := _head(file)) and page.MARK.encode() not in head:
         raise click.UsageError(f"{file} exists and is no report of this command: name another file, or remove it.")
 
@@ -88,25 +82,22 @@ def _page_writer(file: Path) -> Writer:
             stages=stages,
             calendar=calendar,
         )
-        with _writing("report", file):
-            _replace(file, page.render(report))
+        text = page.render(report)
+        with writing(f"The report {file}", file) as stream:
+            stream.write(text.encode())
 
     return write
 
 
 def _picture_writer(file: Path) -> Writer:
     check_output_file("--plot", file, ".png", "a PNG")
-    try:
+    with library_of("--plot", "matplotlib", extra="plot"):
         from async_endpoint.operations.plan_report.picture import draw_plan  # noqa: PLC0415 - only --plot needs it
-    except ModuleNotFoundError as error:
-        raise click.ClickException(
-            "`--plot` needs matplotlib: install it with `pip install 'async-endpoint[plot]'`."
-        ) from error
 
     def write(plans: Sequence[Plan], histories: Sequence[History], _: Conditions, __: PriceTable) -> None:
         named = [(plan.name, history) for plan, history in zip(plans, histories, strict=True)]
-        with _writing("plot", file):
-            draw_plan(file, named, Calendar.from_history(histories[0]))
+        with writing(f"The plot {file}", file) as stream:
+            draw_plan(stream, named, Calendar.from_history(histories[0]))
 
     return write
 
@@ -120,25 +111,6 @@ def _head(file: Path) -> bytes:
         return b""
     except OSError as error:
         raise click.UsageError(f"The report {file} cannot be read: {error.strerror}.") from error
-
-
-@contextlib.contextmanager
-def _writing(what: str, file: Path) -> Iterator[None]:
-    try:
-        yield
-    except OSError as error:
-        raise click.ClickException(f"The {what} {file} cannot be written: {error.strerror}.") from error
-
-
-def _replace(file: Path, text: str) -> None:
-    """Writes a file beside and renames it, so that no half of it is ever seen; a link stays one."""
-    file = file.resolve()
-    beside = file.with_name(f".{file.name}.{os.getpid()}")
-    try:
-        beside.write_text(text, encoding="utf-8", newline="\n")
-        beside.replace(file)
-    finally:
-        beside.unlink(missing_ok=True)
 
 
 def _command(context: click.Context) -> str:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from async_endpoint.cli.output_file import writing
 from async_endpoint.operations.price_list_download import DownloadError, downloaded, is_url
 from async_endpoint.planner import PlanError, PriceList, price_table, read_price_list, read_prices
 
@@ -51,7 +52,8 @@ def prices(sources: tuple[str, ...], *, output: Path) -> None:
         text = price_table(lists)
     except (PlanError, DownloadError) as error:
         raise click.UsageError(str(error)) from error
-    _write(output, text)
+    with writing(str(output), output) as file:
+        file.write(text.encode())
     for line in _summary(lists):
         click.echo(line)
     click.echo(f"{output} is written: name it with `async-endpoint plan --prices`, or as prices in a stage's [plan].")
@@ -92,15 +94,6 @@ def _check_replaceable(output: Path) -> None:
             read_prices(output)
         except PlanError as error:
             raise PlanError(f"{output} exists and is no table of prices: name another file by --output.") from error
-
-
-def _write(output: Path, text: str) -> None:
-    new = output.with_name(f"{output.name}.new")
-    try:
-        new.write_text(text, encoding="utf-8")
-        new.replace(output)
-    except OSError as error:
-        raise click.ClickException(f"{output} cannot be written: {error.strerror}.") from error
 
 
 def _summary(lists: list[PriceList]) -> Iterator[str]:

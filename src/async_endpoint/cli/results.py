@@ -14,22 +14,20 @@ from rich.console import Console
 
 from async_endpoint.cli.counter import Counter, counter_on
 from async_endpoint.cli.run_report import in_words
-from async_endpoint.cli.run_session import InUse, shown, ticket_option, unwritable
+from async_endpoint.cli.run_session import shown, ticket_option, unwritable
 from async_endpoint.cli.run_ticket import open_run, path_of
 from async_endpoint.client import (
     AsyncEndpointError,
-    OutputError,
-    OutputInUse,
     RunOptions,
     TicketError,
     fetch_results,
     known_lines,
 )
-from async_endpoint.client.replaced_file import ReplacedFile
 from async_endpoint.client.ticket_schema import UNFINISHED
 from async_endpoint.client.ticket_store import newest
 from async_endpoint.operations.results.csv_table import write_csv
 from async_endpoint.operations.results.table import TableError
+from async_endpoint.replaced_file import replacing
 
 if TYPE_CHECKING:
     from async_endpoint.client import AsyncEndpoint, Job, Ticket
@@ -173,15 +171,9 @@ def _write(ticket: Ticket, output: Path | None, write: Writer) -> bool:
             write(sys.stdout.buffer, lines)
             sys.stdout.buffer.flush()
             return True
-        with closing(ReplacedFile(output)) as replaced:
-            try:
-                write(replaced.file, lines)
-            except OSError as error:
-                raise replaced.unwritable(error) from error
-            replaced.publish(replace=True)
-    except OutputInUse as error:
-        raise InUse(str(error)) from error
-    except (OutputError, TableError) as error:
+        with replacing(output) as file:
+            write(file, lines)
+    except TableError as error:
         raise click.ClickException(str(error)) from error
     except OSError as error:
         if output is None:

@@ -6,20 +6,16 @@ from pathlib import Path
 
 import click
 
-from async_endpoint.cli.destination import destination_of, destination_options
-from async_endpoint.cli.request_options import request_options
-from async_endpoint.cli.run_report import json_option
-from async_endpoint.cli.run_session import finish, not_usable, ticket_option
+from async_endpoint.cli.destination import Destination, destination_options
+from async_endpoint.cli.request_options import RequestOptions, request_options
+from async_endpoint.cli.run_session import finish, not_usable
 from async_endpoint.client import (
     AsyncEndpoint,
     AsyncEndpointError,
     FolderError,
     RunOptions,
     find_documents,
-    new_run_id,
-    new_ticket,
 )
-from async_endpoint.client.ticket_store import ticket_path
 
 
 @click.command(short_help="Send a folder of documents to an endpoint.")
@@ -37,27 +33,16 @@ from async_endpoint.client.ticket_store import ticket_path
 )
 @click.option("--limit", type=click.IntRange(min=1), help="Send at most this many documents.")
 @request_options
-@ticket_option
-@json_option
 @click.pass_context
 def run(
     context: click.Context,
     *,
     folder: Path,
-    endpoint: str | None,
-    inputs: str | None,
-    stacks: tuple[str, ...],
-    stage: str | None,
+    destination: Destination,
     output: Path,
     pattern: str | None,
     limit: int | None,
-    concurrency: int,
-    content_type: str | None,
-    ttl: int,
-    invocation_timeout: int,
-    wake: bool,
-    ticket_file: Path | None,
-    as_json: bool,
+    request: RequestOptions,
 ) -> None:
     """Send the documents in FOLDER through an endpoint and write their results.
 
@@ -76,23 +61,14 @@ def run(
         found = find_documents(folder, pattern=pattern, limit=limit)  # before any call to AWS
     except FolderError as error:
         raise click.UsageError(str(error)) from error
-    name, prefix = destination_of(endpoint, inputs, stacks, stage)
+    name, prefix = destination.resolve()
     if left_out := found.left_out_sentence():
         click.echo(left_out.encode("utf-8", "backslashreplace").decode(), err=True)
-    number = new_run_id()
     try:
-        target = AsyncEndpoint(name, input_location=prefix, concurrency=concurrency)
-        ticket = new_ticket(
-            folder,
-            found.documents,
-            target,
-            output,
-            run=number,
-            path=ticket_file or ticket_path(number),
-            content_type=content_type,
-            ttl=ttl,
-            invocation_timeout=invocation_timeout,
-        )
+        target = AsyncEndpoint(name, input_location=prefix, concurrency=request.concurrency)
+        ticket = request.new_ticket(folder, found.documents, target, output)
     except AsyncEndpointError as error:
         raise not_usable(error) from error
-    context.exit(finish(ticket, target, RunOptions(), wake=wake, own_file=ticket_file is not None, as_json=as_json))
+    context.exit(
+        finish(ticket, target, RunOptions(), wake=request.wake, own_file=request.own_file, as_json=request.as_json)
+    )

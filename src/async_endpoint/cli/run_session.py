@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import shlex
 import time
 from contextlib import suppress
@@ -123,15 +124,24 @@ def finish(
 
 
 def unwritable(output: Path, error: OSError) -> click.ClickException:
-    """Returns the error of a file of results that cannot be opened."""
+    """Returns the error of a file of results that cannot be written: exit status 2 if another place would do."""
     message = f"{shown(output)} cannot be written: {error.strerror}."
-    wrong_path = isinstance(error, (FileNotFoundError, NotADirectoryError, IsADirectoryError))
-    return (click.UsageError if wrong_path else click.ClickException)(message)
+    if isinstance(error, BlockingIOError):
+        return InUse(message)
+    return (click.UsageError if _is_wrong_place(error) else click.ClickException)(message)
 
 
 def not_usable(error: AsyncEndpointError) -> click.ClickException:
-    """Returns the error of a ticket that cannot be opened: exit status 2 if another process uses it."""
-    return InUse(str(error)) if isinstance(error, TicketInUse) else click.ClickException(str(error))
+    """Returns the error of a ticket that cannot be opened: exit status 2 if it is in use, or in a wrong place."""
+    if isinstance(error, TicketInUse):
+        return InUse(str(error))
+    return (click.UsageError if _is_wrong_place(error.__cause__) else click.ClickException)(str(error))
+
+
+def _is_wrong_place(error: BaseException | None) -> bool:
+    """Returns whether a file cannot be written because of where it is, such as in a read-only folder."""
+    names_one = isinstance(error, (FileNotFoundError, NotADirectoryError, IsADirectoryError, PermissionError))
+    return names_one or (isinstance(error, OSError) and error.errno == errno.EROFS)
 
 
 def how_to_continue(ticket: Ticket, command: str, *, own_file: bool) -> str:

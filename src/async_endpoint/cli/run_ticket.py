@@ -2,43 +2,69 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import boto3
 import click
 from botocore.exceptions import BotoCoreError, ClientError
 
-from async_endpoint.cli.run_session import not_usable, ticket_option
+from async_endpoint.cli.option_group import option_group
+from async_endpoint.cli.run_session import finish, not_usable, ticket_option
 from async_endpoint.cli.workflow_options import read_workflow, stage_option
-from async_endpoint.client import AsyncEndpoint, AsyncEndpointError, JobsTableReader, Ticket
+from async_endpoint.client import AsyncEndpoint, AsyncEndpointError, JobsTableReader, RunOptions, Ticket
 from async_endpoint.client.run_options import DEFAULT_DOUBT_SECONDS
 from async_endpoint.client.ticket_store import ticket_path
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
-Command = Callable[..., Any]
+
+@dataclass(frozen=True)
+class ContinuedRun:
+    """The values of the options."""
+
+    run: str | None
+    ticket_file: Path | None
+    doubt_seconds: float
+    stage: str | None
+    wake: bool
+
+    def finish(self, default: Callable[[], Path], command: str, *, as_json: bool, timeout: float | None = None) -> int:
+        """Does what is left of the run, and returns the exit status.
+
+        Args:
+            default: Finds the ticket if the options name none.
+            command: As for `run_session.finish`.
+            as_json: As for `run_session.finish`.
+            timeout: As for `RunOptions`.
+
+        Raises:
+            click.ClickException: The run cannot be opened, or was broken off.
+        """
+        ticket, endpoint, records = open_run(path_of(self.run, self.ticket_file, default), self.stage)
+        options = RunOptions(doubt_seconds=self.doubt_seconds, records=records, timeout=timeout)
+        own_file = self.ticket_file is not None
+        return finish(ticket, endpoint, options, wake=self.wake, own_file=own_file, as_json=as_json, command=command)
 
 
-def continue_options(command: Command) -> Command:
-    """Adds RUN, `--ticket`, `--doubt-seconds`, `--stage` and `--wake`."""
-    options = (
-        click.argument("run", required=False),
-        ticket_option,
-        click.option(
-            "--doubt-seconds",
-            type=click.FloatRange(min=0),
-            default=DEFAULT_DOUBT_SECONDS,
-            show_default=True,
-            help="How long, after all other outcomes, to wait for that of a document whose submission broke off.",
-        ),
-        stage_option,
-        click.option("--wake/--no-wake", default=True, show_default=True, help="Wake a sleeping endpoint at once."),
-    )
-    for option in reversed(options):
-        command = option(command)
-    return command
+continue_options = option_group(
+    "continued",
+    ContinuedRun,
+    click.argument("run", required=False),
+    ticket_option,
+    click.option(
+        "--doubt-seconds",
+        type=click.FloatRange(min=0),
+        default=DEFAULT_DOUBT_SECONDS,
+        show_default=True,
+        help="How long, after all other outcomes, to wait for that of a document whose submission broke off.",
+    ),
+    stage_option,
+    click.option("--wake/--no-wake", default=True, show_default=True, help="Wake a sleeping endpoint at once."),
+)
+"""Adds RUN, `--ticket`, `--doubt-seconds`, `--stage` and `--wake`."""
 
 
 def path_of(run: str | None, ticket_file: Path | None, default: Callable[[], Path]) -> Path:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import boto3
 import click
@@ -14,9 +14,10 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from async_endpoint.cli.job_cost import CostOptions, cost_lines, endpoint_of, period_of, read_cost
+from async_endpoint.cli.job_cost import CostOptions, cost_lines, cost_options, endpoint_of, period_of, read_cost
 from async_endpoint.cli.job_history import history_lines
 from async_endpoint.cli.one_line import one_line
+from async_endpoint.cli.option_group import option_group
 from async_endpoint.cli.workflow_options import stack_of, stage_option
 from async_endpoint.client import AsyncEndpointError, JobsTableReader
 from async_endpoint.operations.stack_outputs import StackError, read_outputs
@@ -38,27 +39,51 @@ _COLOURS = {
 }
 _UNBOUNDED = 10_000  # columns, without a terminal
 
-Command = Callable[..., Any]
+
+@dataclass(frozen=True)
+class _Listed:
+    """The values of the options that both commands have."""
+
+    table: str | None
+    stack: str | None
+    stage: str | None
+    as_json: bool
+
+    def records(self) -> JobsTableReader:
+        """Returns the jobs table that the options name.
+
+        Raises:
+            click.UsageError: They name none, or two.
+            click.ClickException: The stack cannot be read.
+        """
+        table, stack = self.table, stack_of(self.stack, self.stage)
+        if table is None and stack is not None:
+            try:
+                table = read_outputs(boto3.Session().client("cloudformation"), [stack]).get(TABLE_OUTPUT)
+            except (StackError, BotoCoreError) as error:
+                raise click.ClickException(str(error)) from error
+            if table is None:
+                raise click.UsageError(f"Stack {stack} has no output {TABLE_OUTPUT}: name another, or give --table.")
+        if table is None:
+            raise click.UsageError("Name the jobs table by --table, or by --stage or --stack.")
+        return JobsTableReader.from_session(table)
 
 
-def _common_options(command: Command) -> Command:
-    """Adds the options that both commands have."""
-    options = (
-        click.option("--table", metavar="NAME", help="The jobs table's name."),
-        click.option("--stack", metavar="NAME", help=f"Read it from this stack's output {TABLE_OUTPUT}."),
-        stage_option,
-        click.option("--json", "as_json", is_flag=True, help="Print one line of JSON for each job: its record."),
-    )
-    for option in reversed(options):
-        command = option(command)
-    return command
+_listed_options = option_group(
+    "listed",
+    _Listed,
+    click.option("--table", metavar="NAME", help="The jobs table's name."),
+    click.option("--stack", metavar="NAME", help=f"Read it from this stack's output {TABLE_OUTPUT}."),
+    stage_option,
+    click.option("--json", "as_json", is_flag=True, help="Print one line of JSON for each job: its record."),
+)
 
 
 @click.command(short_help="Show the record of a job.")
 @click.argument("job", metavar="JOB")
 @click.option("--history", is_flag=True, help="Show everything that happened to the job, in order.")
-@_common_options
-def status(job: str, *, table: str | None, stack: str | None, stage: str | None, history: bool, as_json: bool) -> None:
+@_listed_options
+def status(job: str, *, history: bool, listed: _Listed) -> None:
     """Show the record of JOB: a job's id, or s3://bucket/key of its document, which means the newest version.
 
     \b
@@ -68,13 +93,13 @@ def status(job: str, *, table: str | None, stack: str | None, stage: str | None,
     Exit status: 0 the job exists, in any state; 1 it does not, or an AWS call failed; 2 wrong usage.
     """  # noqa: D301 - \b is Click's mark of a paragraph that is not rewrapped
     try:
-        record = _records(table, stack_of(stack, stage)).get(job)
+        record = listed.records().get(job)
     except AsyncEndpointError as error:
         raise click.ClickException(str(error)) from error
     if history:
-        click.echo("\n".join(history_lines(record, as_json=as_json)))
+        click.echo("\n".join(history_lines(record, as_json=listed.as_json)))
         return
-    if as_json:
+    if listed.as_json:
         click.echo(_to_json(record))
         return
     for name, value in _facts(record):
@@ -91,30 +116,15 @@ def status(job: str, *, table: str | None, stack: str | None, stage: str | None,
 )
 @click.option("--limit", type=click.IntRange(min=1), default=20, show_default=True, help="List at most this many.")
 @click.option("--cost", is_flag=True, help="Show the instance seconds of each job, and their sum.")
-@click.option("--since", metavar="WHEN", help="With --cost: since 1d, 6h, 30m, or 2026-01-31.  [default: 1d]")
-@click.option("--month", metavar="YYYY-MM", help="With --cost: this month, in UTC.")
-@click.option(
-    "--instance-price",
-    "price",
-    type=click.FloatRange(min=0),
-    metavar="USD",
-    help="With --cost: the price of one instance for an hour.",
-)
-@click.option("--endpoint", metavar="NAME", help="With --cost: the endpoint, where --stage does not name it.")
-@_common_options
+@cost_options
+@_listed_options
 def jobs(
     *,
     state: JobState | None,
     limit: int,
     cost: bool,
-    since: str | None,
-    month: str | None,
-    price: float | None,
-    endpoint: str | None,
-    table: str | None,
-    stack: str | None,
-    stage: str | None,
-    as_json: bool,
+    options: CostOptions,
+    listed: _Listed,
 ) -> None:
     """List jobs by the time they reached their state, newest first. With --cost, those that the model processed.
 
@@ -124,41 +134,28 @@ def jobs(
 
     Exit status: 0 even if there are none, 1 an AWS call failed, 2 wrong usage.
     """  # noqa: D301 - \b is Click's mark of a paragraph that is not rewrapped
-    options = CostOptions(since, month, price, endpoint)
     if cost:
         now = datetime.now(UTC)
         period = period_of(options, now)
-        records = _records(table, stack_of(stack, stage))
-        total, charged = read_cost(records, endpoint_of(endpoint, stack, stage), period, now)
-        listed = [record for record in charged if state in {None, record.state}][:limit]
-        click.echo("\n".join(cost_lines(total, listed, period, price, as_json=as_json)))
+        records = listed.records()
+        endpoint = endpoint_of(options.endpoint, listed.stack, listed.stage)
+        total, charged = read_cost(records, endpoint, period, now)
+        shown = [record for record in charged if state in {None, record.state}][:limit]
+        click.echo("\n".join(cost_lines(total, shown, period, options.price, as_json=listed.as_json)))
         return
     if options != CostOptions(None, None, None, None):
         raise click.UsageError("--since, --month, --instance-price and --endpoint belong to --cost: give it, too.")
     try:
-        found = list(_records(table, stack_of(stack, stage)).list(state, limit=limit))
+        found = list(listed.records().list(state, limit=limit))
     except AsyncEndpointError as error:
         raise click.ClickException(str(error)) from error
-    if as_json:
+    if listed.as_json:
         for record in found:
             click.echo(_to_json(record))
     elif found:
         _console().print(_listing(found))
     else:
         click.echo(f"No job is {state}." if state else "There are no jobs.")
-
-
-def _records(table: str | None, stack: str | None) -> JobsTableReader:
-    if table is None and stack is not None:
-        try:
-            table = read_outputs(boto3.Session().client("cloudformation"), [stack]).get(TABLE_OUTPUT)
-        except (StackError, BotoCoreError) as error:
-            raise click.ClickException(str(error)) from error
-        if table is None:
-            raise click.UsageError(f"Stack {stack} has no output {TABLE_OUTPUT}: name another, or give --table.")
-    if table is None:
-        raise click.UsageError("Name the jobs table by --table, or by --stage or --stack.")
-    return JobsTableReader.from_session(table)
 
 
 def _to_json(record: JobRecord) -> str:

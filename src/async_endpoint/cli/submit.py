@@ -8,10 +8,9 @@ from pathlib import Path
 
 import click
 
-from async_endpoint.cli.destination import destination_of, destination_options
-from async_endpoint.cli.request_options import request_options
-from async_endpoint.cli.run_report import json_option
-from async_endpoint.cli.run_session import not_usable, ticket_option
+from async_endpoint.cli.destination import Destination, destination_options
+from async_endpoint.cli.request_options import RequestOptions, request_options
+from async_endpoint.cli.run_session import not_usable
 from async_endpoint.cli.submit_session import SubmitSession
 from async_endpoint.client import (
     AsyncEndpoint,
@@ -20,11 +19,9 @@ from async_endpoint.client import (
     FolderWatch,
     Ticket,
     find_sources,
-    new_run_id,
-    new_ticket,
 )
 from async_endpoint.client.folder_documents import documents_now, readable
-from async_endpoint.client.ticket_store import is_watch_of, newest_watch, ticket_path
+from async_endpoint.client.ticket_store import is_watch_of, newest_watch
 
 
 @click.command(short_help="Submit documents without waiting for their results.")
@@ -37,26 +34,15 @@ from async_endpoint.client.ticket_store import is_watch_of, newest_watch, ticket
     "--watch", is_flag=True, help="Submit each file of one folder once it is complete, new ones too, until Ctrl-C."
 )
 @request_options
-@ticket_option
-@json_option
 @click.pass_context
 def submit(
     context: click.Context,
     *,
     sources: tuple[str, ...],
-    endpoint: str | None,
-    inputs: str | None,
-    stacks: tuple[str, ...],
-    stage: str | None,
+    destination: Destination,
     pattern: str | None,
     watch: bool,
-    concurrency: int,
-    content_type: str | None,
-    ttl: int,
-    invocation_timeout: int,
-    wake: bool,
-    ticket_file: Path | None,
-    as_json: bool,
+    request: RequestOptions,
 ) -> None:
     """Submit documents to an endpoint, and return when all are accepted.
 
@@ -85,32 +71,21 @@ def submit(
         found = find_sources(() if watch else sources, listed=sys.stdin.buffer, pattern=pattern)
     except FolderError as error:
         raise click.UsageError(str(error)) from error
-    name, prefix = destination_of(endpoint, inputs, stacks, stage)
+    name, prefix = destination.resolve()
     if left_out := found.left_out_sentence():
         click.echo(left_out.encode("utf-8", "backslashreplace").decode(), err=True)
     try:
-        target = AsyncEndpoint(name, input_location=prefix, concurrency=concurrency)
-        ticket = _earlier_watch(folder, target, ticket_file) if folder else None
+        target = AsyncEndpoint(name, input_location=prefix, concurrency=request.concurrency)
+        ticket = _earlier_watch(folder, target, request.ticket_file) if folder else None
         if ticket is None:
-            number = new_run_id()
-            ticket = new_ticket(
-                folder or Path.cwd(),
-                found.expand(target.poller.transport),
-                target,
-                None,
-                run=number,
-                path=ticket_file or ticket_path(number),
-                content_type=content_type,
-                ttl=ttl,
-                invocation_timeout=invocation_timeout,
-                watch=watch,
-            )
+            documents = found.expand(target.poller.transport)
+            ticket = request.new_ticket(folder or Path.cwd(), documents, target, None, watch=watch)
     except FolderError as error:
         raise click.UsageError(str(error)) from error
     except AsyncEndpointError as error:
         raise not_usable(error) from error
     with closing(ticket):
-        session = SubmitSession(ticket, target, wake=wake, own_file=ticket_file is not None, as_json=as_json)
+        session = SubmitSession(ticket, target, wake=request.wake, own_file=request.own_file, as_json=request.as_json)
         context.exit(session.watch(FolderWatch(folder, pattern), folder) if folder else session.submit())
 
 

@@ -2,18 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import click
 
 from async_endpoint.cli.run_report import json_option
-from async_endpoint.cli.run_session import finish
-from async_endpoint.cli.run_ticket import continue_options, open_run, path_of
-from async_endpoint.client import RunOptions
+from async_endpoint.cli.run_ticket import ContinuedRun, continue_options
 from async_endpoint.client.ticket_store import newest
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 
 @click.command(short_help="Wait for the outcomes of a run.")
@@ -29,11 +22,7 @@ if TYPE_CHECKING:
 def wait(
     context: click.Context,
     *,
-    run: str | None,
-    ticket_file: Path | None,
-    doubt_seconds: float,
-    stage: str | None,
-    wake: bool,
+    continued: ContinuedRun,
     timeout: float | None,
     as_json: bool,
 ) -> None:
@@ -49,7 +38,4 @@ def wait(
     Exit status: 0 every document completed, 1 some did not or the time is over, 2 wrong usage or another process uses
     the ticket, 130 after Ctrl-C.
     """  # noqa: D301 - \b is Click's mark of a paragraph that is not rewrapped
-    ticket, endpoint, records = open_run(path_of(run, ticket_file, newest), stage)
-    options = RunOptions(doubt_seconds=doubt_seconds, records=records, timeout=timeout)
-    own_file = ticket_file is not None
-    context.exit(finish(ticket, endpoint, options, wake=wake, own_file=own_file, as_json=as_json, command="wait"))
+    context.exit(continued.finish(newest, "wait", as_json=as_json, timeout=timeout))

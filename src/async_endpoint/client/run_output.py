@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Protocol
 
-from async_endpoint.client.replaced_file import ReplacedFile
+from async_endpoint.client.errors import OutputError, OutputInUse
+from async_endpoint.replaced_file import ReplacedFile
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
     from pathlib import Path
 
 
@@ -51,7 +53,11 @@ class RunOutput:
     """
 
     def __init__(self, path: Path) -> None:
-        self._replaced = ReplacedFile(path)
+        self._path = path
+        try:
+            self._replaced = ReplacedFile(path)
+        except BlockingIOError as error:
+            raise OutputInUse(f"Another run is writing {path}: choose another --output, or wait for it.") from error
 
     def write(self, line: str) -> None:
         """Writes a line.
@@ -59,11 +65,9 @@ class RunOutput:
         Raises:
             OutputError: The disk is full, for example.
         """
-        try:
+        with self._errors():
             self._replaced.file.write(f"{line}\n".encode("ascii"))
             self._replaced.file.flush()
-        except OSError as error:
-            raise self._replaced.unwritable(error) from error
 
     def publish(self, lines: Iterable[str], *, replace: bool) -> bool:
         """Writes the last lines and puts the file in its place; returns whether it is there now.
@@ -77,8 +81,16 @@ class RunOutput:
         """
         for line in lines:
             self.write(line)
-        return self._replaced.publish(replace=replace)
+        with self._errors():
+            return self._replaced.publish(replace=replace)
 
     def close(self) -> None:
         """Closes the file and removes what was not put in its place."""
         self._replaced.close()
+
+    @contextmanager
+    def _errors(self) -> Iterator[None]:
+        try:
+            yield
+        except OSError as error:
+            raise OutputError(f"{self._path} cannot be written: {error.strerror}.") from error

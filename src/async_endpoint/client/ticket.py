@@ -10,9 +10,9 @@ from threading import RLock
 from typing import IO, TYPE_CHECKING, Any
 
 from async_endpoint.client.errors import TicketError, TicketInUse
-from async_endpoint.client.file_lock import try_lock
 from async_endpoint.client.ticket_rows import count_states, fill, insert, read_settings
 from async_endpoint.client.ticket_schema import DocumentState, Entry, RunSettings, open_database
+from async_endpoint.file_lock import try_lock
 
 if TYPE_CHECKING:
     from collections import Counter
@@ -257,9 +257,10 @@ def _lock(path: Path, *, new: bool) -> IO[bytes]:
         if new:
             path.parent.mkdir(parents=True, exist_ok=True)
         file = path.with_name(f"{path.name}.lock").open("ab")
+        is_locked = try_lock(file)
     except OSError as error:
         raise TicketError(f"The ticket {path} cannot be written: {error.strerror}.") from error
-    if not try_lock(file):
+    if not is_locked:
         file.close()
         raise TicketInUse(f"Another process uses the ticket {path}: wait until it has ended.")
     return file

@@ -5,14 +5,13 @@ It needs matplotlib, which the extra `plot` installs.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import IO, TYPE_CHECKING
 
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-    from pathlib import Path
 
     from matplotlib.axes import Axes
 
@@ -24,11 +23,11 @@ _POINT, _LINES, _QUIET = "#2f6fb5", {50: "#12a08a", 95: "#a3212a"}, "#59636e"
 _FEW = 40  # documents, up to which each one has a mark
 
 
-def draw_times(path: Path, title: str, phases: Mapping[str, Measured]) -> None:
+def draw_times(file: IO[bytes], title: str, phases: Mapping[str, Measured]) -> None:
     """Writes a PNG with one panel for each phase, side by side; each has its own scale.
 
     Args:
-        path: The file; one that exists is replaced.
+        file: Takes the PNG.
         title: What was measured.
         phases: The phases by name.
 
@@ -40,7 +39,7 @@ def draw_times(path: Path, title: str, phases: Mapping[str, Measured]) -> None:
     panels = figure.subplots(1, len(phases), squeeze=False)[0]
     for axes, (phase, measured) in zip(panels, phases.items(), strict=True):
         _draw(axes, phase, measured)
-    figure.savefig(path, format="png")
+    figure.savefig(file, format="png")
 
 
 def _draw(axes: Axes, phase: str, measured: Measured) -> None:

@@ -18,7 +18,8 @@ def drawn(path: Path, *requests: float, columns: int = 1) -> Image.Image:
 
     stage = planned("dev", arriving(*requests, seconds=2 * DAY))
     histories = [(f"dev $ {number} $", stage.history) for number in range(columns)]
-    draw_plan(path, histories, Calendar.from_history(stage.history))
+    with path.open("wb") as file:
+        draw_plan(file, histories, Calendar.from_history(stage.history))
     with Image.open(path) as image:
         return image.convert("RGB")
 

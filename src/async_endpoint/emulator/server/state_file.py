@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from async_endpoint.replaced_file import partial_path, replacing
+
 _FORMAT = 1
 _QUEUE_URL = re.compile(r"http://localhost:\d+(?=/\d{12}/)")  # its host and port, before account and name
 
@@ -79,8 +81,8 @@ class StateFolder:
     def save(self, state: dict[str, Any]) -> None:
         """Replaces the saved state; a process that dies meanwhile leaves the old one."""
         self.path.mkdir(parents=True, exist_ok=True)
-        self._part.write_text(json.dumps({"format": _FORMAT, **state}), encoding="utf-8")
-        self._part.replace(self.file)
+        with replacing(self.file) as file:
+            file.write(json.dumps({"format": _FORMAT, **state}).encode())
 
     def follow_port(self, port: int) -> int | None:
         """Gives the URLs of queues in the saved state the port on which they will be served.
@@ -102,9 +104,8 @@ class StateFolder:
             text = file.read_text(encoding="utf-8")
             moved = _QUEUE_URL.sub(f"http://localhost:{port}", text)
             if moved != text and file.stem != "dynamodb":
-                part = file.with_suffix(".part")
-                part.write_text(moved, encoding="utf-8")
-                part.replace(file)
+                with replacing(file) as opened:
+                    opened.write(moved.encode())
         self.save(saved | {"port": port})
         return former
 
@@ -114,7 +115,7 @@ class StateFolder:
         Raises:
             StateError: The folder has files that are not of a local AWS; nothing is deleted.
         """
-        own = {self.services, self.objects, self.file, self._part}
+        own = {self.services, self.objects, self.file, partial_path(self.file)}
         if not self.path.is_dir():
             return
         if foreign := sorted(path.name for path in self.path.iterdir() if path not in own):
@@ -123,8 +124,3 @@ class StateFolder:
                 "--state-dir."
             )
         shutil.rmtree(self.path, ignore_errors=True)
-
-    @property
-    def _part(self) -> Path:
-        """What `save` writes first."""
-        return self.file.with_suffix(".part")

@@ -6,7 +6,7 @@ It needs matplotlib, which the extra `plot` installs.
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING
+from typing import IO, TYPE_CHECKING
 
 from matplotlib.figure import Figure
 
@@ -17,7 +17,6 @@ from async_endpoint.planner.traffic import DAY
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from pathlib import Path
 
     from matplotlib.axes import Axes
 
@@ -28,11 +27,11 @@ _MOST_BUCKETS, _MOST_TICKS = 800, 6
 _WAITING, _SERVING, _DESIRED, _P50, _P95 = "#2f6fb5", "#7048c4", "#59636e", "#12a08a", "#a3212a"
 
 
-def draw_plan(path: Path, histories: Sequence[tuple[str, History]], calendar: Calendar) -> None:
+def draw_plan(file: IO[bytes], histories: Sequence[tuple[str, History]], calendar: Calendar) -> None:
     """Writes a PNG with three panels for each stage; each has its own scale, and all have the same time.
 
     Args:
-        path: The file; one that exists is replaced.
+        file: Takes the PNG.
         histories: The name of each stage, and what happened in it.
         calendar: The names of the moments.
 
@@ -44,7 +43,7 @@ def draw_plan(path: Path, histories: Sequence[tuple[str, History]], calendar: Ca
     columns = figure.subplots(3, len(histories), squeeze=False, sharex="col").T
     for panels, (name, history) in zip(columns, histories, strict=True):
         _draw(panels, name, history, calendar)
-    figure.savefig(path, format="png")
+    figure.savefig(file, format="png")
 
 
 def _draw(panels: Sequence[Axes], name: str, history: History, calendar: Calendar) -> None:

@@ -2,57 +2,58 @@
 
 from __future__ import annotations
 
+import errno
 import os
-from contextlib import suppress
+import stat
+from contextlib import closing, contextmanager, suppress
 from typing import IO, TYPE_CHECKING
 
-from async_endpoint.client.errors import OutputError, OutputInUse
-from async_endpoint.client.file_lock import try_lock
+from async_endpoint.file_lock import try_lock
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
 
 class ReplacedFile:
     """Writes to `FILE.partial` and renames it over FILE; a pipe or a device is written directly.
 
+    An older FILE gives the new one its permissions.
+
     Args:
         path: FILE. A link is followed.
 
     Attributes:
-        path: As given.
         file: Takes the content.
 
     Raises:
-        OutputInUse: Another process writes the same FILE.
+        BlockingIOError: Another process writes the same FILE.
         OSError: The file cannot be opened.
     """
 
     def __init__(self, path: Path) -> None:
-        self.path = path
         self._target = path.resolve()
         self._is_special = self._target.exists() and not self._target.is_file()
-        self._partial = self._target.with_name(f"{self._target.name}.partial")
+        self._partial = partial_path(self._target)
         self.file: IO[bytes] = self._target.open("wb") if self._is_special else self._open()
 
-    def publish(self, *, replace: bool) -> bool:
+    def publish(self, *, replace: bool = True) -> bool:
         """Puts the file in its place, unless it is empty; returns whether it is there now.
 
         Args:
             replace: Whether an older file may be replaced.
 
         Raises:
-            OutputError: The file cannot be written or renamed.
+            OSError: The file cannot be written or renamed.
         """
-        try:
-            self.file.flush()
-            if self._is_special:
-                return True
-            if self.file.tell() == 0 or (self._target.exists() and not replace):
-                return False
-            self._partial.replace(self._target)
-        except OSError as error:
-            raise self.unwritable(error) from error
+        self.file.flush()
+        if self._is_special:
+            return True
+        if self.file.tell() == 0 or (self._target.exists() and not replace):
+            return False
+        with suppress(FileNotFoundError):
+            self._partial.chmod(stat.S_IMODE(self._target.stat().st_mode))
+        self._partial.replace(self._target)
         return True
 
     def close(self) -> None:
@@ -62,20 +63,18 @@ class ReplacedFile:
                 self._partial.unlink()
             self.file.close()
 
-    def unwritable(self, error: OSError) -> OutputError:
-        """Returns the error to raise where the file cannot be written."""
-        return OutputError(f"{self.path} cannot be written: {error.strerror}.")
-
     def _open(self) -> IO[bytes]:
         while True:
             file = self.file = self._partial.open("ab")
             if not try_lock(file):
                 file.close()
-                raise OutputInUse(f"Another run is writing {self.path}: choose another --output, or wait for it.")
+                raise BlockingIOError(errno.EAGAIN, "another process is writing it")
             if self._is_mine():
                 file.truncate(0)
+                with suppress(FileNotFoundError):  # its content is never more open than that of an older file
+                    self._partial.chmod(stat.S_IMODE(self._target.stat().st_mode) | stat.S_IWUSR)
                 return file
-            file.close()  # the other run has just renamed it
+            file.close()  # the other process has just renamed it
 
     def _is_mine(self) -> bool:
         """Returns whether the file at the partial's place is the open one."""
@@ -83,3 +82,21 @@ class ReplacedFile:
             return os.path.samestat(os.fstat(self.file.fileno()), self._partial.stat())
         except FileNotFoundError:
             return False
+
+
+def partial_path(path: Path) -> Path:
+    """Returns where the new content of a file is until it is complete."""
+    return path.with_name(f"{path.name}.partial")
+
+
+@contextmanager
+def replacing(path: Path) -> Iterator[IO[bytes]]:
+    """Yields a file that takes the place of another one when the block ends without an error.
+
+    Raises:
+        BlockingIOError: Another process writes it.
+        OSError: It cannot be written.
+    """
+    with closing(ReplacedFile(path)) as replaced:
+        yield replaced.file
+        replaced.publish()
