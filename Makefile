@@ -79,13 +79,12 @@ deploy: .venv/.done node_modules/.done  ## check the account, deploy a stage, pr
 	{ npx cdk synth --quiet --output "$$work/app" -c stage=$(STAGE) > "$$work/log" 2>&1 || { cat "$$work/log" >&2; exit 1; }; } && \
 	$(if $(SKIP_PREFLIGHT),,{ $(BIN)/async-endpoint preflight --app "$$work/app" || { \
 		echo 'Nothing was deployed: fix the errors above, or skip the checks with SKIP_PREFLIGHT=1.' >&2; exit 1; }; } &&) \
-	$(BIN)/async-endpoint deploy --stack async-endpoint-$(STAGE)-endpoint $${SAMPLE:+--sample "$$SAMPLE"} --region "$$REGION" \
+	$(BIN)/async-endpoint deploy --stage $(STAGE) $${SAMPLE:+--sample "$$SAMPLE"} --region "$$REGION" \
 		-- npx cdk deploy --all --app "$$work/app" $(if $(YES),--require-approval never)
 
-# The stacks are destroyed in the reverse order of their deployment. The command reads YES from its environment.
+# The command reads YES from its environment.
 destroy: .venv/.done  ## delete the stacks of a stage with all their contents, after a confirmation (STAGE=dev, YES=1 does not ask)
-	@$(OF_STAGE) && $(BIN)/async-endpoint destroy $(foreach part,workflow endpoint foundation,async-endpoint-$(STAGE)-$(part)) \
-		--region "$$REGION"
+	@$(OF_STAGE) && $(BIN)/async-endpoint destroy --stage $(STAGE) --region "$$REGION"
 
 setup: requirements .venv/.done node_modules/.done  ## install everything; quick when it is there
 	@$(BIN)/async-endpoint local prepare > /dev/null

@@ -4,9 +4,14 @@
 """
 
 import json
+import os
 import sys
 from datetime import UTC, date, datetime
 from pathlib import Path
+
+# jsii, which the CDK's import starts, warns at length about Node 20, on which it works.
+os.environ.setdefault("JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION", "20")
+os.environ.setdefault("JSII_SILENCE_WARNING_DEPRECATED_NODE_VERSION", "20")
 
 import aws_cdk as cdk
 

@@ -3,8 +3,7 @@
 The serving toolkit has a default for each function that inference.py leaves out, and for a missing inference.py: see
 _validate_user_module_and_set_functions in transformer.py of sagemaker-inference 1.8.1 and 1.10.1, and
 validate_and_initialize_user_module in handler_service.py of the Hugging Face toolkit. `async-endpoint model check`
-runs the code in the image's Python and finds everything else: functions that are async, or that the toolkit cannot
-call.
+runs the code in the image's Python and finds everything else, such as functions that are async or decorated.
 """
 
 from __future__ import annotations
@@ -15,6 +14,7 @@ from typing import TYPE_CHECKING
 from model_artifacts.packing import default_model, imports, python_syntax
 from model_artifacts.packing.errors import ArchiveError
 from model_artifacts.packing.layout import SCRIPT
+from model_artifacts.packing.server_manifest import HANDLER
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -25,6 +25,14 @@ if TYPE_CHECKING:
 _LOAD = "model_fn"
 _WHOLE = "transform_fn"
 _PARTS = frozenset({"input_fn", "predict_fn", "output_fn"})
+# What either toolkit calls each function with; all of them may take the context as one more.
+_PARAMETERS = {
+    _LOAD: "model_dir",
+    "input_fn": "data, content_type",
+    "predict_fn": "data, model",
+    "output_fn": "prediction, accept",
+    _WHOLE: "model, data, content_type, accept",
+}
 # Code with one of these may define names that cannot be seen in it.
 _DYNAMIC = frozenset({"__getattr__", "exec", "globals", "locals", "setattr", "vars"})
 
@@ -85,6 +93,28 @@ def _check_functions(script: Path, tree: ast.Module, files: Mapping[str, Path], 
             f"{script} defines {_WHOLE} and {beside[0]}, which the toolkit rejects when the model loads: {_WHOLE} "
             "replaces input_fn, predict_fn and output_fn; remove one or the other."
         )
+    # A handler of the archive's own calls model_fn and nothing else.
+    _check_parameters(script, tree, _PARAMETERS if HANDLER not in files else {_LOAD: _PARAMETERS[_LOAD]})
+
+
+def _check_parameters(script: Path, tree: ast.Module, wanted: Mapping[str, str]) -> None:
+    """Counts the parameters of each plain function as the toolkits do, which take n or n + 1 of any kind."""
+    bound = list(_bound_names(tree.body))
+    for node in tree.body:
+        if not isinstance(node, ast.FunctionDef) or node.name not in wanted or node.decorator_list:
+            continue
+        if bound.count(node.name) > 1:  # which of them counts, only running it shows
+            continue
+        takes = node.args
+        every = [*takes.posonlyargs, *takes.args, *takes.kwonlyargs, takes.vararg, takes.kwarg]
+        found, called_with = sum(each is not None for each in every), wanted[node.name]
+        count = called_with.count(",") + 1
+        if found not in (count, count + 1):
+            plural = "" if found == 1 else "s"
+            raise ArchiveError(
+                f"{script}, line {node.lineno}: {node.name} has {found} parameter{plural}, which the toolkit rejects; "
+                f"write {node.name}({called_with}), or with context as the last one."
+            )
 
 
 def _bound_names(body: list[ast.stmt]) -> Iterator[str]:

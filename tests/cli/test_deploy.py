@@ -67,6 +67,25 @@ def test_an_unchanged_endpoint_without_instances_is_not_woken(sample: str) -> No
 
 
 @pytest.mark.usefixtures("sample")
+def test_a_stage_names_its_endpoint_stack(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[str] = []
+    monkeypatch.setattr(MODULE, "find_deleted", lambda _, stack: asked.append(stack) or ())
+    PlayedRollout.outcome = RolloutResult("donut", is_unchanged_and_asleep=False)
+    done = CliRunner().invoke(
+        main, ["deploy", "--stage", "prod", "--region", "eu-west-1", "--", sys.executable, "-c", ""]
+    )
+    assert done.exit_code == 0, done.output
+    assert asked == ["async-endpoint-prod-endpoint"]
+
+
+@pytest.mark.parametrize("options", [[], ["--stage", "dev", "--stack", "receipts"]])
+def test_one_option_names_the_stack(options: list[str]) -> None:
+    done = CliRunner().invoke(main, ["deploy", *options, "--", "true"])
+    assert done.exit_code == 2
+    assert "Name the stage by --stage, or its endpoint stack by --stack." in done.output
+
+
+@pytest.mark.usefixtures("sample")
 def test_without_a_sample_the_rollout_is_all() -> None:
     done = deploy(RolloutResult("donut", is_unchanged_and_asleep=False))
     assert (done.exit_code, done.output) == (0, "")

@@ -278,3 +278,18 @@ def test_a_protected_table_prevents_the_teardown(
     assert result.exit_code == 1
     assert f"Deletion protection is on for table {stack['Jobs']}" in result.output
     assert exists(cloudformation, stack.name)
+
+
+def test_a_stage_names_its_three_stacks_in_the_order_of_their_deletion() -> None:
+    done = destroy("--stage", "nowhere", "--yes")
+    assert done.exit_code == 0, done.output
+    assert [line.split()[4] for line in done.output.splitlines() if line.startswith("There is no stack")] == [
+        f"async-endpoint-nowhere-{part}" for part in ("workflow", "endpoint", "foundation")
+    ]
+
+
+@pytest.mark.parametrize("arguments", [[], ["--stage", "dev", "mine"]])
+def test_either_a_stage_or_stacks_are_deleted(arguments: list[str]) -> None:
+    done = destroy(*arguments, "--yes")
+    assert done.exit_code == 2
+    assert "Name what to delete: a stage by --stage, or stacks." in done.output

@@ -9,6 +9,7 @@ import boto3
 import click
 from botocore.exceptions import BotoCoreError, ClientError
 
+from async_endpoint.cli.workflow_options import endpoint_stack_of, endpoint_stack_options
 from async_endpoint.client import AsyncEndpointError
 from async_endpoint.operations.commands import CommandError, run_command
 from async_endpoint.operations.deploy.deleted import find_deleted
@@ -22,7 +23,7 @@ _SHOWN_CHARACTERS = 200
 
 @click.command()
 @click.argument("command", metavar="-- COMMAND...", nargs=-1, required=True, type=click.UNPROCESSED)
-@click.option("--stack", metavar="NAME", required=True, help="The stack that has the endpoint.")
+@endpoint_stack_options
 @click.option(
     "--sample",
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
@@ -36,7 +37,15 @@ _SHOWN_CHARACTERS = 200
     show_default=True,
     help="Seconds to wait for the endpoint, and again for the sample's result.",
 )
-def deploy(command: tuple[str, ...], *, stack: str, sample: Path | None, region: str | None, timeout: int) -> None:
+def deploy(
+    command: tuple[str, ...],
+    *,
+    stage: str | None,
+    stack: str | None,
+    sample: Path | None,
+    region: str | None,
+    timeout: int,
+) -> None:
     """Deploy an endpoint's stack and check the outcome.
 
     Waits until an update or a scaling action of the endpoint has finished, then runs COMMAND (after `--`), which
@@ -47,10 +56,11 @@ def deploy(command: tuple[str, ...], *, stack: str, sample: Path | None, region:
     assets, the last ten, for `async-endpoint rollback`.
 
     \b
-    async-endpoint deploy --stack async-endpoint-dev-endpoint --sample invoice.pdf -- npx cdk deploy --all
+    async-endpoint deploy --stage dev --sample invoice.pdf -- npx cdk deploy --all
 
     Exit status: 0 the deployed configuration serves, 1 it does not or the stage is not complete, 2 wrong usage.
     """  # noqa: D301 - \b is Click's mark of a paragraph that is not rewrapped
+    stack = endpoint_stack_of(stack, stage)
     try:
         session = boto3.Session(region_name=region)
         cloudformation, sagemaker = session.client("cloudformation"), session.client("sagemaker")

@@ -13,6 +13,7 @@ from async_endpoint.operations.destroy.clients import TeardownClients
 from async_endpoint.operations.destroy.deletion import Teardown
 from async_endpoint.operations.destroy.inventory import Count, TeardownError
 from async_endpoint.operations.destroy.survey import survey
+from async_endpoint.operations.jobs.workflow import stage_stack_names
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -23,7 +24,8 @@ _BOOTSTRAP = "The CDK's bootstrap stack (CDKToolkit) and the assets in its bucke
 
 
 @click.command()
-@click.argument("stacks", metavar="STACK...", nargs=-1, required=True)
+@click.argument("stacks", metavar="[STACK...]", nargs=-1)
+@click.option("--stage", metavar="NAME", help="The stage: its three stacks, async-endpoint-NAME-workflow first.")
 @click.option("--yes", is_flag=True, envvar="YES", show_envvar=True, help="Do not ask for confirmation.")
 @click.option("--region", metavar="NAME", help="The stacks' region.  [default: boto3's own]")
 @click.option(
@@ -33,7 +35,7 @@ _BOOTSTRAP = "The CDK's bootstrap stack (CDKToolkit) and the assets in its bucke
     show_default=True,
     help="Seconds to wait for all stacks together.",
 )
-def destroy(stacks: tuple[str, ...], *, yes: bool, region: str | None, timeout: int) -> None:
+def destroy(stacks: tuple[str, ...], *, stage: str | None, yes: bool, region: str | None, timeout: int) -> None:
     """Delete stacks with the contents of their buckets and tables.
 
     Lists first what would be deleted, and asks for confirmation. Then deletes each STACK in the order given. Deletes
@@ -41,10 +43,14 @@ def destroy(stacks: tuple[str, ...], *, yes: bool, region: str | None, timeout: 
     that AWS would not delete. Resources with the deletion policy Retain stay.
 
     \b
+    async-endpoint destroy --stage dev
     async-endpoint destroy async-endpoint-dev-workflow async-endpoint-dev-endpoint async-endpoint-dev-foundation
 
     Exit status: 0 all stacks are deleted, 1 some are not, 2 wrong usage.
     """  # noqa: D301 - \b is Click's mark of a paragraph that is not rewrapped
+    if (stage is None) == (not stacks):
+        raise click.UsageError("Name what to delete: a stage by --stage, or stacks.")
+    stacks = stacks or stage_stack_names(str(stage))
     try:
         clients = TeardownClients.from_session(boto3.Session(region_name=region))
         found, missing = survey(clients, stacks)

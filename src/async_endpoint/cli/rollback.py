@@ -11,13 +11,12 @@ from botocore.exceptions import BotoCoreError, ClientError
 from rich.console import Console
 from rich.table import Table
 
-from async_endpoint.cli.workflow_options import confirm, stage_option, yes_option
+from async_endpoint.cli.workflow_options import confirm, endpoint_stack_of, endpoint_stack_options, yes_option
 from async_endpoint.client import AsyncEndpointError
 from async_endpoint.operations.deploy.change_set import ChangeSetError
 from async_endpoint.operations.deploy.rollback import Rollback, RollbackError
 from async_endpoint.operations.deploy.rollout import Rollout, RolloutError
 from async_endpoint.operations.deploy.sample import process_sample
-from async_endpoint.operations.jobs.workflow import endpoint_stack_name
 from async_endpoint.operations.stack_outputs import StackError
 
 if TYPE_CHECKING:
@@ -31,8 +30,7 @@ _UNBOUNDED = 10_000  # columns, without a terminal
 
 
 @click.command()
-@click.option("--stack", metavar="NAME", help="The endpoint's stack, where --stage does not name it.")
-@stage_option
+@endpoint_stack_options
 @click.option("--to", "name", metavar="VERSION", help="The version to go to.  [default: the one before the deployed]")
 @click.option("--list", "only_list", is_flag=True, help="List the kept versions, and change nothing.")
 @yes_option
@@ -72,7 +70,7 @@ def rollback(
 
     Exit status: 0 the version serves, 1 it does not, 2 wrong usage.
     """  # noqa: D301 - \b is Click's mark of a paragraph that is not rewrapped
-    target = _endpoint_stack(stack, stage)
+    target = endpoint_stack_of(stack, stage)
     try:
         session = boto3.Session(region_name=region)
         cloudformation = session.client("cloudformation")
@@ -97,12 +95,6 @@ def rollback(
         raise click.ClickException(str(error)) from error
     except (BotoCoreError, ClientError) as error:
         raise click.ClickException(f"The request to AWS failed: {error}") from error
-
-
-def _endpoint_stack(stack: str | None, stage: str | None) -> str:
-    if (stack is None) == (stage is None):
-        raise click.UsageError("Name the stage by --stage, or its endpoint stack by --stack.")
-    return stack or endpoint_stack_name(str(stage))
 
 
 def _is_wanted(stack: str, version: KeptVersion, planned: ChangeSet, *, yes: bool) -> bool:

@@ -11,7 +11,7 @@ import click
 from botocore.exceptions import BotoCoreError, ClientError
 
 from async_endpoint.client import AsyncEndpointError
-from async_endpoint.operations.jobs.workflow import Workflow, workflow_stack_name
+from async_endpoint.operations.jobs.workflow import Workflow, endpoint_stack_name, workflow_stack_name
 from async_endpoint.operations.stack_outputs import StackError
 from async_endpoint.protocol import JobsTableBusy
 
@@ -33,6 +33,24 @@ def workflow_options(command: Command) -> Command:
     """Adds `--stage` and `--stack`."""
     stack = click.option("--stack", metavar="NAME", help="The workflow stack, where --stage does not name it.")
     return stage_option(stack(command))
+
+
+def endpoint_stack_options(command: Command) -> Command:
+    """Adds `--stage` and `--stack`, for a command on an endpoint's stack."""
+    stage = click.option("--stage", metavar="NAME", help="The stage: its stack async-endpoint-NAME-endpoint.")
+    stack = click.option("--stack", metavar="NAME", help="The endpoint's stack, where --stage does not name it.")
+    return stage(stack(command))
+
+
+def endpoint_stack_of(stack: str | None, stage: str | None) -> str:
+    """Returns the name of the endpoint's stack that the options name.
+
+    Raises:
+        click.UsageError: Neither option is given, or both are.
+    """
+    if (stack is None) == (stage is None):
+        raise click.UsageError("Name the stage by --stage, or its endpoint stack by --stack.")
+    return stack or endpoint_stack_name(str(stage))
 
 
 def stack_of(stack: str | None, stage: str | None) -> str | None:

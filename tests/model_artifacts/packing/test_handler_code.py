@@ -42,6 +42,57 @@ def write_torchscript(path: Path) -> None:
         archive.writestr("model/constants.pkl", b"\x80\x02.")
 
 
+LOADS = "def model_fn(model_dir): ...\n"
+
+
+@pytest.mark.parametrize(
+    ("source", "name", "found", "wanted"),
+    [
+        ("def model_fn(): ...", "model_fn", "0 parameters", "model_fn(model_dir)"),
+        ("def model_fn(a, b, c=1): ...", "model_fn", "3 parameters", "model_fn(model_dir)"),
+        (LOADS + "def predict_fn(data): ...", "predict_fn", "1 parameter", "predict_fn(data, model)"),
+        (LOADS + "def input_fn(*all): ...", "input_fn", "1 parameter", "input_fn(data, content_type)"),
+        (LOADS + "def output_fn(a, b, *, c, d): ...", "output_fn", "4 parameters", "output_fn(prediction, accept)"),
+        (
+            LOADS + "def transform_fn(a, b, /, c): ...",
+            "transform_fn",
+            "3 parameters",
+            "transform_fn(model, data, content_type, accept)",
+        ),
+    ],
+)
+@pytest.mark.parametrize("image", get_args(ImageName))
+def test_a_function_that_the_toolkit_cannot_call_is_rejected(
+    folder: Path, image: ImageName, source: str, name: str, found: str, wanted: str
+) -> None:
+    write(folder / "code" / "inference.py", source)
+    said = rejection(folder, image)
+    line = source.count("\n") + 1
+    assert f"inference.py, line {line}: {name} has {found}, which the toolkit rejects; write {wanted}, or" in said
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "def predict_fn(data, model): ...",
+        "def predict_fn(data, model, context): ...",
+        "def input_fn(data, *more): ...",
+        "@decorated\ndef predict_fn(data): ...",
+        "def predict_fn(data): ...\npredict_fn = wrapped(predict_fn)",
+        "def helper(): ...",
+    ],
+)
+def test_functions_that_may_be_called_are_packed(folder: Path, source: str) -> None:
+    write(folder / "code" / "inference.py", LOADS + source)
+    assert notes(folder) == []
+
+
+def test_beside_a_handler_of_its_own_only_the_loader_is_called_by_the_rules(folder: Path) -> None:
+    write(folder / "code" / "inference.py", LOADS + "def predict_fn(data): ...")
+    write(folder / "code" / "multi_model_server.py", "")
+    assert notes(folder, "huggingface-2.6") == []
+
+
 @pytest.mark.parametrize(
     "source",
     [

@@ -128,6 +128,11 @@ def endpoint_stack_name(stage: str) -> str:
     return f"async-endpoint-{stage}-endpoint"
 
 
+def stage_stack_names(stage: str) -> tuple[str, ...]:
+    """Returns the names of a stage's stacks, in the order in which they can be deleted."""
+    return tuple(f"async-endpoint-{stage}-{part}" for part in ("workflow", "endpoint", "foundation"))
+
+
 class ThreadedTable:
     """GetItem and UpdateItem of a DynamoDB table, for several threads.
 
