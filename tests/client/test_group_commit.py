@@ -38,7 +38,10 @@ class Table:
         self.changes = GroupCommit(self._transaction)
 
     def insert(self, value: int) -> None:
-        self.changes.make(lambda database: database.execute("INSERT INTO number VALUES (?)", [value]))
+        def change(database: sqlite3.Connection) -> None:
+            database.execute("INSERT INTO number VALUES (?)", [value])
+
+        self.changes.make(change)
 
     def values(self) -> list[int]:
         return [value for (value,) in self.database.execute("SELECT value FROM number ORDER BY value")]

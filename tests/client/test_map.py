@@ -200,6 +200,30 @@ def test_over_http_a_stream_is_uploaded_submitted_and_collected(bucket: str) -> 
     assert [size_of(job) for job in jobs] == list(range(1, 41))
 
 
+def test_a_result_is_yielded_while_the_others_of_its_poll_are_fetched() -> None:
+    yielded = threading.Event()
+
+    class Waits(InMemoryTransport):
+        def get(self, location: S3Location) -> Payload:
+            if self.calls["get"]:
+                assert yielded.wait(10)
+            return super().get(location)
+
+    transport = Waits(echo)
+
+    def sleep(seconds: float) -> None:
+        while transport.calls["submit"] < 3:  # so that one poll finds all of them
+            time.sleep(0.001)
+        time.sleep(seconds)
+
+    endpoint = AsyncEndpoint("r", transport=transport, sleep=sleep)
+
+    with closing(endpoint.map([b"x"] * 3, concurrency=1, inline=True)) as stream:
+        next(stream)
+        yielded.set()
+        assert len(list(stream)) == 2
+
+
 def test_submissions_and_fetches_together_are_no_more_than_asked_for() -> None:
     running, most, lock = 0, 0, threading.Lock()
 

@@ -28,7 +28,7 @@ _LONGEST_REASON = 2000
 class PollInterval:
     """Seconds between two polls: short at first and while results arrive, longer while nothing happens."""
 
-    shortest: float = 0.2
+    shortest: float = 0.15
     growth: float = 1.5
     longest: float = 4.0
 
@@ -39,9 +39,10 @@ class PollInterval:
     def pause(self, interval: float, spent: float) -> float:
         """Returns how long to pause after a poll of `spent` seconds, so that the next begins an interval after it.
 
-        After a long poll it is a quarter of the interval: listings must not take all of the time.
+        After a long poll the pause is half as long, and at most half the interval: listings must not take all of the
+        time, which submissions need too.
         """
-        return max(interval - spent, interval / 4)
+        return max(interval - spent, min(spent, interval) / 2)
 
 
 @dataclass(frozen=True)
