@@ -13,6 +13,7 @@ import boto3
 import pytest
 from botocore import handlers
 from botocore.awsrequest import AWSResponse, HeadersDict
+from botocore.exceptions import ClientError
 
 from async_endpoint.client import AwsTransport, StorageError
 from async_endpoint.client.aws_clients import SENT_AT_ONCE, make_clients
@@ -161,10 +162,12 @@ def test_of_an_object_only_the_media_type_is_parsed(s3: S3Client) -> None:
 
 def test_the_error_of_an_object_is_botocores(transport: AwsTransport, s3: S3Client) -> None:
     missing = "<Error><Code>NoSuchKey</Code><Message>The specified key does not exist.</Message></Error>"
-    Wire(s3, "s3", (HTTPStatus.NOT_FOUND, missing, {"content-type": "application/xml"}))
+    Wire(s3, "s3", (HTTPStatus.NOT_FOUND, missing, {"content-type": "application/xml", "x-amz-request-id": "R1"}))
 
-    with pytest.raises(StorageError, match="NoSuchKey"):
+    with pytest.raises(StorageError, match="NoSuchKey") as caught:
         transport.get(PLACE)
+    assert isinstance(caught.value.__cause__, ClientError)
+    assert caught.value.__cause__.response["ResponseMetadata"]["HTTPHeaders"]["x-amz-request-id"] == "R1"
 
 
 def test_botocore_looks_for_an_error_in_what_is_left_of_a_listing(

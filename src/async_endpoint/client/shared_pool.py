@@ -85,8 +85,8 @@ class SharedPool:
             except IndexError:
                 try:
                     call = self._others.popleft()
-                except IndexError:  # the pool was closed meanwhile
-                    continue
+                except IndexError:  # the pool was closed meanwhile: else there are as many calls as turns
+                    return
             call()
 
 
