@@ -79,6 +79,11 @@ class _Measured:
         """Seconds from the write of a result to its return, in the median."""
         return float(self.figures["delay"])
 
+    @property
+    def processor_milliseconds(self) -> float:
+        """Time of the processor for each document, the start of the process included: other work does not change it."""
+        return 1000 * float(self.figures["processor_seconds"]) / int(self.figures["delays"])
+
     def submitted_a_second(self, documents: int) -> float:
         """Documents that were accepted each second."""
         return documents / float(self.figures["submit_seconds"])
@@ -190,12 +195,14 @@ class _Comparison:
                 "call_milliseconds": round(1000 * LATENCY),
                 "submitted_a_second": self._each(lambda each: each.submitted_a_second(DOCUMENTS), 1),
                 "loop_submitted_a_second": round(self.loop, 1),
+                "processor_milliseconds_a_document": self._each(lambda each: each.processor_milliseconds, 2),
                 "ratios": {name: round(ratio, 2) for name, ratio in ratios.items()},
                 "calls_a_document": self._each(lambda each: each.calls_a_document, 3),
                 "sdk_calls_a_document": round(self.whole_sdk.calls_a_document, 2),
                 "sdk_calls_a_document_until_returned": round(self.sdk.calls_a_document, 2),
                 "delay_seconds": self._each(lambda each: each.delay, 3),
                 "sdk_delay_seconds": round(self.sdk.delay, 3),
+                "delay_ratios": self._each(lambda each: self.sdk.delay / each.delay, 1),
                 "slow_model_seconds": MODEL_SECONDS,
                 "slow_model_delay_seconds": round(self.slow_ours.delay, 3),
                 "slow_model_sdk_delay_seconds": round(self.slow_sdk.delay, 3),

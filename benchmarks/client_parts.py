@@ -176,4 +176,5 @@ PARTS = {
 
 if __name__ == "__main__":
     measured = PARTS[sys.argv[1]](int(sys.argv[2]))
-    sys.stdout.write(json.dumps(measured | {"peak_megabytes": peak_megabytes()}) + "\n")
+    used = {"peak_megabytes": peak_megabytes(), "processor_seconds": time.process_time()}
+    sys.stdout.write(json.dumps(measured | used) + "\n")

@@ -45,8 +45,17 @@ INSIDE_THE_CLIENT |= {"LineWriter", "NoOutput", "acceptance_of", "documents_now"
 INSIDE_THE_CLIENT |= {"newest_unfinished", "prune", "read_run", "remove_files", "stored_runs", "ticket_folder"}
 INSIDE_THE_CLIENT |= {"fill", "insert", "is_watch_of", "newest_watch", "readable"}
 INSIDE_THE_CLIENT |= {"result_stem", "ticket_path"}
+INSIDE_THE_CLIENT |= {
+    "GroupCommit",
+    "Outcome",
+    "lacks_file",
+    "new_inference_id",
+    "queued_jobs",
+    "renewal_remarks",
+    "result_filename",
+}
 INSIDE_THE_CLIENT |= {"AioJobStream", "AioPoller", "JobStream", "inline_body", "place_in_s3", "with_rejections"}
-INSIDE_THE_CLIENT |= {"P", "SharedPool", "T", "parse_listings_quickly"}
+INSIDE_THE_CLIENT |= {"P", "SharedPool", "T", "make_clients", "named_by_age", "parse_listings_quickly"}
 
 
 @pytest.mark.parametrize(

@@ -69,7 +69,12 @@ def test_an_unchanged_endpoint_without_instances_is_not_woken(sample: str) -> No
 @pytest.mark.usefixtures("sample")
 def test_a_stage_names_its_endpoint_stack(monkeypatch: pytest.MonkeyPatch) -> None:
     asked: list[str] = []
-    monkeypatch.setattr(MODULE, "find_deleted", lambda _, stack: asked.append(stack) or ())
+
+    def find(_: Any, stack: str) -> tuple[()]:
+        asked.append(stack)
+        return ()
+
+    monkeypatch.setattr(MODULE, "find_deleted", find)
     PlayedRollout.outcome = RolloutResult("donut", is_unchanged_and_asleep=False)
     done = CliRunner().invoke(
         main, ["deploy", "--stage", "prod", "--region", "eu-west-1", "--", sys.executable, "-c", ""]

@@ -181,6 +181,25 @@ def test_a_run_that_was_killed_before_its_results_were_in_place_is_not_finished(
     assert "Every run of this machine is finished" in CliRunner().invoke(main, ["resume"]).output
 
 
+@pytest.mark.parametrize("command", [["wait", "--no-wake"], ["results"], ["runs"]])
+def test_a_run_whose_file_lacks_lines_says_what_writes_them(
+    folder: Path, bucket: str, tickets: Path, command: list[str]
+) -> None:
+    assert CliRunner().invoke(main, arguments(folder, bucket, "--limit", "1")).exit_code == 0
+    (ticket,) = tickets.glob("*.sqlite")
+    advice = f"`async-endpoint resume {ticket.stem}`"
+    assert advice not in CliRunner().invoke(main, command).output
+    with closing(sqlite3.connect(ticket)) as database, database:
+        database.execute("UPDATE run SET published = 0")
+
+    result = CliRunner().invoke(main, command)
+
+    assert result.exit_code == 0
+    assert advice in result.output
+    assert CliRunner().invoke(main, ["resume", ticket.stem]).exit_code == 0
+    assert advice not in CliRunner().invoke(main, command).output
+
+
 def test_a_ticket_in_use_is_not_pruned(folder: Path, bucket: str, tickets: Path) -> None:
     assert CliRunner().invoke(main, arguments(folder, bucket, "--limit", "1")).exit_code == 0
     (path,) = tickets.glob("*.sqlite")

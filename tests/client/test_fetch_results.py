@@ -45,6 +45,24 @@ def test_a_fetch_finds_the_outcome_of_a_document_in_doubt_and_submits_nothing(ru
     ticket.close()
 
 
+def test_the_outcomes_of_a_poll_share_commits(tmp_path: Path, clock: Clock) -> None:
+    run, transport = Run(tmp_path / "receipts", clock), InMemoryTransport(size_of, clock=clock)
+    for number in range(4, 81):
+        (run.folder / f"{number}.png").write_bytes(b"x" * number)
+    ticket = run.begin(transport)
+    Submission(ticket, run.endpoint(transport), RunOptions()).run()
+    statements: list[str] = []
+    ticket._database.set_trace_callback(statements.append)
+
+    fetch_results(ticket, run.endpoint(transport), RunOptions())
+
+    ticket._database.set_trace_callback(None)
+    assert ticket.counts() == {DocumentState.COMPLETED: 80}
+    assert len([each for each in statements if each.startswith("UPDATE document")]) == 80
+    assert len([each for each in statements if each.startswith("UPDATE run")]) == 3
+    ticket.close()
+
+
 def test_a_fetch_leaves_what_has_no_outcome_and_reports_what_cannot_be_read(run: Run, clock: Clock) -> None:
     class Unreadable(InMemoryTransport):
         def get(self, location: S3Location) -> Payload:

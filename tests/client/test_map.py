@@ -19,6 +19,8 @@ from async_endpoint.client import (
     InvalidDocument,
     Job,
     JobFailed,
+    ListingPage,
+    PollInterval,
     ResultTimeout,
     SubmitError,
 )
@@ -198,6 +200,45 @@ def test_over_http_a_stream_is_uploaded_submitted_and_collected(bucket: str) -> 
     jobs = endpoint.map((b"x" * size for size in range(1, 41)), concurrency=4, timeout=60)
 
     assert [size_of(job) for job in jobs] == list(range(1, 41))
+
+
+def test_a_result_is_yielded_while_the_others_of_its_poll_are_fetched() -> None:
+    yielded = threading.Event()
+
+    class Waits(InMemoryTransport):
+        all_are_there = False
+
+        def list_page(self, prefix: S3Location, start_after: str) -> ListingPage:
+            shown = self.all_are_there  # not in the poll in which the last is submitted, which does not await it
+            self.all_are_there = self.calls["submit"] == 3
+            return super().list_page(prefix, start_after) if shown else ListingPage((), is_truncated=False)
+
+        def get(self, location: S3Location) -> Payload:
+            if self.calls["get"]:
+                assert yielded.wait(10), "the first result was not yielded before the others were fetched"
+            return super().get(location)
+
+    endpoint = AsyncEndpoint("r", transport=Waits(echo, failures=None))
+
+    with closing(endpoint.map([b"x"] * 3, concurrency=1, inline=True)) as stream:
+        next(stream)
+        yielded.set()
+        assert len(list(stream)) == 2
+
+
+def test_polls_of_a_stream_begin_an_interval_apart(clock: Clock) -> None:
+    class Slow(InMemoryTransport):
+        def list_page(self, prefix: S3Location, start_after: str) -> ListingPage:
+            clock.now += 0.03
+            return super().list_page(prefix, start_after)
+
+    transport = Slow(echo, clock=clock, seconds=lambda _: 2, failures=None)
+    interval = PollInterval(shortest=0.2, growth=1)
+    endpoint = AsyncEndpoint("r", transport=transport, clock=clock, sleep=clock.sleep, interval=interval)
+
+    assert len(list(endpoint.map([b"x"], inline=True))) == 1
+    assert clock.sleeps
+    assert clock.sleeps == [pytest.approx(0.17)] * len(clock.sleeps)
 
 
 def test_submissions_and_fetches_together_are_no_more_than_asked_for() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from typing import TYPE_CHECKING
 
 import pytest
@@ -118,6 +119,79 @@ def test_the_pause_grows_while_nothing_happens_and_shrinks_when_results_come() -
     assert pauses.after(3.9, found_something=False) == 4
     assert pauses.after(4, found_something=True) == 2
     assert pauses.after(0.2, found_something=True) == 0.2
+
+
+def test_a_poll_that_takes_long_shortens_the_pause_but_does_not_take_it_away() -> None:
+    pauses = PollInterval()
+
+    assert pauses.pause(0.2, 0) == 0.2
+    assert pauses.pause(0.2, 0.05) == pytest.approx(0.15)
+    assert pauses.pause(0.2, 0.16) == pytest.approx(0.08)
+    assert pauses.pause(0.2, 30) == pytest.approx(0.1)
+
+
+def test_polls_begin_an_interval_apart(clock: Clock) -> None:
+    class Slow(InMemoryTransport):
+        def list_page(self, prefix: S3Location, start_after: str) -> ListingPage:
+            clock.now += 0.03
+            return super().list_page(prefix, start_after)
+
+    transport = Slow(echo, clock=clock, seconds=lambda _: 0.3)
+    interval = PollInterval(shortest=0.2, growth=1)
+    endpoint = AsyncEndpoint("r", transport=transport, clock=clock, sleep=clock.sleep, interval=interval)
+
+    endpoint.collect([endpoint.submit(b"abc", inline=True)])
+
+    assert clock.sleeps == [pytest.approx(0.14)] * 2
+
+
+def test_a_job_is_settled_while_the_results_of_others_are_still_fetched(clock: Clock) -> None:
+    found = threading.Event()
+
+    class Waits(InMemoryTransport):
+        def get(self, location: S3Location) -> Payload:
+            if self.calls["get"]:
+                assert found.wait(10)
+            return super().get(location)
+
+    endpoint = AsyncEndpoint("r", transport=Waits(echo, clock=clock), clock=clock, concurrency=1)
+    jobs = [endpoint.submit(b"abc", inline=True) for _ in range(3)]
+    unreadable: dict[Job, StorageError] = {}
+
+    settling = endpoint.poller.polled(jobs, clock(), unreadable)
+    first = next(settling)
+    states = [job.state for job in jobs]
+    found.set()
+
+    assert states.count(JobState.COMPLETED) == 1
+    assert {first, *settling} == set(jobs)
+    assert unreadable == {}
+
+
+def test_a_job_with_a_result_and_a_failure_is_settled_once(make_endpoint: MakeEndpoint, clock: Clock) -> None:
+    endpoint, transport = make_endpoint()
+    job = endpoint.submit(b"abc")
+    assert job.failure_location is not None
+    transport.put(job.failure_location, b"The notification could not be sent.")
+
+    assert list(endpoint.poller.polled([job], clock(), {})) == [job]
+
+
+def test_with_threads_the_folders_are_listed_at_once() -> None:
+    both = threading.Barrier(2, timeout=10)
+
+    class Together(InMemoryTransport):
+        def list_page(self, prefix: S3Location, start_after: str) -> ListingPage:
+            both.wait()
+            return super().list_page(prefix, start_after)
+
+    endpoint = AsyncEndpoint("r", transport=Together(echo))
+    job = endpoint.submit(b"abc", inline=True)
+
+    with endpoint.poller.with_threads() as poller:
+        assert poller.poll([job], poller.clock()) == {}
+
+    assert job.state is JobState.COMPLETED
 
 
 def test_a_result_counts_before_a_failure_of_the_same_job(make_endpoint: MakeEndpoint) -> None:

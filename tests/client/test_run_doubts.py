@@ -20,7 +20,7 @@ from async_endpoint.client import (
     new_ticket,
     resume_run,
 )
-from async_endpoint.client.run_submitter import result_stem
+from async_endpoint.client.result_names import result_stem
 from async_endpoint.protocol import InvocationRequest, JobRecord, JobState, S3Location
 from tests.support.ticket_run import BreaksOff, Run, size_of
 

@@ -28,6 +28,19 @@ def test_an_old_file_is_replaced_by_lines_alone(
     assert list(tmp_path.iterdir()) == [path]
 
 
+def test_lines_that_come_together_are_written_together(tmp_path: Path) -> None:
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    reader = os.open(pipe, os.O_RDONLY | os.O_NONBLOCK)
+    output = RunOutput(pipe)
+
+    output.write("one", "two")
+
+    assert os.read(reader, 100) == b"one\ntwo\n"
+    output.close()
+    os.close(reader)
+
+
 def test_one_run_writes_a_file_at_a_time(tmp_path: Path) -> None:
     first = RunOutput(tmp_path / "out")
     with pytest.raises(OutputInUse, match="Another run is writing"):

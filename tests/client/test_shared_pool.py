@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 import threading
 import time
+from functools import partial
 
 import pytest
 
@@ -11,20 +14,23 @@ from async_endpoint.client.shared_pool import SharedPool
 
 
 def test_urgent_calls_go_before_the_queued_ones() -> None:
-    pool, begun, hold = SharedPool(1), threading.Event(), threading.Event()
+    pool, begun, hold, over = SharedPool(1), threading.Event(), threading.Event(), threading.Event()
     order: list[str] = []
 
     def first() -> None:
         begun.set()
         hold.wait(10)
 
-    pool.submit(first)
+    pool.run(first)
     assert begun.wait(10)
-    others = [pool.submit(order.append, f"other {number}") for number in range(2)]
+    for number in range(2):
+        pool.run(partial(order.append, f"other {number}"))
     urgent = [pool.urgent.submit(order.append, f"urgent {number}") for number in range(2)]
     hold.set()
-    for call in (*others, *urgent):
+    for call in urgent:
         call.result(10)
+    pool.run(over.set)
+    assert over.wait(10)
     pool.shutdown()
 
     assert order == ["urgent 0", "urgent 1", "other 0", "other 1"]
@@ -32,24 +38,27 @@ def test_urgent_calls_go_before_the_queued_ones() -> None:
 
 def test_both_kinds_share_the_threads() -> None:
     pool, lock = SharedPool(3), threading.Lock()
-    running, most = 0, 0
+    running, most, done = 0, 0, 0
 
     def work(_: int) -> None:
-        nonlocal running, most
+        nonlocal running, most, done
         with lock:
             running += 1
             most = max(most, running)
         time.sleep(0.01)
         with lock:
             running -= 1
+            done += 1
 
-    others = [pool.submit(work, number) for number in range(12)]
+    for number in range(12):
+        pool.run(partial(work, number))
     list(pool.urgent.map(work, range(12)))
-    for call in others:
-        call.result(10)
+    gives_up = time.monotonic() + 10
+    while done < 24 and time.monotonic() < gives_up:
+        time.sleep(0.001)
     pool.shutdown()
 
-    assert most == 3
+    assert (done, most) == (24, 3)
 
 
 def test_a_call_that_raises_gives_its_error_and_the_next_one_runs() -> None:
@@ -57,7 +66,7 @@ def test_a_call_that_raises_gives_its_error_and_the_next_one_runs() -> None:
 
     with pytest.raises(ZeroDivisionError):
         pool.urgent.submit(lambda: 1 // 0).result(10)
-    assert pool.submit(max, 1, 2).result(10) == 2
+    assert pool.urgent.submit(max, 1, 2).result(10) == 2
     pool.shutdown()
 
 
@@ -70,9 +79,21 @@ def test_closing_finishes_the_call_in_progress_and_drops_the_others() -> None:
         time.sleep(0.05)
         done.append(1)
 
-    pool.submit(first)
-    pool.submit(done.append, 2)
+    pool.run(first)
+    pool.run(partial(done.append, 2))
     assert begun.wait(10)
     pool.shutdown()
 
     assert done == [1]
+    with pytest.raises(RuntimeError, match="closed"):
+        pool.run(partial(done.append, 3))
+
+
+def test_a_pool_that_nobody_closes_does_not_hold_up_the_exit() -> None:
+    program = (
+        "from async_endpoint.client.shared_pool import SharedPool as P; p = P(2); p.urgent.submit(print, 1).result()"
+    )
+
+    ended = subprocess.run([sys.executable, "-c", program], timeout=30, check=True, capture_output=True, text=True)
+
+    assert ended.stdout == "1\n"

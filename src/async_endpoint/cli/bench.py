@@ -54,7 +54,7 @@ def bench(
     """Send the images and PDFs in FOLDER to an endpoint, one by one and then all at once, and show how long it takes.
 
     A first document is sent alone: its time includes the start of an instance, if the endpoint sleeps. Times are the
-    client's, from the submission until the result is found, so that they include S3 and up to 0.2 s of polling.
+    client's, from the submission until the result is found, so that they include S3 and up to 0.15 s of polling.
 
     \b
     async-endpoint bench samples/receipts --stage dev

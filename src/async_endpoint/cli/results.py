@@ -14,7 +14,7 @@ from rich.console import Console
 
 from async_endpoint.cli.counter import Counter, counter_on
 from async_endpoint.cli.run_report import in_words
-from async_endpoint.cli.run_session import shown, ticket_option, unwritable
+from async_endpoint.cli.run_session import file_that_lacks_lines, shown, ticket_option, unwritable
 from async_endpoint.cli.run_ticket import open_run, path_of
 from async_endpoint.client import (
     AsyncEndpointError,
@@ -111,6 +111,8 @@ def results(
         if output and form == "jsonl" and _keeps_all(output, ticket):
             ticket.published()
         click.echo(f"{summary}; see {shown(output)}" if output else summary, err=output is None)
+        if missing := file_that_lacks_lines(ticket, own_file=ticket_file is not None):
+            click.echo(missing, err=True)
         if error:
             raise click.ClickException(f"Not all results could be fetched: {error}")
 

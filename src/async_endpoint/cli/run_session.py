@@ -27,6 +27,7 @@ from async_endpoint.client import (
     TicketInUse,
     resume_run,
 )
+from async_endpoint.client.ticket_store import lacks_file
 
 if TYPE_CHECKING:
     from collections import Counter
@@ -114,11 +115,14 @@ def finish(
         discard_unsent(ticket)
         raise unwritable(output or Path(), error) from error
     else:
+        missing = file_that_lacks_lines(ticket, own_file=own_file)
         where = _where(ticket, output, published=summary.published)
     finally:
         ticket.close()
     click.echo("".join(f"{remark}\n" for remark in summary.remarks), err=True, nl=False)
     click.echo(f"{summary}; {where}", err=as_json)
+    if missing and command == "wait":
+        click.echo(missing, err=True)
     report(summary.counts, published=summary.published)
     return 0 if summary.all_completed else 1
 
@@ -155,6 +159,16 @@ def how_to_continue(ticket: Ticket, command: str, *, own_file: bool) -> str:
 def argument_of(ticket: Ticket, *, own_file: bool) -> str:
     """Returns the argument that names a run to a command."""
     return f"--ticket {shlex.quote(shown(ticket.path or Path()))}" if own_file else ticket.settings.run
+
+
+def file_that_lacks_lines(ticket: Ticket, *, own_file: bool) -> str | None:
+    """Returns the sentence that says how to write the file of a run that is over; None if the file has its lines."""
+    with suppress(AsyncEndpointError):
+        is_over = lacks_file(ticket.settings, ticket.counts(), published=ticket.is_published())
+        if is_over and not ticket.sent_nothing():
+            file, argument = shown(Path(ticket.settings.output)), argument_of(ticket, own_file=own_file)
+            return f"{file} does not have all of the run's lines: write it by `async-endpoint resume {argument}`."
+    return None
 
 
 def counts_of(ticket: Ticket) -> Counter[DocumentState] | None:

@@ -62,4 +62,7 @@ def _text(found: StoredRun) -> str:
     where = click.format_filename(settings.folder)
     if settings.output:
         where = f"{where} -> {click.format_filename(settings.output)}"
-    return f"{settings.run}  {settings.started_at}  {settings.endpoint}  {counts}  {where}"
+    text = f"{settings.run}  {settings.started_at}  {settings.endpoint}  {counts}  {where}"
+    if not found.awaits_its_file:
+        return text
+    return f"{text}  lines are missing there: `async-endpoint resume {settings.run}` writes them"

@@ -14,6 +14,7 @@ from async_endpoint.client.aio_poller import AioPoller
 from async_endpoint.client.aio_stream import AioJobStream
 from async_endpoint.client.endpoint import DEFAULT_CONCURRENCY, DEFAULT_GRACE_SECONDS, AsyncEndpoint
 from async_endpoint.client.errors import AsyncEndpointError, AwsUnavailable, EndpointNotFound, SubmitError
+from async_endpoint.client.result_names import new_inference_id, result_filename
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, AsyncIterable, Awaitable, Callable, Iterable
@@ -150,14 +151,17 @@ class AioEndpoint:
 
         async def submit(document: Path | bytes | S3Location | str) -> AioJob:
             try:
-                return await self.submit(document, on_submitted=on_submitted, **options)
+                job_id = new_inference_id()
+                named: SubmitOptions = {"inference_id": job_id, "filename": result_filename(job_id), **options}
+                job = await self.submit(document, on_submitted=on_submitted, **named)
             except (EndpointNotFound, AwsUnavailable):
                 raise
             except SubmitError as error:
                 endpoint, poller = await self._opened()
                 job = AioJob(endpoint.not_accepted(document, error), poller)
-            if on_submitted:
-                on_submitted(job)
+                if on_submitted:
+                    on_submitted(job)
+            job.job.has_new_key = True
             return job
 
         return AioJobStream(submit, concurrency or self.concurrency).jobs(documents, timeout, ordered=ordered)

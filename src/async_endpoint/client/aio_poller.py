@@ -83,12 +83,14 @@ class AioPoller:
         interval = self._poller.interval.shortest
         while self._waiters:
             self._arrived.clear()
+            began = self._poller.clock()
             found_something = await self._poll_once()
             if not self._waiters:
                 return
             interval = self._poller.interval.after(interval, found_something=found_something)
             due = min(min(waiter.gives_up, waiter.job.deadline) for waiter in self._waiters)
-            await self._pause(max(0.0, min(interval, due - self._poller.clock())))
+            now = self._poller.clock()
+            await self._pause(max(0.0, min(self._poller.interval.pause(interval, now - began), due - now)))
             if self._arrived.is_set():
                 interval = self._poller.interval.shortest
 

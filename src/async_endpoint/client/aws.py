@@ -10,10 +10,8 @@ from functools import cached_property
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, cast
 
-import boto3
 from boto3.exceptions import Boto3Error
 from boto3.s3.transfer import TransferConfig
-from botocore.config import Config
 from botocore.exceptions import (
     BotoCoreError,
     ClientError,
@@ -21,6 +19,7 @@ from botocore.exceptions import (
     NoCredentialsError,
 )
 
+from async_endpoint.client.aws_clients import SENT_AT_ONCE, make_clients
 from async_endpoint.client.errors import (
     AsyncEndpointError,
     AwsUnavailable,
@@ -33,13 +32,13 @@ from async_endpoint.client.errors import (
     Throttled,
     UnknownSubmission,
 )
-from async_endpoint.client.listing_parser import parse_listings_quickly
 from async_endpoint.client.transport import Acceptance, ListingPage, Payload, StoredObject
 from async_endpoint.protocol import LocationError, S3Location
 
 if TYPE_CHECKING:
     from pathlib import Path
 
+    import boto3
     from mypy_boto3_s3.client import S3Client
     from mypy_boto3_s3.type_defs import ListObjectsV2RequestTypeDef
     from mypy_boto3_sagemaker_runtime.client import SageMakerRuntimeClient
@@ -98,16 +97,11 @@ class AwsTransport:
         Raises:
             AsyncEndpointError: boto3 lacks a setting, such as the region.
         """
-        config = Config(
-            max_pool_connections=2 * concurrency,  # documents are uploaded while results are fetched
-            retries={"mode": "standard", "total_max_attempts": max_attempts},
-        )
+        connections = 2 * concurrency  # documents are uploaded while results are fetched
         try:
-            session = session or boto3.Session()
-            runtime, s3 = session.client("sagemaker-runtime", config=config), session.client("s3", config=config)
+            runtime, s3 = make_clients(session, connections=connections, max_attempts=max_attempts)
         except BotoCoreError as error:
             raise AsyncEndpointError(f"boto3 cannot reach AWS as configured: {error}") from error
-        parse_listings_quickly(s3)
         return cls(runtime=runtime, s3=s3)
 
     @property
@@ -122,11 +116,14 @@ class AwsTransport:
         return request is not None and "Body" in request.members
 
     def upload(self, source: Path | bytes, target: S3Location, content_type: str) -> None:
-        """Uploads a document; a file streams from disk, in parts when it is large."""
+        """Uploads a document; a large file streams from disk, in parts."""
         try:
             if isinstance(source, bytes):
                 self._s3.put_object(Bucket=target.bucket, Key=target.key, Body=source, ContentType=content_type)
-            elif source.stat().st_size < _ONE_THREAD_PER_FILE.multipart_threshold:
+            elif (size := source.stat().st_size) < SENT_AT_ONCE:
+                body = source.read_bytes()
+                self._s3.put_object(Bucket=target.bucket, Key=target.key, Body=body, ContentType=content_type)
+            elif size < _ONE_THREAD_PER_FILE.multipart_threshold:
                 # upload_file makes a transfer manager for each file, which takes as long as the call itself.
                 with source.open("rb") as file:
                     self._s3.put_object(Bucket=target.bucket, Key=target.key, Body=file, ContentType=content_type)

@@ -20,7 +20,7 @@ from async_endpoint.client.errors import (
 from async_endpoint.client.job_stream import JobStream
 from async_endpoint.client.jobs import Job
 from async_endpoint.client.payloads import inline_body, place_in_s3
-from async_endpoint.client.rejections import with_rejections
+from async_endpoint.client.rejections import named_by_age, with_rejections
 from async_endpoint.client.result_poller import PollInterval, ResultPoller
 from async_endpoint.protocol import (
     DEFAULT_INVOCATION_TIMEOUT_SECONDS,
@@ -236,8 +236,7 @@ class AsyncEndpoint:
             AwsUnavailable: AWS rejects the caller or cannot be reached; the remaining documents are skipped.
             ResultTimeout, StorageError: As for `as_completed`.
         """
-        fatal = (EndpointNotFound, AwsUnavailable)
-        submit = partial(self.submit, **options)
+        submit, fatal = named_by_age(partial(self.submit, **options)), (EndpointNotFound, AwsUnavailable)
         submit_one = with_rejections(submit, self.not_accepted, raised=fatal, on_submitted=on_submitted)
         stream = JobStream(self.poller, submit_one, concurrency or self.concurrency)
         return stream.jobs(documents, timeout, ordered=ordered)

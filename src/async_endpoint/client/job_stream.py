@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from dataclasses import replace
+from functools import partial
 from queue import Empty, SimpleQueue
 from typing import TYPE_CHECKING
 
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterable, Iterator
     from pathlib import Path
 
+    from async_endpoint.client.errors import StorageError
     from async_endpoint.client.jobs import Job
     from async_endpoint.client.result_poller import ResultPoller
     from async_endpoint.protocol import S3Location
@@ -43,7 +45,7 @@ class JobStream:
         # A numbered job, why the stream ends, or the number of all documents.
         self._arrivals: SimpleQueue[tuple[int, Job] | BaseException | int] = SimpleQueue()
         self._total: int | None = None
-        self._waiting: dict[int, Job] = {}
+        self._waiting: dict[Job, int] = {}
         self._settled: dict[int, Job] = {}
 
     def jobs(
@@ -61,13 +63,13 @@ class JobStream:
                 idle = not self._waiting and yielded != self._total
                 arrived = self._take_arrivals(gives_up - poller.clock() if idle else 0)
                 polled_at = poller.clock()
-                unreadable = poller.poll(list(self._waiting.values()), polled_at)
-                settled = [number for number, job in self._waiting.items() if job.state is not JobState.SUBMITTED]
-                self._settled.update((number, self._waiting.pop(number)) for number in settled)
-                for job in self._ready(yielded, ordered=ordered):
-                    yielded += 1
-                    self._slots.release()
-                    yield job
+                unreadable: dict[Job, StorageError] = {}
+                waiting = len(self._waiting)
+                for _ in self._settling(poller, polled_at, unreadable):
+                    for job in self._ready(yielded, ordered=ordered):
+                        yielded += 1
+                        self._slots.release()
+                        yield job
                 if unreadable:
                     raise next(iter(unreadable.values()))
                 if yielded == self._total:
@@ -78,9 +80,10 @@ class JobStream:
                         f"continue."
                     )
                 if self._waiting:
-                    interval = poller.interval.after(interval, found_something=bool(settled or arrived))
-                    due = min(gives_up, *(job.deadline for job in self._waiting.values()))
-                    poller.sleep(max(0.0, min(interval, due - poller.clock())))
+                    found = len(self._waiting) < waiting
+                    interval = poller.interval.after(interval, found_something=found or arrived > 0)
+                    now, due = poller.clock(), min(gives_up, *(job.deadline for job in self._waiting))
+                    poller.sleep(max(0.0, min(poller.interval.pause(interval, now - polled_at), due - now)))
         finally:
             self._stopping.set()
             self._slots.release()  # the feeding thread may wait for one
@@ -107,7 +110,19 @@ class JobStream:
                 self._total = arrival
             else:
                 number, job = arrival
-                (self._waiting if job.state is JobState.SUBMITTED else self._settled)[number] = job
+                if job.state is JobState.SUBMITTED:
+                    self._waiting[job] = number
+                else:
+                    self._settled[number] = job
+
+    def _settling(self, poller: ResultPoller, polled_at: float, unreadable: dict[Job, StorageError]) -> Iterator[None]:
+        """Polls, and yields after each job that has settled, and once more after the last."""
+        for job in poller.polled(list(self._waiting), polled_at, unreadable):
+            self._settled[self._waiting.pop(job)] = job
+            yield
+        for job in [job for job in self._waiting if job.state is not JobState.SUBMITTED]:  # cancelled
+            self._settled[self._waiting.pop(job)] = job
+        yield
 
     def _ready(self, number: int, *, ordered: bool) -> Iterator[Job]:
         """Takes the settled jobs whose turn it is; in order, `number` is next."""
@@ -130,7 +145,7 @@ class JobStream:
                 except StopIteration:
                     self._arrivals.put(count)
                     return
-                pool.submit(self._submit, count, document)
+                pool.run(partial(self._submit, count, document))
                 count += 1
         except BaseException as error:  # noqa: BLE001 - the consuming thread raises it
             self._arrivals.put(error)

@@ -2,19 +2,27 @@
 
 from __future__ import annotations
 
-from itertools import takewhile
+from itertools import chain, takewhile
 from typing import TYPE_CHECKING
 
 from async_endpoint.protocol import S3Location
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator
+    from concurrent.futures import Executor
 
     from async_endpoint.client.transport import StoredObject, Transport
 
 
-def find_existing(transport: Transport, wanted: Collection[S3Location]) -> dict[S3Location, StoredObject]:
+def find_existing(
+    transport: Transport, wanted: Collection[S3Location], executor: Executor | None = None
+) -> dict[S3Location, StoredObject]:
     """Returns those of the wanted objects that exist, with the times at which they were written.
+
+    Args:
+        transport: Lists the objects.
+        wanted: Their locations.
+        executor: Lists each folder but the first, meanwhile; one after the other if absent.
 
     Raises:
         StorageError: A bucket could not be listed.
@@ -22,10 +30,15 @@ def find_existing(transport: Transport, wanted: Collection[S3Location]) -> dict[
     folders: dict[tuple[str, str], set[str]] = {}
     for location in wanted:
         folders.setdefault((location.bucket, location.key.rpartition("/")[0]), set()).add(location.key)
+    if not folders:
+        return {}
+    begun = [(bucket, keys) for (bucket, _), keys in folders.items()]
+    others = (executor.map if executor else map)(lambda each: list(_existing_in_folder(transport, *each)), begun[1:])
+    listed = chain([list(_existing_in_folder(transport, *begun[0]))], others)
     return {
         S3Location(bucket, found.key): found
-        for (bucket, _), keys in folders.items()
-        for found in _existing_in_folder(transport, bucket, keys)
+        for (bucket, _), existing in zip(begun, listed, strict=True)
+        for found in existing
     }
 
 

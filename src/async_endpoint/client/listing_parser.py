@@ -2,6 +2,10 @@
 
 botocore takes 60 ms for a page of 1,000 objects, most of it in dateutil, and holds the interpreter meanwhile: polling
 many results would slow their submissions. The client needs only keys and times.
+
+For every response of S3 botocore parses the body once more, to find an error in a response of status 200. That is
+registered for a wildcard, which goes before the name of an operation: it is registered again behind the parser here,
+which leaves it little to parse.
 """
 
 from __future__ import annotations
@@ -11,8 +15,13 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 from xml.etree import ElementTree as ET
 
+from botocore import handlers
+
 if TYPE_CHECKING:
+    from botocore.model import OperationModel
     from mypy_boto3_s3.client import S3Client
+
+_PARSING = "before-parse.s3.*"
 
 
 def parse_listings_quickly(s3: S3Client) -> None:
@@ -20,11 +29,21 @@ def parse_listings_quickly(s3: S3Client) -> None:
 
     A response that does not look as expected is left to botocore.
     """
-    s3.meta.events.register("before-parse.s3.ListObjectsV2", _parse_contents)
+    events, find_errors = s3.meta.events, getattr(handlers, "_handle_200_error", None)
+    if find_errors is not None:
+        events.unregister(_PARSING, find_errors)
+    events.register_first(_PARSING, _parse_listing)
+    if find_errors is not None:
+        events.register_first(_PARSING, find_errors)
+
+
+def _parse_listing(*, operation_model: OperationModel, **response: Any) -> None:  # a handler of every operation
+    if operation_model.name == "ListObjectsV2":
+        _parse_contents(**response)
 
 
 def _parse_contents(*, response_dict: dict[str, Any], customized_response_dict: dict[str, Any], **_: object) -> None:
-    """Parses the objects, and leaves the rest of the response; botocore calls it before its own parser."""
+    """Parses the objects, and leaves the rest of the response to botocore's own parser."""
     if response_dict["status_code"] != HTTPStatus.OK:
         return
     try:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from async_endpoint.client.errors import SubmitError
+from async_endpoint.client.result_names import new_inference_id, result_filename
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -12,6 +13,18 @@ if TYPE_CHECKING:
 
     from async_endpoint.client.jobs import Job
     from async_endpoint.protocol import S3Location
+
+
+def named_by_age(submit: Callable[..., Job]) -> Callable[[Path | bytes | S3Location | str], Job]:
+    """Returns `submit` with a new id for each document, and a result of that name: see `result_names`."""
+
+    def submit_one(document: Path | bytes | S3Location | str) -> Job:
+        inference_id = new_inference_id()
+        job = submit(document, inference_id=inference_id, filename=result_filename(inference_id))
+        job.has_new_key = True
+        return job
+
+    return submit_one
 
 
 def with_rejections(

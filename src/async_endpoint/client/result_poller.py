@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import nullcontext
-from dataclasses import dataclass
+from contextlib import contextmanager, nullcontext
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
@@ -28,13 +28,21 @@ _LONGEST_REASON = 2000
 class PollInterval:
     """Seconds between two polls: short at first and while results arrive, longer while nothing happens."""
 
-    shortest: float = 0.2
+    shortest: float = 0.15
     growth: float = 1.5
     longest: float = 4.0
 
     def after(self, interval: float, *, found_something: bool) -> float:
         """Returns the interval that follows `interval`."""
         return max(self.shortest, interval / 2) if found_something else min(self.longest, interval * self.growth)
+
+    def pause(self, interval: float, spent: float) -> float:
+        """Returns how long to pause after a poll of `spent` seconds, so that the next begins an interval after it.
+
+        After a long poll the pause is half as long, and at most half the interval: listings must not take all of the
+        time, which submissions need too.
+        """
+        return max(interval - spent, min(spent, interval) / 2)
 
 
 @dataclass(frozen=True)
@@ -56,6 +64,15 @@ class ResultPoller:
     concurrency: int
     interval: PollInterval
     executor: Executor | None = None
+
+    @contextmanager
+    def with_threads(self) -> Iterator[ResultPoller]:
+        """Gives the same poller with threads that last, so that no poll has to start its own."""
+        pool = ThreadPoolExecutor(self.concurrency)
+        try:
+            yield replace(self, executor=pool)
+        finally:
+            pool.shutdown(cancel_futures=True)
 
     def wait(self, jobs: Iterable[Job], timeout: float | None) -> None:
         """Waits until all jobs are settled or the timeout has passed, which is not an error."""
@@ -85,9 +102,10 @@ class ResultPoller:
                 raise next(iter(unreadable.values()))
             if not pending or gives_up <= polled_at:
                 return
-            remaining = min(gives_up, *(job.deadline for job in pending)) - self.clock()
+            now = self.clock()
+            remaining = min(gives_up, *(job.deadline for job in pending)) - now
             interval = self.interval.after(interval, found_something=bool(settled))
-            self.sleep(max(0.0, min(interval, remaining)))
+            self.sleep(max(0.0, min(self.interval.pause(interval, now - polled_at), remaining)))
 
     def poll(self, jobs: Sequence[Job], now: float) -> dict[Job, StorageError]:
         """Settles the jobs whose object exists, and those whose deadline had passed before the poll.
@@ -98,6 +116,22 @@ class ResultPoller:
         Raises:
             StorageError: The objects could not be listed.
         """
+        unreadable: dict[Job, StorageError] = {}
+        for _ in self.polled(jobs, now, unreadable):
+            pass
+        return unreadable
+
+    def polled(self, jobs: Sequence[Job], now: float, unreadable: dict[Job, StorageError]) -> Iterator[Job]:
+        """Yields the jobs that a poll settles, each as soon as its result is there.
+
+        Args:
+            jobs: As for `poll`.
+            now: As for `poll`.
+            unreadable: Gets the jobs whose object exists and could not be read.
+
+        Raises:
+            StorageError: As for `poll`.
+        """
         awaited: dict[S3Location, list[Job]] = {}
         for job in jobs:
             if job.state is not JobState.SUBMITTED:  # cancelled during the pause
@@ -105,40 +139,43 @@ class ResultPoller:
             for location in (job.output_location, job.failure_location):
                 if location is not None:
                     awaited.setdefault(location, []).append(job)
-        found = find_existing(self.transport, awaited)
+        found = find_existing(self.transport, awaited, self.executor)
         owners = {
             location: owning
             for location, stored in found.items()
             if (owning := [job for job in awaited[location] if _belongs_to(job, stored)])
         }
-        unreadable = self._fetch(owners, found)
+        failed_reads: dict[Job, StorageError] = {}
+        yield from self._fetch(owners, found, failed_reads)
         for job in jobs:
-            if job.deadline <= now and job not in unreadable:
+            if job.deadline <= now and job not in failed_reads and job.state is JobState.SUBMITTED:
                 job.settle(now, _expiry(job), JobState.EXPIRED)
-        return {job: error for job, error in unreadable.items() if job.state is JobState.SUBMITTED}
+                yield job
+        unreadable |= {job: error for job, error in failed_reads.items() if job.state is JobState.SUBMITTED}
 
     def _fetch(
-        self, owners: Mapping[S3Location, list[Job]], found: Mapping[S3Location, StoredObject]
-    ) -> dict[Job, StorageError]:
-        """Reads the objects, several at once, and settles their jobs: a result goes before a failure.
-
-        Returns:
-            The jobs with an object that could not be read.
-        """
+        self,
+        owners: Mapping[S3Location, list[Job]],
+        found: Mapping[S3Location, StoredObject],
+        unreadable: dict[Job, StorageError],
+    ) -> Iterator[Job]:
+        """Reads the objects, several at once, and yields their jobs, settled: a result goes before a failure."""
         outputs_first = sorted(owners, key=lambda at: (at == owners[at][0].failure_location, at))
-        unreadable: dict[Job, StorageError] = {}
         own = nullcontext(self.executor) if self.executor else ThreadPoolExecutor(self.concurrency)
         with own as pool:
             for location, payload in pool.map(self._read, outputs_first):
                 for job in owners[location]:
                     if isinstance(payload, StorageError):
                         unreadable[job] = payload
-                    elif location == job.failure_location:
+                        continue
+                    if job.state is not JobState.SUBMITTED:  # a failure beside the result, or cancelled meanwhile
+                        continue
+                    if location == job.failure_location:
                         job.settle(self.clock(), _failure(job, payload.body), JobState.FAILED)
                     else:
                         result = JobResult(payload.body, payload.content_type, found[location].last_modified)
                         job.settle(self.clock(), result, JobState.COMPLETED)
-        return unreadable
+                    yield job
 
     def _read(self, location: S3Location) -> tuple[S3Location, Payload | StorageError]:
         try:

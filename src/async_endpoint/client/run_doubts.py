@@ -8,13 +8,14 @@ from typing import TYPE_CHECKING
 
 from async_endpoint.client.errors import JobCancelled, JobFailed, JobNotFound, SubmitError
 from async_endpoint.client.jobs import Job, JobResult
-from async_endpoint.client.run_submitter import MOST_TRIES, result_stem
+from async_endpoint.client.result_names import result_stem
+from async_endpoint.client.run_submitter import MOST_TRIES
 from async_endpoint.client.ticket_schema import DocumentState
 from async_endpoint.client.transport import Acceptance
 from async_endpoint.protocol import JobState, S3Location
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator, Mapping, Sequence
 
     from async_endpoint.client.endpoint import AsyncEndpoint
     from async_endpoint.client.jobs_table_reader import JobsTableReader
@@ -149,6 +150,20 @@ class Doubts:
             wait=poller.wait,
             has_new_key=True,
         )
+
+
+def renewal_remarks(renewed: Sequence[Entry]) -> Iterator[str]:
+    """Yields what the user should know about documents that are submitted again, one sentence for each kind."""
+    objects = sum(entry.is_object for entry in renewed)
+    again = "they are submitted again under new ids."
+    stays = f"{again} Objects in S3 stay: one that waits in the queue after all is processed twice."
+    for number, consequence in (
+        (len(renewed) - objects, f"their uploads are deleted, and {again}"),
+        (objects, stays),
+    ):
+        if number:
+            who = "1 document was" if number == 1 else f"{number} documents were"
+            yield f"{who} most likely never taken by the endpoint, when a call broke off: {consequence}"
 
 
 def _beside(location: str | None, sibling: Entry, entry: Entry) -> S3Location | None:

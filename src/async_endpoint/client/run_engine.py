@@ -4,28 +4,27 @@ from __future__ import annotations
 
 import threading
 from collections import Counter
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from async_endpoint.client.errors import AwsUnavailable, ResultTimeout, StorageError
-from async_endpoint.client.jobs import Job
 from async_endpoint.client.result_lines import line_of
-from async_endpoint.client.run_doubts import Doubts
+from async_endpoint.client.run_doubts import Doubts, renewal_remarks
+from async_endpoint.client.run_restore import queued_jobs
 from async_endpoint.client.run_submitter import RunSubmitter
-from async_endpoint.client.ticket_lines import acceptance_of, line_facts
-from async_endpoint.client.ticket_schema import UNFINISHED, DocumentState
+from async_endpoint.client.ticket_lines import line_facts
+from async_endpoint.client.ticket_schema import UNFINISHED, DocumentState, Outcome
 from async_endpoint.protocol import JobState
 
 if TYPE_CHECKING:
-    from datetime import datetime
-
     from async_endpoint.client.endpoint import AsyncEndpoint
+    from async_endpoint.client.jobs import Job
     from async_endpoint.client.run_options import RunOptions
     from async_endpoint.client.run_output import LineWriter
     from async_endpoint.client.ticket import Ticket
     from async_endpoint.client.ticket_schema import Entry
 
 _MOST_READS = 3
+_FINISHED_AT_ONCE = 32
 _SUBMITTING_INTERVAL = 0.5
 _SUBMITTING_PAUSE = 0.1
 
@@ -56,8 +55,8 @@ class RunEngine:
         self._ticket = ticket
         self._output = output
         self._options = options
-        self._folder = Path(ticket.settings.folder)
         self._pending: dict[Job, Entry] = {}
+        self._jobs_of: dict[int, list[Job]] = {}  # of pending documents, by number
         self._failed_reads: Counter[Job] = Counter()
         self._unreadable: list[StorageError] = []
         self._submitter = RunSubmitter(endpoint, ticket, self._submitted)
@@ -77,13 +76,14 @@ class RunEngine:
         Raises:
             AsyncEndpointError: AWS, the ticket or the output failed; the ticket has what was done.
         """
-        self._restore()
-        self._doubts.load()
-        while True:
-            self._submit_and_collect()
-            if not self._doubts:
-                break
-            self._resolve_doubts()
+        with self._endpoint.poller.with_threads() as self._poller:
+            self._restore()
+            self._doubts.load()
+            while True:
+                self._submit_and_collect()
+                if not self._doubts:
+                    break
+                self._resolve_doubts()
         if self._unreadable:
             raise self._unreadable[0]
 
@@ -115,14 +115,15 @@ class RunEngine:
         Raises:
             AsyncEndpointError: AWS or the ticket failed; the ticket has what was fetched.
         """
-        self._restore()
-        self._doubts.load()
-        for entry, job in self._doubts.watch():
-            self._watch(entry, job)
-        for _ in range(_MOST_READS):
-            self._collect()
-            if not self._failed_reads:
-                break
+        with self._endpoint.poller.with_threads() as self._poller:
+            self._restore()
+            self._doubts.load()
+            for entry, job in self._doubts.watch():
+                self._watch(entry, job)
+            for _ in range(_MOST_READS):
+                self._collect()
+                if not self._failed_reads:
+                    break
         if self._unreadable:
             raise self._unreadable[0]
 
@@ -146,30 +147,13 @@ class RunEngine:
 
     def _restore(self) -> None:
         """Watches what an earlier process submitted."""
-        service_now: datetime | None = None
-        for entry in self._ticket.entries(DocumentState.QUEUED):
-            acceptance = acceptance_of(entry)
-            if service_now is None:
-                page = self._poller.transport.list_page(acceptance.output_location, start_after="")
-                service_now = page.listed_at or acceptance.accepted_at
-            # Both times are the service's: this machine's clock may have been set since.
-            elapsed = max(0.0, (service_now - acceptance.accepted_at).total_seconds())
-            settings, now = self._ticket.settings, self._poller.clock()
-            allowed = settings.ttl + settings.invocation_timeout + self._endpoint.grace_seconds
-            job = Job(
-                document=str(entry.source(self._folder)),
-                inference_id=entry.inference_id,
-                acceptance=acceptance,
-                submitted_at=now - elapsed,
-                deadline=now + max(self._endpoint.grace_seconds, allowed - elapsed),
-                wait=self._poller.wait,
-                has_new_key=True,
-            )
+        for entry, job in queued_jobs(self._ticket, self._endpoint):
             self._watch(entry, job)
             self._options.progress.submitted(job)
 
     def _watch(self, entry: Entry, job: Job) -> None:
         self._pending[job] = entry
+        self._jobs_of.setdefault(entry.number, []).append(job)
         self.jobs.append((entry.number, job))
 
     def _take_in_submitted(self) -> None:
@@ -178,13 +162,16 @@ class RunEngine:
 
     def _finish_rejected(self) -> None:
         """Finishes the documents that were not accepted; of the others the ticket has all that `run` needs."""
+        rejected = []
         while not self._submitter.done.empty():
             entry, job = self._submitter.done.get()
             if job.state is not JobState.SUBMITTED:
-                self._finish(entry, job)
+                rejected.append((entry, job))
+        self._finish(rejected)
 
-    def _watch_no_more(self, numbers: set[int]) -> None:
-        self._pending = {job: entry for job, entry in self._pending.items() if entry.number not in numbers}
+    def _watch_no_more(self, number: int) -> None:
+        for job in self._jobs_of.pop(number, ()):
+            self._pending.pop(job, None)
 
     def _submit_and_collect(self) -> None:
         """Submits every waiting document and collects, until all but the doubtful ones have their outcome."""
@@ -194,7 +181,7 @@ class RunEngine:
         submitter.start()
         try:
             while True:
-                is_over = submitter.is_over
+                began, is_over = clock(), submitter.is_over
                 self._take_in_submitted()
                 for entry, job in self._doubts.watch():
                     self._watch(entry, job)
@@ -217,8 +204,8 @@ class RunEngine:
                     self._give_up()
                 interval = self._poller.interval.after(interval, found_something=found)
                 longest = interval if is_over else min(interval, _SUBMITTING_INTERVAL)
-                deadlines = min((job.deadline for job in self._pending), default=float("inf"))
-                self._poller.sleep(max(0.0, min(longest, min(self._gives_up, doubt_ends, deadlines) - now)))
+                ends = min(self._gives_up, doubt_ends, *(job.deadline for job in self._pending))
+                self._poller.sleep(max(0.0, min(self._poller.interval.pause(longest, now - began), ends - now)))
         finally:
             submitter.stop()
             self._take_in_submitted()  # those that were accepted until now
@@ -232,26 +219,50 @@ class RunEngine:
     def _collect(self) -> bool:
         """Polls once and finishes what is settled; returns whether anything was."""
         unreadable: dict[Job, StorageError] = {}
-        if any(job.state is JobState.SUBMITTED for job in self._pending):
-            waiting = [job for job in self._pending if job.state is JobState.SUBMITTED]
-            unreadable = self._poller.poll(waiting, self._poller.clock())
-        settled = [job for job in self._pending if job.state is not JobState.SUBMITTED]
-        for job in settled:
-            if entry := self._pending.pop(job, None):
-                self._finish(entry, job)
+        pending = len(self._pending)
+        settled: list[Job] = []
+        if waiting := [job for job in self._pending if job.state is JobState.SUBMITTED]:
+            for job in self._poller.polled(waiting, self._poller.clock(), unreadable):
+                settled.append(job)
+                if len(settled) >= _FINISHED_AT_ONCE:
+                    self._finish_pending(settled)
+                    settled = []
+        self._finish_pending([job for job in self._pending if job.state is not JobState.SUBMITTED])
+        found_some = len(self._pending) < pending
         for job, error in unreadable.items():
             self._failed_reads[job] += 1
             if isinstance(error, AwsUnavailable):
                 raise error
             if self._failed_reads[job] >= _MOST_READS:  # one object must not hold up the others
-                entry = self._pending.pop(job)
-                if job in self._doubts.jobs:
+                entry = self._pending.pop(job, None)
+                if entry and job in self._doubts.jobs:
                     self._doubts.leave(entry.number)  # its result is there: it must not be submitted again
                 self._unreadable.append(error)
-        return bool(settled)
+        return found_some
 
-    def _finish(self, entry: Entry, job: Job) -> None:
-        """Writes the line of a document, first into the ticket."""
+    def _finish_pending(self, settled: list[Job]) -> None:
+        """Finishes documents that were watched, each once, whichever of its jobs has the outcome."""
+        finished = []
+        for job in settled:
+            if entry := self._pending.get(job):
+                self._watch_no_more(entry.number)
+                finished.append((entry, job))
+        self._finish(finished)
+
+    def _finish(self, finished: list[tuple[Entry, Job]]) -> None:
+        """Writes the lines of documents, first into the ticket."""
+        if not finished:
+            return
+        outcomes = [self._outcome(entry, job) for entry, job in finished]
+        self._ticket.finished(outcomes)
+        self._output.write(*(outcome.line for outcome in outcomes))
+        for entry, job in finished:
+            self._doubts.forget(entry.number)
+            self._options.progress.finished(job)
+            if not self._options.keep_results:
+                job.output = None
+
+    def _outcome(self, entry: Entry, job: Job) -> Outcome:
         reason = getattr(job.error, "reason", None) or (str(job.error) if job.error else None)
         state = DocumentState(job.state.value)
         facts = line_facts(entry, state, job.acceptance, reason=reason, seconds=job.seconds)
@@ -260,33 +271,18 @@ class RunEngine:
         except Exception as error:  # noqa: BLE001 - one result must not decide over the others
             reason = f"The result cannot be written as JSON: {error!r}"
             line = line_of(line_facts(entry, state, job.acceptance, reason=reason, seconds=job.seconds))
-        self._ticket.finished(entry.number, state, line, reason)
-        self._output.write(line)
-        self._doubts.forget(entry.number)
-        self._watch_no_more({entry.number})
-        self._options.progress.finished(job)
-        if not self._options.keep_results:
-            job.output = None
+        return Outcome(entry.number, state, line, reason)
 
     def _resolve_doubts(self) -> None:
         """Submits those again that were most likely never taken."""
         for entry, job in self._doubts.settled(self._submitter.tries, self._submitter.doubtful):
-            self._watch_no_more({entry.number})
+            self._watch_no_more(entry.number)
             self._watch(entry, job)
         self._collect()
         chosen = self._doubts.delete_uploads()
         self._collect()  # once more: it may have been taken until now
         again = self._doubts.renew(chosen)
-        self._watch_no_more(again)
-        objects = sum(entry.is_object for entry in chosen if entry.number in again)
-        renewed = "they are submitted again under new ids."
-        stays = f"{renewed} Objects in S3 stay: one that waits in the queue after all is processed twice."
-        for number, consequence in (
-            (len(again) - objects, f"their uploads are deleted, and {renewed}"),
-            (objects, stays),
-        ):
-            if number:
-                who = "1 document was" if number == 1 else f"{number} documents were"
-                self._options.notify(
-                    f"{who} most likely never taken by the endpoint, when a call broke off: {consequence}"
-                )
+        for number in again:
+            self._watch_no_more(number)
+        for remark in renewal_remarks([entry for entry in chosen if entry.number in again]):
+            self._options.notify(remark)

@@ -16,8 +16,8 @@ if TYPE_CHECKING:
 class LineWriter(Protocol):
     """Takes the lines of a run."""
 
-    def write(self, line: str) -> None:
-        """Takes a line."""
+    def write(self, *lines: str) -> None:
+        """Takes lines."""
 
     def publish(self, lines: Iterable[str], *, replace: bool) -> bool:
         """Takes the last lines; returns whether a file has all of them now."""
@@ -29,8 +29,8 @@ class LineWriter(Protocol):
 class NoOutput:
     """For a run without a file of results: its ticket has the lines."""
 
-    def write(self, line: str) -> None:
-        """Does nothing."""
+    def write(self, *lines: str) -> None:
+        """Does nothing: the ticket has them."""
 
     def publish(self, lines: Iterable[str], *, replace: bool) -> bool:
         """Returns False: no file has the lines."""
@@ -59,14 +59,14 @@ class RunOutput:
         except BlockingIOError as error:
             raise OutputInUse(f"Another run is writing {path}: choose another --output, or wait for it.") from error
 
-    def write(self, line: str) -> None:
-        """Writes a line.
+    def write(self, *lines: str) -> None:
+        """Writes lines, all at once.
 
         Raises:
             OutputError: The disk is full, for example.
         """
         with self._errors():
-            self._replaced.file.write(f"{line}\n".encode("ascii"))
+            self._replaced.file.write("".join(f"{line}\n" for line in lines).encode("ascii"))
             self._replaced.file.flush()
 
     def publish(self, lines: Iterable[str], *, replace: bool) -> bool:

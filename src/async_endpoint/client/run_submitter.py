@@ -19,6 +19,7 @@ from async_endpoint.client.errors import (
     Throttled,
     UnknownSubmission,
 )
+from async_endpoint.client.result_names import result_filename
 from async_endpoint.client.ticket_schema import DocumentState
 from async_endpoint.protocol import S3Location
 
@@ -28,17 +29,10 @@ if TYPE_CHECKING:
     from async_endpoint.client.endpoint import AsyncEndpoint
     from async_endpoint.client.jobs import Job
     from async_endpoint.client.ticket import Ticket
-    from async_endpoint.client.ticket_schema import Entry
+from async_endpoint.client.ticket_schema import Entry
 
 MOST_TRIES = 3
 """How often a process submits a document whose submissions are throttled or break off."""
-
-_FILENAME_DIGITS = 28  # with ".out" 32 characters, the most that SageMaker takes
-
-
-def result_stem(inference_id: str) -> str:
-    """Returns the name of the result's object, without its suffix."""
-    return inference_id[:_FILENAME_DIGITS]
 
 
 class RunSubmitter:
@@ -127,7 +121,7 @@ class RunSubmitter:
                 ttl=settings.ttl,
                 invocation_timeout=settings.invocation_timeout,
                 output_path_extension=f"runs/{settings.run}",
-                filename=f"{result_stem(entry.inference_id)}.out",
+                filename=result_filename(entry.inference_id),
                 before_call=about_to_call,
             )
         except UnknownSubmission as error:

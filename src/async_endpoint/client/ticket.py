@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 import sqlite3
-import uuid
 from contextlib import contextmanager
 from dataclasses import fields
 from threading import RLock
 from typing import IO, TYPE_CHECKING, Any
 
 from async_endpoint.client.errors import TicketError, TicketInUse
+from async_endpoint.client.group_commit import GroupCommit
+from async_endpoint.client.result_names import new_inference_id
 from async_endpoint.client.ticket_rows import count_states, fill, insert, read_settings
-from async_endpoint.client.ticket_schema import DocumentState, Entry, RunSettings, open_database
+from async_endpoint.client.ticket_schema import DocumentState, Entry, Outcome, RunSettings, open_database
 from async_endpoint.file_lock import try_lock
 
 if TYPE_CHECKING:
     from collections import Counter
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Collection, Iterable, Iterator
     from pathlib import Path
 
     from async_endpoint.client.transport import Acceptance
@@ -29,7 +30,8 @@ _PAGE = 500
 class Ticket:
     """A ticket that this process uses; close it to release it. Its methods may be called from several threads.
 
-    Each method is one transaction: after kill -9 the ticket has the state before or after it.
+    Each method is one transaction: after kill -9 the ticket has the state before or after it, and after it once the
+    method has returned. Changes that several threads make at once share a commit.
 
     Attributes:
         path: The file; None for a ticket in memory.
@@ -47,6 +49,7 @@ class Ticket:
         self._database = database
         self._lock_file = lock
         self._lock = RLock()
+        self._changes = GroupCommit(self._transaction)
 
     @classmethod
     def create(
@@ -186,14 +189,18 @@ class Ticket:
 
     def not_taken(self, number: int) -> None:
         """Records that SageMaker did not take the document: it waits again, under a new id and a new key."""
-        self._set(number, "state = ?, inference_id = ?, upload = NULL", [DocumentState.WAITING, uuid.uuid4().hex])
+        self._set(number, "state = ?, inference_id = ?, upload = NULL", [DocumentState.WAITING, new_inference_id()])
 
-    def finished(self, number: int, state: DocumentState, line: str, reason: str | None) -> None:
-        """Records the outcome and the finished line, which no file of results has yet."""
-        printable = reason.encode("utf-8", "backslashreplace").decode() if reason else None
-        with self._transaction() as database:
-            _update(database, number, "state = ?, line = ?, reason = ?", [state, line, printable])
+    def finished(self, outcomes: Collection[Outcome]) -> None:
+        """Records outcomes with their finished lines, which no file of results has yet."""
+
+        def record(database: sqlite3.Connection) -> None:
+            for number, state, line, reason in outcomes:
+                printable = reason.encode("utf-8", "backslashreplace").decode() if reason else None
+                _update(database, number, "state = ?, line = ?, reason = ?", [state, line, printable])
             database.execute("UPDATE run SET published = 0 WHERE published = 1")
+
+        self._changes.make(record)
 
     def published(self) -> None:
         """Records that the file of results has the lines."""
@@ -220,8 +227,7 @@ class Ticket:
         self.close()
 
     def _set(self, number: int, what: str, values: list[Any]) -> None:
-        with self._transaction() as database:
-            _update(database, number, what, values)
+        self._changes.make(lambda database: _update(database, number, what, values))
 
     @contextmanager
     def _transaction(self) -> Iterator[sqlite3.Connection]:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import os
 import sqlite3
-import uuid
 from collections import Counter
 from typing import TYPE_CHECKING
 
 from async_endpoint.client.errors import TicketError
+from async_endpoint.client.result_names import new_inference_id
 from async_endpoint.client.ticket_schema import DocumentState, RunSettings
 from async_endpoint.protocol import S3Location
 
@@ -55,11 +55,11 @@ def insert(database: sqlite3.Connection, documents: Iterable[Path | S3Location],
 
 def _row(document: Path | S3Location, folder: Path) -> tuple[bytes, int, int, str, DocumentState]:
     if isinstance(document, S3Location):
-        return os.fsencode(document.uri), 0, 0, uuid.uuid4().hex, DocumentState.WAITING
+        return os.fsencode(document.uri), 0, 0, new_inference_id(), DocumentState.WAITING
     try:
         status = document.stat()
         size, mtime_ns = status.st_size, status.st_mtime_ns
     except OSError:  # the submission reports it
         size, mtime_ns = 0, 0
     path = os.fsencode(document.relative_to(folder) if document.is_relative_to(folder) else document)
-    return path, size, mtime_ns, uuid.uuid4().hex, DocumentState.WAITING
+    return path, size, mtime_ns, new_inference_id(), DocumentState.WAITING

@@ -8,6 +8,7 @@ import sqlite3
 from dataclasses import asdict, dataclass
 from enum import StrEnum
 from pathlib import Path
+from typing import NamedTuple
 
 from async_endpoint.client.errors import TicketError
 from async_endpoint.protocol import S3Location
@@ -161,6 +162,22 @@ class Entry:
         """Returns the document, below the run's folder unless its path is absolute."""
         text = os.fsdecode(self.path)
         return S3Location.from_uri(text) if self.is_object else folder / text
+
+
+class Outcome(NamedTuple):
+    """The outcome of a document.
+
+    Attributes:
+        number: The document's place in the run.
+        state: COMPLETED, FAILED, EXPIRED or CANCELLED.
+        line: Its line of results.
+        reason: Why there is no result.
+    """
+
+    number: int
+    state: DocumentState
+    line: str
+    reason: str | None
 
 
 def open_database(path: Path | None, *, new: bool, read_only: bool = False) -> sqlite3.Connection:

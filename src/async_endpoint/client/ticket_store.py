@@ -42,6 +42,16 @@ class StoredRun:
         """Whether every document has an outcome, and its line is in the file of results, if the run writes one."""
         return (self.published or not self.settings.output) and not any(self.counts[state] for state in UNFINISHED)
 
+    @property
+    def awaits_its_file(self) -> bool:
+        """Whether every document has an outcome, and the run's file of results lacks lines: `resume` writes it."""
+        return lacks_file(self.settings, self.counts, published=self.published)
+
+
+def lacks_file(settings: RunSettings, counts: Counter[DocumentState], *, published: bool) -> bool:
+    """Returns whether a run is over, and the file of results that it was to write does not have all of its lines."""
+    return bool(settings.output) and not published and not any(counts[state] for state in UNFINISHED)
+
 
 def ticket_folder() -> Path:
     """Returns the folder of the tickets: $ASYNC_ENDPOINT_STATE/runs, or below $XDG_STATE_HOME or ~/.local/state."""
