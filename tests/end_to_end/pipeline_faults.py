@@ -14,6 +14,9 @@ from tests.support.intake import object_created
 LOOK_AFTER_SECONDS = 20
 DROPPED, DOUBLED = 0.05, 0.10  # of the events of uploads
 WORKERS = ("Intake", "Results")
+QUEUES = ("IntakeQueueUrl", "UrgentQueueUrl", "ResultsQueueUrl")
+# Longer than a claim, which is two timeouts of a function: whoever gets the message next may have the job.
+INVISIBLE_SECONDS = 35
 
 
 class Events:
@@ -70,6 +73,14 @@ def look_soon(stage: ShapesStage) -> None:
     (function,) = (each for each in functions.list_functions()["Functions"] if "Reconciler" in each["FunctionName"])
     variables = function["Environment"]["Variables"] | {"LOOK_AFTER_SECONDS": str(LOOK_AFTER_SECONDS)}
     functions.update_function_configuration(FunctionName=function["FunctionName"], Environment={"Variables": variables})
+
+
+def deliver_again_soon(stage: ShapesStage) -> None:
+    """Has a message whose function was killed or failed return after seconds, not a minute and a half."""
+    for queue in QUEUES:
+        stage.client("sqs").set_queue_attributes(
+            QueueUrl=stage.output[queue], Attributes={"VisibilityTimeout": str(INVISIBLE_SECONDS)}
+        )
 
 
 def kill_functions(

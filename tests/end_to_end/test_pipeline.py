@@ -19,7 +19,7 @@ from async_endpoint.emulator.containers.environment import ServingEnvironments
 from async_endpoint.emulator.launcher import LocalAws
 from async_endpoint.protocol import JobState
 from tests.end_to_end.conftest import wait_for
-from tests.end_to_end.pipeline_faults import Events, add_faults, kill_functions, look_soon
+from tests.end_to_end.pipeline_faults import Events, add_faults, deliver_again_soon, kill_functions, look_soon
 from tests.end_to_end.shapes_stage import ShapesStage, document, shapes_stage
 
 pytestmark = [pytest.mark.end_to_end, pytest.mark.serving]
@@ -172,6 +172,7 @@ def test_every_document_has_one_right_outcome_whatever_fails_on_the_way(
     """Events doubled, late, dropped; functions and containers killed; errors and throttles; a restart of the AWS."""
     prefix, chance = "inbox/chaos/", random.Random(SEED)  # noqa: S311 - repeatable on purpose
     look_soon(shapes)
+    deliver_again_soon(shapes)
     before = shapes.outcomes()
     add_faults(shapes, SEED, kills=KILLS // 2)
     expected: dict[str, str] = {}
