@@ -3,7 +3,7 @@
 import json
 import time
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from mypy_boto3_sqs import SQSClient
 
 SPEED = 120.0
+
+Start = Callable[..., LocalAws]
 
 
 @dataclass(frozen=True)
@@ -187,3 +189,17 @@ def faults(running: Running) -> Iterator[FaultClient]:
 def serving_environments(tmp_path: Path) -> ServingEnvironments:
     """A serving environment that does not exist."""
     return ServingEnvironments(tmp_path / "no-environment")
+
+
+@pytest.fixture
+def start(serving_environments: ServingEnvironments) -> Iterator[Start]:
+    """Starts local AWSs that are gone afterwards, whatever the test did."""
+    started: list[LocalAws] = []
+
+    def start(state_dir: Path, port: int | None = None) -> LocalAws:
+        started.append(LocalAws.start(serving_environments, state_dir=state_dir, port=port, tied=True))
+        return started[-1]
+
+    yield start
+    for local in started:
+        local.stop()

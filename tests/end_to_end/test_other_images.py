@@ -25,7 +25,7 @@ pytestmark = [pytest.mark.end_to_end, pytest.mark.serving]
 
 DOCUMENTS = 200
 BURST = 8  # sent at once, so that they can be read together
-PAUSE = 1.5  # seconds between bursts
+PAUSE = 3.0  # seconds between bursts: more load would slow the deployments, which it must outlast
 REGION = "ap-northeast-1"
 OTHERS = [image.name for image in IMAGES.values() if image.name != DEFAULT_IMAGE]
 

@@ -4,7 +4,6 @@ A sample by default; with ASYNC_ENDPOINT_SWEEP=full 2,000 documents among faults
 cancelled. ASYNC_ENDPOINT_SEED chooses the chances.
 """
 
-import contextlib
 import json
 import os
 import random
@@ -14,15 +13,14 @@ from collections import Counter
 from collections.abc import Iterator
 from typing import Any
 
-import psutil
 import pytest
 
 from async_endpoint.emulator.containers.environment import ServingEnvironments
 from async_endpoint.emulator.launcher import LocalAws
 from async_endpoint.protocol import JobState
 from tests.end_to_end.conftest import wait_for
+from tests.end_to_end.pipeline_faults import Events, add_faults, deliver_again_soon, kill_functions, look_soon
 from tests.end_to_end.shapes_stage import ShapesStage, document, shapes_stage
-from tests.support.intake import object_created
 
 pytestmark = [pytest.mark.end_to_end, pytest.mark.serving]
 
@@ -34,9 +32,6 @@ FUNCTION_KILLS = 10 if FULL else 3
 BATCH, POISON = (500, 10) if FULL else (60, 4)
 CANCELLED = 500 if FULL else 60
 SPEED = 20.0
-LOOK_AFTER_SECONDS = 20
-DROPPED, DOUBLED = 0.05, 0.10  # of the events of uploads
-WORKERS = ("Intake", "Results")
 DEAD_LETTERS = ("IntakeDeadLettersUrl", "UrgentDeadLettersUrl", "ResultsDeadLettersUrl")
 # A message whose function was killed comes back after a minute and a half, and may be killed again.
 SECONDS = 1_800.0 if FULL else 900.0
@@ -47,81 +42,6 @@ MOST_INVOCATIONS = 1.15  # for each document
 def shapes(serving: ServingEnvironments, tmp_path_factory: pytest.TempPathFactory) -> Iterator[ShapesStage]:
     with shapes_stage(serving, tmp_path_factory.mktemp("shapes"), speed=SPEED) as stage:
         yield stage
-
-
-class Events:
-    """Uploads whose events come once, twice, late or never, by chance."""
-
-    def __init__(self, stage: ShapesStage, chance: random.Random) -> None:
-        self._stage, self._chance = stage, chance
-        self.dropped = self.doubled = 0
-
-    def put(self, key: str, body: bytes) -> None:
-        """Uploads a document."""
-        stage, s3 = self._stage, self._stage.client("s3")
-        kind = self._chance.random()
-        if kind < DROPPED:
-            self.dropped += 1
-            rules = stage.client("events")
-            (rule,) = (each["Name"] for each in rules.list_rules()["Rules"] if "workflow-Uploads" in each["Name"])
-            rules.disable_rule(Name=rule)
-            try:
-                stage.put(s3, key, body)
-                time.sleep(0.2)  # until the event would have come
-            finally:
-                rules.enable_rule(Name=rule)
-            return
-        version = stage.put(s3, key, body)
-        if kind < DROPPED + DOUBLED:
-            self.doubled += 1
-            again = json.dumps(
-                object_created(key, bucket=stage.deployment.inputs, version_id=version, size=len(body))
-                | {"region": stage.region}
-            )
-            for delay in (0, self._chance.randrange(1, 20)):
-                stage.client("sqs").send_message(
-                    QueueUrl=stage.output["IntakeQueueUrl"], MessageBody=again, DelaySeconds=delay
-                )
-
-
-def add_faults(stage: ShapesStage) -> None:
-    faults, endpoint = stage.local.faults, stage.deployment.endpoint
-    faults.clear(SEED)
-    faults.add("throttle", service="sagemaker-runtime", rate=0.10)
-    for service in ("s3", "dynamodb"):
-        faults.add("error", service=service, rate=0.05)
-    faults.add("error", service="sqs", rate=0.02)
-    for kind, rate in (("drop", 0.05), ("double", 0.10), ("reorder", 0.20)):
-        faults.add(kind, endpoint=endpoint, rate=rate)
-    faults.add("kill", endpoint=endpoint, rate=0.02, count=KILLS // 2)
-
-
-def look_soon(stage: ShapesStage) -> None:
-    """Lets the reconciler take an upload or an outcome for forgotten after seconds, not a quarter of an hour."""
-    functions = stage.client("lambda")
-    (function,) = (each for each in functions.list_functions()["Functions"] if "Reconciler" in each["FunctionName"])
-    variables = function["Environment"]["Variables"] | {"LOOK_AFTER_SECONDS": str(LOOK_AFTER_SECONDS)}
-    functions.update_function_configuration(FunctionName=function["FunctionName"], Environment={"Variables": variables})
-
-
-def kill_functions(stage: ShapesStage, chance: random.Random, done: threading.Event, killed: list[str]) -> None:
-    """Kills processes of the functions that submit and record, at any moment of their work."""
-    while len(killed) < FUNCTION_KILLS and not done.wait(chance.uniform(0.5, 4)):
-        with contextlib.suppress(psutil.Error):  # it ended by itself
-            if found := workers(stage):
-                process, name = chance.choice(found)
-                process.kill()
-                killed.append(name)
-
-
-def workers(stage: ShapesStage) -> list[tuple[psutil.Process, str]]:
-    """The running processes of the functions that submit and record, and the functions' names."""
-    found = []
-    for process in psutil.Process(stage.local.pid).children(recursive=True):
-        with contextlib.suppress(psutil.Error):  # it ended meanwhile, and has no environment any more
-            name = process.environ().get("AWS_LAMBDA_FUNCTION_NAME", "")
-            found += [(process, name)] if any(part in name for part in WORKERS) else []
-    return found
 
 
 def restart(stage: ShapesStage) -> None:
@@ -252,14 +172,16 @@ def test_every_document_has_one_right_outcome_whatever_fails_on_the_way(
     """Events doubled, late, dropped; functions and containers killed; errors and throttles; a restart of the AWS."""
     prefix, chance = "inbox/chaos/", random.Random(SEED)  # noqa: S311 - repeatable on purpose
     look_soon(shapes)
+    deliver_again_soon(shapes)
     before = shapes.outcomes()
-    add_faults(shapes)
+    add_faults(shapes, SEED, kills=KILLS // 2)
     expected: dict[str, str] = {}
     done = threading.Event()
     killed: list[str] = []
     killer = threading.Thread(
         target=kill_functions,
         args=(shapes, random.Random(SEED + 1), done, killed),  # noqa: S311 - repeatable on purpose
+        kwargs={"count": FUNCTION_KILLS},
         daemon=True,
     )
     killer.start()
@@ -269,7 +191,7 @@ def test_every_document_has_one_right_outcome_whatever_fails_on_the_way(
         events.put(f"{prefix}{number}.json", body)
         if number == DOCUMENTS // 2:
             restart(shapes)
-            add_faults(shapes)
+            add_faults(shapes, SEED, kills=KILLS // 2)
     redriven = finish(shapes, prefix)
     done.set()
     killer.join(30)

@@ -45,6 +45,7 @@ MODEL_SECONDS = 0.5  # of the wall's time: half a minute of AWS's
 START_SECONDS = 600.0  # of AWS's clock, longer than an instance takes here
 ASLEEP_MINUTES = 15  # before the first request
 SECONDS = 240.0
+WATCH_SECONDS = 0.03 if FULL else 0.1  # of the wall's time: two, or six, seconds of AWS's
 HANDLER = f"""
 import time
 
@@ -201,7 +202,7 @@ class Run:
         began, aws_began = time.monotonic(), self.now()
 
         def watch() -> None:
-            while not ends.wait(0.03):
+            while not ends.wait(WATCH_SECONDS):
                 described = sagemaker.describe_endpoint(EndpointName=ENDPOINT)
                 count = described["ProductionVariants"][0]["CurrentInstanceCount"]
                 if count != (changes[-1][1] if changes else 0):

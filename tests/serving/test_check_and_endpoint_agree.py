@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import io
-import json
+import multiprocessing
 import re
 import subprocess
-import sys
 import tarfile
 import time
 import uuid
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 from dataclasses import dataclass
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -22,14 +21,14 @@ from async_endpoint.emulator.launcher import LocalAws
 from async_endpoint.protocol import parse_notification
 from async_endpoint.protocol.serving_images import IMAGES, ImageName
 from tests.emulator.containers.helpers import has_private_opt_ml
+from tests.serving.check_command import check, variables
 from tests.serving.models_to_check import CASES, DOCUMENT, Case
-from tests.support.serving import ENVIRONMENTS, SERVING_ENV, serving_environment
+from tests.support.serving import ENVIRONMENTS, serving_environment
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from async_endpoint.emulator.containers.environment import ServingEnvironment
     from async_endpoint.protocol.serving_images import ServingImage
 
 pytestmark = pytest.mark.serving
@@ -39,7 +38,6 @@ T = TypeVar("T")
 REGION = "us-east-1"
 AT_ONCE = 4  # of each kind; a container has 0.6 GB
 SECONDS = 120.0
-COMMAND = [sys.executable, "-c", "from async_endpoint.cli import main; main()", "model", "check"]
 IN_OPT_ML = ("a path in /opt/ml/model", "model_dir itself")
 
 
@@ -71,32 +69,6 @@ def archive_of(case: Case, folder: Path, serving_python: Path) -> Path:
             member.size = len(content)
             tar.addfile(member, io.BytesIO(content))
     return path
-
-
-def variables(case: Case) -> dict[str, str]:
-    return {"SAGEMAKER_PROGRAM": "inference.py", **case.environment}
-
-
-def check(case: Case, archive: Path, serving: ServingEnvironment) -> dict[str, Any]:
-    """What the command prints as JSON, with its exit status."""
-    sample = archive.with_suffix(".json")
-    sample.write_bytes(DOCUMENT)
-    options: list[str | Path] = [
-        "--sample",
-        sample,
-        "--content-type",
-        "application/json",
-        "--serving-env",
-        SERVING_ENV,
-        "--image",
-        serving.image.name,
-        "--json",
-    ]
-    named = [each for name, value in variables(case).items() for each in ("--environment", f"{name}={value}")]
-    done = subprocess.run([*COMMAND, archive, *options, *named], capture_output=True, text=True, check=False)
-    assert done.stdout, done.stderr
-    found: dict[str, Any] = json.loads(done.stdout)
-    return found | {"exit": done.returncode}
 
 
 class Endpoints:
@@ -174,7 +146,7 @@ def wait_for(find: Callable[[], T | None], what: str) -> T:
     deadline = time.monotonic() + SECONDS
     while (found := find()) is None:
         assert time.monotonic() < deadline, f"{what} did not come within {SECONDS:g} s"
-        time.sleep(0.2)
+        time.sleep(0.5)
     return found
 
 
@@ -208,9 +180,11 @@ def ask_all(image: ImageName, folder: Path) -> Outcomes:
     local = LocalAws.start(ENVIRONMENTS, state_dir=folder / "local-aws", speed=20, tied=True)
     try:
         endpoints = Endpoints(local, serving.image)
-        with ThreadPoolExecutor(AT_ONCE) as asking, ThreadPoolExecutor(AT_ONCE) as checking:
+        # A process for each check would import the command's modules anew, half a second of a CPU each time.
+        processes = ProcessPoolExecutor(AT_ONCE, mp_context=multiprocessing.get_context("spawn"))
+        with ThreadPoolExecutor(AT_ONCE) as asking, processes as checking:
             asked = {case.name: asking.submit(endpoints.ask, case, archives[case.name]) for case in cases}
-            checked = {case.name: checking.submit(check, case, archives[case.name], serving) for case in cases}
+            checked = {case.name: checking.submit(check, case, archives[case.name], image) for case in cases}
         return {name: (checked[name].result(), asked[name].result()) for name in archives}
     finally:
         local.stop()

@@ -4,6 +4,7 @@ Runs in an environment of its own: `async_predictor.py ENDPOINT BUCKET FILE…`.
 """
 
 import json
+import os
 import sys
 from pathlib import Path
 
@@ -42,3 +43,6 @@ def main(endpoint: str, bucket: str, *files: str) -> None:
 
 if __name__ == "__main__":
     main(*sys.argv[1:])
+    sys.stdout.flush()
+    # The SDK's threads still poll, for a minute, each location at which nothing will be; the interpreter would wait.
+    os._exit(0)
