@@ -9,6 +9,7 @@ from click.testing import CliRunner, Result
 
 from async_endpoint.cli import main
 from async_endpoint.operations.jobs.dead_letter_move import MoveError
+from async_endpoint.operations.jobs.dead_letters import DeadLetterQueue
 from async_endpoint.protocol import AttemptRequest
 from tests.support.deployed_workflow import DeployedWorkflow
 
@@ -96,6 +97,17 @@ def test_redrive_moves_what_there_is_and_skips_an_empty_queue(
         f"results: {deployed.stack}-Results-dead-letters is empty.",
     ]
     assert "intake: moved 1/1" in result.stderr
+
+
+@pytest.mark.usefixtures("job")
+def test_redrive_moves_what_a_list_has_just_hidden(deployed: DeployedWorkflow, monkeypatch: pytest.MonkeyPatch) -> None:
+    order: list[str] = []
+    monkeypatch.setattr(DeadLetterQueue, "await_hidden", lambda *_: order.append("visible again"))
+    module = import_module("async_endpoint.cli.dlq")
+    monkeypatch.setattr(module, "move_dead_letters", lambda *_: order.append("moved") or 1)
+
+    assert dlq(deployed, "redrive").exit_code == 0
+    assert order == ["visible again", "moved"]
 
 
 @pytest.mark.usefixtures("job")
