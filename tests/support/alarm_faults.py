@@ -60,11 +60,25 @@ class Schedule:
         client("events").put_targets(Rule=self.name, Targets=[target])
 
 
-def hurry(deployed: Deployed, queue: str) -> None:
-    """Lets tries of a queue's messages follow each other at once; as deployed they are minutes apart."""
-    client("sqs").set_queue_attributes(
-        QueueUrl=deployed.outputs[f"{queue}QueueUrl"], Attributes={"VisibilityTimeout": "1"}
-    )
+class Retries:
+    """How soon a message of the functions' queues is delivered again."""
+
+    def __init__(self, deployed: Deployed) -> None:
+        self._urls = [deployed.outputs[f"{queue}QueueUrl"] for queue in ("Intake", "Urgent", "Results")]
+        attributes = client("sqs").get_queue_attributes(QueueUrl=self._urls[0], AttributeNames=["VisibilityTimeout"])
+        self._deployed: str = attributes["Attributes"]["VisibilityTimeout"]
+
+    def hurry(self) -> None:
+        """Lets tries of a message follow each other at once; as deployed they are minutes apart."""
+        self._set("1")
+
+    def restore(self) -> None:
+        """Sets it as deployed: a function that works may take longer than a second."""
+        self._set(self._deployed)
+
+    def _set(self, seconds: str) -> None:
+        for url in self._urls:
+            client("sqs").set_queue_attributes(QueueUrl=url, Attributes={"VisibilityTimeout": seconds})
 
 
 def backdate(deployed: Deployed, job_id: str, age: timedelta) -> None:
