@@ -102,9 +102,13 @@ def test_redrive_moves_what_there_is_and_skips_an_empty_queue(
 @pytest.mark.usefixtures("job")
 def test_redrive_moves_what_a_list_has_just_hidden(deployed: DeployedWorkflow, monkeypatch: pytest.MonkeyPatch) -> None:
     order: list[str] = []
+
+    def move(*_: object) -> int:
+        order.append("moved")
+        return 1
+
     monkeypatch.setattr(DeadLetterQueue, "await_hidden", lambda *_: order.append("visible again"))
-    module = import_module("async_endpoint.cli.dlq")
-    monkeypatch.setattr(module, "move_dead_letters", lambda *_: order.append("moved") or 1)
+    monkeypatch.setattr(import_module("async_endpoint.cli.dlq"), "move_dead_letters", move)
 
     assert dlq(deployed, "redrive").exit_code == 0
     assert order == ["visible again", "moved"]

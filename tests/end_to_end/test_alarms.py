@@ -99,12 +99,11 @@ class Alarmed:
         return [physical for physical, logical in self._names.items() if logical in PROVOKED or logical in SCALE]
 
     def await_alarms(self, *names: str) -> None:
-        """Waits until each of the alarms was in ALARM, if not all at once."""
-        left, deadline = set(names), time.monotonic() + SECONDS
-        while left:
-            left -= {name for name, state in self.states().items() if state == "ALARM"}
-            assert time.monotonic() < deadline, f"not in ALARM: {left}"
-            time.sleep(0.1)
+        """Waits until each of the alarms has been in ALARM; some are OK again before the last one is."""
+        deadline = time.monotonic() + SECONDS
+        while left := set(names) - self.provoked():
+            assert time.monotonic() < deadline, f"never in ALARM: {left}"
+            time.sleep(0.2)
 
     def await_quiet(self) -> None:
         """Waits until no alarm that notifies is in ALARM."""
@@ -114,14 +113,11 @@ class Alarmed:
             time.sleep(0.2)
 
     def provoked(self) -> set[str]:
-        """The alarms that have been in ALARM and have notified their topic, by their histories."""
-        found = set()
-        for name in self._alarms():
-            pages = client("cloudwatch").get_paginator("describe_alarm_history").paginate(AlarmName=name)
-            items = [item for page in pages for item in page["AlarmHistoryItems"]]
-            if any(item["HistoryItemType"] == "Action" and "Successfully" in item["HistorySummary"] for item in items):
-                found.add(self._names[name])
-        return found
+        """The alarms that have been in ALARM and have acted on it, by their histories."""
+        pages = client("cloudwatch").get_paginator("describe_alarm_history").paginate(HistoryItemType="Action")
+        items = [item for page in pages for item in page["AlarmHistoryItems"]]
+        acted = {item["AlarmName"] for item in items if item["HistorySummary"].startswith("Successfully executed")}
+        return {self._names[name] for name in acted & self._names.keys()}
 
     def await_jobs(self, prefix: str, state: JobState, count: int = 1) -> list[JobRecord]:
         """Waits until that many jobs below a prefix are in a state."""
