@@ -260,7 +260,9 @@ class WorkflowStack(StageStack):
         policies = JobPolicies(
             self,
             documents_arns=self._documents_arns,
-            bucket=self._foundation.buckets.input,
+            settings=self._settings,
+            buckets=self._foundation.buckets,
+            topics=self._foundation.topics.all,
             jobs=self._foundation.jobs,
             queues=[self.intake.queue, self.urgent.queue, self.results.queue],
             dead_letters=[worker.dead_letters for worker in (self.intake, self.urgent, self.results)],
@@ -280,11 +282,7 @@ class WorkflowStack(StageStack):
             "ResultsQueueUrl": (self.results.queue.queue_url, "Queue of SageMaker's notifications"),
             "ResultsDeadLettersUrl": (self.results.dead_letters.queue_url, "DLQ of the results queue"),
             **self.notifier.outputs,
-            "JobReaderPolicyArn": (policies.reader.managed_policy_arn, "Policy to attach to readers of the jobs table"),
-            "JobOperatorPolicyArn": (
-                policies.operator.managed_policy_arn,
-                "Policy to attach to operators, who retry and cancel jobs and handle dead letters",
-            ),
+            **policies.outputs,
         }
 
     @property

@@ -1,26 +1,31 @@
-"""The policies of people who work with jobs: to look them up, and to operate on them."""
+"""The policies of people who work with a stage: to look up jobs, to operate on them, and to look for causes."""
 
 from collections.abc import Sequence
 
+from aws_cdk import Stack
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_kms as kms
-from aws_cdk import aws_s3 as s3
+from aws_cdk import aws_sns as sns
 from aws_cdk import aws_sqs as sqs
-from constructs import Construct
 
+from stacks.constructs.document_buckets import DocumentBuckets
 from stacks.constructs.encryption_key import grant_use
 from stacks.constructs.grants import grant
 from stacks.constructs.jobs_table import JobsTable
 from stacks.constructs.notifier import Notifier
+from stacks.constructs.stage_reader import StageReader
 from stacks.rules import suppress_wildcards
+from stacks.settings.stage import StageSettings
 
 
 class JobPolicies:
-    """Two managed policies of a workflow stack, for the stage's users and roles to attach.
+    """Three managed policies of a workflow stack, for the stage's users and roles to attach.
 
-    `reader` finds jobs. `operator` can do that too, and all that `async-endpoint retry`, `redrive`, `cancel`,
-    `dlq`, `announce` and `jobs --cost` need. It may send to all queues, because SQS moves dead letters as the
-    caller: so an operator could also forge a notification. Permissions of a move:
+    `reader` finds jobs. `stage_reader` allows what else is read to find the cause of trouble.
+
+    `operator` can do what `reader` can, and all that `async-endpoint retry`, `redrive`, `cancel`, `dlq`, `announce` and
+    `jobs --cost` need. It may send to all queues, because SQS moves dead letters as the caller: so an operator could
+    also forge a notification. Permissions of a move:
     https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-configure-dead-letter-queue-redrive.html
 
     Not a construct, so that the policies keep their place in the stack.
@@ -28,10 +33,12 @@ class JobPolicies:
 
     def __init__(
         self,
-        scope: Construct,
+        scope: Stack,
         *,
+        settings: StageSettings,
         documents_arns: Sequence[str],
-        bucket: s3.IBucket,
+        buckets: DocumentBuckets,
+        topics: Sequence[sns.ITopic],
         jobs: JobsTable,
         queues: Sequence[sqs.IQueue],
         dead_letters: Sequence[sqs.IQueue],
@@ -40,14 +47,40 @@ class JobPolicies:
         inbox: str,
     ) -> None:
         self._documents_arns = list(documents_arns)
-        self._bucket = bucket
+        self._bucket = buckets.input
         self._jobs = jobs
         self._key = key
         self._inbox = inbox
         self.reader = self._reader(scope)
         self.operator = self._operator(scope, queues, dead_letters, notifier)
+        self.stage_reader = StageReader(
+            scope,
+            "StageReader",
+            settings=settings,
+            jobs=jobs,
+            buckets=buckets,
+            topics=topics,
+            queues=queues,
+            dead_letters=[*dead_letters, *notifier.all_dead_letters],
+            key=key,
+        )
 
-    def _reader(self, scope: Construct) -> iam.ManagedPolicy:
+    @property
+    def outputs(self) -> dict[str, tuple[str, str]]:
+        """The stack outputs that name the policies: value and description of each."""
+        return {
+            "JobReaderPolicyArn": (self.reader.managed_policy_arn, "Policy to attach to readers of the jobs table"),
+            "JobOperatorPolicyArn": (
+                self.operator.managed_policy_arn,
+                "Policy to attach to operators, who retry and cancel jobs and handle dead letters",
+            ),
+            "StageReaderPolicyArn": (
+                self.stage_reader.managed_policy_arn,
+                "Policy to attach, beside that of readers, to people who look for the cause of trouble",
+            ),
+        }
+
+    def _reader(self, scope: Stack) -> iam.ManagedPolicy:
         policy = iam.ManagedPolicy(
             scope,
             "JobReader",
@@ -60,7 +93,7 @@ class JobPolicies:
 
     def _operator(
         self,
-        scope: Construct,
+        scope: Stack,
         queues: Sequence[sqs.IQueue],
         dead_letters: Sequence[sqs.IQueue],
         notifier: Notifier,

@@ -9,6 +9,7 @@ from click.testing import CliRunner, Result
 
 from async_endpoint.cli import main
 from async_endpoint.operations.jobs.dead_letter_move import MoveError
+from async_endpoint.operations.jobs.dead_letters import DeadLetterQueue
 from async_endpoint.protocol import AttemptRequest
 from tests.support.deployed_workflow import DeployedWorkflow
 
@@ -96,6 +97,21 @@ def test_redrive_moves_what_there_is_and_skips_an_empty_queue(
         f"results: {deployed.stack}-Results-dead-letters is empty.",
     ]
     assert "intake: moved 1/1" in result.stderr
+
+
+@pytest.mark.usefixtures("job")
+def test_redrive_moves_what_a_list_has_just_hidden(deployed: DeployedWorkflow, monkeypatch: pytest.MonkeyPatch) -> None:
+    order: list[str] = []
+
+    def move(*_: object) -> int:
+        order.append("moved")
+        return 1
+
+    monkeypatch.setattr(DeadLetterQueue, "await_hidden", lambda *_: order.append("visible again"))
+    monkeypatch.setattr(import_module("async_endpoint.cli.dlq"), "move_dead_letters", move)
+
+    assert dlq(deployed, "redrive").exit_code == 0
+    assert order == ["visible again", "moved"]
 
 
 @pytest.mark.usefixtures("job")

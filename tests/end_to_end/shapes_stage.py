@@ -45,6 +45,8 @@ class ShapesStage:
         folder: Of this stage: its app, the assembly, the logs.
         serving: The environments of its containers.
         local: The local AWS that it runs on.
+        speed: Of AWS's clock.
+        more: Settings that follow the example's.
         region: Its region.
         outputs: The outputs of its stacks.
     """
@@ -53,6 +55,7 @@ class ShapesStage:
     serving: ServingEnvironments
     local: LocalAws
     speed: float
+    more: str = SHORT_TIMES
     region: str = ""
     outputs: dict[str, str] | None = None
 
@@ -75,7 +78,7 @@ class ShapesStage:
         stage = (ROOT / EXAMPLE / "stage.toml").read_text(encoding="utf-8")
         for table, lines in settings.items():
             stage = stage.replace(f"[{table}]\n", f"[{table}]\n{lines}\n")
-        (app / "config" / "shapes.toml").write_text(stage + SHORT_TIMES, encoding="utf-8")
+        (app / "config" / "shapes.toml").write_text(stage + self.more, encoding="utf-8")
         assembly = str(self.folder / "cdk.out")
         cdk = Cdk(self.local, self.folder / "cdk.log", assembly)
         command = f"{sys.executable} {app / 'app.py'}"
@@ -146,12 +149,14 @@ class ShapesStage:
 
 
 @contextmanager
-def shapes_stage(serving: ServingEnvironments, folder: Path, *, speed: float) -> Iterator[ShapesStage]:
-    """Deploys the stage to a local AWS of its own."""
+def shapes_stage(
+    serving: ServingEnvironments, folder: Path, *, speed: float, more: str = SHORT_TIMES, **settings: str
+) -> Iterator[ShapesStage]:
+    """Deploys the stage to a local AWS of its own; `settings` as in `ShapesStage.deploy`."""
     local = LocalAws.start(serving, state_dir=folder / "local-aws", speed=speed, tied=True)
-    stage = ShapesStage(folder, serving, local, speed)
+    stage = ShapesStage(folder, serving, local, speed, more)
     try:
-        stage.deploy(serving="max_request_bytes = 100000")
+        stage.deploy(**{"serving": "max_request_bytes = 100000"} | settings)
         yield stage
     finally:
         stage.local.stop()

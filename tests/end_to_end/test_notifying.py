@@ -167,6 +167,8 @@ def test_what_a_webhook_never_accepts_is_dead_lettered_and_announced_again_by_co
     assert result.splitlines()[-1].endswith("announced, 0 not.")
     posts = wait_for(lambda: notifying.posts_of(key)[1 + RETRIES :] or None, SECONDS, "the request")
     assert shown_verification()(posts[0], KEY)["deduplication_key"] == detail["deduplication_key"]
+    command("dlq", "purge", "--queue", "webhook", "--yes")
+    wait_for(lambda: alarm_state("NotifierWebhookAlarm") == "OK" or None, SECONDS, "the end of the alarm")
 
 
 def command(*arguments: str) -> str:

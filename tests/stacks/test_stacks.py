@@ -16,6 +16,13 @@ NO_RESOURCE_TO_NAME = {
     "PublishAges": "cloudwatch:PutMetricData",
     "ReadBounds": "application-autoscaling:DescribeScalableTargets",
     "ReadMetrics": "cloudwatch:GetMetricData",
+    "ReadScaling": [
+        "application-autoscaling:DescribeScalableTargets",
+        "application-autoscaling:DescribeScalingActivities",
+        "application-autoscaling:DescribeScalingPolicies",
+        "application-autoscaling:DescribeScheduledActions",
+        "cloudwatch:GetMetricData",
+    ],
 }
 
 

@@ -335,11 +335,13 @@ ANY_RESOURCE = {
     "HoldWakeAlarm",
     "PublishAges",
     "ReadMetrics",
+    "ReadGenerated",
+    "ReadScaling",
 }
 
 
 @pytest.mark.parametrize("stage", ["dev", "prod"])
-def test_nothing_is_granted_by_a_wildcard_but_the_keys_below_the_inbox_and_the_view_of_scaling(
+def test_nothing_is_granted_by_a_wildcard_but_the_keys_below_the_inbox_and_views_of_the_stage(
     stacks_of: StacksOf, stage: str
 ) -> None:
     found = list(granted(stacks_of(stage)["Workflow"]))
@@ -361,6 +363,7 @@ def test_it_says_where_to_put_documents_and_where_to_look(workflow: Template) ->
         "JobRetentionDays": "30",
         "JobReaderPolicyArn": {"Ref": id_of(workflow, "AWS::IAM::ManagedPolicy", "JobReader")},
         "JobOperatorPolicyArn": {"Ref": id_of(workflow, "AWS::IAM::ManagedPolicy", "JobOperator")},
+        "StageReaderPolicyArn": {"Ref": id_of(workflow, "AWS::IAM::ManagedPolicy", "StageReader")},
         "IntakeQueueUrl": {"Ref": id_of(workflow, QUEUE, "IntakeQueue")},
         "IntakeDeadLettersUrl": {"Ref": id_of(workflow, QUEUE, "IntakeDeadLetters")},
         "ResultsQueueUrl": {"Ref": id_of(workflow, QUEUE, "ResultsQueue")},

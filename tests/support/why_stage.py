@@ -30,14 +30,14 @@ class Deployed:
     resources: dict[str, str]  # physical ids by logical ids
 
     @classmethod
-    def read(cls) -> "Deployed":
+    def read(cls, prefix: str = PREFIX) -> "Deployed":
         outputs: dict[str, str] = {}
         resources: dict[str, str] = {}
         cloudformation = client("cloudformation")
         for kind in ("foundation", "endpoint", "workflow"):
-            stack = cloudformation.describe_stacks(StackName=f"{PREFIX}-{kind}")["Stacks"][0]
+            stack = cloudformation.describe_stacks(StackName=f"{prefix}-{kind}")["Stacks"][0]
             outputs |= {each["OutputKey"]: each["OutputValue"] for each in stack["Outputs"]}
-            listed = cloudformation.list_stack_resources(StackName=f"{PREFIX}-{kind}")["StackResourceSummaries"]
+            listed = cloudformation.list_stack_resources(StackName=f"{prefix}-{kind}")["StackResourceSummaries"]
             resources |= {each["LogicalResourceId"]: each["PhysicalResourceId"] for each in listed}
         return cls(outputs, resources)
 

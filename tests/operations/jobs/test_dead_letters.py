@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING
 
+from async_endpoint.operations.deadline import Deadline
 from async_endpoint.operations.jobs.dead_letters import DeadLetterQueue
 from async_endpoint.protocol import AttemptRequest
 from tests.support.intake import object_created
@@ -108,3 +109,17 @@ def test_a_purge_deletes_the_messages(deployed: DeployedWorkflow) -> None:
 
     assert letters.count() == 0
     assert letters.sample(10) == []
+
+
+def test_hidden_messages_are_waited_for_until_the_time_is_up(deployed: DeployedWorkflow) -> None:
+    url = deployed.intake.dead_letters_url
+    deployed.sqs.send_message(QueueUrl=url, MessageBody="any")
+    letters = DeadLetterQueue(deployed.sqs, url, deployed.jobs)
+    assert letters.await_hidden(Deadline(0))
+    (hidden,) = deployed.sqs.receive_message(QueueUrl=url, VisibilityTimeout=600)["Messages"]
+
+    def show(_: float) -> None:
+        deployed.sqs.change_message_visibility(QueueUrl=url, ReceiptHandle=hidden["ReceiptHandle"], VisibilityTimeout=0)
+
+    assert not letters.await_hidden(Deadline(0))
+    assert letters.await_hidden(Deadline(60, sleep=show))

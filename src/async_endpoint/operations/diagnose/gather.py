@@ -77,7 +77,7 @@ def _chain(clients: Clients, names: StageNames) -> _Parts:
     parts.add(
         _read(
             {
-                "archive_exists": ("s3:GetObject", lambda: endpoint.read_archive(clients, model)),
+                "archive_exists": ("s3:ListBucket", lambda: endpoint.read_archive(clients, model)),
                 "role_policies": ("iam:ListAttachedRolePolicies", lambda: endpoint.read_role_policies(clients, model)),
             }
         )

@@ -22,8 +22,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from mypy_boto3_sqs.client import SQSClient
+    from mypy_boto3_sqs.literals import QueueAttributeNameType
     from mypy_boto3_sqs.type_defs import MessageTypeDef
 
+    from async_endpoint.operations.deadline import Deadline
     from async_endpoint.protocol import JobRecord, JobsTableWriter
 
 HIDDEN_SECONDS = 10
@@ -81,11 +83,24 @@ class DeadLetterQueue:
 
     def count(self) -> int:
         """Returns about how many messages it has, hidden ones included."""
-        found = self._sqs.get_queue_attributes(
-            QueueUrl=self._url,
-            AttributeNames=["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"],
-        )["Attributes"]
-        return int(found["ApproximateNumberOfMessages"]) + int(found["ApproximateNumberOfMessagesNotVisible"])
+        return self._approximate("ApproximateNumberOfMessages") + self._hidden()
+
+    def await_hidden(self, deadline: Deadline) -> bool:
+        """Waits until no message is hidden by a look: SQS moves only visible ones.
+
+        Returns:
+            False if some are still hidden when the time is up, such as those of another receiver.
+        """
+        while self._hidden():
+            if not deadline.pause():
+                return False
+        return True
+
+    def _hidden(self) -> int:
+        return self._approximate("ApproximateNumberOfMessagesNotVisible")
+
+    def _approximate(self, name: QueueAttributeNameType) -> int:
+        return int(self._sqs.get_queue_attributes(QueueUrl=self._url, AttributeNames=[name])["Attributes"][name])
 
     def sample(self, limit: int) -> list[DeadLetter]:
         """Returns some of its messages, at most `limit`, oldest first; they stay in the queue.

@@ -88,17 +88,22 @@ def read_model(clients: Clients, config: ConfigFacts | None) -> ModelFacts | Non
 
 
 def read_archive(clients: Clients, model: ModelFacts | None) -> bool | None:
-    """Returns whether the model's archive is in S3; None if it is no single object."""
+    """Returns whether the model's archive is in S3; None if it is no single object.
+
+    It lists the one key: so nobody needs to read the weights, and to those who may not list, S3 says the same of an
+    object that is missing and of one that is denied.
+    """
     if model is None or not model.archive:
         return None
     location = S3Location.from_uri(model.archive)
     try:
-        clients["s3"].head_object(Bucket=location.bucket, Key=location.key)
+        found = clients["s3"].list_objects_v2(Bucket=location.bucket, Prefix=location.key, MaxKeys=1)
     except ClientError as error:
-        if error.response["Error"].get("Code") in {"404", "NoSuchKey", "NoSuchBucket", "NotFound"}:
+        if error.response["Error"].get("Code") == "NoSuchBucket":
             return False
         raise
-    return True
+    # Of the keys that begin like this, the archive's own is the first.
+    return any(each["Key"] == location.key for each in found.get("Contents", ()))
 
 
 def read_role_policies(clients: Clients, model: ModelFacts | None) -> frozenset[str] | None:
