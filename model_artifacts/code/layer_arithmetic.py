@@ -15,7 +15,6 @@ if TYPE_CHECKING:
 # By the names of transformers' configurations.
 ACTIVATIONS = {"gelu": functional.gelu, "relu": functional.relu, "silu": functional.silu, "swish": functional.silu}
 
-
 # What PyTorch 2 has and 1.11 has not: attention as one operation, and products by weights packed for oneDNN, which
 # torch.compile uses, too.
 _HAS_ATTENTION = hasattr(functional, "scaled_dot_product_attention")
