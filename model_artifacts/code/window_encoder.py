@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Mapping
 import torch
 from torch.nn import functional
 
-from layer_arithmetic import BlockedLinear, Norm, blocked, dense
+from layer_arithmetic import LargeLinear, Norm, attend_in_windows, blocked, dense
 from network_sizes import PATCH_SIDE
 from page_order import inverse, merged_order, pair_index, shift_mask, window_order
 
@@ -84,9 +84,9 @@ class _Block:
         self._gather = inverse(order_before)[self.order]
         self._heads, self._places, self._windows = stage.heads, stage.window**2, stage.windows
         self._bias = self._pair_bias(weights[f"{name}.attn.relative_position_bias_table"], stage, shift)
-        self._query_key_value = BlockedLinear(*_with_scaled_queries(weights, f"{name}.attn.qkv", stage))
+        self._query_key_value = LargeLinear(*_with_scaled_queries(weights, f"{name}.attn.qkv", stage))
         self._out, self._first, self._second = (
-            BlockedLinear(weights[f"{name}.{part}.weight"], weights[f"{name}.{part}.bias"])
+            LargeLinear(weights[f"{name}.{part}.weight"], weights[f"{name}.{part}.bias"], gelu=part == "mlp.fc1")
             for part in ("attn.proj", "mlp.fc1", "mlp.fc2")
         )
         self._first_norm, self._second_norm = Norm(weights, f"{name}.norm1"), Norm(weights, f"{name}.norm2")
@@ -103,7 +103,7 @@ class _Block:
         rows = self._first_norm(hidden).view(pages * places, width)
         hidden += self._out(self._attend(self._query_key_value(rows), pages)).view_as(hidden)
         rows = blocked(self._second_norm(hidden).view(pages * places, width))
-        hidden += dense(self._second(functional.gelu(self._first(rows)))).view_as(hidden)
+        hidden += dense(self._second(self._first(rows))).view_as(hidden)
         return hidden
 
     def _attend(self, together: Tensor, pages: int) -> Tensor:
@@ -115,11 +115,8 @@ class _Block:
         """
         windows, width = pages * self._windows, together.shape[1] // 3
         by_head = together.view(windows, self._places, 3, self._heads, -1).permute(2, 0, 3, 1, 4)
-        query, key, value = by_head.reshape(3, windows * self._heads, self._places, -1).unbind(0)
-        scores = torch.bmm(query, key.transpose(1, 2))
-        scores.view(pages, self._windows, *self._bias.shape[1:]).add_(self._bias)
-        seen = torch.bmm(dense(torch.softmax(blocked(scores), dim=-1)), value)
-        return seen.view(windows, self._heads, self._places, -1).transpose(1, 2).reshape(-1, width)
+        seen = attend_in_windows(*by_head.unbind(0), self._bias)
+        return seen.transpose(1, 2).reshape(-1, width)
 
 
 class _Merging:
@@ -129,7 +126,7 @@ class _Merging:
         self._gather = inverse(order_before)[merged_order(stage)]
         self.order = torch.arange(stage.height * stage.width // 4)
         self._norm = Norm(weights, f"{name}.norm")
-        self._reduce = BlockedLinear(weights[f"{name}.reduction.weight"])
+        self._reduce = LargeLinear(weights[f"{name}.reduction.weight"])
 
     def __call__(self, hidden: Tensor) -> Tensor:
         pages, places, width = hidden.shape
