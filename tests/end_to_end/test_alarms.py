@@ -35,6 +35,7 @@ SPEED = 60.0
 SECONDS = 180.0
 FAILURES = 20
 CANCELLED = 8
+EXPIRED = 2
 # Impatient alarms, and one attempt of a document: it stays failed until a command submits it again.
 SETTINGS = """
 [alarms]
@@ -224,6 +225,7 @@ def test_requests_wait_expire_and_are_dead_lettered_while_no_instance_comes_and_
     alarmed.await_alarms("IntakeErrors", "ResultsErrors", "IntakeAlarm", "UrgentAlarm", "ResultsAlarm")
 
     alarmed.look(waiting)
+    wait_for(lambda: stage.outcomes() == EXPIRED or None, SECONDS, "the end of both requests")
 
     # The causes end, and then the runbooks' commands.
     stage.local.faults.clear(seed=0)
