@@ -318,7 +318,8 @@ def test_an_instance_without_work_is_stopped_by_what_why_says(alarmed: Alarmed) 
 def test_two_policies_of_readers_allow_what_the_commands_read_and_no_more(alarmed: Alarmed) -> None:
     jobs, stage = (statements_of(alarmed.deployed.outputs[f"{kind}ReaderPolicyArn"]) for kind in ("Job", "Stage"))
     assert alarmed.needs
-    assert [need for need in alarmed.needs if not is_allowed(need, [*jobs, *stage])] == []
+    denied = sorted(f"{need.action} {need.arn}" for need in alarmed.needs if not is_allowed(need, [*jobs, *stage]))
+    assert not denied, "\n".join(denied)
     assert actions_of(stage) - {need.action for need in alarmed.needs} == set()
 
 
