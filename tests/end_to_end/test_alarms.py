@@ -35,6 +35,7 @@ SPEED = 60.0
 SECONDS = 180.0
 FAILURES = 20
 CANCELLED = 8
+EXPIRED = 2
 # Impatient alarms, and one attempt of a document: it stays failed until a command submits it again.
 SETTINGS = """
 [alarms]
@@ -224,6 +225,7 @@ def test_requests_wait_expire_and_are_dead_lettered_while_no_instance_comes_and_
     alarmed.await_alarms("IntakeErrors", "ResultsErrors", "IntakeAlarm", "UrgentAlarm", "ResultsAlarm")
 
     alarmed.look(waiting)
+    wait_for(lambda: stage.outcomes() == EXPIRED or None, SECONDS, "the end of both requests")
 
     # The causes end, and then the runbooks' commands.
     stage.local.faults.clear(seed=0)
@@ -316,7 +318,8 @@ def test_an_instance_without_work_is_stopped_by_what_why_says(alarmed: Alarmed) 
 def test_two_policies_of_readers_allow_what_the_commands_read_and_no_more(alarmed: Alarmed) -> None:
     jobs, stage = (statements_of(alarmed.deployed.outputs[f"{kind}ReaderPolicyArn"]) for kind in ("Job", "Stage"))
     assert alarmed.needs
-    assert [need for need in alarmed.needs if not is_allowed(need, [*jobs, *stage])] == []
+    denied = sorted(f"{need.action} {need.arn}" for need in alarmed.needs if not is_allowed(need, [*jobs, *stage]))
+    assert not denied, "\n".join(denied)
     assert actions_of(stage) - {need.action for need in alarmed.needs} == set()
 
 

@@ -34,7 +34,7 @@ _RESOURCES: dict[str, _Names] = {
     "kms:DescribeKey": lambda call: [f"key/{call['KeyId']}"],
     "lambda:GetEventSourceMapping": lambda call: [f"event-source-mapping:{call['UUID']}"],
     "lambda:GetFunction": lambda call: [f"function:{call['FunctionName']}"],
-    "logs": lambda call: [f"log-group:{call['logGroupName']}:log-stream:{call.get('logStreamName', '')}"],
+    "logs": lambda call: [f"log-group:{_group(call['logGroupName'])}:log-stream:{call.get('logStreamName', '')}"],
     "s3": lambda call: [call["Bucket"]],
     "s3:HeadObject": lambda call: [f"{call['Bucket']}/{call['Key']}"],
     "sagemaker:DescribeEndpoint": lambda call: [f"endpoint/{call['EndpointName']}"],
@@ -43,6 +43,11 @@ _RESOURCES: dict[str, _Names] = {
     "sns": lambda call: [call["TopicArn"].rpartition(":")[2]],
     "sqs": lambda call: [call["QueueUrl"].rpartition("/")[2]],
 }  # fmt: skip
+
+
+def _group(name: str) -> str:
+    """The name that CloudFormation gives a group of a stack; the local AWS has /aws/cloudformation/STACK/ID."""
+    return name.removeprefix("/aws/cloudformation/").replace("/", "-") if name.startswith("/aws/cloudf") else name
 
 
 @dataclass(frozen=True)
