@@ -182,6 +182,14 @@ NORMAL: list[tuple[str, dict[str, Any]]] = [
     ("changing", {"endpoint": endpoint(status="Updating", running=1, desired=2, changed_at=NOW)}),
     ("minimum", {**BUSY, "target": TargetFacts(minimum=1, maximum=2)}),
     ("warm-window", {**BUSY, "target": TargetFacts(minimum=1, maximum=2), "scheduled_minimums": {"morning": 1}}),
+    (
+        "minimum",
+        {**BUSY, "target": TargetFacts(minimum=1, maximum=2), "scheduled_minimums": {"day-start": 2, "day-end": 1}},
+    ),
+    (
+        "warm-window",
+        {**BUSY, "target": TargetFacts(minimum=2, maximum=2), "scheduled_minimums": {"day-start": 2, "day-end": 1}},
+    ),
     ("requests-arrive", {**BUSY, "datapoints": {"InvocationsProcessed": points(4)}}),
     (
         "busy-processor",

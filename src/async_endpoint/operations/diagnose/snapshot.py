@@ -67,7 +67,7 @@ class Snapshot:
         role_policies: The ARNs of the managed policies that the execution role has; None if there is no such role.
         table_status: None if the table is gone.
         endpoint_errors: Lines of the endpoint's log that report an error, newest first.
-        scheduled_minimums: Scheduled actions that raise the minimum above 0, by name.
+        scheduled_minimums: The minimum that each scheduled action sets, by the action's name.
         stack_reasons: The first reason of the last rolled back operation, by stack.
         unread: What could not be read.
     """

@@ -76,10 +76,10 @@ def read_activities(clients: Clients, names: StageNames) -> tuple[Activity, ...]
 
 
 def read_scheduled_minimums(clients: Clients, names: StageNames) -> dict[str, int]:
-    """Calls DescribeScheduledActions; returns those that raise the minimum above 0."""
+    """Calls DescribeScheduledActions; returns the minimum that each sets."""
     found = clients["application-autoscaling"].describe_scheduled_actions(**_of_variant(names))["ScheduledActions"]
     minimums = {each["ScheduledActionName"]: each.get("ScalableTargetAction", {}).get("MinCapacity") for each in found}
-    return {name: minimum for name, minimum in minimums.items() if minimum}
+    return {name: minimum for name, minimum in minimums.items() if minimum is not None}
 
 
 def read_alarms(clients: Clients, wanted: Iterable[str]) -> dict[str, Alarm]:

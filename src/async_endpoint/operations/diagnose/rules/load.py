@@ -74,9 +74,7 @@ def kept_awake(snapshot: Snapshot) -> Finding | None:
         return None
     runs = f"{counted(snapshot.running, 'instance')} {'runs' if snapshot.running == 1 else 'run'}"
     if (target := snapshot.target) and target.minimum > 0:
-        warm = [
-            f"Scheduled action {name} sets it to {minimum}." for name, minimum in snapshot.scheduled_minimums.items()
-        ]
+        warm = [f"Scheduled action {name} sets it to {target.minimum}." for name in _opened_by(snapshot)]
         return normal(
             "warm-window" if warm else "minimum",
             f"{runs}, because the scalable target's minimum is {target.minimum}"
@@ -114,6 +112,17 @@ def kept_awake(snapshot: Snapshot) -> Finding | None:
         fix="Wait. Now: aws sagemaker update-endpoint-weights-and-capacities --endpoint-name {endpoint} "
         "--desired-weights-and-capacities VariantName=AllTraffic,DesiredInstanceCount=0",
     )
+
+
+def _opened_by(snapshot: Snapshot) -> list[str]:
+    """Returns the scheduled actions that have raised the minimum to what it is.
+
+    A window has two, and the one that ends it sets the minimum of the rest of the day, which need not be 0.
+    """
+    minimums = snapshot.scheduled_minimums
+    lowest = min(minimums.values(), default=0) if len(set(minimums.values())) > 1 else 0
+    current = snapshot.target.minimum if snapshot.target else 0
+    return [name for name, minimum in minimums.items() if minimum == current > lowest]
 
 
 def never_sleeps(snapshot: Snapshot) -> Finding | None:
