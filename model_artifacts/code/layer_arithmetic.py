@@ -15,9 +15,9 @@ if TYPE_CHECKING:
 # By the names of transformers' configurations.
 ACTIVATIONS = {"gelu": functional.gelu, "relu": functional.relu, "silu": functional.silu, "swish": functional.silu}
 
-# What PyTorch 2 has and 1.11 has not: attention as one operation, and products by weights packed for oneDNN, which
+# What PyTorch 2.1 has and 1.11 has not: attention as one operation, and products by weights packed for oneDNN, which
 # torch.compile uses, too.
-_HAS_ATTENTION = hasattr(functional, "scaled_dot_product_attention")
+_HAS_ATTENTION = tuple(map(int, torch.__version__.split(".")[:2])) >= (2, 1)
 _HAS_ONEDNN = torch.backends.mkldnn.is_available()
 _PACKS = _HAS_ATTENTION and _HAS_ONEDNN
 _onednn = torch.ops.mkldnn
@@ -42,7 +42,7 @@ class Norm:
 class Linear:
     """A linear layer for a few rows.
 
-    The same product as `functional.linear`, which takes PyTorch 2.6 half as long again: it looks for oneDNN first.
+    The same product as `functional.linear`, which takes PyTorch 2.6 longer: it looks for oneDNN first.
 
     Args:
         weight: (outputs, inputs).

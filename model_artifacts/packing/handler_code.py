@@ -11,6 +11,7 @@ from __future__ import annotations
 import ast
 from typing import TYPE_CHECKING
 
+from async_endpoint.protocol.serving_images import ModelServer
 from model_artifacts.packing import default_model, imports, python_syntax
 from model_artifacts.packing.errors import ArchiveError
 from model_artifacts.packing.layout import SCRIPT
@@ -33,6 +34,8 @@ _PARAMETERS = {
     "output_fn": "prediction, accept",
     _WHOLE: "model, data, content_type, accept",
 }
+# The module with which an archive's own function processes the batches of TorchServe; its name in the archive.
+_BATCHES = "code/batching.py"
 # Code with one of these may define names that cannot be seen in it.
 _DYNAMIC = frozenset({"__getattr__", "exec", "globals", "locals", "setattr", "vars"})
 
@@ -93,13 +96,21 @@ def _check_functions(script: Path, tree: ast.Module, files: Mapping[str, Path], 
             f"{script} defines {_WHOLE} and {beside[0]}, which the toolkit rejects when the model loads: {_WHOLE} "
             "replaces input_fn, predict_fn and output_fn; remove one or the other."
         )
-    # A handler of the archive's own calls model_fn and nothing else.
-    _check_parameters(script, tree, _PARAMETERS if HANDLER not in files else {_LOAD: _PARAMETERS[_LOAD]})
+    if not used & _DYNAMIC and "*" not in names:
+        _check_parameters(
+            script, tree, _PARAMETERS if _toolkit_calls_all(files, image) else {_LOAD: _PARAMETERS[_LOAD]}
+        )
+
+
+def _toolkit_calls_all(files: Mapping[str, Path], image: ServingImage) -> bool:
+    """Returns whether the toolkit calls more than model_fn: batches of the archive's own take its place."""
+    own = HANDLER if image.server is ModelServer.MULTI_MODEL_SERVER else _BATCHES
+    return own not in files
 
 
 def _check_parameters(script: Path, tree: ast.Module, wanted: Mapping[str, str]) -> None:
     """Counts the parameters of each plain function as the toolkits do, which take n or n + 1 of any kind."""
-    bound = list(_bound_names(tree.body))
+    bound = [*_bound_names(tree.body), *_changed_names(tree)]
     for node in tree.body:
         if not isinstance(node, ast.FunctionDef) or node.name not in wanted or node.decorator_list:
             continue
@@ -115,6 +126,14 @@ def _check_parameters(script: Path, tree: ast.Module, wanted: Mapping[str, str])
                 f"{script}, line {node.lineno}: {node.name} has {found} parameter{plural}, which the toolkit rejects; "
                 f"write {node.name}({called_with}), or with context as the last one."
             )
+
+
+def _changed_names(tree: ast.Module) -> Iterator[str]:
+    """Yields the names that are deleted, or of whose objects an attribute is set."""
+    for node in ast.walk(tree):
+        match node:
+            case ast.Name(id=name, ctx=ast.Del()) | ast.Attribute(value=ast.Name(id=name), ctx=ast.Store()):
+                yield name
 
 
 def _bound_names(body: list[ast.stmt]) -> Iterator[str]:

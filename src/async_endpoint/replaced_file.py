@@ -22,6 +22,7 @@ class ReplacedFile:
 
     Args:
         path: FILE. A link is followed.
+        needs_lock: Whether a file system without locks is an error; else two processes may write the same FILE there.
 
     Attributes:
         file: Takes the content.
@@ -31,8 +32,9 @@ class ReplacedFile:
         OSError: The file cannot be opened.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, *, needs_lock: bool = True) -> None:
         self._target = path.resolve()
+        self._needs_lock = needs_lock
         self._is_special = self._target.exists() and not self._target.is_file()
         self._partial = partial_path(self._target)
         self.file: IO[bytes] = self._target.open("wb") if self._is_special else self._open()
@@ -66,7 +68,7 @@ class ReplacedFile:
     def _open(self) -> IO[bytes]:
         while True:
             file = self.file = self._partial.open("ab")
-            if not try_lock(file):
+            if not self._lock(file):
                 file.close()
                 raise BlockingIOError(errno.EAGAIN, "another process is writing it")
             if self._is_mine():
@@ -75,6 +77,15 @@ class ReplacedFile:
                     self._partial.chmod(stat.S_IMODE(self._target.stat().st_mode) | stat.S_IWUSR)
                 return file
             file.close()  # the other process has just renamed it
+
+    def _lock(self, file: IO[bytes]) -> bool:
+        try:
+            return try_lock(file)
+        except OSError:
+            if self._needs_lock:
+                file.close()
+                raise
+            return True
 
     def _is_mine(self) -> bool:
         """Returns whether the file at the partial's place is the open one."""
@@ -93,10 +104,12 @@ def partial_path(path: Path) -> Path:
 def replacing(path: Path) -> Iterator[IO[bytes]]:
     """Yields a file that takes the place of another one when the block ends without an error.
 
+    It needs no lock: a file that is written at once is whole whoever wins.
+
     Raises:
         BlockingIOError: Another process writes it.
         OSError: It cannot be written.
     """
-    with closing(ReplacedFile(path)) as replaced:
+    with closing(ReplacedFile(path, needs_lock=False)) as replaced:
         yield replaced.file
         replaced.publish()

@@ -23,11 +23,15 @@ from stacks.settings.stage import StageSettings
 
 _Found = TypeVar("_Found", bound=Construct)
 
-# A role's name has at most 64 characters, and CloudFormation cuts the stack's name in it: this much was seen to stay.
+# A role's name has at most 64 characters. CloudFormation cuts the stack's name for it, as far as seen to 24 at least.
+# So the roles of two stages whose names begin alike have the same pattern.
 _ROLE_NAME_BEGINS = 24
 _NO_RESOURCE = "These actions take no resource: they list, or read metrics, which have no ARN."
 _GENERATED = "AWS generates the rest of the name: of a role, an alarm, a stack, and of the streams of a log."
-_OTHERS = "A rollback, or a person, may have another configuration or model serve; a reader has to see which."
+_OTHERS = (
+    "A rollback, or a person, may have another configuration or model serve; a reader has to see which. So a reader "
+    "sees the environment variables of all models of the account in the region."
+)
 
 
 class StageReader(iam.ManagedPolicy):

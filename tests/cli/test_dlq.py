@@ -115,6 +115,18 @@ def test_redrive_moves_what_a_list_has_just_hidden(deployed: DeployedWorkflow, m
 
 
 @pytest.mark.usefixtures("job")
+def test_messages_that_stay_hidden_are_an_error(deployed: DeployedWorkflow, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(DeadLetterQueue, "await_hidden", lambda *_: 1)
+    monkeypatch.setattr(import_module("async_endpoint.cli.dlq"), "move_dead_letters", lambda *_: 0)
+
+    result = dlq(deployed, "redrive")
+
+    assert result.exit_code == 1
+    assert "intake: 0 messages moved" in result.stdout
+    assert f"Error: another receiver hides 1 message of {deployed.stack}-Intake-dead-letters" in result.stderr
+
+
+@pytest.mark.usefixtures("job")
 @pytest.mark.parametrize(
     ("error", "status", "sentence"),
     [(MoveError("do it by hand"), 1, "Error: do it by hand"), (KeyboardInterrupt(), 130, "Interrupted: SQS continues")],

@@ -98,9 +98,9 @@ def redrive_command(
     """Move the messages of intake, urgent and results back to the queues of their workers, and wait for it.
 
     Remove the cause first: the workers give up on the messages again otherwise. Nothing is submitted or recorded
-    twice. SQS moves no message that `list` has just hidden, so this waits until all are visible. After an interruption
-    SQS continues by itself; the same command then waits for it. Outcomes that were not announced are announced by
-    `async-endpoint announce`.
+    twice. SQS moves no message that `list` has just hidden, so this waits for them, up to 12 seconds. After an
+    interruption SQS continues by itself; the same command then waits for it. Outcomes that were not announced are
+    announced by `async-endpoint announce`.
 
     \b
     async-endpoint dlq redrive --stage dev
@@ -116,10 +116,17 @@ def redrive_command(
             if not count:
                 click.echo(f"{worker.worker}: {worker.dead_letters_name} is empty.")
                 continue
+            hidden = letters.await_hidden(Deadline(HIDDEN_SECONDS + 2, interval=0.5))
             try:
-                letters.await_hidden(Deadline(HIDDEN_SECONDS + 2, interval=0.5))
                 moved = _move(worker, count, timeout)
                 click.echo(f"{worker.worker}: {_messages(moved)} moved to {worker.name}.")
+                if hidden:
+                    failed = True
+                    click.echo(
+                        f"Error: another receiver hides {_messages(hidden)} of {worker.dead_letters_name}, which SQS "
+                        "does not move: run the command again when they are visible.",
+                        err=True,
+                    )
             except MoveError as error:
                 failed = True
                 click.echo(f"Error: {error}", err=True)

@@ -79,6 +79,10 @@ def test_a_function_that_the_toolkit_cannot_call_is_rejected(
         "def input_fn(data, *more): ...",
         "@decorated\ndef predict_fn(data): ...",
         "def predict_fn(data): ...\npredict_fn = wrapped(predict_fn)",
+        "def predict_fn(data): ...\nfrom mine import *",
+        "def predict_fn(data): ...\nglobals()['predict_fn'] = print",
+        "def predict_fn(data): ...\ndel predict_fn",
+        "def predict_fn(data): ...\npredict_fn.__signature__ = other",
         "def helper(): ...",
     ],
 )
@@ -87,10 +91,29 @@ def test_functions_that_may_be_called_are_packed(folder: Path, source: str) -> N
     assert notes(folder) == []
 
 
-def test_beside_a_handler_of_its_own_only_the_loader_is_called_by_the_rules(folder: Path) -> None:
+@pytest.mark.parametrize(
+    ("image", "own"),
+    [
+        ("huggingface-2.6", "multi_model_server.py"),
+        ("pytorch-2.6", "batching.py"),
+        ("pytorch-1.11", "batching.py"),
+    ],
+)
+def test_with_batches_of_its_own_only_the_loader_is_called_by_the_rules(
+    folder: Path, image: ImageName, own: str
+) -> None:
+    write(folder / "code" / "inference.py", LOADS + "def input_fn(request): ...")
+    assert "input_fn has 1 parameter" in rejection(folder, image)
+    write(folder / "code" / own, "")
+    assert notes(folder, image) == []
+    write(folder / "code" / "inference.py", "def model_fn(): ...")
+    assert "model_fn has 0 parameters" in rejection(folder, image)
+
+
+def test_a_handler_that_the_image_does_not_read_changes_nothing(folder: Path) -> None:
     write(folder / "code" / "inference.py", LOADS + "def predict_fn(data): ...")
     write(folder / "code" / "multi_model_server.py", "")
-    assert notes(folder, "huggingface-2.6") == []
+    assert "predict_fn has 1 parameter" in rejection(folder, "pytorch-2.6")
 
 
 @pytest.mark.parametrize(

@@ -115,11 +115,11 @@ def test_hidden_messages_are_waited_for_until_the_time_is_up(deployed: DeployedW
     url = deployed.intake.dead_letters_url
     deployed.sqs.send_message(QueueUrl=url, MessageBody="any")
     letters = DeadLetterQueue(deployed.sqs, url, deployed.jobs)
-    assert letters.await_hidden(Deadline(0))
+    assert letters.await_hidden(Deadline(0)) == 0
     (hidden,) = deployed.sqs.receive_message(QueueUrl=url, VisibilityTimeout=600)["Messages"]
 
     def show(_: float) -> None:
         deployed.sqs.change_message_visibility(QueueUrl=url, ReceiptHandle=hidden["ReceiptHandle"], VisibilityTimeout=0)
 
-    assert not letters.await_hidden(Deadline(0))
-    assert letters.await_hidden(Deadline(60, sleep=show))
+    assert letters.await_hidden(Deadline(0)) == 1
+    assert letters.await_hidden(Deadline(60, sleep=show)) == 0

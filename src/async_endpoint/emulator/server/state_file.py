@@ -115,7 +115,8 @@ class StateFolder:
         Raises:
             StateError: The folder has files that are not of a local AWS; nothing is deleted.
         """
-        own = {self.services, self.objects, self.file, partial_path(self.file)}
+        # The last one is of an earlier version.
+        own = {self.services, self.objects, self.file, partial_path(self.file), self.file.with_suffix(".part")}
         if not self.path.is_dir():
             return
         if foreign := sorted(path.name for path in self.path.iterdir() if path not in own):

@@ -83,24 +83,27 @@ class DeadLetterQueue:
 
     def count(self) -> int:
         """Returns about how many messages it has, hidden ones included."""
-        return self._approximate("ApproximateNumberOfMessages") + self._hidden()
+        return sum(self._counts())
 
-    def await_hidden(self, deadline: Deadline) -> bool:
+    def await_hidden(self, deadline: Deadline) -> int:
         """Waits until no message is hidden by a look: SQS moves only visible ones.
 
         Returns:
-            False if some are still hidden when the time is up, such as those of another receiver.
+            About how many are still hidden when the time is up, such as those of another receiver.
         """
-        while self._hidden():
-            if not deadline.pause():
-                return False
-        return True
+        while (hidden := self._counts()[1]) and deadline.pause():
+            pass
+        return hidden
 
-    def _hidden(self) -> int:
-        return self._approximate("ApproximateNumberOfMessagesNotVisible")
-
-    def _approximate(self, name: QueueAttributeNameType) -> int:
-        return int(self._sqs.get_queue_attributes(QueueUrl=self._url, AttributeNames=[name])["Attributes"][name])
+    def _counts(self) -> tuple[int, int]:
+        """Returns about how many messages are visible, and how many hidden, at one time."""
+        names: tuple[QueueAttributeNameType, QueueAttributeNameType] = (
+            "ApproximateNumberOfMessages",
+            "ApproximateNumberOfMessagesNotVisible",
+        )
+        found = self._sqs.get_queue_attributes(QueueUrl=self._url, AttributeNames=names)["Attributes"]
+        visible, hidden = (int(found[name]) for name in names)
+        return visible, hidden
 
     def sample(self, limit: int) -> list[DeadLetter]:
         """Returns some of its messages, at most `limit`, oldest first; they stay in the queue.

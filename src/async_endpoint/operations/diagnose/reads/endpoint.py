@@ -90,7 +90,7 @@ def read_model(clients: Clients, config: ConfigFacts | None) -> ModelFacts | Non
 def read_archive(clients: Clients, model: ModelFacts | None) -> bool | None:
     """Returns whether the model's archive is in S3; None if it is no single object.
 
-    It lists the one key: so nobody needs to read the weights, and to those who may not list, S3 says the same of an
+    It lists the one key. That needs no right to read the weights; and to those who may not list, S3 says the same of an
     object that is missing and of one that is denied.
     """
     if model is None or not model.archive:
