@@ -152,7 +152,7 @@ class AioEndpoint:
         async def submit(document: Path | bytes | S3Location | str) -> AioJob:
             try:
                 job_id = new_inference_id()
-                named: SubmitOptions = {"inference_id": job_id, "filename": result_filename(job_id), **options}
+                named: SubmitOptions = {**options, "inference_id": job_id, "filename": result_filename(job_id)}
                 job = await self.submit(document, on_submitted=on_submitted, **named)
             except (EndpointNotFound, AwsUnavailable):
                 raise

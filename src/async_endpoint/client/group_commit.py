@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import deque
 from threading import Lock
 from typing import TYPE_CHECKING
 
@@ -42,7 +41,7 @@ class GroupCommit:
     def __init__(self, transaction: Callable[[], AbstractContextManager[sqlite3.Connection]]) -> None:
         self._transaction = transaction
         self._committing = Lock()
-        self._waiting: deque[_Waiting] = deque()
+        self._waiting: list[_Waiting] = []
 
     def make(self, change: Change) -> None:
         """Makes a change, and returns when it is on disk.
@@ -53,19 +52,20 @@ class GroupCommit:
         mine = _Waiting(change)
         self._waiting.append(mine)
         with self._committing:
-            if not mine.is_over:
-                self._commit(mine)
+            try:
+                while not mine.is_over:
+                    self._commit()
+            except BaseException:  # Ctrl-C in this thread: its own change is not made, and those of others wait
+                mine.is_over = True
+                raise
         if mine.error is not None:
             raise mine.error
 
-    def _commit(self, mine: _Waiting) -> None:
-        """Commits all that has arrived; of Ctrl-C in this thread the changes of others know nothing."""
-        group = [self._waiting.popleft() for _ in range(len(self._waiting))]
-        try:
-            self._commit_together(group)
-        except BaseException:
-            self._waiting.extendleft(each for each in reversed(group) if not (each.is_over or each is mine))
-            raise
+    def _commit(self) -> None:
+        """Commits all that has arrived; whatever breaks it off, a change stays until it is over."""
+        arrived = self._waiting[:]
+        self._commit_together([each for each in arrived if not each.is_over])
+        del self._waiting[: len(arrived)]
 
     def _commit_together(self, group: list[_Waiting]) -> None:
         try:

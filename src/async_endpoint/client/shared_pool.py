@@ -65,18 +65,19 @@ class SharedPool:
         for _ in self._threads:
             self._turns.put(None)
         for thread in self._threads:
-            thread.join()
+            if thread is not threading.current_thread():  # a call in progress may end the stream that it is of
+                thread.join()
 
     def _queue(self, queue: deque[Callable[[], None]], call: Callable[[], None]) -> None:
         with self._starting:
             if self._closed:
                 raise RuntimeError("The pool is closed.")
-            queue.append(call)
-            self._turns.put(_TURN)
             if len(self._threads) < self._most:
                 thread = threading.Thread(target=self._take_turns, daemon=True)
                 thread.start()
                 self._threads.append(thread)
+            queue.append(call)
+            self._turns.put(_TURN)
 
     def _take_turns(self) -> None:
         while self._turns.get() is _TURN:
