@@ -5,7 +5,6 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterator
-from importlib import import_module
 from importlib.metadata import version
 from typing import Any
 
@@ -17,8 +16,7 @@ from click.testing import CliRunner, Result
 
 from async_endpoint.cli import main
 from async_endpoint.cli.lazy_group import CommandEntry, LazyGroup
-
-STATUS = import_module("async_endpoint.cli.status")
+from async_endpoint.client import JobsTableReader
 
 
 def program(*arguments: str, **environment: str) -> str:
@@ -97,7 +95,7 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
     """What boto3 would use when the command reads its table."""
     found: dict[str, Any] = {}
 
-    def records(_: object, __: object) -> Any:
+    def records(_: object) -> Any:
         session = boto3.Session()
         client = session.client("dynamodb")
         credentials = session.get_credentials()
@@ -107,7 +105,7 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
         client.close()
         return type("Reader", (), {"list": lambda *_, **__: []})()
 
-    monkeypatch.setattr(STATUS, "_records", records)
+    monkeypatch.setattr(JobsTableReader, "from_session", records)
     return found
 
 
@@ -157,29 +155,29 @@ def test_a_profile_that_does_not_exist_is_one_sentence() -> None:
 def test_an_error_that_no_command_expected_is_one_line_and_with_debug_a_traceback(
     error: Exception, sentence: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def records(_: object, __: object) -> Any:
+    def records(_: object) -> Any:
         raise error
 
-    monkeypatch.setattr(STATUS, "_records", records)
+    monkeypatch.setattr(JobsTableReader, "from_session", records)
 
     assert (jobs().exit_code, jobs().output) == (1, sentence)
     assert jobs("--debug").exception is error
 
 
 def test_ctrl_c_has_the_status_that_shells_expect(monkeypatch: pytest.MonkeyPatch) -> None:
-    def records(_: object, __: object) -> Any:
+    def records(_: object) -> Any:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(STATUS, "_records", records)
+    monkeypatch.setattr(JobsTableReader, "from_session", records)
 
     assert (jobs().exit_code, jobs().output) == (130, "Interrupted.\n")
 
 
 def test_a_closed_pipe_is_no_error(monkeypatch: pytest.MonkeyPatch) -> None:
-    def records(_: object, __: object) -> Any:
+    def records(_: object) -> Any:
         raise BrokenPipeError(errno.EPIPE, "Broken pipe")
 
-    monkeypatch.setattr(STATUS, "_records", records)
+    monkeypatch.setattr(JobsTableReader, "from_session", records)
 
     assert (jobs().exit_code, jobs().output) == (1, "")
 
