@@ -142,8 +142,8 @@ class ResultPoller:
         found = find_existing(self.transport, awaited, self.executor)
         owners = {
             location: owning
-            for location, stored in found.items()
-            if (owning := [job for job in awaited[location] if _belongs_to(job, stored)])
+            for location, waiting in awaited.items()
+            if location in found and (owning := [job for job in waiting if _belongs_to(job, found[location])])
         }
         failed_reads: dict[Job, StorageError] = {}
         yield from self._fetch(owners, found, failed_reads)
@@ -160,7 +160,8 @@ class ResultPoller:
         unreadable: dict[Job, StorageError],
     ) -> Iterator[Job]:
         """Reads the objects, several at once, and yields their jobs, settled: a result goes before a failure."""
-        outputs_first = sorted(owners, key=lambda at: (at == owners[at][0].failure_location, at))
+        # Otherwise in the order of the jobs, which is that in which an ordered stream needs them.
+        outputs_first = sorted(owners, key=lambda at: at == owners[at][0].failure_location)
         own = nullcontext(self.executor) if self.executor else ThreadPoolExecutor(self.concurrency)
         with own as pool:
             for location, payload in pool.map(self._read, outputs_first):

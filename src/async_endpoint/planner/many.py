@@ -73,8 +73,7 @@ def _in_turn(cases: Sequence[Case], traffic: Traffic) -> Generator[tuple[int, Ou
 def _at_once(cases: Sequence[Case], traffic: Traffic, count: int) -> Generator[tuple[int, Outcome], None, None]:
     """Yields outcomes as they come; its processes end with it, whatever ends it.
 
-    Not a ProcessPoolExecutor: its own threads wait for the processes, and once, on a busy machine, an interrupted one
-    had not ended after a minute.
+    Not a ProcessPoolExecutor: before Python 3.14 nothing public of it ends processes that are at work.
     """
     # Not "fork": that copies a process with its threads' locks, and is not the same on every system.
     context = multiprocessing.get_context("spawn")
