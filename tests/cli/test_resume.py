@@ -235,7 +235,8 @@ def test_a_full_disk_ends_the_run_with_a_sentence_and_the_ticket_continues_it(
     folder: Path, bucket: str, server: EndpointServer
 ) -> None:
     limit = "import resource, signal; signal.signal(signal.SIGXFSZ, signal.SIG_IGN);"
-    limit += " resource.setrlimit(resource.RLIMIT_FSIZE, (200_000, 200_000));"
+    most = 200_000 * DOCUMENTS // 60  # more than the ticket has before the first submission, less than at the end
+    limit += f" resource.setrlimit(resource.RLIMIT_FSIZE, ({most}, {most}));"
     command = [sys.executable, "-c", f"{limit} from async_endpoint.cli import main; main()"]
     broken = subprocess.run(  # our own command
         [*command, *arguments(folder, bucket)], capture_output=True, text=True, timeout=120, check=False
