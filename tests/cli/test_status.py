@@ -5,11 +5,13 @@ from __future__ import annotations
 import json
 import uuid
 from datetime import timedelta
+from importlib import import_module
 from typing import TYPE_CHECKING
 
 import boto3
 import pytest
 from click.testing import CliRunner, Result
+from rich.console import Console
 
 from async_endpoint.cli import main
 from async_endpoint.protocol import (
@@ -34,6 +36,21 @@ pytestmark = pytest.mark.usefixtures("local_services")
 
 def command(*arguments: str) -> Result:
     return CliRunner().invoke(main, arguments)
+
+
+def test_on_a_terminal_a_document_is_its_key(
+    jobs_table: Table, put: Callable[[str], Upload], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    upload = put("inbox/many/invoice-17.png")
+    JobsTableWriter(jobs_table).merge(failed(upload.job_id, NOON, "no image"))
+    terminal = Console(force_terminal=True, width=100, no_color=True)
+    monkeypatch.setattr(import_module("async_endpoint.cli.status"), "_console", lambda: terminal)
+
+    with terminal.capture() as shown:
+        assert command("jobs", "--table", jobs_table.name).exit_code == 0
+
+    assert "inbox/many/invoice-17.png" in shown.get()
+    assert upload.bucket not in shown.get()
 
 
 def test_status_shows_the_known_facts_and_nothing_else(jobs_table: Table, put: Callable[[str], Upload]) -> None:

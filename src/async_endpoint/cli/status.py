@@ -153,7 +153,8 @@ def jobs(
         for record in found:
             click.echo(_to_json(record))
     elif found:
-        _console().print(_listing(found))
+        console = _console()
+        console.print(_listing(found, with_bucket=not console.is_terminal))
     else:
         click.echo(f"No job is {state}." if state else "There are no jobs.")
 
@@ -184,13 +185,15 @@ def _facts(record: JobRecord) -> Iterator[tuple[str, str]]:
         yield "note", "The bucket has no versioning: the key may contain another document by now, which is another job."
 
 
-def _listing(records: Iterable[JobRecord]) -> Table:
+def _listing(records: Iterable[JobRecord], *, with_bucket: bool) -> Table:
+    """Returns a table of jobs; on a terminal, the long name of a bucket would leave no room for the key."""
     listing = Table("since", "state", "job", "document", "reason", box=None, pad_edge=False)
     for record in records:
         attempt = f" (attempt {record.attempt})" if record.attempt > 1 else ""
         waits = ", waits for admission" if record.waits_for_admission else ""
         state = Text(f"{record.state}{attempt}{waits}", style=_COLOURS.get(record.state, ""))
-        cells = (record.job_id, _document(record), record.reason)
+        document = _document(record) if with_bucket else record.key or _document(record)
+        cells = (record.job_id, document, record.reason)
         # As Text: documents and reasons are not markup.
         listing.add_row(record.updated_at, state, *(Text(one_line(cell or "")) for cell in cells))
     return listing
