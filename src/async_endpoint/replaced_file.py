@@ -22,19 +22,17 @@ class ReplacedFile:
 
     Args:
         path: FILE. A link is followed.
-        needs_lock: Whether a file system without locks is an error; else two processes may write the same FILE there.
 
     Attributes:
         file: Takes the content.
 
     Raises:
         BlockingIOError: Another process writes the same FILE.
-        OSError: The file cannot be opened.
+        OSError: The file cannot be opened, or its file system has no locks: two processes could mix their content.
     """
 
-    def __init__(self, path: Path, *, needs_lock: bool = True) -> None:
+    def __init__(self, path: Path) -> None:
         self._target = path.resolve()
-        self._needs_lock = needs_lock
         self._is_special = self._target.exists() and not self._target.is_file()
         self._partial = partial_path(self._target)
         self.file: IO[bytes] = self._target.open("wb") if self._is_special else self._open()
@@ -68,7 +66,12 @@ class ReplacedFile:
     def _open(self) -> IO[bytes]:
         while True:
             file = self.file = self._partial.open("ab")
-            if not self._lock(file):
+            try:
+                is_locked = try_lock(file)
+            except OSError:
+                file.close()
+                raise
+            if not is_locked:
                 file.close()
                 raise BlockingIOError(errno.EAGAIN, "another process is writing it")
             if self._is_mine():
@@ -77,15 +80,6 @@ class ReplacedFile:
                     self._partial.chmod(stat.S_IMODE(self._target.stat().st_mode) | stat.S_IWUSR)
                 return file
             file.close()  # the other process has just renamed it
-
-    def _lock(self, file: IO[bytes]) -> bool:
-        try:
-            return try_lock(file)
-        except OSError:
-            if self._needs_lock:
-                file.close()
-                raise
-            return True
 
     def _is_mine(self) -> bool:
         """Returns whether the file at the partial's place is the open one."""
@@ -104,12 +98,10 @@ def partial_path(path: Path) -> Path:
 def replacing(path: Path) -> Iterator[IO[bytes]]:
     """Yields a file that takes the place of another one when the block ends without an error.
 
-    It needs no lock: a file that is written at once is whole whoever wins.
-
     Raises:
         BlockingIOError: Another process writes it.
         OSError: It cannot be written.
     """
-    with closing(ReplacedFile(path, needs_lock=False)) as replaced:
+    with closing(ReplacedFile(path)) as replaced:
         yield replaced.file
         replaced.publish()

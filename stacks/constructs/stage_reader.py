@@ -37,8 +37,9 @@ _OTHERS = (
 class StageReader(iam.ManagedPolicy):
     """Allows what `async-endpoint why`, `status`, `jobs` and `logs` read beyond the policy of readers of jobs.
 
-    Nothing in it changes anything. One policy of both, or a statement for each service, would have more characters than
-    IAM allows, 6,144: https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html.
+    Nothing in it changes or deletes anything, though who reads dead letters hides them for a while. One policy of both,
+    or a statement for each service, would have more characters than IAM allows, 6,144:
+    https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html.
 
     What other stacks of the stage own is named by the settings and by the stacks' names: this stack deploys without
     them. Functions, mappings, rules and log groups are those in the stack's tree: create it last.
