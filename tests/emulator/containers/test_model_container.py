@@ -16,10 +16,12 @@ import psutil
 import pytest
 
 from async_endpoint.emulator.containers import ports
+from async_endpoint.emulator.containers.container_log import port_clash
 from async_endpoint.emulator.containers.environment import ServingEnvironment
 from async_endpoint.emulator.containers.errors import ContainerDied, ContainerError, ContainerFailed, ContainerTimeout
 from async_endpoint.emulator.containers.invocation import ContainerResponse, Invocation
 from async_endpoint.emulator.containers.model_container import ModelContainer
+from async_endpoint.emulator.containers.worker_errors import DIED
 from tests.emulator.containers.helpers import eventually, living, process_tree, write_archive, write_wheel
 
 pytestmark = pytest.mark.serving
@@ -257,13 +259,20 @@ def test_requirements_that_cannot_be_installed_are_reported_with_pips_reason(lau
     assert not instance.alive
 
 
-def test_a_port_taken_by_another_program_means_other_ports(launch: Launch, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("report_first", [False, True])
+def test_a_port_taken_by_another_program_means_other_ports(
+    launch: Launch, monkeypatch: pytest.MonkeyPatch, report_first: bool
+) -> None:
     reserve = ports.reserve
     with socket.create_server(("127.0.0.1", 0)) as other:
         first = [*reserve(3), other.getsockname()[1]]
         choices = iter([first])
         monkeypatch.setattr(ports, "reserve", lambda count: next(choices, None) or reserve(count))
         instance = launch(FILES)
+        if report_first:  # as a worker whose server ended while it loaded the model
+            assert eventually(lambda: port_clash(instance.log), READY_SECONDS)
+            error = {"report": DIED, "error": "ConnectionResetError: [Errno 104]", "functions": [], "traceback": ""}
+            instance.reports.write_text(json.dumps(error) + "\n")
         instance.wait_ready(READY_SECONDS)
     assert told(invoke(instance, "x"))["body"] == "x"
     assert (instance.workdir / "container.1.log").exists()

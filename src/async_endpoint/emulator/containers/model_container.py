@@ -126,11 +126,13 @@ class ModelContainer:
         """
         deadline = time.monotonic() + timeout
         while not self._is_model_loaded():
-            if (reason := self._server.load_failure(self.log, self.reports)) is not None:
+            reason = self._server.load_failure(self.log, self.reports)
+            # A worker may report the end of a server that could not bind a port before that server's process has ended.
+            if reason is not None and not container_log.port_clash(self.log):
                 raise ContainerFailed(
                     f"The model could not be loaded: {reason} (log: {self.log}).{self.explanation_of(reason)}"
                 )
-            if not self.alive:
+            if reason is not None or not self.alive:
                 self._relaunch_or_fail()
             elif time.monotonic() > deadline:
                 raise ContainerFailed(f"The model was not ready within {timeout:g} s (log: {self.log}).")
@@ -226,6 +228,7 @@ class ModelContainer:
             if self._launches < _LAUNCHES and container_log.port_clash(self.log):
                 self._process.end()
                 self.log.replace(self.log.with_suffix(f".{self._launches}.log"))
+                self.reports.unlink(missing_ok=True)
                 self._launch(Overlay(self.workdir / "overlay"))
                 return
             reason = container_log.end_reason(self.log)
