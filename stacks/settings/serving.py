@@ -40,12 +40,13 @@ class ServingSettings(Section):
         description="How long a batch that is not full waits for more requests.",
     )
     timeout_seconds: int = Field(
-        300,
+        240,
         ge=1,
         le=1800,
         json_schema_extra=advice("how long a worker may take for one batch"),
         description="How long a worker may take for one batch. After that, the worker is stopped, every "
-        "request of the batch gets an error, and another worker starts.",
+        "request of the batch gets an error, and another worker starts. Beyond the load timeout, "
+        "each second lets the endpoint sleep two seconds later.",
     )
     load_timeout_seconds: int = Field(
         240,

@@ -6,7 +6,7 @@ import boto3
 
 from tests.end_to_end.conftest import Stage, wait_for
 
-SLEEP_SECONDS = 90.0  # sixteen idle minutes of AWS's clock are sixteen seconds
+SLEEP_SECONDS = 90.0  # fourteen idle minutes of AWS's clock are fourteen seconds
 
 
 def activities() -> list[dict[str, Any]]:

@@ -87,7 +87,7 @@ def test_warm_windows_follow_the_bounds(stage_with: StageWith) -> None:
     ("values", "message"),
     [
         ({"scaling.min_instances": 3}, "scaling.min_instances 3 exceeds scaling.max_instances 2"),
-        ({"alarms.idle_minutes": 20}, "alarms.idle_minutes 20 is too short for a request of 841 s"),
+        ({"alarms.idle_minutes": 20}, "alarms.idle_minutes 20 is too short for a request of 721 s"),
     ],
 )
 def test_settings_that_a_synth_rejects_together_are_impossible(

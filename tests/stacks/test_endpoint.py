@@ -29,5 +29,5 @@ def test_the_invoke_command_can_be_pasted(endpoint: Template) -> None:
         "aws s3 cp document.jpg s3://INPUT/document.jpg --region ap-northeast-1 && "
         "aws sagemaker-runtime invoke-endpoint-async --region ap-northeast-1 --endpoint-name ENDPOINT "
         "--input-location s3://INPUT/document.jpg --content-type image/jpeg "
-        "--request-ttl-seconds 21600 --invocation-timeout-seconds 841"
+        "--request-ttl-seconds 21600 --invocation-timeout-seconds 721"
     )

@@ -82,7 +82,7 @@ def alarm(name: str, action: str, metric: str = "ApproximateBacklogSize", **dime
 
 
 def function(part: str, **changes: Any) -> FunctionFacts:
-    environment = {"REQUEST_TTL_SECONDS": "21600", "INVOCATION_TIMEOUT_SECONDS": "841"}
+    environment = {"REQUEST_TTL_SECONDS": "21600", "INVOCATION_TIMEOUT_SECONDS": "721"}
     made = FunctionFacts(logical_id=f"{part}Function1A6D016E", name=part.lower(), environment=environment)
     return replace(made, **changes)
 

@@ -40,7 +40,7 @@ WATCHDOG_ENVIRONMENT = {
     "RUNBOOK": "https://example.com/operations.md#instances-run-without-work",
     "IDLE_MINUTES": "90",
     "REQUEST_TTL_SECONDS": "21600",
-    "INVOCATION_TIMEOUT_SECONDS": "841",
+    "INVOCATION_TIMEOUT_SECONDS": "721",
     "TRANSITION_SECONDS": "4800",
     "HARD_STOP": "true",
     "UNSCALED_INSTANCES": "0",

@@ -261,7 +261,7 @@ def test_requirements_that_cannot_be_installed_are_reported_with_pips_reason(lau
 
 @pytest.mark.parametrize("report_first", [False, True])
 def test_a_port_taken_by_another_program_means_other_ports(
-    launch: Launch, monkeypatch: pytest.MonkeyPatch, report_first: bool
+    launch: Launch, monkeypatch: pytest.MonkeyPatch, *, report_first: bool
 ) -> None:
     reserve = ports.reserve
     with socket.create_server(("127.0.0.1", 0)) as other:

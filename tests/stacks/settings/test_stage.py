@@ -119,8 +119,8 @@ def test_a_problem_is_named_with_its_table(changed: dict[str, object], message: 
         ),
         ({"serving__timeout_seconds": 1700}, "timeout_seconds is 1700 .* SageMaker waits for at most 3600: lower"),
         (
-            {"alarms__idle_minutes": 24},
-            r"idle_minutes is 24, and \[serving\] lets a single request take 841 seconds, .*: set idle_minutes to 25",
+            {"alarms__idle_minutes": 22},
+            r"idle_minutes is 22, and \[serving\] lets a single request take 721 seconds, .*: set idle_minutes to 23",
         ),
         (
             {"network__isolation": True, "model__dependencies": "install"},
