@@ -18,6 +18,7 @@ BENCHMARKS = {
     "images": "images per second through each newer serving image, against the default one, with the same model",
     "intake": "documents through the inbox's pipeline, against one event, one invocation, one poll; AWS calls of each",
     "lanes": "5,000 documents with two lanes, against each submitted at once: throughput, and an urgent one's wait",
+    "urgent": "urgent documents behind 5,000 others on a deployed stage: the longest wait, against two batches",
     "client": "2,000 documents through the client, against the sequential loop and the SageMaker SDK, instant model",
     "planner": "a month of a million requests in the planner, against the same model with SimPy; waits equal",
     "sweep": "24 configurations of a month of 100,000 requests in the planner, in seconds; one process gives the same",
@@ -35,8 +36,18 @@ def main() -> int:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("name", choices=BENCHMARKS, metavar="NAME", help="one of the benchmarks below")
+    parser.add_argument("--documents", type=int, metavar="N", help="urgent: how many wait, at least 700 (5,000)")
     chosen = parser.parse_args()
-    result: Result = importlib.import_module(f"benchmarks.{chosen.name}").run()
+    module = importlib.import_module(f"benchmarks.{chosen.name}")
+    options: dict[str, int] = {}
+    if chosen.documents is not None:
+        least = getattr(module, "LEAST_DOCUMENTS", None)
+        if least is None:
+            parser.error(f"{chosen.name} has no option --documents.")
+        if chosen.documents < least:
+            parser.error(f"--documents is {chosen.documents}: {chosen.name} takes {least} or more.")
+        options["documents"] = chosen.documents
+    result: Result = module.run(**options)
     sys.stdout.write(f"{result.line(chosen.name)}\n")
     return 0 if result.ok else 1
 

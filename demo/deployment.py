@@ -49,6 +49,18 @@ def app_options(image: ImageName | None) -> list[str]:
     return [] if image is None else ["-c", f"image={image}"]
 
 
+def copied_app(folder: Path) -> Path:
+    """Copies what a synth reads, without models and stages, into a new folder; returns the path of its app.py."""
+    folder.mkdir()
+    leave_out = shutil.ignore_patterns("__pycache__", "training", "my_model")
+    for name in ("stacks", "model_artifacts", "lambda", "src/async_endpoint/protocol"):
+        shutil.copytree(ROOT / name, folder / name, ignore=leave_out)
+    (folder / "config").mkdir()
+    for name in ("app.py", "cdk.json"):
+        shutil.copy(ROOT / name, folder)
+    return folder / "app.py"
+
+
 class DeploymentError(Exception):
     """The app could not be deployed, or its endpoint did not reach the expected state; the message says why."""
 

@@ -1,6 +1,6 @@
 """The policy of people who look at a stage and change nothing in it."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TypeVar
 
 from aws_cdk import ArnFormat, Stack
@@ -18,7 +18,7 @@ from stacks.constructs.document_buckets import DocumentBuckets
 from stacks.constructs.grants import grant
 from stacks.constructs.jobs_table import JobsTable
 from stacks.rules import suppress_wildcards
-from stacks.settings.model import BUILT
+from stacks.settings.model import BUILT, PREFIX
 from stacks.settings.stage import StageSettings
 
 _Found = TypeVar("_Found", bound=Construct)
@@ -28,6 +28,10 @@ _Found = TypeVar("_Found", bound=Construct)
 _ROLE_NAME_BEGINS = 24
 _NO_RESOURCE = "These actions take no resource: they list, or read metrics, which have no ARN."
 _GENERATED = "AWS generates the rest of the name: of a role, an alarm, a stack, and of the streams of a log."
+# `why` asks for the one key of the archive that serves, which may be that of an earlier deploy: hence no exact key. The
+# bucket, which may have much else in it, cannot be listed.
+# https://docs.aws.amazon.com/AmazonS3/latest/userguide/amazon-s3-policy-keys.html
+_ONE_ARCHIVE = {"StringLike": {"s3:prefix": "*.tar.gz"}}
 _OTHERS = (
     "A rollback, or a person, may have another configuration or model serve; a reader has to see which. So a reader "
     "sees the environment variables of all models of the account in the region."
@@ -76,11 +80,21 @@ class StageReader(iam.ManagedPolicy):
         actions = [*(f"application-autoscaling:Describe{each}" for each in scaling), "cloudwatch:GetMetricData"]
         self._allow("ReadScaling", actions, ["*"], _NO_RESOURCE)
         if archives := self._archive_bucket():
-            self._allow("ListArchives", ["s3:ListBucket"], [archives])
+            self._allow("ListArchives", ["s3:ListBucket"], [archives], conditions=_ONE_ARCHIVE)
 
-    def _allow(self, sid: str, actions: Sequence[str], resources: Sequence[str], wildcard: str | None = None) -> None:
+    def _allow(
+        self,
+        sid: str,
+        actions: Sequence[str],
+        resources: Sequence[str],
+        wildcard: str | None = None,
+        conditions: Mapping[str, Mapping[str, str]] | None = None,
+    ) -> None:
         """Adds a statement; `wildcard` is the reason why its resources are patterns."""
-        grant(self, iam.PolicyStatement(sid=sid, actions=list(actions), resources=list(resources)))
+        statement = iam.PolicyStatement(
+            sid=sid, actions=list(actions), resources=list(resources), conditions=conditions
+        )
+        grant(self, statement)
         if wildcard:
             suppress_wildcards(self, dict.fromkeys(resources, wildcard))
 
@@ -146,8 +160,13 @@ class StageReader(iam.ManagedPolicy):
         return [each for each in self._stack.node.find_all() if isinstance(each, kind)]
 
     def _archive_bucket(self) -> str | None:
-        """Returns the ARN of the bucket of the model's archive, which `why` lists and does not read."""
+        """Returns the ARN of the bucket of the model's archive, which `why` looks up and does not read.
+
+        None for a model of many files under a prefix, which it does not look up.
+        """
         model, stack = self._settings.model, self._stack
+        if model.source == PREFIX:
+            return None
         if model.source != BUILT:
             return BucketPath.from_url(self, str(model.location)).bucket_arn
         qualifier = stack.synthesizer.bootstrap_qualifier

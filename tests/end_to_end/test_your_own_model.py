@@ -9,7 +9,7 @@ import pytest
 
 from async_endpoint.emulator.containers.environment import ServingEnvironments
 from async_endpoint.emulator.launcher import LocalAws
-from demo.deployment import ROOT, Cdk, Deployment, synthesised_region
+from demo.deployment import ROOT, Cdk, Deployment, copied_app, synthesised_region
 from tests.end_to_end.conftest import SPEED, Stage
 
 pytestmark = [pytest.mark.end_to_end, pytest.mark.serving]
@@ -58,13 +58,7 @@ def ask(stage: Stage, request: str) -> tuple[str, bytes]:
 
 def app_with_the_example_alone(folder: Path) -> Path:
     """Copy what synth reads, without the Donut and its stages; returns the path of app.py."""
-    folder.mkdir()
-    leave_out = shutil.ignore_patterns("__pycache__", "training", "my_model")
-    for name in ("stacks", "model_artifacts", "lambda", "src/async_endpoint/protocol"):
-        shutil.copytree(ROOT / name, folder / name, ignore=leave_out)
+    app = copied_app(folder)
     shutil.copytree(ROOT / EXAMPLE, folder / EXAMPLE, ignore=shutil.ignore_patterns("__pycache__"))
-    (folder / "config").mkdir()
     shutil.copy(ROOT / EXAMPLE / "stage.toml", folder / "config" / "shapes.toml")
-    for name in ("app.py", "cdk.json"):
-        shutil.copy(ROOT / name, folder)
-    return folder / "app.py"
+    return app

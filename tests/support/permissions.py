@@ -52,10 +52,11 @@ def _group(name: str) -> str:
 
 @dataclass(frozen=True)
 class Need:
-    """An action on a resource."""
+    """An action on a resource, and the prefix of the keys that it lists."""
 
     action: str
     arn: str
+    prefix: str | None = None
 
 
 @contextmanager
@@ -77,7 +78,7 @@ def _needs(service: str, operation: str, call: dict[str, Any], region: str) -> I
     for end in (_RESOURCES.get(name) or _RESOURCES[service])(call):
         place = "::" if service == "s3" else f":{_ACCOUNT}:" if service == "iam" else f"{region}:{_ACCOUNT}:"
         arn = "*" if end == "*" else f"arn:aws:{service}:{place}{end}"
-        yield Need(_ACTIONS.get(name, name), arn)
+        yield Need(_ACTIONS.get(name, name), arn, call.get("Prefix") if service == "s3" else None)
 
 
 def statements_of(policy_arn: str) -> list[dict[str, Any]]:
@@ -95,18 +96,34 @@ def actions_of(statements: Sequence[dict[str, Any]]) -> set[str]:
 
 
 def is_allowed(need: Need, statements: Sequence[dict[str, Any]]) -> bool:
-    """Whether a statement allows it, whatever the conditions of others."""
+    """Whether a statement allows it. Of conditions it knows that of a prefix, and no other is taken to hold."""
     return any(
         need.action in _listed(statement["Action"])
         and any(_matches(pattern, need.arn) for pattern in _listed(statement["Resource"]))
+        and all(_holds(operator, keys, need) for operator, keys in statement.get("Condition", {}).items())
         for statement in statements
-        if "Condition" not in statement
     )
+
+
+def _holds(operator: str, keys: dict[str, str | list[str]], need: Need) -> bool:
+    """Whether a call meets the conditions of one operator: each key has one of its values."""
+    return all(
+        key == "s3:prefix"
+        and need.prefix is not None  # a condition on what a call does not have does not hold
+        and any(_compares(operator, value, need.prefix) for value in _listed(values))
+        for key, values in keys.items()
+    )
+
+
+def _compares(operator: str, value: str, prefix: str) -> bool:
+    if operator == "StringLike":
+        return _matches(value, prefix)
+    return operator == "StringEquals" and value == prefix
 
 
 def _listed(value: str | list[str]) -> list[str]:
     return [value] if isinstance(value, str) else value
 
 
-def _matches(pattern: str, arn: str) -> bool:
-    return re.fullmatch(re.escape(pattern).replace(r"\*", ".*"), arn) is not None
+def _matches(pattern: str, text: str) -> bool:
+    return re.fullmatch(re.escape(pattern).replace(r"\*", ".*").replace(r"\?", "."), text) is not None

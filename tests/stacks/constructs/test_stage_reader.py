@@ -7,6 +7,7 @@ import pytest
 from aws_cdk.assertions import Template
 
 from tests.stacks.templates import StacksOf, StacksWith, by_id_prefix
+from tests.support.permissions import Need, is_allowed
 
 POLICY = "AWS::IAM::ManagedPolicy"
 # https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html, without blanks
@@ -20,6 +21,7 @@ LONGEST = {
     "notifications__webhook_url": "https://example.com/",
     "notifications__webhook_secret": "secret",
 }
+ONE_ARCHIVE = {"StringLike": {"s3:prefix": "*.tar.gz"}}
 CHANGES = ("Put", "Update", "Delete", "Create", "Send", "Invoke", "Start", "Stop", "Purge", "Attach", "Set", "Tag")
 
 
@@ -50,8 +52,9 @@ def test_a_reader_changes_nothing(stacks_of: StacksOf, stage: str) -> None:
     assert [action for action in actions if action.partition(":")[2].startswith(CHANGES)] == []
 
 
-def test_a_reader_lists_the_bucket_of_the_models_archive_and_reads_no_weights(workflow: Template) -> None:
+def test_a_reader_looks_up_single_archives_in_the_models_bucket_and_reads_no_weights(workflow: Template) -> None:
     statements = statements_of(workflow)
+    assert statements["ListArchives"]["Condition"] == ONE_ARCHIVE
     assert statements["ListArchives"]["Action"] == "s3:ListBucket"
     assert "cdk-hnb659fds-assets-" in json.dumps(statements["ListArchives"]["Resource"])
     assert "s3:GetObject" not in json.dumps(list(statements.values()))
@@ -59,8 +62,20 @@ def test_a_reader_lists_the_bucket_of_the_models_archive_and_reads_no_weights(wo
 
 def test_a_model_of_ones_own_bucket_is_looked_up_there(stacks_with: StacksWith) -> None:
     model = {"model__source": "archive", "model__location": "s3://my-models/a/model.tar.gz"}
-    statements = statements_of(stacks_with(**model)["Workflow"])
-    assert statements["ListArchives"]["Resource"] == "arn:aws:s3:::my-models"
+    lists = statements_of(stacks_with(**model)["Workflow"])["ListArchives"]
+    assert lists["Resource"] == "arn:aws:s3:::my-models"
+
+    def may_list(prefix: str | None) -> bool:
+        return is_allowed(Need("s3:ListBucket", lists["Resource"], prefix), [lists])
+
+    assert may_list("a/model.tar.gz")
+    assert may_list("of-the-deploy-before/model.tar.gz")  # it serves after a rollback
+    assert [prefix for prefix in (None, "", "a/", "secret.txt") if may_list(prefix)] == []
+
+
+def test_of_a_model_under_a_prefix_nothing_is_looked_up(stacks_with: StacksWith) -> None:
+    stacks = stacks_with(model__source="prefix", model__location="s3://my-models/a/")
+    assert "ListArchives" not in statements_of(stacks["Workflow"])
 
 
 def test_a_reader_sees_the_state_of_the_stages_key(stacks_of: StacksOf) -> None:
