@@ -55,7 +55,12 @@ CAUSES: list[tuple[str, str, Fault]] = [
     ("bucket-policy-denies", "the output bucket denies writes", why_faults.denying_bucket),
     ("subscription-missing", "the success topic is not subscribed", why_faults.unsubscribed("Success")),
     ("subscription-missing", "the error topic is not subscribed", why_faults.unsubscribed("Error")),
+    ("topic-missing", "the success topic is deleted", why_faults.missing_topic("Success")),
+    ("topic-missing", "the error topic is deleted", why_faults.missing_topic("Error")),
+    ("queue-missing", "the results queue is deleted", why_faults.missing_queue("Results")),
+    ("queue-missing", "the urgent queue is deleted", why_faults.missing_queue("Urgent")),
     ("intake-dead-letters", "the intake's DLQ fills", why_faults.dead_letter("Intake")),
+    ("urgent-dead-letters", "the urgent queue's DLQ fills", why_faults.dead_letter("Urgent")),
     ("results-dead-letters", "the results' DLQ fills", why_faults.dead_letter("Results")),
     ("out-of-memory", "the log reports CUDA out of memory", why_faults.logged("RuntimeError: CUDA out of memory.")),
     ("worker-died", "the log reports a dead worker", why_faults.logged("Backend worker process died.")),
@@ -181,6 +186,21 @@ def test_a_read_that_fails_is_named_and_does_not_end_the_command(stage: Stage, d
     assert [each["part"] for each in document["not_read"]] == ["subscriptions"]
 
 
+def test_a_function_that_cannot_start_is_named_by_its_alarm_and_its_log(deployed: Deployed) -> None:
+    name = deployed.named("ResultsFunction")
+
+    def fails() -> bool | None:
+        client("lambda").invoke(FunctionName=name, Payload=b'{"Records": []}')
+        return "function-fails" in causes()[:1] or None
+
+    with why_faults.function_without_a_variable(deployed):
+        wait_for(fails, 30, "the cause")
+        (found,) = faults()
+        assert "JOBS_TABLE is not set" in found["evidence"][0]
+    assert "FunctionError" not in client("lambda").invoke(FunctionName=name, Payload=b'{"Records": []}')
+    wait_for(lambda: not faults() or None, QUIET_SECONDS, "a stage without a fault")
+
+
 def test_without_capacity_the_scaling_activity_says_so(stage: Stage, deployed: Deployed, receipts: Receipts) -> None:
     location = stage.put(receipts[0][0], "why/without-capacity.jpg")
     stage.local.faults.add("no-capacity")
@@ -204,6 +224,9 @@ def test_a_stage_at_work_is_explained_and_failed_jobs_by_their_reason(
     with ExitStack() as undone:
         undone.enter_context(why_scaling_faults.target_with(MinCapacity=1)(deployed))
         assert causes()[:1] == ["minimum"]
+    with why_scaling_faults.warm_window(deployed):
+        wait_for(lambda: causes()[:1] == ["warm-window"] or None, 30, "the scheduled action")
+        assert "Scheduled action why-start sets it to 1." in said()
 
     rejected = stage.invoke(location, ContentType="text/csv")
     assert stage.outcome(rejected)[0] == "failure"
@@ -212,6 +235,12 @@ def test_a_stage_at_work_is_explained_and_failed_jobs_by_their_reason(
     assert (status, document["job"]["state"]) == (1, "FAILED")
     assert document["findings"][0]["cause"] == "content-type"
     assert "text/csv" in document["findings"][0]["evidence"][0]
+    forget_jobs(stage, JobState.FAILED)
+
+    gone = stage.invoke(f"{location}.gone", ContentType="image/jpeg")
+    assert stage.outcome(gone)[0] == "failure"
+    wait_for(lambda: causes()[:1] == ["input-missing"] or None, 30, "the failure in the jobs table")
+    assert [each["cause"] for each in why(gone["InferenceId"])[1]["findings"]] == ["input-missing"]
     forget_jobs(stage, JobState.FAILED)
 
 

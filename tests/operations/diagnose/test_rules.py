@@ -72,6 +72,12 @@ NO_ENDPOINT_STACK = replace(
     NAMES, outputs={name: value for name, value in NAMES.outputs.items() if name != "EndpointName"}, resources=()
 )
 
+_ERRORS_ALARM = "dev-workflow-IntakeErrors1"
+INTAKE_FAILS = {
+    **ASLEEP.alarms,
+    _ERRORS_ALARM: replace(ASLEEP.alarms["Failures"], name=_ERRORS_ALARM, state="ALARM", reason="2 datapoints"),
+}
+
 CAUSES: list[tuple[str, dict[str, Any]]] = [
     ("table-deleted", {"table_status": None}),
     ("key-disabled", {"key": KeyFacts("key-1", "Disabled")}),
@@ -141,18 +147,8 @@ CAUSES: list[tuple[str, dict[str, Any]]] = [
     ("worker-died", {"endpoint_errors": ("Backend worker process died.",)}),
     ("reconciler-overdue", {"datapoints": {"OverdueJobs": points(2)}}),
     ("reconciler-overdue", {"jobs": JobsFacts(submitted=1, oldest_submitted=NOW - timedelta(hours=9))}),
-    (
-        "function-fails",
-        {
-            "functions": (function("Intake", errors=("boom",)),),
-            "alarms": {
-                **ASLEEP.alarms,
-                "dev-workflow-IntakeErrors1": replace(
-                    ASLEEP.alarms["Failures"], name="dev-workflow-IntakeErrors1", state="ALARM"
-                ),
-            },
-        },
-    ),
+    ("function-fails", {"functions": (function("Intake", errors=("boom",)),), "alarms": INTAKE_FAILS}),
+    ("function-fails", {"functions": (function("Intake"),), "alarms": INTAKE_FAILS}),
     (
         "not-woken",
         {
