@@ -68,17 +68,21 @@ def throttled_function(deployed: Deployed) -> Iterator[None]:
         client("lambda").delete_function_concurrency(FunctionName=name)
 
 
-@contextmanager
-def function_without_a_variable(deployed: Deployed) -> Iterator[None]:
-    """The results function without the name of the jobs table, which ends it as soon as it starts."""
-    functions, name = client("lambda"), deployed.named("ResultsFunction")
-    before = functions.get_function_configuration(FunctionName=name)["Environment"]["Variables"]
-    variables = {key: value for key, value in before.items() if key != "JOBS_TABLE"}
-    functions.update_function_configuration(FunctionName=name, Environment={"Variables": variables})
-    try:
-        yield
-    finally:
-        functions.update_function_configuration(FunctionName=name, Environment={"Variables": before})
+def function_with(kind: str, **variables: str | None) -> Fault:
+    """A function with other environment variables; None removes one."""
+
+    @contextmanager
+    def fault(deployed: Deployed) -> Iterator[None]:
+        functions, name = client("lambda"), deployed.named(f"{kind}Function")
+        before = functions.get_function_configuration(FunctionName=name)["Environment"]["Variables"]
+        changed = {key: value for key, value in (before | variables).items() if value is not None}
+        functions.update_function_configuration(FunctionName=name, Environment={"Variables": changed})
+        try:
+            yield
+        finally:
+            functions.update_function_configuration(FunctionName=name, Environment={"Variables": before})
+
+    return fault
 
 
 @contextmanager

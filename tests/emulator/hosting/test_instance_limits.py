@@ -104,5 +104,7 @@ def test_a_change_under_way_is_rejected_for_that_and_not_for_the_quota(region: F
 
 def test_scaling_reports_the_quota_as_its_reason(region: FakeRegion) -> None:
     capacities = VariantCapacities(region.sagemaker.endpoint)
-    with pytest.raises(CapacityError, match=r"The account-level service limit 'ml\.g4dn\.xlarge for endpoint usage' is 2"):
+    with pytest.raises(
+        CapacityError, match=r"The account-level service limit 'ml\.g4dn\.xlarge for endpoint usage' is 2"
+    ):
         capacities.set_desired("endpoint/receipts/variant/AllTraffic", 3)
