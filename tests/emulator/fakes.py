@@ -22,6 +22,7 @@ from async_endpoint.emulator.hosting.context import HostingContext
 from async_endpoint.emulator.hosting.endpoint import HostedEndpoint
 from async_endpoint.emulator.hosting.execution_roles import AnyRole, Roles
 from async_endpoint.emulator.hosting.history import History
+from async_endpoint.emulator.hosting.instance_limits import InstanceLimits
 from async_endpoint.emulator.sagemaker.control_plane import ControlPlane
 from async_endpoint.emulator.server.metric_publisher import SharedMetricStore
 
@@ -158,9 +159,12 @@ class FakeRegion:
     store: SharedMetricStore = field(default_factory=SharedMetricStore)
     account: str = ACCOUNT
     roles: Roles = field(default_factory=AnyRole)
+    limits: InstanceLimits = field(default_factory=InstanceLimits)
 
     def __post_init__(self) -> None:
-        self.context = HostingContext(self.clients, self.launches, self.store, self.clock, roles=self.roles)
+        self.context = HostingContext(
+            self.clients, self.launches, self.store, self.clock, roles=self.roles, limits=self.limits
+        )
         ids = iter(range(1_000_000))
         arns = ArnFactory(self.clients.region, self.account, lambda: f"id-{next(ids)}")
         self.autoscaling = ApplicationAutoScaling(
@@ -209,11 +213,17 @@ class UnreachableClients(AwsClients):
 
 @contextmanager
 def fake_region(
-    tmp_path: Path, *prepared: FakeInstance, clients: AwsClients | None = None, roles: Roles | None = None
+    tmp_path: Path,
+    *prepared: FakeInstance,
+    clients: AwsClients | None = None,
+    roles: Roles | None = None,
+    limits: InstanceLimits | None = None,
 ) -> Iterator[FakeRegion]:
     """Yields a region and stops its endpoints; without clients it must not call any service."""
     unreachable = UnreachableClients("http://localhost:1", REGION, ACCOUNT, tmp_path)
-    region = FakeRegion(Launches(*prepared), clients or unreachable, roles=roles or AnyRole())
+    region = FakeRegion(
+        Launches(*prepared), clients or unreachable, roles=roles or AnyRole(), limits=limits or InstanceLimits()
+    )
     try:
         yield region
     finally:

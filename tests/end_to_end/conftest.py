@@ -45,7 +45,7 @@ class Stage:
         boto3.client("s3").put_object(Bucket=self.deployment.inputs, Key=key, Body=body)
         return f"s3://{self.deployment.inputs}/{key}"
 
-    def invoke(self, location: str, **options: str) -> dict[str, Any]:
+    def invoke(self, location: str, **options: Any) -> dict[str, Any]:
         """InvokeEndpointAsync with plain boto3."""
         runtime = boto3.client("sagemaker-runtime")
         request: Any = {"EndpointName": self.deployment.endpoint, "InputLocation": location, **options}

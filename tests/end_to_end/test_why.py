@@ -1,66 +1,34 @@
 """`async-endpoint why` names what was done to the deployed stage, and nothing while it is healthy."""
 
+import io
 import json
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from typing import Any
 
 import pytest
 from click.testing import CliRunner
+from PIL import Image
 
 from async_endpoint.cli import main
+from async_endpoint.emulator.api.service_quotas import GENEROUS, set_quota
 from async_endpoint.emulator.containers.environment import ServingEnvironments
 from async_endpoint.protocol import JobState
 from tests.end_to_end.conftest import Stage, deployed_stage, wait_for
-from tests.support import why_faults, why_scaling_faults
-from tests.support.why_stage import Deployed, Fault, client, jobs_table, settle
+from tests.support import why_deploy_faults, why_faults, why_scaling_faults
+from tests.support.why_causes import CAUSES
+from tests.support.why_stage import Deployed, client, jobs_table, settle
 
 pytestmark = [pytest.mark.end_to_end, pytest.mark.serving]
 
 Receipts = list[tuple[bytes, dict[str, str]]]
+Named = Callable[..., str]
 MOST_SECONDS = 5.0
 QUIET_SECONDS = 90.0  # alarms look back over eight minutes or more, which are as many seconds
-CAUSES: list[tuple[str, str, Fault]] = [
-    ("wrong-dimension", "the wake alarm watches another endpoint", why_scaling_faults.wake_alarm_of_another_endpoint),
-    ("wrong-dimension", "a metric of the queue with a variant", why_scaling_faults.queue_metric_with_a_variant),
-    ("alarm-actions-disabled", "the sleep alarm may not act", why_scaling_faults.disabled_actions("ScalingSleepAlarm")),
-    ("alarm-actions-disabled", "the wake alarm may not act", why_scaling_faults.disabled_actions("ScalingWakeAlarm")),
-    ("alarm-deleted", "the sleep alarm is deleted", why_scaling_faults.deleted_alarm),
-    ("policy-alarm-deleted", "target tracking's alarm is deleted", why_scaling_faults.deleted_alarm_of_target_tracking),
-    ("alarm-without-action", "the wake alarm has no action", why_scaling_faults.alarm_without_action),
-    (
-        "scaling-suspended",
-        "scaling out is suspended",
-        why_scaling_faults.target_with(SuspendedState={"DynamicScalingOutSuspended": True}),
-    ),
-    (
-        "scaling-suspended",
-        "scaling in is suspended",
-        why_scaling_faults.target_with(SuspendedState={"DynamicScalingInSuspended": True}),
-    ),
-    ("maximum-zero", "the target allows no instance", why_scaling_faults.target_with(MaxCapacity=0)),
-    ("policy-deleted", "the wake policy is deleted", why_scaling_faults.deleted_policy),
-    ("target-deregistered", "the target is deregistered", why_scaling_faults.deregistered_target),
-    ("permission-missing", "the role lost its policy", why_faults.role_without_its_policy),
-    ("watchdog-disabled", "the watchdog's rule is off", why_faults.disabled_rule("WatchdogSchedule")),
-    ("reconciler-disabled", "the reconciler's rule is off", why_faults.disabled_rule("ReconcilerSchedule")),
-    ("uploads-rule-disabled", "the inbox's rule is off", why_faults.disabled_rule("Uploads")),
-    ("intake-mapping-disabled", "the intake's mapping is off", why_faults.disabled_mapping("Intake")),
-    ("results-mapping-disabled", "the results' mapping is off", why_faults.disabled_mapping("Results")),
-    ("notifier-mapping-disabled", "the notifier's mapping is off", why_faults.disabled_mapping("Notifier")),
-    ("function-throttled", "a function may not run", why_faults.throttled_function),
-    ("inbox-silent", "the bucket sends no events", why_faults.silent_inbox),
-    ("archive-missing", "the model's archive is deleted", why_faults.missing_archive),
-    ("bucket-policy-denies", "the output bucket denies writes", why_faults.denying_bucket),
-    ("subscription-missing", "the success topic is not subscribed", why_faults.unsubscribed("Success")),
-    ("subscription-missing", "the error topic is not subscribed", why_faults.unsubscribed("Error")),
-    ("intake-dead-letters", "the intake's DLQ fills", why_faults.dead_letter("Intake")),
-    ("results-dead-letters", "the results' DLQ fills", why_faults.dead_letter("Results")),
-    ("out-of-memory", "the log reports CUDA out of memory", why_faults.logged("RuntimeError: CUDA out of memory.")),
-    ("worker-died", "the log reports a dead worker", why_faults.logged("Backend worker process died.")),
-    ("drift", "another configuration serves", why_faults.other_configuration),
-]
+INSTANCE_TYPE = "ml.g4dn.xlarge"
+MANY = 80  # requests at once, which take one instance several seconds
+PAGES = 50  # the most that the model takes: they keep it at work for a second or longer
 
 
 def why(*arguments: str) -> tuple[int, dict[str, Any], float]:
@@ -88,12 +56,30 @@ def faults() -> list[dict[str, Any]]:
     return [each for each in why()[1]["findings"] if each["severity"] == "fault"]
 
 
+def wait_until_quiet() -> None:
+    """Waits until nothing is wrong: what was undone may still be in the metrics that alarms look back at."""
+    wait_for(lambda: not faults() or None, QUIET_SECONDS, "a stage without a fault")
+
+
 def forget_jobs(stage: Stage, *states: JobState) -> None:
     """Deletes the jobs in these states, which other tests have left."""
     table = jobs_table(stage.deployment.jobs_table)
     for item in table.scan()["Items"]:
         if item.get("state") in states:
             table.delete_item(Key={"job_id": item["job_id"]})
+
+
+def completed(stage: Stage) -> set[str]:
+    """The keys of the documents whose jobs have their result."""
+    items = jobs_table(stage.deployment.jobs_table).scan()["Items"]
+    return {item["key"] for item in items if item.get("state") == JobState.COMPLETED}
+
+
+def pages_of(image: bytes) -> bytes:
+    """A PDF file with the image on each page."""
+    page, file = Image.open(io.BytesIO(image)).convert("RGB"), io.BytesIO()
+    page.save(file, "PDF", save_all=True, append_images=[page] * (PAGES - 1))
+    return file.getvalue()
 
 
 @pytest.fixture(scope="module")
@@ -108,16 +94,36 @@ def deployed(stage: Stage) -> Deployed:
     """The deployed stage, asleep."""
     found = Deployed.read()
     stage.deployment.scale_to_zero(stage.local)
-    wait_for(lambda: not faults() or None, QUIET_SECONDS, "a stage without a fault")
+    wait_until_quiet()
     return found
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def table_of_causes() -> Iterator[list[str]]:
     """Lines that are printed at the end, for `pytest -s`."""
     lines: list[str] = []
     yield lines
-    print("", *lines, sep="\n")  # noqa: T201  # the table is what this test shows
+    print("", *lines, sep="\n")  # noqa: T201  # the table is what these tests show
+
+
+@pytest.fixture
+def named(table_of_causes: list[str]) -> Named:
+    """Waits until the command names a cause first; returns its evidence."""
+
+    def check(cause: str, what: str, *, within: float = 0.0) -> str:
+        deadline = time.monotonic() + within
+        while True:
+            status, document, seconds = why()
+            first = document["findings"][0] if document["findings"] else {"cause": "nothing", "severity": "normal"}
+            if first["cause"] == cause or time.monotonic() >= deadline:
+                break
+        table_of_causes.append(f"{what:<42}{first['cause']:<28}{seconds:.1f} s")
+        is_fault = first["severity"] == "fault"
+        assert (first["cause"], status, document["not_read"]) == (cause, int(is_fault), []), what
+        assert seconds < MOST_SECONDS, what
+        return " ".join(first["evidence"])
+
+    return check
 
 
 def test_a_sleeping_stage_has_nothing_wrong(deployed: Deployed) -> None:
@@ -135,15 +141,11 @@ def test_people_get_the_cause_what_shows_it_and_the_command_that_mends_it(deploy
 
 
 def test_each_cause_is_named_first_within_five_seconds_and_none_when_it_is_undone(
-    deployed: Deployed, table_of_causes: list[str]
+    deployed: Deployed, named: Named
 ) -> None:
     for cause, what, fault in CAUSES:
         with fault(deployed):
-            status, document, seconds = why()
-        first = document["findings"][0]["cause"] if document["findings"] else "nothing"
-        table_of_causes.append(f"{what:<42}{first:<28}{seconds:.1f} s")
-        assert (first, status, document["not_read"]) == (cause, 1, []), what
-        assert seconds < MOST_SECONDS, what
+            named(cause, what)
     assert faults() == []
 
 
@@ -181,42 +183,123 @@ def test_a_read_that_fails_is_named_and_does_not_end_the_command(stage: Stage, d
     assert [each["part"] for each in document["not_read"]] == ["subscriptions"]
 
 
-def test_without_capacity_the_scaling_activity_says_so(stage: Stage, deployed: Deployed, receipts: Receipts) -> None:
-    location = stage.put(receipts[0][0], "why/without-capacity.jpg")
+def test_a_function_that_cannot_start_is_named_by_its_alarm_and_its_log(deployed: Deployed, named: Named) -> None:
+    def end_of_a_run() -> str | None:
+        run: str | None = client("lambda").invoke(FunctionName=deployed.named("WatchdogFunction")).get("FunctionError")
+        return run
+
+    with why_faults.function_with("Watchdog", ENDPOINT_NAME=None)(deployed):
+        assert end_of_a_run() == "Unhandled"
+        # Its schedule runs it again: the alarm fires after errors in two periods of five minutes.
+        evidence = named("function-fails", "the watchdog lacks a variable", within=30)
+        assert "[ERROR] Exception: The environment variable ENDPOINT_NAME is not set" in evidence
+    assert end_of_a_run() is None
+    # The alarm looks back over twenty minutes: the next test waits for their end.
+
+
+def test_a_failed_and_a_rolled_back_deployment_are_named_until_one_succeeds(
+    stage: Stage, deployed: Deployed, named: Named
+) -> None:
+    del deployed
     stage.local.faults.add("no-capacity")
     try:
-        invoked = stage.invoke(location, ContentType="image/jpeg")
-        wait_for(lambda: "no-capacity" in causes()[:1] or None, 30, "the cause")
+        assert why_deploy_faults.deploy_concurrency(2, disable_rollback=True) == "UPDATE_FAILED"
     finally:
         stage.local.faults.clear(seed=0)
-    assert stage.outcome(invoked)[0] == "output"
-    settle(deployed)
-    wait_for(lambda: not faults() or None, QUIET_SECONDS, "a stage without a fault")
+    assert "FailureReason: InsufficientInstanceCapacity" in named("deployment-failed", "an update finds no capacity")
+    assert why_deploy_faults.roll_back() == "UPDATE_ROLLBACK_COMPLETE"
+    assert "InsufficientInstanceCapacity" in named("deployment-rolled-back", "the update is rolled back")
+
+    set_quota(stage.local.endpoint_url, INSTANCE_TYPE, 0)
+    try:
+        assert why_deploy_faults.deploy_concurrency(2) == "UPDATE_ROLLBACK_COMPLETE"
+    finally:
+        set_quota(stage.local.endpoint_url, INSTANCE_TYPE, GENEROUS)
+    assert "account-level service limit" in named("deployment-rolled-back", "an update exceeds the quota")
+
+    assert why_deploy_faults.deploy_concurrency(2) == "UPDATE_COMPLETE"
+    wait_until_quiet()
 
 
 def test_a_stage_at_work_is_explained_and_failed_jobs_by_their_reason(
-    stage: Stage, deployed: Deployed, receipts: Receipts
+    stage: Stage, deployed: Deployed, receipts: Receipts, named: Named
 ) -> None:
     location = stage.put(receipts[0][0], "why/good.jpg")
     assert stage.outcome(stage.invoke(location, ContentType="image/jpeg"))[0] == "output"
     settle(deployed)
-    assert causes() == ["requests-arrive"]
+    wait_for(lambda: causes() == ["requests-arrive"] or None, 15, "the metrics of the request")
     with ExitStack() as undone:
         undone.enter_context(why_scaling_faults.target_with(MinCapacity=1)(deployed))
         assert causes()[:1] == ["minimum"]
+    with why_scaling_faults.warm_window(deployed):
+        evidence = named("warm-window", "a scheduled action raises the minimum", within=30)
+        assert evidence == "Scheduled action why-start sets it to 1."
 
     rejected = stage.invoke(location, ContentType="text/csv")
     assert stage.outcome(rejected)[0] == "failure"
-    wait_for(lambda: causes()[:1] == ["content-type"] or None, 30, "the failure in the jobs table")
+    named("content-type", "a document has another content type", within=30)
     status, document, _ = why(rejected["InferenceId"])
     assert (status, document["job"]["state"]) == (1, "FAILED")
     assert document["findings"][0]["cause"] == "content-type"
     assert "text/csv" in document["findings"][0]["evidence"][0]
     forget_jobs(stage, JobState.FAILED)
 
+    gone = stage.invoke(f"{location}.gone", ContentType="image/jpeg")
+    assert stage.outcome(gone)[0] == "failure"
+    named("input-missing", "a document is gone from S3", within=30)
+    assert [each["cause"] for each in why(gone["InferenceId"])[1]["findings"]] == ["input-missing"]
+    forget_jobs(stage, JobState.FAILED)
+    wait_until_quiet()
+
+
+def test_a_slow_model_and_too_few_instances_are_named(
+    stage: Stage, deployed: Deployed, receipts: Receipts, named: Named
+) -> None:
+    location = stage.put(pages_of(receipts[0][0]), "why/slow.pdf")
+    slow = stage.invoke(location, ContentType="application/pdf")
+    late = stage.invoke(location, ContentType="application/pdf", InvocationTimeoutSeconds=1)
+    assert [stage.outcome(slow)[0], stage.outcome(late)[0]] == ["output", "failure"]
+    assert "within 1 seconds" in named("model-too-slow", "a request exceeds its time limit", within=30)
+    assert why(late["InferenceId"])[1]["findings"][0]["cause"] == "model-too-slow"
+    forget_jobs(stage, JobState.EXPIRED)
+    wait_until_quiet()
+    with ExitStack() as undone:
+        for kind in ("Intake", "Reconciler"):
+            undone.enter_context(why_faults.function_with(kind, INVOCATION_TIMEOUT_SECONDS="1")(deployed))
+        assert "ModelLatency" in named("model-too-slow", "requests take nearly as long as they may", within=10)
+    wait_until_quiet()
+
+    location = stage.put(receipts[0][0], "why/many.jpg")
+    with why_scaling_faults.target_with(MaxCapacity=1)(deployed):
+        invoked = [stage.invoke(location, ContentType="image/jpeg") for _ in range(MANY)]
+        evidence = named("too-few-instances", "one instance, which takes two at a time", within=15)
+        assert "An instance takes 2 requests at a time." in evidence
+        assert {stage.outcome(each)[0] for each in invoked} == {"output"}
+    wait_until_quiet()
+
+
+def test_without_quota_or_capacity_the_scaling_activity_says_so(
+    stage: Stage, deployed: Deployed, receipts: Receipts, named: Named
+) -> None:
+    stage.deployment.scale_to_zero(stage.local)
+    location = stage.put(receipts[0][0], "why/without-capacity.jpg")
+    set_quota(stage.local.endpoint_url, INSTANCE_TYPE, 0)
+    try:
+        invoked = stage.invoke(location, ContentType="image/jpeg")
+        assert f"'{INSTANCE_TYPE} for endpoint usage' is 0" in named("quota", "the quota is 0", within=30)
+        stage.local.faults.add("no-capacity")
+        set_quota(stage.local.endpoint_url, INSTANCE_TYPE, GENEROUS)
+        named("no-capacity", "there is no capacity", within=30)
+    finally:
+        set_quota(stage.local.endpoint_url, INSTANCE_TYPE, GENEROUS)
+        stage.local.faults.clear(seed=0)
+    assert stage.outcome(invoked)[0] == "output"
+    settle(deployed)
+    wait_until_quiet()
+
 
 def test_a_waking_stage_has_nothing_wrong_and_an_expired_request_is_named(
-    stage: Stage, deployed: Deployed, receipts: Receipts
+    stage: Stage, deployed: Deployed, receipts: Receipts, named: Named
 ) -> None:
     stage.deployment.scale_to_zero(stage.local)
     location = stage.put(receipts[0][0], "why/expired.jpg")
@@ -225,10 +308,13 @@ def test_a_waking_stage_has_nothing_wrong_and_an_expired_request_is_named(
             EndpointName=deployed.endpoint, InputLocation=location, ContentType="image/jpeg", RequestTTLSeconds=60
         )
         wait_for(lambda: "expired" in causes() or None, 60, "the expired request")
-    assert causes()[:1] == ["expired"]
+    named("expired", "a request waits beyond its time to live")
     forget_jobs(stage, JobState.EXPIRED)
 
-    invoked = stage.invoke(location, ContentType="image/jpeg")
+    with why_faults.function_with("Intake", WAKE_ON_SUBMIT="false")(deployed):
+        stage.put(receipts[0][0], "inbox/late.jpg")
+        named("metrics-late", "an upload precedes its metrics", within=10)
+        assert faults() == []
     seen = set()
     while (
         client("sagemaker").describe_endpoint(EndpointName=deployed.endpoint)["ProductionVariants"][0][
@@ -239,4 +325,12 @@ def test_a_waking_stage_has_nothing_wrong_and_an_expired_request_is_named(
         seen |= set(causes())
         assert [each for each in faults() if each["cause"] != "alarm"] == []
     assert "waking" in seen
-    assert stage.outcome(invoked)[0] == "output"
+    table = jobs_table(stage.deployment.jobs_table)
+    wait_for(
+        lambda: (
+            any(item.get("key") == "inbox/late.jpg" and item["state"] == "COMPLETED" for item in table.scan()["Items"])
+            or None
+        ),
+        60,
+        "the job of the upload",
+    )

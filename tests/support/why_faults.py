@@ -10,6 +10,13 @@ from typing import Any
 from async_endpoint.protocol import WAITS_FOR_ADMISSION, JobState, utc_timestamp
 from tests.support.why_stage import Deployed, Fault, client, jobs_table, settle
 
+_TOPIC_SETTINGS = ("DisplayName", "KmsMasterKeyId", "Policy", "SignatureVersion", "TracingConfig")
+_SUBSCRIPTION_SETTINGS = ("FilterPolicy", "FilterPolicyScope", "RawMessageDelivery", "RedrivePolicy")
+_QUEUE_SETTINGS = (
+    "DelaySeconds", "KmsMasterKeyId", "MaximumMessageSize", "MessageRetentionPeriod", "Policy",
+    "ReceiveMessageWaitTimeSeconds", "RedrivePolicy", "SqsManagedSseEnabled", "VisibilityTimeout",
+)  # fmt: skip
+
 
 @contextmanager
 def role_without_its_policy(deployed: Deployed) -> Iterator[None]:
@@ -59,6 +66,23 @@ def throttled_function(deployed: Deployed) -> Iterator[None]:
         yield
     finally:
         client("lambda").delete_function_concurrency(FunctionName=name)
+
+
+def function_with(kind: str, **variables: str | None) -> Fault:
+    """A function with other environment variables; None removes one."""
+
+    @contextmanager
+    def fault(deployed: Deployed) -> Iterator[None]:
+        functions, name = client("lambda"), deployed.named(f"{kind}Function")
+        before = functions.get_function_configuration(FunctionName=name)["Environment"]["Variables"]
+        changed = {key: value for key, value in (before | variables).items() if value is not None}
+        functions.update_function_configuration(FunctionName=name, Environment={"Variables": changed})
+        try:
+            yield
+        finally:
+            functions.update_function_configuration(FunctionName=name, Environment={"Variables": before})
+
+    return fault
 
 
 @contextmanager
@@ -122,6 +146,50 @@ def unsubscribed(kind: str) -> Fault:
             sns.subscribe(TopicArn=topic, Protocol="sqs", Endpoint=own["Endpoint"])
 
     return fault
+
+
+def missing_topic(kind: str) -> Fault:
+    @contextmanager
+    def fault(deployed: Deployed) -> Iterator[None]:
+        sns, topic = client("sns"), deployed.outputs[f"{kind}TopicArn"]
+        attributes = _settable(sns.get_topic_attributes(TopicArn=topic)["Attributes"], _TOPIC_SETTINGS)
+        subscribed = [
+            (each, sns.get_subscription_attributes(SubscriptionArn=each["SubscriptionArn"])["Attributes"])
+            for each in sns.list_subscriptions_by_topic(TopicArn=topic)["Subscriptions"]
+        ]
+        sns.delete_topic(TopicArn=topic)
+        try:
+            yield
+        finally:
+            sns.create_topic(Name=topic.rpartition(":")[2], Attributes=attributes)
+            for each, settings in subscribed:
+                sns.subscribe(
+                    TopicArn=topic,
+                    Protocol=each["Protocol"],
+                    Endpoint=each["Endpoint"],
+                    Attributes=_settable(settings, _SUBSCRIPTION_SETTINGS),
+                )
+
+    return fault
+
+
+def missing_queue(kind: str) -> Fault:
+    @contextmanager
+    def fault(deployed: Deployed) -> Iterator[None]:
+        sqs, url = client("sqs"), deployed.outputs[f"{kind}QueueUrl"]
+        attributes = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["All"])["Attributes"]
+        sqs.delete_queue(QueueUrl=url)
+        try:
+            yield
+        finally:
+            sqs.create_queue(QueueName=url.rpartition("/")[2], Attributes=_settable(attributes, _QUEUE_SETTINGS))
+
+    return fault
+
+
+def _settable(attributes: dict[str, str], names: tuple[str, ...]) -> dict[str, str]:
+    """Returns the attributes with which a topic, a queue or a subscription can be created again."""
+    return {name: attributes[name] for name in names if attributes.get(name)}
 
 
 def dead_letter(kind: str) -> Fault:

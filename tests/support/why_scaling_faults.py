@@ -109,6 +109,26 @@ def target_with(**settings: Any) -> Fault:
     return fault
 
 
+@contextmanager
+def warm_window(deployed: Deployed) -> Iterator[None]:
+    """Two scheduled actions, as the stack makes them: the one that is due each minute opens a window."""
+    scaling, last = client("application-autoscaling"), "cron(0 0 1 1 ? 2099)"
+    actions = {"why-start": ("rate(1 minute)", 1), "why-end": (last, 0)}
+    for name, (schedule, minimum) in actions.items():
+        scaling.put_scheduled_action(
+            **deployed.target,
+            ScheduledActionName=name,
+            Schedule=schedule,
+            ScalableTargetAction={"MinCapacity": minimum, "MaxCapacity": 2},
+        )
+    try:
+        yield
+    finally:
+        for name in actions:
+            scaling.delete_scheduled_action(**deployed.target, ScheduledActionName=name)
+        scaling.register_scalable_target(**deployed.target, MinCapacity=0)
+
+
 def _put_policies(policies: list[dict[str, Any]], deployed: Deployed) -> None:
     """Puts policies again, and has their alarms trigger the new ones."""
     scaling = client("application-autoscaling")

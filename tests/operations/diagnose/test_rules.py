@@ -20,6 +20,7 @@ from async_endpoint.operations.diagnose.facts import (
     Policy,
     QueueFacts,
     RuleFacts,
+    StageNames,
     TargetFacts,
     Watched,
 )
@@ -67,10 +68,21 @@ def watching(name: str, **dimensions: str) -> tuple[Watched, ...]:
 HEADINGS = re.findall(r"^## (.*)$", (ROOT / "docs" / "operations.md").read_text(encoding="utf-8"), re.MULTILINE)
 ANCHORS = {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in HEADINGS}
 BUSY = {"endpoint": endpoint(running=2, desired=2), "activities": ()}
-ROLLED_BACK = replace(NAMES, statuses={"async-endpoint-dev-endpoint": "UPDATE_ROLLBACK_COMPLETE"})
+
+
+def in_status(status: str) -> StageNames:
+    return replace(NAMES, statuses={"async-endpoint-dev-endpoint": status})
+
+
 NO_ENDPOINT_STACK = replace(
     NAMES, outputs={name: value for name, value in NAMES.outputs.items() if name != "EndpointName"}, resources=()
 )
+
+_ERRORS_ALARM = "dev-workflow-IntakeErrors1"
+INTAKE_FAILS = {
+    **ASLEEP.alarms,
+    _ERRORS_ALARM: replace(ASLEEP.alarms["Failures"], name=_ERRORS_ALARM, state="ALARM", reason="2 datapoints"),
+}
 
 CAUSES: list[tuple[str, dict[str, Any]]] = [
     ("table-deleted", {"table_status": None}),
@@ -113,7 +125,10 @@ CAUSES: list[tuple[str, dict[str, Any]]] = [
     ("permission-missing", {"activities": activity("AccessDenied: not authorized to perform: sagemaker:Update…")}),
     ("scaling-failed", {"activities": activity("Something else went wrong")}),
     ("scaling-failed", {"activities": activity("Waiting for change to be fulfilled", "Unfulfilled")}),
-    ("deployment-rolled-back", {"names": replace(NAMES, statuses=ROLLED_BACK.statuses)}),
+    ("deployment-rolled-back", {"names": in_status("UPDATE_ROLLBACK_COMPLETE")}),
+    ("deployment-failed", {"names": in_status("UPDATE_FAILED")}),
+    ("deployment-failed", {"names": in_status("UPDATE_ROLLBACK_FAILED")}),
+    ("deployment-failed", {"names": in_status("DELETE_FAILED")}),
     ("deployment-rolled-back", {"endpoint": endpoint(config="config-0", failure_reason="did not pass the ping")}),
     ("drift", {"endpoint": endpoint(config="by-hand")}),
     ("endpoint-stuck", {"endpoint": endpoint(status="Updating", desired=1, changed_at=NOW - timedelta(minutes=40))}),
@@ -134,6 +149,7 @@ CAUSES: list[tuple[str, dict[str, Any]]] = [
     ("model-fails", {"jobs": ended("ClientError: Received server error (500) from model.")}),
     ("permission-missing", {"jobs": ended("AccessDenied: the result could not be written")}),
     ("model-too-slow", {"jobs": ended("Model server did not respond: timed out after 300 s")}),
+    ("model-too-slow", {"jobs": ended("ClientError: The model did not answer within 7 seconds.", "EXPIRED")}),
     ("input-missing", {"jobs": ended("NoSuchKey: s3://inputs/a does not exist")}),
     ("expired", {"jobs": ended("The request expired after 21600 seconds", "EXPIRED")}),
     ("requests-fail", {"jobs": ended("")}),
@@ -141,18 +157,8 @@ CAUSES: list[tuple[str, dict[str, Any]]] = [
     ("worker-died", {"endpoint_errors": ("Backend worker process died.",)}),
     ("reconciler-overdue", {"datapoints": {"OverdueJobs": points(2)}}),
     ("reconciler-overdue", {"jobs": JobsFacts(submitted=1, oldest_submitted=NOW - timedelta(hours=9))}),
-    (
-        "function-fails",
-        {
-            "functions": (function("Intake", errors=("boom",)),),
-            "alarms": {
-                **ASLEEP.alarms,
-                "dev-workflow-IntakeErrors1": replace(
-                    ASLEEP.alarms["Failures"], name="dev-workflow-IntakeErrors1", state="ALARM"
-                ),
-            },
-        },
-    ),
+    ("function-fails", {"functions": (function("Intake", errors=("boom",)),), "alarms": INTAKE_FAILS}),
+    ("function-fails", {"functions": (function("Intake"),), "alarms": INTAKE_FAILS}),
     (
         "not-woken",
         {
@@ -281,6 +287,25 @@ def test_what_could_not_be_read_is_no_fault(part: str) -> None:
     missing = {"subscriptions": {}, "alarms": {}, "policies": (), "role_policies": None}.get(part, default)
     snapshot = changed(**{part: missing, "unread": (Unread(part, "some:Action", "AccessDenied"),)})
     assert diagnose(snapshot).faults == ()
+
+
+def test_a_failed_deployment_explains_the_configuration_that_serves() -> None:
+    serves = endpoint(config="config-0", failure_reason="InsufficientInstanceCapacity: …")
+    found = diagnose(changed(names=in_status("UPDATE_FAILED"), endpoint=serves)).findings
+    assert [each.cause for each in found if each.severity is Severity.FAULT] == ["deployment-failed"]
+    assert found[0].evidence[1] == "FailureReason: InsufficientInstanceCapacity: …"
+
+
+@pytest.mark.parametrize(
+    ("status", "command"),
+    [
+        ("UPDATE_FAILED", "aws cloudformation rollback-stack --stack-name async-endpoint-dev-endpoint"),
+        ("UPDATE_ROLLBACK_FAILED", "aws cloudformation continue-update-rollback --stack-name"),
+        ("DELETE_FAILED", "make destroy, then make deploy"),
+    ],
+)
+def test_what_ends_a_failed_deployment_depends_on_how_it_failed(status: str, command: str) -> None:
+    assert command in (diagnose(changed(names=in_status(status))).findings[0].fix or "")
 
 
 def test_a_cause_hides_what_it_explains() -> None:

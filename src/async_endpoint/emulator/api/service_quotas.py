@@ -1,7 +1,7 @@
 """Service Quotas: the quotas on the instances of endpoints, generous unless `async-endpoint local quota` sets one.
 
-Quotas are shown and not enforced. A request for an increase is granted at once. What was set or granted is lost when
-the local AWS stops.
+A change that needs more instances than a quota allows is rejected by `hosting.instance_limits`. A request for an
+increase is granted at once. What was set or granted is lost when the local AWS stops.
 """
 
 import hashlib

@@ -13,6 +13,7 @@ from async_endpoint.emulator.hosting.data_log import DataLog
 from async_endpoint.emulator.hosting.execution_roles import AnyRole, Roles
 from async_endpoint.emulator.hosting.history import History
 from async_endpoint.emulator.hosting.instance import Instance
+from async_endpoint.emulator.hosting.instance_limits import InstanceLimits
 
 Launch = Callable[[str, Mapping[str, Any]], Instance]
 
@@ -31,6 +32,7 @@ class HostingContext:
         history: The past that the console shows.
         data_log: Where instances report trouble with S3 and SNS.
         roles: Checks execution roles.
+        limits: Checks the quotas on instances.
     """
 
     clients: AwsClients
@@ -42,3 +44,4 @@ class HostingContext:
     history: History = field(default_factory=History)
     data_log: DataLog = field(default_factory=DataLog)
     roles: Roles = field(default_factory=AnyRole)
+    limits: InstanceLimits = field(default_factory=InstanceLimits)

@@ -76,6 +76,7 @@ class Deployment:
 
         startup_timeout = float(variant.get("ContainerStartupHealthCheckTimeoutInSeconds", _DEFAULT_STARTUP_SECONDS))
         fleet = Fleet(launch, consume, startup_timeout=startup_timeout)
+        context.limits.add(fleet, variant.get("InstanceType", _DEFAULT_INSTANCE_TYPE))
         instance_metrics = InstanceMetrics(endpoint_name, variant_name, context.store, clock)
         return cls(config, model, fleet, metrics, instance_metrics, results)
 
@@ -89,6 +90,11 @@ class Deployment:
     def variant_name(self) -> str:
         """VariantName."""
         return str(self.variant["VariantName"])
+
+    @property
+    def instance_type(self) -> str:
+        """InstanceType."""
+        return str(self.variant.get("InstanceType", _DEFAULT_INSTANCE_TYPE))
 
     @property
     def output(self) -> OutputConfig:

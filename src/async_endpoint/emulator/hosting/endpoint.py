@@ -124,12 +124,17 @@ class HostedEndpoint:
 
         Raises:
             ValidationException: A transition runs, or the endpoint is Failed.
+            ResourceLimitExceeded: The quota does not allow the new instances beside those that serve.
             AwsError: The local AWS starts or stops; ServiceUnavailable.
         """
         deployment = Deployment.from_config(self.name, config, model, self.queue, self._context)
-        self._rollout.deploy(
-            deployment, keep_count=keep_count, keep_weight=keep_weight, deployment_config=deployment_config
-        )
+        with self._status.lock:
+            self._status.reject_change()
+            count = self._rollout.first_count(deployment, keep_count=keep_count)
+            self._context.limits.check(deployment.instance_type, count)
+            self._rollout.deploy(
+                deployment, keep_count=keep_count, keep_weight=keep_weight, deployment_config=deployment_config
+            )
 
     def set_capacity(self, count: int | None = None, weight: float | None = None) -> None:
         """Changes the number of instances or the variant's weight; None keeps it. Returns at once.
@@ -138,9 +143,14 @@ class HostedEndpoint:
 
         Raises:
             ValidationException: A transition runs, or the endpoint is Failed.
+            ResourceLimitExceeded: The quota does not allow so many instances.
             AwsError: The local AWS starts or stops; ServiceUnavailable.
         """
-        self._rollout.set_capacity(count, weight)
+        with self._status.lock:
+            self._status.reject_change()
+            if count is not None and self.deployment is not None:
+                self._context.limits.check(self.deployment.instance_type, count - self.deployment.fleet.desired)
+            self._rollout.set_capacity(count, weight)
 
     def begin_delete(self) -> None:
         """Sets the status to Deleting.

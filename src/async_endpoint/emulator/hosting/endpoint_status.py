@@ -97,13 +97,23 @@ class StatusTracker:
             AwsError: The local AWS starts or stops; ServiceUnavailable.
         """
         with self.lock:
-            self._reject_while_changing()
-            if self.status is EndpointStatus.FAILED:
-                raise ValidationException(f'Endpoint "{self.arn}" is Failed: it can only be deleted.')
+            self.reject_change()
             if self.status is EndpointStatus.IN_SERVICE:
                 self._set(EndpointStatus.UPDATING)
             self.began_at = self._clock.now()
             self._idle.clear()
+
+    def reject_change(self) -> None:
+        """Raises what `begin_change` would raise; hold `lock` for that to remain so.
+
+        Raises:
+            ValidationException: A transition runs, or the endpoint is Failed.
+            AwsError: The local AWS starts or stops; ServiceUnavailable.
+        """
+        with self.lock:
+            self._reject_while_changing()
+            if self.status is EndpointStatus.FAILED:
+                raise ValidationException(f'Endpoint "{self.arn}" is Failed: it can only be deleted.')
 
     def begin_delete(self) -> None:
         """Begins the deletion.

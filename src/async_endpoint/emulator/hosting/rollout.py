@@ -66,6 +66,12 @@ class Rollout:
         deployment = self.serving or self.coming
         return {} if deployment is None else deployment.config
 
+    def first_count(self, deployment: Deployment, *, keep_count: bool) -> int:
+        """Returns how many instances a deployment is to start."""
+        if keep_count and self.serving is not None:
+            return self.serving.fleet.desired
+        return int(deployment.variant["InitialInstanceCount"])
+
     def deploy(
         self,
         deployment: Deployment,
@@ -79,9 +85,7 @@ class Rollout:
             self._status.begin_change()
             self.coming = deployment
         self.deployment_config = deployment_config
-        count = deployment.variant["InitialInstanceCount"]
-        if keep_count and self.serving is not None:
-            count = self.serving.fleet.desired
+        count = self.first_count(deployment, keep_count=keep_count)
         weight = self.weight if keep_weight else None
         self._run_in_background(lambda: self._roll_out(deployment, count, weight))
 

@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from async_endpoint.clock import SystemClock
+from async_endpoint.emulator.api.service_quotas import InstanceQuotas
 from async_endpoint.emulator.assumptions import Assumptions
 from async_endpoint.emulator.containers.environment import ServingEnvironments
 from async_endpoint.emulator.faults.faults import Faults
@@ -24,6 +25,7 @@ class ServerConfig:
         assumptions: How the points are settled that AWS leaves open.
         times: The shortest times that instances take to come up.
         faults: The faults that are switched on.
+        quotas: The quotas on instances.
         oldest_messages: Returns when the oldest message of each queue came there.
         instance_price: USD for an hour of one instance, for the pages; None shows no money.
     """
@@ -36,5 +38,6 @@ class ServerConfig:
     assumptions: Assumptions = field(default_factory=Assumptions)
     times: InstanceTimes = field(default_factory=InstanceTimes)
     faults: Faults = field(default_factory=Faults)
+    quotas: InstanceQuotas = field(default_factory=InstanceQuotas)
     oldest_messages: OldestMessages = lambda _account, _region: {}
     instance_price: float | None = None

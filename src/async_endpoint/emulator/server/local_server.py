@@ -35,6 +35,7 @@ from async_endpoint.emulator.server.ministack import (
     api_destinations,
     dlq_redrives,
     event_source_mappings,
+    function_logs,
     http_server,
     invocations,
     message_ages,
@@ -76,7 +77,6 @@ class LocalServer:
         self._port = port
         self._folder = folder
         self._regions = RegionRegistry(config)
-        self._quotas = service_quotas.InstanceQuotas()
         self._ready, self._stopping = threading.Event(), threading.Event()
 
     def run(self, *, until_stdin_closes: bool) -> None:
@@ -128,9 +128,10 @@ class LocalServer:
             get,
             blocking=autoscaling_service.BLOCKING,
         )
-        services.add_service("servicequotas", service_quotas.TARGET_PREFIX, self._quotas.handle, get)
+        services.add_service("servicequotas", service_quotas.TARGET_PREFIX, self._config.quotas.handle, get)
         public_assets.add_public_images(public_registry.describe_images)
         public_assets.restrict_public_layers(public_registry.has_layer_version)
+        function_logs.log_function_errors()
         invocations.measure_functions(get)
         invocations.measure_rules(get)
         object_events.name_object_versions()
@@ -158,7 +159,7 @@ class LocalServer:
     def _gateway(self, app: App) -> App:
         gateway = LocalGateway(app, self._config.faults)
         gateway.add_route("faults", faults_route(self._config.faults, self._endpoint_names))
-        gateway.add_route("quotas", service_quotas.quotas_route(self._quotas))
+        gateway.add_route("quotas", service_quotas.quotas_route(self._config.quotas))
         # With the process: a launcher must not take another local AWS on its port for its own.
         gateway.add_route("ready", lambda *_: (self._readiness, {}, _PROCESS))
         Pages(self._regions.all, self._config.clock, instance_price=self._config.instance_price).add_routes(gateway)

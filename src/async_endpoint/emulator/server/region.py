@@ -20,6 +20,7 @@ from async_endpoint.emulator.hosting.endpoint import HostedEndpoint
 from async_endpoint.emulator.hosting.execution_roles import ExecutionRoles
 from async_endpoint.emulator.hosting.history import History
 from async_endpoint.emulator.hosting.instance import InstanceFactory
+from async_endpoint.emulator.hosting.instance_limits import InstanceLimits
 from async_endpoint.emulator.hosting.instance_logs import InstanceLogs
 from async_endpoint.emulator.sagemaker.control_plane import ControlPlane
 from async_endpoint.emulator.server.alarm_states import AlarmStates
@@ -159,6 +160,7 @@ class Region:
             config.faults,
             self.history,
             roles=ExecutionRoles(self.clients),
+            limits=InstanceLimits(lambda instance_type: config.quotas.value(self.name, instance_type)),
         )
 
     def _set_alarm(self, name: str, state: State, reason: str, reason_data: str | None) -> None:

@@ -40,6 +40,7 @@ RULES: tuple[Callable[[Snapshot], Finding | None], ...] = (
     alarms.actions_disabled,
     alarms.action_lost,
     scaling.activity_failed,
+    endpoint.deployment_failed,
     endpoint.deployment_rolled_back,
     endpoint.drift,
     endpoint.endpoint_stuck,

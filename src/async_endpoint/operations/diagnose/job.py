@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 from async_endpoint.operations.diagnose.finding import Finding, normal
-from async_endpoint.operations.diagnose.rules.reasons import classify, of_cause
+from async_endpoint.operations.diagnose.rules.reasons import classify, classify_ended
 from async_endpoint.operations.diagnose.rules.words import cut, lasting
 from async_endpoint.protocol import FAILED_BEFORE, JobState, is_transient
 
@@ -84,7 +84,7 @@ def _failed(job: JobRecord, diagnosis: Diagnosis) -> Finding:
 
 
 def _expired(job: JobRecord, diagnosis: Diagnosis) -> Finding:
-    kind = of_cause("expired")
+    kind = classify_ended(job.state, job.reason or "")
     causes = tuple(f"The stage now: {each.text}" for each in diagnosis.faults[:2])
     return Finding(
         cause=kind.cause,

@@ -68,7 +68,7 @@ class Snapshot:
         table_status: None if the table is gone.
         endpoint_errors: Lines of the endpoint's log that report an error, newest first.
         scheduled_minimums: The minimum that each scheduled action sets, by the action's name.
-        stack_reasons: The first reason of the last rolled back operation, by stack.
+        stack_reasons: The first reason of the last operation, by stack, where it failed or was rolled back.
         unread: What could not be read.
     """
 

@@ -14,6 +14,7 @@ from async_endpoint.operations.diagnose.facts import Resource, StageNames
 if TYPE_CHECKING:
     from async_endpoint.operations.diagnose.reads.clients import Clients
 
+_BEGAN = frozenset({"CREATE_IN_PROGRESS", "UPDATE_IN_PROGRESS", "DELETE_IN_PROGRESS"})
 _KINDS = ("foundation", "endpoint", "workflow")
 
 
@@ -88,15 +89,15 @@ def response_time(response: dict[str, Any]) -> datetime:
 
 
 def read_stack_reasons(clients: Clients, names: StageNames) -> dict[str, str]:
-    """Returns why each rolled back stack was rolled back: the first failure of its last operation."""
+    """Returns why each stack failed or was rolled back: the first failure of its last operation."""
     reasons: dict[str, str] = {}
     for name, status in names.statuses.items():
-        if "ROLLBACK" not in status:
+        if "ROLLBACK" not in status and not status.endswith("_FAILED"):
             continue
         events = clients["cloudformation"].describe_stack_events(StackName=name)["StackEvents"]
         for event in events:  # newest first
             own = event.get("PhysicalResourceId") == event.get("StackId")
-            if own and event.get("ResourceStatus") in {"UPDATE_IN_PROGRESS", "CREATE_IN_PROGRESS"}:
+            if own and event.get("ResourceStatus") in _BEGAN:
                 break
             reason = event.get("ResourceStatusReason", "")
             if event.get("ResourceStatus", "").endswith("_FAILED") and "cancelled" not in reason:

@@ -28,8 +28,8 @@ _GONE = frozenset(
     {"NotFound", "NotFoundException", "ResourceNotFoundException", "QueueDoesNotExist",
      "AWS.SimpleQueueService.NonExistentQueue"}
 )  # fmt: skip
-# The functions log JSON; Lambda's own lines about a crash or a timeout are text.
-_ERRORS = re.compile(r'"level": ?"ERROR"|Task timed out|^\[ERROR\]|was not woken|does not wake it')
+# The functions log JSON; Lambda's own lines about an uncaught error, a timeout or a killed process are text.
+_ERRORS = re.compile(r'"level": ?"ERROR"|Task timed out|^\[ERROR\]|Runtime exited|was not woken|does not wake it')
 
 
 def _is_gone(error: ClientError) -> bool:

@@ -17,6 +17,8 @@ CHANGING = frozenset({"Creating", "Updating", "SystemUpdating", "RollingBack"})
 _BROKEN = frozenset({"Failed", "UpdateRollbackFailed", "OutOfService"})
 # A cold start takes minutes; stalled capacity was seen to hold an endpoint for 34: docs/evidence.md.
 _LONG = timedelta(minutes=25)
+# https://docs.aws.amazon.com/AWSCloudFormation/latest/APIReference/API_RollbackStack.html
+_CAN_ROLL_BACK = frozenset({"CREATE_FAILED", "UPDATE_FAILED"})
 _NOTHING_TO_SAY = frozenset({OTHER.cause, "model-fails", "expired"})
 
 
@@ -128,17 +130,36 @@ def _role_finding(evidence: str, fix: str) -> Finding:
     )
 
 
+def deployment_failed(snapshot: Snapshot) -> Finding | None:
+    """The last deployment failed, and CloudFormation has not rolled it back: as with `cdk deploy --no-rollback`."""
+    failed = _failed_stacks(snapshot)
+    if not failed:
+        return None
+    name, status = failed[0]
+    if status == "UPDATE_ROLLBACK_FAILED":
+        mend = f"aws cloudformation continue-update-rollback --stack-name {name}"
+    elif status in _CAN_ROLL_BACK:
+        mend = f"make deploy; or back to the version before: aws cloudformation rollback-stack --stack-name {name}"
+    else:
+        mend = "make destroy, then make deploy"
+    return Finding(
+        cause="deployment-failed",
+        text="The last deployment failed and was not rolled back: the stage is between two versions.",
+        evidence=(*_of_stacks(snapshot, [name for name, _ in failed]), *_reverted(snapshot)),
+        fix=f"Fix the reason, then: {mend}",
+        runbook="a-deploy-that-rolled-back",
+    )
+
+
 def deployment_rolled_back(snapshot: Snapshot) -> Finding | None:
     """The last deployment was rolled back: what serves is not what was deployed."""
+    if _failed_stacks(snapshot):
+        return None
     rolled = [name for name, status in snapshot.names.statuses.items() if "ROLLBACK" in status]
-    endpoint = snapshot.endpoint
-    reverted = bool(endpoint and endpoint.failure_reason and endpoint.status == IN_SERVICE and _drifts(snapshot))
+    reverted = _reverted(snapshot)
     if not rolled and not reverted:
         return None
-    evidence = [f"Stack {name} is {snapshot.names.statuses[name]}." for name in rolled]
-    evidence += [cut(snapshot.stack_reasons[name]) for name in rolled if name in snapshot.stack_reasons]
-    if reverted and endpoint:
-        evidence.append(f"FailureReason: {cut(endpoint.failure_reason or '')}")
+    evidence = [*_of_stacks(snapshot, rolled), *reverted]
     return Finding(
         cause="deployment-rolled-back",
         text="The last deployment was rolled back: the version before it serves.",
@@ -151,7 +172,7 @@ def deployment_rolled_back(snapshot: Snapshot) -> Finding | None:
 def drift(snapshot: Snapshot) -> Finding | None:
     """Another configuration serves than the deployed one."""
     endpoint = snapshot.endpoint
-    if endpoint is None or not _drifts(snapshot) or endpoint.status != IN_SERVICE:
+    if endpoint is None or not _drifts(snapshot) or endpoint.status != IN_SERVICE or _failed_stacks(snapshot):
         return None
     return Finding(
         cause="drift",
@@ -161,6 +182,25 @@ def drift(snapshot: Snapshot) -> Finding | None:
         f"--endpoint-config-name {snapshot.names.deployed_config}",
         runbook="a-deploy-that-rolled-back",
     )
+
+
+def _failed_stacks(snapshot: Snapshot) -> list[tuple[str, str]]:
+    """Returns the stacks, with their status, whose last operation failed and was not undone."""
+    return [(name, status) for name, status in snapshot.names.statuses.items() if status.endswith("_FAILED")]
+
+
+def _of_stacks(snapshot: Snapshot, names: list[str]) -> list[str]:
+    """Returns the status of each of these stacks, then why each has it, as sentences."""
+    statuses = [f"Stack {name} is {snapshot.names.statuses[name]}." for name in names]
+    return statuses + [cut(snapshot.stack_reasons[name]) for name in names if name in snapshot.stack_reasons]
+
+
+def _reverted(snapshot: Snapshot) -> tuple[str, ...]:
+    """Returns why SageMaker has put the configuration before back, as a sentence; nothing if it has not."""
+    endpoint = snapshot.endpoint
+    if endpoint is None or not endpoint.failure_reason or endpoint.status != IN_SERVICE or not _drifts(snapshot):
+        return ()
+    return (f"FailureReason: {cut(endpoint.failure_reason)}",)
 
 
 def _drifts(snapshot: Snapshot) -> bool:

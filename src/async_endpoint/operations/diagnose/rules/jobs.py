@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 
 from async_endpoint.operations.diagnose.finding import Finding, normal
 from async_endpoint.operations.diagnose.metrics import OVERDUE
-from async_endpoint.operations.diagnose.rules.reasons import classify, of_cause
+from async_endpoint.operations.diagnose.rules.reasons import classify_ended, of_cause
 from async_endpoint.operations.diagnose.rules.words import counted, cut, lasting
-from async_endpoint.protocol import JobState, submitted_seconds_allowed
+from async_endpoint.protocol import submitted_seconds_allowed
 
 if TYPE_CHECKING:
     from async_endpoint.operations.diagnose.snapshot import Snapshot
@@ -24,12 +24,10 @@ def jobs_fail(snapshot: Snapshot) -> Finding | None:
     ended = snapshot.jobs.ended
     if not ended:
         return None
-    kinds = Counter("expired" if job.state == JobState.EXPIRED else classify(job.reason).cause for job in ended)
+    kinds = Counter(classify_ended(job.state, job.reason).cause for job in ended)
     cause, number = kinds.most_common(1)[0]
     kind = of_cause(cause)
-    example = next(
-        job for job in ended if cause == ("expired" if job.state == JobState.EXPIRED else classify(job.reason).cause)
-    )
+    example = next(job for job in ended if cause == classify_ended(job.state, job.reason).cause)
     shown = f"{counted(number, 'job')} in the last {lasting(snapshot.now - snapshot.since)}"
     others = [f"{each} more: {of_cause(name).text}" for name, each in kinds.most_common(3)[1:]]
     return Finding(

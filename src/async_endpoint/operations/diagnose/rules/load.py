@@ -32,11 +32,17 @@ def too_few_instances(snapshot: Snapshot) -> Finding | None:
     if backlog < _TOO_MANY * share * target.maximum and oldest < _QUARTER.total_seconds():
         return None
     evidence = [
-        f"All {counted(target.maximum, 'instance')} run; the backlog is {backlog:g}, scaling wants {share:g} for each.",
+        f"{snapshot.running} of {target.maximum} allowed instances run.",
+        f"The backlog is {backlog:g} requests; scaling wants {share:g} for each instance.",
         f"The oldest request has waited for {lasting(timedelta(seconds=oldest))}.",
     ]
     if config and config.concurrency:
         evidence.append(f"An instance takes {counted(config.concurrency, 'request')} at a time.")
+    evidence += [
+        f"{metric} was up to {used:.0f} % in a quarter of an hour."
+        for metric in (CPU, GPU)
+        if (used := snapshot.highest(metric, within=_QUARTER)) is not None
+    ]
     return Finding(
         cause="too-few-instances",
         text="More requests wait than all instances can process soon.",

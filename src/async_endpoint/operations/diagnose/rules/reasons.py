@@ -9,6 +9,7 @@ import re
 from dataclasses import dataclass
 
 from async_endpoint.operations.diagnose.rules.words import show_log
+from async_endpoint.protocol import JobState
 
 _TEXT = re.IGNORECASE
 
@@ -89,7 +90,7 @@ KINDS = (
         "The model takes longer than an invocation may.",
         "Raise serving.timeout_seconds, or lower serving.batch_size, then deploy: make deploy",
         "requests-wait-too-long",
-        r"timed out|timeout|\(504\)|\(408\)|took longer",
+        r"timed out|timeout|\(504\)|\(408\)|took longer|not (?:answer|respond) within",
     ),
     _kind(
         "expired",
@@ -126,6 +127,16 @@ OTHER = _kind("requests-fail", "Requests fail.", "async-endpoint jobs --state FA
 def classify(reason: str) -> Kind:
     """Returns the kind of a failure."""
     return next((kind for kind in KINDS if kind.pattern.search(reason)), OTHER)
+
+
+def classify_ended(state: str, reason: str) -> Kind:
+    """Returns the kind of a failure, from the state of its job as well.
+
+    A request expires in the queue, by its time to live, or while it is processed, by its time limit.
+    https://docs.aws.amazon.com/sagemaker/latest/APIReference/API_runtime_InvokeEndpointAsync.html
+    """
+    kind = classify(reason)
+    return kind if state != JobState.EXPIRED or kind.cause == "model-too-slow" else of_cause("expired")
 
 
 def of_cause(cause: str) -> Kind:

@@ -170,19 +170,22 @@ def queue_missing(snapshot: Snapshot) -> Finding | None:
 
 
 def function_errors(snapshot: Snapshot) -> Finding | None:
-    """A function's log reports errors, and its alarm fires or messages wait."""
-    firing = {alarm.name for alarm in snapshot.alarms.values() if alarm.state == "ALARM"}
+    """A function's alarm on errors fires. Its log says why, unless the function ended before it could write a line."""
+    firing = [alarm for alarm in snapshot.alarms.values() if alarm.state == "ALARM"]
     for function in snapshot.functions:
         part = _part(function.logical_id)
         prefix = next((prefix for prefix, name in _PARTS.items() if name == part), part)
-        if function.errors and any(f"-{prefix}Errors" in name for name in firing):
-            return Finding(
-                cause="function-fails",
-                text=f"The function of the {part} fails: {_effect(part)}.",
-                evidence=(f"Its log: {cut(function.errors[0])}", *_backlog(snapshot, part)),
-                fix=show_log(function.log_group),
-                runbook="a-function-breaks",
-            )
+        alarm = next((each for each in firing if f"-{prefix}Errors" in each.name), None)
+        if alarm is None:
+            continue
+        shown = f"Its log: {cut(function.errors[0])}" if function.errors else f"Its alarm: {cut(alarm.reason)}"
+        return Finding(
+            cause="function-fails",
+            text=f"The function of the {part} fails: {_effect(part)}.",
+            evidence=(shown, *_backlog(snapshot, part)),
+            fix=show_log(function.log_group),
+            runbook="a-function-breaks",
+        )
     return None
 
 
