@@ -11,6 +11,7 @@ import click
 from botocore.exceptions import BotoCoreError, ClientError
 
 from async_endpoint.cli.ages import AGE
+from async_endpoint.cli.aws_advice import with_advice
 from async_endpoint.cli.job_history import history_lines
 from async_endpoint.cli.workflow_options import stack_of, workflow_options
 from async_endpoint.client import AsyncEndpointError, JobNotFound, JobsTableReader
@@ -76,9 +77,9 @@ def _diagnose(name: str, label: str, since: timedelta) -> tuple[boto3.Session, D
     except NoStage as error:
         _end(str(error))
     except BotoCoreError as error:
-        _end(f"AWS cannot be read: {_one_line(error)}")
+        _end(f"AWS cannot be read: {_one_line(error)}", error)
     except ClientError as error:
-        _end(f"The stage's stacks cannot be read, and without them nothing else: {_one_line(error)}")
+        _end(f"The stage's stacks cannot be read, and without them nothing else: {_one_line(error)}", error)
     return session, diagnose(gather(clients, names, now=now, since=since))
 
 
@@ -92,11 +93,11 @@ def _record(job: str, diagnosis: Diagnosis, session: boto3.Session) -> JobRecord
     except JobNotFound as error:
         _end(f"{error} Without a record no event of it was seen: see `async-endpoint why` without a job.")
     except AsyncEndpointError as error:
-        _end(str(error))
+        _end(str(error), error)
 
 
-def _end(message: str) -> NoReturn:
-    click.echo(f"Error: {message}", err=True)
+def _end(message: str, error: Exception | None = None) -> NoReturn:
+    click.echo(f"Error: {with_advice(message, error)}", err=True)
     sys.exit(UNREADABLE)
 
 
