@@ -14,6 +14,7 @@ from botocore.exceptions import BotoCoreError
 from async_endpoint.cli.aws_session import reading_session
 from async_endpoint.cli.option_group import option_group
 from async_endpoint.cli.workflow_options import errors_as_sentences
+from async_endpoint.counted import counted
 from async_endpoint.operations.jobs.cost import Cost, Period, cost_of
 from async_endpoint.operations.jobs.instance_seconds import MINUTE, read_measurements
 from async_endpoint.operations.jobs.workflow import endpoint_stack_name
@@ -155,7 +156,8 @@ def cost_lines(
     for record in listed:
         yield f"{_amount(cost.shares[record.job_id], price):>24}  {record.state:<9}  {record.job_id}"
     yield f"from {_text(period.begin)} until {_text(period.end)}"
-    yield f"sum         {_amount(cost.total, price)}, {len(cost.shares):,} jobs, {cost.attempts:,} attempts"
+    counts = f"{counted(len(cost.shares), 'job')}, {counted(cost.attempts, 'attempt')}"
+    yield f"sum         {_amount(cost.total, price)}, {counts}"
     if cost.average is not None:
         yield f"average     {_amount(cost.average, price)} for each document"
     if cost.total:

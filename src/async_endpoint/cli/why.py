@@ -15,6 +15,7 @@ from async_endpoint.cli.aws_advice import with_advice
 from async_endpoint.cli.job_history import history_lines
 from async_endpoint.cli.workflow_options import stack_of, workflow_options
 from async_endpoint.client import AsyncEndpointError, JobNotFound, JobsTableReader
+from async_endpoint.counted import counted
 from async_endpoint.operations.diagnose.diagnosis import Diagnosis, diagnose, with_names
 from async_endpoint.operations.diagnose.finding import Severity
 from async_endpoint.operations.diagnose.gather import gather
@@ -147,11 +148,12 @@ def _not_read(unread: Iterable[Unread]) -> Iterator[str]:
 
 def _looked_at(snapshot: Snapshot) -> str:
     endpoint = snapshot.endpoint
-    state = f"{endpoint.status}, {endpoint.running} instances" if endpoint else "not read"
+    state = f"{endpoint.status}, {counted(endpoint.running, 'instance')}" if endpoint else "not read"
     return (
         f"endpoint {snapshot.names.endpoint} ({state}), its configuration, model and log, scaling with "
-        f"{len(snapshot.policies)} policies, {len(snapshot.alarms)} alarms, {len(snapshot.subscriptions)} topics, "
-        f"{len(snapshot.queues)} queues, {len(snapshot.functions)} functions, {len(snapshot.rules)} rules, "
-        f"{len(snapshot.buckets)} buckets and the jobs table ({snapshot.jobs.submitted} submitted, "
+        f"{counted(len(snapshot.policies), 'policy', 'policies')}, {counted(len(snapshot.alarms), 'alarm')}, "
+        f"{counted(len(snapshot.subscriptions), 'topic')}, {counted(len(snapshot.queues), 'queue')}, "
+        f"{counted(len(snapshot.functions), 'function')}, {counted(len(snapshot.rules), 'rule')}, "
+        f"{counted(len(snapshot.buckets), 'bucket')} and the jobs table ({snapshot.jobs.submitted} submitted, "
         f"{snapshot.jobs.received} received)"
     )
