@@ -57,7 +57,7 @@ def test_jobs_of_a_time_are_announced_after_a_confirmation(deployed: DeployedWor
 
     assert declined.exit_code == 1
     assert "Send 1 events again?" in declined.stderr
-    assert dry.stdout.splitlines() == ["1 jobs to announce.", f"  {new}"]
+    assert dry.stdout.splitlines() == ["1 job to announce.", f"  {new}"]
     assert (result.exit_code, announced) == (0, [new])
 
 

@@ -32,7 +32,7 @@ def test_list_counts_the_messages_and_shows_a_sample(deployed: DeployedWorkflow,
 
     assert result.exit_code == 0, result.output
     message = (
-        f"  s3://{deployed.bucket}/inbox/a, request for attempt 2, N s old, received 1 times, job {job} is FAILED, "
+        f"  s3://{deployed.bucket}/inbox/a, request for attempt 2, N s old, received 1 time, job {job} is FAILED, "
         "no image"
     )
     assert re.sub(r"\d+ s old", "N s old", result.stdout).splitlines() == [

@@ -86,6 +86,9 @@ def test_the_script_of_a_shell_is_printed(shell: str) -> None:
     assert "_ASYNC_ENDPOINT_COMPLETE" in CliRunner().invoke(main, ["completion", shell]).output
 
 
+LOG_IN = "Log in by `aws sso login`, or name a profile by --profile or AWS_PROFILE."
+
+
 def jobs(*options: str) -> Result:
     return CliRunner().invoke(main, ["jobs", "--table", "t", *options])
 
@@ -95,8 +98,7 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
     """What boto3 would use when the command reads its table."""
     found: dict[str, Any] = {}
 
-    def records(_: object) -> Any:
-        session = boto3.Session()
+    def records(_: object, session: boto3.Session) -> Any:
         client = session.client("dynamodb")
         credentials = session.get_credentials()
         found.update(
@@ -145,7 +147,10 @@ def test_a_profile_that_does_not_exist_is_one_sentence() -> None:
 @pytest.mark.parametrize(
     ("error", "sentence"),
     [
-        (NoCredentialsError(), "Error: The request to AWS failed: Unable to locate credentials\n"),
+        (
+            NoCredentialsError(),
+            f"Error: The request to AWS failed: Unable to locate credentials. {LOG_IN}\n",
+        ),
         (
             RuntimeError("two\nlines"),
             "Error: Unexpected RuntimeError: two lines. Run the command again with --debug to see where it arose.\n",
@@ -155,7 +160,7 @@ def test_a_profile_that_does_not_exist_is_one_sentence() -> None:
 def test_an_error_that_no_command_expected_is_one_line_and_with_debug_a_traceback(
     error: Exception, sentence: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def records(_: object) -> Any:
+    def records(*_: object) -> Any:
         raise error
 
     monkeypatch.setattr(JobsTableReader, "from_session", records)
@@ -165,7 +170,7 @@ def test_an_error_that_no_command_expected_is_one_line_and_with_debug_a_tracebac
 
 
 def test_ctrl_c_has_the_status_that_shells_expect(monkeypatch: pytest.MonkeyPatch) -> None:
-    def records(_: object) -> Any:
+    def records(*_: object) -> Any:
         raise KeyboardInterrupt
 
     monkeypatch.setattr(JobsTableReader, "from_session", records)
@@ -174,7 +179,7 @@ def test_ctrl_c_has_the_status_that_shells_expect(monkeypatch: pytest.MonkeyPatc
 
 
 def test_a_closed_pipe_is_no_error(monkeypatch: pytest.MonkeyPatch) -> None:
-    def records(_: object) -> Any:
+    def records(*_: object) -> Any:
         raise BrokenPipeError(errno.EPIPE, "Broken pipe")
 
     monkeypatch.setattr(JobsTableReader, "from_session", records)

@@ -10,6 +10,7 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, cast
 
 import boto3
+import botocore
 import pytest
 from botocore import handlers
 from botocore.awsrequest import AWSResponse, HeadersDict
@@ -138,6 +139,7 @@ def test_the_user_agent_is_built_once_and_names_boto3(clients: tuple[SageMakerRu
         # other tests import, adds itself to the end of every client's.
         assert agent.startswith(str(getattr(client.meta.config, "user_agent", None)))
         assert agent.startswith(f"Boto3/{boto3.__version__} ")
+        assert agent.split().count(f"Botocore/{botocore.__version__}") == 1
 
 
 def test_the_app_id_of_the_user_stays(session: boto3.Session, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -147,7 +149,8 @@ def test_the_app_id_of_the_user_stays(session: boto3.Session, monkeypatch: pytes
 
     runtime.invoke_endpoint_async(EndpointName="receipts", InputLocation="s3://bucket/key")
 
-    assert "app/receipts" in (wire.header("User-Agent") or "")
+    words = (wire.header("User-Agent") or "").split()
+    assert [words.count(word) for word in ("app/receipts", f"Botocore/{botocore.__version__}")] == [1, 1]
 
 
 def test_of_an_object_only_the_media_type_is_parsed(s3: S3Client) -> None:

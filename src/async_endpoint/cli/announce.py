@@ -22,6 +22,7 @@ from async_endpoint.cli.workflow_options import (
     yes_option,
 )
 from async_endpoint.client import JobsTableReader
+from async_endpoint.counted import counted
 from async_endpoint.operations.jobs.announcement import AnnouncementError, Announcer, jobs_with_outcomes
 from async_endpoint.protocol import JobState
 
@@ -79,13 +80,13 @@ def announce(
             chosen = [records.get(job).job_id for job in jobs]
         else:
             chosen = list(jobs_with_outcomes(records, state, datetime.now(UTC) - since))
-        click.echo(f"{len(chosen):,} jobs to announce.", err=as_json)
+        click.echo(f"{counted(len(chosen), 'job')} to announce.", err=as_json)
         if dry_run:
             for job in chosen:
                 click.echo(json.dumps({"job_id": job, "dry_run": True}) if as_json else f"  {job}")
             return
         if since is not None and chosen and not yes:
-            confirm(f"Send {len(chosen):,} events again?", "Nothing was sent")
+            confirm(f"Send {counted(len(chosen), 'event')} again?", "Nothing was sent")
         announcer = Announcer(boto3.Session().client("lambda"), workflow.notify_function)
         context.exit(_run(announcer, chosen, as_json=as_json))
 

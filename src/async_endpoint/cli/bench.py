@@ -87,6 +87,7 @@ def bench(
         Console().print(_table(phases))
     if draw is not None:
         draw(f"Times of documents at {name}", {phase: phases[phase] for phase in _DRAWN})
+        click.echo(f"The plot is {plot}.", err=True)
     reasons = Counter(reason for measured in phases.values() for reason in measured.failed)
     for reason, times in reasons.most_common(5):
         click.echo(f"{times} of the documents: {reason}", err=True)
@@ -121,7 +122,9 @@ def _shown(what: str, count: int, measure: Callable[[Callable[[], None]], Measur
 
 
 def _table(phases: dict[str, Measured]) -> Table:
-    table = Table("", "documents", "failed", "seconds", "a second", "p50", "p95", box=None, pad_edge=False)
+    table = Table("", box=None, pad_edge=False)
+    for name in ("documents", "failed", "seconds", "per second", "p50 (s)", "p95 (s)"):
+        table.add_column(name, justify="right")
     for phase, measured in phases.items():
         found = measured.to_json()
         names = ("documents", "failed", "seconds", "documents_per_second", "p50_seconds", "p95_seconds")

@@ -24,6 +24,7 @@ from async_endpoint.cli.workflow_options import (
 )
 from async_endpoint.client import AsyncEndpointError, JobsTableReader
 from async_endpoint.client.bounded_map import bounded_map
+from async_endpoint.counted import counted
 from async_endpoint.operations.jobs.cancellation import Cancellation, Canceller, CancelOutcome
 from async_endpoint.operations.jobs.workflow import ThreadedTable
 from async_endpoint.protocol import JobRecordError, JobsTableBusy, JobsTableWriter, JobState
@@ -99,7 +100,7 @@ def cancel(
             click.echo(f"There is no document under {prefix}.", err=as_json)
             return
         if not (yes or dry_run):
-            confirm(f"Cancel the jobs of {len(uploads):,} documents under {prefix}?", "Nothing was cancelled")
+            confirm(f"Cancel the jobs of {counted(len(uploads), 'document')} under {prefix}?", "Nothing was cancelled")
         context.exit(_cancel_all(canceller, uploads, as_json=as_json, dry_run=dry_run))
 
 
@@ -139,7 +140,9 @@ def _cancel_all(canceller: Canceller, uploads: Sequence[Upload], *, as_json: boo
     words += [f"{failed:,} failed"] if failed else []
     would = "Nothing was changed. It would be: " if dry_run else ""
     rest = " Interrupted: run the same command again for the rest." if interrupted else ""
-    click.echo(f"{would}{counts.total() + failed:,} documents: {', '.join(words) or 'none'}.{rest}", err=as_json)
+    click.echo(
+        f"{would}{counted(counts.total() + failed, 'document')}: {', '.join(words) or 'none'}.{rest}", err=as_json
+    )
     if interrupted:
         return INTERRUPTED
     return 1 if failed else 0

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import boto3
 import click
 from botocore.exceptions import BotoCoreError
 
+from async_endpoint.cli.aws_session import reading_session
 from async_endpoint.cli.option_group import option_group
 from async_endpoint.operations.jobs.workflow import endpoint_stack_name
 from async_endpoint.operations.stack_outputs import StackError, read_outputs
@@ -34,7 +34,7 @@ class Destination:
         outputs: dict[str, str] = {}
         if stacks:
             try:
-                outputs = read_outputs(boto3.Session().client("cloudformation"), stacks)
+                outputs = read_outputs(reading_session().client("cloudformation"), stacks)
             except (StackError, BotoCoreError) as error:
                 raise click.ClickException(str(error)) from error
         bucket = outputs.get("InputBucketName")

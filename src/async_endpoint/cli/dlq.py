@@ -21,6 +21,7 @@ from async_endpoint.cli.workflow_options import (
     workflow_options,
     yes_option,
 )
+from async_endpoint.counted import counted
 from async_endpoint.operations.deadline import Deadline
 from async_endpoint.operations.jobs.dead_letter_move import MoveError, move_dead_letters
 from async_endpoint.operations.jobs.dead_letters import HIDDEN_SECONDS, DeadLetterQueue
@@ -207,7 +208,7 @@ def _describe(letter: DeadLetter) -> str:
         letter.document or f"message {letter.message_id}",
         letter.kind,
         f"{_age(age)} old",
-        f"received {letter.receive_count} times",
+        f"received {counted(letter.receive_count, 'time')}",
         state,
         letter.reason or "reason: see the function's log",
     ]

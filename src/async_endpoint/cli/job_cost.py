@@ -8,12 +8,13 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
-import boto3
 import click
 from botocore.exceptions import BotoCoreError
 
+from async_endpoint.cli.aws_session import reading_session
 from async_endpoint.cli.option_group import option_group
 from async_endpoint.cli.workflow_options import errors_as_sentences
+from async_endpoint.counted import counted
 from async_endpoint.operations.jobs.cost import Cost, Period, cost_of
 from async_endpoint.operations.jobs.instance_seconds import MINUTE, read_measurements
 from async_endpoint.operations.jobs.workflow import endpoint_stack_name
@@ -95,7 +96,7 @@ def endpoint_of(name: str | None, stack: str | None, stage: str | None) -> str:
     source = endpoint_stack_name(stage) if stage else stack
     if source:
         try:
-            found = read_outputs(boto3.Session().client("cloudformation"), [source]).get("EndpointName")
+            found = read_outputs(reading_session().client("cloudformation"), [source]).get("EndpointName")
         except (StackError, BotoCoreError) as error:
             raise click.ClickException(str(error)) from error
         if found:
@@ -110,7 +111,7 @@ def read_cost(table: JobsTableReader, endpoint: str, period: Period, now: dateti
         click.ClickException: The request to AWS failed.
     """
     with errors_as_sentences():
-        measured = list(read_measurements(boto3.Session().client("cloudwatch"), endpoint, period, now))
+        measured = list(read_measurements(reading_session().client("cloudwatch"), endpoint, period, now))
         jobs = {record.job_id: record for record in jobs_since(table, period.begin)}
     cost = cost_of(period, measured, jobs.values())
     charged = sorted(
@@ -155,7 +156,8 @@ def cost_lines(
     for record in listed:
         yield f"{_amount(cost.shares[record.job_id], price):>24}  {record.state:<9}  {record.job_id}"
     yield f"from {_text(period.begin)} until {_text(period.end)}"
-    yield f"sum         {_amount(cost.total, price)}, {len(cost.shares):,} jobs, {cost.attempts:,} attempts"
+    counts = f"{counted(len(cost.shares), 'job')}, {counted(cost.attempts, 'attempt')}"
+    yield f"sum         {_amount(cost.total, price)}, {counts}"
     if cost.average is not None:
         yield f"average     {_amount(cost.average, price)} for each document"
     if cost.total:

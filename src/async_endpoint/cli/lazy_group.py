@@ -40,7 +40,8 @@ class CommandEntry:
 class LazyGroup(click.Group):
     """The group.
 
-    An error that no command expected is one sentence and exit status 1, with `--debug` a traceback. Ctrl-C is 130.
+    An error that no command expected is one sentence and exit status 1, with `--debug` a traceback. Ctrl-C is 130. An
+    error of AWS that every command may meet, such as missing credentials, ends with what to do.
 
     Args:
         entries: The commands by name.
@@ -67,8 +68,13 @@ class LazyGroup(click.Group):
         """Runs the command."""
         try:
             return super().invoke(ctx)
-        except (click.ClickException, click.exceptions.Exit, click.Abort):
+        except (click.exceptions.Exit, click.Abort):
             raise
+        except click.ClickException as error:
+            advised = _with_advice(error.message, error.__cause__)
+            if advised == error.message or isinstance(error, click.UsageError):
+                raise
+            raise type(error)(advised) from error.__cause__
         except KeyboardInterrupt:
             click.echo("Interrupted.", err=True)
             ctx.exit(_INTERRUPTED)
@@ -77,7 +83,15 @@ class LazyGroup(click.Group):
                 raise  # Click ends quietly, as after `| head`
             if ctx.meta.get("debug"):
                 raise
-            raise click.ClickException(as_sentence(error)) from error
+            raise click.ClickException(_with_advice(as_sentence(error), error)) from error
+
+
+def _with_advice(message: str, error: BaseException | None) -> str:
+    if error is None:
+        return message
+    from async_endpoint.cli.aws_advice import with_advice  # noqa: PLC0415 - without an error nothing needs botocore
+
+    return with_advice(message, error)
 
 
 class _Imported(MutableMapping[str, click.Command]):

@@ -15,6 +15,7 @@ from rich.table import Table
 from rich.text import Text
 
 from async_endpoint.cli.local_options import region_option, running_in, state_dir_option
+from async_endpoint.counted import counted
 from async_endpoint.emulator.console.durations import duration
 from async_endpoint.emulator.console.formatting import count_states
 from async_endpoint.emulator.loopback import NoResponse, fetch_json
@@ -152,7 +153,7 @@ def _instances(endpoint: Overview, now: float) -> RenderableType:
 def _alarm_lines(overview: Overview) -> RenderableType:
     """Returns how many alarms are in each state, and those in ALARM; those that scale are no trouble."""
     alarms = _alarms(overview)
-    lines = [Text(f"{len(alarms)} alarms: {count_states(alarms)}")]
+    lines = [Text(f"{counted(len(alarms), 'alarm')}: {count_states(alarms)}")]
     if not alarms:
         return Text("no alarm", style="dim")
     for alarm in sorted((each for each in alarms if each["state"] == "ALARM"), key=lambda each: bool(each["scales"])):

@@ -11,6 +11,7 @@ import click
 from botocore.exceptions import BotoCoreError
 
 from async_endpoint.cli.ages import AGE
+from async_endpoint.cli.aws_session import reading_session
 from async_endpoint.cli.one_line import one_line
 from async_endpoint.cli.workflow_options import errors_as_sentences
 from async_endpoint.operations.logs import SOURCES, LogEvent, log_groups, read_events
@@ -42,9 +43,9 @@ def logs(
     Exit status: 0 even if there is no line, 1 an AWS call failed, 2 wrong usage, 130 after Ctrl-C.
     """  # noqa: D301 - \b is Click's mark of a paragraph that is not rewrapped
     with errors_as_sentences():
-        session = boto3.Session()
+        session = reading_session()
         groups = _groups(session, stage, sources)
-        client = session.client("logs")
+        client = (boto3.Session() if follow else session).client("logs")  # --follow outlives a break of the network
         start, printed = datetime.now(UTC) - since, dict[str, int]()
         while True:
             asked = datetime.now(UTC)

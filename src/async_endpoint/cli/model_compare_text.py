@@ -8,6 +8,7 @@ import textwrap
 from collections import Counter
 from typing import TYPE_CHECKING, Any
 
+from async_endpoint.counted import counted
 from async_endpoint.operations.model.compare import ALONE, AT_ONCE
 from async_endpoint.operations.model.compare_outcomes import Verdict
 from async_endpoint.operations.model.compare_results import ABSENT
@@ -55,7 +56,7 @@ def as_json(found: ModelComparison) -> dict[str, Any]:
 
 def _verdict(found: ModelComparison) -> list[str]:
     names = f"{found.old.name} and {found.new.name}"
-    count = f"{found.documents} documents" if found.documents != 1 else "1 document"
+    count = counted(found.documents, "document")
     if found.verdict is Verdict.SAME:
         return _wrapped(f"THE SAME: {names} give the same results for all {count}.")
     if found.verdict is Verdict.UNDECIDED:

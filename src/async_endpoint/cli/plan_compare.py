@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-import boto3
 import click
 
+from async_endpoint.cli.aws_session import reading_session
 from async_endpoint.cli.job_cost import CostOptions, jobs_since, period_of
 from async_endpoint.cli.plan_text import concurrency_notes, outcome_notes
 from async_endpoint.cli.workflow_options import errors_as_sentences, read_workflow
@@ -142,10 +142,11 @@ def compare(stage: Stage, conditions: Conditions, options: CompareOptions) -> Co
         raise click.UsageError("Give --compare as 1d, 6h, 30m or 2026-01-31, a moment that is over.") from error
     workflow = read_workflow(options.stack, options.stage)
     with errors_as_sentences():
-        cloudwatch = boto3.Session().client("cloudwatch")
+        session = reading_session()
+        cloudwatch = session.client("cloudwatch")
         jobs = {
             record.job_id: record
-            for record in jobs_since(JobsTableReader.from_session(workflow.jobs_table), period.begin)
+            for record in jobs_since(JobsTableReader.from_session(workflow.jobs_table, session), period.begin)
         }
         observed = observe(period, jobs.values(), read_measurements(cloudwatch, stage.endpoint_name, period, now))
         service = read_model_seconds(cloudwatch, stage.endpoint_name, period)

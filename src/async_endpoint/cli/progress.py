@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from async_endpoint.client import JobState
+from async_endpoint.counted import counted
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -60,7 +61,7 @@ class Lines:
     def start(self, documents: int) -> None:
         """Prints the number of documents."""
         self._documents = documents
-        self._print(f"{documents} documents")
+        self._print(counted(documents, "document"))
 
     def submitted(self, _: Job, /) -> None:
         """Counts, and sometimes prints the count."""

@@ -23,6 +23,7 @@ from async_endpoint.cli.workflow_options import (
     yes_option,
 )
 from async_endpoint.client import JobsTableReader
+from async_endpoint.counted import counted
 from async_endpoint.operations.jobs.attempts import AttemptRequester, intake_sender
 from async_endpoint.operations.jobs.redrive import (
     REPEAT_AFTER_SECONDS,
@@ -130,7 +131,7 @@ def _run(workflow: Workflow, selection: Selection, *, as_json: bool) -> int:
     counts = ", ".join(f"{work.count(outcome):,} {_WORDS[outcome]}" for outcome in RedriveOutcome)
     rest = len(selection.jobs) - len(work.done)
     stopped = f" Interrupted: {rest:,} are left; run the same command again." if interrupted else ""
-    click.echo(f"{len(work.done):,} jobs: {counts}.{stopped}", err=as_json)
+    click.echo(f"{counted(len(work.done), 'job')}: {counts}.{stopped}", err=as_json)
     if interrupted:
         return INTERRUPTED
     return 1 if work.count(RedriveOutcome.FAILED) else 0
@@ -145,7 +146,9 @@ _WORDS = {
 
 
 def _plan(selection: Selection, criteria: Criteria) -> Iterator[str]:
-    yield f"{len(selection.over):,} jobs are {criteria.state} and meet the criteria."
+    count = len(selection.over)
+    verbs = ("is", "meets") if count == 1 else ("are", "meet")
+    yield f"{counted(count, 'job')} {verbs[0]} {criteria.state} and {verbs[1]} the criteria."
     reasons = selection.reasons
     yield from (f"  {count:>7,}  {one_line(reason)}" for reason, count in reasons[:_REASONS])
     if len(reasons) > _REASONS:

@@ -25,6 +25,7 @@ from async_endpoint.client import (
 )
 from async_endpoint.client.ticket_schema import UNFINISHED
 from async_endpoint.client.ticket_store import newest
+from async_endpoint.counted import counted
 from async_endpoint.operations.results.csv_table import write_csv
 from async_endpoint.operations.results.table import TableError
 from async_endpoint.replaced_file import replacing
@@ -103,7 +104,7 @@ def results(
             written = _write(ticket, output, write)
         except TicketError as unreadable:
             raise click.ClickException(str(unreadable)) from unreadable
-        summary = f"{ticket.counts().total()} documents: {in_words(ticket.counts())}"
+        summary = f"{counted(ticket.counts().total(), 'document')}: {in_words(ticket.counts())}"
         if not written:
             rest = f"; {shown(output)} is as before" if output else ""
             click.echo(f"{summary}; no document has a line yet{rest}.", err=True)

@@ -11,6 +11,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from rich.console import Console
 from rich.table import Table
 
+from async_endpoint.cli.aws_session import reading_session
 from async_endpoint.cli.workflow_options import confirm, endpoint_stack_of, endpoint_stack_options, yes_option
 from async_endpoint.client import AsyncEndpointError
 from async_endpoint.operations.deploy.change_set import ChangeSetError
@@ -72,7 +73,7 @@ def rollback(
     """  # noqa: D301 - \b is Click's mark of a paragraph that is not rewrapped
     target = endpoint_stack_of(stack, stage)
     try:
-        session = boto3.Session(region_name=region)
+        session = reading_session(region) if only_list else boto3.Session(region_name=region)
         cloudformation = session.client("cloudformation")
         found = Rollback(cloudformation, session.client("s3"), stack=target, timeout=timeout)
         if only_list:

@@ -14,6 +14,7 @@ import boto3
 import click
 from rich.console import Console
 
+from async_endpoint.cli.aws_advice import ended
 from async_endpoint.cli.progress import Bars, Lines
 from async_endpoint.cli.run_report import print_line
 from async_endpoint.client import (
@@ -110,7 +111,7 @@ def finish(
         counts = counts_of(ticket)
         advice = how_to_continue(ticket, command, own_file=own_file)
         report(counts, error=str(error))
-        raise click.ClickException(f"{error}{advice}") from error
+        raise click.ClickException(f"{ended(str(error))}{advice}") from error
     except OSError as error:  # after the client's own: its ResultTimeout is a TimeoutError too
         discard_unsent(ticket)
         raise unwritable(output or Path(), error) from error
@@ -153,7 +154,10 @@ def how_to_continue(ticket: Ticket, command: str, *, own_file: bool) -> str:
     if discard_unsent(ticket):
         return " Nothing was sent."
     argument = argument_of(ticket, own_file=own_file)
-    return f" What was sent goes on, and the ticket has it: continue by `async-endpoint {command} {argument}`."
+    return (
+        " The endpoint works on what was sent, and the ticket remembers it: continue by "
+        f"`async-endpoint {command} {argument}`."
+    )
 
 
 def argument_of(ticket: Ticket, *, own_file: bool) -> str:

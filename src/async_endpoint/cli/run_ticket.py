@@ -9,6 +9,7 @@ import boto3
 import click
 from botocore.exceptions import BotoCoreError, ClientError
 
+from async_endpoint.cli.aws_session import reading_session
 from async_endpoint.cli.option_group import option_group
 from async_endpoint.cli.run_session import finish, not_usable, ticket_option
 from async_endpoint.cli.workflow_options import read_workflow, stage_option
@@ -108,7 +109,8 @@ def open_run(path: Path, stage: str | None) -> tuple[Ticket, AsyncEndpoint, Jobs
         )
         records = None
         if stage:
-            records = JobsTableReader.from_session(read_workflow(None, stage, session).jobs_table, session)
+            workflow = read_workflow(None, stage, reading_session(settings.region))
+            records = JobsTableReader.from_session(workflow.jobs_table, session)
     except (AsyncEndpointError, BotoCoreError, ClientError) as error:
         ticket.close()
         raise click.ClickException(str(error)) from error

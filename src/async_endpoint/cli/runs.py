@@ -8,6 +8,7 @@ import click
 
 from async_endpoint.client.ticket_schema import DocumentState
 from async_endpoint.client.ticket_store import StoredRun, prune, stored_runs
+from async_endpoint.counted import counted
 
 
 @click.command(short_help="List the runs of this machine.")
@@ -30,7 +31,7 @@ def runs(*, as_json: bool, days: int | None) -> None:
     """  # noqa: D301 - \b is Click's mark of a paragraph that is not rewrapped
     if days is not None:
         deleted = prune(days)
-        click.echo(f"{len(deleted)} tickets of finished runs deleted.")
+        click.echo(f"{counted(len(deleted), 'ticket')} of finished runs deleted.")
         return
     for found in stored_runs():
         if isinstance(found, StoredRun):

@@ -7,13 +7,13 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-import boto3
 import click
 from botocore.exceptions import BotoCoreError
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from async_endpoint.cli.aws_session import reading_session
 from async_endpoint.cli.job_cost import CostOptions, cost_lines, cost_options, endpoint_of, period_of, read_cost
 from async_endpoint.cli.job_history import history_lines
 from async_endpoint.cli.one_line import one_line
@@ -57,16 +57,17 @@ class _Listed:
             click.ClickException: The stack cannot be read.
         """
         table, stack = self.table, stack_of(self.stack, self.stage)
+        session = reading_session()
         if table is None and stack is not None:
             try:
-                table = read_outputs(boto3.Session().client("cloudformation"), [stack]).get(TABLE_OUTPUT)
+                table = read_outputs(session.client("cloudformation"), [stack]).get(TABLE_OUTPUT)
             except (StackError, BotoCoreError) as error:
                 raise click.ClickException(str(error)) from error
             if table is None:
                 raise click.UsageError(f"Stack {stack} has no output {TABLE_OUTPUT}: name another, or give --table.")
         if table is None:
             raise click.UsageError("Name the jobs table by --table, or by --stage or --stack.")
-        return JobsTableReader.from_session(table)
+        return JobsTableReader.from_session(table, session)
 
 
 _listed_options = option_group(

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, NoReturn
 import click
 from rich.console import Console
 
+from async_endpoint.cli.aws_advice import ended
 from async_endpoint.cli.counter import Counter, counter_on
 from async_endpoint.cli.run_report import print_line
 from async_endpoint.cli.run_session import (
@@ -148,7 +149,7 @@ class SubmitSession:
             advice = " The ticket has what was submitted: watch the folder again by the same command."
         if summary:
             self._report(summary, error=str(error))
-        raise click.ClickException(f"{error}{advice}") from error
+        raise click.ClickException(f"{ended(str(error))}{advice}") from error
 
     def _report(self, summary: SubmissionSummary, error: str | None = None) -> None:
         if self._as_json:

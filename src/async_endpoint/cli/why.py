@@ -11,9 +11,11 @@ import click
 from botocore.exceptions import BotoCoreError, ClientError
 
 from async_endpoint.cli.ages import AGE
+from async_endpoint.cli.aws_advice import with_advice
 from async_endpoint.cli.job_history import history_lines
 from async_endpoint.cli.workflow_options import stack_of, workflow_options
 from async_endpoint.client import AsyncEndpointError, JobNotFound, JobsTableReader
+from async_endpoint.counted import counted
 from async_endpoint.operations.diagnose.diagnosis import Diagnosis, diagnose, with_names
 from async_endpoint.operations.diagnose.finding import Severity
 from async_endpoint.operations.diagnose.gather import gather
@@ -76,9 +78,9 @@ def _diagnose(name: str, label: str, since: timedelta) -> tuple[boto3.Session, D
     except NoStage as error:
         _end(str(error))
     except BotoCoreError as error:
-        _end(f"AWS cannot be read: {_one_line(error)}")
+        _end(f"AWS cannot be read: {_one_line(error)}", error)
     except ClientError as error:
-        _end(f"The stage's stacks cannot be read, and without them nothing else: {_one_line(error)}")
+        _end(f"The stage's stacks cannot be read, and without them nothing else: {_one_line(error)}", error)
     return session, diagnose(gather(clients, names, now=now, since=since))
 
 
@@ -92,11 +94,11 @@ def _record(job: str, diagnosis: Diagnosis, session: boto3.Session) -> JobRecord
     except JobNotFound as error:
         _end(f"{error} Without a record no event of it was seen: see `async-endpoint why` without a job.")
     except AsyncEndpointError as error:
-        _end(str(error))
+        _end(str(error), error)
 
 
-def _end(message: str) -> NoReturn:
-    click.echo(f"Error: {message}", err=True)
+def _end(message: str, error: Exception | None = None) -> NoReturn:
+    click.echo(f"Error: {with_advice(message, error)}", err=True)
     sys.exit(UNREADABLE)
 
 
@@ -146,11 +148,12 @@ def _not_read(unread: Iterable[Unread]) -> Iterator[str]:
 
 def _looked_at(snapshot: Snapshot) -> str:
     endpoint = snapshot.endpoint
-    state = f"{endpoint.status}, {endpoint.running} instances" if endpoint else "not read"
+    state = f"{endpoint.status}, {counted(endpoint.running, 'instance')}" if endpoint else "not read"
     return (
         f"endpoint {snapshot.names.endpoint} ({state}), its configuration, model and log, scaling with "
-        f"{len(snapshot.policies)} policies, {len(snapshot.alarms)} alarms, {len(snapshot.subscriptions)} topics, "
-        f"{len(snapshot.queues)} queues, {len(snapshot.functions)} functions, {len(snapshot.rules)} rules, "
-        f"{len(snapshot.buckets)} buckets and the jobs table ({snapshot.jobs.submitted} submitted, "
+        f"{counted(len(snapshot.policies), 'policy', 'policies')}, {counted(len(snapshot.alarms), 'alarm')}, "
+        f"{counted(len(snapshot.subscriptions), 'topic')}, {counted(len(snapshot.queues), 'queue')}, "
+        f"{counted(len(snapshot.functions), 'function')}, {counted(len(snapshot.rules), 'rule')}, "
+        f"{counted(len(snapshot.buckets), 'bucket')} and the jobs table ({snapshot.jobs.submitted} submitted, "
         f"{snapshot.jobs.received} received)"
     )

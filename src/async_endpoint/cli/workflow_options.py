@@ -6,10 +6,10 @@ from collections.abc import Callable
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-import boto3
 import click
 from botocore.exceptions import BotoCoreError, ClientError
 
+from async_endpoint.cli.aws_session import reading_session
 from async_endpoint.client import AsyncEndpointError
 from async_endpoint.operations.jobs.workflow import Workflow, endpoint_stack_name, workflow_stack_name
 from async_endpoint.operations.stack_outputs import StackError
@@ -17,6 +17,8 @@ from async_endpoint.protocol import JobsTableBusy
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    import boto3
 
 INTERRUPTED = 130
 """The exit status that shells report after Ctrl-C."""
@@ -65,7 +67,7 @@ def stack_of(stack: str | None, stage: str | None) -> str | None:
 
 
 def read_workflow(stack: str | None, stage: str | None, session: boto3.Session | None = None) -> Workflow:
-    """Returns the workflow that the options name; of a session, or of boto3's defaults.
+    """Returns the workflow that the options name; of a session, or of a `reading_session`.
 
     Raises:
         click.UsageError: Neither option is given, or both are.
@@ -75,7 +77,7 @@ def read_workflow(stack: str | None, stage: str | None, session: boto3.Session |
     if name is None:
         raise click.UsageError("Name the stage by --stage, or its workflow stack by --stack.")
     try:
-        return Workflow.from_stack((session or boto3.Session()).client("cloudformation"), name)
+        return Workflow.from_stack((session or reading_session()).client("cloudformation"), name)
     except (StackError, BotoCoreError) as error:
         raise click.ClickException(str(error)) from error
 

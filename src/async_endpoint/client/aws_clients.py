@@ -44,8 +44,7 @@ def make_clients(
     """
     session = session or boto3.Session()
     config = Config(max_pool_connections=connections, retries={"mode": "standard", "total_max_attempts": max_attempts})
-    made = session.client("sagemaker-runtime", config=config).meta.config
-    config = config.merge(Config(user_agent=_user_agent(made)))
+    config = config.merge(Config(user_agent=_user_agent(session, config)))
     runtime, s3 = session.client("sagemaker-runtime", config=config), session.client("s3", config=config)
     parse_listings_quickly(s3)
     s3.meta.events.register("before-parse.s3.GetObject", _keep_media_type)
@@ -53,10 +52,20 @@ def make_clients(
     return runtime, s3
 
 
-def _user_agent(made: Any) -> str | None:  # a Config whose stub lacks both
+def _user_agent(session: boto3.Session, config: Config) -> str | None:
     """Returns the text that botocore builds twice for each call, from thirty parts: an eighth of the call's time."""
+    made = _config_of(session, config)
     agent, app = getattr(made, "user_agent", None), getattr(made, "user_agent_appid", None)
-    return f"{agent} app/{app}" if agent and app else agent
+    if not agent:
+        return None
+    # To a given text botocore appends the session's own parts, which are in its text already.
+    appended = str(_config_of(session, config.merge(Config(user_agent="-"))).user_agent).removeprefix("-")
+    agent = str(agent).removesuffix(appended)
+    return f"{agent} app/{app}" if app else agent
+
+
+def _config_of(session: boto3.Session, config: Config) -> Any:  # a Config whose stub lacks the user agent
+    return session.client("sagemaker-runtime", config=config).meta.config
 
 
 def _keep_media_type(*, response_dict: dict[str, Any], **_: object) -> None:

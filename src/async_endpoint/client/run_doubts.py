@@ -12,6 +12,7 @@ from async_endpoint.client.result_names import result_stem
 from async_endpoint.client.run_submitter import MOST_TRIES
 from async_endpoint.client.ticket_schema import DocumentState
 from async_endpoint.client.transport import Acceptance
+from async_endpoint.counted import counted
 from async_endpoint.protocol import JobState, S3Location
 
 if TYPE_CHECKING:
@@ -162,7 +163,7 @@ def renewal_remarks(renewed: Sequence[Entry]) -> Iterator[str]:
         (objects, stays),
     ):
         if number:
-            who = "1 document was" if number == 1 else f"{number} documents were"
+            who = f"{counted(number, 'document')} {'was' if number == 1 else 'were'}"
             yield f"{who} most likely never taken by the endpoint, when a call broke off: {consequence}"
 
 

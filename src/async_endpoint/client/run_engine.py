@@ -13,6 +13,7 @@ from async_endpoint.client.run_restore import queued_jobs
 from async_endpoint.client.run_submitter import RunSubmitter
 from async_endpoint.client.ticket_lines import line_facts
 from async_endpoint.client.ticket_schema import UNFINISHED, DocumentState, Outcome
+from async_endpoint.counted import counted
 from async_endpoint.protocol import JobState
 
 if TYPE_CHECKING:
@@ -131,7 +132,7 @@ class RunEngine:
         """Returns what the user should know about the submissions, one sentence for each matter."""
         if not (changed := self._submitter.changed):
             return []
-        who = "1 document has" if changed == 1 else f"{changed} documents have"
+        who = f"{counted(changed, 'document')} {'has' if changed == 1 else 'have'}"
         return [f"{who} changed since the run began, and went out as of now."]
 
     def _submitted(self, job: Job) -> None:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from async_endpoint.client.ticket_schema import DocumentState
+from async_endpoint.counted import counted
 from async_endpoint.protocol import JobState
 
 if TYPE_CHECKING:
@@ -66,4 +67,4 @@ class RunSummary:
                 states.append(f"{self.counts[state]} {text}")
         total = self.counts.total()
         each = self.seconds / total if total else 0.0
-        return f"{total} documents: {', '.join(states)}, in {self.seconds:.1f} s ({each:.2f} s a document)"
+        return f"{counted(total, 'document')}: {', '.join(states)}, in {self.seconds:.1f} s ({each:.2f} s a document)"

@@ -5,6 +5,7 @@ It needs matplotlib, which the extra `plot` installs.
 
 from __future__ import annotations
 
+import math
 from typing import IO, TYPE_CHECKING
 
 from matplotlib.figure import Figure
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 _INCHES = (11, 4.8)
 _DOTS_PER_INCH = 120
 _POINT, _LINES, _QUIET = "#2f6fb5", {50: "#12a08a", 95: "#a3212a"}, "#59636e"
+_STYLES = {50: "-", 95: (0, (5, 3))}  # two lines at one height are both seen
 _FEW = 40  # documents, up to which each one has a mark
 
 
@@ -58,9 +60,17 @@ def _draw(axes: Axes, phase: str, measured: Measured) -> None:
     for percent, color in _LINES.items():
         seconds = measured.percentile(percent)
         if seconds is not None:
-            axes.axhline(seconds, color=color, linewidth=1.2, label=f"p{percent}: {seconds:,.2f} s")
+            label = f"p{percent}: {three_digits(seconds)} s"
+            axes.axhline(seconds, color=color, linewidth=1.2, linestyle=_STYLES[percent], zorder=1, label=label)
     axes.set_ylim(0, max(measured.latencies) * 1.1)
     axes.set_xlim(0.5, len(numbers) + 0.5)
-    axes.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1, steps=[1, 2, 5, 10]))
     axes.grid(axis="y", alpha=0.3)
-    axes.legend(loc="lower right", framealpha=0.9)
+    # Below the axes: inside, it would cover documents.
+    axes.legend(loc="upper center", bbox_to_anchor=(0.5, -0.12), ncols=len(_LINES), frameon=False)
+
+
+def three_digits(seconds: float) -> str:
+    """Returns seconds so that percentiles which differ have different texts, such as 0.162, 1.26 and 67.8."""
+    digits = 2 - math.floor(math.log10(seconds)) if seconds > 0 else 2
+    return f"{seconds:,.{min(3, max(0, digits))}f}"

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from async_endpoint.operations.diagnose.finding import Finding, normal
 from async_endpoint.operations.diagnose.rules.reasons import classify, classify_ended
-from async_endpoint.operations.diagnose.rules.words import cut, lasting
+from async_endpoint.operations.diagnose.rules.words import counted, cut, lasting
 from async_endpoint.protocol import FAILED_BEFORE, JobState, is_transient
 
 if TYPE_CHECKING:
@@ -70,9 +70,10 @@ def _failed(job: JobRecord, diagnosis: Diagnosis) -> Finding:
     kind = classify(reason)
     attempts = len(job.attempts)
     helps = is_transient(job.reason)
+    in_all = f" in all {counted(attempts, 'attempt')}" if attempts > 1 else ""
     return Finding(
         cause=kind.cause,
-        text=f"The job failed{f' in all {attempts} attempts' if attempts > 1 else ''}. {kind.text}",
+        text=f"The job failed{in_all}. {kind.text}",
         evidence=(
             f"Reason: {cut(reason, 600)}",
             *((f"Failure object: {job.outcome_location}",) if job.outcome_location else ()),
@@ -102,7 +103,8 @@ def _submitted(job: JobRecord, diagnosis: Diagnosis) -> Finding:
         return _because(job, fault, age, "The request waits at SageMaker, because something is wrong with the stage.")
     running = snapshot.running
     where = (
-        f"The request waits or is processed: {running} instances run and {snapshot.waiting} requests are open."
+        f"The request waits or is processed, with {counted(running, 'instance')} and "
+        f"{counted(snapshot.waiting or 0, 'open request')}."
         if running
         else "The request waits for an instance: the endpoint sleeps or is waking."
     )
@@ -123,7 +125,7 @@ def _received(job: JobRecord, diagnosis: Diagnosis) -> Finding:
             "admission",
             "The document waits for admission: SageMaker's queue is kept short.",
             age,
-            f"{snapshot.jobs.admission} documents wait and {snapshot.jobs.submitted} are submitted.",
+            f"Waiting: {counted(snapshot.jobs.admission, 'document')}. Submitted: {snapshot.jobs.submitted}.",
             fix="Wait, or upload it below inbox-urgent/.",
         )
     if fault := next((each for each in diagnosis.faults if each.cause in _BEFORE_SUBMISSION), None):

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from async_endpoint.operations.diagnose.finding import Finding, normal
 from async_endpoint.operations.diagnose.rules.reasons import OTHER, classify
-from async_endpoint.operations.diagnose.rules.words import cut, lasting, show_log
+from async_endpoint.operations.diagnose.rules.words import counted, cut, lasting, show_log
 
 if TYPE_CHECKING:
     from async_endpoint.operations.diagnose.snapshot import Snapshot
@@ -68,7 +68,7 @@ def endpoint_stuck(snapshot: Snapshot) -> Finding | None:
     if since < _LONG:
         return None
     lasts = f"It has been {endpoint.status} for {lasting(since)}"
-    evidence = [f"{lasts}, with {endpoint.running} instances of {endpoint.desired}."]
+    evidence = [f"{lasts}, with {endpoint.running} of {counted(endpoint.desired, 'instance')}."]
     evidence += [
         f"Scaling activity: {cut(each.message)}" for each in snapshot.activities[:1] if each.status != "Successful"
     ]
@@ -232,13 +232,13 @@ def changing(snapshot: Snapshot) -> Finding | None:
         return normal(
             "waking",
             "The endpoint is waking: its instances start. A cold start takes minutes.",
-            f"It is Updating from {endpoint.running} to {endpoint.desired} instances since "
+            f"It is Updating from {endpoint.running} to {counted(endpoint.desired, 'instance')} since "
             f"{lasting(snapshot.clock - endpoint.changed_at)}.",
             fix="Wait.",
         )
     return normal(
         "changing",
         f"The endpoint is {endpoint.status}: a deployment or scaling changes it, and scaling waits meanwhile.",
-        f"It has {endpoint.running} instances of {endpoint.desired}.",
+        f"It has {endpoint.running} of {counted(endpoint.desired, 'instance')}.",
         fix="Wait.",
     )

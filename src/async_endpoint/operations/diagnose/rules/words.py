@@ -4,16 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from async_endpoint.counted import counted
+
 if TYPE_CHECKING:
     from datetime import timedelta
 
+__all__ = ["counted", "cut", "lasting", "show_log"]
+
 _SHOWN = 240
 _LAST_HOUR = "--start-time $(( ($(date +%s) - 3600) * 1000 )) --query 'events[].message' --output text"
-
-
-def counted(number: int, noun: str) -> str:
-    """Returns a number with its noun, such as `2 requests`."""
-    return f"{number} {noun}{'' if number == 1 else 's'}"
 
 
 def lasting(time: timedelta) -> str:
