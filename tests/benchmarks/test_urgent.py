@@ -2,7 +2,7 @@
 
 import pytest
 
-from benchmarks.urgent import BATCH_SECONDS, Batch, Wait, batches_of, begun_before, throughput
+from benchmarks.urgent import BATCH_SECONDS, Batch, Wait, batches_of, begun_before, done_before, throughput
 
 BATCHES = [Batch(began=4.0 * number, ended=4.0 * number + 4, size=8) for number in range(5)]
 
@@ -32,3 +32,9 @@ def test_a_wait_counts_from_the_upload_to_the_beginning_of_its_own_batch() -> No
     assert wait.batches == 7 / BATCH_SECONDS
     assert wait.intake_seconds == 0.5
     assert begun_before(BATCHES, wait) == 1  # that of 8; those of 4 and 12 are the one at work and its own
+
+
+def test_only_others_that_were_done_before_a_moment_count() -> None:
+    ends = {"inbox/1": 3.0, "inbox/2": 5.0, "inbox-urgent/1": 3.0}
+
+    assert done_before(4.0, {key: {"ended": ended} for key, ended in ends.items()}) == 1
