@@ -27,7 +27,7 @@ Named = Callable[..., str]
 MOST_SECONDS = 5.0
 QUIET_SECONDS = 90.0  # alarms look back over eight minutes or more, which are as many seconds
 INSTANCE_TYPE = "ml.g4dn.xlarge"
-MANY = 80  # requests at once, which take one instance several seconds
+MANY = 200  # requests at once, which take one instance ten seconds or longer
 PAGES = 50  # the most that the model takes: they keep it at work for a second or longer
 
 
@@ -67,6 +67,11 @@ def forget_jobs(stage: Stage, *states: JobState) -> None:
     for item in table.scan()["Items"]:
         if item.get("state") in states:
             table.delete_item(Key={"job_id": item["job_id"]})
+
+
+def alarm_state(deployed: Deployed, kind: str) -> str:
+    alarms = client("cloudwatch").describe_alarms(AlarmNames=[deployed.named(kind)])["MetricAlarms"]
+    return str(alarms[0]["StateValue"])
 
 
 def completed(stage: Stage) -> set[str]:
@@ -299,6 +304,10 @@ def test_without_quota_or_capacity_the_scaling_activity_says_so(
 def test_a_waking_stage_has_nothing_wrong_and_an_expired_request_is_named(
     stage: Stage, deployed: Deployed, receipts: Receipts, named: Named
 ) -> None:
+    stage.deployment.scale_to_zero(stage.local)
+    # The requests of the test before would wake it.
+    wait_for(lambda: alarm_state(deployed, "ScalingWakeAlarm") == "OK" or None, 60, "the end of the wake alarm")
+    settle(deployed)
     stage.deployment.scale_to_zero(stage.local)
     with why_faults.function_with("Intake", WAKE_ON_SUBMIT="false")(deployed):
         stage.put(receipts[0][0], "inbox/late.jpg")
