@@ -200,7 +200,7 @@ def env(state_dir: Path, region: str) -> None:
 def quota(state_dir: Path, instance_type: str, value: int) -> None:
     """Set the quota of an instance type, in every region.
 
-    Service Quotas then reports VALUE for "TYPE for endpoint usage".
+    Service Quotas then reports VALUE for "TYPE for endpoint usage", and SageMaker rejects more instances.
 
     \b
     async-endpoint local quota ml.g4dn.xlarge 2
