@@ -56,7 +56,7 @@ def test_jobs_of_a_time_are_announced_after_a_confirmation(deployed: DeployedWor
     result = announce(deployed, "--since", "1h", "--yes")
 
     assert declined.exit_code == 1
-    assert "Send 1 events again?" in declined.stderr
+    assert "Send 1 event again?" in declined.stderr
     assert dry.stdout.splitlines() == ["1 job to announce.", f"  {new}"]
     assert (result.exit_code, announced) == (0, [new])
 

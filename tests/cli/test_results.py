@@ -219,7 +219,7 @@ def test_a_submission_whose_lines_are_in_a_file_may_be_pruned(bucket: str, serve
 
     assert run("results", "--output", "out.jsonl").exit_code == 0
 
-    assert "1 tickets" in run("runs", "--prune", "0").stdout
+    assert "1 ticket of" in run("runs", "--prune", "0").stdout
 
 
 @pytest.mark.parametrize("place", ["/dev/null", "pipe"])
@@ -231,7 +231,7 @@ def test_lines_that_no_file_keeps_leave_the_ticket(bucket: str, folder: Path, pl
 
     assert "0 tickets" in run("runs", "--prune", "0").stdout
     assert run("results", "--output", "out.jsonl").exit_code == 0
-    assert "1 tickets" in run("runs", "--prune", "0").stdout
+    assert "1 ticket of" in run("runs", "--prune", "0").stdout
 
 
 def test_ctrl_c_leaves_the_old_file(bucket: str, folder: Path) -> None:

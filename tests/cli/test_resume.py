@@ -206,7 +206,7 @@ def test_a_ticket_in_use_is_not_pruned(folder: Path, bucket: str, tickets: Path)
 
     with closing(Ticket.open(path)):
         assert "0 tickets" in CliRunner().invoke(main, ["runs", "--prune", "0"]).stdout
-    assert "1 tickets" in CliRunner().invoke(main, ["runs", "--prune", "0"]).stdout
+    assert "1 ticket of" in CliRunner().invoke(main, ["runs", "--prune", "0"]).stdout
 
 
 def test_a_ticket_and_an_output_are_used_by_one_process_at_a_time(
@@ -276,5 +276,5 @@ def test_finished_tickets_are_listed_and_pruned(folder: Path, bucket: str, ticke
 
     assert "1 completed" in CliRunner().invoke(main, ["runs"]).stdout
     assert "0 tickets" in CliRunner().invoke(main, ["runs", "--prune", "1"]).stdout
-    assert "1 tickets" in CliRunner().invoke(main, ["runs", "--prune", "0"]).stdout
+    assert "1 ticket of" in CliRunner().invoke(main, ["runs", "--prune", "0"]).stdout
     assert list(tickets.iterdir()) == []

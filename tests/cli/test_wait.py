@@ -211,7 +211,7 @@ def test_the_file_of_an_interrupted_run_waits_for_resume_once_the_outcomes_are_k
     assert run("resume", "--no-wake").exit_code == 0
     lines = [json.loads(line) for line in results.read_text().splitlines()]
     assert [line["state"] for line in lines] == ["COMPLETED"] * DOCUMENTS
-    assert "1 tickets" in run("runs", "--prune", "0").stdout
+    assert "1 ticket of" in run("runs", "--prune", "0").stdout
 
 
 def test_wait_and_resume_keep_the_ticket_and_the_lines_of_a_run_whose_documents_were_all_rejected(

@@ -39,7 +39,10 @@ def test_without_a_region_it_says_so_at_once(monkeypatch: pytest.MonkeyPatch) ->
     began = time.monotonic()
     result = why("--stage", "dev")
     assert result.exit_code == 3
-    assert result.stderr == "Error: AWS cannot be read: You must specify a region.\n"
+    assert (
+        result.stderr
+        == "Error: AWS cannot be read: You must specify a region. Name it by --region or AWS_DEFAULT_REGION.\n"
+    )
     assert time.monotonic() - began < 2
 
 
@@ -52,5 +55,8 @@ def test_without_credentials_it_says_so_at_once(monkeypatch: pytest.MonkeyPatch)
     began = time.monotonic()
     result = why("--stage", "dev", "--region", "eu-west-1")
     assert result.exit_code == 3
-    assert result.stderr == "Error: AWS cannot be read: Unable to locate credentials\n"
+    assert result.stderr == (
+        "Error: AWS cannot be read: Unable to locate credentials. Log in by `aws sso login`, or name a profile by "
+        "--profile or AWS_PROFILE.\n"
+    )
     assert time.monotonic() - began < 3

@@ -27,13 +27,33 @@ from tests.support.ticket_run import BreaksOff, Run, size_of
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from async_endpoint.client import Acceptance, ListingPage, Payload
+    from async_endpoint.client import Acceptance, Job, ListingPage, Payload
     from tests.support.endpoint_fixtures import Clock
 
 
 @pytest.fixture
 def run(tmp_path: Path, clock: Clock) -> Run:
     return Run(tmp_path / "receipts", clock)
+
+
+class Counts:
+    """A progress that counts."""
+
+    def __init__(self) -> None:
+        self.started_with = self.submissions = self.outcomes = 0
+
+    def start(self, documents: int) -> None:
+        self.started_with = documents
+
+    def submitted(self, job: Job, /) -> None:
+        del job
+        self.submissions += 1
+
+    def finished(self, job: Job, /) -> None:
+        del job
+        self.outcomes += 1
+
+    def stop(self) -> None: ...
 
 
 STAYS = "Objects in S3 stay: one that waits in the queue after all is processed twice."
@@ -47,6 +67,41 @@ def test_the_outcome_of_a_document_in_doubt_is_found_beside_a_sibling(run: Run, 
     assert len(transport.requests) == 3
     assert transport.calls["delete"] == 0
     assert run.said == []
+
+
+@pytest.mark.parametrize("taken", [True, False])
+def test_the_progress_counts_each_document_in_doubt_as_submitted_once(run: Run, clock: Clock, *, taken: bool) -> None:
+    transport, progress = BreaksOff(lost={1, 3}, taken=taken, clock=clock), Counts()
+
+    assert run.go_on(run.begin(transport), transport, progress=progress) == ALL
+    assert (progress.started_with, progress.submissions, progress.outcomes) == (3, 3, 3)
+
+
+def test_a_continued_run_says_what_was_done_before_and_counts_its_own_documents(run: Run, clock: Clock) -> None:
+    class Unreadable(BreaksOff):
+        broken = True
+
+        def get(self, location: S3Location) -> Payload:
+            payload = super().get(location)
+            if self.broken and payload.body == b"2":
+                raise StorageError(f"The result {location} cannot be read.")
+            return payload
+
+    transport = Unreadable(lost=set(), taken=True, clock=clock)
+    with pytest.raises(StorageError):
+        run.go_on(run.begin(transport), transport)
+    assert run.said == []
+
+    transport.broken, progress = False, Counts()
+    ticket = Ticket.open(run.ticket)
+    options = RunOptions(notify=run.said.append, progress=progress)
+    summary = resume_run(ticket, run.endpoint(transport), run.output, options)
+    ticket.close()
+
+    assert run.said == ["2 of 3 documents already had an outcome; the progress is of the rest."]
+    assert progress.started_with == summary.settled == 1
+    assert f"({summary.seconds:.2f} s a document)" in str(summary)
+    assert str(summary).startswith("3 documents: 3 completed, ")
 
 
 def test_a_document_that_was_never_taken_is_replaced_after_the_grace(run: Run, clock: Clock) -> None:

@@ -16,7 +16,8 @@ from async_endpoint.client.run_output import NoOutput, RunOutput
 from async_endpoint.client.run_summary import RunInterrupted, RunSummary
 from async_endpoint.client.ticket import Ticket
 from async_endpoint.client.ticket_lines import queued_line
-from async_endpoint.client.ticket_schema import DocumentState, RunSettings
+from async_endpoint.client.ticket_schema import UNFINISHED, DocumentState, RunSettings
+from async_endpoint.counted import counted
 from async_endpoint.protocol import DEFAULT_INVOCATION_TIMEOUT_SECONDS, DEFAULT_REQUEST_TTL_SECONDS
 
 if TYPE_CHECKING:
@@ -163,11 +164,24 @@ def resume_run(ticket: Ticket, endpoint: AsyncEndpoint, output: Path | None, opt
 
     def summary(*, published: bool = False) -> RunSummary:
         jobs = tuple(job for _, job in sorted(engine.jobs, key=lambda each: each[0]))
-        return RunSummary(jobs, time.monotonic() - started, ticket.counts(), tuple(engine.report()), published)
+        counts = ticket.counts()
+        return RunSummary(
+            jobs=jobs,
+            seconds=time.monotonic() - started,
+            counts=counts,
+            remarks=tuple(engine.report()),
+            published=published,
+            settled=engine.left - sum(counts[state] for state in UNFINISHED),
+        )
 
     try:
         for line in ticket.lines():
             results.write(line)
+        total = ticket.counts().total()
+        if done := total - engine.left:
+            options.notify(
+                f"{done:,} of {counted(total, 'document')} already had an outcome; the progress is of the rest."
+            )
         options.progress.start(engine.left)
         try:
             engine.run()

@@ -51,6 +51,9 @@ class Doubts:
     def __bool__(self) -> bool:
         return bool(self._entries)
 
+    def __contains__(self, number: int) -> bool:
+        return number in self._entries
+
     def load(self) -> None:
         """Takes in the doubtful documents; call it while nothing is being submitted."""
         for entry in self._ticket.entries(DocumentState.SUBMITTING):

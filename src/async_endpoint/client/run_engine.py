@@ -258,6 +258,8 @@ class RunEngine:
         self._ticket.finished(outcomes)
         self._output.write(*(outcome.line for outcome in outcomes))
         for entry, job in finished:
+            if entry.number in self._doubts:  # it was taken, although its call broke off
+                self._options.progress.submitted(job)
             self._doubts.forget(entry.number)
             self._options.progress.finished(job)
             if not self._options.keep_results:

@@ -36,6 +36,7 @@ class RunSummary:
         seconds: From the first upload to the last outcome, on the client's clock.
         counts: How many documents of the run are in each state, those of earlier processes included.
         remarks: What else the user should know, in sentences.
+        settled: How many documents got their outcome in this process.
         published: Whether the file of results has the lines; not if nothing was sent and there is an older file.
     """
 
@@ -44,6 +45,7 @@ class RunSummary:
     counts: Counter[DocumentState]
     remarks: tuple[str, ...] = ()
     published: bool = False
+    settled: int = 0
 
     def count(self, state: JobState) -> int:
         """Returns how many documents are in a state; SUBMITTED: accepted, without an outcome."""
@@ -65,6 +67,6 @@ class RunSummary:
         ):
             if self.counts[state]:
                 states.append(f"{self.counts[state]} {text}")
-        total = self.counts.total()
-        each = self.seconds / total if total else 0.0
-        return f"{counted(total, 'document')}: {', '.join(states)}, in {self.seconds:.1f} s ({each:.2f} s a document)"
+        total = counted(self.counts.total(), "document")
+        each = f" ({self.seconds / self.settled:.2f} s a document)" if self.settled else ""
+        return f"{total}: {', '.join(states)}, in {self.seconds:.1f} s{each}"
