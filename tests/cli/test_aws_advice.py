@@ -24,7 +24,7 @@ DENIED = exceptions.ClientError({"Error": {"Code": "AccessDenied", "Message": "A
         (EXPIRED, "Log in by `aws sso login`"),
         (exceptions.ProfileNotFound(profile="other"), "`aws configure list-profiles` lists the profiles"),
         (exceptions.ConnectTimeoutError(endpoint_url="http://10.0.0.1"), "Check the network, the proxy and"),
-        (exceptions.SSLError(endpoint_url="https://a", error="bad"), "Check the network, the proxy and"),
+        (exceptions.SSLError(endpoint_url="https://a", error=Exception("bad")), "Check the network, the proxy and"),
     ],
 )
 def test_the_advice_follows_the_whole_text_of_the_error(error: Exception, advice: str) -> None:

@@ -301,7 +301,7 @@ def test_a_failed_deployment_explains_the_configuration_that_serves() -> None:
     [
         ("UPDATE_FAILED", "aws cloudformation rollback-stack --stack-name async-endpoint-dev-endpoint"),
         ("UPDATE_ROLLBACK_FAILED", "aws cloudformation continue-update-rollback --stack-name"),
-        ("DELETE_FAILED", "make destroy, then make deploy"),
+        ("DELETE_FAILED", "Fix the reason, then: make destroy"),
     ],
 )
 def test_what_ends_a_failed_deployment_depends_on_how_it_failed(status: str, command: str) -> None:

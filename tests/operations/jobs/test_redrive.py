@@ -31,10 +31,10 @@ def choose(deployed: DeployedWorkflow, s3: S3Client, criteria: Criteria = ANY, *
     return select_jobs(JobsTableReader(deployed.table, s3), criteria, now=now)
 
 
-def redrive(deployed: DeployedWorkflow) -> Redrive:
+def redrive(deployed: DeployedWorkflow, cause: str = "It was tested.") -> Redrive:
     table = JobsTableWriter(ThreadedTable(deployed.table.name))
     sender = intake_sender(deployed.sqs, deployed.intake.url)
-    return Redrive(AttemptRequester(table, sender, lambda: datetime.now(UTC), retention_days=30), "It was tested.")
+    return Redrive(AttemptRequester(table, sender, lambda: datetime.now(UTC), retention_days=30), cause)
 
 
 def ids(selection: Selection) -> list[str]:
@@ -61,7 +61,8 @@ def test_jobs_are_chosen_by_state_reason_and_time_newest_first(deployed: Deploye
 def test_two_at_once_request_each_attempt_once(deployed: DeployedWorkflow, s3: S3Client) -> None:
     jobs = [deployed.failed(f"inbox/{number}") for number in range(20)]
     selection = choose(deployed, s3)
-    both = [redrive(deployed), redrive(deployed)]
+    # With one cause and in one millisecond, each would take the other's write for its own, and send the message again.
+    both = [redrive(deployed, "It was tested here."), redrive(deployed, "It was tested there.")]
     threads = [threading.Thread(target=each.run, args=(selection, lambda _: None)) for each in both]
 
     for thread in threads:

@@ -136,16 +136,21 @@ def deployment_failed(snapshot: Snapshot) -> Finding | None:
     if not failed:
         return None
     name, status = failed[0]
-    if status == "UPDATE_ROLLBACK_FAILED":
+    text = "The last deployment failed and was not rolled back: the stage is between two versions."
+    if status == "DELETE_FAILED":
+        text, mend = "A part of the stage could not be deleted.", "make destroy"
+    elif status == "UPDATE_ROLLBACK_FAILED":
         mend = f"aws cloudformation continue-update-rollback --stack-name {name}"
     elif status in _CAN_ROLL_BACK:
         mend = f"make deploy; or back to the version before: aws cloudformation rollback-stack --stack-name {name}"
     else:
+        text = "The first deployment failed, and so did its rollback: the stage is incomplete."
         mend = "make destroy, then make deploy"
+    shown = [name for name, _ in failed] + _rolled_back_stacks(snapshot)
     return Finding(
         cause="deployment-failed",
-        text="The last deployment failed and was not rolled back: the stage is between two versions.",
-        evidence=(*_of_stacks(snapshot, [name for name, _ in failed]), *_reverted(snapshot)),
+        text=text,
+        evidence=(*_of_stacks(snapshot, list(dict.fromkeys(shown))), *_reverted(snapshot)),
         fix=f"Fix the reason, then: {mend}",
         runbook="a-deploy-that-rolled-back",
     )
@@ -155,7 +160,7 @@ def deployment_rolled_back(snapshot: Snapshot) -> Finding | None:
     """The last deployment was rolled back: what serves is not what was deployed."""
     if _failed_stacks(snapshot):
         return None
-    rolled = [name for name, status in snapshot.names.statuses.items() if "ROLLBACK" in status]
+    rolled = _rolled_back_stacks(snapshot)
     reverted = _reverted(snapshot)
     if not rolled and not reverted:
         return None
@@ -187,6 +192,10 @@ def drift(snapshot: Snapshot) -> Finding | None:
 def _failed_stacks(snapshot: Snapshot) -> list[tuple[str, str]]:
     """Returns the stacks, with their status, whose last operation failed and was not undone."""
     return [(name, status) for name, status in snapshot.names.statuses.items() if status.endswith("_FAILED")]
+
+
+def _rolled_back_stacks(snapshot: Snapshot) -> list[str]:
+    return [name for name, status in snapshot.names.statuses.items() if "ROLLBACK" in status]
 
 
 def _of_stacks(snapshot: Snapshot, names: list[str]) -> list[str]:
@@ -232,7 +241,7 @@ def changing(snapshot: Snapshot) -> Finding | None:
         return normal(
             "waking",
             "The endpoint is waking: its instances start. A cold start takes minutes.",
-            f"It is Updating from {endpoint.running} to {counted(endpoint.desired, 'instance')} since "
+            f"It has been Updating from {endpoint.running} to {counted(endpoint.desired, 'instance')} for "
             f"{lasting(snapshot.clock - endpoint.changed_at)}.",
             fix="Wait.",
         )

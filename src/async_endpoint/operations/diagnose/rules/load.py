@@ -32,8 +32,8 @@ def too_few_instances(snapshot: Snapshot) -> Finding | None:
     if backlog < _TOO_MANY * share * target.maximum and oldest < _QUARTER.total_seconds():
         return None
     evidence = [
-        f"{snapshot.running} of {target.maximum} allowed instances run.",
-        f"The backlog is {backlog:g} requests; scaling wants {share:g} for each instance.",
+        f"Instances in service: {snapshot.running} of at most {target.maximum}.",
+        f"The backlog is {counted(int(backlog), 'request')}; scaling wants {share:g} for each instance.",
         f"The oldest request has waited for {lasting(timedelta(seconds=oldest))}.",
     ]
     if config and config.concurrency:
