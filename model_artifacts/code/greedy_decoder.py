@@ -54,7 +54,7 @@ class _Attention:
         scale = self.width**-0.5
         self.query = (query[0] * scale, query[1] * scale)
         self.key, self.value = key, value
-        self._out = Linear(*out)
+        self.out = Linear(*out)
 
     def split(self, hidden: torch.Tensor) -> torch.Tensor:
         """Turns (pages, places, heads * width) into (pages * heads, places, width)."""
@@ -65,7 +65,7 @@ class _Attention:
     def attend(
         self, query: torch.Tensor, keys: torch.Tensor, values: torch.Tensor, mask: torch.Tensor | None
     ) -> torch.Tensor:
-        """Returns what one place a page sees, (pages, heads * width).
+        """Returns what one place a page sees, (pages, heads * width), for `out` to mix.
 
         Args:
             query: (pages * heads, 1, width).
@@ -76,8 +76,7 @@ class _Attention:
         scores = torch.bmm(query, keys)
         if mask is not None:
             scores += mask
-        seen = torch.bmm(torch.softmax(scores, dim=-1), values)
-        return self._out(seen.view(-1, self.heads * self.width))
+        return torch.bmm(torch.softmax(scores, dim=-1), values).view(-1, self.heads * self.width)
 
 
 class _Layer:
@@ -177,10 +176,10 @@ class _Network:
             # The heads of a page lie beside one another, as in `split`.
             by_part = torch.baddbmm(layer.own_biases, seen, layer.own_weights).view(3, -1, 1, own.width)
             memory.write(by_part[1:], place)
-            hidden += own.attend(by_part[0], *memory.up_to(place), mask)
+            own.out.add_to(hidden, own.attend(by_part[0], *memory.up_to(place), mask))
             query = layer.cross_query(layer.cross_norm(hidden)).view(-1, 1, cross.width)
-            hidden += cross.attend(query, memory.cross_keys, memory.cross_values, None)
-            hidden += layer.second(layer.activation(layer.first(layer.last_norm(hidden))))
+            cross.out.add_to(hidden, cross.attend(query, memory.cross_keys, memory.cross_values, None))
+            layer.second.add_to(hidden, layer.activation(layer.first(layer.last_norm(hidden))))
         return self._head(self._last_norm(hidden))
 
 
@@ -263,7 +262,7 @@ class _Run:
             chances = torch.zeros(len(scores))
         else:
             following = scores.argmax(dim=1)
-            chances = torch.log_softmax(scores, dim=1).gather(1, following.unsqueeze(1)).squeeze(1)
+            chances = torch.log_softmax(scores, dim=1).amax(dim=1)  # the likeliest token is the one taken
         ids = following.tolist()
         self._padding_came |= network.padding in ids
         for row, (id_, chance) in enumerate(zip(ids, chances.tolist())):

@@ -60,6 +60,16 @@ class Linear:
         """
         return torch.addmm(self._bias, rows, self._weight)
 
+    def add_to(self, sums: Tensor, rows: Tensor) -> None:
+        """Adds the product to `sums`, (rows, outputs): a residual connection, without a tensor of its own.
+
+        Args:
+            sums: Changed in place.
+            rows: (rows, inputs).
+        """
+        sums += self._bias
+        sums.addmm_(rows, self._weight)
+
 
 class LargeLinear:
     """A linear layer for many rows on a CPU, by oneDNN where this PyTorch has it.
