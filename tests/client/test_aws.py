@@ -235,10 +235,11 @@ def test_errors_of_s3_are_sentences(transport: AwsTransport, tmp_path: Path) -> 
 
 def test_an_unreachable_service_is_a_sentence(session: boto3.Session, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AWS_ENDPOINT_URL", "http://localhost:9")
-    transport = AwsTransport.from_session(session, concurrency=1, max_attempts=1)
+    transport = AwsTransport.from_session(session, concurrency=1, max_attempts=2)
 
-    with pytest.raises(SubmitError, match="cannot be called: Could not connect"):
+    with pytest.raises(AwsUnavailable, match="cannot be called: Could not connect") as raised:
         transport.submit(InvocationRequest(endpoint_name="receipts", input_location="s3://bucket/key"))
+    assert not isinstance(raised.value, UnknownSubmission), "nothing was sent"
     with pytest.raises(StorageError, match="cannot be listed: Could not connect"):
         transport.list_page(S3Location("bucket", ""), "")
 
