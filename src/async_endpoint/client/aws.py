@@ -50,12 +50,13 @@ if TYPE_CHECKING:
 
 _AWS_ERRORS = (Boto3Error, BotoCoreError, ClientError)
 _THROTTLED = frozenset({"Throttling", "ThrottlingException", "ThrottledException", "TooManyRequestsException"})
-# Of every service: the caller is unknown, has expired or may not do this.
+# Of every service: the caller is unknown, has expired, has a wrong clock or may not do this.
 _CALLER_REJECTED = frozenset(
     {
         *("AccessDenied", "AccessDeniedException", "AuthFailure", "ExpiredToken", "ExpiredTokenException"),
         *("InvalidAccessKeyId", "InvalidClientTokenId", "InvalidSignatureException", "InvalidToken"),
-        *("RequestExpired", "SignatureDoesNotMatch", "TokenRefreshRequired", "UnrecognizedClientException"),
+        *("RequestExpired", "RequestTimeTooSkewed", "SignatureDoesNotMatch", "TokenRefreshRequired"),
+        "UnrecognizedClientException",
     }
 )
 _NO_CREDENTIALS = (CredentialRetrievalError, NoCredentialsError)
