@@ -15,7 +15,7 @@ REQUIRED = ("service_seconds", "start_seconds")
 
 
 class PlanSettings(Section):
-    """What `async-endpoint diff` simulates both sides of a change with.
+    """What `async-endpoint diff` simulates both sides of a change with, and `async-endpoint plan --stage` a stage.
 
     Only what the stacks can check is checked here: patterns, percentiles and files are read by the planner, and a wrong
     one stops no deployment.

@@ -12,6 +12,7 @@ from async_endpoint.cli.aws_advice import ended, with_advice
 EXPIRED = exceptions.ClientError(
     {"Error": {"Code": "ExpiredToken", "Message": "The provided token has expired."}}, "ListObjectsV2"
 )
+SKEWED = exceptions.ClientError({"Error": {"Code": "RequestTimeTooSkewed", "Message": "Too large"}}, "PutObject")
 DENIED = exceptions.ClientError({"Error": {"Code": "AccessDenied", "Message": "Access Denied"}}, "ListObjectsV2")
 
 
@@ -22,6 +23,7 @@ DENIED = exceptions.ClientError({"Error": {"Code": "AccessDenied", "Message": "A
         (exceptions.NoCredentialsError(), "Log in by `aws sso login`, or name a profile by --profile or AWS_PROFILE."),
         (exceptions.UnauthorizedSSOTokenError(), "Log in by `aws sso login`, or name a profile by --profile"),
         (EXPIRED, "Log in by `aws sso login`"),
+        (SKEWED, "Set the clock of this machine."),
         (exceptions.ProfileNotFound(profile="other"), "`aws configure list-profiles` lists the profiles"),
         (exceptions.ConnectTimeoutError(endpoint_url="http://10.0.0.1"), "Check the network, the proxy and"),
         (exceptions.SSLError(endpoint_url="https://a", error=Exception("bad")), "Check the network, the proxy and"),

@@ -81,6 +81,7 @@ def test_a_file_of_arrivals_is_the_traffic() -> None:
     ("arguments", "message"),
     [
         (["fixed", "--service-seconds", "1", "--start-seconds", "1"], "Describe the traffic by --pattern"),
+        (["fixed", *ENOUGH[:4]], "Give --service-seconds and --start-seconds"),
         (["fixed", *ENOUGH, "--arrivals", "fixed/Stage.template.json"], ": one of them"),
         (["fixed", *ENOUGH, "--pattern", "rate=0"], "has no request"),
         (["fixed", *ENOUGH[:2], "--service-seconds", "soon", "--start-seconds", "1"], "'soon' is no duration"),
@@ -99,10 +100,89 @@ def test_what_is_wrong_is_one_sentence_and_exit_status_2(arguments: list[str], m
     assert "Traceback" not in result.stderr
 
 
+TABLE = """
+[plan]
+pattern = "rate=20,days=2"
+service_seconds = 30
+start_seconds = "p50=200,p95=300"
+concurrency = 1
+price_region = "us-east-1"
+"""
+AS_TABLE = (*ENOUGH[:2], "--service-seconds", "30", "--start-seconds", "p50=200,p95=300", "--concurrency", "1")
+
+
+def write_stage(folder: Path, text: str) -> None:
+    (folder / "config").mkdir()
+    (folder / "config" / "dev.toml").write_text(text, encoding="utf-8")
+
+
+def test_the_table_of_the_stage_has_the_options_that_are_not_given(stages: Path) -> None:
+    write_stage(stages, TABLE)
+    region = ("--price-region", "us-east-1")
+
+    alone = plan("scaled", "--stage", "dev")
+
+    assert alone.exit_code == 0, alone.output
+    assert alone.stdout == plan("scaled", *AS_TABLE, *region).stdout
+    mixed = plan("scaled", "--stage", "dev", "--service-seconds", "60", "--seed", "1").stdout
+    assert (
+        mixed == plan("scaled", *AS_TABLE[:2], "--service-seconds", "60", *AS_TABLE[4:], *region, "--seed", "1").stdout
+    )
+    assert mixed != alone.stdout
+
+
+def test_what_a_sweep_varies_is_not_that_of_the_table(stages: Path) -> None:
+    write_stage(stages, TABLE)
+    result = plan("fixed", "--stage", "dev", "--sweep", "concurrency=1,2")
+    assert result.exit_code == 0, result.output
+    assert {line.split()[0] for line in result.stdout.splitlines()[1:3]} == {"1", "2"}
+
+
+def test_a_report_says_what_the_table_has(stages: Path) -> None:
+    write_stage(stages, TABLE)
+    result = plan("fixed", "--stage", "dev", "--report", "plan.html")
+    assert result.exit_code == 0, result.output
+    page = (stages / "plan.html").read_text(encoding="utf-8")
+    assert "async-endpoint plan fixed --stage dev<" in page
+    assert {"rate=20,days=2", "30 seconds", "p50=200,p95=300 seconds"} <= set(re.split("[<>]", page))
+
+
+@pytest.mark.parametrize("is_in_table", [True, False])
+def test_a_traffic_that_is_given_replaces_that_of_the_table(stages: Path, *, is_in_table: bool) -> None:
+    (stages / "arrivals.csv").write_text("0\n0\n0\n", encoding="utf-8")
+    arrivals = TABLE.replace('pattern = "rate=20,days=2"', 'arrivals = "arrivals.csv"')
+    write_stage(stages, arrivals if is_in_table else TABLE)
+
+    from_table = plan("fixed", "--stage", "dev", "--json")
+    given = plan("fixed", "--stage", "dev", "--json", *(ENOUGH[:2] if is_in_table else ("--arrivals", "arrivals.csv")))
+
+    requests = [json.loads(each.stdout)["plans"][0]["requests"] for each in (from_table, given)]
+    assert (requests[0] == 3, requests[1] == 3) == (is_in_table, not is_in_table)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        (None, "config/dev.toml cannot be read: No such file or directory."),
+        ("", "config/dev.toml has no table [plan]: add it, or leave out --stage."),
+        ("[plan", "config/dev.toml is not TOML"),
+        (TABLE + "speed = 1\n", "[plan] of dev.toml: speed is not a setting"),
+        (TABLE.replace("rate=20", "rate=no"), "'no'"),
+    ],
+)
+def test_what_is_wrong_with_the_stage_s_table_is_a_sentence(stages: Path, text: str | None, message: str) -> None:
+    if text is not None:
+        write_stage(stages, text)
+    result = plan("fixed", "--stage", "dev")
+    assert result.exit_code == 2
+    assert message in result.stderr
+    assert "Traceback" not in result.stderr
+
+
 @pytest.mark.usefixtures("stages")
 def test_what_still_waits_at_the_end_is_reported() -> None:
     result = plan("fixed", "--pattern", "rate=100,days=1", "--service-seconds", "60", "--start-seconds", "1")
-    assert "requests still waited at the end; the waits do not include them." in result.stdout
+    assert "requests still waited at the end; the waits are those of the others." in result.stdout
 
 
 @pytest.mark.usefixtures("stages")

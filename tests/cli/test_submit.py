@@ -202,7 +202,7 @@ def test_wait_gives_up_in_time_and_goes_on_later(bucket: str, server: EndpointSe
     result = run("wait", "--timeout", "0.2", "--json", "--no-wake")
 
     assert result.exit_code == 1
-    assert "1 of 1 jobs have no result after 0.2 s; they continue." in result.stderr
+    assert "1 of 1 job had no result after 0.2 s; the endpoint continues." in result.stderr
     assert "continue by `async-endpoint wait 2" in result.stderr
     line = json.loads(result.stdout)
     assert (line["queued"], line["completed"]) == (1, 0)

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 from botocore.config import Config
+from botocore.stub import Stubber
 
 from async_endpoint.client import (
     AsyncEndpoint,
@@ -233,12 +234,23 @@ def test_errors_of_s3_are_sentences(transport: AwsTransport, tmp_path: Path) -> 
         transport.upload(tmp_path / "gone.png", nowhere, "image/png")
 
 
+def test_a_wrong_clock_is_the_same_for_every_document(session: boto3.Session) -> None:
+    """S3 rejects every request of a machine whose clock is more than 15 minutes off."""
+    s3 = session.client("s3")
+    transport = AwsTransport(runtime=session.client("sagemaker-runtime"), s3=s3)
+    with Stubber(s3) as stubber:
+        stubber.add_client_error("put_object", "RequestTimeTooSkewed", "The difference is too large.", 403)
+        with pytest.raises(AwsUnavailable, match=r"cannot be uploaded to s3://inputs/: .*RequestTimeTooSkewed"):
+            transport.upload(b"abc", S3Location("inputs", "key"), "image/png")
+
+
 def test_an_unreachable_service_is_a_sentence(session: boto3.Session, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AWS_ENDPOINT_URL", "http://localhost:9")
-    transport = AwsTransport.from_session(session, concurrency=1, max_attempts=1)
+    transport = AwsTransport.from_session(session, concurrency=1, max_attempts=2)
 
-    with pytest.raises(SubmitError, match="cannot be called: Could not connect"):
+    with pytest.raises(AwsUnavailable, match="cannot be called: Could not connect") as raised:
         transport.submit(InvocationRequest(endpoint_name="receipts", input_location="s3://bucket/key"))
+    assert not isinstance(raised.value, UnknownSubmission), "nothing was sent"
     with pytest.raises(StorageError, match="cannot be listed: Could not connect"):
         transport.list_page(S3Location("bucket", ""), "")
 

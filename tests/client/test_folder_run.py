@@ -188,7 +188,7 @@ def test_a_run_that_takes_too_long_ends_in_time_and_leaves_its_lines(folder: Pat
     transport = InMemoryTransport(model, seconds=lambda request: 0 if request.content_type == "image/png" else 600)
     (folder / "b.png").write_bytes(b"\x89PNG\r\n\x1a\n")
 
-    with pytest.raises(ResultTimeout, match=r"2 of 3 jobs have no result after 0\.5 s"):
+    with pytest.raises(ResultTimeout, match=r"2 of 3 jobs had no result after 0\.5 s"):
         run_folder(folder, endpoint_on(transport), tmp_path / "out", timeout=0.5)
 
     states = {line["file"]: line["state"] for line in lines_of(tmp_path / "out")}

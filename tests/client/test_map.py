@@ -171,7 +171,7 @@ def test_a_timeout_ends_the_stream_and_loses_no_job(make_endpoint: MakeEndpoint)
     endpoint, _ = make_endpoint(seconds=seconds_as_bytes)
     known: list[Job] = []
 
-    with pytest.raises(ResultTimeout, match="1 of the submitted jobs have no result after 60 s; they continue"):
+    with pytest.raises(ResultTimeout, match="1 of the submitted jobs had no result after 60 s; the endpoint continues"):
         list(endpoint.map([b"x" * 500], timeout=60, inline=True, on_submitted=known.append))
 
     assert size_of(*endpoint.collect(known)) == 500

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from typing import TYPE_CHECKING
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -21,6 +22,7 @@ from async_endpoint.client import (
     resume_run,
 )
 from async_endpoint.client.result_names import result_stem
+from async_endpoint.client.run_doubts import renewal_remarks
 from async_endpoint.protocol import InvocationRequest, JobRecord, JobState, S3Location
 from tests.support.ticket_run import BreaksOff, Run, size_of
 
@@ -318,5 +320,21 @@ def test_an_object_in_doubt_is_never_deleted_because_the_run_did_not_make_it(
     assert all(transport.get(location).body for location in objects)
     assert len(transport.requests) == 4
     assert [said.partition(": ")[2] for said in run.said] == (
-        [] if taken else [f"they are submitted again under new ids. {STAYS}"]
+        [] if taken else [f"it is submitted again under a new id. {STAYS}"]
     )
+
+
+@pytest.mark.parametrize(
+    ("number", "who", "consequence"),
+    [
+        (1, "1 document was", "its upload is deleted, and it is submitted again under a new id."),
+        (2, "2 documents were", "their uploads are deleted, and they are submitted again under new ids."),
+    ],
+)
+def test_the_remark_about_documents_that_are_submitted_again_follows_their_number(
+    number: int, who: str, consequence: str
+) -> None:
+    uploaded: Any = SimpleNamespace(is_object=False)
+    (remark,) = renewal_remarks([uploaded] * number)
+    assert remark.startswith(f"{who} most likely never taken")
+    assert remark.endswith(consequence)

@@ -49,8 +49,11 @@ def test_of_two_that_are_equal_in_one_number_the_better_in_the_other_is_on_the_f
     ("other", "reason"),
     [
         (ranked("other", None, 0), "its instances have no price"),
-        (ranked("other", 0, 0, expired=1), "1 requests expired, and waits do not include them"),
-        (ranked("other", 0, 0, unfinished=2), "2 requests still waited at the end, and waits do not include them"),
+        (ranked("other", 0, 0, expired=1), "1 request expired, and waits are of the others"),
+        (
+            ranked("other", 0, 0, unfinished=2),
+            "2 requests still waited at the end, and waits are of the others",
+        ),
     ],
 )
 def test_what_cannot_be_compared_is_never_on_the_front_and_beats_nothing(other: Ranked, reason: str) -> None:

@@ -25,7 +25,10 @@ _ADVICE: tuple[tuple[tuple[type[Exception], ...], str], ...] = (
     ((exceptions.ProfileNotFound,), "`aws configure list-profiles` lists the profiles of this machine."),
     ((exceptions.ConnectionError, exceptions.HTTPClientError), "Check the network, the proxy and AWS_ENDPOINT_URL."),
 )
-_EXPIRED = frozenset({"ExpiredToken", "ExpiredTokenException", "RequestExpired"})
+_ADVICE_BY_CODE = {
+    **dict.fromkeys(("ExpiredToken", "ExpiredTokenException", "RequestExpired"), _CREDENTIALS),
+    "RequestTimeTooSkewed": "Set the clock of this machine.",
+}
 
 
 def with_advice(message: str, error: BaseException | None) -> str:
@@ -54,5 +57,5 @@ def _causes(error: BaseException | None) -> Iterator[BaseException]:
 
 def _advice_for(error: BaseException) -> str | None:
     if isinstance(error, exceptions.ClientError):
-        return _CREDENTIALS if error.response["Error"].get("Code") in _EXPIRED else None
+        return _ADVICE_BY_CODE.get(error.response["Error"].get("Code", ""))
     return next((advice for kinds, advice in _ADVICE if isinstance(error, kinds)), None)

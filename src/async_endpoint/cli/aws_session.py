@@ -1,6 +1,8 @@
-"""Sessions for what a command reads while somebody waits for it: without a connection they fail within seconds."""
+"""Sessions for commands that somebody waits for: without a connection they fail within seconds."""
 
 from __future__ import annotations
+
+from typing import Any
 
 import boto3
 import botocore.session
@@ -9,7 +11,9 @@ from botocore.exceptions import ConnectTimeoutError, EndpointConnectionError, Pr
 
 _ATTEMPTS = 2
 _CONNECT_SECONDS = 4
-_UNREACHABLE = (ConnectTimeoutError, EndpointConnectionError, ProxyConnectionError)
+_UNREACHABLE_AT_ONCE = (EndpointConnectionError, ProxyConnectionError)
+_UNREACHABLE = (ConnectTimeoutError, *_UNREACHABLE_AT_ONCE)
+_OUTAGE_ATTEMPTS, _OUTAGE_PAUSE = 13, 4.0  # eight pauses, after those of botocore's five attempts
 
 
 def reading_session(region: str | None = None) -> boto3.Session:
@@ -27,11 +31,47 @@ def reading_session(region: str | None = None) -> boto3.Session:
     core = botocore.session.get_session()
     core.set_default_client_config(Config(connect_timeout=_CONNECT_SECONDS))
     session = boto3.Session(botocore_session=core, region_name=region)
-    # As botocore's own handler raises the error of the last attempt.
     session.events.register_first("needs-retry", _raise_if_unreachable)
     return session
 
 
+def submitting_session(region: str | None = None) -> boto3.Session:
+    """Returns a session whose clients try twice to connect until AWS has responded once, and then for half a minute.
+
+    A run thus fails within seconds if it cannot begin, and a short outage of the network later does not end it, which
+    botocore's own attempts would: where many calls wait, the random pauses of one add up to less than 3 s.
+
+    Args:
+        region: The region; boto3's default if absent.
+
+    Raises:
+        BotoCoreError: The configuration of the AWS SDKs is broken.
+    """
+    session = boto3.Session(region_name=region)
+    attempts: Any = _ConnectionAttempts()  # the stub has no handler that returns a pause
+    session.events.register_first("needs-retry", attempts)
+    return session
+
+
+class _ConnectionAttempts:
+    """Ends the attempts to connect early until there is a response to any request, and repeats them from then on."""
+
+    def __init__(self) -> None:
+        self._has_responded = False
+
+    def __call__(
+        self, *, response: object, attempts: int, caught_exception: Exception | None, **_: object
+    ) -> float | None:
+        """Returns the seconds until the next attempt; where botocore has pauses of its own, they count instead."""
+        self._has_responded |= response is not None
+        if not self._has_responded:
+            _raise_if_unreachable(attempts=attempts, caught_exception=caught_exception)
+        elif isinstance(caught_exception, _UNREACHABLE_AT_ONCE) and attempts < _OUTAGE_ATTEMPTS:
+            return _OUTAGE_PAUSE
+        return None
+
+
 def _raise_if_unreachable(*, attempts: int, caught_exception: Exception | None, **_: object) -> None:
+    """Raises the error of the last attempt, as botocore's own handler does."""
     if attempts >= _ATTEMPTS and isinstance(caught_exception, _UNREACHABLE):
         raise caught_exception

@@ -15,6 +15,7 @@ import click
 from async_endpoint.cli.serving_options import serving_env_option
 from async_endpoint.client.documents import Document
 from async_endpoint.client.errors import AsyncEndpointError
+from async_endpoint.counted import counted
 from async_endpoint.emulator.containers.environment import prepare
 from async_endpoint.emulator.containers.errors import ContainerError
 from async_endpoint.operations.cdk import CdkError, synthesised
@@ -181,7 +182,7 @@ def _as_text(checked: CheckedArchive, document: Path, media_type: str) -> str:
     return "\n".join(
         [
             (
-                f"{shown(Path(checked.archive))}: {checked.archive_mb} MB, {_files(checked.files)}, "
+                f"{shown(Path(checked.archive))}: {checked.archive_mb} MB, {counted(checked.files, 'file')}, "
                 f"{checked.peak_memory_mb} MB of memory"
             ),
             *checked.notes,
@@ -189,10 +190,6 @@ def _as_text(checked: CheckedArchive, document: Path, media_type: str) -> str:
             *(_of_result(checked, f"{document.name} ({media_type})") if checked.is_loaded else []),
         ]
     )
-
-
-def _files(count: int) -> str:
-    return "1 file" if count == 1 else f"{count} files"
 
 
 def _of_load(checked: CheckedArchive) -> list[str]:
@@ -209,7 +206,7 @@ def _of_result(checked: CheckedArchive, name: str) -> list[str]:
         (
             f"{name} returned status {checked.status} in {checked.first_result_seconds} s, "
             f"a second time in {checked.second_result_seconds} s{at_once}, "
-            f"as {checked.content_type} ({checked.result_bytes} bytes):"
+            f"as {checked.content_type} ({counted(checked.result_bytes or 0, 'byte')}):"
         ),
         _shortened(checked.result or ""),
     ]
@@ -217,7 +214,7 @@ def _of_result(checked: CheckedArchive, name: str) -> list[str]:
 
 def _shortened(text: str) -> str:
     more = len(text) - _SHOWN_CHARACTERS
-    return f"{text[:_SHOWN_CHARACTERS]}... ({more} more characters; --json prints all)" if more > 0 else text
+    return f"{text[:_SHOWN_CHARACTERS]}... ({counted(more, 'more character')}; --json prints all)" if more > 0 else text
 
 
 def _last_lines(checked: CheckedArchive) -> list[str]:

@@ -99,7 +99,7 @@ def _way(found: ModelComparison, way: str) -> str:
 
 def _compared(way: str, comparison: Comparison, found: ModelComparison) -> list[str]:
     facts = [
-        f"{comparison.equal} of {comparison.documents} results equal",
+        f"{comparison.equal} of {counted(comparison.documents, 'result')} equal",
         f"{comparison.rejected} rejected by both alike" if comparison.rejected else "",
         f"{comparison.failed} failed on both" if comparison.failed else "",
         f"{comparison.different} different" if comparison.different else "",
@@ -120,10 +120,10 @@ def _numbers(comparison: Comparison, tolerance: float) -> str:
     if not comparison.numbers:
         return "no numbers."
     if not comparison.largest:
-        return f"all {comparison.numbers} numbers exactly equal."
+        return f"{counted(comparison.numbers, 'number')}, exactly equal."
     return (
-        f"{comparison.numbers} numbers, the largest difference {comparison.largest:.2g} (tolerance {tolerance:g}) in "
-        f"{comparison.largest_in}, {comparison.largest_at}."
+        f"{counted(comparison.numbers, 'number')}, the largest difference {comparison.largest:.2g} "
+        f"(tolerance {tolerance:g}) in {comparison.largest_in}, {comparison.largest_at}."
     )
 
 
@@ -133,7 +133,7 @@ def _notes(found: ModelComparison) -> list[str]:
         if count:
             lines += _wrapped(
                 f"{side.name} itself gives another result {side.at_once} at once than one at a time, for {count} of "
-                f"{found.documents} documents."
+                f"{counted(found.documents, 'document')}."
             )
     return ["", *lines] if lines else []
 
@@ -151,7 +151,7 @@ def _differences(way: str, comparison: Comparison) -> list[str]:
 def _shown(value: Any) -> str:
     text = "(absent)" if value is ABSENT else json.dumps(value, ensure_ascii=False)
     more = len(text) - _SHOWN_CHARACTERS
-    return f"{text[:_SHOWN_CHARACTERS]}... ({more} more characters)" if more > 0 else text
+    return f"{text[:_SHOWN_CHARACTERS]}... ({counted(more, 'more character')})" if more > 0 else text
 
 
 def _wrapped(text: str, indent: str = "") -> list[str]:

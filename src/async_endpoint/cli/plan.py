@@ -12,10 +12,10 @@ import click
 
 from async_endpoint.cli.plan_compare import CompareOptions, compare
 from async_endpoint.cli.plan_files import PlanFiles
+from async_endpoint.cli.plan_stage import stage_option, with_stage_table
 from async_endpoint.cli.plan_sweep import LENGTH, run_sweep
 from async_endpoint.cli.plan_text import Plan, as_json, as_table
 from async_endpoint.cli.sweep_text import sweep_lines
-from async_endpoint.cli.workflow_options import workflow_options
 from async_endpoint.cloudwatch import DelayRange
 from async_endpoint.planner import (
     Conditions,
@@ -57,7 +57,8 @@ _UNKNOWN = Durations.constant(0.0)  # until the instance type is known
     metavar="AGE",
     help="Traffic: the documents since 1d, 6h, or a date, of a deployed stage; beside what happened to them.",
 )
-@workflow_options
+@stage_option
+@click.option("--stack", metavar="NAME", help="With --compare: the workflow stack, where --stage does not name it.")
 @click.option(
     "--calibration",
     type=click.Path(dir_okay=False, path_type=Path),
@@ -66,17 +67,15 @@ _UNKNOWN = Durations.constant(0.0)  # until the instance type is known
 @click.option(
     "--service-seconds",
     "service_texts",
-    required=True,
     multiple=True,
     metavar="SECONDS",
     help="How long a request is processed: 0.28, or percentiles such as p50=0.2,p95=0.8; on one type "
-    "ml.g5.xlarge:0.19.",
+    "ml.g5.xlarge:0.19. Required without --stage.",
 )
 @click.option(
     "--start-seconds",
-    required=True,
     metavar="SECONDS",
-    help="How long an instance takes until it serves: 240, or percentiles.",
+    help="How long an instance takes until it serves: 240, or percentiles. Required without --stage.",
 )
 @click.option(
     "--concurrency",
@@ -131,6 +130,7 @@ _UNKNOWN = Durations.constant(0.0)  # until the instance type is known
     help="With --sweep: name the cheapest with a wait p95 of at most so long, such as 90 or 10min.",
 )
 @click.option("--json", "json_output", is_flag=True, help="Print JSON.")
+@with_stage_table
 def plan(
     templates: tuple[Path, ...],
     *,
@@ -160,6 +160,7 @@ def plan(
     side. Nothing is deployed, and AWS is called by --compare alone, which reads.
 
     \b
+    async-endpoint plan cdk.out --stage dev
     async-endpoint plan cdk.out --pattern office-rate=100 --service-seconds 0.3 --start-seconds 240 --concurrency 1
     async-endpoint plan old.out new.out --arrivals arrivals.csv --service-seconds p50=2,p95=6 --start-seconds 240
     async-endpoint plan cdk.out --compare 7d --stage dev --service-seconds 2 --start-seconds 240 --concurrency 1
@@ -233,13 +234,20 @@ def _check_options(given: Mapping[str, Any]) -> None:
         (
             sum(given[name] is not None for name in ("pattern", "arrivals", "compare_since")) == 1,
             (
-                "Describe the traffic by --pattern, name a file by --arrivals, or take that of a deployed stage by "
-                "--compare: one of them."
+                "Describe the traffic by --pattern, name a file by --arrivals, take that of a stage's file by --stage, "
+                "or that of a deployed stage by --compare: one of them."
             ),
         ),
         (
-            compares or not (given["stage"] or given["stack"] or given["calibration"]),
-            "--stage, --stack and --calibration belong to --compare: give it, too.",
+            bool(given["service_texts"] and given["start_seconds"]),
+            (
+                "Give --service-seconds and --start-seconds, or, without --compare, a --stage whose table [plan] has "
+                "them."
+            ),
+        ),
+        (
+            compares or not (given["stack"] or given["calibration"]),
+            "--stack and --calibration belong to --compare: give it, too.",
         ),
         (
             not compares or not any(given[name] for name in _NOT_COMPARED),

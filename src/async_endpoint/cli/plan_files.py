@@ -12,6 +12,7 @@ from click.core import ParameterSource
 
 from async_endpoint.cli.output_file import check_output_file, library_of, writing
 from async_endpoint.cli.plan_text import Plan, notes, table_rows
+from async_endpoint.counted import counted
 from async_endpoint.operations.plan_report.axes import Calendar
 from async_endpoint.planner import Conditions, History, PriceTable
 
@@ -142,7 +143,10 @@ def _facts(
         instances = f"USD {hourly:g} for an hour of an instance"
     return [
         ("Traffic", given["pattern"] or str(given["arrivals"])),
-        ("Simulated", f"{calendar.days(history.seconds)}; {len(history.arrivals):,} requests; all times are UTC"),
+        (
+            "Simulated",
+            f"{calendar.days(history.seconds)}; {counted(len(history.arrivals), 'request')}; all times are UTC",
+        ),
         ("A request is processed in", _seconds(" and ".join(given["service_texts"]))),
         ("An instance starts in", _seconds(given["start_seconds"])),
         ("Requests that an instance processes at a time", str(given["concurrency"] or "those of the template")),
@@ -156,4 +160,4 @@ def _facts(
 
 
 def _seconds(text: str) -> str:
-    return f"{text} seconds"
+    return "1 second" if text == "1" else f"{text} seconds"

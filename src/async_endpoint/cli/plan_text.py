@@ -7,6 +7,7 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from async_endpoint.counted import counted
 from async_endpoint.operations.plan_report.texts import duration
 
 if TYPE_CHECKING:
@@ -135,11 +136,11 @@ def concurrency_notes(assumed: int | None) -> Iterator[str]:
 def outcome_notes(outcome: Outcome) -> Iterator[str]:
     """Yields what a simulation left open, or could not follow."""
     if outcome.unfinished:
-        yield f"{outcome.unfinished:,} requests still waited at the end; the waits do not include them."
+        yield f"{counted(outcome.unfinished, 'request')} still waited at the end; the waits are those of the others."
     if outcome.cut_off:
         yield (
-            f"{outcome.cut_off:,} requests ran for more than 30 s when their instance was taken out: AWS may end them "
-            "and process them again."
+            f"{counted(outcome.cut_off, 'request')} ran for more than 30 s when the instance was taken out: AWS may "
+            "end them and process them again."
         )
     if outcome.unknown_metrics:
         yield f"Scaling reads metrics that are not simulated: {', '.join(outcome.unknown_metrics)}."

@@ -151,8 +151,8 @@ def _plan(selection: Selection, criteria: Criteria) -> Iterator[str]:
     yield f"{counted(count, 'job')} {verbs[0]} {criteria.state} and {verbs[1]} the criteria."
     reasons = selection.reasons
     yield from (f"  {count:>7,}  {one_line(reason)}" for reason, count in reasons[:_REASONS])
-    if len(reasons) > _REASONS:
-        yield f"  {sum(count for _, count in reasons[_REASONS:]):>7,}  for {len(reasons) - _REASONS:,} other reasons"
+    if others := reasons[_REASONS:]:
+        yield f"  {sum(count for _, count in others):>7,}  for {counted(len(others), 'other reason')}"
     if selection.waiting:
         yield f"{len(selection.waiting):,} more wait since an earlier command: their messages are sent again."
     if selection.recent:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import click
 
+from async_endpoint.cli.aws_session import submitting_session
 from async_endpoint.cli.destination import Destination, destination_options
 from async_endpoint.cli.request_options import RequestOptions, request_options
 from async_endpoint.cli.run_session import finish, not_usable
@@ -65,7 +66,9 @@ def run(
     if left_out := found.left_out_sentence():
         click.echo(left_out.encode("utf-8", "backslashreplace").decode(), err=True)
     try:
-        target = AsyncEndpoint(name, input_location=prefix, concurrency=request.concurrency)
+        target = AsyncEndpoint(
+            name, input_location=prefix, session=submitting_session(), concurrency=request.concurrency
+        )
         ticket = request.new_ticket(folder, found.documents, target, output)
     except AsyncEndpointError as error:
         raise not_usable(error) from error

@@ -5,11 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-import boto3
 import click
 from botocore.exceptions import BotoCoreError, ClientError
 
-from async_endpoint.cli.aws_session import reading_session
+from async_endpoint.cli.aws_session import reading_session, submitting_session
 from async_endpoint.cli.option_group import option_group
 from async_endpoint.cli.run_session import finish, not_usable, ticket_option
 from async_endpoint.cli.workflow_options import read_workflow, stage_option
@@ -100,7 +99,7 @@ def open_run(path: Path, stage: str | None) -> tuple[Ticket, AsyncEndpoint, Jobs
         raise not_usable(error) from error
     settings = ticket.settings
     try:
-        session = boto3.Session(region_name=settings.region)
+        session = submitting_session(settings.region)
         endpoint = AsyncEndpoint(
             settings.endpoint,
             input_location=settings.inputs or None,

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import click
 
+from async_endpoint.cli.aws_session import submitting_session
 from async_endpoint.cli.destination import Destination, destination_options
 from async_endpoint.cli.request_options import RequestOptions, request_options
 from async_endpoint.cli.run_session import not_usable
@@ -75,7 +76,9 @@ def submit(
     if left_out := found.left_out_sentence():
         click.echo(left_out.encode("utf-8", "backslashreplace").decode(), err=True)
     try:
-        target = AsyncEndpoint(name, input_location=prefix, concurrency=request.concurrency)
+        target = AsyncEndpoint(
+            name, input_location=prefix, session=submitting_session(), concurrency=request.concurrency
+        )
         ticket = _earlier_watch(folder, target, request.ticket_file) if folder else None
         if ticket is None:
             documents = found.expand(target.poller.transport)

@@ -7,6 +7,7 @@ from collections import defaultdict
 from typing import TYPE_CHECKING, Any
 
 from async_endpoint.cli.plan_text import Plan, notes_of, plan_json, price_dates, total_of
+from async_endpoint.counted import counted
 from async_endpoint.operations.plan_report.texts import duration
 from async_endpoint.planner.ranking import cheapest_within, fastest
 from async_endpoint.planner.sweep import CONCURRENCY, as_toml, changes, short_name, toml_lines
@@ -89,8 +90,8 @@ def _cheapest_lines(found: SweepResult, seconds: float) -> tuple[bool, list[str]
     values = chosen.configuration.values
     if CONCURRENCY in values:
         lines.append(
-            f"It holds if an instance really processes {values[CONCURRENCY]} requests at a time, with that service "
-            "time."
+            f"It holds if an instance really processes {counted(int(values[CONCURRENCY]), 'request')} at a time, with "
+            "that service time."
         )
     changed = changes(found.stage, values)
     if changed:

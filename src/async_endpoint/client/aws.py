@@ -15,7 +15,9 @@ from boto3.s3.transfer import TransferConfig
 from botocore.exceptions import (
     BotoCoreError,
     ClientError,
+    ConnectTimeoutError,
     CredentialRetrievalError,
+    EndpointConnectionError,
     NoCredentialsError,
 )
 
@@ -48,15 +50,18 @@ if TYPE_CHECKING:
 
 _AWS_ERRORS = (Boto3Error, BotoCoreError, ClientError)
 _THROTTLED = frozenset({"Throttling", "ThrottlingException", "ThrottledException", "TooManyRequestsException"})
-# Of every service: the caller is unknown, has expired or may not do this.
+# Of every service: the caller is unknown, has expired, has a wrong clock or may not do this.
 _CALLER_REJECTED = frozenset(
     {
         *("AccessDenied", "AccessDeniedException", "AuthFailure", "ExpiredToken", "ExpiredTokenException"),
         *("InvalidAccessKeyId", "InvalidClientTokenId", "InvalidSignatureException", "InvalidToken"),
-        *("RequestExpired", "SignatureDoesNotMatch", "TokenRefreshRequired", "UnrecognizedClientException"),
+        *("RequestExpired", "RequestTimeTooSkewed", "SignatureDoesNotMatch", "TokenRefreshRequired"),
+        "UnrecognizedClientException",
     }
 )
 _NO_CREDENTIALS = (CredentialRetrievalError, NoCredentialsError)
+# There was no connection, so nothing was sent. An error of a proxy does not say that much.
+_NOT_SENT = (ConnectTimeoutError, EndpointConnectionError)
 # Documents are uploaded in parallel; the parts of one document one after the other.
 _ONE_THREAD_PER_FILE = TransferConfig(use_threads=False)
 
@@ -73,7 +78,8 @@ class _Attempts(threading.local):
     def note(self, *, response_dict: dict[str, Any] | None, exception: Exception | None, **_: object) -> None:
         """Takes in an attempt; botocore calls it after each."""
         status = (response_dict or {}).get("status_code", HTTPStatus.OK)
-        self.lost_one |= exception is not None or status >= HTTPStatus.INTERNAL_SERVER_ERROR
+        is_lost = exception is not None and not isinstance(exception, _NOT_SENT)
+        self.lost_one |= is_lost or status >= HTTPStatus.INTERNAL_SERVER_ERROR
 
 
 class AwsTransport:
@@ -163,8 +169,10 @@ class AwsTransport:
         except _NO_CREDENTIALS as error:
             raise AwsUnavailable(f"The endpoint {request.endpoint_name} cannot be called: {error}") from error
         except BotoCoreError as error:
-            # Of several attempts, one before the last may have arrived.
-            raise ConnectionLost(f"The endpoint {request.endpoint_name} cannot be called: {error}") from error
+            message = f"The endpoint {request.endpoint_name} cannot be called: {error}"
+            if isinstance(error, _NOT_SENT) and not self._attempts.lost_one:
+                raise AwsUnavailable(message) from error
+            raise ConnectionLost(message) from error  # of several attempts, one before the last may have arrived
         inference_id = response.get("InferenceId") or request.inference_id or ""
         try:
             return Acceptance(

@@ -22,6 +22,7 @@ from async_endpoint.client.jobs import Job
 from async_endpoint.client.payloads import inline_body, place_in_s3
 from async_endpoint.client.rejections import named_by_age, with_rejections
 from async_endpoint.client.result_poller import PollInterval, ResultPoller
+from async_endpoint.counted import counted
 from async_endpoint.protocol import (
     DEFAULT_INVOCATION_TIMEOUT_SECONDS,
     DEFAULT_REQUEST_TTL_SECONDS,
@@ -258,7 +259,8 @@ class AsyncEndpoint:
         yield from self.poller.as_settled(watched, timeout)
         if queued := sum(job.state is JobState.SUBMITTED for job in watched):
             raise ResultTimeout(
-                f"{queued} of {len(watched)} jobs have no result after {timeout or 0:g} s; they continue."
+                f"{queued} of {counted(len(watched), 'job')} had no result after {timeout or 0:g} s; the endpoint "
+                "continues."
             )
 
     def collect(

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import PurePath
 from typing import TYPE_CHECKING
 
+from async_endpoint.counted import counted
 from async_endpoint.protocol import DOCUMENT_SUFFIXES
 
 if TYPE_CHECKING:
@@ -40,10 +41,9 @@ class FolderDocuments:
         kinds = self.left_out.most_common()
         named = [f"{count} {kind}" for kind, count in kinds[:_KINDS_NAMED]]
         if others := sum(count for _, count in kinds[_KINDS_NAMED:]):
-            named.append(f"{others} others")
-        total = self.left_out.total()
-        entries = "entry" if total == 1 else "entries"
-        return f"{total} {entries} left out: {', '.join(named)}; choose by --pattern."
+            named.append(counted(others, "other"))
+        entries = counted(self.left_out.total(), "entry", "entries")
+        return f"{entries} left out: {', '.join(named)}; choose by --pattern."
 
 
 def find_documents(folder: Path, *, pattern: str | None = None, limit: int | None = None) -> FolderDocuments:

@@ -159,15 +159,18 @@ class Doubts:
 def renewal_remarks(renewed: Sequence[Entry]) -> Iterator[str]:
     """Yields what the user should know about documents that are submitted again, one sentence for each kind."""
     objects = sum(entry.is_object for entry in renewed)
-    again = "they are submitted again under new ids."
-    stays = f"{again} Objects in S3 stay: one that waits in the queue after all is processed twice."
-    for number, consequence in (
-        (len(renewed) - objects, f"their uploads are deleted, and {again}"),
-        (objects, stays),
+    stays = " Objects in S3 stay: one that waits in the queue after all is processed twice."
+    for number, upload, uploads, more in (
+        (len(renewed) - objects, "its upload is deleted, and ", "their uploads are deleted, and ", ""),
+        (objects, "", "", stays),
     ):
+        if number == 1:
+            who, consequence = "1 document was", f"{upload}it is submitted again under a new id."
+        else:
+            who = f"{counted(number, 'document')} were"
+            consequence = f"{uploads}they are submitted again under new ids."
         if number:
-            who = f"{counted(number, 'document')} {'was' if number == 1 else 'were'}"
-            yield f"{who} most likely never taken by the endpoint, when a call broke off: {consequence}"
+            yield f"{who} most likely never taken by the endpoint, when a call broke off: {consequence}{more}"
 
 
 def _beside(location: str | None, sibling: Entry, entry: Entry) -> S3Location | None:

@@ -213,8 +213,8 @@ class RunEngine:
 
     def _give_up(self) -> None:
         raise ResultTimeout(
-            f"{len(self._pending)} of {self._ticket.counts().total()} jobs have no result after "
-            f"{self._options.timeout or 0:g} s; they continue."
+            f"{len(self._pending)} of {counted(self._ticket.counts().total(), 'job')} had no result after "
+            f"{self._options.timeout or 0:g} s; the endpoint continues."
         )
 
     def _collect(self) -> bool:

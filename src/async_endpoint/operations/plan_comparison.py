@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING
 
+from async_endpoint.counted import counted
 from async_endpoint.operations.jobs.cost import awake_spans
 from async_endpoint.planner import Traffic
 from async_endpoint.protocol import JobState
@@ -102,7 +103,9 @@ def calibration(observed: Observed, service: str | None, *, wakes_on_submit: boo
         lines.append("# start_seconds: alarms wake this stage, so its wakes are longer than a start.")
     else:
         seconds = statistics.median(observed.wakes)
-        lines.append(f'start_seconds = "{seconds:.0f}"  # the median of {len(observed.wakes)} wakes, one request each')
+        lines.append(
+            f'start_seconds = "{seconds:.0f}"  # the median of {counted(len(observed.wakes), "wake")}, one request each'
+        )
     return "\n".join(lines) + "\n"
 
 

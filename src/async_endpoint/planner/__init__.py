@@ -12,7 +12,7 @@ from async_endpoint.planner.history import Bucket, History
 from async_endpoint.planner.many import simulate_all
 from async_endpoint.planner.outcome import Outcome, nearest_rank
 from async_endpoint.planner.patterns import Pattern
-from async_endpoint.planner.plan_table import PlanTable, read_plan_table
+from async_endpoint.planner.plan_table import PlanTable, read_plan_options, read_plan_table
 from async_endpoint.planner.price_list import ListedPrice, PriceList, price_table, read_price_list
 from async_endpoint.planner.prices import Price, PriceTable, bundled_prices, read_prices
 from async_endpoint.planner.ranking import Ranked, cheapest_within, rank
@@ -59,6 +59,7 @@ __all__ = [
     "price_table",
     "rank",
     "read_arrivals",
+    "read_plan_options",
     "read_plan_table",
     "read_price_list",
     "read_prices",

@@ -59,23 +59,41 @@ def read_plan_table(file: Path, root: Path) -> PlanTable | None:
     Raises:
         PlanError: The file cannot be read, or something in the table cannot be planned with.
     """
-    try:
-        table = tomllib.loads(file.read_text(encoding="utf-8")).get(TABLE)
-    except OSError as error:
-        raise PlanError(f"{file} cannot be read: {error.strerror}.") from error
-    except ValueError as error:  # not TOML, or not UTF-8
-        raise PlanError(f"{file} is not TOML: {error}.") from error
+    table = _read_table(file)
     if table is None:
         return None
     try:
-        return _plan_table(table, root)
+        return _plan_table(_checked(table), root)
     except PlanError as error:
         # Paths are as the table has them: the folder is of no interest in a pull request.
         raise PlanError(f"[{TABLE}] of {file.name}: {str(error).replace(f'{root}/', '')}") from error
 
 
-def _plan_table(table: Any, root: Path) -> PlanTable:
-    given = _checked(table)
+def read_plan_options(file: Path) -> Mapping[str, Any]:
+    """Returns the values of the table `[plan]` of a stage's file, by their names in it.
+
+    Raises:
+        PlanError: The file cannot be read, has no such table, or a wrong one.
+    """
+    table = _read_table(file)
+    if table is None:
+        raise PlanError(f"{file} has no table [{TABLE}]: add it, or leave out --stage.")
+    try:
+        return _checked(table)
+    except PlanError as error:
+        raise PlanError(f"[{TABLE}] of {file.name}: {error}") from error
+
+
+def _read_table(file: Path) -> Any:
+    try:
+        return tomllib.loads(file.read_text(encoding="utf-8")).get(TABLE)
+    except OSError as error:
+        raise PlanError(f"{file} cannot be read: {error.strerror}.") from error
+    except ValueError as error:  # not TOML, or not UTF-8
+        raise PlanError(f"{file} is not TOML: {error}.") from error
+
+
+def _plan_table(given: Mapping[str, Any], root: Path) -> PlanTable:
     concurrency = given.get("concurrency")
     conditions = Conditions(
         service=Durations.parse(str(given["service_seconds"])),

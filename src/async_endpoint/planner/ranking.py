@@ -6,6 +6,8 @@ import math
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from async_endpoint.counted import counted
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -45,9 +47,9 @@ class Ranked:
         if not self.bill.is_complete:
             return "its instances have no price"
         if outcome.expired:
-            return f"{outcome.expired:,} requests expired, and waits do not include them"
+            return f"{counted(outcome.expired, 'request')} expired, and waits are of the others"
         if outcome.unfinished > outcome.requests * _UNFINISHED_SHARE:
-            return f"{outcome.unfinished:,} requests still waited at the end, and waits do not include them"
+            return f"{counted(outcome.unfinished, 'request')} still waited at the end, and waits are of the others"
         return "no request was processed" if math.isnan(self.p95) else None
 
 

@@ -33,6 +33,7 @@ COMMON: dict[str, Any] = {
 }
 SUCCESS = build_success(**COMMON, output_location="s3://outputs/results/1.out")
 FAILURE = build_failure(**COMMON, failure_reason="ClientError: no image.", failure_location="s3://outputs/failures/1")
+NOWHERE = build_failure(**COMMON, failure_reason="ClientError: no image.")  # it may leave out where the failure is
 EXPIRED = build_failure(**COMMON, failure_reason="ClientError: too old.", status="Expired")
 
 
@@ -81,6 +82,7 @@ def only(table: MemoryTable) -> JobRecord:
     [
         (SUCCESS, JobState.COMPLETED, "The job is COMPLETED: see s3://outputs/results/1.out."),
         (FAILURE, JobState.FAILED, "The job is FAILED: see s3://outputs/failures/1. Reason: ClientError: no image."),
+        (NOWHERE, JobState.FAILED, "The job is FAILED. Reason: ClientError: no image."),
         (EXPIRED, JobState.EXPIRED, "The job is EXPIRED. Reason: ClientError: too old."),
     ],
 )

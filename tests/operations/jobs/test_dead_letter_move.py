@@ -102,5 +102,5 @@ def test_a_move_that_takes_too_long_continues_without_the_command(sqs: Sqs, cloc
     sqs.start()
     sqs.tasks(task("RUNNING", 1))
 
-    with pytest.raises(MoveError, match="SQS has moved 1 messages of intake-dead after 0 s and continues"):
+    with pytest.raises(MoveError, match="SQS has moved 1 message of intake-dead after 0 s and continues"):
         move(sqs, clock, seconds=0)

@@ -94,7 +94,7 @@ def test_a_document_without_a_result_of_either_leaves_it_undecided(pair: tuple[O
 
     assert decided is Verdict.UNDECIDED
     assert len(reasons) == 1
-    assert reasons[0].startswith("one at a time, 1 of 2 have no result of either image (1.png: ")
+    assert reasons[0].startswith("one at a time, 1 of 2 had no result of either image (1.png: ")
 
 
 @pytest.mark.parametrize("status", [400, 415, 500, 503])

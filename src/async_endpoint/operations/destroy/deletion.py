@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from botocore.exceptions import BotoCoreError, ClientError
 
+from async_endpoint.counted import counted
 from async_endpoint.operations.destroy.inventory import Count, Remainder, TeardownError
 from async_endpoint.operations.destroy.survey import version_pages
 from async_endpoint.operations.endpoint_status import EndpointBusy, wait_until_settled
@@ -110,7 +111,9 @@ class Teardown:
             deleted = len({event["LogicalResourceId"] for event in events if event["ResourceStatus"] in _DELETED})
             if deleted != reported or self._deadline.elapsed - reported_at >= _QUIET_SECONDS:
                 reported, reported_at = deleted, self._deadline.elapsed
-                self._say(f"{stack.name}: {deleted} of {len(stack.resources)} resources deleted, {elapsed:.0f} s")
+                self._say(
+                    f"{stack.name}: {deleted} of {counted(len(stack.resources), 'resource')} deleted, {elapsed:.0f} s"
+                )
             if not self._deadline.pause():
                 raise TeardownError(
                     f"Stack {stack.name} was not deleted after {self._deadline.seconds:.0f} s, and CloudFormation "

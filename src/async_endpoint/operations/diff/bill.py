@@ -6,6 +6,7 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from async_endpoint.counted import counted
 from async_endpoint.planner import (
     INSTANCES,
     PlanError,
@@ -128,9 +129,9 @@ def _notes(side: PlannedSide, table: PlanTable) -> Iterator[str]:
         yield f"The stage is in {side.stage.region}, and instances have the prices of {table.price_region}."
     yield from side.bill.notes
     if outcome.unfinished:
-        yield f"{outcome.unfinished:,} requests still waited at the end; the waits do not include them."
+        yield f"{counted(outcome.unfinished, 'request')} still waited at the end; the waits are those of the others."
     if outcome.cut_off:
-        yield f"{outcome.cut_off:,} requests ran for more than 30 s when their instance was taken out."
+        yield f"{counted(outcome.cut_off, 'request')} ran for more than 30 s when the instance was taken out."
     if outcome.unknown_metrics:
         yield f"Scaling reads metrics that are not simulated: {', '.join(outcome.unknown_metrics)}."
 

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING
 
 from botocore.exceptions import BotoCoreError, ClientError
 
+from async_endpoint.counted import counted
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -84,13 +86,14 @@ def _wait(
             return moved
         if status not in _IN_PROGRESS and status is not None:
             raise MoveError(
-                f"The move of {queue.dead_letters_name} is {status} after {moved} messages "
+                f"The move of {queue.dead_letters_name} is {status} after {counted(moved, 'message')} "
                 f"({task.get('FailureReason', 'SQS gives no reason')}): remove the cause, then redrive again."
             )
         if not deadline.pause():
             raise MoveError(
-                f"SQS has moved {moved} messages of {queue.dead_letters_name} after {deadline.seconds:.0f} s and "
-                "continues: redrive again to wait for it, or allow more time with --timeout."
+                f"SQS has moved {counted(moved, 'message')} of {queue.dead_letters_name} after "
+                f"{deadline.seconds:.0f} s and continues: redrive again to wait for it, or allow more time with "
+                "--timeout."
             )
 
 

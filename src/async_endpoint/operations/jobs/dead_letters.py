@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
+from async_endpoint.counted import counted
 from async_endpoint.protocol import (
     AttemptRequest,
     AttemptRequestError,
@@ -203,7 +204,7 @@ def _describe_batch(event: dict[str, Any]) -> _Description:
     """
     batch = event["DDBStreamBatchInfo"]
     first, last = batch["approximateArrivalOfFirstRecord"], batch["approximateArrivalOfLastRecord"]
-    return f"{batch['batchSize']} records of the jobs table, written from {first} to {last}", None, None
+    return f"{counted(batch['batchSize'], 'record')} of the jobs table, written from {first} to {last}", None, None
 
 
 def _describe_outcome(event: dict[str, Any]) -> _Description:

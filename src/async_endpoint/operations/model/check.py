@@ -14,6 +14,7 @@ from http import HTTPStatus
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
 
+from async_endpoint.counted import counted
 from async_endpoint.emulator.containers import container_log
 from async_endpoint.emulator.containers.errors import ContainerDied, ContainerFailed, ContainerTimeout
 from async_endpoint.emulator.containers.invocation import ContainerResponse, Invocation
@@ -228,7 +229,7 @@ def _describe(response: ContainerResponse, found: CheckedArchive) -> None:
     found.result_bytes = len(response.body)
     text = response.body.decode("utf-8", "replace")
     is_text = text.encode() == response.body and not _CONTROL.search(text)
-    found.result = text if is_text else f"({len(response.body)} bytes, not text)"
+    found.result = text if is_text else f"({counted(len(response.body), 'byte')}, not text)"
 
 
 @contextmanager

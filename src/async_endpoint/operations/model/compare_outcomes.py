@@ -8,6 +8,7 @@ from enum import StrEnum
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
+from async_endpoint.counted import counted
 from async_endpoint.operations.model.compare_results import Difference, Findings, Rules, compare_results
 from async_endpoint.operations.model.model_error import raised_of, sentence_of
 
@@ -168,12 +169,12 @@ def verdict_of(comparisons: Mapping[str, Comparison], *, left_out: int) -> tuple
             reasons.append(f"{way}, the results hold nothing to compare")
         if each.failed:
             reasons.append(
-                f"{way}, {each.failed} of {each.documents} have no result of either image ({each.first_failure})"
+                f"{way}, {each.failed} of {each.documents} had no result of either image ({each.first_failure})"
             )
     if not comparisons:
         reasons.append("no document was sent")
     if left_out:
-        reasons.append(f"{left_out} documents of the folder were not sent")
+        reasons.append(f"{counted(left_out, 'document')} of the folder {'was' if left_out == 1 else 'were'} not sent")
     return (Verdict.UNDECIDED, reasons) if reasons else (Verdict.SAME, [])
 
 

@@ -9,6 +9,8 @@ from dataclasses import dataclass, field
 from enum import Enum
 from typing import Any, Final
 
+from async_endpoint.counted import counted
+
 # What the bundled handlers write beside a result (model_artifacts/code/results.py): the time that it took, the size of
 # its batch, and the archive's digest, which differs between images.
 IGNORED: Final = frozenset({"seconds", "read_together", "model_version"})
@@ -181,4 +183,4 @@ def _compare_bytes(old: bytes, new: bytes) -> Findings:
 
 
 def _excerpt(body: bytes, start: int) -> str:
-    return f"{len(body)} bytes, from byte {start}: {body[start : start + _SHOWN_BYTES]!r}"
+    return f"{counted(len(body), 'byte')}, from byte {start}: {body[start : start + _SHOWN_BYTES]!r}"

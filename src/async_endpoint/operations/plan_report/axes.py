@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
+from async_endpoint.counted import counted
 from async_endpoint.planner.traffic import DAY
 
 if TYPE_CHECKING:
@@ -60,7 +61,7 @@ class Calendar:
     def days(self, seconds: float) -> str:
         """Returns which days a simulation of this length has."""
         count = math.ceil(seconds / DAY)
-        noun = "1 day" if count == 1 else f"{count:,} days"
+        noun = counted(count, "day")
         if self.is_dated:
             return f"{noun} from {self._moment(0):%a}, {self._moment(0).day} {self._moment(0):%b %Y}"
         return f"{noun} from a {self._moment(0):%A}"

@@ -155,7 +155,8 @@ def _cells(bucket: Bucket, calendar: Calendar, *, with_day: bool) -> Iterator[st
 def _hover(row: Sequence[str]) -> str:
     name, arrived, waiting, at, serving, p50, p95 = row
     peak = f"{waiting} waiting at {at}" if at != "-" else "none waiting"
-    return f"{name}\n{arrived} requests arrive\nat most {peak}\nat most {serving} in service\nwait p50 {p50}, p95 {p95}"
+    arrivals = "1 request arrives" if arrived == "1" else f"{arrived} requests arrive"
+    return f"{name}\n{arrivals}\nat most {peak}\nat most {serving} in service\nwait p50 {p50}, p95 {p95}"
 
 
 def _waits(ordered: Sequence[float], outcome: Outcome) -> list[tuple[str, int, float]]:

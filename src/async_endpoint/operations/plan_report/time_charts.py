@@ -6,6 +6,7 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from async_endpoint.counted import counted
 from async_endpoint.operations.plan_report.axes import Calendar, NumberAxis
 from async_endpoint.operations.plan_report.frame import NARROW, WIDE, Frame, joined, left_of
 from async_endpoint.operations.plan_report.lines import Step, steps_of
@@ -84,7 +85,7 @@ def _backlog(buckets: Sequence[Bucket], calendar: Calendar) -> Panel:
     peak = max(buckets, key=lambda bucket: bucket.most_waiting)
     text = "No request waited."
     if peak.most_waiting:
-        text = f"At most {peak.most_waiting:,} requests waited, on {calendar.moment(peak.most_waiting_at)}."
+        text = f"At most {counted(peak.most_waiting, 'request')} waited, on {calendar.moment(peak.most_waiting_at)}."
 
     def draw(frame: Frame) -> Markup:
         if not peak.most_waiting:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
+from async_endpoint.counted import counted
 from async_endpoint.operations.diagnose.finding import Finding
 from async_endpoint.operations.diagnose.metrics import QUEUE_METRICS, SAGEMAKER, WITHOUT_CAPACITY
 from async_endpoint.operations.diagnose.rules.words import cut
@@ -102,7 +103,7 @@ def actions_disabled(snapshot: Snapshot) -> Finding | None:
     return Finding(
         cause="alarm-actions-disabled",
         text=f"The actions of the alarm {_short(snapshot, disabled[0].name)} are disabled: {effect}.",
-        evidence=(f"ActionsEnabled is false for {len(disabled)} of {len(snapshot.alarms)} alarms.",),
+        evidence=(f"ActionsEnabled is false for {len(disabled)} of {counted(len(snapshot.alarms), 'alarm')}.",),
         fix=f"aws cloudwatch enable-alarm-actions --alarm-names {names}",
         runbook=_WAIT if "Wake" in disabled[0].name else "instances-run-without-work",
     )
