@@ -2,9 +2,10 @@
 
 import json
 import time
+import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from async_endpoint.protocol import WAITS_FOR_ADMISSION, JobState, utc_timestamp
@@ -12,6 +13,10 @@ from tests.support.why_stage import Deployed, Fault, client, jobs_table, settle
 
 _TOPIC_SETTINGS = ("DisplayName", "KmsMasterKeyId", "Policy", "SignatureVersion", "TracingConfig")
 _SUBSCRIPTION_SETTINGS = ("FilterPolicy", "FilterPolicyScope", "RawMessageDelivery", "RedrivePolicy")
+_FUNCTION_SETTINGS = (
+    "FunctionName", "Runtime", "Role", "Handler", "Description", "Timeout", "MemorySize", "Environment",
+    "TracingConfig", "Architectures", "LoggingConfig",
+)  # fmt: skip
 _QUEUE_SETTINGS = (
     "DelaySeconds", "KmsMasterKeyId", "MaximumMessageSize", "MessageRetentionPeriod", "Policy",
     "ReceiveMessageWaitTimeSeconds", "RedrivePolicy", "SqsManagedSseEnabled", "VisibilityTimeout",
@@ -101,15 +106,29 @@ def silent_inbox(deployed: Deployed) -> Iterator[None]:
 
 @contextmanager
 def missing_archive(deployed: Deployed) -> Iterator[None]:
-    sagemaker, s3 = client("sagemaker"), client("s3")
-    config = sagemaker.describe_endpoint(EndpointName=deployed.endpoint)["EndpointConfigName"]
-    variant = sagemaker.describe_endpoint_config(EndpointConfigName=config)["ProductionVariants"][0]
-    url = sagemaker.describe_model(ModelName=variant["ModelName"])["PrimaryContainer"]["ModelDataUrl"]
-    bucket, _, key = url.removeprefix("s3://").partition("/")
-    s3.copy_object(Bucket=bucket, Key=f"{key}.aside", CopySource={"Bucket": bucket, "Key": key})
-    s3.delete_object(Bucket=bucket, Key=key)
-    try:
+    with _archive_aside(deployed) as archive:
+        client("s3").delete_object(**archive)
         yield
+
+
+@contextmanager
+def damaged_archive(deployed: Deployed) -> Iterator[None]:
+    """What is in the place of the model's archive is none: the container of a new instance fails."""
+    with _archive_aside(deployed) as archive:
+        client("s3").put_object(**archive, Body=b"no archive")
+        yield
+
+
+@contextmanager
+def _archive_aside(deployed: Deployed) -> Iterator[dict[str, str]]:
+    """Yields bucket and key of the model's archive, and puts the archive back."""
+    sagemaker, s3 = client("sagemaker"), client("s3")
+    config = sagemaker.describe_endpoint_config(EndpointConfigName=deployed.config)
+    model = sagemaker.describe_model(ModelName=config["ProductionVariants"][0]["ModelName"])
+    bucket, _, key = model["PrimaryContainer"]["ModelDataUrl"].removeprefix("s3://").partition("/")
+    s3.copy_object(Bucket=bucket, Key=f"{key}.aside", CopySource={"Bucket": bucket, "Key": key})
+    try:
+        yield {"Bucket": bucket, "Key": key}
     finally:
         s3.copy_object(Bucket=bucket, Key=key, CopySource={"Bucket": bucket, "Key": f"{key}.aside"})
 
@@ -231,6 +250,55 @@ def job(**attributes: Any) -> Fault:
             yield
         finally:
             table.delete_item(Key={"job_id": "why-1"})
+
+    return fault
+
+
+@contextmanager
+def job_that_stays_submitted(deployed: Deployed) -> Iterator[None]:
+    """A job without an outcome whose time is over; the caller has the reconciler fail, which would end it."""
+    before = utc_timestamp(datetime.now(UTC) - timedelta(hours=9))
+    location = f"s3://{deployed.outputs['OutputBucketName']}/results/why.out"
+    times = dict.fromkeys(("received_at", "submitted_at", "updated_at"), before)
+    with job(state=JobState.SUBMITTED.value, output_location=location, **times)(deployed):
+        yield
+
+
+@contextmanager
+def missing_function(deployed: Deployed) -> Iterator[None]:
+    functions, name = client("lambda"), deployed.named("WatchdogFunction")
+    found = functions.get_function(FunctionName=name)
+    (allowed,) = json.loads(functions.get_policy(FunctionName=name)["Policy"])["Statement"]
+    with urllib.request.urlopen(found["Code"]["Location"], timeout=5) as response:  # noqa: S310 - the local AWS
+        code = response.read()
+    settings = {key: value for key, value in found["Configuration"].items() if key in _FUNCTION_SETTINGS}
+    functions.delete_function(FunctionName=name)
+    try:
+        yield
+    finally:
+        layers = [each["Arn"] for each in found["Configuration"]["Layers"]]
+        functions.create_function(**settings, Layers=layers, Code={"ZipFile": code})
+        functions.add_permission(
+            FunctionName=name,
+            StatementId="schedule",
+            Action=allowed["Action"],
+            Principal=allowed["Principal"]["Service"],
+            SourceArn=allowed["Condition"]["ArnLike"]["AWS:SourceArn"],
+        )
+
+
+def queue_without(kind: str, attribute: str) -> Fault:
+    """A queue without its policy, or without its DLQ."""
+
+    @contextmanager
+    def fault(deployed: Deployed) -> Iterator[None]:
+        sqs, url = client("sqs"), deployed.outputs[f"{kind}QueueUrl"]
+        before = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=[attribute])["Attributes"]
+        sqs.set_queue_attributes(QueueUrl=url, Attributes={attribute: ""})
+        try:
+            yield
+        finally:
+            sqs.set_queue_attributes(QueueUrl=url, Attributes=before)
 
     return fault
 

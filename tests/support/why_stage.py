@@ -9,6 +9,7 @@ from typing import Any, cast
 import boto3
 
 PREFIX = "async-endpoint-dev"
+INSTANCE_TYPE = "ml.g4dn.xlarge"
 _DIMENSION = "sagemaker:variant:DesiredInstanceCount"
 
 
@@ -49,6 +50,12 @@ class Deployed:
     def target(self) -> dict[str, str]:
         resource = f"endpoint/{self.endpoint}/variant/AllTraffic"
         return {"ServiceNamespace": "sagemaker", "ResourceId": resource, "ScalableDimension": _DIMENSION}
+
+    @property
+    def config(self) -> str:
+        """The endpoint configuration's name."""
+        (found,) = (physical for logical, physical in self.resources.items() if logical.startswith("EndpointConfig"))
+        return found.rpartition("/")[2]
 
     def named(self, start: str) -> str:
         """The physical id of the one resource whose logical id begins like this, before the CDK's hash."""
