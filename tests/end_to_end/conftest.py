@@ -17,7 +17,7 @@ from async_endpoint.protocol import Notification, parse_notification
 from demo.deployment import ROOT, Cdk, Deployment, DeploymentError, synthesised_region
 from tests.support.serving import SERVING_ENV
 from tests.support.why_command import Named, naming, wait_until_quiet
-from tests.support.why_stage import Deployed
+from tests.support.why_stage import Deployed, alarm_state, settle
 
 T = TypeVar("T")
 
@@ -138,6 +138,9 @@ def stage_to_break(serving: ServingEnvironments, tmp_path_factory: pytest.TempPa
 def deployed(stage: Stage) -> Deployed:
     """What the stage has deployed, asleep and without a fault."""
     found = Deployed.read()
+    # The requests of the tests before would wake it.
+    wait_for(lambda: alarm_state(found, "ScalingWakeAlarm") != "ALARM" or None, 60, "the end of the wake alarm")
+    settle(found)
     stage.deployment.scale_to_zero(stage.local)
     wait_until_quiet()
     return found

@@ -15,7 +15,7 @@ from tests.end_to_end.conftest import Stage, wait_for
 from tests.support import why_deploy_faults, why_faults, why_scaling_faults
 from tests.support.why_causes import CAUSES
 from tests.support.why_command import Named, causes, faults, said, wait_until_quiet, why
-from tests.support.why_stage import INSTANCE_TYPE, Deployed, client, jobs_table, settle
+from tests.support.why_stage import INSTANCE_TYPE, Deployed, alarm_state, client, jobs_table, settle
 
 pytestmark = [pytest.mark.end_to_end, pytest.mark.serving]
 
@@ -30,11 +30,6 @@ def forget_jobs(stage: Stage, *states: JobState) -> None:
     for item in table.scan()["Items"]:
         if item.get("state") in states:
             table.delete_item(Key={"job_id": item["job_id"]})
-
-
-def alarm_state(deployed: Deployed, kind: str) -> str:
-    alarms = client("cloudwatch").describe_alarms(AlarmNames=[deployed.named(kind)])["MetricAlarms"]
-    return str(alarms[0]["StateValue"])
 
 
 def completed(stage: Stage) -> set[str]:
@@ -157,7 +152,7 @@ def test_a_stage_at_work_is_explained_and_failed_jobs_by_their_reason(
     location = stage.put(receipts[0][0], "why/good.jpg")
     assert stage.outcome(stage.invoke(location, ContentType="image/jpeg"))[0] == "output"
     settle(deployed)
-    wait_for(lambda: causes() == ["requests-arrive"] or None, 15, "the metrics of the request")
+    wait_for(lambda: causes() == ["requests-arrive"] or None, 60, "the metrics of the request")
     with ExitStack() as undone:
         undone.enter_context(why_scaling_faults.target_with(MinCapacity=1)(deployed))
         assert causes()[:1] == ["minimum"]

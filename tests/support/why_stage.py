@@ -72,3 +72,8 @@ def settle(deployed: Deployed, seconds: float = 60) -> None:
     while client("sagemaker").describe_endpoint(EndpointName=deployed.endpoint)["EndpointStatus"] != "InService":
         assert time.monotonic() < deadline, "the endpoint did not settle"
         time.sleep(0.2)
+
+
+def alarm_state(deployed: Deployed, kind: str) -> str:
+    alarms = client("cloudwatch").describe_alarms(AlarmNames=[deployed.named(kind)])["MetricAlarms"]
+    return str(alarms[0]["StateValue"])
