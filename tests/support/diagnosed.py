@@ -30,6 +30,7 @@ NAME = "donut-async-dev"
 _ARN = "arn:aws:sns:ap-northeast-1:000000000000"
 _POLICY = f"arn:aws:autoscaling:ap-northeast-1:0:scalingPolicy:1:resource/sagemaker/endpoint/{NAME}/variant/AllTraffic"
 WAKE, SLEEP = f"{_POLICY}:policyName/wake-from-zero", f"{_POLICY}:policyName/sleep-when-idle"
+BACKLOG = f"{_POLICY}:policyName/backlog-per-instance"
 ROLE_POLICY = "arn:aws:iam::000000000000:policy/ExecutionPermissions"
 QUEUE_ARN = "arn:aws:sqs:ap-northeast-1:000000000000:results"
 TOPICS = (f"{_ARN}:success-Success1", f"{_ARN}:error-Error1")
@@ -42,6 +43,7 @@ NAMES = StageNames(
     outputs={
         "EndpointName": NAME,
         "JobsTableName": "jobs",
+        "AlarmTopicArn": "topic",
         "InboxLocation": "s3://inputs/inbox/",
         "InputBucketName": "inputs",
         "OutputBucketName": "outputs",
@@ -54,6 +56,7 @@ NAMES = StageNames(
         Resource("AWS::ApplicationAutoScaling::ScalableTarget", "ScalingTarget", "target"),
         Resource("AWS::ApplicationAutoScaling::ScalingPolicy", "ScalingWakePolicy", WAKE),
         Resource("AWS::ApplicationAutoScaling::ScalingPolicy", "ScalingSleepPolicy", SLEEP),
+        Resource("AWS::ApplicationAutoScaling::ScalingPolicy", "ScalingBacklogPolicy", BACKLOG),
         Resource("AWS::CloudWatch::Alarm", "ScalingWakeAlarm2493FE04", "WakeAlarm"),
         Resource("AWS::CloudWatch::Alarm", "ScalingSleepAlarmE27DED58", "SleepAlarm"),
         Resource("AWS::CloudWatch::Alarm", "AlarmsFailures7BE837BE", "Failures"),

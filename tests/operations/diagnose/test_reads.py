@@ -12,8 +12,8 @@ from botocore.exceptions import ClientError
 from async_endpoint.operations.diagnose.diagnosis import diagnose
 from async_endpoint.operations.diagnose.gather import gather
 from async_endpoint.operations.diagnose.reads.clients import SERVICES, Clients
-from async_endpoint.operations.diagnose.reads.data import denials_of
 from async_endpoint.operations.diagnose.reads.endpoint import ERRORS
+from async_endpoint.operations.diagnose.reads.policies import MESSAGES, OBJECTS, allows, denials_of
 from async_endpoint.operations.diagnose.reads.stacks import read_stack_reasons, stack_names
 from tests.support.diagnosed import NAMES, NOW
 
@@ -107,7 +107,7 @@ def statement(**changes: Any) -> str:
     ],
 )
 def test_a_bucket_policy_denies_work_unless_it_only_asks_for_tls(policy: str, denies: bool) -> None:  # noqa: FBT001  # a parameter of the table
-    assert bool(denials_of(policy)) is denies
+    assert bool(denials_of(policy, OBJECTS)) is denies
 
 
 @pytest.mark.parametrize("stack", ["async-endpoint-dev-workflow", "async-endpoint-dev-endpoint"])
@@ -117,3 +117,17 @@ def test_any_stack_of_a_stage_names_all_of_them(stack: str) -> None:
 
 def test_a_stack_of_another_name_is_alone() -> None:
     assert stack_names("my-stack") == ("my-stack",)
+
+
+@pytest.mark.parametrize(
+    ("policy", "is_fed"),
+    [
+        (statement(Effect="Allow", Action="sqs:SendMessage"), True),
+        (statement(Effect="Allow", Action=["sqs:GetQueueUrl", "SQS:*"]), True),
+        (statement(Effect="Allow", Action="sqs:ReceiveMessage"), False),
+        (statement(Action="sqs:SendMessage"), False),
+        ("{}", False),
+    ],
+)
+def test_a_queue_is_fed_if_its_policy_allows_it_to_anybody(policy: str, is_fed: bool) -> None:  # noqa: FBT001  # a parameter of the table
+    assert allows(policy, MESSAGES) is is_fed

@@ -49,6 +49,12 @@ def activity(message: str, status: str = "Failed") -> tuple[Activity, ...]:
     return (Activity(began_at=at, ended_at=at, status=status, message=message, description="Setting … to 1."),)
 
 
+UNDER_WAY = (
+    replace(activity("Waiting for change to be fulfilled", "InProgress")[0], began_at=NOW - timedelta(minutes=40)),
+    *activity("InsufficientInstanceCapacity"),
+)
+
+
 def alarms(name: str, **changes: Any) -> dict[str, Any]:
     return {**ASLEEP.alarms, name: replace(ASLEEP.alarms[name], **changes)}
 
@@ -105,9 +111,10 @@ CAUSES: list[tuple[str, dict[str, Any]]] = [
     ("scaling-suspended", {"target": TargetFacts(minimum=0, maximum=2, schedules_suspended=True)}),
     ("maximum-zero", {"target": TargetFacts(minimum=0, maximum=0)}),
     ("policy-deleted", {"policies": ASLEEP.policies[1:]}),
+    ("policy-added", {"policies": (*ASLEEP.policies, Policy("by-hand", "arn"))}),
     ("alarm-deleted", {"alarms": without("WakeAlarm")}),
     ("policy-alarm-deleted", {"alarms": without("AlarmHigh-1")}),
-    ("policy-alarm-deleted", {"policies": (*ASLEEP.policies[:2], Policy("backlog", "arn", 5.0, ()))}),
+    ("policy-alarm-deleted", {"policies": (*ASLEEP.policies[:2], Policy("backlog-per-instance", "arn", 5.0, ()))}),
     ("wrong-dimension", {"alarms": alarms("WakeAlarm", watched=watching("ApproximateBacklogSize", EndpointName="x"))}),
     (
         "wrong-dimension",
@@ -120,6 +127,7 @@ CAUSES: list[tuple[str, dict[str, Any]]] = [
     ),
     ("alarm-actions-disabled", {"alarms": alarms("SleepAlarm", actions_enabled=False)}),
     ("alarm-without-action", {"alarms": alarms("SleepAlarm", actions=())}),
+    ("alarm-notifies-nobody", {"alarms": alarms("Failures", actions=())}),
     ("no-capacity", {"activities": activity("Reason: InsufficientInstanceCapacity: Unable to provision")}),
     ("quota", {"activities": activity("Reason: ResourceLimitExceeded: The account-level service limit 'ml.…' is 0")}),
     ("permission-missing", {"activities": activity("AccessDenied: not authorized to perform: sagemaker:Update…")}),
@@ -131,7 +139,15 @@ CAUSES: list[tuple[str, dict[str, Any]]] = [
     ("deployment-failed", {"names": in_status("DELETE_FAILED")}),
     ("deployment-rolled-back", {"endpoint": endpoint(config="config-0", failure_reason="did not pass the ping")}),
     ("drift", {"endpoint": endpoint(config="by-hand")}),
-    ("endpoint-stuck", {"endpoint": endpoint(status="Updating", desired=1, changed_at=NOW - timedelta(minutes=40))}),
+    (
+        "endpoint-stuck",
+        {
+            "endpoint": endpoint(status="Updating", desired=1),
+            "datapoints": {"ApproximateAgeOfOldestRequest": points(2400)},
+        },
+    ),
+    ("endpoint-stuck", {"endpoint": endpoint(status="Updating", pending_since=NOW - timedelta(minutes=40))}),
+    ("endpoint-stuck", {"endpoint": endpoint(status="Updating", desired=1), "activities": UNDER_WAY}),
     ("inbox-silent", {"buckets": (BucketFacts(name="inputs", sends_events=False),)}),
     ("function-broken", {"functions": (function("Intake", state="Failed"),)}),
     ("function-throttled", {"functions": (function("Results", reserved=0),)}),
@@ -141,6 +157,16 @@ CAUSES: list[tuple[str, dict[str, Any]]] = [
     ("uploads-rule-disabled", {"rules": (RuleFacts("Uploads4F6EB0FD", "uploads", "Missing"),)}),
     ("subscription-missing", {"subscriptions": {topic: frozenset({"arn:aws:sqs:r:0:other"}) for topic in TOPICS}}),
     ("topic-missing", {"subscriptions": {}}),
+    (
+        "events-dead-letters",
+        {"queues": (QueueFacts(worker="events", waiting=0, dead=1, reasons=("of an unknown kind",)),)},
+    ),
+    (
+        "webhook-dead-letters",
+        {"queues": (QueueFacts(worker="webhook", waiting=0, dead=1, reasons=("of an unknown kind",)),)},
+    ),
+    ("queue-policy", {"queues": (QueueFacts(worker="results", waiting=0, takes_messages=False),)}),
+    ("queue-without-dlq", {"queues": (QueueFacts(worker="results", waiting=0, redrives=False),)}),
     ("results-dead-letters", {"queues": (QueueFacts(worker="results", waiting=0, dead=3, reasons=("no table",)),)}),
     ("content-type", {"jobs": ended("ClientError: Received client error (415) from model.")}),
     ("documents-rejected", {"jobs": ended("ClientError: Received client error (400) from model.")}),
@@ -262,6 +288,12 @@ QUIET: list[dict[str, Any]] = [
     },
     {"model": None, "role_policies": None},
     {"endpoint": endpoint(status="Updating", desired=1, changed_at=NOW - timedelta(minutes=20))},
+    # It slept for hours, and LastModifiedTime is that of the change before: a submission has just woken it.
+    {
+        "endpoint": endpoint(status="Updating", desired=1),
+        "datapoints": {"ApproximateAgeOfOldestRequest": points(120)},
+    },
+    {"endpoint": endpoint(status="Updating", desired=1), "datapoints": {}},
     {"endpoint_errors": ("Traceback (most recent call last)",)},
     {"functions": (function("Intake", errors=("a line of one message",)),)},
     {"functions": (function("Intake", reserved=5),)},
@@ -306,6 +338,19 @@ def test_a_failed_deployment_explains_the_configuration_that_serves() -> None:
 )
 def test_what_ends_a_failed_deployment_depends_on_how_it_failed(status: str, command: str) -> None:
     assert command in (diagnose(changed(names=in_status(status))).findings[0].fix or "")
+
+
+def test_a_failed_endpoint_is_deleted_whatever_made_it_fail() -> None:
+    (first, *_) = diagnose(
+        changed(endpoint=endpoint(status="Failed", failure_reason="InsufficientInstanceCapacity"))
+    ).findings
+    assert "SageMaker can only delete a Failed endpoint" in (first.fix or "")
+    assert "by itself" not in (first.fix or "")
+
+
+def test_what_hangs_now_comes_before_the_failure_before_it() -> None:
+    found = diagnose(changed(endpoint=endpoint(status="Updating", desired=1), activities=UNDER_WAY)).findings
+    assert [each.cause for each in found] == ["endpoint-stuck", "no-capacity"]
 
 
 def test_a_cause_hides_what_it_explains() -> None:

@@ -10,6 +10,9 @@ if TYPE_CHECKING:
     from datetime import datetime
 
 
+_OPEN = frozenset({"Pending", "InProgress"})
+
+
 @dataclass(frozen=True)
 class Resource:
     """A resource of a stack: its type, logical id and physical id."""
@@ -70,13 +73,14 @@ class StageNames:
 
 @dataclass(frozen=True, kw_only=True)
 class EndpointFacts:
-    """DescribeEndpoint."""
+    """DescribeEndpoint; `pending_since` is when a deployment in progress began."""
 
     status: str
     config: str
     running: int
     desired: int
     changed_at: datetime
+    pending_since: datetime | None = None
     failure_reason: str | None = None
     variant: str = "AllTraffic"
 
@@ -130,6 +134,11 @@ class Activity:
     description: str
     ended_at: datetime | None = None
 
+    @property
+    def is_open(self) -> bool:
+        """Whether its change is still in progress."""
+        return self.status in _OPEN
+
 
 @dataclass(frozen=True)
 class Watched:
@@ -157,17 +166,21 @@ class Alarm:
 
 @dataclass(frozen=True, kw_only=True)
 class QueueFacts:
-    """A worker's queue and its DLQ.
+    """A worker's queue and its DLQ, or a DLQ of events alone.
 
     Attributes:
-        worker: Such as `intake`.
+        worker: Such as `intake`; `events` and `webhook` have no queue, only a DLQ.
         waiting: Messages that wait; None if there is no such queue.
+        takes_messages: Whether the queue's policy lets anybody send to it.
+        redrives: Whether the queue sends to its DLQ what fails.
         dead: Dead letters.
         reasons: What is known about a sample of them, one sentence each.
     """
 
     worker: str
     waiting: int | None
+    takes_messages: bool = True
+    redrives: bool = True
     dead: int = 0
     reasons: tuple[str, ...] = ()
 

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import json
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from boto3.dynamodb.types import TypeDeserializer
 from botocore.exceptions import ClientError
 
 from async_endpoint.operations.diagnose.facts import BucketFacts, Ended, JobsFacts, KeyFacts
+from async_endpoint.operations.diagnose.reads.policies import OBJECTS, denials_of
 from async_endpoint.protocol import (
     JOBS_BY_STATE_INDEX,
     JOBS_BY_STATE_PARTITION_KEY,
@@ -25,9 +25,6 @@ if TYPE_CHECKING:
 _PAGE = 1000
 _ENDED = 200
 _READ = TypeDeserializer().deserialize
-# A denial under one of these is about how a request comes, not about who may read or write.
-_TRANSPORT = frozenset({"aws:securetransport", "s3:tlsversion"})
-_WORK = ("s3:getobject", "s3:putobject", "s3:listbucket")
 
 
 def read_table_status(clients: Clients, names: StageNames) -> str | None:
@@ -121,31 +118,7 @@ def _bucket(clients: Clients, name: str, *, asks_for_events: bool) -> BucketFact
     sends = None
     if asks_for_events:
         sends = "EventBridgeConfiguration" in s3.get_bucket_notification_configuration(Bucket=name)
-    return BucketFacts(name=name, denials=denials_of(policy), sends_events=sends)
-
-
-def denials_of(policy: str) -> tuple[str, ...]:
-    """Returns the statements of a bucket policy that deny reads or writes of objects, other than those without TLS."""
-    statements = json.loads(policy).get("Statement", [])
-    found = []
-    for statement in statements if isinstance(statements, list) else [statements]:
-        if statement.get("Effect") != "Deny" or not _touches_work(statement):
-            continue
-        keys = {key.lower() for condition in statement.get("Condition", {}).values() for key in condition}
-        if not keys or keys - _TRANSPORT:
-            found.append(json.dumps(statement, sort_keys=True))
-    return tuple(found)
-
-
-def _touches_work(statement: dict[str, Any]) -> bool:
-    actions = statement.get("Action", [])
-    for action in [actions] if isinstance(actions, str) else actions:
-        lowered = action.lower()
-        if lowered in {"*", "s3:*"} or lowered in _WORK:
-            return True
-        if lowered.endswith("*") and any(work.startswith(lowered[:-1]) for work in _WORK):
-            return True
-    return False
+    return BucketFacts(name=name, denials=denials_of(policy, OBJECTS), sends_events=sends)
 
 
 def read_key(clients: Clients, names: StageNames) -> KeyFacts | None:

@@ -41,12 +41,14 @@ def read_endpoint(clients: Clients, names: StageNames) -> EndpointFacts | None:
             return None
         raise
     variant = (found.get("ProductionVariants") or [{}])[0]
+    pending = found.get("PendingDeploymentSummary", {}).get("StartTime")
     return EndpointFacts(
         status=found["EndpointStatus"],
         config=found.get("EndpointConfigName", ""),
         running=variant.get("CurrentInstanceCount", 0),
         desired=variant.get("DesiredInstanceCount", 0),
         changed_at=found["LastModifiedTime"].astimezone(UTC),
+        pending_since=pending.astimezone(UTC) if pending else None,
         failure_reason=found.get("FailureReason"),
         variant=variant.get("VariantName", "AllTraffic"),
     )

@@ -12,6 +12,7 @@ from botocore.exceptions import ClientError
 from async_endpoint.operations.diagnose.facts import EventSource, FunctionFacts, QueueFacts, RuleFacts
 from async_endpoint.operations.diagnose.reads.clients import WORKERS
 from async_endpoint.operations.diagnose.reads.logs import error_lines
+from async_endpoint.operations.diagnose.reads.policies import MESSAGES, allows
 from async_endpoint.operations.jobs.dead_letters import parse_dead_letter
 
 if TYPE_CHECKING:
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
 
 MISSING = "Missing"
 WORKER_QUEUES = {"intake": "Intake", "urgent": "Urgent", "results": "Results"}
+_EVENTS = {"events": "Events", "webhook": "Webhook"}  # a stream and a rule fill these DLQs, so there is no queue
+_COUNTS = ("ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible")
 _SAMPLE = 5
 _HIDDEN_SECONDS = 1  # a look must not hide dead letters from a redrive
 _GONE = frozenset(
@@ -50,29 +53,45 @@ def read_subscriptions(clients: Clients, topics: tuple[str, ...]) -> dict[str, f
 
 
 def read_queues(clients: Clients, names: StageNames) -> tuple[QueueFacts, ...]:
-    """Returns the workers' queues, with a sample of each DLQ that has messages."""
+    """Returns the workers' queues and the DLQs of events, with a sample of each DLQ that has messages."""
     workers = [worker for worker, output in WORKER_QUEUES.items() if f"{output}QueueUrl" in names.outputs]
-    with ThreadPoolExecutor(len(workers) or 1) as pool:
-        return tuple(pool.map(lambda worker: _queue(clients, names, worker), workers))
+    events = [kind for kind, output in _EVENTS.items() if f"{output}DeadLettersUrl" in names.outputs]
+    with ThreadPoolExecutor(len(workers) + len(events) or 1) as pool:
+        return tuple(pool.map(lambda worker: _queue(clients, names, worker), [*workers, *events]))
 
 
 def _queue(clients: Clients, names: StageNames, worker: str) -> QueueFacts:
-    output = WORKER_QUEUES[worker]
-    url = names.outputs[f"{output}DeadLettersUrl"]
-    waiting = _messages(clients, names.outputs[f"{output}QueueUrl"])
-    dead = _messages(clients, url)
-    return QueueFacts(worker=worker, waiting=waiting, dead=dead or 0, reasons=_reasons(clients, url) if dead else ())
+    output = (WORKER_QUEUES | _EVENTS)[worker]
+    dead_letters = names.outputs[f"{output}DeadLettersUrl"]
+    dead = _messages(_attributes(clients, dead_letters, *_COUNTS) or {})
+    reasons = _reasons(clients, dead_letters) if dead else ()
+    if worker in _EVENTS:
+        return QueueFacts(worker=worker, waiting=0, dead=dead, reasons=reasons)
+    queue = _attributes(clients, names.outputs[f"{output}QueueUrl"], *_COUNTS, "Policy", "RedrivePolicy")
+    return QueueFacts(
+        worker=worker,
+        waiting=None if queue is None else _messages(queue),
+        takes_messages=queue is None or allows(queue.get("Policy") or "{}", MESSAGES),
+        redrives=queue is None or bool(queue.get("RedrivePolicy")),
+        dead=dead,
+        reasons=reasons,
+    )
 
 
-def _messages(clients: Clients, url: str) -> int | None:
-    wanted = ["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"]
+def _attributes(clients: Clients, url: str, *wanted: str) -> dict[str, str] | None:
+    """Calls GetQueueAttributes; None if there is no such queue."""
     try:
-        found = clients["sqs"].get_queue_attributes(QueueUrl=url, AttributeNames=wanted)["Attributes"]
+        found = clients["sqs"].get_queue_attributes(QueueUrl=url, AttributeNames=list(wanted))
     except ClientError as error:
         if _is_gone(error):
             return None
         raise
-    return sum(int(found[name]) for name in wanted)
+    attributes: dict[str, str] = found.get("Attributes", {})
+    return attributes
+
+
+def _messages(attributes: dict[str, str]) -> int:
+    return sum(int(attributes.get(name, 0)) for name in _COUNTS)
 
 
 def _reasons(clients: Clients, url: str) -> tuple[str, ...]:

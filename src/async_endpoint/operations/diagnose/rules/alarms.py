@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from async_endpoint.counted import counted
 from async_endpoint.operations.diagnose.finding import Finding
 from async_endpoint.operations.diagnose.metrics import QUEUE_METRICS, SAGEMAKER, WITHOUT_CAPACITY
-from async_endpoint.operations.diagnose.rules.words import cut
+from async_endpoint.operations.diagnose.rules.words import counted, cut
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -128,21 +128,47 @@ def action_lost(snapshot: Snapshot) -> Finding | None:
     return None
 
 
+def nobody_notified(snapshot: Snapshot) -> Finding | None:
+    """An alarm does not notify the alarm topic any more."""
+    topic = snapshot.names.outputs.get("AlarmTopicArn")
+    found = ((each, snapshot.alarms.get(each.physical_id)) for each in _deployed(snapshot))
+    silent = [
+        alarm
+        for resource, alarm in found
+        if alarm and not resource.logical_id.startswith("Scaling") and topic not in alarm.actions
+    ]
+    if not silent or topic is None:
+        return None
+    more = (f"Nor do {counted(len(silent) - 1, 'other alarm')}.",) if len(silent) > 1 else ()
+    return Finding(
+        cause="alarm-notifies-nobody",
+        text=f"The alarm {_short(snapshot, silent[0].name)} does not notify the alarm topic.",
+        evidence=(f"Its actions: {', '.join(silent[0].actions) or 'none'}.", *more),
+        fix=f"aws cloudwatch describe-alarms --alarm-names {silent[0].name}, then put-metric-alarm with the action "
+        f"{topic}",
+        runbook=_runbook(silent[0]),
+    )
+
+
 def alarm_fires(snapshot: Snapshot) -> Finding | None:
     """An alarm that notifies people is in ALARM, and no other rule says why."""
     for alarm in _own(snapshot):
         if alarm.state != "ALARM" or _scales(alarm) or _is_of_read_queue(snapshot, alarm) or _is_over(snapshot, alarm):
             continue
-        description, _, runbook = alarm.description.partition(" Runbook: ")
-        anchor = runbook.partition("#")[2].split(" ")[0] or None
+        description = alarm.description.partition(" Runbook: ")[0]
         return Finding(
             cause="alarm",
             text=f"The alarm {_short(snapshot, alarm.name)} is in ALARM. {description}".strip(),
             evidence=(cut(alarm.reason),),
             fix=f"aws cloudwatch describe-alarm-history --alarm-name {alarm.name} --max-items 5",
-            runbook=anchor,
+            runbook=_runbook(alarm),
         )
     return None
+
+
+def _runbook(alarm: Alarm) -> str | None:
+    """Returns the heading that an alarm's description names."""
+    return alarm.description.partition(" Runbook: ")[2].partition("#")[2].split(" ")[0] or None
 
 
 def _is_over(snapshot: Snapshot, alarm: Alarm) -> bool:

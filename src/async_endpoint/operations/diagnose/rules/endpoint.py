@@ -6,6 +6,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from async_endpoint.operations.diagnose.finding import Finding, normal
+from async_endpoint.operations.diagnose.metrics import OLDEST
 from async_endpoint.operations.diagnose.rules.reasons import OTHER, classify
 from async_endpoint.operations.diagnose.rules.words import counted, cut, lasting, show_log
 
@@ -54,7 +55,7 @@ def endpoint_failed(snapshot: Snapshot) -> Finding | None:
         cause=kind.cause if special else "endpoint-failed",
         text=f"The endpoint is {endpoint.status}." + (f" {kind.text}" if special else ""),
         evidence=(f"FailureReason: {cut(endpoint.failure_reason or 'none')}",),
-        fix=kind.advice if special else "make destroy, then make deploy: SageMaker can only delete a Failed endpoint",
+        fix="Fix the reason, then: make destroy, then make deploy. SageMaker can only delete a Failed endpoint",
         runbook="instances-run-without-work",
     )
 
@@ -64,11 +65,10 @@ def endpoint_stuck(snapshot: Snapshot) -> Finding | None:
     endpoint = snapshot.endpoint
     if endpoint is None or endpoint.status not in CHANGING:
         return None
-    since = snapshot.clock - endpoint.changed_at
-    if since < _LONG:
+    if (lasts := _changes_for(snapshot)) < _LONG:
         return None
-    lasts = f"It has been {endpoint.status} for {lasting(since)}"
-    evidence = [f"{lasts}, with {endpoint.running} of {counted(endpoint.desired, 'instance')}."]
+    shown = f"It has been {endpoint.status} for {lasting(lasts)}"
+    evidence = [f"{shown}, with {endpoint.running} of {counted(endpoint.desired, 'instance')}."]
     evidence += [
         f"Scaling activity: {cut(each.message)}" for each in snapshot.activities[:1] if each.status != "Successful"
     ]
@@ -80,6 +80,21 @@ def endpoint_stuck(snapshot: Snapshot) -> Finding | None:
         "starts, it is that: " + show_log("/aws/sagemaker/Endpoints/{endpoint}"),
         runbook="requests-wait-and-no-instance-comes",
     )
+
+
+def _changes_for(snapshot: Snapshot) -> timedelta:
+    """Returns for how long the endpoint has been changing, at least.
+
+    LastModifiedTime need not move when a change begins: it may be that of the change before. SageMaker shows when a
+    deployment began, and Application Auto Scaling when a change of its own did. Any other change of capacity, such as
+    that of a submission, shows nothing; then it began after the oldest request that waits for it.
+    """
+    endpoint = snapshot.endpoint
+    if endpoint is None:
+        return timedelta()
+    scaling = next((each.began_at for each in snapshot.activities[:1] if each.is_open), None)
+    waited = snapshot.clock - timedelta(seconds=snapshot.latest(OLDEST) or 0)
+    return snapshot.clock - max(endpoint.changed_at, endpoint.pending_since or scaling or waited)
 
 
 def archive_missing(snapshot: Snapshot) -> Finding | None:
@@ -235,14 +250,14 @@ def log_reports(snapshot: Snapshot) -> Finding | None:
 def changing(snapshot: Snapshot) -> Finding | None:
     """A change of the endpoint is in progress, and has not taken long."""
     endpoint = snapshot.endpoint
-    if endpoint is None or endpoint.status not in CHANGING or snapshot.clock - endpoint.changed_at >= _LONG:
+    if endpoint is None or endpoint.status not in CHANGING or _changes_for(snapshot) >= _LONG:
         return None
     if endpoint.desired > endpoint.running and not endpoint.running and endpoint.status == "Updating":
         return normal(
             "waking",
             "The endpoint is waking: its instances start. A cold start takes minutes.",
             f"It has been Updating from {endpoint.running} to {counted(endpoint.desired, 'instance')} for "
-            f"{lasting(snapshot.clock - endpoint.changed_at)}.",
+            f"{lasting(_changes_for(snapshot))}.",
             fix="Wait.",
         )
     return normal(

@@ -23,7 +23,6 @@ _REDEPLOY = (
 _WAIT = "requests-wait-and-no-instance-comes"
 _RECENT = timedelta(hours=1)
 _AFTER = timedelta(minutes=2)
-_OPEN = frozenset({"Pending", "InProgress"})
 _UNSUCCESSFUL = frozenset({"Failed", "Unfulfilled"})
 _CONFLICT = "in-progress endpoint"  # another change was under way, and scaling tries again
 _SCALING_KINDS = frozenset({"no-capacity", "quota", "permission-missing"})
@@ -36,7 +35,7 @@ def _scales(snapshot: Snapshot) -> bool:
 
 def activity_failed(snapshot: Snapshot) -> Finding | None:
     """The newest scaling activity failed, so the endpoint has not the instances that it needs."""
-    over = [each for each in snapshot.activities if each.status not in _OPEN and _CONFLICT not in each.message]
+    over = [each for each in snapshot.activities if not each.is_open and _CONFLICT not in each.message]
     endpoint = snapshot.endpoint
     if not over or over[0].status not in _UNSUCCESSFUL or endpoint is None:
         return None
@@ -114,12 +113,10 @@ def no_instance_allowed(snapshot: Snapshot) -> Finding | None:
 
 def policy_deleted(snapshot: Snapshot) -> Finding | None:
     """A policy of the stack is gone: its alarm has nothing to trigger."""
-    deployed = snapshot.names.of_type("AWS::ApplicationAutoScaling::ScalingPolicy")
-    if not deployed or not snapshot.knows("policies") or not (snapshot.target and snapshot.endpoint):
+    if not snapshot.knows("policies") or not (snapshot.target and snapshot.endpoint):
         return None
     existing = {policy.name for policy in snapshot.policies}
-    names = [each.physical_id.rpartition("policyName/")[2] for each in deployed]
-    missing = [name for name in names if name not in existing]
+    missing = [name for name in _deployed_policies(snapshot) if name not in existing]
     if not missing:
         return None
     return Finding(
@@ -129,6 +126,27 @@ def policy_deleted(snapshot: Snapshot) -> Finding | None:
         fix=_REDEPLOY,
         runbook=_WAIT,
     )
+
+
+def policy_added(snapshot: Snapshot) -> Finding | None:
+    """Somebody has added a policy: it scales as well, and may undo what the stack's policies do."""
+    deployed = _deployed_policies(snapshot)
+    added = [policy.name for policy in snapshot.policies if policy.name not in deployed]
+    if not added or not deployed:
+        return None
+    return Finding(
+        cause="policy-added",
+        text=f"The scaling policy {', '.join(added)} is not the stack's, and scales the endpoint as well.",
+        evidence=("DescribeScalingPolicies lists what no stack has deployed.",),
+        fix=f"aws application-autoscaling delete-scaling-policy {_RESOURCE} --policy-name {added[0]}",
+        runbook="instances-run-without-work",
+    )
+
+
+def _deployed_policies(snapshot: Snapshot) -> list[str]:
+    """Returns the names of the policies that the stacks have deployed."""
+    deployed = snapshot.names.of_type("AWS::ApplicationAutoScaling::ScalingPolicy")
+    return [each.physical_id.rpartition("policyName/")[2] for each in deployed]
 
 
 def _deployed_maximum(snapshot: Snapshot) -> str:

@@ -24,7 +24,12 @@ _EFFECTS = {
     "reconciler": "jobs whose messages were lost stay open",
     "notifier": "outcomes are not announced",
     "watchdog": "nothing looks for instances without work",
+    "events": "outcomes were not announced",
+    "webhook": "outcomes did not reach the webhook",
 }
+_DEPLOY_AGAIN = "Destroy the workflow stack and deploy it again: make deploy"
+# The DLQs that no redrive empties: docs/operations.md#outcomes-were-not-announced.
+_OF_EVENTS = {"events": "outcomes-were-not-announced", "webhook": "the-webhook-fails"}
 
 
 def _part(logical_id: str) -> str:
@@ -150,8 +155,11 @@ def dead_letters(snapshot: Snapshot) -> Finding | None:
         cause=f"{queue.worker}-dead-letters",
         text=f"The DLQ of {queue.worker} has {counted(queue.dead, 'message')}: {_EFFECTS[queue.worker]}.",
         evidence=(*(cut(reason) for reason in queue.reasons[:3]), *_log_of(snapshot, queue.worker), *others),
-        fix="Find the reason: async-endpoint dlq list {label}. After it is fixed: async-endpoint dlq redrive {label}",
-        runbook="messages-were-dead-lettered",
+        fix=f"Find the reason: async-endpoint dlq list --queue {queue.worker} {{label}}. After it is fixed: "
+        "async-endpoint announce --since 6h {label}, then dlq purge"
+        if queue.worker in _OF_EVENTS
+        else "Find the reason: async-endpoint dlq list {label}. After it is fixed: async-endpoint dlq redrive {label}",
+        runbook=_OF_EVENTS.get(queue.worker, "messages-were-dead-lettered"),
     )
 
 
@@ -163,8 +171,37 @@ def queue_missing(snapshot: Snapshot) -> Finding | None:
                 cause="queue-missing",
                 text=f"The queue of {queue.worker} does not exist: {_EFFECTS[queue.worker]}.",
                 evidence=("GetQueueAttributes: it does not exist.",),
-                fix="Destroy the workflow stack and deploy it again: make deploy",
+                fix=_DEPLOY_AGAIN,
                 runbook="messages-wait-too-long",
+            )
+    return None
+
+
+def queue_closed(snapshot: Snapshot) -> Finding | None:
+    """Nobody may send to a queue any more."""
+    for queue in snapshot.queues:
+        if not queue.takes_messages:
+            return Finding(
+                cause="queue-policy",
+                text=f"The policy of the queue of {queue.worker} lets nobody send to it: {_EFFECTS[queue.worker]}.",
+                evidence=("GetQueueAttributes: its Policy allows no sqs:SendMessage, or denies it.",),
+                fix=_DEPLOY_AGAIN,
+                runbook="messages-wait-too-long",
+            )
+    return None
+
+
+def queue_without_dlq(snapshot: Snapshot) -> Finding | None:
+    """What a function fails on is tried until it expires, and nobody is notified."""
+    for queue in snapshot.queues:
+        if not queue.redrives:
+            return Finding(
+                cause="queue-without-dlq",
+                text=f"The queue of {queue.worker} dead-letters nothing: a message that fails is tried until it "
+                "expires, and no alarm notifies of it.",
+                evidence=("GetQueueAttributes: it has no RedrivePolicy.",),
+                fix=_DEPLOY_AGAIN,
+                runbook="messages-were-dead-lettered",
             )
     return None
 
@@ -217,7 +254,7 @@ def _backlog(snapshot: Snapshot, part: str) -> tuple[str, ...]:
 
 
 def _log_of(snapshot: Snapshot, worker: str) -> tuple[str, ...]:
-    part = "intake" if worker == "urgent" else worker
+    part = {"urgent": "intake", "events": "notifier"}.get(worker, worker)
     return tuple(
         f"The function's log: {cut(function.errors[0])}"
         for function in snapshot.functions
