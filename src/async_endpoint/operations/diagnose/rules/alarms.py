@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from async_endpoint.counted import counted
 from async_endpoint.operations.diagnose.finding import Finding
 from async_endpoint.operations.diagnose.metrics import QUEUE_METRICS, SAGEMAKER, WITHOUT_CAPACITY
 from async_endpoint.operations.diagnose.rules.words import counted, cut
