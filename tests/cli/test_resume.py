@@ -102,7 +102,7 @@ def test_after_kill_9_every_document_is_processed_once(
     result = CliRunner().invoke(main, ["resume", "--doubt-seconds", "1", "--no-wake"])
 
     assert result.exit_code == 0, result.output
-    assert f"{DOCUMENTS} documents: {DOCUMENTS} completed" in result.stdout
+    assert f"{DOCUMENTS:,} documents: {DOCUMENTS:,} completed" in result.stdout
     check_results(folder)
     assert set(sent(server).values()) == {1}
     assert takes or "most likely never taken" in result.stderr

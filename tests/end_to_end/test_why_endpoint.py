@@ -1,5 +1,6 @@
 """`async-endpoint why` on an endpoint that is gone, has failed, or does not get its instances."""
 
+import re
 from collections.abc import Iterator
 from contextlib import ExitStack
 
@@ -64,7 +65,7 @@ def test_jobs_that_the_reconciler_cannot_finish_are_named(stage: Stage, deployed
     try:
         with why_faults.job_that_stays_submitted(deployed):
             evidence = named("reconciler-overdue", "the reconciler cannot look for outcomes")
-            assert evidence.startswith("The oldest job has been SUBMITTED for 9 hours")
+            assert re.match(r"The oldest job has been SUBMITTED for [89] hours;", evidence)
     finally:
         stage.local.faults.clear(seed=0)
     wait_until_quiet()

@@ -31,7 +31,7 @@ _NAMES = {
 
 def in_words(counts: Counter[DocumentState]) -> str:
     """Returns how many documents are in each state, such as `2 completed, 1 in doubt`."""
-    return ", ".join(f"{counts[state]} {name.replace('_', ' ')}" for state, name in _NAMES.items() if counts[state])
+    return ", ".join(f"{counts[state]:,} {name.replace('_', ' ')}" for state, name in _NAMES.items() if counts[state])
 
 
 def print_line(

@@ -58,7 +58,7 @@ class RunSummary:
 
     def __str__(self) -> str:
         outcomes = (DocumentState.COMPLETED, DocumentState.FAILED, DocumentState.EXPIRED)
-        states = [f"{self.counts[state]} {state.lower()}" for state in outcomes]
+        states = [f"{self.counts[state]:,} {state.lower()}" for state in outcomes]
         for state, text in (
             (DocumentState.CANCELLED, "cancelled"),
             (DocumentState.QUEUED, "still queued"),
@@ -66,7 +66,7 @@ class RunSummary:
             (DocumentState.WAITING, "not sent"),
         ):
             if self.counts[state]:
-                states.append(f"{self.counts[state]} {text}")
+                states.append(f"{self.counts[state]:,} {text}")
         total = counted(self.counts.total(), "document")
         each = f" ({self.seconds / self.settled:.2f} s a document)" if self.settled else ""
         return f"{total}: {', '.join(states)}, in {self.seconds:.1f} s{each}"

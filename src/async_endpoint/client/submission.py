@@ -40,10 +40,10 @@ class SubmissionSummary:
         return not (self.rejected or self.counts[DocumentState.SUBMITTING] or self.counts[DocumentState.WAITING])
 
     def __str__(self) -> str:
-        parts = [f"{self.accepted} accepted", f"{self.rejected} rejected"]
+        parts = [f"{self.accepted:,} accepted", f"{self.rejected:,} rejected"]
         for state, text in ((DocumentState.SUBMITTING, "in doubt"), (DocumentState.WAITING, "not sent")):
             if self.counts[state]:
-                parts.append(f"{self.counts[state]} {text}")
+                parts.append(f"{self.counts[state]:,} {text}")
         return f"{', '.join(parts)}, in {self.seconds:.1f} s"
 
 
