@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import click
 from botocore.exceptions import BotoCoreError
 from rich.console import Console
-from rich.table import Table
+from rich.table import Column, Table
 from rich.text import Text
 
 from async_endpoint.cli.aws_session import reading_session
@@ -188,7 +188,13 @@ def _facts(record: JobRecord) -> Iterator[tuple[str, str]]:
 
 def _listing(records: Iterable[JobRecord], *, with_bucket: bool) -> Table:
     """Returns a table of jobs; on a terminal, the long name of a bucket would leave no room for the key."""
-    listing = Table("since", "state", "job", "document", "reason", box=None, pad_edge=False)
+    # The time and the id stay whole where the columns are narrow: commands take them.
+    since, job, document = (
+        Column("since", no_wrap=True),
+        Column("job", overflow="fold"),
+        Column("document", overflow="fold"),
+    )
+    listing = Table(since, "state", job, document, "reason", box=None, pad_edge=False)
     for record in records:
         attempt = f" (attempt {record.attempt})" if record.attempt > 1 else ""
         waits = ", waits for admission" if record.waits_for_admission else ""

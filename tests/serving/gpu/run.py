@@ -26,8 +26,7 @@ PYTHON = (3, 12)  # the image's
 SAME, DIFFERENT, NOT_COMPARED = 0, 1, 2
 # Half precision has 11 significant bits: every step of the network rounds by up to 2**-12 of a value, and a confidence
 # is a product of some tokens' probabilities, which calibration may stretch. On the CPU in half precision the largest
-# difference on these samples is 0.0084 (docs/performance.md). A GPU adds in another order: it gets a little more than
-# twice that.
+# difference on these samples is 0.0114 (docs/performance.md). A GPU adds in another order: it gets somewhat more.
 TOLERANCE = 0.02
 # Of a result, what is no result of the network: how long it took, and with how many other pages.
 IGNORED = frozenset({"seconds", "read_together", "model_version"})

@@ -1,4 +1,7 @@
-"""Compares two results of a model: JSON by its structure, anything else byte by byte. Pure."""
+"""Compares two results of a model: JSON by its structure, anything else byte by byte. Pure.
+
+Standard library only: it is also copied to machines that have nothing else of this package (tests/serving/gpu).
+"""
 
 from __future__ import annotations
 
@@ -8,8 +11,6 @@ from collections import Counter
 from dataclasses import dataclass, field
 from enum import Enum
 from typing import Any, Final
-
-from async_endpoint.counted import counted
 
 # What the bundled handlers write beside a result (model_artifacts/code/results.py): the time that it took, the size of
 # its batch, and the archive's digest, which differs between images.
@@ -183,4 +184,4 @@ def _compare_bytes(old: bytes, new: bytes) -> Findings:
 
 
 def _excerpt(body: bytes, start: int) -> str:
-    return f"{counted(len(body), 'byte')}, from byte {start}: {body[start : start + _SHOWN_BYTES]!r}"
+    return f"{len(body)} bytes, from byte {start}: {body[start : start + _SHOWN_BYTES]!r}"

@@ -28,7 +28,7 @@ def jobs_fail(snapshot: Snapshot) -> Finding | None:
     cause, number = kinds.most_common(1)[0]
     kind = of_cause(cause)
     example = next(job for job in ended if cause == classify_ended(job.state, job.reason).cause)
-    shown = f"{counted(number, 'job')} in the last {lasting(snapshot.now - snapshot.since)}"
+    shown = f"{counted(number, 'job')} in the last {lasting(snapshot.now - snapshot.since).removeprefix('1 ')}"
     others = [f"{each} more: {of_cause(name).text}" for name, each in kinds.most_common(3)[1:]]
     return Finding(
         cause=cause,

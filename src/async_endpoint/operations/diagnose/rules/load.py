@@ -98,7 +98,8 @@ def kept_awake(snapshot: Snapshot) -> Finding | None:
         return normal(
             "requests-arrive",
             f"{runs}, because requests keep arriving.",
-            f"{processed:g} were processed in a quarter of an hour, and {snapshot.waiting} are open now.",
+            f"{processed:g} were processed in a quarter of an hour, and {snapshot.waiting} were open "
+            "when they were last counted.",
         )
     if busy := _busy_processor(snapshot):
         return normal(
