@@ -189,12 +189,8 @@ def _facts(record: JobRecord) -> Iterator[tuple[str, str]]:
 def _listing(records: Iterable[JobRecord], *, with_bucket: bool) -> Table:
     """Returns a table of jobs; on a terminal, the long name of a bucket would leave no room for the key."""
     # The time and the id stay whole where the columns are narrow: commands take them.
-    since, job, document = (
-        Column("since", no_wrap=True),
-        Column("job", overflow="fold"),
-        Column("document", overflow="fold"),
-    )
-    listing = Table(since, "state", job, document, "reason", box=None, pad_edge=False)
+    columns = (Column("job", overflow="fold"), Column("document", overflow="fold"))
+    listing = Table(Column("since", no_wrap=True), "state", *columns, "reason", box=None, pad_edge=False)
     for record in records:
         attempt = f" (attempt {record.attempt})" if record.attempt > 1 else ""
         waits = ", waits for admission" if record.waits_for_admission else ""
