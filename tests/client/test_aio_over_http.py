@@ -33,7 +33,7 @@ def test_a_stream_gives_up_at_its_timeout(server: EndpointServer) -> None:
 
     async def main() -> None:
         async with AioEndpoint("receipts") as endpoint:
-            with pytest.raises(ResultTimeout, match="Not all jobs have a result after 1 s; they continue"):
+            with pytest.raises(ResultTimeout, match="Not all jobs had a result after 1 s; the endpoint continues"):
                 [job async for job in endpoint.map([b"abc"], timeout=1, inline=True)]
 
     asyncio.run(main())

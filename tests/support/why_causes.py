@@ -44,7 +44,7 @@ CAUSES: list[tuple[str, str, Fault]] = [
     ("topic-missing", "the error topic is deleted", why_queue_faults.missing_topic("Error")),
     ("queue-missing", "the results queue is deleted", why_queue_faults.missing_queue("Results")),
     ("queue-missing", "the urgent queue is deleted", why_queue_faults.missing_queue("Urgent")),
-    ("queue-policy", "nobody may send to the results queue", why_queue_faults.queue_without("Results", "Policy")),
+    ("results-queue-policy", "nobody may send to the results", why_queue_faults.queue_without("Results", "Policy")),
     ("queue-without-dlq", "the intake queue has no DLQ", why_queue_faults.queue_without("Intake", "RedrivePolicy")),
     ("function-broken", "a function is deleted", why_faults.missing_function),
     ("events-dead-letters", "the notifier's DLQ fills", why_queue_faults.dead_letter("Events")),

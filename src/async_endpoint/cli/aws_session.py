@@ -1,4 +1,4 @@
-"""Sessions for commands that somebody waits for: without a connection they fail within seconds."""
+"""Sessions for commands that somebody waits for: where nothing listens, they fail within seconds."""
 
 from __future__ import annotations
 
@@ -38,8 +38,10 @@ def reading_session(region: str | None = None) -> boto3.Session:
 def submitting_session(region: str | None = None) -> boto3.Session:
     """Returns a session whose clients try twice to connect until AWS has responded once, and then for half a minute.
 
-    A run thus fails within seconds if it cannot begin, and a short outage of the network later does not end it, which
-    botocore's own attempts would: where many calls wait, the random pauses of one add up to less than 3 s.
+    A run thus fails within seconds if its connections are refused or a name does not resolve, and a short outage of the
+    network later does not end it, which botocore's own attempts would: where many calls wait, the random pauses of one
+    add up to less than 3 s. A connection whose packets are lost takes botocore's connect timeout twice. Any service's
+    response counts. In botocore's legacy mode its own last attempt is the last.
 
     Args:
         region: The region; boto3's default if absent.
@@ -63,7 +65,8 @@ class _ConnectionAttempts:
         self, *, response: object, attempts: int, caught_exception: Exception | None, **_: object
     ) -> float | None:
         """Returns the seconds until the next attempt; where botocore has pauses of its own, they count instead."""
-        self._has_responded |= response is not None
+        if response is not None:  # no `|=`: threads share it, and one could take back what another has set
+            self._has_responded = True
         if not self._has_responded:
             _raise_if_unreachable(attempts=attempts, caught_exception=caught_exception)
         elif isinstance(caught_exception, _UNREACHABLE_AT_ONCE) and attempts < _OUTAGE_ATTEMPTS:

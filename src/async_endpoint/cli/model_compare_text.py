@@ -99,7 +99,7 @@ def _way(found: ModelComparison, way: str) -> str:
 
 def _compared(way: str, comparison: Comparison, found: ModelComparison) -> list[str]:
     facts = [
-        f"{comparison.equal} of {counted(comparison.documents, 'result')} equal",
+        f"{comparison.equal:,} of {counted(comparison.documents, 'result')} equal",
         f"{comparison.rejected} rejected by both alike" if comparison.rejected else "",
         f"{comparison.failed} failed on both" if comparison.failed else "",
         f"{comparison.different} different" if comparison.different else "",

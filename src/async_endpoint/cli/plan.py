@@ -70,12 +70,12 @@ _UNKNOWN = Durations.constant(0.0)  # until the instance type is known
     multiple=True,
     metavar="SECONDS",
     help="How long a request is processed: 0.28, or percentiles such as p50=0.2,p95=0.8; on one type "
-    "ml.g5.xlarge:0.19. Required without --stage.",
+    "ml.g5.xlarge:0.19. Required without --stage, and with --compare.",
 )
 @click.option(
     "--start-seconds",
     metavar="SECONDS",
-    help="How long an instance takes until it serves: 240, or percentiles. Required without --stage.",
+    help="How long an instance takes until it serves: 240, or percentiles. Required as --service-seconds.",
 )
 @click.option(
     "--concurrency",

@@ -140,7 +140,7 @@ def outcome_notes(outcome: Outcome) -> Iterator[str]:
     if outcome.cut_off:
         yield (
             f"{counted(outcome.cut_off, 'request')} ran for more than 30 s when the instance was taken out: AWS may "
-            "end them and process them again."
+            "end such a request and process it again."
         )
     if outcome.unknown_metrics:
         yield f"Scaling reads metrics that are not simulated: {', '.join(outcome.unknown_metrics)}."

@@ -154,7 +154,7 @@ def _plan(selection: Selection, criteria: Criteria) -> Iterator[str]:
     if others := reasons[_REASONS:]:
         yield f"  {sum(count for _, count in others):>7,}  for {counted(len(others), 'other reason')}"
     if selection.waiting:
-        yield f"{len(selection.waiting):,} more wait since an earlier command: their messages are sent again."
+        yield f"Messages are sent again for those that wait since an earlier command: {len(selection.waiting):,}."
     if selection.recent:
         yield (
             f"{selection.recent:,} were requested less than {REPEAT_AFTER_SECONDS} seconds ago and wait. If their "

@@ -60,7 +60,7 @@ class AioJobStream:
                     arrival = await asyncio.wait_for(self._arrivals.get(), remaining)
                 except TimeoutError as error:
                     raise ResultTimeout(
-                        f"Not all jobs have a result after {timeout or 0:g} s; they continue."
+                        f"Not all jobs had a result after {timeout or 0:g} s; the endpoint continues."
                     ) from error
                 if isinstance(arrival, Exception):
                     raise arrival

@@ -252,14 +252,14 @@ class AsyncEndpoint:
             timeout: Seconds for all of them; None waits for their deadlines.
 
         Raises:
-            ResultTimeout: `timeout` passed with jobs still queued; they continue.
+            ResultTimeout: `timeout` passed with jobs still queued; the endpoint continues.
             StorageError: S3 could not be read; the jobs continue.
         """
         watched = list(dict.fromkeys(jobs))
         yield from self.poller.as_settled(watched, timeout)
         if queued := sum(job.state is JobState.SUBMITTED for job in watched):
             raise ResultTimeout(
-                f"{queued} of {counted(len(watched), 'job')} had no result after {timeout or 0:g} s; the endpoint "
+                f"{queued:,} of {counted(len(watched), 'job')} had no result after {timeout or 0:g} s; the endpoint "
                 "continues."
             )
 

@@ -76,7 +76,7 @@ class JobStream:
                     return
                 if gives_up <= polled_at:
                     raise ResultTimeout(
-                        f"{len(self._waiting)} of the submitted jobs had no result after {timeout or 0:g} s; the "
+                        f"{len(self._waiting):,} of the submitted jobs had no result after {timeout or 0:g} s; the "
                         f"endpoint continues."
                     )
                 if self._waiting:

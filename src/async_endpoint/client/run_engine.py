@@ -213,7 +213,7 @@ class RunEngine:
 
     def _give_up(self) -> None:
         raise ResultTimeout(
-            f"{len(self._pending)} of {counted(self._ticket.counts().total(), 'job')} had no result after "
+            f"{len(self._pending):,} of {counted(self._ticket.counts().total(), 'job')} had no result after "
             f"{self._options.timeout or 0:g} s; the endpoint continues."
         )
 

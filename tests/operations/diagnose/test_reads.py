@@ -93,6 +93,11 @@ def statement(**changes: Any) -> str:
     return json.dumps({"Version": "2012-10-17", "Statement": [own]})
 
 
+def both(*policies: str) -> str:
+    """One policy with the statements of several."""
+    return json.dumps({"Statement": [json.loads(policy)["Statement"][0] for policy in policies]})
+
+
 @pytest.mark.parametrize(
     ("policy", "denies"),
     [
@@ -127,6 +132,15 @@ def test_a_stack_of_another_name_is_alone() -> None:
         (statement(Effect="Allow", Action="sqs:ReceiveMessage"), False),
         (statement(Action="sqs:SendMessage"), False),
         ("{}", False),
+        (both(statement(Effect="Allow", Action="sqs:SendMessage"), statement(Action="sqs:*")), False),
+        # A guard against other accounts, as security teams add one.
+        (
+            both(
+                statement(Effect="Allow", Action="sqs:SendMessage"),
+                statement(Action="sqs:*", Condition={"StringNotEquals": {"aws:SourceAccount": "123456789012"}}),
+            ),
+            True,
+        ),
     ],
 )
 def test_a_queue_is_fed_if_its_policy_allows_it_to_anybody(policy: str, is_fed: bool) -> None:  # noqa: FBT001  # a parameter of the table

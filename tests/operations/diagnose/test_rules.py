@@ -165,7 +165,7 @@ CAUSES: list[tuple[str, dict[str, Any]]] = [
         "webhook-dead-letters",
         {"queues": (QueueFacts(worker="webhook", waiting=0, dead=1, reasons=("of an unknown kind",)),)},
     ),
-    ("queue-policy", {"queues": (QueueFacts(worker="results", waiting=0, takes_messages=False),)}),
+    ("results-queue-policy", {"queues": (QueueFacts(worker="results", waiting=0, takes_messages=False),)}),
     ("queue-without-dlq", {"queues": (QueueFacts(worker="results", waiting=0, redrives=False),)}),
     ("results-dead-letters", {"queues": (QueueFacts(worker="results", waiting=0, dead=3, reasons=("no table",)),)}),
     ("content-type", {"jobs": ended("ClientError: Received client error (415) from model.")}),
@@ -294,6 +294,12 @@ QUIET: list[dict[str, Any]] = [
         "datapoints": {"ApproximateAgeOfOldestRequest": points(120)},
     },
     {"endpoint": endpoint(status="Updating", desired=1), "datapoints": {}},
+    # A change that has just begun, and an alarm's action that came in between, while old requests wait.
+    {
+        "endpoint": endpoint(status="Updating", running=1, desired=2),
+        "activities": (*activity("Cannot update in-progress endpoint"), *activity("Waiting", "InProgress")),
+        "datapoints": {"ApproximateAgeOfOldestRequest": points(2400)},
+    },
     {"endpoint_errors": ("Traceback (most recent call last)",)},
     {"functions": (function("Intake", errors=("a line of one message",)),)},
     {"functions": (function("Intake", reserved=5),)},
@@ -346,6 +352,13 @@ def test_a_failed_endpoint_is_deleted_whatever_made_it_fail() -> None:
     ).findings
     assert "SageMaker can only delete a Failed endpoint" in (first.fix or "")
     assert "by itself" not in (first.fix or "")
+
+
+@pytest.mark.parametrize(("worker", "since"), [("events", "6h"), ("webhook", "1d")])
+def test_only_the_dlq_of_the_events_is_purged_after_they_are_announced(worker: str, since: str) -> None:
+    (first, *_) = diagnose(changed(queues=(QueueFacts(worker=worker, waiting=0, dead=1),))).findings
+    assert f"announce --since {since} --stage dev" in (first.fix or "")
+    assert (first.fix or "").endswith(f"async-endpoint dlq purge --queue {worker} --stage dev")
 
 
 def test_what_hangs_now_comes_before_the_failure_before_it() -> None:

@@ -112,7 +112,7 @@ class Teardown:
             if deleted != reported or self._deadline.elapsed - reported_at >= _QUIET_SECONDS:
                 reported, reported_at = deleted, self._deadline.elapsed
                 self._say(
-                    f"{stack.name}: {deleted} of {counted(len(stack.resources), 'resource')} deleted, {elapsed:.0f} s"
+                    f"{stack.name}: {deleted:,} of {counted(len(stack.resources), 'resource')} deleted, {elapsed:.0f} s"
                 )
             if not self._deadline.pause():
                 raise TeardownError(

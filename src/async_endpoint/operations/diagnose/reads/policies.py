@@ -25,8 +25,9 @@ def denials_of(policy: str, work: tuple[str, ...]) -> tuple[str, ...]:
 
 
 def allows(policy: str, work: tuple[str, ...]) -> bool:
-    """Returns whether a policy allows anybody one of the actions."""
-    return bool(_statements(policy, "Allow", work)) and not denials_of(policy, work)
+    """Returns whether a policy allows anybody one of the actions; a denial under a condition leaves others."""
+    denies_all = any(not statement.get("Condition") for statement in _statements(policy, "Deny", work))
+    return bool(_statements(policy, "Allow", work)) and not denies_all
 
 
 def _statements(policy: str, effect: str, work: tuple[str, ...]) -> list[dict[str, Any]]:

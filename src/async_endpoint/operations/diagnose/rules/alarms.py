@@ -138,7 +138,7 @@ def nobody_notified(snapshot: Snapshot) -> Finding | None:
     ]
     if not silent or topic is None:
         return None
-    more = (f"Nor do {counted(len(silent) - 1, 'other alarm')}.",) if len(silent) > 1 else ()
+    more = (f"The same is true of {counted(len(silent) - 1, 'other alarm')}.",) if len(silent) > 1 else ()
     return Finding(
         cause="alarm-notifies-nobody",
         text=f"The alarm {_short(snapshot, silent[0].name)} does not notify the alarm topic.",

@@ -55,7 +55,8 @@ def endpoint_failed(snapshot: Snapshot) -> Finding | None:
         cause=kind.cause if special else "endpoint-failed",
         text=f"The endpoint is {endpoint.status}." + (f" {kind.text}" if special else ""),
         evidence=(f"FailureReason: {cut(endpoint.failure_reason or 'none')}",),
-        fix="Fix the reason, then: make destroy, then make deploy. SageMaker can only delete a Failed endpoint",
+        fix="Fix the reason, then: make destroy, then make deploy"
+        + (". SageMaker can only delete a Failed endpoint" if endpoint.status == "Failed" else ""),
         runbook="instances-run-without-work",
     )
 
@@ -92,7 +93,8 @@ def _changes_for(snapshot: Snapshot) -> timedelta:
     endpoint = snapshot.endpoint
     if endpoint is None:
         return timedelta()
-    scaling = next((each.began_at for each in snapshot.activities[:1] if each.is_open), None)
+    # Newer ones may have failed because of it: `Cannot update in-progress endpoint`.
+    scaling = next((each.began_at for each in snapshot.activities if each.is_open), None)
     waited = snapshot.clock - timedelta(seconds=snapshot.latest(OLDEST) or 0)
     return snapshot.clock - max(endpoint.changed_at, endpoint.pending_since or scaling or waited)
 
@@ -253,11 +255,12 @@ def changing(snapshot: Snapshot) -> Finding | None:
     if endpoint is None or endpoint.status not in CHANGING or _changes_for(snapshot) >= _LONG:
         return None
     if endpoint.desired > endpoint.running and not endpoint.running and endpoint.status == "Updating":
+        lasts = _changes_for(snapshot)
+        shown = f" for {lasting(lasts)}" if lasts else ""  # what is unknown is no time
         return normal(
             "waking",
             "The endpoint is waking: its instances start. A cold start takes minutes.",
-            f"It has been Updating from {endpoint.running} to {counted(endpoint.desired, 'instance')} for "
-            f"{lasting(_changes_for(snapshot))}.",
+            f"It has been Updating from {endpoint.running} to {counted(endpoint.desired, 'instance')}{shown}.",
             fix="Wait.",
         )
     return normal(

@@ -136,8 +136,8 @@ def policy_added(snapshot: Snapshot) -> Finding | None:
         return None
     return Finding(
         cause="policy-added",
-        text=f"The scaling policy {', '.join(added)} is not the stack's, and scales the endpoint as well.",
-        evidence=("DescribeScalingPolicies lists what no stack has deployed.",),
+        text=f"The scaling policy {added[0]} is not the stack's, and scales the endpoint as well.",
+        evidence=(f"DescribeScalingPolicies lists what no stack has deployed: {', '.join(added)}.",),
         fix=f"aws application-autoscaling delete-scaling-policy {_RESOURCE} --policy-name {added[0]}",
         runbook="instances-run-without-work",
     )

@@ -28,8 +28,8 @@ _EFFECTS = {
     "webhook": "outcomes did not reach the webhook",
 }
 _DEPLOY_AGAIN = "Destroy the workflow stack and deploy it again: make deploy"
-# The DLQs that no redrive empties: docs/operations.md#outcomes-were-not-announced.
-_OF_EVENTS = {"events": "outcomes-were-not-announced", "webhook": "the-webhook-fails"}
+# The DLQs that no redrive empties, with their runbooks, which say how far to look back for what was not announced.
+_OF_EVENTS = {"events": ("outcomes-were-not-announced", "6h"), "webhook": ("the-webhook-fails", "1d")}
 
 
 def _part(logical_id: str) -> str:
@@ -151,15 +151,20 @@ def dead_letters(snapshot: Snapshot) -> Finding | None:
         return None
     queue = full[0]
     others = [f"{counted(each.dead, 'message')} in that of {each.worker}." for each in full[1:]]
+    runbook, since = _OF_EVENTS.get(queue.worker, ("messages-were-dead-lettered", None))
+    fix = "Find the reason: async-endpoint dlq list {label}. After it is fixed: async-endpoint dlq redrive {label}"
+    if since:
+        fix = (
+            f"Find the reason: async-endpoint dlq list --queue {queue.worker} {{label}}. After it is fixed: "
+            f"async-endpoint announce --since {since} {{label}}, longer if messages are older; then: "
+            f"async-endpoint dlq purge --queue {queue.worker} {{label}}"
+        )
     return Finding(
         cause=f"{queue.worker}-dead-letters",
         text=f"The DLQ of {queue.worker} has {counted(queue.dead, 'message')}: {_EFFECTS[queue.worker]}.",
         evidence=(*(cut(reason) for reason in queue.reasons[:3]), *_log_of(snapshot, queue.worker), *others),
-        fix=f"Find the reason: async-endpoint dlq list --queue {queue.worker} {{label}}. After it is fixed: "
-        "async-endpoint announce --since 6h {label}, then dlq purge"
-        if queue.worker in _OF_EVENTS
-        else "Find the reason: async-endpoint dlq list {label}. After it is fixed: async-endpoint dlq redrive {label}",
-        runbook=_OF_EVENTS.get(queue.worker, "messages-were-dead-lettered"),
+        fix=fix,
+        runbook=runbook,
     )
 
 
@@ -182,7 +187,7 @@ def queue_closed(snapshot: Snapshot) -> Finding | None:
     for queue in snapshot.queues:
         if not queue.takes_messages:
             return Finding(
-                cause="queue-policy",
+                cause=f"{queue.worker}-queue-policy",
                 text=f"The policy of the queue of {queue.worker} lets nobody send to it: {_EFFECTS[queue.worker]}.",
                 evidence=("GetQueueAttributes: its Policy allows no sqs:SendMessage, or denies it.",),
                 fix=_DEPLOY_AGAIN,
