@@ -21,7 +21,7 @@ from tests.end_to_end.conftest import ANSWER_SECONDS, Stage, wait_for
 pytestmark = [pytest.mark.end_to_end, pytest.mark.serving]
 
 WAKE_SECONDS = 5.0  # from an upload to the capacity call
-KNOWN_SECONDS = 31.0  # for so long the function takes the endpoint for awake
+KNOWN_SECONDS = 61.0  # for so long a function that has woken the endpoint takes it for awake
 
 
 @pytest.fixture(scope="module")
