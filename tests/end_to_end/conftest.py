@@ -4,7 +4,7 @@ import json
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -16,8 +16,6 @@ from async_endpoint.emulator.launcher import LocalAws
 from async_endpoint.protocol import Notification, parse_notification
 from demo.deployment import ROOT, Cdk, Deployment, DeploymentError, synthesised_region
 from tests.support.serving import SERVING_ENV
-from tests.support.why_command import Named, naming, wait_until_quiet
-from tests.support.why_stage import Deployed, alarm_state, settle
 
 T = TypeVar("T")
 
@@ -41,15 +39,6 @@ class Stage:
     cdk: Cdk
     deployment: Deployment
     topics_heard: str  # URL of the queue that hears the success and the error topic
-    region: str = ""
-
-    @contextmanager
-    def in_environment(self) -> Iterator[None]:
-        """The process's environment points at the stage's local AWS meanwhile."""
-        with pytest.MonkeyPatch.context() as environment:
-            for name, value in self.local.environment(self.region).items():
-                environment.setenv(name, value)
-            yield
 
     def put(self, body: bytes, key: str) -> str:
         """Put a document into the input bucket; returns its location."""
@@ -127,43 +116,9 @@ def stage(serving: ServingEnvironments, tmp_path_factory: pytest.TempPathFactory
         yield found
 
 
-@pytest.fixture(scope="session")
-def stage_to_break(serving: ServingEnvironments, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
-    """A stage for faults: those of other tests would be causes, and these would be theirs. See `in_environment`."""
-    with _deployed(serving, tmp_path_factory.mktemp("broken")) as found:
-        yield found
-
-
-@pytest.fixture(scope="module")
-def deployed(stage: Stage) -> Deployed:
-    """What the stage has deployed, asleep and without a fault."""
-    found = Deployed.read()
-    # The requests of the tests before would wake it.
-    wait_for(lambda: alarm_state(found, "ScalingWakeAlarm") != "ALARM" or None, 60, "the end of the wake alarm")
-    settle(found)
-    stage.deployment.scale_to_zero(stage.local)
-    wait_until_quiet()
-    return found
-
-
-@pytest.fixture(scope="module")
-def named() -> Iterator[Named]:
-    """Waits until `why` names a cause first; returns its evidence. `pytest -s` prints what it named."""
-    lines: list[str] = []
-    yield naming(lines)
-    print("", *lines, sep="\n")  # noqa: T201  # the table is what these tests show
-
-
 @contextmanager
 def deployed_stage(serving: ServingEnvironments, folder: Path) -> Iterator[Stage]:
     """Deploys the dev stage to a local AWS of its own, at which the process's environment points meanwhile."""
-    with _deployed(serving, folder) as found, found.in_environment():
-        yield found
-
-
-@contextmanager
-def _deployed(serving: ServingEnvironments, folder: Path) -> Iterator[Stage]:
-    """Deploys the dev stage to a local AWS of its own."""
     local = LocalAws.start(serving, state_dir=folder / "local-aws", speed=SPEED, tied=True)
     try:
         cdk = Cdk(local, folder / "cdk.log")
@@ -172,10 +127,10 @@ def _deployed(serving: ServingEnvironments, folder: Path) -> Iterator[Stage]:
         cdk = Cdk(local, folder / "cdk.log", str(folder / "cdk.out"))
         cdk.bootstrap(region)
         deployment = Deployment.from_outputs(cdk.deploy(folder / "outputs.json"))
-        found = Stage(local, cdk, deployment, topics_heard="", region=region)
-        with found.in_environment():
-            found = replace(found, topics_heard=listen(deployment, "heard"))
-        yield found
+        with pytest.MonkeyPatch.context() as environment:
+            for name, value in local.environment(region).items():
+                environment.setenv(name, value)
+            yield Stage(local, cdk, deployment, listen(deployment, "heard"))
     finally:
         local.stop()
 

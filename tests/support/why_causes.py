@@ -1,6 +1,6 @@
 """Causes that plain calls provoke on a stage that sleeps, each undone at once."""
 
-from tests.support import why_deploy_faults, why_faults, why_queue_faults, why_scaling_faults
+from tests.support import why_deploy_faults, why_faults, why_scaling_faults
 from tests.support.why_stage import Fault
 
 # The name of the cause, what is done, and how.
@@ -24,8 +24,6 @@ CAUSES: list[tuple[str, str, Fault]] = [
     ),
     ("maximum-zero", "the target allows no instance", why_scaling_faults.target_with(MaxCapacity=0)),
     ("policy-deleted", "the wake policy is deleted", why_scaling_faults.deleted_policy),
-    ("policy-added", "a policy more is put", why_scaling_faults.another_policy),
-    ("alarm-notifies-nobody", "an alarm has no action", why_scaling_faults.alarm_that_notifies_nobody),
     ("target-deregistered", "the target is deregistered", why_scaling_faults.deregistered_target),
     ("permission-missing", "the role lost its policy", why_faults.role_without_its_policy),
     ("watchdog-disabled", "the watchdog's rule is off", why_faults.disabled_rule("WatchdogSchedule")),
@@ -38,19 +36,15 @@ CAUSES: list[tuple[str, str, Fault]] = [
     ("inbox-silent", "the bucket sends no events", why_faults.silent_inbox),
     ("archive-missing", "the model's archive is deleted", why_faults.missing_archive),
     ("bucket-policy-denies", "the output bucket denies writes", why_faults.denying_bucket),
-    ("subscription-missing", "the success topic is not subscribed", why_queue_faults.unsubscribed("Success")),
-    ("subscription-missing", "the error topic is not subscribed", why_queue_faults.unsubscribed("Error")),
-    ("topic-missing", "the success topic is deleted", why_queue_faults.missing_topic("Success")),
-    ("topic-missing", "the error topic is deleted", why_queue_faults.missing_topic("Error")),
-    ("queue-missing", "the results queue is deleted", why_queue_faults.missing_queue("Results")),
-    ("queue-missing", "the urgent queue is deleted", why_queue_faults.missing_queue("Urgent")),
-    ("results-queue-policy", "nobody may send to the results", why_queue_faults.queue_without("Results", "Policy")),
-    ("queue-without-dlq", "the intake queue has no DLQ", why_queue_faults.queue_without("Intake", "RedrivePolicy")),
-    ("function-broken", "a function is deleted", why_faults.missing_function),
-    ("events-dead-letters", "the notifier's DLQ fills", why_queue_faults.dead_letter("Events")),
-    ("intake-dead-letters", "the intake's DLQ fills", why_queue_faults.dead_letter("Intake")),
-    ("urgent-dead-letters", "the urgent queue's DLQ fills", why_queue_faults.dead_letter("Urgent")),
-    ("results-dead-letters", "the results' DLQ fills", why_queue_faults.dead_letter("Results")),
+    ("subscription-missing", "the success topic is not subscribed", why_faults.unsubscribed("Success")),
+    ("subscription-missing", "the error topic is not subscribed", why_faults.unsubscribed("Error")),
+    ("topic-missing", "the success topic is deleted", why_faults.missing_topic("Success")),
+    ("topic-missing", "the error topic is deleted", why_faults.missing_topic("Error")),
+    ("queue-missing", "the results queue is deleted", why_faults.missing_queue("Results")),
+    ("queue-missing", "the urgent queue is deleted", why_faults.missing_queue("Urgent")),
+    ("intake-dead-letters", "the intake's DLQ fills", why_faults.dead_letter("Intake")),
+    ("urgent-dead-letters", "the urgent queue's DLQ fills", why_faults.dead_letter("Urgent")),
+    ("results-dead-letters", "the results' DLQ fills", why_faults.dead_letter("Results")),
     ("out-of-memory", "the log reports CUDA out of memory", why_faults.logged("RuntimeError: CUDA out of memory.")),
     ("worker-died", "the log reports a dead worker", why_faults.logged("Backend worker process died.")),
     ("drift", "another configuration serves", why_faults.other_configuration),

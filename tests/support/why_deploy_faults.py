@@ -44,33 +44,6 @@ def disabled_key(deployed: Deployed) -> Iterator[None]:
         kms.enable_key(KeyId=key)
 
 
-@contextmanager
-def stage_of_data_alone(name: str) -> Iterator[dict[str, str]]:
-    """Another stage that has the stack of the data only; yields its outputs.
-
-    Its jobs table can be lost: the dev stage's would come back with another stream, which its functions do not read.
-    """
-    stack = FOUNDATION.replace("-dev-", f"-{name}-")
-    cloudformation = client("cloudformation")
-    body: Any = cloudformation.get_template(StackName=FOUNDATION)["TemplateBody"]
-    text = body if isinstance(body, str) else json.dumps(body)
-    template = json.loads(text.replace("/async-endpoint/dev/", f"/async-endpoint/{name}/"))
-    shown = {"JobsTableName": "JobsTable", "InputBucketName": "DocumentsInput", "OutputBucketName": "DocumentsOutput"}
-    template["Outputs"] = {
-        output: {"Value": {"Ref": logical_id}}
-        for output, start in shown.items()
-        for logical_id in template["Resources"]
-        if logical_id[:-8] == start
-    }
-    cloudformation.create_stack(StackName=stack, TemplateBody=json.dumps(template))
-    try:
-        assert _end_of_operation(stack) == "CREATE_COMPLETE"
-        outputs = cloudformation.describe_stacks(StackName=stack)["Stacks"][0]["Outputs"]
-        yield {each["OutputKey"]: each["OutputValue"] for each in outputs}
-    finally:
-        cloudformation.delete_stack(StackName=stack)
-
-
 def _key() -> dict[str, Any]:
     account = {"AWS": {"Fn::Sub": "arn:${AWS::Partition}:iam::${AWS::AccountId}:root"}}
     allowed = {"Effect": "Allow", "Principal": account, "Action": "kms:*", "Resource": "*"}

@@ -2,18 +2,19 @@
 
 import json
 import time
-import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Any
 
 from async_endpoint.protocol import WAITS_FOR_ADMISSION, JobState, utc_timestamp
 from tests.support.why_stage import Deployed, Fault, client, jobs_table, settle
 
-_FUNCTION_SETTINGS = (
-    "FunctionName", "Runtime", "Role", "Handler", "Description", "Timeout", "MemorySize", "Environment",
-    "TracingConfig", "Architectures", "LoggingConfig",
+_TOPIC_SETTINGS = ("DisplayName", "KmsMasterKeyId", "Policy", "SignatureVersion", "TracingConfig")
+_SUBSCRIPTION_SETTINGS = ("FilterPolicy", "FilterPolicyScope", "RawMessageDelivery", "RedrivePolicy")
+_QUEUE_SETTINGS = (
+    "DelaySeconds", "KmsMasterKeyId", "MaximumMessageSize", "MessageRetentionPeriod", "Policy",
+    "ReceiveMessageWaitTimeSeconds", "RedrivePolicy", "SqsManagedSseEnabled", "VisibilityTimeout",
 )  # fmt: skip
 
 
@@ -100,29 +101,15 @@ def silent_inbox(deployed: Deployed) -> Iterator[None]:
 
 @contextmanager
 def missing_archive(deployed: Deployed) -> Iterator[None]:
-    with _archive_aside(deployed) as archive:
-        client("s3").delete_object(**archive)
-        yield
-
-
-@contextmanager
-def damaged_archive(deployed: Deployed) -> Iterator[None]:
-    """What is in the place of the model's archive is none: the container of a new instance fails."""
-    with _archive_aside(deployed) as archive:
-        client("s3").put_object(**archive, Body=b"no archive")
-        yield
-
-
-@contextmanager
-def _archive_aside(deployed: Deployed) -> Iterator[dict[str, str]]:
-    """Yields bucket and key of the model's archive, and puts the archive back."""
     sagemaker, s3 = client("sagemaker"), client("s3")
-    config = sagemaker.describe_endpoint_config(EndpointConfigName=deployed.config)
-    model = sagemaker.describe_model(ModelName=config["ProductionVariants"][0]["ModelName"])
-    bucket, _, key = model["PrimaryContainer"]["ModelDataUrl"].removeprefix("s3://").partition("/")
+    config = sagemaker.describe_endpoint(EndpointName=deployed.endpoint)["EndpointConfigName"]
+    variant = sagemaker.describe_endpoint_config(EndpointConfigName=config)["ProductionVariants"][0]
+    url = sagemaker.describe_model(ModelName=variant["ModelName"])["PrimaryContainer"]["ModelDataUrl"]
+    bucket, _, key = url.removeprefix("s3://").partition("/")
     s3.copy_object(Bucket=bucket, Key=f"{key}.aside", CopySource={"Bucket": bucket, "Key": key})
+    s3.delete_object(Bucket=bucket, Key=key)
     try:
-        yield {"Bucket": bucket, "Key": key}
+        yield
     finally:
         s3.copy_object(Bucket=bucket, Key=key, CopySource={"Bucket": bucket, "Key": f"{key}.aside"})
 
@@ -140,6 +127,86 @@ def denying_bucket(deployed: Deployed) -> Iterator[None]:
         yield
     finally:
         s3.put_bucket_policy(Bucket=bucket, Policy=before)
+
+
+def unsubscribed(kind: str) -> Fault:
+    @contextmanager
+    def fault(deployed: Deployed) -> Iterator[None]:
+        sns, topic = client("sns"), deployed.outputs[f"{kind}TopicArn"]
+        queue = deployed.outputs["ResultsQueueUrl"].rpartition("/")[2]
+        (own,) = (
+            each
+            for each in sns.list_subscriptions_by_topic(TopicArn=topic)["Subscriptions"]
+            if each["Endpoint"].endswith(f":{queue}")
+        )
+        sns.unsubscribe(SubscriptionArn=own["SubscriptionArn"])
+        try:
+            yield
+        finally:
+            sns.subscribe(TopicArn=topic, Protocol="sqs", Endpoint=own["Endpoint"])
+
+    return fault
+
+
+def missing_topic(kind: str) -> Fault:
+    @contextmanager
+    def fault(deployed: Deployed) -> Iterator[None]:
+        sns, topic = client("sns"), deployed.outputs[f"{kind}TopicArn"]
+        attributes = _settable(sns.get_topic_attributes(TopicArn=topic)["Attributes"], _TOPIC_SETTINGS)
+        subscribed = [
+            (each, sns.get_subscription_attributes(SubscriptionArn=each["SubscriptionArn"])["Attributes"])
+            for each in sns.list_subscriptions_by_topic(TopicArn=topic)["Subscriptions"]
+        ]
+        sns.delete_topic(TopicArn=topic)
+        try:
+            yield
+        finally:
+            sns.create_topic(Name=topic.rpartition(":")[2], Attributes=attributes)
+            for each, settings in subscribed:
+                sns.subscribe(
+                    TopicArn=topic,
+                    Protocol=each["Protocol"],
+                    Endpoint=each["Endpoint"],
+                    Attributes=_settable(settings, _SUBSCRIPTION_SETTINGS),
+                )
+
+    return fault
+
+
+def missing_queue(kind: str) -> Fault:
+    @contextmanager
+    def fault(deployed: Deployed) -> Iterator[None]:
+        sqs, url = client("sqs"), deployed.outputs[f"{kind}QueueUrl"]
+        attributes = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["All"])["Attributes"]
+        sqs.delete_queue(QueueUrl=url)
+        try:
+            yield
+        finally:
+            sqs.create_queue(QueueName=url.rpartition("/")[2], Attributes=_settable(attributes, _QUEUE_SETTINGS))
+
+    return fault
+
+
+def _settable(attributes: dict[str, str], names: tuple[str, ...]) -> dict[str, str]:
+    """Returns the attributes with which a topic, a queue or a subscription can be created again."""
+    return {name: attributes[name] for name in names if attributes.get(name)}
+
+
+def dead_letter(kind: str) -> Fault:
+    @contextmanager
+    def fault(deployed: Deployed) -> Iterator[None]:
+        sqs, url = client("sqs"), deployed.outputs[f"{kind}DeadLettersUrl"]
+        sqs.send_message(
+            QueueUrl=url,
+            MessageBody=json.dumps({"source": "aws.s3"}),
+            MessageAttributes={"ERROR_CODE": {"DataType": "String", "StringValue": "NO_PERMISSIONS"}},
+        )
+        try:
+            yield
+        finally:
+            sqs.purge_queue(QueueUrl=url)
+
+    return fault
 
 
 def job(**attributes: Any) -> Fault:
@@ -166,39 +233,6 @@ def job(**attributes: Any) -> Fault:
             table.delete_item(Key={"job_id": "why-1"})
 
     return fault
-
-
-@contextmanager
-def job_that_stays_submitted(deployed: Deployed) -> Iterator[None]:
-    """A job without an outcome whose time is over; the caller has the reconciler fail, which would end it."""
-    before = utc_timestamp(datetime.now(UTC) - timedelta(hours=9))
-    location = f"s3://{deployed.outputs['OutputBucketName']}/results/why.out"
-    times = dict.fromkeys(("received_at", "submitted_at", "updated_at"), before)
-    with job(state=JobState.SUBMITTED.value, output_location=location, **times)(deployed):
-        yield
-
-
-@contextmanager
-def missing_function(deployed: Deployed) -> Iterator[None]:
-    functions, name = client("lambda"), deployed.named("WatchdogFunction")
-    found = functions.get_function(FunctionName=name)
-    (allowed,) = json.loads(functions.get_policy(FunctionName=name)["Policy"])["Statement"]
-    with urllib.request.urlopen(found["Code"]["Location"], timeout=5) as response:  # noqa: S310 - the local AWS
-        code = response.read()
-    settings = {key: value for key, value in found["Configuration"].items() if key in _FUNCTION_SETTINGS}
-    functions.delete_function(FunctionName=name)
-    try:
-        yield
-    finally:
-        layers = [each["Arn"] for each in found["Configuration"]["Layers"]]
-        functions.create_function(**settings, Layers=layers, Code={"ZipFile": code})
-        functions.add_permission(
-            FunctionName=name,
-            StatementId="schedule",
-            Action=allowed["Action"],
-            Principal=allowed["Principal"]["Service"],
-            SourceArn=allowed["Condition"]["ArnLike"]["AWS:SourceArn"],
-        )
 
 
 WAITING_FOR_ADMISSION = job(state=JobState.RECEIVED.value, claimed_until=WAITS_FOR_ADMISSION)

@@ -91,37 +91,6 @@ def alarm_without_action(deployed: Deployed) -> Iterator[None]:
         yield
 
 
-@contextmanager
-def alarm_that_notifies_nobody(deployed: Deployed) -> Iterator[None]:
-    with _alarm_restored(deployed.named("AlarmsFailures")) as alarm:
-        alarm.pop("AlarmActions")
-        client("cloudwatch").put_metric_alarm(**alarm)
-        yield
-
-
-@contextmanager
-def wake_alarm_that_never_fires(deployed: Deployed) -> Iterator[None]:
-    with _alarm_restored(deployed.named("ScalingWakeAlarm")) as alarm:
-        client("cloudwatch").put_metric_alarm(**alarm | {"Threshold": 1000.0})
-        yield
-
-
-@contextmanager
-def another_policy(deployed: Deployed) -> Iterator[None]:
-    scaling, name = client("application-autoscaling"), {"PolicyName": "by-hand"}
-    step = {"MetricIntervalLowerBound": 0, "ScalingAdjustment": 0}
-    scaling.put_scaling_policy(
-        **deployed.target,
-        **name,
-        PolicyType="StepScaling",
-        StepScalingPolicyConfiguration={"AdjustmentType": "ExactCapacity", "StepAdjustments": [step]},
-    )
-    try:
-        yield
-    finally:
-        scaling.delete_scaling_policy(**deployed.target, **name)
-
-
 def target_with(**settings: Any) -> Fault:
     @contextmanager
     def fault(deployed: Deployed) -> Iterator[None]:

@@ -9,7 +9,6 @@ from typing import Any, cast
 import boto3
 
 PREFIX = "async-endpoint-dev"
-INSTANCE_TYPE = "ml.g4dn.xlarge"
 _DIMENSION = "sagemaker:variant:DesiredInstanceCount"
 
 
@@ -51,12 +50,6 @@ class Deployed:
         resource = f"endpoint/{self.endpoint}/variant/AllTraffic"
         return {"ServiceNamespace": "sagemaker", "ResourceId": resource, "ScalableDimension": _DIMENSION}
 
-    @property
-    def config(self) -> str:
-        """The endpoint configuration's name."""
-        (found,) = (physical for logical, physical in self.resources.items() if logical.startswith("EndpointConfig"))
-        return found.rpartition("/")[2]
-
     def named(self, start: str) -> str:
         """The physical id of the one resource whose logical id begins like this, before the CDK's hash."""
         (found,) = {physical for logical, physical in self.resources.items() if logical[:-8] == start}
@@ -72,8 +65,3 @@ def settle(deployed: Deployed, seconds: float = 60) -> None:
     while client("sagemaker").describe_endpoint(EndpointName=deployed.endpoint)["EndpointStatus"] != "InService":
         assert time.monotonic() < deadline, "the endpoint did not settle"
         time.sleep(0.2)
-
-
-def alarm_state(deployed: Deployed, kind: str) -> str:
-    alarms = client("cloudwatch").describe_alarms(AlarmNames=[deployed.named(kind)])["MetricAlarms"]
-    return str(alarms[0]["StateValue"])

@@ -139,6 +139,11 @@ class Activity:
         """Whether its change is still in progress."""
         return self.status in _OPEN
 
+    @property
+    def is_conflict(self) -> bool:
+        """Whether another change was under way, so that scaling tries again."""
+        return "in-progress endpoint" in self.message
+
 
 @dataclass(frozen=True)
 class Watched:

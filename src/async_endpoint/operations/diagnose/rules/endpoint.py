@@ -88,15 +88,17 @@ def _changes_for(snapshot: Snapshot) -> timedelta:
 
     LastModifiedTime need not move when a change begins: it may be that of the change before. SageMaker shows when a
     deployment began, and Application Auto Scaling when a change of its own did. Any other change of capacity, such as
-    that of a submission, shows nothing; then it began after the oldest request that waits for it.
+    that of a submission, shows nothing; then it began after the oldest request that waits for it. An activity may be
+    open that another change has overtaken, so the later of the two counts.
     """
     endpoint = snapshot.endpoint
     if endpoint is None:
         return timedelta()
-    # Newer ones may have failed because of it: `Cannot update in-progress endpoint`.
-    scaling = next((each.began_at for each in snapshot.activities if each.is_open), None)
-    waited = snapshot.clock - timedelta(seconds=snapshot.latest(OLDEST) or 0)
-    return snapshot.clock - max(endpoint.changed_at, endpoint.pending_since or scaling or waited)
+    newest = next((each for each in snapshot.activities if not each.is_conflict), None)
+    begun = [newest.began_at] if newest and newest.is_open else []
+    if (oldest := snapshot.latest(OLDEST)) is not None:
+        begun.append(snapshot.clock - timedelta(seconds=oldest))
+    return snapshot.clock - max(endpoint.changed_at, endpoint.pending_since or max(begun, default=snapshot.clock))
 
 
 def archive_missing(snapshot: Snapshot) -> Finding | None:

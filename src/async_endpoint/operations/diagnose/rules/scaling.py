@@ -24,7 +24,6 @@ _WAIT = "requests-wait-and-no-instance-comes"
 _RECENT = timedelta(hours=1)
 _AFTER = timedelta(minutes=2)
 _UNSUCCESSFUL = frozenset({"Failed", "Unfulfilled"})
-_CONFLICT = "in-progress endpoint"  # another change was under way, and scaling tries again
 _SCALING_KINDS = frozenset({"no-capacity", "quota", "permission-missing"})
 
 
@@ -35,7 +34,7 @@ def _scales(snapshot: Snapshot) -> bool:
 
 def activity_failed(snapshot: Snapshot) -> Finding | None:
     """The newest scaling activity failed, so the endpoint has not the instances that it needs."""
-    over = [each for each in snapshot.activities if not each.is_open and _CONFLICT not in each.message]
+    over = [each for each in snapshot.activities if not each.is_open and not each.is_conflict]
     endpoint = snapshot.endpoint
     if not over or over[0].status not in _UNSUCCESSFUL or endpoint is None:
         return None
