@@ -72,13 +72,13 @@ class StageReader(iam.ManagedPolicy):
         self._grant_patterns()
         self._allow(
             # A sample, whose messages come back after a second.
-            "ReadDeadLetters",
+            "DeadLetters",
             ["sqs:GetQueueAttributes", "sqs:ReceiveMessage"],
             [queue.queue_arn for queue in dead_letters],
         )
         scaling = ("ScalableTargets", "ScalingActivities", "ScalingPolicies", "ScheduledActions")
         actions = [*(f"application-autoscaling:Describe{each}" for each in scaling), "cloudwatch:GetMetricData"]
-        self._allow("ReadScaling", actions, ["*"], _NO_RESOURCE)
+        self._allow("Scaling", actions, ["*"], _NO_RESOURCE)
         if archives := self._archive_bucket():
             self._allow("ListArchives", ["s3:ListBucket"], [archives], conditions=_ONE_ARCHIVE)
 
@@ -109,21 +109,23 @@ class StageReader(iam.ManagedPolicy):
         """Adds one statement of resources with a known name: each action takes those of its own type only."""
         resources = {
             "dynamodb:DescribeTable": [jobs.table.table_arn],
-            "events:DescribeRule": [each.attr_arn for each in self._of_type(events.CfnRule)],
+            "events:DescribeRule events:ListTargetsByRule": [each.attr_arn for each in self._of_type(events.CfnRule)],
             "kms:DescribeKey": [key.key_arn] if key else [],
             "lambda:GetEventSourceMapping": [
                 self._arn("lambda", "event-source-mapping", each.ref, colon=True)
                 for each in self._of_type(lambda_.CfnEventSourceMapping)
             ],
-            "lambda:GetFunction": [each.attr_arn for each in self._of_type(lambda_.CfnFunction)],
+            "lambda:GetFunction lambda:GetPolicy": [each.attr_arn for each in self._of_type(lambda_.CfnFunction)],
             "s3:GetBucketNotification": [buckets.input.bucket_arn],
             "s3:GetBucketPolicy": [buckets.input.bucket_arn, buckets.output.bucket_arn],
             "sagemaker:DescribeEndpoint": [self._arn("sagemaker", "endpoint", self._settings.endpoint.name)],
             "sns:ListSubscriptionsByTopic": [topic.topic_arn for topic in topics],
             "sqs:GetQueueAttributes": [queue.queue_arn for queue in queues],
         }
-        named = {action: arns for action, arns in resources.items() if arns}
-        self._allow("ReadNamed", list(named), list(dict.fromkeys(arn for arns in named.values() for arn in arns)))
+        named = {actions: arns for actions, arns in resources.items() if arns}
+        self._allow(
+            "Named", " ".join(named).split(), list(dict.fromkeys(arn for arns in named.values() for arn in arns))
+        )
 
     def _grant_patterns(self) -> None:
         """Adds one statement of what has a name that only AWS knows beforehand, and the stage's own beginning."""
@@ -141,10 +143,11 @@ class StageReader(iam.ManagedPolicy):
         served = [self._arn("sagemaker", kind, "*") for kind in ("endpoint-config", "model")]
         actions = [
             "cloudformation:DescribeStackEvents", "cloudformation:DescribeStacks", "cloudformation:ListStackResources",
-            "cloudwatch:DescribeAlarms", "iam:ListAttachedRolePolicies", "logs:DescribeLogStreams",
-            "logs:FilterLogEvents", "logs:GetLogEvents", "sagemaker:DescribeEndpointConfig", "sagemaker:DescribeModel",
+            "cloudwatch:DescribeAlarms", "iam:ListAttachedRolePolicies", "iam:SimulatePrincipalPolicy",
+            "logs:DescribeLogStreams", "logs:FilterLogEvents", "logs:GetLogEvents", "sagemaker:DescribeEndpointConfig",
+            "sagemaker:DescribeModel",
         ]  # fmt: skip
-        self._allow("ReadGenerated", actions, [*generated, *served])
+        self._allow("Generated", actions, [*generated, *served])
         suppress_wildcards(self, dict.fromkeys(generated, _GENERATED) | dict.fromkeys(served, _OTHERS))
 
     def _arn(self, service: str, resource: str, name: str, *, colon: bool = False, region: str | None = None) -> str:

@@ -16,7 +16,7 @@ NO_RESOURCE_TO_NAME = {
     "PublishAges": "cloudwatch:PutMetricData",
     "ReadBounds": "application-autoscaling:DescribeScalableTargets",
     "ReadMetrics": "cloudwatch:GetMetricData",
-    "ReadScaling": [
+    "Scaling": [
         "application-autoscaling:DescribeScalableTargets",
         "application-autoscaling:DescribeScalingActivities",
         "application-autoscaling:DescribeScalingPolicies",

@@ -335,8 +335,8 @@ ANY_RESOURCE = {
     "HoldWakeAlarm",
     "PublishAges",
     "ReadMetrics",
-    "ReadGenerated",
-    "ReadScaling",
+    "Generated",
+    "Scaling",
 }
 
 

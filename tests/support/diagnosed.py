@@ -33,6 +33,7 @@ WAKE, SLEEP = f"{_POLICY}:policyName/wake-from-zero", f"{_POLICY}:policyName/sle
 BACKLOG = f"{_POLICY}:policyName/backlog-per-instance"
 ROLE_POLICY = "arn:aws:iam::000000000000:policy/ExecutionPermissions"
 QUEUE_ARN = "arn:aws:sqs:ap-northeast-1:000000000000:results"
+_FUNCTIONS = "arn:aws:lambda:ap-northeast-1:000000000000:function"
 TOPICS = (f"{_ARN}:success-Success1", f"{_ARN}:error-Error1")
 QUEUES = "https://sqs.ap-northeast-1.amazonaws.com/000000000000"
 
@@ -132,9 +133,9 @@ ASLEEP = Snapshot(
     functions=tuple(function(part) for part in ("Intake", "Results", "Reconciler", "Notifier", "Watchdog")),
     event_sources=(EventSource("uuid-1", "IntakeFunctionSource", "Enabled"),),
     rules=(
-        RuleFacts("Uploads4F6EB0FD", "uploads", "ENABLED"),
-        RuleFacts("WatchdogScheduleD5E067EF", "watchdog", "ENABLED"),
-        RuleFacts("ReconcilerSchedule268E3F59", "reconciler", "ENABLED"),
+        RuleFacts("Uploads4F6EB0FD", "uploads", "ENABLED", (QUEUE_ARN,)),
+        RuleFacts("WatchdogScheduleD5E067EF", "watchdog", "ENABLED", (f"{_FUNCTIONS}:watchdog",)),
+        RuleFacts("ReconcilerSchedule268E3F59", "reconciler", "ENABLED", (f"{_FUNCTIONS}:reconciler",)),
     ),
     buckets=(BucketFacts(name="inputs", sends_events=True), BucketFacts(name="outputs")),
     archive_exists=True,

@@ -1,6 +1,6 @@
 """Causes that plain calls provoke on a stage that sleeps, each undone at once."""
 
-from tests.support import why_deploy_faults, why_faults, why_scaling_faults
+from tests.support import why_deploy_faults, why_faults, why_permission_faults, why_scaling_faults
 from tests.support.why_stage import Fault
 
 # The name of the cause, what is done, and how.
@@ -25,17 +25,25 @@ CAUSES: list[tuple[str, str, Fault]] = [
     ("maximum-zero", "the target allows no instance", why_scaling_faults.target_with(MaxCapacity=0)),
     ("policy-deleted", "the wake policy is deleted", why_scaling_faults.deleted_policy),
     ("target-deregistered", "the target is deregistered", why_scaling_faults.deregistered_target),
-    ("permission-missing", "the role lost its policy", why_faults.role_without_its_policy),
+    ("permission-missing", "the role lost its policy", why_permission_faults.role_without_its_policy),
+    ("permission-missing", "the role may not write results", why_permission_faults.policy_that_writes_nothing),
+    ("permission-missing", "the role may not publish", why_permission_faults.role_that_may_not_publish),
     ("watchdog-disabled", "the watchdog's rule is off", why_faults.disabled_rule("WatchdogSchedule")),
     ("reconciler-disabled", "the reconciler's rule is off", why_faults.disabled_rule("ReconcilerSchedule")),
     ("uploads-rule-disabled", "the inbox's rule is off", why_faults.disabled_rule("Uploads")),
+    ("rule-reaches-nothing", "the inbox's rule has no target", why_permission_faults.rule_without_target("Uploads")),
+    (
+        "rule-reaches-nothing",
+        "the watchdog may not be invoked",
+        why_permission_faults.function_that_no_rule_may_invoke("Watchdog"),
+    ),
     ("intake-mapping-disabled", "the intake's mapping is off", why_faults.disabled_mapping("Intake")),
     ("results-mapping-disabled", "the results' mapping is off", why_faults.disabled_mapping("Results")),
     ("notifier-mapping-disabled", "the notifier's mapping is off", why_faults.disabled_mapping("Notifier")),
     ("function-throttled", "a function may not run", why_faults.throttled_function),
     ("inbox-silent", "the bucket sends no events", why_faults.silent_inbox),
     ("archive-missing", "the model's archive is deleted", why_faults.missing_archive),
-    ("bucket-policy-denies", "the output bucket denies writes", why_faults.denying_bucket),
+    ("bucket-policy-denies", "the output bucket denies writes", why_permission_faults.denying_bucket),
     ("subscription-missing", "the success topic is not subscribed", why_faults.unsubscribed("Success")),
     ("subscription-missing", "the error topic is not subscribed", why_faults.unsubscribed("Error")),
     ("topic-missing", "the success topic is deleted", why_faults.missing_topic("Success")),

@@ -18,16 +18,6 @@ _QUEUE_SETTINGS = (
 )  # fmt: skip
 
 
-@contextmanager
-def role_without_its_policy(deployed: Deployed) -> Iterator[None]:
-    names = {"RoleName": deployed.named("ExecutionRole"), "PolicyArn": deployed.named("ExecutionPermissions")}
-    client("iam").detach_role_policy(**names)
-    try:
-        yield
-    finally:
-        client("iam").attach_role_policy(**names)
-
-
 def disabled_rule(kind: str) -> Fault:
     @contextmanager
     def fault(deployed: Deployed) -> Iterator[None]:
@@ -112,21 +102,6 @@ def missing_archive(deployed: Deployed) -> Iterator[None]:
         yield
     finally:
         s3.copy_object(Bucket=bucket, Key=key, CopySource={"Bucket": bucket, "Key": f"{key}.aside"})
-
-
-@contextmanager
-def denying_bucket(deployed: Deployed) -> Iterator[None]:
-    s3, bucket = client("s3"), deployed.outputs["OutputBucketName"]
-    before = s3.get_bucket_policy(Bucket=bucket)["Policy"]
-    policy = json.loads(before)
-    policy["Statement"].append(
-        {"Effect": "Deny", "Principal": "*", "Action": "s3:PutObject", "Resource": f"arn:aws:s3:::{bucket}/results/*"}
-    )
-    s3.put_bucket_policy(Bucket=bucket, Policy=json.dumps(policy))
-    try:
-        yield
-    finally:
-        s3.put_bucket_policy(Bucket=bucket, Policy=before)
 
 
 def unsubscribed(kind: str) -> Fault:

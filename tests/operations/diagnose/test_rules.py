@@ -104,6 +104,7 @@ CAUSES: list[tuple[str, dict[str, Any]]] = [
     ("archive-missing", {"archive_exists": False}),
     ("permission-missing", {"role_policies": frozenset()}),
     ("permission-missing", {"role_policies": None}),
+    ("permission-missing", {"role_lacks": ("Role execution may not sns:Publish on topic: explicitDeny.",)}),
     ("bucket-policy-denies", {"buckets": (BucketFacts(name="outputs", denials=('{"Effect": "Deny"}',)),)}),
     ("target-deregistered", {"target": None}),
     ("scaling-suspended", {"target": TargetFacts(minimum=0, maximum=2, out_suspended=True)}),
@@ -155,6 +156,8 @@ CAUSES: list[tuple[str, dict[str, Any]]] = [
     ("watchdog-disabled", {"rules": (RuleFacts("WatchdogSchedule", "watchdog", "DISABLED"),)}),
     ("reconciler-disabled", {"rules": (RuleFacts("ReconcilerSchedule", "reconciler", "DISABLED"),)}),
     ("uploads-rule-disabled", {"rules": (RuleFacts("Uploads4F6EB0FD", "uploads", "Missing"),)}),
+    ("rule-reaches-nothing", {"rules": (RuleFacts("Uploads4F6EB0FD", "uploads", "ENABLED"),)}),
+    ("rule-reaches-nothing", {"functions": (function("Watchdog", takes_events=False),)}),
     ("subscription-missing", {"subscriptions": {topic: frozenset({"arn:aws:sqs:r:0:other"}) for topic in TOPICS}}),
     ("topic-missing", {"subscriptions": {}}),
     (
@@ -303,6 +306,8 @@ QUIET: list[dict[str, Any]] = [
     {"endpoint_errors": ("Traceback (most recent call last)",)},
     {"functions": (function("Intake", errors=("a line of one message",)),)},
     {"functions": (function("Intake", reserved=5),)},
+    {"functions": (function("Intake", takes_events=False),)},  # no rule has it as its target
+    {"names": replace(NAMES, resources=()), "role_lacks": ("Role mine may not sns:Publish on topic.",)},
     {"key": KeyFacts("key-1", "Enabled")},
     {"event_sources": (EventSource("uuid-1", "IntakeFunctionSource", "Updating"),)},
     {**BUSY, "datapoints": {"ModelLatency": points(300e6), "ApproximateBacklogSize": points(8)}},

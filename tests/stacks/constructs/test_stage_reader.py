@@ -79,8 +79,8 @@ def test_of_a_model_under_a_prefix_nothing_is_looked_up(stacks_with: StacksWith)
 
 
 def test_a_reader_sees_the_state_of_the_stages_key(stacks_of: StacksOf) -> None:
-    assert "kms:DescribeKey" in statements_of(stacks_of("prod")["Workflow"])["ReadNamed"]["Action"]
-    assert "kms:DescribeKey" not in statements_of(stacks_of("dev")["Workflow"])["ReadNamed"]["Action"]
+    assert "kms:DescribeKey" in statements_of(stacks_of("prod")["Workflow"])["Named"]["Action"]
+    assert "kms:DescribeKey" not in statements_of(stacks_of("dev")["Workflow"])["Named"]["Action"]
 
 
 def test_iam_takes_the_policy_of_a_stage_with_long_names_a_key_and_a_webhook(stacks_with: StacksWith) -> None:

@@ -11,7 +11,7 @@ from async_endpoint.operations.diagnose.diagnosis import with_names
 from async_endpoint.operations.diagnose.gather import gather
 from async_endpoint.operations.diagnose.reads.clients import Clients
 from async_endpoint.operations.diagnose.reads.stacks import NoStage, read_stacks, stack_names
-from async_endpoint.operations.diagnose.rules import alarms, data, endpoint, scaling, workflow
+from async_endpoint.operations.diagnose.rules import alarms, data, endpoint, scaling, topics, workflow
 
 if TYPE_CHECKING:
     import boto3
@@ -30,7 +30,7 @@ _RULES = (
     scaling.target_deregistered,
     scaling.policy_deleted,
     alarms.alarm_missing,
-    workflow.subscription_missing,
+    topics.subscription_missing,
 )
 _SINCE = timedelta(minutes=1)  # these rules look at no past
 

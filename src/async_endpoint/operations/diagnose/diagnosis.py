@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from async_endpoint.operations.diagnose.finding import Severity
-from async_endpoint.operations.diagnose.rules import alarms, data, endpoint, jobs, load, scaling, workflow
+from async_endpoint.operations.diagnose.rules import alarms, data, endpoint, jobs, load, scaling, topics, workflow
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -30,6 +30,7 @@ RULES: tuple[Callable[[Snapshot], Finding | None], ...] = (
     endpoint.endpoint_failed,
     endpoint.archive_missing,
     endpoint.role_without_policy,
+    endpoint.role_denied,
     data.bucket_denies,
     scaling.target_deregistered,
     scaling.scaling_suspended,
@@ -51,7 +52,8 @@ RULES: tuple[Callable[[Snapshot], Finding | None], ...] = (
     workflow.function_throttled,
     workflow.mapping_disabled,
     workflow.rule_disabled,
-    workflow.subscription_missing,
+    workflow.rule_reaches_nothing,
+    topics.subscription_missing,
     workflow.queue_without_dlq,
     workflow.dead_letters,
     jobs.jobs_fail,

@@ -93,6 +93,7 @@ class ConfigFacts:
     model: str
     concurrency: int | None = None
     topics: tuple[str, ...] = ()
+    output_paths: tuple[str, ...] = ()  # of results and failures
 
 
 @dataclass(frozen=True)
@@ -198,8 +199,8 @@ class FunctionFacts:
         logical_id: Its logical id, which begins with its part: Intake, Results, Reconciler, Notifier or Watchdog.
         state: Its state; `Missing` if it does not exist.
         reserved: Its reserved concurrency; None if nothing is reserved.
-        timeout: In seconds.
         environment: Its environment variables.
+        takes_events: Whether its policy lets anybody invoke it, as a rule of EventBridge has to be.
         errors: Lines of its log that report an error, newest first.
     """
 
@@ -209,6 +210,7 @@ class FunctionFacts:
     reserved: int | None = None
     environment: Mapping[str, str] = field(default_factory=dict)
     log_group: str = ""
+    takes_events: bool = True
     errors: tuple[str, ...] = ()
 
 
@@ -223,11 +225,12 @@ class EventSource:
 
 @dataclass(frozen=True)
 class RuleFacts:
-    """A rule of EventBridge; the state `Missing` if it is gone."""
+    """A rule of EventBridge: the ARNs of its targets, its state (`Missing` if it is gone)."""
 
     logical_id: str
     name: str
     state: str
+    targets: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -79,6 +79,10 @@ def _chain(clients: Clients, names: StageNames) -> _Parts:
             {
                 "archive_exists": ("s3:ListBucket", lambda: endpoint.read_archive(clients, model)),
                 "role_policies": ("iam:ListAttachedRolePolicies", lambda: endpoint.read_role_policies(clients, model)),
+                "role_lacks": (
+                    "iam:SimulatePrincipalPolicy",
+                    lambda: endpoint.read_role_lacks(clients, names, config, model),
+                ),
             }
         )
     )
@@ -100,9 +104,9 @@ class _Parts:
 def _independent(clients: Clients, names: StageNames, now: datetime, since: datetime) -> dict[str, _Read]:
     reads: dict[str, _Read] = {
         "queues": ("sqs:GetQueueAttributes", lambda: workflow.read_queues(clients, names)),
-        "functions": ("lambda:GetFunction", lambda: workflow.read_functions(clients, names)),
+        "functions": ("lambda:GetFunction and lambda:GetPolicy", lambda: workflow.read_functions(clients, names)),
         "event_sources": ("lambda:GetEventSourceMapping", lambda: workflow.read_event_sources(clients, names)),
-        "rules": ("events:DescribeRule", lambda: workflow.read_rules(clients, names)),
+        "rules": ("events:DescribeRule and events:ListTargetsByRule", lambda: workflow.read_rules(clients, names)),
         "buckets": (
             "s3:GetBucketPolicy and s3:GetBucketNotification",
             lambda: data.read_buckets(clients, names),

@@ -65,6 +65,7 @@ class Snapshot:
         subscriptions: The endpoints of each topic's subscriptions; a topic that is gone has no entry.
         archive_exists: None if that is unknown.
         role_policies: The ARNs of the managed policies that the execution role has; None if there is no such role.
+        role_lacks: What the stack's execution role needs and its policies do not allow, as sentences.
         table_status: None if the table is gone.
         endpoint_errors: Lines of the endpoint's log that report an error, newest first.
         scheduled_minimums: The minimum that each scheduled action sets, by the action's name.
@@ -92,6 +93,7 @@ class Snapshot:
     jobs: JobsFacts = field(default_factory=JobsFacts)
     archive_exists: bool | None = None
     role_policies: frozenset[str] | None = frozenset()
+    role_lacks: tuple[str, ...] = ()
     key: KeyFacts | None = None
     table_status: str | None = None
     endpoint_errors: tuple[str, ...] = ()

@@ -28,6 +28,7 @@ ERRORS = re.compile(
 """Lines of the endpoint's log that report a crash or an error."""
 
 _GONE = "Could not find"
+_ANY_KEY = "why"
 
 
 def read_endpoint(clients: Clients, names: StageNames) -> EndpointFacts | None:
@@ -66,12 +67,14 @@ def read_config(clients: Clients, endpoint: EndpointFacts | None) -> ConfigFacts
         raise
     variant = found["ProductionVariants"][0]
     settings = found.get("AsyncInferenceConfig", {})
-    topics = settings.get("OutputConfig", {}).get("NotificationConfig", {})
+    output = settings.get("OutputConfig", {})
+    topics = output.get("NotificationConfig", {})
     return ConfigFacts(
         instance_type=variant.get("InstanceType", ""),
         model=variant["ModelName"],
         concurrency=settings.get("ClientConfig", {}).get("MaxConcurrentInvocationsPerInstance"),
         topics=tuple(topics[name] for name in ("SuccessTopic", "ErrorTopic") if topics.get(name)),
+        output_paths=tuple(output[name] for name in ("S3OutputPath", "S3FailurePath") if output.get(name)),
     )
 
 
@@ -121,6 +124,52 @@ def read_role_policies(clients: Clients, model: ModelFacts | None) -> frozenset[
         if error.response["Error"].get("Code") == "NoSuchEntity":
             return None
         raise
+
+
+def read_role_lacks(
+    clients: Clients, names: StageNames, config: ConfigFacts | None, model: ModelFacts | None
+) -> tuple[str, ...]:
+    """Returns what the stack's own role needs and IAM's simulation does not allow it, as sentences.
+
+    The simulation has all policies of the role and its boundary, and none of the bucket's, topic's or key's:
+    https://docs.aws.amazon.com/IAM/latest/APIReference/API_SimulatePrincipalPolicy.html.
+    """
+    if config is None or model is None:
+        return ()
+    role = model.role.rpartition("/")[2]
+    if role not in {each.physical_id for each in names.of_type("AWS::IAM::Role")}:  # a role of one's own, or none
+        return ()
+    partition = model.role.split(":")[1]
+    inbox = names.outputs.get("InboxLocation")
+    needs = {
+        "s3:GetObject": _objects(partition, [model.archive, inbox and f"{inbox}{_ANY_KEY}"]),
+        "s3:PutObject": _objects(partition, [f"{path.rstrip('/')}/{_ANY_KEY}" for path in config.output_paths]),
+        "sns:Publish": list(config.topics),
+    }
+    lacks = []
+    for action, resources in needs.items():
+        if not resources:
+            continue
+        try:
+            found = clients["iam"].simulate_principal_policy(
+                PolicySourceArn=model.role, ActionNames=[action], ResourceArns=resources
+            )
+        except ClientError as error:
+            if error.response["Error"].get("Code") == "NoSuchEntity":
+                return ()
+            raise
+        lacks += [
+            f"Role {role} may not {action} on {each['EvalResourceName']}: {each['EvalDecision']}."
+            for each in found["EvaluationResults"]
+            if each["EvalDecision"] != "allowed"
+        ]
+    return tuple(lacks)
+
+
+def _objects(partition: str, urls: list[str | None]) -> list[str]:
+    """Returns the ARNs of objects, each once."""
+    found = dict.fromkeys(url.removeprefix("s3://") for url in urls if url)
+    return [f"arn:{partition}:s3:::{path}" for path in found]
 
 
 def read_endpoint_errors(clients: Clients, names: StageNames, since: datetime) -> tuple[str, ...]:

@@ -1,4 +1,4 @@
-"""What the policies of buckets and queues allow and deny."""
+"""What the policies of buckets, queues and functions allow and deny."""
 
 from __future__ import annotations
 
@@ -9,6 +9,8 @@ OBJECTS = ("s3:getobject", "s3:putobject", "s3:listbucket")
 """The actions on a bucket that are the stage's work."""
 MESSAGES = ("sqs:sendmessage",)
 """The action on a queue that feeds it."""
+INVOKE = ("lambda:invokefunction",)
+"""The action on a function that runs it."""
 
 # A denial under one of these is about how a request comes, not about who may read or write.
 _TRANSPORT = frozenset({"aws:securetransport", "s3:tlsversion"})

@@ -12,7 +12,7 @@ from botocore.exceptions import ClientError
 from async_endpoint.operations.diagnose.facts import EventSource, FunctionFacts, QueueFacts, RuleFacts
 from async_endpoint.operations.diagnose.reads.clients import WORKERS
 from async_endpoint.operations.diagnose.reads.logs import error_lines
-from async_endpoint.operations.diagnose.reads.policies import MESSAGES, allows
+from async_endpoint.operations.diagnose.reads.policies import INVOKE, MESSAGES, allows
 from async_endpoint.operations.jobs.dead_letters import parse_dead_letter
 
 if TYPE_CHECKING:
@@ -140,7 +140,19 @@ def _function(clients: Clients, resource: Resource) -> FunctionFacts:
         reserved=found.get("Concurrency", {}).get("ReservedConcurrentExecutions"),
         environment=described.get("Environment", {}).get("Variables", {}),
         log_group=group,
+        takes_events=allows(_function_policy(clients, resource.physical_id), INVOKE),
     )
+
+
+def _function_policy(clients: Clients, name: str) -> str:
+    """Calls GetPolicy; an empty policy if the function has none."""
+    try:
+        policy: str = clients["lambda"].get_policy(FunctionName=name)["Policy"]
+    except ClientError as error:
+        if _is_gone(error):
+            return "{}"
+        raise
+    return policy
 
 
 def read_function_errors(
@@ -177,10 +189,11 @@ def read_rules(clients: Clients, names: StageNames) -> tuple[RuleFacts, ...]:
     def read(resource: Resource) -> RuleFacts:
         try:
             state = clients["events"].describe_rule(Name=resource.physical_id)["State"]
+            targets = clients["events"].list_targets_by_rule(Rule=resource.physical_id)["Targets"]
         except ClientError as error:
             if not _is_gone(error):
                 raise
-            state = MISSING
-        return RuleFacts(resource.logical_id, resource.physical_id, state)
+            return RuleFacts(resource.logical_id, resource.physical_id, MISSING)
+        return RuleFacts(resource.logical_id, resource.physical_id, state, tuple(each["Arn"] for each in targets))
 
     return tuple(map(read, names.of_type("AWS::Events::Rule")))

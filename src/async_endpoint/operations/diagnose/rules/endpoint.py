@@ -116,34 +116,48 @@ def archive_missing(snapshot: Snapshot) -> Finding | None:
 
 def role_without_policy(snapshot: Snapshot) -> Finding | None:
     """The execution role lacks its policy, or is gone."""
-    if not snapshot.knows("role_policies", "model") or snapshot.model is None or not snapshot.model.role:
-        return None
-    role = snapshot.model.role.rpartition("/")[2]
-    deployed = {each.physical_id for each in snapshot.names.of_type("AWS::IAM::Role")}
-    if role not in deployed:  # a role of one's own
+    if not snapshot.knows("role_policies", "model") or not (role := _own_role(snapshot)):
         return None
     if snapshot.role_policies is None:
-        evidence = f"IAM has no role {role}."
-    else:
-        wanted = [
-            each.physical_id
-            for each in snapshot.names.of_type("AWS::IAM::ManagedPolicy")
-            if each.logical_id.startswith("Execution")
-        ]
-        missing = [arn for arn in wanted if arn not in snapshot.role_policies]
-        if not missing:
-            return None
-        evidence = f"Role {role} does not have {missing[0]}."
-        fix = f"aws iam attach-role-policy --role-name {role} --policy-arn {missing[0]}"
-        return _role_finding(evidence, fix)
-    return _role_finding(evidence, "make destroy, then make deploy")
+        return _role_finding("make destroy, then make deploy", f"IAM has no role {role}.")
+    missing = [arn for arn in _execution_policies(snapshot) if arn not in snapshot.role_policies]
+    if not missing:
+        return None
+    fix = f"aws iam attach-role-policy --role-name {role} --policy-arn {missing[0]}"
+    return _role_finding(fix, f"Role {role} does not have {missing[0]}.")
 
 
-def _role_finding(evidence: str, fix: str) -> Finding:
+def role_denied(snapshot: Snapshot) -> Finding | None:
+    """The execution role has its policy, which was changed, or another one denies what the endpoint needs."""
+    role = _own_role(snapshot)
+    if not snapshot.role_lacks or not role or role_without_policy(snapshot):
+        return None
+    listed = "".join(f", aws iam list-policy-versions --policy-arn {arn}" for arn in _execution_policies(snapshot))
+    fix = (
+        f"Find what was changed: aws iam list-role-policies --role-name {role}{listed}. Then aws iam "
+        "delete-role-policy takes a denial out, and aws iam set-default-policy-version puts a version back"
+    )
+    return _role_finding(fix, *snapshot.role_lacks)
+
+
+def _own_role(snapshot: Snapshot) -> str | None:
+    """Returns the name of the execution role; None if the stacks have not deployed it."""
+    role = snapshot.model.role.rpartition("/")[2] if snapshot.model else None
+    deployed = {each.physical_id for each in snapshot.names.of_type("AWS::IAM::Role")}
+    return role if role in deployed else None
+
+
+def _execution_policies(snapshot: Snapshot) -> list[str]:
+    """Returns the ARNs of the policies that the stacks have deployed for the execution role."""
+    policies = snapshot.names.of_type("AWS::IAM::ManagedPolicy")
+    return [each.physical_id for each in policies if each.logical_id.startswith("Execution")]
+
+
+def _role_finding(fix: str, *evidence: str) -> Finding:
     return Finding(
         cause="permission-missing",
         text="The endpoint's execution role lacks permissions.",
-        evidence=(evidence,),
+        evidence=evidence,
         fix=fix,
         runbook="notifications-or-uploads-fail",
     )

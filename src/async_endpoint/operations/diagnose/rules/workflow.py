@@ -1,4 +1,4 @@
-"""Rules on the parts between an upload and its record: topics, queues, functions, mappings and rules."""
+"""Rules on the parts between an upload and its record: queues, functions, mappings and rules."""
 
 from __future__ import annotations
 
@@ -27,6 +27,8 @@ _EFFECTS = {
     "events": "outcomes were not announced",
     "webhook": "outcomes did not reach the webhook",
 }
+_RULE_RUNBOOKS = {"watchdog": "the-watchdog-fails", "reconciler": "the-reconciler-fails"}
+_WAIT = "messages-wait-too-long"
 _DEPLOY_AGAIN = "Destroy the workflow stack and deploy it again: make deploy"
 # The DLQs that no redrive empties, with their runbooks, which say how far to look back for what was not announced.
 _OF_EVENTS = {"events": ("outcomes-were-not-announced", "6h"), "webhook": ("the-webhook-fails", "1d")}
@@ -58,9 +60,33 @@ def rule_disabled(snapshot: Snapshot) -> Finding | None:
             text=f"The rule of the {'inbox' if uploads else part} is {rule.state.lower()}: {what}.",
             evidence=(f"DescribeRule: {rule.name} is {rule.state}.",),
             fix=f"aws events enable-rule --name {rule.name}",
-            runbook={"watchdog": "the-watchdog-fails", "reconciler": "the-reconciler-fails"}.get(
-                part, "messages-wait-too-long"
-            ),
+            runbook=_RULE_RUNBOOKS.get(part, _WAIT),
+        )
+    return None
+
+
+def rule_reaches_nothing(snapshot: Snapshot) -> Finding | None:
+    """A rule has no target, or may not invoke the function that is its target."""
+    closed = {function.name for function in snapshot.functions if not function.takes_events}
+    for rule in snapshot.rules:
+        functions = [arn.rpartition(":")[2] for arn in rule.targets if ":function:" in arn]
+        denied = [name for name in functions if name in closed]
+        if rule.state == "Missing" or (rule.targets and not denied):
+            continue
+        part = "inbox" if "Uploads" in rule.logical_id else _part(rule.logical_id)
+        effect = "uploads are not noticed" if part == "inbox" else _effect(part)
+        if denied:
+            text = f"EventBridge may not invoke the function of the {part}: {effect}."
+            evidence = f"GetPolicy: nothing allows lambda:InvokeFunction on {denied[0]}, or something denies it."
+        else:
+            text = f"The rule of the {part} has no target: {effect}."
+            evidence = f"ListTargetsByRule: {rule.name} has none."
+        return Finding(
+            cause="rule-reaches-nothing",
+            text=text,
+            evidence=(evidence,),
+            fix=_DEPLOY_AGAIN,
+            runbook=_RULE_RUNBOOKS.get(part, _WAIT),
         )
     return None
 
@@ -77,7 +103,7 @@ def mapping_disabled(snapshot: Snapshot) -> Finding | None:
         text=f"The event source mapping of the {part} is {source.state}: {_effect(part)}.",
         evidence=(f"GetEventSourceMapping: {source.uuid} is {source.state}.", *_backlog(snapshot, part)),
         fix=f"aws lambda update-event-source-mapping --uuid {source.uuid} --enabled",
-        runbook="messages-wait-too-long",
+        runbook=_WAIT,
     )
 
 
@@ -91,7 +117,7 @@ def function_throttled(snapshot: Snapshot) -> Finding | None:
                 text=f"The function of the {part} has a reserved concurrency of 0: {_effect(part)}.",
                 evidence=(f"GetFunction: {function.name} is throttled.", *_backlog(snapshot, part)),
                 fix=f"aws lambda delete-function-concurrency --function-name {function.name}",
-                runbook="messages-wait-too-long",
+                runbook=_WAIT,
             )
     return None
 
@@ -107,39 +133,6 @@ def function_broken(snapshot: Snapshot) -> Finding | None:
                 evidence=(f"GetFunction: {function.name}.",),
                 fix="make deploy; if CloudFormation sees no change, destroy the workflow stack and deploy it again",
                 runbook="a-function-breaks",
-            )
-    return None
-
-
-def subscription_missing(snapshot: Snapshot) -> Finding | None:
-    """A topic does not reach the results queue."""
-    if not snapshot.knows("subscriptions", "config") or snapshot.config is None:
-        return None
-    queue = snapshot.names.outputs.get("ResultsQueueUrl")
-    if not queue:
-        return None
-    name = queue.rpartition("/")[2]
-    for topic in snapshot.config.topics:
-        kind = "success" if "uccess" in topic.rpartition(":")[2] else "error"
-        subscribed = snapshot.subscriptions.get(topic)
-        if subscribed is None:
-            return Finding(
-                cause="topic-missing",
-                text=f"The {kind} topic does not exist: outcomes are recorded late, by the reconciler alone.",
-                evidence=(f"SNS has no {topic}.",),
-                fix="make deploy; else create a topic of that name and subscribe the queue",
-                runbook="notifications-or-uploads-fail",
-            )
-        if not any(endpoint.rpartition(":")[2] == name for endpoint in subscribed):
-            account = topic.split(":")
-            arn = ":".join(["arn", account[1], "sqs", account[3], account[4], name])
-            return Finding(
-                cause="subscription-missing",
-                text=f"The {kind} topic has no subscription of the results queue: outcomes are recorded late, by the "
-                "reconciler alone.",
-                evidence=(f"{topic} has {counted(len(subscribed), 'subscription')}, none of {name}.",),
-                fix=f"aws sns subscribe --topic-arn {topic} --protocol sqs --notification-endpoint {arn}",
-                runbook="notifications-or-uploads-fail",
             )
     return None
 
@@ -177,7 +170,7 @@ def queue_missing(snapshot: Snapshot) -> Finding | None:
                 text=f"The queue of {queue.worker} does not exist: {_EFFECTS[queue.worker]}.",
                 evidence=("GetQueueAttributes: it does not exist.",),
                 fix=_DEPLOY_AGAIN,
-                runbook="messages-wait-too-long",
+                runbook=_WAIT,
             )
     return None
 
@@ -191,7 +184,7 @@ def queue_closed(snapshot: Snapshot) -> Finding | None:
                 text=f"The policy of the queue of {queue.worker} lets nobody send to it: {_EFFECTS[queue.worker]}.",
                 evidence=("GetQueueAttributes: its Policy allows no sqs:SendMessage, or denies it.",),
                 fix=_DEPLOY_AGAIN,
-                runbook="messages-wait-too-long",
+                runbook=_WAIT,
             )
     return None
 
