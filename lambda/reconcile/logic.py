@@ -121,7 +121,7 @@ class Reconciler:
             return findings
         findings.asked = self._admit(_MOST_ADMITTED)
         if dead := self._messages.dead():
-            findings.lines.append(f"{dead} messages are in the intake's DLQs, so none is sent again.")
+            findings.lines.append(f"The intake's DLQs are not empty (messages: {dead}), so none is sent again.")
         else:
             self._request_stuck(now, findings)
             self._announce_unknown(now, findings)

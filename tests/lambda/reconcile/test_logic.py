@@ -133,7 +133,7 @@ def test_nothing_is_sent_again_while_dead_letters_wait_for_an_operator(world: Wo
     findings = world.run(NOON + timedelta(hours=2))
 
     assert (findings.requested, findings.announced) == (0, 0)
-    assert findings.lines == ["1 messages are in the intake's DLQs, so none is sent again."]
+    assert findings.lines == ["The intake's DLQs are not empty (messages: 1), so none is sent again."]
 
 
 def test_nothing_is_sent_again_while_the_queue_has_a_backlog(world: World) -> None:
