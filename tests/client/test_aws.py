@@ -7,10 +7,11 @@ import threading
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from http import HTTPStatus
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, cast
 
 import pytest
 from botocore.config import Config
+from botocore.exceptions import ConnectTimeoutError, ProxyConnectionError, ReadTimeoutError, SSLError
 from botocore.stub import Stubber
 
 from async_endpoint.client import (
@@ -31,6 +32,7 @@ from async_endpoint.client import (
     Throttled,
     UnknownSubmission,
 )
+from async_endpoint.client.aws_clients import SENT_AT_ONCE
 from async_endpoint.protocol import InvocationRequest, S3Location
 
 if TYPE_CHECKING:
@@ -253,6 +255,25 @@ def test_an_unreachable_service_is_a_sentence(session: boto3.Session, monkeypatc
     assert not isinstance(raised.value, UnknownSubmission), "nothing was sent"
     with pytest.raises(StorageError, match="cannot be listed: Could not connect"):
         transport.list_page(S3Location("bucket", ""), "")
+
+
+@pytest.mark.parametrize("kind", [ConnectTimeoutError, ProxyConnectionError, ReadTimeoutError, SSLError])
+@pytest.mark.parametrize("size", [3, SENT_AT_ONCE, 9_000_000])  # at once, as a stream, in parts
+def test_a_connection_that_is_lost_is_no_fault_of_the_document(
+    kind: type[Exception], size: int, session: boto3.Session, tmp_path: Path
+) -> None:
+    """These errors of botocore are OSErrors too."""
+    assert issubclass(kind, OSError)
+    s3 = session.client("s3", endpoint_url="http://localhost:9", config=Config(retries={"total_max_attempts": 1}))
+
+    def lose_connection(**_: object) -> None:
+        raise kind(endpoint_url="http://localhost:9", proxy_url="http://localhost:9", error="lost")
+
+    cast("Any", s3.meta.events).register("before-send.s3", lose_connection)
+    (tmp_path / "a.png").write_bytes(bytes(size))
+    transport = AwsTransport(runtime=session.client("sagemaker-runtime"), s3=s3)
+    with pytest.raises(AwsUnavailable, match=r"Documents cannot be uploaded to s3://inputs/: .*localhost:9"):
+        transport.upload(tmp_path / "a.png", S3Location("inputs", "key"), "image/png")
 
 
 def test_a_missing_region_is_a_sentence(monkeypatch: pytest.MonkeyPatch) -> None:

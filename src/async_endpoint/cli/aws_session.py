@@ -11,6 +11,7 @@ from botocore.exceptions import ConnectTimeoutError, EndpointConnectionError, Pr
 
 _ATTEMPTS = 2
 _CONNECT_SECONDS = 4
+_RUN_CONNECT_SECONDS = 10  # the first packet of a connection is sent four times in it
 _UNREACHABLE_AT_ONCE = (EndpointConnectionError, ProxyConnectionError)
 _UNREACHABLE = (ConnectTimeoutError, *_UNREACHABLE_AT_ONCE)
 _OUTAGE_ATTEMPTS, _OUTAGE_PAUSE = 13, 4.0  # eight pauses, after those of botocore's five attempts
@@ -28,9 +29,7 @@ def reading_session(region: str | None = None) -> boto3.Session:
     Raises:
         BotoCoreError: The configuration of the AWS SDKs is broken.
     """
-    core = botocore.session.get_session()
-    core.set_default_client_config(Config(connect_timeout=_CONNECT_SECONDS))
-    session = boto3.Session(botocore_session=core, region_name=region)
+    session = _session(region, _CONNECT_SECONDS)
     session.events.register_first("needs-retry", _raise_if_unreachable)
     return session
 
@@ -40,7 +39,7 @@ def submitting_session(region: str | None = None) -> boto3.Session:
 
     A run thus fails within seconds if its connections are refused or a name does not resolve, and a short outage of the
     network later does not end it, which botocore's own attempts would: where many calls wait, the random pauses of one
-    add up to less than 3 s. A connection whose packets are lost takes botocore's connect timeout twice. Any service's
+    add up to less than 3 s. A connection whose packets are lost takes 10 s, where botocore waits for 60. Any service's
     response counts. In botocore's legacy mode its own last attempt is the last.
 
     Args:
@@ -49,10 +48,16 @@ def submitting_session(region: str | None = None) -> boto3.Session:
     Raises:
         BotoCoreError: The configuration of the AWS SDKs is broken.
     """
-    session = boto3.Session(region_name=region)
+    session = _session(region, _RUN_CONNECT_SECONDS)
     attempts: Any = _ConnectionAttempts()  # the stub has no handler that returns a pause
     session.events.register_first("needs-retry", attempts)
     return session
+
+
+def _session(region: str | None, connect_seconds: int) -> boto3.Session:
+    core = botocore.session.get_session()
+    core.set_default_client_config(Config(connect_timeout=connect_seconds))
+    return boto3.Session(botocore_session=core, region_name=region)
 
 
 class _ConnectionAttempts:

@@ -141,13 +141,13 @@ class AwsTransport:
                     ExtraArgs={"ContentType": content_type},
                     Config=_ONE_THREAD_PER_FILE,
                 )
-        except OSError as error:
-            raise InvalidDocument(f"{source!s} cannot be read: {error.strerror}.") from error
         except _AWS_ERRORS as error:
             bucket = S3Location(target.bucket, "")
             if _is_for_all(error) or _code(error) == "NoSuchBucket":
                 raise AwsUnavailable(f"Documents cannot be uploaded to {bucket}: {_text(error)}") from error
             raise SubmitError(f"The document cannot be uploaded to {target}: {_text(error)}") from error
+        except OSError as error:  # after AWS's: a lost connection is an OSError too
+            raise InvalidDocument(f"{source!s} cannot be read: {error.strerror}.") from error
 
     def submit(self, request: InvocationRequest) -> Acceptance:
         """Calls InvokeEndpointAsync; the locations come from its response."""
