@@ -7,12 +7,10 @@ import threading
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from http import HTTPStatus
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING
 
 import pytest
 from botocore.config import Config
-from botocore.exceptions import ConnectTimeoutError, ProxyConnectionError, ReadTimeoutError, SSLError
-from botocore.stub import Stubber
 
 from async_endpoint.client import (
     AsyncEndpoint,
@@ -32,7 +30,6 @@ from async_endpoint.client import (
     Throttled,
     UnknownSubmission,
 )
-from async_endpoint.client.aws_clients import SENT_AT_ONCE
 from async_endpoint.protocol import InvocationRequest, S3Location
 
 if TYPE_CHECKING:
@@ -236,16 +233,6 @@ def test_errors_of_s3_are_sentences(transport: AwsTransport, tmp_path: Path) -> 
         transport.upload(tmp_path / "gone.png", nowhere, "image/png")
 
 
-def test_a_wrong_clock_is_the_same_for_every_document(session: boto3.Session) -> None:
-    """S3 rejects every request of a machine whose clock is more than 15 minutes off."""
-    s3 = session.client("s3")
-    transport = AwsTransport(runtime=session.client("sagemaker-runtime"), s3=s3)
-    with Stubber(s3) as stubber:
-        stubber.add_client_error("put_object", "RequestTimeTooSkewed", "The difference is too large.", 403)
-        with pytest.raises(AwsUnavailable, match=r"cannot be uploaded to s3://inputs/: .*RequestTimeTooSkewed"):
-            transport.upload(b"abc", S3Location("inputs", "key"), "image/png")
-
-
 def test_an_unreachable_service_is_a_sentence(session: boto3.Session, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AWS_ENDPOINT_URL", "http://localhost:9")
     transport = AwsTransport.from_session(session, concurrency=1, max_attempts=2)
@@ -255,25 +242,6 @@ def test_an_unreachable_service_is_a_sentence(session: boto3.Session, monkeypatc
     assert not isinstance(raised.value, UnknownSubmission), "nothing was sent"
     with pytest.raises(StorageError, match="cannot be listed: Could not connect"):
         transport.list_page(S3Location("bucket", ""), "")
-
-
-@pytest.mark.parametrize("kind", [ConnectTimeoutError, ProxyConnectionError, ReadTimeoutError, SSLError])
-@pytest.mark.parametrize("size", [3, SENT_AT_ONCE, 9_000_000])  # at once, as a stream, in parts
-def test_a_connection_that_is_lost_is_no_fault_of_the_document(
-    kind: type[Exception], size: int, session: boto3.Session, tmp_path: Path
-) -> None:
-    """These errors of botocore are OSErrors too."""
-    assert issubclass(kind, OSError)
-    s3 = session.client("s3", endpoint_url="http://localhost:9", config=Config(retries={"total_max_attempts": 1}))
-
-    def lose_connection(**_: object) -> None:
-        raise kind(endpoint_url="http://localhost:9", proxy_url="http://localhost:9", error="lost")
-
-    cast("Any", s3.meta.events).register("before-send.s3", lose_connection)
-    (tmp_path / "a.png").write_bytes(bytes(size))
-    transport = AwsTransport(runtime=session.client("sagemaker-runtime"), s3=s3)
-    with pytest.raises(AwsUnavailable, match=r"Documents cannot be uploaded to s3://inputs/: .*localhost:9"):
-        transport.upload(tmp_path / "a.png", S3Location("inputs", "key"), "image/png")
 
 
 def test_a_missing_region_is_a_sentence(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -50,6 +50,8 @@ if TYPE_CHECKING:
 
 _AWS_ERRORS = (Boto3Error, BotoCoreError, ClientError)
 _THROTTLED = frozenset({"Throttling", "ThrottlingException", "ThrottledException", "TooManyRequestsException"})
+# S3's own that pass, https://docs.aws.amazon.com/AmazonS3/latest/API/ErrorResponses.html, and those of KMS.
+_S3_BUSY = _THROTTLED | {"InternalError", "RequestTimeout", "ServiceUnavailable", "SlowDown"}
 # Of every service: the caller is unknown, has expired, has a wrong clock or may not do this.
 _CALLER_REJECTED = frozenset(
     {
@@ -145,6 +147,8 @@ class AwsTransport:
             bucket = S3Location(target.bucket, "")
             if _is_for_all(error) or _code(error) == "NoSuchBucket":
                 raise AwsUnavailable(f"Documents cannot be uploaded to {bucket}: {_text(error)}") from error
+            if _code(error) in _S3_BUSY:
+                raise Throttled(f"S3 takes no document in {bucket} at the moment: {_text(error)}") from error
             raise SubmitError(f"The document cannot be uploaded to {target}: {_text(error)}") from error
         except OSError as error:  # after AWS's: a lost connection is an OSError too
             raise InvalidDocument(f"{source!s} cannot be read: {error.strerror}.") from error

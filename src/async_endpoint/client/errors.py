@@ -5,7 +5,7 @@ AsyncEndpointError
 │   ├── InvalidDocument    the document cannot be read, or cannot be sent
 │   ├── InvalidRequest     the request breaks a rule of InvokeEndpointAsync
 │   ├── EndpointNotFound   no endpoint of this name in this account and region
-│   ├── Throttled          too many calls, and still so after the retries
+│   ├── Throttled          too many calls, or S3 is busy, and still so after the retries
 │   ├── UnknownSubmission  the call broke off, and SageMaker may have taken the request
 │   └── AwsUnavailable     also a StorageError: AWS rejects the caller or cannot be reached, for any document
 │       └── ConnectionLost also an UnknownSubmission: the connection broke during a submission
@@ -46,7 +46,7 @@ class EndpointNotFound(SubmitError):
 
 
 class Throttled(SubmitError):
-    """AWS asked for fewer calls, and still did so after the retries."""
+    """AWS asked for fewer calls, or S3 was busy, and still so after the retries: a later try may be taken."""
 
 
 class StorageError(AsyncEndpointError):
