@@ -57,5 +57,5 @@ def _causes(error: BaseException | None) -> Iterator[BaseException]:
 
 def _advice_for(error: BaseException) -> str | None:
     if isinstance(error, exceptions.ClientError):
-        return _ADVICE_BY_CODE.get(error.response["Error"].get("Code", ""))
+        return _ADVICE_BY_CODE.get(error.response.get("Error", {}).get("Code", ""))
     return next((advice for kinds, advice in _ADVICE if isinstance(error, kinds)), None)

@@ -9,6 +9,8 @@ import botocore.session
 from botocore.config import Config
 from botocore.exceptions import ConnectTimeoutError, EndpointConnectionError, ProxyConnectionError
 
+from async_endpoint.client.pages import reject_pages
+
 _ATTEMPTS = 2
 _CONNECT_SECONDS = 4
 _RUN_CONNECT_SECONDS = 10  # the first packet of a connection is sent four times in it
@@ -57,7 +59,9 @@ def submitting_session(region: str | None = None) -> boto3.Session:
 def _session(region: str | None, connect_seconds: int) -> boto3.Session:
     core = botocore.session.get_session()
     core.set_default_client_config(Config(connect_timeout=connect_seconds))
-    return boto3.Session(botocore_session=core, region_name=region)
+    session = boto3.Session(botocore_session=core, region_name=region)
+    reject_pages(session.events)
+    return session
 
 
 class _ConnectionAttempts:

@@ -11,6 +11,7 @@ from boto3.dynamodb.conditions import Key
 from botocore.exceptions import BotoCoreError, ClientError
 
 from async_endpoint.client.errors import AsyncEndpointError, JobNotFound, RecordsError, StorageError
+from async_endpoint.client.pages import reject_pages
 from async_endpoint.protocol import (
     JOBS_BY_STATE_INDEX,
     JOBS_BY_STATE_PARTITION_KEY,
@@ -57,9 +58,12 @@ class JobsTableReader:
         """
         try:
             session = session or boto3.Session()
-            return cls(session.resource("dynamodb").Table(table), session.client("s3"))
+            opened, s3 = session.resource("dynamodb").Table(table), session.client("s3")
         except BotoCoreError as error:
             raise AsyncEndpointError(f"boto3 cannot reach AWS as configured: {error}") from error
+        for client in (opened.meta.client, s3):
+            reject_pages(client.meta.events)
+        return cls(opened, s3)
 
     def get(self, job: str | S3Location) -> JobRecord:
         """Returns the record of a job, read consistently.

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 from botocore.config import Config
 
+from async_endpoint.client.pages import reject_pages
+
 if TYPE_CHECKING:
     import boto3
 
@@ -37,6 +39,7 @@ class Clients:
         Raises:
             BotoCoreError: The configuration of the AWS SDKs is broken, or no region is set.
         """
+        reject_pages(session.events)
         create: Any = session.client
         return cls(session, {service: create(service, config=_CONFIG) for service in SERVICES})
 
