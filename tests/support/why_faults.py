@@ -210,6 +210,7 @@ def job(**attributes: Any) -> Fault:
     return fault
 
 
+SUBMITTED = job(state=JobState.SUBMITTED.value)
 WAITING_FOR_ADMISSION = job(state=JobState.RECEIVED.value, claimed_until=WAITS_FOR_ADMISSION)
 
 
