@@ -201,6 +201,7 @@ def job(**attributes: Any) -> Fault:
             "version": "1",
         }
         item |= {"ended_at": now} if JobState(state).is_final else {}
+        item |= {"submitted_at": now} if state == JobState.SUBMITTED else {}
         table.put_item(Item=item | attributes)
         try:
             yield
