@@ -25,8 +25,8 @@ class NotFromAws(HTTPClientError):
 def reject_pages(events: BaseEventHooks) -> None:
     """Makes the clients of a session, or one client, raise NotFromAws for a response that is a web page.
 
-    AWS's APIs answer in XML, JSON or CBOR. An object of S3 may itself be a page: GetObject and HeadObject are left out.
-    So is a 5xx, which AWS's own servers may send as a page: botocore's parsers know it and its retries try again.
+    AWS's APIs answer in XML, JSON or CBOR. An object of S3 may itself be a page: what GetObject and HeadObject return
+    is left out. So is a 5xx, which AWS's own servers may send as a page: botocore's parsers know it, and it is retried.
 
     Args:
         events: Those of the session or the client.
@@ -38,7 +38,8 @@ def reject_pages(events: BaseEventHooks) -> None:
 def _reject_page(*, operation_model: OperationModel, response_dict: dict[str, Any], **_: object) -> None:
     is_page = response_dict["headers"].get("content-type", "").lower().startswith("text/html")
     status = response_dict["status_code"]
-    if not is_page or status >= HTTPStatus.INTERNAL_SERVER_ERROR or operation_model.name in _OF_OBJECTS:
+    is_object = operation_model.name in _OF_OBJECTS and status < HTTPStatus.MULTIPLE_CHOICES
+    if not is_page or is_object or status >= HTTPStatus.INTERNAL_SERVER_ERROR:
         return
     text = re.sub(r"<[^>]*>", " ", response_dict["body"][:2000].decode("utf-8", "replace"))
     page = " ".join(text.split())[:_SHOWN] or "it has no text"

@@ -148,22 +148,26 @@ def read_role_lacks(
     }
     lacks = []
     for action, resources in needs.items():
-        if not resources:
-            continue
-        try:
-            found = clients["iam"].simulate_principal_policy(
-                PolicySourceArn=model.role, ActionNames=[action], ResourceArns=resources
-            )
-        except ClientError as error:
-            if error.response["Error"].get("Code") == "NoSuchEntity":
-                return ()
-            raise
-        lacks += [
-            f"Role {role} may not {action} on {each['EvalResourceName']}: {each['EvalDecision']}."
-            for each in found["EvaluationResults"]
-            if each["EvalDecision"] != "allowed"
-        ]
+        for resource in resources:
+            try:
+                decision = _decision(clients, model.role, action, resource)
+            except ClientError as error:
+                if error.response["Error"].get("Code") == "NoSuchEntity":
+                    return ()
+                raise
+            if decision != "allowed":
+                lacks.append(f"Role {role} may not {action} on {resource}: {decision}.")
     return tuple(lacks)
+
+
+def _decision(clients: Clients, role: str, action: str, resource: str) -> str:
+    # Of several resources EvalDecision is the most restrictive one's:
+    # https://docs.aws.amazon.com/IAM/latest/APIReference/API_EvaluationResult.html
+    found = clients["iam"].simulate_principal_policy(
+        PolicySourceArn=role, ActionNames=[action], ResourceArns=[resource]
+    )
+    decision: str = found["EvaluationResults"][0]["EvalDecision"]
+    return decision
 
 
 def _objects(partition: str, urls: list[str | None]) -> list[str]:
