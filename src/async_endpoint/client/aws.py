@@ -66,6 +66,7 @@ _NO_CREDENTIALS = (CredentialRetrievalError, NoCredentialsError)
 _NOT_SENT = (ConnectTimeoutError, EndpointConnectionError)
 # Documents are uploaded in parallel; the parts of one document one after the other.
 _ONE_THREAD_PER_FILE = TransferConfig(use_threads=False)
+_MOST_DOWNLOADS = 3
 
 
 class _Attempts(threading.local):
@@ -207,12 +208,19 @@ class AwsTransport:
         )
 
     def get(self, location: S3Location) -> Payload:
-        """Calls GetObject."""
-        try:
-            response = self._s3.get_object(Bucket=location.bucket, Key=location.key)
-            return Payload(response["Body"].read(), response.get("ContentType"))
-        except _AWS_ERRORS as error:
-            raise _storage_error(f"The result {location} cannot be read", error) from error
+        """Calls GetObject; again if the download breaks off, because botocore retries no reading of a body."""
+        left = _MOST_DOWNLOADS
+        while True:
+            try:
+                response = self._s3.get_object(Bucket=location.bucket, Key=location.key)
+            except _AWS_ERRORS as error:
+                raise _storage_error(f"The result {location} cannot be read", error) from error
+            try:
+                return Payload(response["Body"].read(), response.get("ContentType"))
+            except BotoCoreError as error:
+                left -= 1
+                if not left:
+                    raise StorageError(f"The result {location} cannot be read: {_text(error)}") from error
 
     def delete(self, location: S3Location) -> None:
         """Calls DeleteObject."""
