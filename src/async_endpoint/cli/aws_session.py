@@ -9,7 +9,7 @@ import botocore.session
 from botocore.config import Config
 from botocore.exceptions import ConnectTimeoutError, EndpointConnectionError, ProxyConnectionError
 
-from async_endpoint.client.pages import reject_pages
+from async_endpoint.client.wrong_responses import reject_wrong_responses
 
 _ATTEMPTS = 2
 _CONNECT_SECONDS = 4
@@ -60,7 +60,7 @@ def _session(region: str | None, connect_seconds: int) -> boto3.Session:
     core = botocore.session.get_session()
     core.set_default_client_config(Config(connect_timeout=connect_seconds))
     session = boto3.Session(botocore_session=core, region_name=region)
-    reject_pages(session.events)
+    reject_wrong_responses(session.events)
     return session
 
 

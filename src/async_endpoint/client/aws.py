@@ -15,10 +15,14 @@ from boto3.s3.transfer import TransferConfig
 from botocore.exceptions import (
     BotoCoreError,
     ClientError,
+    ConnectionClosedError,
     ConnectTimeoutError,
     CredentialRetrievalError,
     EndpointConnectionError,
+    IncompleteReadError,
     NoCredentialsError,
+    ReadTimeoutError,
+    ResponseStreamingError,
 )
 
 from async_endpoint.client.aws_clients import SENT_AT_ONCE, make_clients
@@ -64,6 +68,8 @@ _CALLER_REJECTED = frozenset(
 _NO_CREDENTIALS = (CredentialRetrievalError, NoCredentialsError)
 # There was no connection, so nothing was sent. An error of a proxy does not say that much.
 _NOT_SENT = (ConnectTimeoutError, EndpointConnectionError)
+# Of the connection that was, or of the body: the next one may be whole.
+_BROKE_OFF = (ConnectionClosedError, IncompleteReadError, ReadTimeoutError, ResponseStreamingError)
 # Documents are uploaded in parallel; the parts of one document one after the other.
 _ONE_THREAD_PER_FILE = TransferConfig(use_threads=False)
 _MOST_DOWNLOADS = 3
@@ -208,19 +214,18 @@ class AwsTransport:
         )
 
     def get(self, location: S3Location) -> Payload:
-        """Calls GetObject; again if the download breaks off, because botocore retries no reading of a body."""
+        """Calls GetObject; again if the connection breaks, because botocore retries no reading of a body."""
         left = _MOST_DOWNLOADS
         while True:
             try:
                 response = self._s3.get_object(Bucket=location.bucket, Key=location.key)
-            except _AWS_ERRORS as error:
-                raise _storage_error(f"The result {location} cannot be read", error) from error
-            try:
                 return Payload(response["Body"].read(), response.get("ContentType"))
-            except BotoCoreError as error:
+            except _BROKE_OFF as error:
                 left -= 1
                 if not left:
                     raise StorageError(f"The result {location} cannot be read: {_text(error)}") from error
+            except _AWS_ERRORS as error:
+                raise _storage_error(f"The result {location} cannot be read", error) from error
 
     def delete(self, location: S3Location) -> None:
         """Calls DeleteObject."""

@@ -18,7 +18,7 @@ from botocore.config import Config
 from botocore.utils import determine_content_length
 
 from async_endpoint.client.listing_parser import parse_listings_quickly
-from async_endpoint.client.pages import reject_pages
+from async_endpoint.client.wrong_responses import reject_wrong_responses
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -48,7 +48,7 @@ def make_clients(
     config = config.merge(Config(user_agent=_user_agent(session, config)))
     runtime, s3 = session.client("sagemaker-runtime", config=config), session.client("s3", config=config)
     for client in (runtime, s3):
-        reject_pages(client.meta.events)
+        reject_wrong_responses(client.meta.events)
     parse_listings_quickly(s3)
     s3.meta.events.register("before-parse.s3.GetObject", _keep_media_type)
     _ask_before_large_uploads_only(s3)

@@ -11,7 +11,7 @@ from boto3.dynamodb.conditions import Key
 from botocore.exceptions import BotoCoreError, ClientError
 
 from async_endpoint.client.errors import AsyncEndpointError, JobNotFound, RecordsError, StorageError
-from async_endpoint.client.pages import reject_pages
+from async_endpoint.client.wrong_responses import reject_wrong_responses
 from async_endpoint.protocol import (
     JOBS_BY_STATE_INDEX,
     JOBS_BY_STATE_PARTITION_KEY,
@@ -62,7 +62,7 @@ class JobsTableReader:
         except BotoCoreError as error:
             raise AsyncEndpointError(f"boto3 cannot reach AWS as configured: {error}") from error
         for client in (opened.meta.client, s3):
-            reject_pages(client.meta.events)
+            reject_wrong_responses(client.meta.events)
         return cls(opened, s3)
 
     def get(self, job: str | S3Location) -> JobRecord:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from botocore.config import Config
 
-from async_endpoint.client.pages import reject_pages
+from async_endpoint.client.wrong_responses import reject_wrong_responses
 
 if TYPE_CHECKING:
     import boto3
@@ -39,7 +39,7 @@ class Clients:
         Raises:
             BotoCoreError: The configuration of the AWS SDKs is broken, or no region is set.
         """
-        reject_pages(session.events)
+        reject_wrong_responses(session.events)
         create: Any = session.client
         return cls(session, {service: create(service, config=_CONFIG) for service in SERVICES})
 
