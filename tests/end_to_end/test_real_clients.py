@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from demo.deployment import ROOT
-from tests.end_to_end.conftest import Stage
+from tests.end_to_end.conftest import Stage, wait_for
 
 pytestmark = [pytest.mark.end_to_end, pytest.mark.serving]
 
@@ -69,9 +69,13 @@ def test_the_sdks_asynchronous_predictor(
 
 def test_the_command_line_has_a_document_read(stage: Stage, receipts: list[tuple[bytes, dict[str, str]]]) -> None:
     endpoint = stage.deployment.endpoint
-    aws(stage, "sagemaker", "wait", "endpoint-in-service", "--endpoint-name", endpoint)
     query = ["--query", "EndpointStatus", "--output", "text"]
-    assert aws(stage, "sagemaker", "describe-endpoint", "--endpoint-name", endpoint, *query) == "InService"
+
+    def is_in_service() -> bool | None:
+        aws(stage, "sagemaker", "wait", "endpoint-in-service", "--endpoint-name", endpoint)
+        return aws(stage, "sagemaker", "describe-endpoint", "--endpoint-name", endpoint, *query) == "InService" or None
+
+    wait_for(is_in_service, 120, "a look between two scaling actions")
     location = stage.put(receipts[0][0], "cli.jpg")
     stage.outcome(stage.invoke(location))  # an instance runs: the command line's own waiter has a hundred seconds
     answer = json.loads(
