@@ -107,25 +107,27 @@ class StageReader(iam.ManagedPolicy):
         key: kms.IKey | None,
     ) -> None:
         """Adds one statement of resources with a known name: each action takes those of its own type only."""
+        functions = [each.attr_arn for each in self._of_type(lambda_.CfnFunction)]
+        rules = [each.attr_arn for each in self._of_type(events.CfnRule)]
         resources = {
             "dynamodb:DescribeTable": [jobs.table.table_arn],
-            "events:DescribeRule events:ListTargetsByRule": [each.attr_arn for each in self._of_type(events.CfnRule)],
+            "events:DescribeRule": rules,
+            "events:ListTargetsByRule": rules,
             "kms:DescribeKey": [key.key_arn] if key else [],
             "lambda:GetEventSourceMapping": [
                 self._arn("lambda", "event-source-mapping", each.ref, colon=True)
                 for each in self._of_type(lambda_.CfnEventSourceMapping)
             ],
-            "lambda:GetFunction lambda:GetPolicy": [each.attr_arn for each in self._of_type(lambda_.CfnFunction)],
+            "lambda:GetFunction": functions,
+            "lambda:GetPolicy": functions,
             "s3:GetBucketNotification": [buckets.input.bucket_arn],
             "s3:GetBucketPolicy": [buckets.input.bucket_arn, buckets.output.bucket_arn],
             "sagemaker:DescribeEndpoint": [self._arn("sagemaker", "endpoint", self._settings.endpoint.name)],
             "sns:ListSubscriptionsByTopic": [topic.topic_arn for topic in topics],
             "sqs:GetQueueAttributes": [queue.queue_arn for queue in queues],
         }
-        named = {actions: arns for actions, arns in resources.items() if arns}
-        self._allow(
-            "Named", " ".join(named).split(), list(dict.fromkeys(arn for arns in named.values() for arn in arns))
-        )
+        named = {action: arns for action, arns in resources.items() if arns}
+        self._allow("Named", list(named), list(dict.fromkeys(arn for arns in named.values() for arn in arns)))
 
     def _grant_patterns(self) -> None:
         """Adds one statement of what has a name that only AWS knows beforehand, and the stage's own beginning."""
