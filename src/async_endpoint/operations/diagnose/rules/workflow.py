@@ -8,7 +8,7 @@ from async_endpoint.operations.diagnose.finding import Finding
 from async_endpoint.operations.diagnose.rules.words import counted, cut, show_log
 
 if TYPE_CHECKING:
-    from async_endpoint.operations.diagnose.facts import EventSource
+    from async_endpoint.operations.diagnose.facts import EventSource, RuleFacts
     from async_endpoint.operations.diagnose.snapshot import Snapshot
 
 _ENABLED = frozenset({"Enabled", "Enabling", "Creating", "Updating"})
@@ -27,6 +27,7 @@ _EFFECTS = {
     "events": "outcomes were not announced",
     "webhook": "outcomes did not reach the webhook",
 }
+_INBOX = "inbox"
 _RULE_RUNBOOKS = {"watchdog": "the-watchdog-fails", "reconciler": "the-reconciler-fails"}
 _WAIT = "messages-wait-too-long"
 _DEPLOY_AGAIN = "Destroy the workflow stack and deploy it again: make deploy"
@@ -51,13 +52,10 @@ def rule_disabled(snapshot: Snapshot) -> Finding | None:
     off = [rule for rule in snapshot.rules if not rule.state.startswith("ENABLED")]
     off.sort(key=lambda rule: "Uploads" not in rule.logical_id)
     for rule in off:
-        uploads = "Uploads" in rule.logical_id
-        part = _part(rule.logical_id)
-        what = "uploads are not noticed" if uploads else _effect(part)
-        name = "uploads-rule" if uploads else part
+        part, effect = _part_of_rule(rule)
         return Finding(
-            cause=f"{name}-disabled",
-            text=f"The rule of the {'inbox' if uploads else part} is {rule.state.lower()}: {what}.",
+            cause=f"{'uploads-rule' if part == _INBOX else part}-disabled",
+            text=f"The rule of the {part} is {rule.state.lower()}: {effect}.",
             evidence=(f"DescribeRule: {rule.name} is {rule.state}.",),
             fix=f"aws events enable-rule --name {rule.name}",
             runbook=_RULE_RUNBOOKS.get(part, _WAIT),
@@ -73,8 +71,7 @@ def rule_reaches_nothing(snapshot: Snapshot) -> Finding | None:
         denied = [name for name in functions if name in closed]
         if rule.state == "Missing" or (rule.targets and not denied):
             continue
-        part = "inbox" if "Uploads" in rule.logical_id else _part(rule.logical_id)
-        effect = "uploads are not noticed" if part == "inbox" else _effect(part)
+        part, effect = _part_of_rule(rule)
         if denied:
             text = f"EventBridge may not invoke the function of the {part}: {effect}."
             evidence = f"GetPolicy: nothing allows lambda:InvokeFunction on {denied[0]}, or something denies it."
@@ -89,6 +86,14 @@ def rule_reaches_nothing(snapshot: Snapshot) -> Finding | None:
             runbook=_RULE_RUNBOOKS.get(part, _WAIT),
         )
     return None
+
+
+def _part_of_rule(rule: RuleFacts) -> tuple[str, str]:
+    """Returns the part that a rule of EventBridge feeds, and what does not happen without it."""
+    if "Uploads" in rule.logical_id:
+        return _INBOX, "uploads are not noticed"
+    part = _part(rule.logical_id)
+    return part, _effect(part)
 
 
 def mapping_disabled(snapshot: Snapshot) -> Finding | None:
