@@ -30,7 +30,7 @@ ACCOUNT = "000000000000"
 REGION = "us-east-1"
 START = 1_800_000_000.0 // MINUTE * MINUTE
 IMAGE = f"763104351884.dkr.ecr.{REGION}.amazonaws.com/pytorch-inference:1.11.0-cpu-py38-ubuntu20.04-sagemaker"
-LIMIT = 60.0  # seconds for anything that happens in another thread or process, on a busy machine too
+LIMIT = 180.0  # seconds for anything that happens in another thread or process, on a busy machine too
 
 OK = ContainerResponse(200, "application/json", b'{"total": 12}')
 Handler = Callable[[bytes], ContainerResponse]

@@ -21,7 +21,7 @@ from async_endpoint.emulator.containers.environment import ServingEnvironments
 from async_endpoint.operations.diagnose.reads.clients import Clients
 from async_endpoint.operations.diagnose.reads.stacks import read_stack_reasons, read_stacks, stack_names
 from async_endpoint.protocol import JobRecord, JobState
-from tests.end_to_end.conftest import wait_for
+from tests.end_to_end.conftest import PATIENCE_SECONDS, wait_for
 from tests.end_to_end.shapes_stage import ShapesStage, document, shapes_stage
 from tests.end_to_end.test_your_own_model import EXAMPLE, app_with_the_example_alone
 from tests.support.alarm_faults import Function, Retries, Schedule, backdate
@@ -32,17 +32,21 @@ from tests.support.why_stage import Deployed, client
 pytestmark = [pytest.mark.end_to_end, pytest.mark.serving]
 
 SPEED = 60.0
-SECONDS = 180.0
-FAILURES = 20
+FAILURES = 12  # more than are submitted again by the first command
 CANCELLED = 8
 EXPIRED = 2
-# Impatient alarms, and one attempt of a document: it stays failed until a command submits it again.
+# Impatient alarms, which one failure is enough for: how many fail in a minute of AWS's clock is up to this machine. One
+# attempt of a document: it stays failed until a command submits it again.
 SETTINGS = """
 [alarms]
 stuck_minutes = 3
 oldest_request_seconds = 60
 idle_minutes = 20
 queue_age_seconds = 60
+failures = 1
+
+[updates]
+rollback_failures = 1
 
 [workflow]
 timeout_seconds = 15
@@ -101,14 +105,14 @@ class Alarmed:
 
     def await_alarms(self, *names: str) -> None:
         """Waits until each of the alarms has been in ALARM; some are OK again before the last one is."""
-        deadline = time.monotonic() + SECONDS
+        deadline = time.monotonic() + PATIENCE_SECONDS
         while left := set(names) - self.provoked():
             assert time.monotonic() < deadline, f"never in ALARM: {left}"
             time.sleep(0.2)
 
     def await_quiet(self) -> None:
         """Waits until no alarm that notifies is in ALARM."""
-        deadline = time.monotonic() + SECONDS
+        deadline = time.monotonic() + PATIENCE_SECONDS
         while alarms := [name for name, state in self.states().items() if state == "ALARM" and name not in SCALE]:
             assert time.monotonic() < deadline, f"still in ALARM: {alarms}"
             time.sleep(0.2)
@@ -123,7 +127,7 @@ class Alarmed:
     def await_jobs(self, prefix: str, state: JobState, count: int = 1) -> list[JobRecord]:
         """Waits until that many jobs below a prefix are in a state."""
 
-        deadline = time.monotonic() + SECONDS
+        deadline = time.monotonic() + PATIENCE_SECONDS
         while True:
             jobs = [job for jobs in self.stage.jobs(prefix).values() for job in jobs]
             if [job.state for job in jobs] == [state] * count:
@@ -133,7 +137,7 @@ class Alarmed:
 
     def complete(self, *keys: str) -> None:
         """Waits for the results of documents; what expires meanwhile, because a start took so long, is redriven."""
-        deadline = time.monotonic() + SECONDS
+        deadline = time.monotonic() + PATIENCE_SECONDS
         while left := [key for key in keys if self._state(key) is not JobState.COMPLETED]:
             if JobState.EXPIRED in map(self._state, left):
                 self.run("redrive", "--state", "EXPIRED", "--since", "1d")
@@ -162,7 +166,7 @@ class Alarmed:
     def await_instances(self, count: int) -> None:
         """Waits until the endpoint has that many instances."""
         variant = self.stage.deployment.variant
-        wait_for(lambda: variant()["CurrentInstanceCount"] == count or None, SECONDS, f"{count} instances")
+        wait_for(lambda: variant()["CurrentInstanceCount"] == count or None, PATIENCE_SECONDS, f"{count} instances")
 
 
 @pytest.fixture(scope="module")
@@ -225,7 +229,7 @@ def test_requests_wait_expire_and_are_dead_lettered_while_no_instance_comes_and_
     alarmed.await_alarms("IntakeErrors", "ResultsErrors", "IntakeAlarm", "UrgentAlarm", "ResultsAlarm")
 
     alarmed.look(waiting)
-    wait_for(lambda: stage.outcomes() == EXPIRED or None, SECONDS, "the end of both requests")
+    wait_for(lambda: stage.outcomes() == EXPIRED or None, PATIENCE_SECONDS, "the end of both requests")
 
     # The causes end, and then the runbooks' commands.
     stage.local.faults.clear(seed=0)
@@ -271,7 +275,7 @@ def test_requests_fail_results_are_not_written_and_nobody_is_notified(alarmed: A
     stage.local.faults.add("error", service="sns", operation="Publish")
     alarmed.upload("inbox/not-announced.json")
     said = ("logs", "endpoint", "--since", "1h", "--contains", "Failed to publish")
-    wait_for(lambda: alarmed.run(*said) or None, SECONDS, "the failure in the endpoint's log")
+    wait_for(lambda: alarmed.run(*said) or None, PATIENCE_SECONDS, "the failure in the endpoint's log")
     (lost,) = alarmed.await_jobs("inbox/not-announced.json", JobState.SUBMITTED)
     stage.local.faults.clear(seed=0)
     # The reconciler would find the result, and cannot look.

@@ -15,13 +15,12 @@ from async_endpoint.client import AioEndpoint, DocumentState, TicketError
 from async_endpoint.client.ticket_store import StoredRun, read_run
 from async_endpoint.emulator.containers.environment import ServingEnvironments
 from demo.deployment import ROOT
-from tests.end_to_end.conftest import SPEED, wait_for
+from tests.end_to_end.conftest import PATIENCE_SECONDS, SPEED, wait_for
 from tests.end_to_end.shapes_stage import ShapesStage, document, shapes_stage
 
 pytestmark = [pytest.mark.end_to_end, pytest.mark.serving]
 
 DOCUMENTS = 30
-SECONDS = 150  # a start from zero instances included
 COMMAND = str(Path(sys.executable).with_name("async-endpoint"))
 
 
@@ -40,7 +39,9 @@ def test_the_asyncio_client_streams_documents_in_order(stage: ShapesStage) -> No
     async def shapes() -> list[str]:
         names = stage.deployment
         async with AioEndpoint(names.endpoint, input_location=f"s3://{names.inputs}/by-hand/") as endpoint:
-            jobs = endpoint.map((body for body, _ in documents), content_type="application/json", timeout=SECONDS)
+            jobs = endpoint.map(
+                (body for body, _ in documents), content_type="application/json", timeout=PATIENCE_SECONDS
+            )
             return [str(job.output and job.output.json()["shape"]) async for job in jobs]
 
     assert asyncio.run(shapes()) == [shape for _, shape in documents]
@@ -55,7 +56,7 @@ def test_a_run_that_was_killed_is_continued(stage: ShapesStage, tmp_path: Path) 
     command = [COMMAND, "run", str(folder), *given, "--ticket", str(ticket), "--output", str(results)]
     environment = stage.local.client_environment(os.environ, stage.region)
     with subprocess.Popen(command, env=environment, cwd=ROOT, stderr=subprocess.DEVNULL) as run:
-        wait_for(lambda: _submitted(ticket, DOCUMENTS // 3), SECONDS, "a third of the documents")
+        wait_for(lambda: _submitted(ticket, DOCUMENTS // 3), PATIENCE_SECONDS, "a third of the documents")
         run.kill()
         assert run.wait(10) == -signal.SIGKILL
     found = read_run(ticket)
@@ -63,7 +64,7 @@ def test_a_run_that_was_killed_is_continued(stage: ShapesStage, tmp_path: Path) 
 
     subprocess.run(
         [COMMAND, "resume", "--ticket", str(ticket), "--doubt-seconds", "10"],
-        env=environment, cwd=ROOT, check=True, timeout=SECONDS,
+        env=environment, cwd=ROOT, check=True, timeout=PATIENCE_SECONDS,
     )  # fmt: skip
 
     lines = [json.loads(line) for line in results.read_text(encoding="ascii").splitlines()]

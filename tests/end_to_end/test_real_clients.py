@@ -9,14 +9,13 @@ from typing import Any
 import pytest
 
 from demo.deployment import ROOT
-from tests.end_to_end.conftest import Stage, wait_for
+from tests.end_to_end.conftest import PATIENCE_SECONDS, Stage, wait_for
 
 pytestmark = [pytest.mark.end_to_end, pytest.mark.serving]
 
 CLIENTS = ROOT / ".venv-clients" / "bin"
 ROLE = "arn:aws:iam::000000000000:role/execution-role"
 IMAGE = "763104351884.dkr.ecr.ap-northeast-1.amazonaws.com/pytorch-inference:1.11.0-cpu-py38-ubuntu20.04-sagemaker"
-SECONDS = 180
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -28,7 +27,9 @@ def installed() -> None:
 def run(stage: Stage, *command: str, fails: bool = False) -> str:
     """What a client prints; its whole environment points at the local AWS."""
     environment = stage.local.client_environment(os.environ, os.environ["AWS_REGION"])
-    finished = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=SECONDS, check=False)
+    finished = subprocess.run(
+        command, env=environment, capture_output=True, text=True, timeout=PATIENCE_SECONDS, check=False
+    )
     assert bool(finished.returncode) == fails, finished.stderr
     return finished.stderr if fails else finished.stdout
 
@@ -75,7 +76,7 @@ def test_the_command_line_has_a_document_read(stage: Stage, receipts: list[tuple
         aws(stage, "sagemaker", "wait", "endpoint-in-service", "--endpoint-name", endpoint)
         return aws(stage, "sagemaker", "describe-endpoint", "--endpoint-name", endpoint, *query) == "InService" or None
 
-    wait_for(is_in_service, 120, "a look between two scaling actions")
+    wait_for(is_in_service, PATIENCE_SECONDS, "a look between two scaling actions")
     location = stage.put(receipts[0][0], "cli.jpg")
     stage.outcome(stage.invoke(location))  # an instance runs: the command line's own waiter has a hundred seconds
     answer = json.loads(

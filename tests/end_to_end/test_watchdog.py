@@ -9,12 +9,11 @@ import boto3
 import pytest
 
 from async_endpoint.protocol import JobState
-from tests.end_to_end.conftest import SPEED, Stage, wait_for
+from tests.end_to_end.conftest import PATIENCE_SECONDS, SPEED, Stage, wait_for
 
 pytestmark = [pytest.mark.end_to_end, pytest.mark.serving]
 
 IDLE_MINUTES = 20  # on AWS's clock; longer than a request may take, and shorter than the 90 of the stage
-STOP_SECONDS = 90.0
 
 
 def function_name() -> str:
@@ -92,11 +91,11 @@ def test_an_idle_instance_that_scaling_leaves_running_is_stopped_with_one_notifi
     assert stage.outcome(invoked)[0] == "output"
     # A further instance may still be starting.
     wait_for(
-        lambda: stage.deployment.describe()["EndpointStatus"] == "InService" or None, STOP_SECONDS, "the instances"
+        lambda: stage.deployment.describe()["EndpointStatus"] == "InService" or None, PATIENCE_SECONDS, "the instances"
     )
     began, running = time.monotonic(), instances()
     assert running > 0
-    wait_for(lambda: instances() == 0 or None, STOP_SECONDS, "the end of the idle instance")
+    wait_for(lambda: instances() == 0 or None, PATIENCE_SECONDS, "the end of the idle instance")
 
     idle = (time.monotonic() - began) * SPEED / 60
     assert idle > IDLE_MINUTES, "minutes on AWS's clock since the last outcome"

@@ -37,7 +37,7 @@ T = TypeVar("T")
 
 REGION = "us-east-1"
 AT_ONCE = 4  # of each kind; a container has 0.6 GB
-SECONDS = 120.0
+SECONDS = 400.0
 IN_OPT_ML = ("a path in /opt/ml/model", "model_dir itself")
 
 

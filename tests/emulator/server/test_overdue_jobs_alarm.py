@@ -11,7 +11,7 @@ from tests.emulator.conftest import Running
 from tests.emulator.fakes import REGION, eventually
 
 THRESHOLD = 5460.0
-PATIENCE = 120.0
+PATIENCE = 180.0
 
 
 def test_it_fires_after_two_runs_with_an_overdue_job_and_ends_without(running: Running) -> None:
