@@ -16,7 +16,7 @@ from stacks.serving_limits import ServingLimits
 from stacks.settings.serving import ServingSettings
 
 GOAL = 1.0
-RECEIPTS = 2000  # of fewer, which take some seconds, the ratio varies by several hundredths
+RECEIPTS = 2000
 BATCH = 8
 
 
