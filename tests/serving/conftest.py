@@ -52,7 +52,7 @@ def run_in(image: ImageName, *arguments: object, cwd: Path = TRAINING) -> "subpr
 def behind_other_tests() -> Iterator[None]:
     """Lets tests of another worker go first: many of those look at a clock, while these compute for minutes."""
     before = os.getpriority(os.PRIO_PROCESS, 0)
-    os.setpriority(os.PRIO_PROCESS, 0, before + 5)
+    os.setpriority(os.PRIO_PROCESS, 0, before + 10)
     yield
     with suppress(PermissionError):  # root alone may raise it again
         os.setpriority(os.PRIO_PROCESS, 0, before)

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import psutil
 
+from async_endpoint.emulator.containers.supervisor import keep_niceness
 from async_endpoint.emulator.loopback import NoResponse, fetch
 from async_endpoint.emulator.process_environments import server_environment
 from async_endpoint.emulator.server.command_line import ServerOptions
@@ -15,7 +16,7 @@ from async_endpoint.emulator.server.state_file import StateFolder
 def start_process(options: ServerOptions, log: Path) -> subprocess.Popen[bytes]:
     """Starts a process whose output goes to the file `log`; Ctrl-C does not reach it."""
     with log.open("wb") as output:
-        return subprocess.Popen(
+        process = subprocess.Popen(
             options.command(),
             stdin=subprocess.PIPE if options.until_stdin_closes else subprocess.DEVNULL,
             stdout=output,
@@ -23,6 +24,8 @@ def start_process(options: ServerOptions, log: Path) -> subprocess.Popen[bytes]:
             env=server_environment(options.port, StateFolder(options.state)),
             start_new_session=True,
         )
+    keep_niceness(process.pid)
+    return process
 
 
 def started_at(pid: int) -> float:

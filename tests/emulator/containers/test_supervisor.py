@@ -1,6 +1,7 @@
 """The supervisor over small process trees of the tests' own."""
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -138,3 +139,15 @@ def test_it_uses_no_processor_time_while_it_waits(start: Start, tmp_path: Path) 
     after = psutil.Process(process.pid).cpu_times()
     assert after.user + after.system - before.user - before.system < 0.05
     assert os.getsid(process.pid) == process.pid, "a terminal's Ctrl-C does not reach it"
+
+
+@pytest.mark.skipif(not Path("/proc/self/autogroup").exists(), reason="this kernel does not group processes by session")
+def test_a_nice_owners_program_is_nice_to_other_sessions(scratch: Path, tmp_path: Path) -> None:
+    found = tmp_path / "autogroup"
+    script = f"import shutil, time; time.sleep(0.5); shutil.copyfile('/proc/self/autogroup', {str(found)!r})"
+    supervised = [sys.executable, "-I", "-S", supervisor.__file__, "1", str(scratch), sys.executable, "-c", script]
+
+    with subprocess.Popen([str(shutil.which("nice")), "-n", "7", *supervised], stdin=subprocess.PIPE) as process:
+        process.wait(30)
+
+    assert found.read_text(encoding="ascii").split()[1:] == ["nice", "7"]

@@ -13,6 +13,7 @@ from async_endpoint.emulator.containers import ports
 from async_endpoint.emulator.containers.environment import Overlay
 from async_endpoint.emulator.containers.errors import ContainerError
 from async_endpoint.emulator.containers.server_adapter import ServerAdapter
+from async_endpoint.emulator.containers.supervisor import keep_niceness
 from async_endpoint.emulator.containers.variables import Folders, container_environment
 
 _SUPERVISOR = Path(__file__).with_name("supervisor.py")
@@ -62,6 +63,7 @@ class ContainerProcess:
                 env=variables,
                 start_new_session=True,  # so that Ctrl-C reaches the owner alone
             )
+        keep_niceness(self._supervisor.pid)
 
     @property
     def pid(self) -> int:

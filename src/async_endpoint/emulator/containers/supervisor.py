@@ -40,6 +40,7 @@ class _Tree:
         signal.signal(signal.SIGTERM, self._on_terminate)
         signal.set_wakeup_fd(wake, warn_on_full_buffer=False)
         self._program = subprocess.Popen(command, stdin=subprocess.DEVNULL, start_new_session=True)
+        keep_niceness(self._program.pid)
         self._code: int | None = None
 
     def wait(self) -> None:
@@ -83,6 +84,17 @@ class _Tree:
 
     def _on_terminate(self, *_: object) -> None:
         self._stopping = True
+
+
+def keep_niceness(pid: int) -> None:
+    """Gives the session that a process has begun the nice value of this process.
+
+    Linux divides the processors among sessions first (sched(7), "The autogroup feature"): a process that is nice takes
+    as much as any other if it is alone in its session.
+    """
+    if niceness := os.getpriority(os.PRIO_PROCESS, 0):
+        with contextlib.suppress(OSError):  # a kernel without this feature, or a process that has ended
+            Path(f"/proc/{pid}/autogroup").write_text(str(niceness), encoding="ascii")
 
 
 def _descendants(root: int) -> Iterator[int]:
