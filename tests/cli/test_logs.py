@@ -4,6 +4,7 @@ import json
 import time
 import uuid
 from importlib import import_module
+from types import SimpleNamespace
 
 import boto3
 import pytest
@@ -86,7 +87,8 @@ def test_following_prints_each_line_once_until_ctrl_c(stage: str, monkeypatch: p
         if len(waits) == 3:
             raise KeyboardInterrupt
 
-    monkeypatch.setattr(import_module("async_endpoint.cli.logs").time, "sleep", wait)
+    # The module's own name for it alone: other threads sleep, too, and one of them could take the interrupt.
+    monkeypatch.setattr(import_module("async_endpoint.cli.logs"), "time", SimpleNamespace(sleep=wait))
     result = logs(stage, "--follow")
 
     assert result.exit_code == 130
