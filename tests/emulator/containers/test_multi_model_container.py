@@ -138,7 +138,7 @@ def test_a_batch_that_hangs_is_ended_after_the_timeout(container: ModelContainer
     (hanging,) = of_program(container, "model_process.py")
     began = time.monotonic()
     answer = invoke(container, "sleep 600")
-    assert TIMEOUT_SECONDS <= time.monotonic() - began < TIMEOUT_SECONDS + 5
+    assert TIMEOUT_SECONDS <= time.monotonic() - began < TIMEOUT_SECONDS + 60
     assert (answer.status, answer.body) == (
         500, b"The model did not answer within 10 seconds, and is started again.",
     )  # fmt: skip
