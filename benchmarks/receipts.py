@@ -13,8 +13,8 @@ from benchmarks.serving import run_in_serving
 
 Ways = dict[str, Callable[[list[bytes]], list[ContainerResponse]]]
 
-# Receipts: a second or two. All ways take turns, so that other load of the machine affects them alike. In turns of five
-# seconds the ratio of two ways varied by three per cent from run to run.
+# Receipts. All ways take turns, so that other load of the machine affects them alike: in turns of 250 and 500 the ratio
+# of two ways varied by up to seven per cent from run to run.
 _A_TURN = 100
 _WARM_UP = 128  # receipts: the extra cost of first requests
 _SECONDS = 300.0

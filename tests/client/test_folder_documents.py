@@ -46,9 +46,9 @@ def test_a_path_that_a_pattern_finds_twice_is_one_document(tmp_path: Path) -> No
 def test_many_paths_are_found_quickly(tmp_path: Path) -> None:
     for number in range(5_000):
         (tmp_path / f"{number}.png").touch()
-    began = time.perf_counter()
+    began = time.process_time()
     assert len(find_documents(tmp_path).documents) == 5_000
-    assert time.perf_counter() - began < 30, "not the square of their number"
+    assert time.process_time() - began < 3
 
 
 def test_a_name_that_the_system_rejects_is_a_sentence() -> None:

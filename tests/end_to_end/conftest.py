@@ -63,7 +63,7 @@ class Stage:
                     return kind.lower(), s3.get_object(Bucket=bucket, Key=key)["Body"].read()
             return None
 
-        return wait_for(find, PATIENCE_SECONDS, f"an outcome of {invoked['InferenceId']}")
+        return wait_for(find, f"an outcome of {invoked['InferenceId']}")
 
     def notification(self, inference_id: str) -> Notification:
         """Wait for the notification of a request."""
@@ -77,10 +77,10 @@ class Stage:
                     return notification
             return None
 
-        return wait_for(find, PATIENCE_SECONDS, f"the notification of {inference_id}")
+        return wait_for(find, f"the notification of {inference_id}")
 
 
-def wait_for(find: Callable[[], T | None], seconds: float, what: str) -> T:
+def wait_for(find: Callable[[], T | None], what: str, seconds: float = PATIENCE_SECONDS) -> T:
     """Ask until there is an answer."""
     deadline = time.monotonic() + seconds
     while (found := find()) is None:
@@ -106,7 +106,7 @@ def deployed_between_scaling_actions(cdk: Cdk, outputs: Path, status: Callable[[
         except DeploymentError as error:
             if "Cannot update in-progress endpoint" not in str(error):
                 raise
-            wait_for(lambda: status() == "InService" or None, PATIENCE_SECONDS, "the end of a scaling action")
+            wait_for(lambda: status() == "InService" or None, "the end of a scaling action")
     return cdk.deploy(outputs)
 
 

@@ -166,7 +166,7 @@ class Alarmed:
     def await_instances(self, count: int) -> None:
         """Waits until the endpoint has that many instances."""
         variant = self.stage.deployment.variant
-        wait_for(lambda: variant()["CurrentInstanceCount"] == count or None, PATIENCE_SECONDS, f"{count} instances")
+        wait_for(lambda: variant()["CurrentInstanceCount"] == count or None, f"{count} instances")
 
 
 @pytest.fixture(scope="module")
@@ -229,7 +229,7 @@ def test_requests_wait_expire_and_are_dead_lettered_while_no_instance_comes_and_
     alarmed.await_alarms("IntakeErrors", "ResultsErrors", "IntakeAlarm", "UrgentAlarm", "ResultsAlarm")
 
     alarmed.look(waiting)
-    wait_for(lambda: stage.outcomes() == EXPIRED or None, PATIENCE_SECONDS, "the end of both requests")
+    wait_for(lambda: stage.outcomes() == EXPIRED or None, "the end of both requests")
 
     # The causes end, and then the runbooks' commands.
     stage.local.faults.clear(seed=0)
@@ -275,7 +275,7 @@ def test_requests_fail_results_are_not_written_and_nobody_is_notified(alarmed: A
     stage.local.faults.add("error", service="sns", operation="Publish")
     alarmed.upload("inbox/not-announced.json")
     said = ("logs", "endpoint", "--since", "1h", "--contains", "Failed to publish")
-    wait_for(lambda: alarmed.run(*said) or None, PATIENCE_SECONDS, "the failure in the endpoint's log")
+    wait_for(lambda: alarmed.run(*said) or None, "the failure in the endpoint's log")
     (lost,) = alarmed.await_jobs("inbox/not-announced.json", JobState.SUBMITTED)
     stage.local.faults.clear(seed=0)
     # The reconciler would find the result, and cannot look.

@@ -148,7 +148,7 @@ class Chaos:
         """Have a container killed while it works on a request, and see that it is replaced."""
         before = self.replaced()
         self.local.faults.add("kill", endpoint=ENDPOINT, count=1)
-        wait_for(lambda: self.replaced() > before or None, SECONDS, "an instance in a killed one's stead")
+        wait_for(lambda: self.replaced() > before or None, "an instance in a killed one's stead", SECONDS)
 
     def instances(self) -> set[str]:
         """The instances that the last documents' answers came from, as `async-endpoint local status` tells them."""
@@ -192,7 +192,7 @@ def test_every_request_has_exactly_one_outcome(serving: ServingEnvironments, tmp
         allowed = threading.Semaphore(SHARE)  # so that there are requests to work on at every kill
         client = threading.Thread(target=running.submit, args=(bodies, allowed), daemon=True)
         client.start()
-        wait_for(lambda: len(running.instances()) == INSTANCES or None, SECONDS, "answers of both instances")
+        wait_for(lambda: len(running.instances()) == INSTANCES or None, "answers of both instances", SECONDS)
         kills = lost = 0
         for life in range(RESTARTS + 1):
             while kills < KILLS * (life + 1) // (RESTARTS + 1):
@@ -206,7 +206,7 @@ def test_every_request_has_exactly_one_outcome(serving: ServingEnvironments, tmp
         allowed.release(REQUESTS)
         client.join(SECONDS)
         assert len(running.accepted) == REQUESTS
-        wait_for(lambda: running.ended() >= REQUESTS or None, SECONDS, "an outcome of every request")
+        wait_for(lambda: running.ended() >= REQUESTS or None, "an outcome of every request", SECONDS)
         found = running.results()
         notified = Counter(inference_id for _, inference_id in running.heard())
 

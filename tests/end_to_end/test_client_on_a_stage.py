@@ -56,7 +56,7 @@ def test_a_run_that_was_killed_is_continued(stage: ShapesStage, tmp_path: Path) 
     command = [COMMAND, "run", str(folder), *given, "--ticket", str(ticket), "--output", str(results)]
     environment = stage.local.client_environment(os.environ, stage.region)
     with subprocess.Popen(command, env=environment, cwd=ROOT, stderr=subprocess.DEVNULL) as run:
-        wait_for(lambda: _submitted(ticket, DOCUMENTS // 3), PATIENCE_SECONDS, "a third of the documents")
+        wait_for(lambda: _submitted(ticket, DOCUMENTS // 3), "a third of the documents")
         run.kill()
         assert run.wait(10) == -signal.SIGKILL
     found = read_run(ticket)

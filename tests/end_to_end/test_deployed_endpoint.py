@@ -14,7 +14,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from demo.deployment import ROOT, Cdk, DeploymentError
-from tests.end_to_end.conftest import PATIENCE_SECONDS, SPEED, Stage, deployed_between_scaling_actions, wait_for
+from tests.end_to_end.conftest import SPEED, Stage, deployed_between_scaling_actions, wait_for
 
 pytestmark = [pytest.mark.end_to_end, pytest.mark.serving]
 
@@ -138,9 +138,7 @@ def test_without_the_alarm_it_stays_at_zero(stage: Stage, receipts: Receipts) ->
     minutes_before = _minutes_of_backlog(stage)
     invoked = stage.invoke(stage.put(receipts[4][0], "stays.png"), ContentType="image/png")
 
-    wait_for(
-        lambda: _minutes_of_backlog(stage) >= minutes_before + 10 or None, PATIENCE_SECONDS, "ten minutes of metrics"
-    )
+    wait_for(lambda: _minutes_of_backlog(stage) >= minutes_before + 10 or None, "ten minutes of metrics")
 
     assert stage.deployment.variant()["DesiredInstanceCount"] == 0
     settings = ("AlarmName", "MetricName", "Namespace", "Statistic", "Period", "EvaluationPeriods", "DatapointsToAlarm",

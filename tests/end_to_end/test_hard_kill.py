@@ -102,7 +102,7 @@ def _serve(folder: Path) -> None:
         status = sagemaker.describe_endpoint(EndpointName="endpoint")["EndpointStatus"]
         return None if status == "Creating" else status
 
-    assert wait_for(settled, 90, "the endpoint") == "InService"
+    assert wait_for(settled, "the endpoint", 90) == "InService"
 
 
 def _answers(port: int) -> bool:

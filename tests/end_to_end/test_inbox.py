@@ -15,7 +15,7 @@ from click.testing import CliRunner
 from async_endpoint.cli import main
 from async_endpoint.client import JobNotFound, JobsTableReader
 from async_endpoint.protocol import JobRecord, JobState, S3Location, job_id, parse_notification, utc_timestamp
-from tests.end_to_end.conftest import PATIENCE_SECONDS, Stage, listen, wait_for
+from tests.end_to_end.conftest import Stage, listen, wait_for
 
 pytestmark = [pytest.mark.end_to_end, pytest.mark.serving]
 
@@ -45,7 +45,7 @@ def end_of(stage: Stage, job: str | S3Location) -> JobRecord:
             return None
         return record if record.state.is_final else None
 
-    return wait_for(ended, PATIENCE_SECONDS, f"the end of {job}")
+    return wait_for(ended, f"the end of {job}")
 
 
 def queue_url(kind: str) -> str:
@@ -90,7 +90,7 @@ def messages_until(url: str, job: str) -> list[str]:
             bodies.append(message["Body"])
         return any(job in body for body in bodies) or None
 
-    wait_for(told, PATIENCE_SECONDS, f"the notification of {job}")
+    wait_for(told, f"the notification of {job}")
     return bodies
 
 
@@ -153,9 +153,7 @@ def test_of_more_documents_than_there_is_room_for_all_are_read_and_an_urgent_one
 def test_a_functions_own_log_names_the_job(stage: Stage, receipts: Receipts, worker: str) -> None:
     record = end_of(stage, put(stage, "inbox/logged.png", receipts[13][0]))
 
-    wait_for(
-        lambda: logged(worker, record.job_id) or None, PATIENCE_SECONDS, f"a line of {worker} about {record.job_id}"
-    )
+    wait_for(lambda: logged(worker, record.job_id) or None, f"a line of {worker} about {record.job_id}")
     source = {"IntakeFunction": "submit", "ResultsFunction": "record"}[worker]
     printed = CliRunner().invoke(main, ["logs", source, "--contains", record.job_id, "--stage", "dev"])
     assert printed.exit_code == 0, printed.output
@@ -209,7 +207,7 @@ def test_a_doubled_event_is_one_job_and_one_request(stage: Stage, receipts: Rece
         boto3.client("sqs").send_message(QueueUrl=queue_url("IntakeQueue"), MessageBody=json.dumps(again))
 
     record = end_of(stage, place)
-    wait_for(lambda: depth("IntakeQueue") == 0 or None, PATIENCE_SECONDS, "the end of the doubled events")
+    wait_for(lambda: depth("IntakeQueue") == 0 or None, "the end of the doubled events")
 
     table = boto3.resource("dynamodb").Table(stage.deployment.jobs_table)
     jobs = [item for item in table.scan()["Items"] if item.get("key") == place.key]
@@ -238,7 +236,7 @@ def test_a_poison_message_is_kept_and_alarmed_while_the_rest_goes_on(stage: Stag
 
     assert end_of(stage, put(stage, "inbox/meanwhile.png", receipts[12][0])).state is JobState.COMPLETED
 
-    wait_for(lambda: depth("IntakeDeadLetters") or None, PATIENCE_SECONDS, "the dead letter")
-    wait_for(lambda: alarm_state("IntakeAlarm") == "ALARM" or None, PATIENCE_SECONDS, "the alarm on dead letters")
+    wait_for(lambda: depth("IntakeDeadLetters") or None, "the dead letter")
+    wait_for(lambda: alarm_state("IntakeAlarm") == "ALARM" or None, "the alarm on dead letters")
     assert alarm_state("ResultsAlarm") != "ALARM"
     messages_until(queue_url("IntakeDeadLetters"), poison)

@@ -27,7 +27,7 @@ from async_endpoint.emulator.launcher import LocalAws
 from async_endpoint.protocol import S3Location
 from demo.deployment import ROOT, Cdk, synthesised_region
 from stacks.settings.stage import StageSettings
-from tests.end_to_end.conftest import PATIENCE_SECONDS, SPEED, wait_for
+from tests.end_to_end.conftest import SPEED, wait_for
 from tests.stacks.templates import write_artifacts
 from tests.support.webhook import Webhook, listening, shown_verification
 
@@ -124,7 +124,7 @@ def subscribe() -> str:
 
 def test_a_document_leads_to_one_event_a_signed_request_and_a_tag(notifying: NotifyingStage) -> None:
     place = notifying.put("inbox/レシート.png")
-    (post, *_) = wait_for(lambda: notifying.posts_of(place["Key"]) or None, PATIENCE_SECONDS, "the request")
+    (post, *_) = wait_for(lambda: notifying.posts_of(place["Key"]) or None, "the request")
 
     detail = shown_verification()(post, KEY)
 
@@ -141,7 +141,7 @@ def test_a_document_leads_to_one_event_a_signed_request_and_a_tag(notifying: Not
 def test_a_webhook_that_fails_at_first_gets_the_outcome_later(notifying: NotifyingStage) -> None:
     notifying.webhook.statuses = [500, 429]
     key = notifying.put("inbox/later.png")["Key"]
-    wait_for(lambda: notifying.posts_of(key)[2:] or None, PATIENCE_SECONDS, "the third request")
+    wait_for(lambda: notifying.posts_of(key)[2:] or None, "the third request")
     assert len({*notifying.posts_of(key)}) == 1
 
 
@@ -152,11 +152,11 @@ def test_what_a_webhook_never_accepts_is_dead_lettered_and_announced_again_by_co
     key = notifying.put("inbox/never.png")["Key"]
     sqs = boto3.client("sqs")
     (url,) = (each for each in sqs.list_queues()["QueueUrls"] if "WebhookDeadLetters" in each)
-    (letter,) = wait_for(lambda: sqs.receive_message(QueueUrl=url).get("Messages"), PATIENCE_SECONDS, "the dead letter")
+    (letter,) = wait_for(lambda: sqs.receive_message(QueueUrl=url).get("Messages"), "the dead letter")
     detail = json.loads(letter["Body"])["detail"]
     assert detail["key"] == key
     assert len(notifying.posts_of(key)) == 1 + RETRIES
-    wait_for(lambda: alarm_state("NotifierWebhookAlarm") == "ALARM" or None, PATIENCE_SECONDS, "the alarm")
+    wait_for(lambda: alarm_state("NotifierWebhookAlarm") == "ALARM" or None, "the alarm")
 
     notifying.webhook.failing = None
     listed = command("dlq", "list", "--queue", "webhook")
@@ -164,10 +164,10 @@ def test_what_a_webhook_never_accepts_is_dead_lettered_and_announced_again_by_co
 
     assert detail["job_id"] in listed
     assert result.splitlines()[-1].endswith("announced, 0 not.")
-    posts = wait_for(lambda: notifying.posts_of(key)[1 + RETRIES :] or None, PATIENCE_SECONDS, "the request")
+    posts = wait_for(lambda: notifying.posts_of(key)[1 + RETRIES :] or None, "the request")
     assert shown_verification()(posts[0], KEY)["deduplication_key"] == detail["deduplication_key"]
     command("dlq", "purge", "--queue", "webhook", "--yes")
-    wait_for(lambda: alarm_state("NotifierWebhookAlarm") == "OK" or None, PATIENCE_SECONDS, "the end of the alarm")
+    wait_for(lambda: alarm_state("NotifierWebhookAlarm") == "OK" or None, "the end of the alarm")
 
 
 def command(*arguments: str) -> str:

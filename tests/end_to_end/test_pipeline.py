@@ -103,7 +103,7 @@ def wait_for_states(stage: ShapesStage, prefix: str, count: int, seconds: float 
         found = states(stage, prefix)
         return found if sum(found[state] for state in JobState if state.is_final) >= count else None
 
-    return wait_for(ended, seconds, f"the outcome of {count} documents below {prefix}")
+    return wait_for(ended, f"the outcome of {count} documents below {prefix}", seconds)
 
 
 def test_cancelled_documents_never_reach_the_model(shapes: ShapesStage) -> None:
@@ -133,8 +133,8 @@ def test_cancelled_documents_never_reach_the_model(shapes: ShapesStage) -> None:
             not sum(map(int, sqs.get_queue_attributes(QueueUrl=queue, AttributeNames=names)["Attributes"].values()))
             or None
         ),
-        SECONDS,
         "an empty intake queue",
+        SECONDS,
     )
     assert states(shapes, prefix) == {"CANCELLED": CANCELLED}, said
     assert shapes.outcomes() == before + 1

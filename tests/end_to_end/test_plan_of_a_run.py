@@ -145,7 +145,7 @@ class Run:
             EndpointName=ENDPOINT,
             DesiredWeightsAndCapacities=[{"VariantName": "AllTraffic", "DesiredInstanceCount": 0}],
         )
-        wait_for(self.is_asleep, SECONDS, "zero instances")
+        wait_for(self.is_asleep, "zero instances", SECONDS)
 
     def is_asleep(self) -> bool | None:
         """True if there is no instance, and no change of it."""
@@ -259,7 +259,7 @@ def test_capacity_changes_at_the_same_minutes(run: Run, name: str) -> None:
     with run.watched() as changes:
         run.send(PATTERNS[name])
         wait_for(
-            lambda: [capacity_of(each) for each in run.activities()][-1:] == [0] or None, SECONDS, "sleep after work"
+            lambda: [capacity_of(each) for each in run.activities()][-1:] == [0] or None, "sleep after work", SECONDS
         )
     until, activities = run.now() // MINUTE * MINUTE, run.activities()
 

@@ -76,7 +76,7 @@ def test_the_command_line_has_a_document_read(stage: Stage, receipts: list[tuple
         aws(stage, "sagemaker", "wait", "endpoint-in-service", "--endpoint-name", endpoint)
         return aws(stage, "sagemaker", "describe-endpoint", "--endpoint-name", endpoint, *query) == "InService" or None
 
-    wait_for(is_in_service, PATIENCE_SECONDS, "a look between two scaling actions")
+    wait_for(is_in_service, "a look between two scaling actions")
     location = stage.put(receipts[0][0], "cli.jpg")
     stage.outcome(stage.invoke(location))  # an instance runs: the command line's own waiter has a hundred seconds
     answer = json.loads(

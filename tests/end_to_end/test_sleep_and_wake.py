@@ -4,7 +4,7 @@ from typing import Any
 
 import boto3
 
-from tests.end_to_end.conftest import PATIENCE_SECONDS, Stage, wait_for
+from tests.end_to_end.conftest import Stage, wait_for
 
 
 def activities() -> list[dict[str, Any]]:
@@ -24,7 +24,7 @@ def test_it_sleeps_by_its_alarm_and_wakes_two_for_a_backlog_of_eight(
 
     invoked = stage.invoke(stage.put(receipts[6][0], "before.png"), ContentType="image/png")
     assert stage.outcome(invoked)[0] == "output"
-    wait_for(asleep, PATIENCE_SECONDS, "sleep")
+    wait_for(asleep, "sleep")
     slept = next(each for each in activities() if "SleepAlarm" in each["Cause"])
     assert slept["Description"] == "Setting desired instance count to 0."
 

@@ -16,7 +16,7 @@ from async_endpoint.emulator.containers.environment import ServingEnvironments
 from async_endpoint.emulator.launcher import LocalAws
 from async_endpoint.protocol import WAKE_HELD, WAKE_NAMESPACE, JobState
 from demo.deployment import Cdk, Deployment, synthesised_region
-from tests.end_to_end.conftest import PATIENCE_SECONDS, Stage, wait_for
+from tests.end_to_end.conftest import Stage, wait_for
 
 pytestmark = [pytest.mark.end_to_end, pytest.mark.serving]
 
@@ -54,7 +54,7 @@ def ended(stage: Stage, prefix: str, count: int) -> None:
         jobs = [item for item in table.scan()["Items"] if str(item.get("key", "")).startswith(prefix)]
         return (len(jobs) == count and {job["state"] for job in jobs} == {JobState.COMPLETED}) or None
 
-    wait_for(all_ended, PATIENCE_SECONDS, f"the outcomes of {count} documents")
+    wait_for(all_ended, f"the outcomes of {count} documents")
 
 
 def seconds_until_wake(stage: Stage, keys: Sequence[str], document: bytes) -> float:
@@ -62,7 +62,7 @@ def seconds_until_wake(stage: Stage, keys: Sequence[str], document: bytes) -> fl
     started = time.monotonic()
     for key in keys:
         stage.put(document, key)
-    wait_for(lambda: wanted_instances(stage), PATIENCE_SECONDS, "a wanted instance")
+    wait_for(lambda: wanted_instances(stage), "a wanted instance")
     return time.monotonic() - started
 
 

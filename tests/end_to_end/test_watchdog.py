@@ -9,7 +9,7 @@ import boto3
 import pytest
 
 from async_endpoint.protocol import JobState
-from tests.end_to_end.conftest import PATIENCE_SECONDS, SPEED, Stage, wait_for
+from tests.end_to_end.conftest import SPEED, Stage, wait_for
 
 pytestmark = [pytest.mark.end_to_end, pytest.mark.serving]
 
@@ -90,12 +90,10 @@ def test_an_idle_instance_that_scaling_leaves_running_is_stopped_with_one_notifi
     invoked = stage.invoke(stage.put(receipts[7][0], "before-the-watchdog.png"), ContentType="image/png")
     assert stage.outcome(invoked)[0] == "output"
     # A further instance may still be starting.
-    wait_for(
-        lambda: stage.deployment.describe()["EndpointStatus"] == "InService" or None, PATIENCE_SECONDS, "the instances"
-    )
+    wait_for(lambda: stage.deployment.describe()["EndpointStatus"] == "InService" or None, "the instances")
     began, running = time.monotonic(), instances()
     assert running > 0
-    wait_for(lambda: instances() == 0 or None, PATIENCE_SECONDS, "the end of the idle instance")
+    wait_for(lambda: instances() == 0 or None, "the end of the idle instance")
 
     idle = (time.monotonic() - began) * SPEED / 60
     assert idle > IDLE_MINUTES, "minutes on AWS's clock since the last outcome"

@@ -245,7 +245,7 @@ def test_a_stage_at_work_is_explained_and_failed_jobs_by_their_reason(
         assert stage.outcome(stage.invoke(location, ContentType="image/jpeg"))[0] == "output"
         return causes() == ["requests-arrive"] or None
 
-    wait_for(explained_by_its_work, PATIENCE_SECONDS, "the metrics of the requests")
+    wait_for(explained_by_its_work, "the metrics of the requests")
     with ExitStack() as undone:
         undone.enter_context(why_scaling_faults.target_with(MinCapacity=1)(deployed))
         assert causes()[:1] == ["minimum"]
@@ -332,7 +332,7 @@ def test_a_waking_stage_has_nothing_wrong_and_an_expired_request_is_named(
             return causes() == ["metrics-late"] or None
 
     # Again if metrics of earlier requests, which are late as well, wake it.
-    wait_for(shows_a_request_that_no_metric_shows, PATIENCE_SECONDS, "a look at the sleeping stage")
+    wait_for(shows_a_request_that_no_metric_shows, "a look at the sleeping stage")
 
     key = "inbox/wakes.jpg"
     stage.put(receipts[0][0], key)
@@ -346,7 +346,7 @@ def test_a_waking_stage_has_nothing_wrong_and_an_expired_request_is_named(
         seen |= set(causes())
         assert [each for each in faults() if each["cause"] != "alarm"] == []
     assert "waking" in seen
-    wait_for(lambda: key in completed(stage) or None, PATIENCE_SECONDS, "the result of the upload")
+    wait_for(lambda: key in completed(stage) or None, "the result of the upload")
 
     stage.deployment.scale_to_zero(stage.local)
     location = stage.put(receipts[0][0], "why/expired.jpg")
@@ -354,7 +354,7 @@ def test_a_waking_stage_has_nothing_wrong_and_an_expired_request_is_named(
         client("sagemaker-runtime").invoke_endpoint_async(
             EndpointName=deployed.endpoint, InputLocation=location, ContentType="image/jpeg", RequestTTLSeconds=60
         )
-        wait_for(lambda: "expired" in causes() or None, PATIENCE_SECONDS, "the expired request")
+        wait_for(lambda: "expired" in causes() or None, "the expired request")
     named("expired", "a request waits beyond its time to live")
     forget_jobs(stage, JobState.EXPIRED)
     wait_until_quiet()

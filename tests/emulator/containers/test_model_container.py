@@ -163,7 +163,7 @@ def test_a_timeout_leaves_the_worker_at_it_and_the_next_request_waits(container:
         container.invoke(Invocation(b"sleep 5", content_type="application/json", timeout=0.2))
     assert time.monotonic() - began < 4
     told(invoke(container, "next"))
-    assert time.monotonic() - began > 1.4
+    assert time.monotonic() - began > 4.5
 
 
 def test_concurrent_requests_get_their_own_results(container: ModelContainer) -> None:

@@ -109,10 +109,8 @@ def test_a_program_that_minds_sigterm_ends_cleanly_and_at_once(start: Start, tmp
     process = start(script, tmp_path / "up", grace=30)
     assert eventually((tmp_path / "up").exists, 10)
     assert process.stdin is not None
-    began = time.monotonic()
     process.stdin.close()
-    assert process.wait(20) == 7
-    assert time.monotonic() - began < 20, "not the time that it was given"
+    assert process.wait(20) == 7, "long before the half a minute that it may take"
 
 
 def test_a_program_that_ends_by_itself_gives_its_exit_code_and_leaves_no_orphan(start: Start, tmp_path: Path) -> None:
