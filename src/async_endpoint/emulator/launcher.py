@@ -27,7 +27,7 @@ ANY_PORT = 0
 DEFAULT_REGION = "us-east-1"
 
 _START_SECONDS = 30.0
-_STOP_SECONDS = 60.0
+_STOP_SECONDS = 120.0
 _GIVE_UP_SECONDS = 10.0
 _POLL_SECONDS = 0.05
 
@@ -218,7 +218,8 @@ class LocalAws:
             if self._process is not None:
                 self._process.poll()
             if time.monotonic() > deadline:
-                raise LocalAwsError(f"The local AWS did not stop within {_STOP_SECONDS:g} s: kill process {self.pid}.")
+                late = f"The local AWS did not stop within {_STOP_SECONDS:g} s"
+                raise LocalAwsError(f"{late}: kill process {self.pid} (log: {self.log}).")
             time.sleep(_POLL_SECONDS)
 
     def _last_line(self) -> str:

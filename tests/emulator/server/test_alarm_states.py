@@ -13,7 +13,7 @@ from tests.emulator.fakes import ACCOUNT, FakeRegion, fake_region
 from tests.emulator.server.alarms import BACKLOG, STEP, TARGET, alarms, put_alarm, state_of
 
 # Nobody calls SageMaker there: the server evaluates no alarm of this region, so that the tests can.
-QUIET_REGION = "eu-central-1"
+QUIET_REGION = "ap-southeast-2"
 TOPIC = f"arn:aws:sns:{QUIET_REGION}:{ACCOUNT}:topic"
 
 

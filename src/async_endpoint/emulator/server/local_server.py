@@ -1,6 +1,7 @@
 """The process of a local AWS: `python -m async_endpoint.emulator.server`, started by `launcher.LocalAws`."""
 
 import asyncio
+import faulthandler
 import http.client
 import logging
 import os
@@ -36,6 +37,7 @@ from async_endpoint.emulator.server.ministack import (
     dlq_redrives,
     event_source_mappings,
     function_logs,
+    function_processes,
     http_server,
     invocations,
     message_ages,
@@ -58,6 +60,7 @@ _SWEEP_SECONDS = 10.0  # of AWS's clock; between two looks for scheduled rules t
 _SHORTEST_SWEEP = 0.5  # of the wall's: each of their events may start a function
 _LOG_SECONDS = 1.0  # of the wall's clock
 _POLL_SECONDS = 0.02
+_LATE_SECONDS = 100.0
 _PROCESS = str(os.getpid()).encode()
 
 logger = logging.getLogger(__name__)
@@ -105,13 +108,15 @@ class LocalServer:
         self._ready.set()
 
     def stop(self) -> None:
-        """Stops every instance and saves the state; a second call does nothing."""
+        """Stops every instance and function, and saves the state; a second call does nothing."""
         if self._stopping.is_set():
             return
         self._stopping.set()
+        faulthandler.dump_traceback_later(_LATE_SECONDS)  # before the launcher gives up: what the stop waits for
         try:
             for region in self._regions.all():
                 region.stop()
+            function_processes.end_functions()
             self._folder.save({"port": self._port, "clock": self._config.clock.now(), "regions": self._regions.state()})
         except Exception:  # the launcher reports that nothing was written
             logger.exception("the state could not be saved")
@@ -151,6 +156,7 @@ class LocalServer:
         alarms.support_metric_math(alarm_settings.broken_setting)
         alarm_changes.record_alarm_changes(self._regions.state_updated_at)
         alarms.forward_alarm_states(self._regions.find)
+        metrics.save_metrics_as_text()
         metrics.limit_metric_retention(RETENTION_SECONDS)
         metrics.forward_metric_data(self._regions.get)
         message_ages.date_dead_letters()

@@ -1,21 +1,39 @@
 """ministack's ASGI application behind the local AWS's gateway, served by Hypercorn."""
 
+import faulthandler
 import logging
-from collections.abc import Awaitable, Callable
+import os
+import threading
+import time
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, cast
 
 import ministack.app
 from hypercorn.asyncio import serve as hypercorn_serve
 from hypercorn.config import Config
+from ministack.core.persistence import save_all
 
 from async_endpoint.emulator.server.gateway import App
 
 _SHUTDOWN_SECONDS = 1.0
-_SAVE_SECONDS = 30.0  # for ministack to save its services
+_SAVE_SECONDS = 60.0  # for ministack to save its services
+_EXIT_SECONDS = 20.0  # for the requests in flight to end
+
+logger = logging.getLogger(__name__)
 
 
 async def serve(port: int, gateway: Callable[[App], App], stop: Callable[[], Awaitable[object]]) -> None:
-    """Serves `gateway(application)` on 127.0.0.1 until `stop()` returns."""
+    """Serves `gateway(application)` on 127.0.0.1 until `stop()` returns.
+
+    ministack's requests cannot be cancelled. Those that do not end in time are given up with the process.
+    """
+    services = _Services()
+    ministack.app.save_all = services.save
+
+    async def stopped() -> None:
+        await stop()
+        threading.Thread(target=_exit_late, args=(services,), daemon=True).start()
+
     config = Config()
     config.bind = [f"127.0.0.1:{port}"]
     config.keep_alive_timeout = 75
@@ -23,4 +41,28 @@ async def serve(port: int, gateway: Callable[[App], App], stop: Callable[[], Awa
     config.shutdown_timeout = _SAVE_SECONDS
     config.loglevel = "WARNING"
     logging.getLogger("hypercorn.access").setLevel(logging.WARNING)
-    await hypercorn_serve(cast("Any", gateway(ministack.app.app)), config, shutdown_trigger=stop)
+    await hypercorn_serve(cast("Any", gateway(ministack.app.app)), config, shutdown_trigger=stopped)
+
+
+class _Services:
+    """ministack's services, saved once."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._are_saved = False
+
+    def save(self, states: Mapping[str, Callable[[], Any]]) -> None:
+        """Saves them, unless that was done; waits where another thread does it."""
+        with self._lock:
+            if not self._are_saved:
+                save_all(states)
+            self._are_saved = True
+
+
+def _exit_late(services: _Services) -> None:
+    """Saves the services and ends a process that has not ended by then; its log shows what it waited for."""
+    time.sleep(_EXIT_SECONDS)
+    logger.warning("Requests did not end within %g s after the stop, and are given up:", _EXIT_SECONDS)
+    faulthandler.dump_traceback()
+    services.save(ministack.app._build_persistence_save_dict())
+    os._exit(0)

@@ -1,0 +1,127 @@
+"""A stop does not wait for functions or requests, and nothing of the local AWS outlives it."""
+
+import io
+import subprocess
+import sys
+import time
+import zipfile
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import boto3
+import psutil
+from botocore.config import Config
+from botocore.exceptions import BotoCoreError, ClientError
+
+from async_endpoint.emulator.launcher import ANY_PORT, LocalAws, _free_port
+from async_endpoint.emulator.loopback import NoResponse, fetch
+from async_endpoint.emulator.process_environments import server_environment
+from async_endpoint.emulator.server.state_file import StateFolder
+from tests.emulator.conftest import Start
+from tests.emulator.fakes import LIMIT, eventually
+
+SLOW = """
+import time
+def handler(event, context):
+    time.sleep(600)
+"""
+
+
+def client(local: LocalAws, service: str) -> Any:
+    return boto3.client(  # type: ignore[call-overload]  # the service's name is no literal here
+        service,
+        endpoint_url=local.endpoint_url,
+        region_name="us-east-1",
+        aws_access_key_id="local",
+        aws_secret_access_key="local",  # noqa: S106 - no credential is checked
+        config=Config(proxies={}, read_timeout=LIMIT, retries={"total_max_attempts": 1}),
+    )
+
+
+def test_functions_end_with_it_and_its_services_are_saved(start: Start, tmp_path: Path) -> None:
+    local = start(tmp_path)
+    functions = client(local, "lambda")
+    client(local, "sqs").create_queue(QueueName="kept")
+    code = io.BytesIO()
+    with zipfile.ZipFile(code, "w") as archive:
+        archive.writestr("app.py", SLOW)
+    functions.create_function(
+        FunctionName="slow",
+        Runtime="python3.12",
+        Role="arn:aws:iam::000000000000:role/any",
+        Handler="app.handler",
+        Code={"ZipFile": code.getvalue()},
+        Timeout=900,
+    )
+
+    def invoke() -> str:
+        try:
+            return str(functions.invoke(FunctionName="slow").get("FunctionError", ""))
+        except (BotoCoreError, ClientError) as error:  # the server may end before the response
+            return type(error).__name__
+
+    with ThreadPoolExecutor(1) as thread:
+        invoked = thread.submit(invoke)
+        processes = eventually(lambda: psutil.Process(local.pid).children(recursive=True), "the function runs")
+        began = time.monotonic()
+        local.stop()
+        assert time.monotonic() - began < 60  # of the 600 s that the function takes
+        assert invoked.result() != ""
+    assert psutil.wait_procs(processes, timeout=20)[1] == []
+    assert client(start(tmp_path), "sqs").get_queue_url(QueueName="kept")["QueueUrl"].endswith("/kept")
+
+
+SERVER = """
+import asyncio, sys, time
+from ministack.core.concurrency import run_reentrant
+from async_endpoint.emulator.server.ministack import http_server
+
+http_server._EXIT_SECONDS = 0.5
+
+def gateway(app):
+    async def blocking(scope, receive, send):
+        if scope.get("path") == "/never":
+            print("asked", flush=True)
+            await run_reentrant(time.sleep, 600)
+        await app(scope, receive, send)
+    return blocking
+
+async def stop():
+    await asyncio.to_thread(sys.stdin.readline)
+
+asyncio.run(http_server.serve(int(sys.argv[1]), gateway, stop))
+"""
+
+
+def test_a_request_that_never_ends_is_given_up_with_what_it_waits_for_in_the_log(tmp_path: Path) -> None:
+    port, state = _free_port(ANY_PORT), StateFolder(tmp_path)
+    server = subprocess.Popen(
+        [sys.executable, "-c", SERVER, str(port)],
+        env=server_environment(port, state),
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+
+    def responds() -> bool:
+        try:
+            return fetch(f"http://localhost:{port}/_ministack/health", timeout=5)[0] == 200
+        except NoResponse:
+            return False
+
+    try:
+        with ThreadPoolExecutor(1) as thread:
+            eventually(responds, "the server responds")
+            never = thread.submit(fetch, f"http://localhost:{port}/never", timeout=LIMIT)
+            assert server.stdout is not None
+            assert any("asked" in line for line in server.stdout)
+            output, _ = server.communicate("stop\n", timeout=LIMIT)
+            assert isinstance(never.exception(), NoResponse)
+    finally:
+        server.kill()
+    assert server.returncode == 0
+    assert "Requests did not end within 0.5 s after the stop, and are given up:" in output
+    assert "concurrency.py" in output
+    assert list(state.services.glob("*.json"))
