@@ -35,8 +35,9 @@ reliability: setup  ## draw what the confidence of the bundled model is worth, o
 	@$(BIN)/uv run --quiet --no-project $$(sed -nE 's/^(matplotlib|numpy)==.*/--with &/p' model_artifacts/training/requirements.txt) \
 		model_artifacts/training/diagram.py build/fields.jsonl docs/images/reliability.png
 
-# Two workers: most tests wait for processes or for AWS's clock, and more than two of those at work starve each other.
-PYTEST = $(BIN)/python -m pytest -n 2 --dist loadscope --no-loadscope-reorder --durations 30
+# Two workers, since most tests wait for processes or for AWS's clock, and more of those at work starve each other; and a
+# third one for the serving checks, with low priority (tests/conftest.py).
+PYTEST = $(BIN)/python -m pytest -n 3 --dist loadscope --no-loadscope-reorder --durations 30
 
 test: setup .venv-checkov/.done .venv-clients/.done  ## everything that must be green before a change lands
 	@$(MAKE) --no-print-directory --jobs 2 --output-sync=target check templates

@@ -17,13 +17,14 @@ from hypercorn.config import Config as ServerConfig
 from mypy_boto3_s3.client import S3Client
 from xdist.remote import Producer
 from xdist.scheduler import LoadScopeScheduling
+from xdist.workermanage import WorkerController
 
 from tests.support.serving import NOT_BUILT
 
 pytest_plugins = ["tests.support.endpoint_fixtures", "tests.support.jobs_table", "tests.support.deployed_workflow"]
 
 # What takes longest begins first, so that parallel workers end together.
-LONGEST_FIRST = ("end_to_end", "serving", "stacks", "emulator")
+LONGEST_FIRST = ("end_to_end", "test_serving_environment.py", "serving", "stacks", "emulator")
 # These start a local AWS of their own; the other end-to-end tests share a deployed stage.
 WITHOUT_THE_STAGE = (
     "test_chaos.py",
@@ -37,12 +38,27 @@ WITHOUT_THE_STAGE = (
 
 
 class StageInOneWorker(LoadScopeScheduling):  # type: ignore[misc]  # pytest-xdist has no types
-    """Gives each worker whole files, and one worker all files on the deployed stage: it is deployed once."""
+    """Gives each worker whole files, and one worker all files on the deployed stage: it is deployed once.
+
+    Of three workers or more the last one has the serving checks alone. They compute for minutes, with low priority, on
+    what the others leave of the processors while they wait.
+    """
 
     def _split_scope(self, nodeid: str) -> str:
         file = nodeid.split("::", maxsplit=1)[0]
         on_the_stage = "end_to_end/" in file and not file.endswith(WITHOUT_THE_STAGE)
         return "stage" if on_the_stage else file
+
+    def _assign_work_unit(self, node: WorkerController) -> None:
+        computes = self.numnodes > 2 and node.gateway.id == f"gw{self.numnodes - 1}"
+        serving = [scope for scope in self.workqueue if scope.startswith("tests/serving/")]
+        others = [scope for scope in self.workqueue if scope not in serving]
+        scopes = serving if computes else others or serving
+        if scopes:
+            self.workqueue.move_to_end(scopes[0], last=False)
+            super()._assign_work_unit(node)
+        else:
+            node.shutdown()
 
 
 @pytest.hookimpl(optionalhook=True)
