@@ -24,6 +24,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 _PR_SET_CHILD_SUBREAPER = 36
+_TRIES = 20
+_BETWEEN_TRIES_SECONDS = 0.11
 
 
 class _Tree:
@@ -90,11 +92,19 @@ def keep_niceness(pid: int) -> None:
     """Gives the session that a process has begun the nice value of this process.
 
     Linux divides the processors among sessions first (sched(7), "The autogroup feature"): a process that is nice takes
-    as much as any other if it is alone in its session.
+    as much as any other if it is alone in its session. Of users other than root it takes one such change each 0.1 s, on
+    the whole machine, and refuses others with EAGAIN (`proc_sched_autogroup_set_nice`, kernel/sched/autogroup.c).
     """
-    if niceness := os.getpriority(os.PRIO_PROCESS, 0):
-        with contextlib.suppress(OSError):  # a kernel without this feature, or a process that has ended
+    niceness = os.getpriority(os.PRIO_PROCESS, 0)
+    for _ in range(_TRIES if niceness else 0):
+        try:
             Path(f"/proc/{pid}/autogroup").write_text(str(niceness), encoding="ascii")
+        except BlockingIOError:
+            time.sleep(_BETWEEN_TRIES_SECONDS)
+        except OSError:  # a kernel without this feature, or a process that has ended
+            return
+        else:
+            return
 
 
 def _descendants(root: int) -> Iterator[int]:

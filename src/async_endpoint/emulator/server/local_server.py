@@ -95,6 +95,7 @@ class LocalServer:
             asyncio.run(self._serve(until_stdin_closes=until_stdin_closes))
         finally:
             self.stop()
+            function_processes.end_child_processes()
 
     def resume(self) -> None:
         """Starts what was restored, and the clock of every region; call it once requests are served."""
@@ -144,6 +145,7 @@ class LocalServer:
         queue_faults.apply_queue_faults(self._config.faults)
         event_source_mappings.judge_batch_responses()
         stream_mappings.retry_stream_batches(get, self._config.clock)
+        stream_mappings.save_stream_records()
         api_destinations.add_destination_resources()
         api_destinations.retry_destinations(self._config.clock)
         for name, resource in cloudformation.RESOURCE_TYPES.items():

@@ -4,7 +4,6 @@ import faulthandler
 import logging
 import os
 import threading
-import time
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, cast
 
@@ -14,6 +13,7 @@ from hypercorn.config import Config
 from ministack.core.persistence import save_all
 
 from async_endpoint.emulator.server.gateway import App
+from async_endpoint.emulator.server.ministack.function_processes import end_child_processes
 
 _SHUTDOWN_SECONDS = 1.0
 _SAVE_SECONDS = 60.0  # for ministack to save its services
@@ -49,20 +49,25 @@ class _Services:
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._are_saved = False
+        self.saving = threading.Event()
 
     def save(self, states: Mapping[str, Callable[[], Any]]) -> None:
         """Saves them, unless that was done; waits where another thread does it."""
         with self._lock:
-            if not self._are_saved:
+            if not self.saving.is_set():
+                self.saving.set()
                 save_all(states)
-            self._are_saved = True
 
 
 def _exit_late(services: _Services) -> None:
-    """Saves the services and ends a process that has not ended by then; its log shows what it waited for."""
-    time.sleep(_EXIT_SECONDS)
-    logger.warning("Requests did not end within %g s after the stop, and are given up:", _EXIT_SECONDS)
+    """Saves the services and ends the process where requests keep it; its log shows what they wait for."""
+    if services.saving.wait(_EXIT_SECONDS):
+        return
+    logger.warning(
+        "Requests did not end within %g s after the stop. They are given up, and the state is saved. They wait here:",
+        _EXIT_SECONDS,
+    )
     faulthandler.dump_traceback()
     services.save(ministack.app._build_persistence_save_dict())
+    end_child_processes()
     os._exit(0)

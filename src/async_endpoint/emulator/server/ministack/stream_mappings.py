@@ -1,7 +1,7 @@
 """Event source mappings of DynamoDB streams, which retry, halve and give up a batch as on AWS.
 
 ministack delivers a batch until its function does not raise, and ignores which records failed. It still keeps the
-streams, the filters and each mapping's position.
+streams, the filters and each mapping's position; of what it saves, the streams are missing.
 """
 
 import contextvars
@@ -15,10 +15,12 @@ from ministack.services import dynamodb, lambda_svc
 
 from async_endpoint.clock import SystemClock
 from async_endpoint.emulator.batch_responses import read_batch_response
+from async_endpoint.emulator.server.ministack.function_processes import functions_ended
 from async_endpoint.emulator.server.ministack.services import FindRegion
 from async_endpoint.emulator.stream_retries import RetryRules, Tries
 
 _REPORTED = "ReportBatchItemFailures"
+_SAVED = "stream_records"
 
 logger = logging.getLogger(__name__)
 
@@ -26,6 +28,49 @@ logger = logging.getLogger(__name__)
 def retry_stream_batches(find_region: FindRegion, clock: SystemClock) -> None:
     """Replaces ministack's poll of streams. The age of what is delivered becomes the function's IteratorAge."""
     lambda_svc._poll_dynamodb_streams = _Streams(find_region, clock).poll
+
+
+def save_stream_records() -> None:
+    """Has ministack save, with its tables, the records of each stream that some mapping has not delivered.
+
+    It saves the position of each mapping, but no stream: a stream would begin again at 0, and no record be delivered
+    until it has as many as before.
+    """
+    get_state, restore = dynamodb.get_state, dynamodb.load_persisted_state
+
+    def with_records() -> dict[str, Any]:
+        return {**get_state(), _SAVED: _undelivered()}
+
+    def restore_records(saved: Mapping[str, Any]) -> None:
+        restore(saved)
+        for account, region, table, position, records in saved.get(_SAVED, ()):
+            dynamodb._stream_records.set_scoped(account, region, table, records)
+            dynamodb._stream_trimmed.set_scoped(account, region, table, position)
+
+    dynamodb.get_state, dynamodb.load_persisted_state = with_records, restore_records
+
+
+def _undelivered() -> list[list[Any]]:
+    """Returns account, region, table, the first position that is still needed, and the records from there on."""
+    needed: dict[tuple[str, str, str], int] = {}
+    for account, region, mapping in lambda_svc._iter_all_esms():
+        position = lambda_svc._dynamodb_stream_positions.get_scoped(account, region, mapping["UUID"])
+        if position is not None:
+            stream = account, region, _table_of(mapping)
+            needed[stream] = min(position, needed.get(stream, position))
+    found = []
+    for (account, region, table), records in dynamodb._stream_records.all_items():
+        trimmed: int = dynamodb._stream_trimmed.get_scoped(account, region, table, 0)
+        end = trimmed + len(records)
+        position = min(max(needed.get((account, region, table), end), trimmed), end)
+        found.append([account, region, table, position, records[position - trimmed :]])
+    return found
+
+
+def _table_of(mapping: Mapping[str, Any]) -> str:
+    """Returns the table of a mapping of a stream, whose ARN is arn:aws:dynamodb:...:table/NAME/stream/LABEL."""
+    arn: str = mapping.get("EventSourceArn", "")
+    return arn.split("/")[1] if ":dynamodb:" in arn and "/stream/" in arn else ""
 
 
 class _Streams:
@@ -46,11 +91,11 @@ class _Streams:
 
     def _start(self, account: str, region: str, mapping: dict[str, Any]) -> bool:
         arn, mapping_id = mapping.get("EventSourceArn", ""), mapping["UUID"]
-        if ":dynamodb:" not in arn or "/stream/" not in arn or not mapping.get("Enabled", True):
+        table = _table_of(mapping)
+        if not table or not mapping.get("Enabled", True):
             return False
         lambda_svc._request_account_id.set(account)
         lambda_svc._request_region.set(region)
-        table = arn.split("/")[1]
         function = lambda_svc._get_func_record_for_qualifier(mapping["FunctionName"], mapping.get("Qualifier"))[0]
         if function is None or (dynamodb._tables.get(table) or {}).get("LatestStreamArn") != arn:
             return False
@@ -65,6 +110,9 @@ class _Streams:
         lambda_svc._init_stream_position(mapping["UUID"], mapping["EventSourceArn"], mapping.get("StartingPosition"))
         position: int = lambda_svc._dynamodb_stream_positions[mapping["UUID"]]
         end: int = dynamodb.stream_end_position(table)
+        if position > end:  # saved by an earlier release, which saved no records
+            position = dynamodb.stream_start_position(table)
+            self._move(mapping["UUID"], position, Tries(RetryRules.from_mapping(mapping).batch_size))
         return position < end
 
     def _deliver(self, mapping: dict[str, Any], function: dict[str, Any], table: str) -> None:
@@ -77,6 +125,8 @@ class _Streams:
             self._move(mapping_id, position + len(read), Tries(rules.batch_size))
             return
         result = self._invoke(function, batch)
+        if functions_ended():  # the stop has ended the function: no try of its own
+            return
         numbers = [each["dynamodb"]["SequenceNumber"] for each in batch]
         failed = _failed(mapping, result, numbers)
         step = rules.next_step(
