@@ -33,6 +33,7 @@ from tests.support.diagnosed import (
     NAME,
     NAMES,
     NOW,
+    ROLE_POLICY,
     TOPICS,
     WAKING,
     changed,
@@ -364,6 +365,18 @@ def test_only_the_dlq_of_the_events_is_purged_after_they_are_announced(worker: s
     (first, *_) = diagnose(changed(queues=(QueueFacts(worker=worker, waiting=0, dead=1),))).findings
     assert f"announce --since {since} --stage dev" in (first.fix or "")
     assert (first.fix or "").endswith(f"async-endpoint dlq purge --queue {worker} --stage dev")
+
+
+def test_each_way_to_take_something_from_a_role_is_looked_for_and_undone() -> None:
+    (first, *_) = diagnose(changed(role_lacks=("Role execution may not sns:Publish on topic: explicitDeny.",))).findings
+    assert first.fix
+    looks, undoes = first.fix.split(". Then ")
+    for command in ("list-role-policies", "list-attached-role-policies", "get-role"):
+        assert f"aws iam {command} --role-name execution" in looks
+    assert f"aws iam list-policy-versions --policy-arn {ROLE_POLICY}" in looks
+    for command in ("delete-role-policy", "detach-role-policy", "delete-role-permissions-boundary"):
+        assert f"aws iam {command}" in undoes
+    assert "aws iam set-default-policy-version" in undoes
 
 
 def test_what_hangs_now_comes_before_the_failure_before_it() -> None:
