@@ -131,7 +131,7 @@ def named(table_of_causes: list[str]) -> Named:
             first = document["findings"][0] if document["findings"] else {"cause": "nothing", "severity": "normal"}
             if first["cause"] == cause or time.monotonic() >= deadline:
                 break
-        table_of_causes.append(f"{what:<42}{first['cause']:<28}{seconds:.1f} s")
+        table_of_causes.append(f"{what:<42}{first['cause']:<33}{seconds:.1f} s")
         is_fault = first["severity"] == "fault"
         assert (first["cause"], status, document["not_read"]) == (cause, int(is_fault), []), what
         assert seconds < MOST_SECONDS, what

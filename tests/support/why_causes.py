@@ -31,9 +31,13 @@ CAUSES: list[tuple[str, str, Fault]] = [
     ("watchdog-disabled", "the watchdog's rule is off", why_faults.disabled_rule("WatchdogSchedule")),
     ("reconciler-disabled", "the reconciler's rule is off", why_faults.disabled_rule("ReconcilerSchedule")),
     ("uploads-rule-disabled", "the inbox's rule is off", why_faults.disabled_rule("Uploads")),
-    ("rule-reaches-nothing", "the inbox's rule has no target", why_permission_faults.rule_without_target("Uploads")),
     (
-        "rule-reaches-nothing",
+        "uploads-rule-reaches-nothing",
+        "the inbox's rule has no target",
+        why_permission_faults.rule_without_target("Uploads"),
+    ),
+    (
+        "watchdog-rule-reaches-nothing",
         "the watchdog may not be invoked",
         why_permission_faults.function_that_no_rule_may_invoke("Watchdog"),
     ),

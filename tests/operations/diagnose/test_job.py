@@ -7,11 +7,11 @@ from typing import Any
 import pytest
 
 from async_endpoint.operations.diagnose.diagnosis import diagnose
-from async_endpoint.operations.diagnose.facts import EventSource, JobsFacts, TargetFacts
+from async_endpoint.operations.diagnose.facts import EventSource, JobsFacts, RuleFacts, TargetFacts
 from async_endpoint.operations.diagnose.finding import Severity
 from async_endpoint.operations.diagnose.job import explain
 from async_endpoint.protocol import FAILED_BEFORE, WAITS_FOR_ADMISSION, Attempt, JobRecord, JobState, utc_timestamp
-from tests.support.diagnosed import ASLEEP, AWAKE, NOW, changed
+from tests.support.diagnosed import ASLEEP, AWAKE, NOW, changed, function
 
 EARLIER = utc_timestamp(NOW - timedelta(minutes=2))
 LONG_AGO = utc_timestamp(NOW - timedelta(minutes=40))
@@ -62,6 +62,12 @@ def test_a_failure_that_another_attempt_would_meet_again_is_not_just_retried() -
 
 
 SUSPENDED = {"target": TargetFacts(minimum=0, maximum=2, out_suspended=True)}
+NOBODY_WATCHES = {"functions": (function("Watchdog", takes_events=False),)}
+NOTHING_NOTICED = {"rules": (RuleFacts("Uploads4F6EB0FD", "uploads", "ENABLED"),)}
+BOTH = {"rules": (RuleFacts("WatchdogScheduleD5E067EF", "watchdog", "ENABLED"), *NOTHING_NOTICED["rules"])}
+NO_WEBHOOK = {"rules": (RuleFacts("NotifierWebhookRule0C5A1E2D", "webhook", "ENABLED"),)}
+WEBHOOK_OFF = {"rules": (RuleFacts("NotifierWebhookRule0C5A1E2D", "webhook", "DISABLED", ("destination",)),)}
+NO_RECONCILER = {"rules": (RuleFacts("ReconcilerSchedule268E3F59", "reconciler", "ENABLED"),)}
 NOT_SUBMITTING = {"event_sources": (EventSource("uuid-1", "IntakeFunctionSource", "Disabled"),)}
 
 
@@ -74,6 +80,16 @@ NOT_SUBMITTING = {"event_sources": (EventSource("uuid-1", "IntakeFunctionSource"
         (job(JobState.RECEIVED, received_at=LONG_AGO), NOT_SUBMITTING, "intake-mapping-disabled"),
         (job(JobState.RECEIVED, received_at=LONG_AGO), SUSPENDED, "message-lost"),
         (job(JobState.RECEIVED), SUSPENDED, "just-received"),
+        (job(JobState.RECEIVED, received_at=LONG_AGO), NOTHING_NOTICED, "uploads-rule-reaches-nothing"),
+        (job(JobState.RECEIVED, received_at=LONG_AGO), BOTH, "uploads-rule-reaches-nothing"),
+        (job(JobState.RECEIVED), NOBODY_WATCHES, "just-received"),
+        (job(JobState.RECEIVED, received_at=LONG_AGO), NO_RECONCILER, "message-lost"),
+        (job(JobState.RECEIVED, received_at=LONG_AGO), NO_WEBHOOK, "message-lost"),
+        (job(JobState.SUBMITTED, submitted_at=EARLIER), NOTHING_NOTICED, "in-progress"),
+        (job(JobState.SUBMITTED, submitted_at=EARLIER), NOBODY_WATCHES, "in-progress"),
+        (job(JobState.SUBMITTED, submitted_at=EARLIER), NO_RECONCILER, "in-progress"),
+        (job(JobState.SUBMITTED, submitted_at=EARLIER), NO_WEBHOOK, "in-progress"),
+        (job(JobState.SUBMITTED, submitted_at=EARLIER), WEBHOOK_OFF, "in-progress"),
     ],
 )
 def test_an_open_job_names_what_is_wrong_with_the_stage_if_that_holds_it_up(

@@ -10,11 +10,13 @@ import pytest
 from botocore.exceptions import ClientError
 
 from async_endpoint.operations.diagnose.diagnosis import diagnose
+from async_endpoint.operations.diagnose.facts import RuleFacts
 from async_endpoint.operations.diagnose.gather import gather
 from async_endpoint.operations.diagnose.reads.clients import SERVICES, Clients
 from async_endpoint.operations.diagnose.reads.endpoint import ERRORS
 from async_endpoint.operations.diagnose.reads.policies import MESSAGES, OBJECTS, allows, denials_of
 from async_endpoint.operations.diagnose.reads.stacks import read_stack_reasons, stack_names
+from async_endpoint.operations.diagnose.reads.workflow import read_rules
 from tests.support.diagnosed import NAMES, NOW
 
 
@@ -86,6 +88,21 @@ def test_the_reason_of_a_rollback_is_the_first_failure_of_the_last_operation() -
     names = replace(NAMES, statuses={"dev-endpoint": "UPDATE_ROLLBACK_COMPLETE", "dev-workflow": "UPDATE_COMPLETE"})
     reasons = read_stack_reasons(Clients(boto3.Session(), {"cloudformation": events}), names)
     assert reasons == {"dev-endpoint": "Endpoint: did not pass the ping health check"}
+
+
+class Rules:
+    """A client of EventBridge with one rule, which has no target."""
+
+    def describe_rule(self, *, Name: str) -> dict[str, Any]:  # noqa: N803  # boto3's name
+        return {"Name": Name, "Arn": f"arn:aws:events:r:0:rule/{Name}", "State": "ENABLED"}
+
+    def list_targets_by_rule(self, **_: str) -> dict[str, Any]:
+        return {"Targets": []}
+
+
+def test_a_rule_is_read_with_its_arn_which_its_repair_needs() -> None:
+    (found,) = read_rules(Clients(boto3.Session(), {"events": Rules()}), NAMES)
+    assert found == RuleFacts("Uploads4F6EB0FD", "uploads", "ENABLED", (), "arn:aws:events:r:0:rule/uploads")
 
 
 def statement(**changes: Any) -> str:

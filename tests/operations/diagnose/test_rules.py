@@ -33,6 +33,7 @@ from tests.support.diagnosed import (
     NAME,
     NAMES,
     NOW,
+    ROLE_POLICY,
     TOPICS,
     WAKING,
     changed,
@@ -41,6 +42,9 @@ from tests.support.diagnosed import (
     points,
 )
 
+FUNCTIONS = "arn:aws:lambda:ap-northeast-1:000000000000:function"
+RULES_OF_EVENTS = "arn:aws:events:ap-northeast-1:000000000000:rule"
+SQS = "arn:aws:sqs:ap-northeast-1:000000000000"
 ROOT = Path(__file__).resolve().parents[3]
 
 
@@ -61,6 +65,12 @@ def alarms(name: str, **changes: Any) -> dict[str, Any]:
 
 def ended(reason: str, state: str = "FAILED") -> JobsFacts:
     return JobsFacts(ended=(Ended(job_id="job-1", state=state, reason=reason, ended_at="2026-01-31T11:59:00.000Z"),))
+
+
+def rule(logical_id: str) -> RuleFacts:
+    """An enabled rule without a target."""
+    name = logical_id[:-8]
+    return RuleFacts(logical_id, name, "ENABLED", arn=f"{RULES_OF_EVENTS}/{name}")
 
 
 def without(name: str) -> dict[str, Any]:
@@ -156,8 +166,12 @@ CAUSES: list[tuple[str, dict[str, Any]]] = [
     ("watchdog-disabled", {"rules": (RuleFacts("WatchdogSchedule", "watchdog", "DISABLED"),)}),
     ("reconciler-disabled", {"rules": (RuleFacts("ReconcilerSchedule", "reconciler", "DISABLED"),)}),
     ("uploads-rule-disabled", {"rules": (RuleFacts("Uploads4F6EB0FD", "uploads", "Missing"),)}),
-    ("rule-reaches-nothing", {"rules": (RuleFacts("Uploads4F6EB0FD", "uploads", "ENABLED"),)}),
-    ("rule-reaches-nothing", {"functions": (function("Watchdog", takes_events=False),)}),
+    ("webhook-disabled", {"rules": (RuleFacts("NotifierWebhookRule0C5A1E2D", "webhook", "DISABLED"),)}),
+    ("uploads-rule-reaches-nothing", {"rules": (rule("Uploads4F6EB0FD"),)}),
+    ("uploads-rule-reaches-nothing", {"rules": (rule("UrgentUploads5FBFD1E3"),)}),
+    ("watchdog-rule-reaches-nothing", {"functions": (function("Watchdog", takes_events=False),)}),
+    ("reconciler-rule-reaches-nothing", {"rules": (rule("ReconcilerSchedule268E3F59"),)}),
+    ("webhook-rule-reaches-nothing", {"rules": (rule("NotifierWebhookRule0C5A1E2D"),)}),
     ("subscription-missing", {"subscriptions": {topic: frozenset({"arn:aws:sqs:r:0:other"}) for topic in TOPICS}}),
     ("topic-missing", {"subscriptions": {}}),
     (
@@ -250,7 +264,7 @@ def test_a_cause_is_named_first_with_what_shows_it_and_what_mends_it(cause: str,
     assert first.evidence
     assert first.fix
     assert first.runbook in ANCHORS
-    assert "{" not in first.fix.replace('{"EventBridgeConfiguration": {}}', "").replace("Quotas[", "")
+    assert "{" not in re.sub(r'\{"EventBridgeConfiguration": \{\}\}|DeadLetterConfig=\{', "", first.fix)
 
 
 @pytest.mark.parametrize(("cause", "changes"), NORMAL)
@@ -364,6 +378,75 @@ def test_only_the_dlq_of_the_events_is_purged_after_they_are_announced(worker: s
     (first, *_) = diagnose(changed(queues=(QueueFacts(worker=worker, waiting=0, dead=1),))).findings
     assert f"announce --since {since} --stage dev" in (first.fix or "")
     assert (first.fix or "").endswith(f"async-endpoint dlq purge --queue {worker} --stage dev")
+
+
+@pytest.mark.parametrize("found", ["disabled", "reaches-nothing"])
+def test_the_rule_of_uploads_is_named_before_the_others(found: str) -> None:
+    others = replace(rule("WatchdogScheduleD5E067EF"), state="DISABLED" if found == "disabled" else "ENABLED")
+    uploads = replace(others, logical_id="Uploads4F6EB0FD")
+    causes = [each.cause for each in diagnose(changed(rules=(others, uploads))).findings]
+    assert [each for each in causes if each.endswith(found)] == [f"uploads-rule-{found}"]
+
+
+@pytest.mark.parametrize("state", ["DISABLED", "ENABLED"])
+def test_the_rule_of_the_webhook_is_not_that_of_the_notifier_which_still_announces(state: str) -> None:
+    (first, *_) = diagnose(changed(rules=(replace(rule("NotifierWebhookRule0C5A1E2D"), state=state),))).findings
+    assert first.text.startswith("The rule of the webhook ")
+    assert first.text.endswith(": outcomes did not reach the webhook.")
+    assert first.runbook == "the-webhook-fails"
+
+
+def test_what_may_not_be_invoked_is_allowed_it_for_the_one_rule() -> None:
+    fed = replace(rule("ReconcilerSchedule268E3F59"), targets=(f"{FUNCTIONS}:reconciler",))
+    closed = (function("Reconciler", takes_events=False),)
+    (first, *_) = diagnose(changed(rules=(fed,), functions=closed)).findings
+    assert first.fix == (
+        "aws lambda add-permission --function-name reconciler --statement-id invoked-by-rule "
+        "--action lambda:InvokeFunction --principal events.amazonaws.com "
+        f"--source-arn {RULES_OF_EVENTS}/ReconcilerSchedule"
+    )
+
+
+@pytest.mark.parametrize(
+    ("logical_id", "target"),
+    [
+        ("Uploads4F6EB0FD", f"Arn={SQS}:intake,DeadLetterConfig={{Arn={SQS}:intake-dead}}"),
+        ("UrgentUploads5FBFD1E3", f"Arn={SQS}:urgent,DeadLetterConfig={{Arn={SQS}:urgent-dead}}"),
+        ("WatchdogScheduleD5E067EF", f"Arn={FUNCTIONS}:watchdog"),
+        ("ReconcilerSchedule268E3F59", f"Arn={FUNCTIONS}:reconciler"),
+    ],
+)
+def test_a_rule_without_a_target_gets_that_of_the_stack(logical_id: str, target: str) -> None:
+    (first, *_) = diagnose(changed(rules=(rule(logical_id),))).findings
+    assert first.fix == f"aws events put-targets --rule {logical_id[:-8]} --targets 'Id=Target0,{target}'"
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"rules": (rule("NotifierWebhookRule0C5A1E2D"),)},  # its target has a role and an input of its own
+        {"rules": (replace(rule("Uploads4F6EB0FD"), arn=""),)},
+        {"rules": (rule("Uploads4F6EB0FD"),), "names": replace(NAMES, outputs={"EndpointName": NAME})},
+        {"rules": (rule("WatchdogScheduleD5E067EF"),), "functions": ()},
+        {"functions": (function("Watchdog", takes_events=False),)},  # the rule's ARN is not known
+    ],
+)
+def test_a_rule_whose_parts_are_not_known_is_deployed_again(changes: dict[str, Any]) -> None:
+    found = diagnose(changed(**changes)).findings
+    (fix,) = [each.fix for each in found if each.cause.endswith("-rule-reaches-nothing")]
+    assert fix == "Destroy the workflow stack and deploy it again: make deploy"
+
+
+def test_each_way_to_take_something_from_a_role_is_looked_for_and_undone() -> None:
+    (first, *_) = diagnose(changed(role_lacks=("Role execution may not sns:Publish on topic: explicitDeny.",))).findings
+    assert first.fix
+    looks, undoes = first.fix.split(". Then ")
+    for command in ("list-role-policies", "list-attached-role-policies", "get-role"):
+        assert f"aws iam {command} --role-name execution" in looks
+    assert f"aws iam list-policy-versions --policy-arn {ROLE_POLICY}" in looks
+    for command in ("delete-role-policy", "detach-role-policy", "delete-role-permissions-boundary"):
+        assert f"aws iam {command}" in undoes
+    assert "aws iam set-default-policy-version" in undoes
 
 
 def test_what_hangs_now_comes_before_the_failure_before_it() -> None:

@@ -6,7 +6,17 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from async_endpoint.operations.diagnose.finding import Severity
-from async_endpoint.operations.diagnose.rules import alarms, data, endpoint, jobs, load, scaling, topics, workflow
+from async_endpoint.operations.diagnose.rules import (
+    alarms,
+    data,
+    endpoint,
+    event_rules,
+    jobs,
+    load,
+    scaling,
+    topics,
+    workflow,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -51,8 +61,8 @@ RULES: tuple[Callable[[Snapshot], Finding | None], ...] = (
     workflow.function_broken,
     workflow.function_throttled,
     workflow.mapping_disabled,
-    workflow.rule_disabled,
-    workflow.rule_reaches_nothing,
+    event_rules.rule_disabled,
+    event_rules.rule_reaches_nothing,
     topics.subscription_missing,
     workflow.queue_without_dlq,
     workflow.dead_letters,

@@ -225,12 +225,13 @@ class EventSource:
 
 @dataclass(frozen=True)
 class RuleFacts:
-    """A rule of EventBridge: the ARNs of its targets, its state (`Missing` if it is gone)."""
+    """A rule of EventBridge: its state (`Missing` if it is gone), the ARNs of its targets, and its own."""
 
     logical_id: str
     name: str
     state: str
     targets: tuple[str, ...] = ()
+    arn: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)

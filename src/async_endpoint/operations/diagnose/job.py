@@ -20,17 +20,18 @@ _BEFORE_SUBMISSION = frozenset(
         "table-deleted", "key-disabled", "bucket-missing", "bucket-policy-denies", "queue-missing", "endpoint-missing",
         "endpoint-failed", "intake-queue-policy", "urgent-queue-policy", "function-broken", "function-throttled",
         "function-fails", "intake-mapping-disabled", "urgent-mapping-disabled", "uploads-rule-disabled", "inbox-silent",
-        "rule-reaches-nothing", "intake-dead-letters", "urgent-dead-letters",
+        "uploads-rule-reaches-nothing", "intake-dead-letters", "urgent-dead-letters",
     }
 )  # fmt: skip
 # What keeps no submitted request from its outcome: it is about other documents, or about what follows an outcome.
 _NOT_AFTER_SUBMISSION = frozenset(
     {
-        "intake-queue-policy", "urgent-queue-policy", "watchdog-disabled", "reconciler-disabled",
+        "intake-queue-policy", "urgent-queue-policy", "watchdog-disabled", "reconciler-disabled", "webhook-disabled",
         "notifier-mapping-disabled", "intake-mapping-disabled", "urgent-mapping-disabled", "uploads-rule-disabled",
-        "rule-reaches-nothing", "inbox-silent", "intake-dead-letters", "urgent-dead-letters", "events-dead-letters",
-        "webhook-dead-letters", "alarm-notifies-nobody", "queue-without-dlq", "documents-rejected", "content-type",
-        "input-missing", "expired",
+        "uploads-rule-reaches-nothing", "watchdog-rule-reaches-nothing", "reconciler-rule-reaches-nothing",
+        "webhook-rule-reaches-nothing", "inbox-silent", "intake-dead-letters", "urgent-dead-letters",
+        "events-dead-letters", "webhook-dead-letters", "alarm-notifies-nobody", "queue-without-dlq",
+        "documents-rejected", "content-type", "input-missing", "expired",
     }
 )  # fmt: skip
 _MESSAGE_LOST = timedelta(minutes=15)  # the reconciler sends the message of an older one again: docs/architecture.md

@@ -188,12 +188,18 @@ def read_rules(clients: Clients, names: StageNames) -> tuple[RuleFacts, ...]:
 
     def read(resource: Resource) -> RuleFacts:
         try:
-            state = clients["events"].describe_rule(Name=resource.physical_id)["State"]
+            found = clients["events"].describe_rule(Name=resource.physical_id)
             targets = clients["events"].list_targets_by_rule(Rule=resource.physical_id)["Targets"]
         except ClientError as error:
             if not _is_gone(error):
                 raise
             return RuleFacts(resource.logical_id, resource.physical_id, MISSING)
-        return RuleFacts(resource.logical_id, resource.physical_id, state, tuple(each["Arn"] for each in targets))
+        return RuleFacts(
+            resource.logical_id,
+            resource.physical_id,
+            found["State"],
+            targets=tuple(each["Arn"] for each in targets),
+            arn=found.get("Arn", ""),
+        )
 
     return tuple(map(read, names.of_type("AWS::Events::Rule")))

@@ -128,14 +128,17 @@ def role_without_policy(snapshot: Snapshot) -> Finding | None:
 
 
 def role_denied(snapshot: Snapshot) -> Finding | None:
-    """The execution role has its policy, which was changed, or another one denies what the endpoint needs."""
+    """The execution role has its policy, which was changed, or something else denies what the endpoint needs."""
     role = _own_role(snapshot)
     if not snapshot.role_lacks or not role or role_without_policy(snapshot):
         return None
     listed = "".join(f", aws iam list-policy-versions --policy-arn {arn}" for arn in _execution_policies(snapshot))
     fix = (
-        f"Find what was changed: aws iam list-role-policies --role-name {role}{listed}. Then aws iam "
-        "delete-role-policy takes a denial out, and aws iam set-default-policy-version puts a version back"
+        f"Find what was changed: aws iam list-role-policies --role-name {role}, aws iam list-attached-role-policies "
+        f"--role-name {role}, aws iam get-role --role-name {role} (its PermissionsBoundary){listed}. Then aws iam "
+        "delete-role-policy or aws iam detach-role-policy takes a denial out, aws iam "
+        "delete-role-permissions-boundary a boundary, and aws iam set-default-policy-version puts a version back. "
+        "If nothing was changed, a service control policy may deny it"
     )
     return _role_finding(fix, *snapshot.role_lacks)
 

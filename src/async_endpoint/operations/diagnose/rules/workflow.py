@@ -1,99 +1,25 @@
-"""Rules on the parts between an upload and its record: queues, functions, mappings and rules."""
+"""Rules on the parts between an upload and its record: queues, functions and mappings."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
 from async_endpoint.operations.diagnose.finding import Finding
+from async_endpoint.operations.diagnose.rules.parts import DEPLOY_AGAIN, EFFECTS, PARTS, WAIT, effect_of, part_of
 from async_endpoint.operations.diagnose.rules.words import counted, cut, show_log
 
 if TYPE_CHECKING:
-    from async_endpoint.operations.diagnose.facts import EventSource, RuleFacts
+    from async_endpoint.operations.diagnose.facts import EventSource
     from async_endpoint.operations.diagnose.snapshot import Snapshot
 
 _ENABLED = frozenset({"Enabled", "Enabling", "Creating", "Updating"})
 _ACTIVE = frozenset({"Active", "Pending", "Inactive"})
-_PARTS = {
-    "Intake": "intake", "Results": "results", "Reconciler": "reconciler", "Notifier": "notifier",
-    "Watchdog": "watchdog", "Urgent": "urgent",
-}  # fmt: skip
-_EFFECTS = {
-    "intake": "documents are not submitted",
-    "urgent": "urgent documents are not submitted",
-    "results": "outcomes are not recorded",
-    "reconciler": "jobs whose messages were lost stay open",
-    "notifier": "outcomes are not announced",
-    "watchdog": "nothing looks for instances without work",
-    "events": "outcomes were not announced",
-    "webhook": "outcomes did not reach the webhook",
-}
-_INBOX = "inbox"
-_RULE_RUNBOOKS = {"watchdog": "the-watchdog-fails", "reconciler": "the-reconciler-fails"}
-_WAIT = "messages-wait-too-long"
-_DEPLOY_AGAIN = "Destroy the workflow stack and deploy it again: make deploy"
 # The DLQs that no redrive empties, with their runbooks, which say how far to look back for what was not announced.
 _OF_EVENTS = {"events": ("outcomes-were-not-announced", "6h"), "webhook": ("the-webhook-fails", "1d")}
 
 
-def _part(logical_id: str) -> str:
-    return next((name for prefix, name in _PARTS.items() if logical_id.startswith(prefix)), logical_id)
-
-
-def _effect(part: str) -> str:
-    return _EFFECTS.get(part, "it does not run")
-
-
 def _logical_id(source: EventSource) -> str:
     return source.logical_id
-
-
-def rule_disabled(snapshot: Snapshot) -> Finding | None:
-    """A rule of EventBridge is off: of uploads, of the watchdog, or of the reconciler."""
-    off = [rule for rule in snapshot.rules if not rule.state.startswith("ENABLED")]
-    off.sort(key=lambda rule: "Uploads" not in rule.logical_id)
-    for rule in off:
-        part, effect = _part_of_rule(rule)
-        return Finding(
-            cause=f"{'uploads-rule' if part == _INBOX else part}-disabled",
-            text=f"The rule of the {part} is {rule.state.lower()}: {effect}.",
-            evidence=(f"DescribeRule: {rule.name} is {rule.state}.",),
-            fix=f"aws events enable-rule --name {rule.name}",
-            runbook=_RULE_RUNBOOKS.get(part, _WAIT),
-        )
-    return None
-
-
-def rule_reaches_nothing(snapshot: Snapshot) -> Finding | None:
-    """A rule has no target, or may not invoke the function that is its target."""
-    closed = {function.name for function in snapshot.functions if not function.takes_events}
-    for rule in snapshot.rules:
-        functions = [arn.rpartition(":")[2] for arn in rule.targets if ":function:" in arn]
-        denied = [name for name in functions if name in closed]
-        if rule.state == "Missing" or (rule.targets and not denied):
-            continue
-        part, effect = _part_of_rule(rule)
-        if denied:
-            text = f"EventBridge may not invoke the function of the {part}: {effect}."
-            evidence = f"GetPolicy: nothing allows lambda:InvokeFunction on {denied[0]}, or something denies it."
-        else:
-            text = f"The rule of the {part} has no target: {effect}."
-            evidence = f"ListTargetsByRule: {rule.name} has none."
-        return Finding(
-            cause="rule-reaches-nothing",
-            text=text,
-            evidence=(evidence,),
-            fix=_DEPLOY_AGAIN,
-            runbook=_RULE_RUNBOOKS.get(part, _WAIT),
-        )
-    return None
-
-
-def _part_of_rule(rule: RuleFacts) -> tuple[str, str]:
-    """Returns the part that a rule of EventBridge feeds, and what does not happen without it."""
-    if "Uploads" in rule.logical_id:
-        return _INBOX, "uploads are not noticed"
-    part = _part(rule.logical_id)
-    return part, _effect(part)
 
 
 def mapping_disabled(snapshot: Snapshot) -> Finding | None:
@@ -102,13 +28,13 @@ def mapping_disabled(snapshot: Snapshot) -> Finding | None:
     if not off:
         return None
     source = off[0]
-    part = _part(source.logical_id)
+    part = part_of(source.logical_id)
     return Finding(
         cause=f"{part}-mapping-disabled",
-        text=f"The event source mapping of the {part} is {source.state}: {_effect(part)}.",
+        text=f"The event source mapping of the {part} is {source.state}: {effect_of(part)}.",
         evidence=(f"GetEventSourceMapping: {source.uuid} is {source.state}.", *_backlog(snapshot, part)),
         fix=f"aws lambda update-event-source-mapping --uuid {source.uuid} --enabled",
-        runbook=_WAIT,
+        runbook=WAIT,
     )
 
 
@@ -116,13 +42,13 @@ def function_throttled(snapshot: Snapshot) -> Finding | None:
     """A function may not run at all."""
     for function in snapshot.functions:
         if function.reserved == 0:
-            part = _part(function.logical_id)
+            part = part_of(function.logical_id)
             return Finding(
                 cause="function-throttled",
-                text=f"The function of the {part} has a reserved concurrency of 0: {_effect(part)}.",
+                text=f"The function of the {part} has a reserved concurrency of 0: {effect_of(part)}.",
                 evidence=(f"GetFunction: {function.name} is throttled.", *_backlog(snapshot, part)),
                 fix=f"aws lambda delete-function-concurrency --function-name {function.name}",
-                runbook=_WAIT,
+                runbook=WAIT,
             )
     return None
 
@@ -131,10 +57,10 @@ def function_broken(snapshot: Snapshot) -> Finding | None:
     """A function is gone or not active."""
     for function in snapshot.functions:
         if function.state not in _ACTIVE:
-            part = _part(function.logical_id)
+            part = part_of(function.logical_id)
             return Finding(
                 cause="function-broken",
-                text=f"The function of the {part} is {function.state.lower()}: {_effect(part)}.",
+                text=f"The function of the {part} is {function.state.lower()}: {effect_of(part)}.",
                 evidence=(f"GetFunction: {function.name}.",),
                 fix="make deploy; if CloudFormation sees no change, destroy the workflow stack and deploy it again",
                 runbook="a-function-breaks",
@@ -159,7 +85,7 @@ def dead_letters(snapshot: Snapshot) -> Finding | None:
         )
     return Finding(
         cause=f"{queue.worker}-dead-letters",
-        text=f"The DLQ of {queue.worker} has {counted(queue.dead, 'message')}: {_EFFECTS[queue.worker]}.",
+        text=f"The DLQ of {queue.worker} has {counted(queue.dead, 'message')}: {EFFECTS[queue.worker]}.",
         evidence=(*(cut(reason) for reason in queue.reasons[:3]), *_log_of(snapshot, queue.worker), *others),
         fix=fix,
         runbook=runbook,
@@ -172,10 +98,10 @@ def queue_missing(snapshot: Snapshot) -> Finding | None:
         if queue.waiting is None:
             return Finding(
                 cause="queue-missing",
-                text=f"The queue of {queue.worker} does not exist: {_EFFECTS[queue.worker]}.",
+                text=f"The queue of {queue.worker} does not exist: {EFFECTS[queue.worker]}.",
                 evidence=("GetQueueAttributes: it does not exist.",),
-                fix=_DEPLOY_AGAIN,
-                runbook=_WAIT,
+                fix=DEPLOY_AGAIN,
+                runbook=WAIT,
             )
     return None
 
@@ -186,10 +112,10 @@ def queue_closed(snapshot: Snapshot) -> Finding | None:
         if not queue.takes_messages:
             return Finding(
                 cause=f"{queue.worker}-queue-policy",
-                text=f"The policy of the queue of {queue.worker} lets nobody send to it: {_EFFECTS[queue.worker]}.",
+                text=f"The policy of the queue of {queue.worker} lets nobody send to it: {EFFECTS[queue.worker]}.",
                 evidence=("GetQueueAttributes: its Policy allows no sqs:SendMessage, or denies it.",),
-                fix=_DEPLOY_AGAIN,
-                runbook=_WAIT,
+                fix=DEPLOY_AGAIN,
+                runbook=WAIT,
             )
     return None
 
@@ -203,7 +129,7 @@ def queue_without_dlq(snapshot: Snapshot) -> Finding | None:
                 text=f"The queue of {queue.worker} dead-letters nothing: a message that fails is tried until it "
                 "expires, and no alarm notifies of it.",
                 evidence=("GetQueueAttributes: it has no RedrivePolicy.",),
-                fix=_DEPLOY_AGAIN,
+                fix=DEPLOY_AGAIN,
                 runbook="messages-were-dead-lettered",
             )
     return None
@@ -213,15 +139,15 @@ def function_errors(snapshot: Snapshot) -> Finding | None:
     """A function's alarm on errors fires. Its log says why, unless the function ended before it could write a line."""
     firing = [alarm for alarm in snapshot.alarms.values() if alarm.state == "ALARM"]
     for function in snapshot.functions:
-        part = _part(function.logical_id)
-        prefix = next((prefix for prefix, name in _PARTS.items() if name == part), part)
+        part = part_of(function.logical_id)
+        prefix = next((prefix for prefix, name in PARTS.items() if name == part), part)
         alarm = next((each for each in firing if f"-{prefix}Errors" in each.name), None)
         if alarm is None:
             continue
         shown = f"Its log: {cut(function.errors[0])}" if function.errors else f"Its alarm: {cut(alarm.reason)}"
         return Finding(
             cause="function-fails",
-            text=f"The function of the {part} fails: {_effect(part)}.",
+            text=f"The function of the {part} fails: {effect_of(part)}.",
             evidence=(shown, *_backlog(snapshot, part)),
             fix=show_log(function.log_group),
             runbook="a-function-breaks",
@@ -261,5 +187,5 @@ def _log_of(snapshot: Snapshot, worker: str) -> tuple[str, ...]:
     return tuple(
         f"The function's log: {cut(function.errors[0])}"
         for function in snapshot.functions
-        if _part(function.logical_id) == part and function.errors
+        if part_of(function.logical_id) == part and function.errors
     )
