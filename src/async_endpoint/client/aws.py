@@ -39,6 +39,7 @@ from async_endpoint.client.errors import (
     UnknownSubmission,
 )
 from async_endpoint.client.transport import Acceptance, ListingPage, Payload, StoredObject
+from async_endpoint.client.wrong_responses import CutOff, fail_if_cut
 from async_endpoint.protocol import LocationError, S3Location
 
 if TYPE_CHECKING:
@@ -103,7 +104,10 @@ class AwsTransport:
         self._runtime = runtime
         self._s3 = s3
         self._attempts = _Attempts()
-        runtime.meta.events.register("response-received.sagemaker-runtime.InvokeEndpointAsync", self._attempts.note)
+        events, call = runtime.meta.events, "sagemaker-runtime.InvokeEndpointAsync"
+        events.register(f"response-received.{call}", self._attempts.note)
+        # Also on a client that the caller made: a cut response may have half a location.
+        events.register_first(f"needs-retry.{call}", fail_if_cut, unique_id="async-endpoint-cut-submission")
 
     @classmethod
     def from_session(cls, session: boto3.Session | None, *, concurrency: int, max_attempts: int) -> AwsTransport:
@@ -179,6 +183,10 @@ class AwsTransport:
             raise found from error
         except _NO_CREDENTIALS as error:
             raise AwsUnavailable(f"The endpoint {request.endpoint_name} cannot be called: {error}") from error
+        except CutOff as error:
+            raise UnknownSubmission(
+                f"The endpoint {request.endpoint_name} may have taken the request {request.inference_id}: {error}"
+            ) from error
         except BotoCoreError as error:
             message = f"The endpoint {request.endpoint_name} cannot be called: {error}"
             if isinstance(error, _NOT_SENT) and not self._attempts.lost_one:
