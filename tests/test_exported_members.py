@@ -56,7 +56,8 @@ INSIDE_THE_CLIENT |= {
 }
 INSIDE_THE_CLIENT |= {"AioJobStream", "AioPoller", "JobStream", "inline_body", "place_in_s3", "with_rejections"}
 INSIDE_THE_CLIENT |= {"P", "SharedPool", "T", "make_clients", "named_by_age", "parse_listings_quickly"}
-INSIDE_THE_CLIENT |= {"NotFromAws", "reject_wrong_responses"}
+INSIDE_THE_CLIENT |= {"error_text", "storage_error", "submit_error", "upload_error"}
+INSIDE_THE_CLIENT |= {"CutOff", "NotFromAws", "fail_if_cut", "reject_wrong_responses"}
 
 
 @pytest.mark.parametrize(

@@ -28,6 +28,7 @@ CALLS: dict[str, Callable[[Any], dict[str, Any]]] = {
 class Cutting(socketserver.ThreadingTCPServer):
     daemon_threads = True
     cut = 0
+    response = CUT
     requests = 0
 
 
@@ -41,13 +42,13 @@ class Handler(socketserver.StreamRequestHandler):
             length = int(value) if name.lower() == b"content-length" else length
         self.rfile.read(length)
         self.server.requests += 1
-        self.wfile.write(CUT if self.server.requests <= self.server.cut else WHOLE)
+        self.wfile.write(self.server.response if self.server.requests <= self.server.cut else WHOLE)
 
 
 @pytest.fixture
 def server() -> Iterator[Cutting]:
     with Cutting(("127.0.0.1", 0), Handler) as server:
-        threading.Thread(target=server.serve_forever, daemon=True).start()
+        threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True).start()
         yield server
         server.shutdown()
 
@@ -67,6 +68,22 @@ def test_a_cut_response_is_retried(service: str, server: Cutting, client_of: Cal
     assert server.requests == 2
 
 
+@pytest.mark.parametrize(
+    "response",
+    [
+        b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: ",
+        b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nTransfer-Encoding: chu",
+        b"HTTP/1.1 206 Partial Content\r\nContent-Type: application/json\r\nConte",
+    ],
+)
+def test_a_response_is_cut_also_within_its_length_and_as_any_success(
+    response: bytes, server: Cutting, client_of: Callable[[str], Any]
+) -> None:
+    server.cut, server.response = 1, response
+    CALLS["dynamodb"](client_of("dynamodb"))
+    assert server.requests == 2
+
+
 @pytest.mark.parametrize("service", CALLS)
 def test_a_response_that_is_always_cut_is_a_failure(
     service: str, server: Cutting, client_of: Callable[[str], Any]
@@ -76,3 +93,11 @@ def test_a_response_that_is_always_cut_is_a_failure(
         CALLS[service](client_of(service))
     assert raised.value.response["ResponseMetadata"]["HTTPStatusCode"] == 500
     assert server.requests > 2
+
+
+def test_a_response_that_never_has_content_is_whole_without_a_length(
+    server: Cutting, client_of: Callable[[str], Any]
+) -> None:
+    server.cut, server.response = 1000, b"HTTP/1.1 204 No Content\r\n\r\n"
+    client_of("s3").delete_object(Bucket="inputs", Key="key")
+    assert server.requests == 1

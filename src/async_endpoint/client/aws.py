@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import threading
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
@@ -26,19 +25,19 @@ from botocore.exceptions import (
 )
 
 from async_endpoint.client.aws_clients import SENT_AT_ONCE, make_clients
+from async_endpoint.client.aws_errors import error_text, storage_error, submit_error, upload_error
 from async_endpoint.client.errors import (
     AsyncEndpointError,
     AwsUnavailable,
     ConnectionLost,
-    EndpointNotFound,
     InvalidDocument,
     InvalidRequest,
     StorageError,
     SubmitError,
-    Throttled,
     UnknownSubmission,
 )
 from async_endpoint.client.transport import Acceptance, ListingPage, Payload, StoredObject
+from async_endpoint.client.wrong_responses import CutOff, fail_if_cut
 from async_endpoint.protocol import LocationError, S3Location
 
 if TYPE_CHECKING:
@@ -53,18 +52,6 @@ if TYPE_CHECKING:
     from async_endpoint.protocol import InvocationRequest
 
 _AWS_ERRORS = (Boto3Error, BotoCoreError, ClientError)
-_THROTTLED = frozenset({"Throttling", "ThrottlingException", "ThrottledException", "TooManyRequestsException"})
-# S3's own that pass, https://docs.aws.amazon.com/AmazonS3/latest/API/ErrorResponses.html, and those of KMS.
-_S3_BUSY = _THROTTLED | {"InternalError", "RequestTimeout", "ServiceUnavailable", "SlowDown"}
-# Of every service: the caller is unknown, has expired, has a wrong clock or may not do this.
-_CALLER_REJECTED = frozenset(
-    {
-        *("AccessDenied", "AccessDeniedException", "AuthFailure", "ExpiredToken", "ExpiredTokenException"),
-        *("InvalidAccessKeyId", "InvalidClientTokenId", "InvalidSignatureException", "InvalidToken"),
-        *("RequestExpired", "RequestTimeTooSkewed", "SignatureDoesNotMatch", "TokenRefreshRequired"),
-        "UnrecognizedClientException",
-    }
-)
 _NO_CREDENTIALS = (CredentialRetrievalError, NoCredentialsError)
 # There was no connection, so nothing was sent. An error of a proxy does not say that much.
 _NOT_SENT = (ConnectTimeoutError, EndpointConnectionError)
@@ -103,7 +90,10 @@ class AwsTransport:
         self._runtime = runtime
         self._s3 = s3
         self._attempts = _Attempts()
-        runtime.meta.events.register("response-received.sagemaker-runtime.InvokeEndpointAsync", self._attempts.note)
+        events, call = runtime.meta.events, "sagemaker-runtime.InvokeEndpointAsync"
+        events.register(f"response-received.{call}", self._attempts.note)
+        # Also on a client that the caller made: a cut response may have half a location.
+        events.register_first(f"needs-retry.{call}", fail_if_cut, unique_id="async-endpoint-cut-submission")
 
     @classmethod
     def from_session(cls, session: boto3.Session | None, *, concurrency: int, max_attempts: int) -> AwsTransport:
@@ -151,12 +141,7 @@ class AwsTransport:
                     Config=_ONE_THREAD_PER_FILE,
                 )
         except _AWS_ERRORS as error:
-            bucket = S3Location(target.bucket, "")
-            if _is_for_all(error) or _code(error) == "NoSuchBucket":
-                raise AwsUnavailable(f"Documents cannot be uploaded to {bucket}: {_text(error)}") from error
-            if _code(error) in _S3_BUSY:
-                raise Throttled(f"S3 takes no document in {bucket} at the moment: {_text(error)}") from error
-            raise SubmitError(f"The document cannot be uploaded to {target}: {_text(error)}") from error
+            raise upload_error(target, error) from error
         except OSError as error:  # after AWS's: a lost connection is an OSError too
             raise InvalidDocument(f"{source!s} cannot be read: {error.strerror}.") from error
 
@@ -171,7 +156,7 @@ class AwsTransport:
         try:
             response = self._runtime.invoke_endpoint_async(**cast("InvokeEndpointAsyncInputTypeDef", request.members()))
         except ClientError as error:
-            found = _submit_error(request, error)
+            found = submit_error(request, error)
             if self._attempts.lost_one and not isinstance(found, UnknownSubmission):
                 # An attempt before the last may have arrived, whatever the last one met.
                 kind = ConnectionLost if isinstance(found, AwsUnavailable) else UnknownSubmission
@@ -179,6 +164,10 @@ class AwsTransport:
             raise found from error
         except _NO_CREDENTIALS as error:
             raise AwsUnavailable(f"The endpoint {request.endpoint_name} cannot be called: {error}") from error
+        except CutOff as error:
+            raise UnknownSubmission(
+                f"The endpoint {request.endpoint_name} may have taken the request {request.inference_id}: {error}"
+            ) from error
         except BotoCoreError as error:
             message = f"The endpoint {request.endpoint_name} cannot be called: {error}"
             if isinstance(error, _NOT_SENT) and not self._attempts.lost_one:
@@ -206,7 +195,7 @@ class AwsTransport:
         try:
             page = self._s3.list_objects_v2(**query)
         except _AWS_ERRORS as error:
-            raise _storage_error(f"Objects below {prefix} cannot be listed", error) from error
+            raise storage_error(f"Objects below {prefix} cannot be listed", error) from error
         return ListingPage(
             objects=tuple(StoredObject(found["Key"], found["LastModified"]) for found in page.get("Contents", [])),
             is_truncated=page["IsTruncated"],
@@ -223,59 +212,16 @@ class AwsTransport:
             except _BROKE_OFF as error:
                 left -= 1
                 if not left:
-                    raise StorageError(f"The result {location} cannot be read: {_text(error)}") from error
+                    raise StorageError(f"The result {location} cannot be read: {error_text(error)}") from error
             except _AWS_ERRORS as error:
-                raise _storage_error(f"The result {location} cannot be read", error) from error
+                raise storage_error(f"The result {location} cannot be read", error) from error
 
     def delete(self, location: S3Location) -> None:
         """Calls DeleteObject."""
         try:
             self._s3.delete_object(Bucket=location.bucket, Key=location.key)
         except _AWS_ERRORS as error:
-            raise _storage_error(f"The document {location} cannot be deleted", error) from error
-
-
-def _submit_error(request: InvocationRequest, error: ClientError) -> SubmitError:
-    """Returns the client's own error for one of the service."""
-    code = error.response["Error"].get("Code", "")
-    message = error.response["Error"].get("Message") or str(error)
-    if code in _THROTTLED:
-        return Throttled(f"AWS asks for fewer calls of {request.endpoint_name} ({message}): lower the concurrency.")
-    if re.search(r"endpoint .*not found", message, re.IGNORECASE):
-        return EndpointNotFound(f"There is no endpoint {request.endpoint_name} here: {message}")
-    if code in _CALLER_REJECTED:
-        return AwsUnavailable(f"{request.endpoint_name} cannot be called: {code}: {message}")
-    if code == "ValidationError":
-        return InvalidRequest(f"{request.endpoint_name} rejects the request {request.inference_id}: {message}")
-    if error.response["ResponseMetadata"]["HTTPStatusCode"] >= HTTPStatus.INTERNAL_SERVER_ERROR:
-        return UnknownSubmission(
-            f"{request.endpoint_name} failed, and may have taken the request {request.inference_id}: {code}: {message}"
-        )
-    return SubmitError(f"{request.endpoint_name} did not accept the request {request.inference_id}: {code}: {message}")
-
-
-def _storage_error(what: str, error: Exception) -> StorageError:
-    """Returns the client's own error for one of S3."""
-    kind = AwsUnavailable if _is_for_all(error) else StorageError
-    return kind(f"{what}: {_text(error)}")
-
-
-def _is_for_all(error: Exception) -> bool:
-    """Returns whether the next document would have the same error."""
-    return isinstance(error, BotoCoreError) or _code(error) in _CALLER_REJECTED
-
-
-def _code(error: Exception) -> str:
-    """Returns AWS's code of an error; boto3's own error of an upload has it in its text alone."""
-    if isinstance(error, ClientError):
-        return error.response["Error"].get("Code", "")
-    found = re.search(r"An error occurred \((\w+)\)", str(error))
-    return found[1] if found else ""
-
-
-def _text(error: Exception) -> str:
-    """Returns the error in one line; boto3's own error of an upload names the file first."""
-    return " ".join(str(error).split())
+            raise storage_error(f"The document {location} cannot be deleted", error) from error
 
 
 def _response_time(headers: dict[str, str]) -> datetime:

@@ -16,13 +16,19 @@ if TYPE_CHECKING:
 
 _SHOWN = 80
 _OF_OBJECTS = frozenset({"GetObject", "HeadObject"})
-_LENGTHS = ("content-length", "transfer-encoding")
+_NOT_SENT_AGAIN = frozenset({"InvokeEndpointAsync"})  # the document would be processed twice
 
 
 class NotFromAws(HTTPClientError):
     """The response is a web page. It may say anything, such as 200 for a request that never reached AWS."""
 
     fmt = "{operation}: the response {status} is a web page, not one of AWS: {page}"
+
+
+class CutOff(HTTPClientError):
+    """The response broke off within its headers, and the request must not be sent again: AWS has taken it."""
+
+    fmt = "{operation}: the response {status} was cut off within its headers."
 
 
 def reject_wrong_responses(events: BaseEventHooks) -> None:
@@ -32,8 +38,9 @@ def reject_wrong_responses(events: BaseEventHooks) -> None:
     what GetObject and HeadObject return is left out. So is a 5xx, which AWS's own servers may send as a page:
     botocore's parsers know it, and it is retried.
 
-    A 200 that was cut off within its headers counts as a 500: botocore would read it as one without content, such as an
-    empty result. The length of its body, which may be 0, is lost then, or the rest of the body is.
+    A response of success that was cut off within its headers counts as a 500, which is retried: botocore would read it
+    as one without content, such as an empty result. The length of its body, which may be 0, is lost then, or the rest
+    of the body is. For a request that must not be sent again they raise CutOff.
 
     Args:
         events: Those of the session or the client.
@@ -41,7 +48,7 @@ def reject_wrong_responses(events: BaseEventHooks) -> None:
     # Before it is parsed: some of botocore's parsers raise a KeyError for a page.
     events.register("before-parse", _reject_page, unique_id="async-endpoint-page")
     # Handlers of a wildcard go before those of a service, and so before botocore's retries.
-    events.register_first("needs-retry.*", _fail_if_cut, unique_id="async-endpoint-cut")
+    events.register_first("needs-retry.*", fail_if_cut, unique_id="async-endpoint-cut")
 
 
 def _reject_page(*, operation_model: OperationModel, response_dict: dict[str, Any], **_: object) -> None:
@@ -55,15 +62,31 @@ def _reject_page(*, operation_model: OperationModel, response_dict: dict[str, An
     raise NotFromAws(operation=operation_model.name, status=status, page=page)
 
 
-def _fail_if_cut(*, response: tuple[AWSResponse, dict[str, Any]] | None, **_: object) -> None:
+def fail_if_cut(*, response: tuple[AWSResponse, dict[str, Any]] | None, operation: OperationModel, **_: object) -> None:
+    """Makes a response of success that was cut off within its headers a 500; botocore calls it before it may retry.
+
+    Raises:
+        CutOff: The request must not be sent again.
+    """
     if response is None:
         return
     http_response, parsed = response
     # What did not come over the network, as in a test, need not have a length.
-    came = isinstance(http_response.raw, HTTPResponse) and http_response.status_code == HTTPStatus.OK
-    if came and not any(name in http_response.headers for name in _LENGTHS):
-        failure = HTTPStatus.INTERNAL_SERVER_ERROR
-        http_response.status_code = failure.value
-        parsed.clear()
-        parsed["Error"] = {"Code": str(failure.value), "Message": "The response was cut off within its headers."}
-        parsed["ResponseMetadata"] = {"HTTPStatusCode": failure.value, "HTTPHeaders": {}, "RetryAttempts": 0}
+    if not isinstance(http_response.raw, HTTPResponse) or not _lacks_length(http_response):
+        return
+    if operation.name in _NOT_SENT_AGAIN:
+        raise CutOff(operation=operation.name, status=http_response.status_code)
+    failure = HTTPStatus.INTERNAL_SERVER_ERROR
+    http_response.status_code = failure.value
+    parsed.clear()
+    parsed["Error"] = {"Code": str(failure.value), "Message": "The response was cut off within its headers."}
+    parsed["ResponseMetadata"] = {"HTTPStatusCode": failure.value, "HTTPHeaders": {}, "RetryAttempts": 0}
+
+
+def _lacks_length(response: AWSResponse) -> bool:
+    """Returns whether it is one of success with content, and no header says where that ends; a cut one does not."""
+    is_success = HTTPStatus.OK <= response.status_code < HTTPStatus.MULTIPLE_CHOICES
+    if not is_success or response.status_code == HTTPStatus.NO_CONTENT:
+        return False
+    is_chunked = "chunked" in response.headers.get("transfer-encoding", "").lower()
+    return not is_chunked and not response.headers.get("content-length", "").strip().isdigit()
