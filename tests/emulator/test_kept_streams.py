@@ -11,11 +11,15 @@ from tests.emulator.conftest import Start
 from tests.emulator.fakes import ACCOUNT, eventually
 from tests.emulator.test_kept_state import client
 
-# Sends what it gets to a queue, at the local AWS's port of now: the queue's URL in its environment follows it.
+# Takes ten minutes where the file WORKS is missing. Else it sends what it gets to a queue, at the local AWS's port of
+# now: the queue's URL in its environment follows it.
 HANDLER = """
-import json, os, urllib.request
+import json, os, time, urllib.request
 
 def handler(event, context):
+    if not os.path.exists(os.environ["WORKS"]):
+        open(os.environ["WORKS"], "w").close()
+        time.sleep(600)
     ids = [record["dynamodb"]["Keys"]["id"]["S"] for record in event["Records"]]
     body = {"QueueUrl": os.environ["QUEUE"], "MessageBody": json.dumps(ids)}
     headers = {
@@ -28,8 +32,8 @@ def handler(event, context):
 """
 
 
-def deploy(local: LocalAws) -> str:
-    """Makes a table whose stream a function gets; returns the mapping's id."""
+def deploy(local: LocalAws, works: Path) -> str:
+    """Makes a table whose stream a function gets, once for each record; returns the mapping's id."""
     functions, dynamodb = client(local, "lambda"), client(local, "dynamodb")
     stream = dynamodb.create_table(
         TableName="jobs",
@@ -47,10 +51,15 @@ def deploy(local: LocalAws) -> str:
         Role=f"arn:aws:iam::{ACCOUNT}:role/any",
         Handler="app.handler",
         Code={"ZipFile": code.getvalue()},
-        Environment={"Variables": {"QUEUE": queue(local)}},
+        Timeout=900,
+        Environment={"Variables": {"QUEUE": queue(local), "WORKS": str(works)}},
     )
     made: str = functions.create_event_source_mapping(
-        EventSourceArn=stream, FunctionName="notifier", StartingPosition="TRIM_HORIZON", BatchSize=10
+        EventSourceArn=stream,
+        FunctionName="notifier",
+        StartingPosition="TRIM_HORIZON",
+        BatchSize=10,
+        MaximumRetryAttempts=0,
     )["UUID"]
     return made
 
@@ -81,8 +90,10 @@ def delivered(local: LocalAws, count: int) -> list[str]:
 
 
 def test_what_is_written_before_and_after_a_restart_is_delivered_once(start: Start, tmp_path: Path) -> None:
+    works = tmp_path / "works"
+    works.touch()
     local = start(tmp_path)
-    mapping = deploy(local)
+    mapping = deploy(local, works)
     write(local, "a", "b", "c")
     assert sorted(delivered(local, 3)) == ["a", "b", "c"]
     client(local, "lambda").update_event_source_mapping(UUID=mapping, Enabled=False)
@@ -92,16 +103,28 @@ def test_what_is_written_before_and_after_a_restart_is_delivered_once(start: Sta
     again = start(tmp_path)
     write(again, "f")
     client(again, "lambda").update_event_source_mapping(UUID=mapping, Enabled=True)
-    assert delivered(again, 3) == ["d", "e", "f"]
+    assert sorted(delivered(again, 3)) == ["d", "e", "f"]
     write(again, "g")
     assert delivered(again, 1) == ["g"]
+
+
+def test_what_is_processed_at_the_stop_is_delivered_again_and_not_given_up(start: Start, tmp_path: Path) -> None:
+    works = tmp_path / "works"
+    local = start(tmp_path)
+    deploy(local, works)
+    write(local, "a")
+    eventually(works.exists, "the function works")
+    local.stop()
+    assert delivered(start(tmp_path), 1) == ["a"]
 
 
 def test_a_state_that_an_earlier_release_saved_without_records_delivers_what_is_written_next(
     start: Start, tmp_path: Path
 ) -> None:
+    works = tmp_path / "works"
+    works.touch()
     local = start(tmp_path)
-    deploy(local)
+    deploy(local, works)
     write(local, "a", "b", "c")
     assert sorted(delivered(local, 3)) == ["a", "b", "c"]
     local.stop()

@@ -18,7 +18,7 @@ from async_endpoint.emulator import launcher
 from async_endpoint.emulator.containers.environment import ServingEnvironments
 from async_endpoint.emulator.launcher import ANY_PORT, DEFAULT_PORT, LocalAws, LocalAwsError, _free_port
 from async_endpoint.emulator.server.state_file import StateFolder
-from async_endpoint.emulator.server_process import serving_process
+from async_endpoint.emulator.server_process import bound_port, serving_process
 from tests.emulator.conftest import SPEED, Running, Start
 from tests.emulator.fakes import eventually
 
@@ -126,6 +126,18 @@ def test_two_that_start_at_once_have_a_port_each_and_know_their_own_process(
     assert free in {local.port for local in both}
     assert len({local.port for local in both}) == 2
     assert [serving_process(local.endpoint_url) for local in both] == [local.pid for local in both]
+
+
+def test_a_port_that_another_had_for_a_moment_is_no_failure(
+    start: Start, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        monkeypatch.setattr(launcher, "DEFAULT_PORT", port)
+        # Free before the process begins, and free again when it has ended.
+        monkeypatch.setattr(launcher, "bound_port", lambda wanted: wanted or bound_port(0))
+
+        assert start(tmp_path).port != port
 
 
 def test_of_two_that_start_at_once_on_one_port_one_is_rejected(start: Start, tmp_path: Path) -> None:

@@ -11,15 +11,16 @@ from typing import Any
 
 import boto3
 import psutil
+import pytest
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
-from async_endpoint.emulator.launcher import ANY_PORT, LocalAws, _free_port
+from async_endpoint.emulator.launcher import ANY_PORT, LocalAws, LocalAwsError, _free_port
 from async_endpoint.emulator.loopback import NoResponse, fetch
 from async_endpoint.emulator.process_environments import server_environment
 from async_endpoint.emulator.server.state_file import StateFolder
 from tests.emulator.conftest import Start
-from tests.emulator.fakes import LIMIT, eventually
+from tests.emulator.fakes import ACCOUNT, LIMIT, eventually
 
 SLOW = """
 import time
@@ -39,21 +40,26 @@ def client(local: LocalAws, service: str) -> Any:
     )
 
 
-def test_functions_end_with_it_and_its_services_are_saved(start: Start, tmp_path: Path) -> None:
-    local = start(tmp_path)
-    functions = client(local, "lambda")
-    client(local, "sqs").create_queue(QueueName="kept")
+def create_function(functions: Any) -> None:
+    """Creates the function "slow", which takes ten minutes."""
     code = io.BytesIO()
     with zipfile.ZipFile(code, "w") as archive:
         archive.writestr("app.py", SLOW)
     functions.create_function(
         FunctionName="slow",
         Runtime="python3.12",
-        Role="arn:aws:iam::000000000000:role/any",
+        Role=f"arn:aws:iam::{ACCOUNT}:role/any",
         Handler="app.handler",
         Code={"ZipFile": code.getvalue()},
         Timeout=900,
     )
+
+
+def test_functions_end_with_it_and_its_services_are_saved(start: Start, tmp_path: Path) -> None:
+    local = start(tmp_path)
+    functions = client(local, "lambda")
+    client(local, "sqs").create_queue(QueueName="kept")
+    create_function(functions)
 
     def invoke() -> str:
         try:
@@ -70,6 +76,16 @@ def test_functions_end_with_it_and_its_services_are_saved(start: Start, tmp_path
         assert invoked.result() != ""
     assert psutil.wait_procs(processes, timeout=20)[1] == []
     assert client(start(tmp_path), "sqs").get_queue_url(QueueName="kept")["QueueUrl"].endswith("/kept")
+
+
+@pytest.mark.parametrize("file", ["services/sqs.json", "sagemaker.json"])
+def test_a_stop_that_could_not_save_everything_says_so(start: Start, tmp_path: Path, file: str) -> None:
+    local = start(tmp_path)
+    client(local, "sqs").create_queue(QueueName="lost")
+    (tmp_path / "kept" / file).unlink(missing_ok=True)
+    (tmp_path / "kept" / file / "in the way").mkdir(parents=True)
+    with pytest.raises(LocalAwsError, match=r"could not save its state, or not all of it: .*\(log: .*local-aws.log\)"):
+        local.stop()
 
 
 SERVER = """

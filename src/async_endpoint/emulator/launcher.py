@@ -1,10 +1,10 @@
 """Starts, finds and stops a local AWS, and gives clients the environment that leads to it."""
 
+import errno
 import json
 import os
 import shlex
 import signal
-import socket
 import subprocess
 import time
 from collections.abc import Mapping
@@ -19,7 +19,7 @@ from async_endpoint.emulator.hosting.instance_times import InstanceTimes
 from async_endpoint.emulator.process_environments import client_variables, without_settings
 from async_endpoint.emulator.server.command_line import ServerOptions
 from async_endpoint.emulator.server.state_file import StateError, StateFolder
-from async_endpoint.emulator.server_process import is_running, serving_process, start_process, started_at
+from async_endpoint.emulator.server_process import bound_port, is_running, serving_process, start_process, started_at
 
 DEFAULT_STATE_DIR = Path(".local-aws")
 DEFAULT_PORT = 4566
@@ -28,6 +28,7 @@ DEFAULT_REGION = "us-east-1"
 
 _START_SECONDS = 30.0
 _STOP_SECONDS = 120.0
+_IN_USE = f"[Errno {errno.EADDRINUSE}]"
 _GIVE_UP_SECONDS = 10.0
 _POLL_SECONDS = 0.05
 
@@ -131,7 +132,12 @@ class LocalAws:
         process = start_process(options, _log(state_dir))
         began = started_at(process.pid)
         local = cls(state_dir, process.pid, options.port, options.speed, began, former_port, process)
-        local._await_ready(process)
+        try:
+            local._await_ready(process)
+        except LocalAwsError:
+            if process.stdin is not None:
+                process.stdin.close()
+            raise
         local._write_file()
         return local
 
@@ -178,7 +184,7 @@ class LocalAws:
         Raises:
             LocalAwsError: It did not stop in time, or could not save its state.
         """
-        state, was_running, began = _state(self.state_dir), self.running, time.time()
+        state, was_running = _state(self.state_dir), self.running
         if was_running:
             os.kill(self.pid, signal.SIGTERM)
         self._await_stop()
@@ -187,10 +193,10 @@ class LocalAws:
             if self._process.stdin is not None:
                 self._process.stdin.close()
         _file(self.state_dir).unlink(missing_ok=True)
-        # It may have been asked to stop before this call, and have saved its state meanwhile.
-        if was_running and state.written_at < began - _STOP_SECONDS:
+        if was_running and not state.is_complete:
             raise LocalAwsError(
-                f"The local AWS has stopped and could not save its state; {state.path} is older (log: {self.log})."
+                "The local AWS has stopped and could not save its state, or not all of it: what is missing in "
+                f"{state.path} is as the stop before left it (log: {self.log})."
             )
 
     def _write_file(self) -> None:
@@ -201,7 +207,8 @@ class LocalAws:
         deadline = time.monotonic() + _START_SECONDS
         while (serving := serving_process(self.endpoint_url)) != process.pid:
             exited = process.poll() is not None
-            if serving is not None or (exited and _is_taken(self.port)):
+            # Another that stops by itself may have had the port when this one began.
+            if serving is not None or (exited and (bound_port(self.port) is None or _IN_USE in self._last_line())):
                 _await_exit(process)
                 raise _PortTakenError(f"Port {self.port} was taken meanwhile: start again (log: {self.log}).")
             if exited:
@@ -271,7 +278,7 @@ def _free_port(*wanted: int) -> int:
         LocalAwsError: All are taken.
     """
     for port in wanted:
-        bound = _bound_port(port)
+        bound = bound_port(port)
         if bound is not None:
             return bound
     raise LocalAwsError(f"Port {wanted[-1]} is taken: leave --port out to have a free one chosen.")
@@ -284,18 +291,3 @@ def _await_exit(process: subprocess.Popen[bytes]) -> None:
     except subprocess.TimeoutExpired:
         process.kill()
         process.communicate()
-
-
-def _is_taken(port: int) -> bool:
-    return _bound_port(port) is None
-
-
-def _bound_port(port: int) -> int | None:
-    """Binds a port and frees it; returns its number, which the system chooses for ANY_PORT, or None if it is taken."""
-    with socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind(("127.0.0.1", port))
-        except OSError:
-            return None
-        return int(probe.getsockname()[1])

@@ -1,5 +1,6 @@
 """The process of a local AWS as seen from outside: its start, and whether it runs and serves requests."""
 
+import socket
 import subprocess
 from http import HTTPStatus
 from pathlib import Path
@@ -49,3 +50,14 @@ def serving_process(endpoint_url: str) -> int | None:
     except NoResponse:
         return None
     return int(body) if status == HTTPStatus.OK and body.isdigit() else None
+
+
+def bound_port(port: int) -> int | None:
+    """Binds a port of 127.0.0.1 and frees it; returns its number, which the system chooses for 0, or None if taken."""
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError:
+            return None
+        return int(probe.getsockname()[1])

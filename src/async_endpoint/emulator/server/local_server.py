@@ -80,7 +80,7 @@ class LocalServer:
         self._port = port
         self._folder = folder
         self._regions = RegionRegistry(config)
-        self._ready, self._stopping = threading.Event(), threading.Event()
+        self._ready, self._stopping, self._saved = threading.Event(), threading.Event(), threading.Event()
 
     def run(self, *, until_stdin_closes: bool) -> None:
         """Restores the saved state, serves until SIGTERM, SIGINT or, if asked for, the end of stdin, and saves.
@@ -88,6 +88,7 @@ class LocalServer:
         Raises:
             StateError: The saved state cannot be restored; it is left as it is.
         """
+        self._folder.begin()
         self._regions.restore((self._folder.load() or {}).get("regions", []))
         self._add_services()
         self._connect_cloudwatch()
@@ -119,6 +120,7 @@ class LocalServer:
                 region.stop()
             function_processes.end_functions()
             self._folder.save({"port": self._port, "clock": self._config.clock.now(), "regions": self._regions.state()})
+            self._saved.set()
         except Exception:  # the launcher reports that nothing was written
             logger.exception("the state could not be saved")
 
@@ -195,7 +197,12 @@ class LocalServer:
             await asyncio.to_thread(self.stop)
 
         threading.Thread(target=self._resume_when_served, args=(stop,), name="resume", daemon=True).start()
-        await http_server.serve(self._port, self._gateway, stopped)
+        await http_server.serve(self._port, self._gateway, stopped, self._end_folder)
+
+    def _end_folder(self) -> None:
+        """Notes that everything is saved, once the services are: unless the regions could not be."""
+        if self._saved.is_set():
+            self._folder.end()
 
     def _resume_when_served(self, stop: asyncio.Event) -> None:
         """Resumes when this process serves requests: instances send theirs at once.

@@ -4,7 +4,6 @@ ministack's services save theirs beside it, each in a file of its own, at the sa
 """
 
 import json
-import math
 import re
 import shutil
 from dataclasses import dataclass
@@ -47,12 +46,21 @@ class StateFolder:
         return self.path / "sagemaker.json"
 
     @property
-    def written_at(self) -> float:
-        """The time of the last save, in epoch seconds; minus infinity when there was none."""
-        try:
-            return self.file.stat().st_mtime
-        except FileNotFoundError:
-            return -math.inf
+    def is_complete(self) -> bool:
+        """Whether the last process saved everything when it stopped."""
+        return self._complete.exists()
+
+    @property
+    def _complete(self) -> Path:
+        return self.path / "complete"
+
+    def begin(self) -> None:
+        """Notes that a process runs, which has not saved its state yet."""
+        self._complete.unlink(missing_ok=True)
+
+    def end(self) -> None:
+        """Notes that the process has saved everything."""
+        self._complete.touch()
 
     def load(self) -> dict[str, Any] | None:
         """Returns what `save` wrote; None when nothing was saved.
@@ -116,7 +124,8 @@ class StateFolder:
             StateError: The folder has files that are not of a local AWS; nothing is deleted.
         """
         # The last one is of an earlier version.
-        own = {self.services, self.objects, self.file, partial_path(self.file), self.file.with_suffix(".part")}
+        files = {self.file, self._complete, partial_path(self.file), self.file.with_suffix(".part")}
+        own = {self.services, self.objects, *files}
         if not self.path.is_dir():
             return
         if foreign := sorted(path.name for path in self.path.iterdir() if path not in own):

@@ -19,15 +19,22 @@ _SHUTDOWN_SECONDS = 1.0
 _SAVE_SECONDS = 60.0  # for ministack to save its services
 _EXIT_SECONDS = 20.0  # for the requests in flight to end
 
+_PERSISTENCE = logging.getLogger("persistence")  # ministack's
+
 logger = logging.getLogger(__name__)
 
 
-async def serve(port: int, gateway: Callable[[App], App], stop: Callable[[], Awaitable[object]]) -> None:
-    """Serves `gateway(application)` on 127.0.0.1 until `stop()` returns.
+async def serve(
+    port: int,
+    gateway: Callable[[App], App],
+    stop: Callable[[], Awaitable[object]],
+    on_saved: Callable[[], None] = lambda: None,
+) -> None:
+    """Serves `gateway(application)` on 127.0.0.1 until `stop()` returns; `on_saved` is called when all is saved then.
 
     ministack's requests cannot be cancelled. Those that do not end in time are given up with the process.
     """
-    services = _Services()
+    services = _Services(on_saved)
     ministack.app.save_all = services.save
 
     async def stopped() -> None:
@@ -47,7 +54,8 @@ async def serve(port: int, gateway: Callable[[App], App], stop: Callable[[], Awa
 class _Services:
     """ministack's services, saved once."""
 
-    def __init__(self) -> None:
+    def __init__(self, on_saved: Callable[[], None]) -> None:
+        self._on_saved = on_saved
         self._lock = threading.Lock()
         self.saving = threading.Event()
 
@@ -56,7 +64,24 @@ class _Services:
         with self._lock:
             if not self.saving.is_set():
                 self.saving.set()
+                errors = _Errors()
+                _PERSISTENCE.addHandler(errors)
                 save_all(states)
+                if not errors.any:
+                    self._on_saved()
+
+
+class _Errors(logging.Handler):
+    """Whether an error was logged: ministack reports no other way that it could not save a service."""
+
+    def __init__(self) -> None:
+        super().__init__(logging.ERROR)
+        self.any = False
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Notes it."""
+        del record
+        self.any = True
 
 
 def _exit_late(services: _Services) -> None:
