@@ -396,6 +396,21 @@ def test_the_rule_of_the_webhook_is_not_that_of_the_notifier_which_still_announc
     assert first.runbook == "the-webhook-fails"
 
 
+@pytest.mark.parametrize("logical_id", ["Uploads4F6EB0FD", "WatchdogScheduleD5E067EF"])
+@pytest.mark.parametrize(
+    ("state", "fix"),
+    [
+        ("DISABLED", "aws events enable-rule --name "),
+        ("Missing", "Destroy the workflow stack and deploy it again: make deploy"),
+    ],
+)
+def test_a_rule_that_is_off_is_enabled_and_one_that_is_gone_deployed_again(
+    logical_id: str, state: str, fix: str
+) -> None:
+    (first, *_) = diagnose(changed(rules=(replace(rule(logical_id), state=state),))).findings
+    assert first.fix.startswith(fix)
+
+
 def test_what_may_not_be_invoked_is_allowed_it_for_the_one_rule() -> None:
     fed = replace(rule("ReconcilerSchedule268E3F59"), targets=(f"{FUNCTIONS}:reconciler",))
     closed = (function("Reconciler", takes_events=False),)

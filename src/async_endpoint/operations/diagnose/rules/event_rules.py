@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from async_endpoint.operations.diagnose.snapshot import Snapshot
 
 _INBOX = "inbox"
+_MISSING = "Missing"
 _RUNBOOKS = {
     "watchdog": "the-watchdog-fails",
     "reconciler": "the-reconciler-fails",
@@ -22,7 +23,7 @@ _RUNBOOKS = {
 
 
 def rule_disabled(snapshot: Snapshot) -> Finding | None:
-    """A rule of EventBridge is off: of uploads, of the watchdog, of the reconciler, or of the webhook."""
+    """A rule of EventBridge is off or gone: of uploads, of the watchdog, of the reconciler, or of the webhook."""
     for rule in _uploads_first(snapshot.rules):
         if rule.state.startswith("ENABLED"):
             continue
@@ -31,7 +32,7 @@ def rule_disabled(snapshot: Snapshot) -> Finding | None:
             cause=f"{'uploads-rule' if part == _INBOX else part}-disabled",
             text=f"The rule of the {part} is {rule.state.lower()}: {effect}.",
             evidence=(f"DescribeRule: {rule.name} is {rule.state}.",),
-            fix=f"aws events enable-rule --name {rule.name}",
+            fix=DEPLOY_AGAIN if rule.state == _MISSING else f"aws events enable-rule --name {rule.name}",
             runbook=_RUNBOOKS.get(part, WAIT),
         )
     return None
@@ -43,7 +44,7 @@ def rule_reaches_nothing(snapshot: Snapshot) -> Finding | None:
     for rule in _uploads_first(snapshot.rules):
         functions = [arn.rpartition(":")[2] for arn in rule.targets if ":function:" in arn]
         denied = [name for name in functions if name in closed]
-        if rule.state == "Missing" or (rule.targets and not denied):
+        if rule.state == _MISSING or (rule.targets and not denied):
             continue
         part, effect = _part_of_rule(rule)
         if denied:
