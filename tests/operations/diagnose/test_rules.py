@@ -408,7 +408,7 @@ def test_a_rule_that_is_off_is_enabled_and_one_that_is_gone_deployed_again(
     logical_id: str, state: str, fix: str
 ) -> None:
     (first, *_) = diagnose(changed(rules=(replace(rule(logical_id), state=state),))).findings
-    assert first.fix.startswith(fix)
+    assert str(first.fix).startswith(fix)
 
 
 def test_what_may_not_be_invoked_is_allowed_it_for_the_one_rule() -> None:

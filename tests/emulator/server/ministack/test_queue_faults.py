@@ -27,7 +27,7 @@ def struck(faults: FaultClient) -> int:
 
 @pytest.fixture
 def worker(running: Running) -> Iterator[str]:
-    """The name of a function and of the queue that invokes it, whose messages reappear after five seconds: a start takes less."""
+    """The name of a function and of its queue, whose messages reappear after five seconds: a start takes less."""
     code = io.BytesIO()
     with zipfile.ZipFile(code, "w") as archive:
         archive.writestr("app.py", HANDLER)
