@@ -138,6 +138,6 @@ def test_a_request_that_never_ends_is_given_up_with_what_it_waits_for_in_the_log
     finally:
         server.kill()
     assert server.returncode == 0
-    assert "Requests did not end within 0.5 s after the stop. They are given up, and the state is saved." in output
+    assert "The local AWS did not end within 0.5 s of its stop: what keeps it is given up" in output
     assert "concurrency.py" in output
     assert list(state.services.glob("*.json"))

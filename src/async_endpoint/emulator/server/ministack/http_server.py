@@ -4,6 +4,7 @@ import faulthandler
 import logging
 import os
 import threading
+import time
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, cast
 
@@ -85,11 +86,12 @@ class _Errors(logging.Handler):
 
 
 def _exit_late(services: _Services) -> None:
-    """Saves the services and ends the process where requests keep it; its log shows what they wait for."""
+    """Saves the services and ends the process where something keeps it; its log shows what that waits for."""
     if services.saving.wait(_EXIT_SECONDS):
-        return
+        time.sleep(_EXIT_SECONDS)
     logger.warning(
-        "Requests did not end within %g s after the stop. They are given up, and the state is saved. They wait here:",
+        "The local AWS did not end within %g s of its stop: what keeps it is given up, and the state is saved. "
+        "Its threads wait here:",
         _EXIT_SECONDS,
     )
     faulthandler.dump_traceback()

@@ -125,7 +125,7 @@ class _Streams:
             self._move(mapping_id, position + len(read), Tries(rules.batch_size))
             return
         result = self._invoke(function, batch)
-        if functions_ended():  # the stop has ended the function: no try of its own
+        if result.get("error") and functions_ended():  # by the stop, which is no try
             return
         numbers = [each["dynamodb"]["SequenceNumber"] for each in batch]
         failed = _failed(mapping, result, numbers)
