@@ -146,7 +146,7 @@ class Bombs(unittest.TestCase):
             self.assert_rejects(
                 422,
                 r"^Drawing the document ended its process \(SIGSEGV\): it is damaged, or needs far more than the 700",
-                pdf_bombs.tiny_tiles(),
+                pdf_bombs.function_shading(),  # takes time alone: the signal may be late on a busy machine
             )
 
     def test_a_process_that_ended_on_one_document_for_another_s_fault_is_replaced_without_a_word(self):
