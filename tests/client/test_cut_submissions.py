@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import socketserver
-import threading
 from typing import TYPE_CHECKING, Literal
 
 import pytest
@@ -11,6 +9,7 @@ from botocore.config import Config
 
 from async_endpoint.client import AwsTransport, AwsUnavailable, SubmitError, Throttled, UnknownSubmission
 from async_endpoint.protocol import InvocationRequest, S3Location
+from tests.client.raw_server import RawServer, raw_server
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -29,40 +28,13 @@ IN_CHUNKS = HEAD + b"Transfer-Encoding: chunked\r\n\r\n" + b"%x\r\n%b\r\n0\r\n\r
 REQUEST = InvocationRequest(endpoint_name="receipts", input_location="s3://inputs/key", inference_id="id-1")
 
 
-class Endpoint(socketserver.ThreadingTCPServer):
-    """Sends one response, byte by byte as it is, and ends the connection."""
-
-    daemon_threads = True
-    response = b""
-    requests = 0
-
-    @property
-    def url(self) -> str:
-        return f"http://127.0.0.1:{self.server_address[1]}"
-
-
-class Handler(socketserver.StreamRequestHandler):
-    server: Endpoint
-
-    def handle(self) -> None:
-        length = 0
-        while (line := self.rfile.readline()).strip():
-            name, _, value = line.partition(b":")
-            length = int(value) if name.lower() == b"content-length" else length
-        self.rfile.read(length)
-        self.server.requests += 1
-        self.wfile.write(self.server.response)
-
-
 @pytest.fixture
-def server() -> Iterator[Endpoint]:
-    with Endpoint(("127.0.0.1", 0), Handler) as server:
-        threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True).start()
+def server() -> Iterator[RawServer]:
+    with raw_server() as server:
         yield server
-        server.shutdown()
 
 
-def transport_of(session: boto3.Session, server: Endpoint, config: Config) -> AwsTransport:
+def transport_of(session: boto3.Session, server: RawServer, config: Config) -> AwsTransport:
     """The transport of a caller's own clients, which have nothing of the package's."""
     runtime = session.client("sagemaker-runtime", endpoint_url=server.url, config=config)
     return AwsTransport(runtime=runtime, s3=session.client("s3"))
@@ -70,7 +42,7 @@ def transport_of(session: boto3.Session, server: Endpoint, config: Config) -> Aw
 
 @pytest.mark.parametrize("whole", [WITH_LENGTH, IN_CHUNKS], ids=["with a length", "in chunks"])
 def test_a_response_that_is_cut_anywhere_leaves_the_submission_unknown(
-    whole: bytes, server: Endpoint, session: boto3.Session
+    whole: bytes, server: RawServer, session: boto3.Session
 ) -> None:
     transport = transport_of(session, server, Config(retries={"total_max_attempts": 1}))
 
@@ -86,7 +58,7 @@ def test_a_response_that_is_cut_anywhere_leaves_the_submission_unknown(
 
 @pytest.mark.parametrize("mode", ["legacy", "standard", "adaptive"])
 def test_a_document_whose_response_was_cut_within_its_headers_is_not_sent_again(
-    mode: Literal["legacy", "standard", "adaptive"], server: Endpoint, session: boto3.Session
+    mode: Literal["legacy", "standard", "adaptive"], server: RawServer, session: boto3.Session
 ) -> None:
     transport = transport_of(session, server, Config(retries={"mode": mode, "total_max_attempts": 3}))
     for size in range(len(b"HTTP/1.1 202"), WITH_LENGTH.index(b"%d\r\n" % len(BODY))):
@@ -100,7 +72,7 @@ def test_a_document_whose_response_was_cut_within_its_headers_is_not_sent_again(
 
 
 def test_the_clients_of_the_package_send_no_document_again_either(
-    server: Endpoint, session: boto3.Session, monkeypatch: pytest.MonkeyPatch
+    server: RawServer, session: boto3.Session, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("AWS_ENDPOINT_URL", server.url)
     server.response = HEAD[:80]
@@ -122,7 +94,7 @@ def test_the_clients_of_the_package_send_no_document_again_either(
 def test_an_error_that_is_cut_says_enough_to_be_retried(
     response: bytes,
     error: type[SubmitError],
-    server: Endpoint,
+    server: RawServer,
     session: boto3.Session,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

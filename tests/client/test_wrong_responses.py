@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import socketserver
-import threading
 from typing import TYPE_CHECKING, Any, cast
 
 import pytest
 from botocore.exceptions import ClientError
 
 from async_endpoint.client.wrong_responses import reject_wrong_responses
+from tests.client.raw_server import RawServer, raw_server
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -25,44 +24,23 @@ CALLS: dict[str, Callable[[Any], dict[str, Any]]] = {
 }
 
 
-class Cutting(socketserver.ThreadingTCPServer):
-    daemon_threads = True
-    cut = 0
-    response = CUT
-    requests = 0
-
-
-class Handler(socketserver.StreamRequestHandler):
-    server: Cutting
-
-    def handle(self) -> None:
-        length = 0
-        while (line := self.rfile.readline()).strip():
-            name, _, value = line.partition(b":")
-            length = int(value) if name.lower() == b"content-length" else length
-        self.rfile.read(length)
-        self.server.requests += 1
-        self.wfile.write(self.server.response if self.server.requests <= self.server.cut else WHOLE)
-
-
 @pytest.fixture
-def server() -> Iterator[Cutting]:
-    with Cutting(("127.0.0.1", 0), Handler) as server:
-        threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True).start()
+def server() -> Iterator[RawServer]:
+    with raw_server() as server:
+        server.cut, server.response, server.whole = 0, CUT, WHOLE
         yield server
-        server.shutdown()
 
 
 @pytest.fixture
-def client_of(server: Cutting, session: boto3.Session, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], Any]:
+def client_of(server: RawServer, session: boto3.Session, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], Any]:
     monkeypatch.setattr("time.sleep", lambda _: None)
     reject_wrong_responses(session.events)
     create: Any = session.client
-    return lambda service: create(service, endpoint_url=f"http://127.0.0.1:{server.server_address[1]}")
+    return lambda service: create(service, endpoint_url=server.url)
 
 
 @pytest.mark.parametrize("service", CALLS)
-def test_a_cut_response_is_retried(service: str, server: Cutting, client_of: Callable[[str], Any]) -> None:
+def test_a_cut_response_is_retried(service: str, server: RawServer, client_of: Callable[[str], Any]) -> None:
     server.cut = 1
     CALLS[service](client_of(service))
     assert server.requests == 2
@@ -77,7 +55,7 @@ def test_a_cut_response_is_retried(service: str, server: Cutting, client_of: Cal
     ],
 )
 def test_a_response_is_cut_also_within_its_length_and_as_any_success(
-    response: bytes, server: Cutting, client_of: Callable[[str], Any]
+    response: bytes, server: RawServer, client_of: Callable[[str], Any]
 ) -> None:
     server.cut, server.response = 1, response
     CALLS["dynamodb"](client_of("dynamodb"))
@@ -86,7 +64,7 @@ def test_a_response_is_cut_also_within_its_length_and_as_any_success(
 
 @pytest.mark.parametrize("service", CALLS)
 def test_a_response_that_is_always_cut_is_a_failure(
-    service: str, server: Cutting, client_of: Callable[[str], Any]
+    service: str, server: RawServer, client_of: Callable[[str], Any]
 ) -> None:
     server.cut = 1000
     with pytest.raises(ClientError, match="cut off within its headers") as raised:
@@ -96,7 +74,7 @@ def test_a_response_that_is_always_cut_is_a_failure(
 
 
 def test_a_response_that_never_has_content_is_whole_without_a_length(
-    server: Cutting, client_of: Callable[[str], Any]
+    server: RawServer, client_of: Callable[[str], Any]
 ) -> None:
     server.cut, server.response = 1000, b"HTTP/1.1 204 No Content\r\n\r\n"
     client_of("s3").delete_object(Bucket="inputs", Key="key")

@@ -1,15 +1,14 @@
 """After a restart the functions of a stream get every write that they have not processed, and all later ones."""
 
-import io
 import json
 import time
-import zipfile
 from pathlib import Path
 from typing import Any
 
 from async_endpoint.emulator.launcher import LocalAws
 from tests.emulator.conftest import Start
-from tests.emulator.fakes import ACCOUNT, eventually
+from tests.emulator.fakes import eventually
+from tests.emulator.functions import create_function
 from tests.emulator.test_kept_state import client
 
 # Takes ten minutes where the file WORKS is missing. Else it sends what it gets to a queue, at the local AWS's port of
@@ -43,18 +42,7 @@ def deploy(local: LocalAws, works: Path) -> str:
         BillingMode="PAY_PER_REQUEST",
         StreamSpecification={"StreamEnabled": True, "StreamViewType": "NEW_IMAGE"},
     )["TableDescription"]["LatestStreamArn"]
-    code = io.BytesIO()
-    with zipfile.ZipFile(code, "w") as archive:
-        archive.writestr("app.py", HANDLER)
-    functions.create_function(
-        FunctionName="notifier",
-        Runtime="python3.12",
-        Role=f"arn:aws:iam::{ACCOUNT}:role/any",
-        Handler="app.handler",
-        Code={"ZipFile": code.getvalue()},
-        Timeout=900,
-        Environment={"Variables": {"QUEUE": queue(local), "WORKS": str(works)}},
-    )
+    create_function(functions, "notifier", HANDLER, QUEUE=queue(local), WORKS=str(works))
     made: str = functions.create_event_source_mapping(
         EventSourceArn=stream,
         FunctionName="notifier",

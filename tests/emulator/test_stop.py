@@ -1,26 +1,23 @@
 """A stop does not wait for functions or requests, and nothing of the local AWS outlives it."""
 
-import io
 import subprocess
 import sys
 import time
-import zipfile
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any
 
-import boto3
 import psutil
 import pytest
-from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
-from async_endpoint.emulator.launcher import ANY_PORT, LocalAws, LocalAwsError, _free_port
+from async_endpoint.emulator.launcher import ANY_PORT, LocalAwsError, _free_port
 from async_endpoint.emulator.loopback import NoResponse, fetch
 from async_endpoint.emulator.process_environments import server_environment
 from async_endpoint.emulator.server.state_file import StateFolder
 from tests.emulator.conftest import Start
-from tests.emulator.fakes import ACCOUNT, LIMIT, eventually
+from tests.emulator.fakes import LIMIT, eventually
+from tests.emulator.functions import create_function
+from tests.emulator.test_kept_state import client
 
 SLOW = """
 import time
@@ -29,37 +26,11 @@ def handler(event, context):
 """
 
 
-def client(local: LocalAws, service: str) -> Any:
-    return boto3.client(  # type: ignore[call-overload]  # the service's name is no literal here
-        service,
-        endpoint_url=local.endpoint_url,
-        region_name="us-east-1",
-        aws_access_key_id="local",
-        aws_secret_access_key="local",  # noqa: S106 - no credential is checked
-        config=Config(proxies={}, read_timeout=LIMIT, retries={"total_max_attempts": 1}),
-    )
-
-
-def create_function(functions: Any) -> None:
-    """Creates the function "slow", which takes ten minutes."""
-    code = io.BytesIO()
-    with zipfile.ZipFile(code, "w") as archive:
-        archive.writestr("app.py", SLOW)
-    functions.create_function(
-        FunctionName="slow",
-        Runtime="python3.12",
-        Role=f"arn:aws:iam::{ACCOUNT}:role/any",
-        Handler="app.handler",
-        Code={"ZipFile": code.getvalue()},
-        Timeout=900,
-    )
-
-
 def test_functions_end_with_it_and_its_services_are_saved(start: Start, tmp_path: Path) -> None:
     local = start(tmp_path)
     functions = client(local, "lambda")
     client(local, "sqs").create_queue(QueueName="kept")
-    create_function(functions)
+    create_function(functions, "slow", SLOW)
 
     def invoke() -> str:
         try:
@@ -138,6 +109,22 @@ def test_a_request_that_never_ends_is_given_up_with_what_it_waits_for_in_the_log
     finally:
         server.kill()
     assert server.returncode == 0
-    assert "The local AWS did not end within 0.5 s of its stop: what keeps it is given up" in output
+    assert "The local AWS did not end within 0.5 s of its stop: it saves its state and gives up" in output
     assert "concurrency.py" in output
+    assert list(state.services.glob("*.json"))
+
+
+def test_a_thread_that_never_ends_is_given_up_after_the_state_is_saved(tmp_path: Path) -> None:
+    port, state = _free_port(ANY_PORT), StateFolder(tmp_path)
+    lasting = "import threading, time\nthreading.Thread(target=time.sleep, args=(600,)).start()\n"
+    run = subprocess.run(
+        [sys.executable, "-c", lasting + SERVER, str(port)],
+        env=server_environment(port, state),
+        input="stop\n",
+        capture_output=True,
+        text=True,
+        timeout=LIMIT,
+        check=True,
+    )
+    assert "The local AWS did not end within 0.5 s of its stop" in run.stdout + run.stderr
     assert list(state.services.glob("*.json"))

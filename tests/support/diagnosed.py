@@ -33,6 +33,7 @@ WAKE, SLEEP = f"{_POLICY}:policyName/wake-from-zero", f"{_POLICY}:policyName/sle
 BACKLOG = f"{_POLICY}:policyName/backlog-per-instance"
 ROLE_POLICY = "arn:aws:iam::000000000000:policy/ExecutionPermissions"
 QUEUE_ARN = "arn:aws:sqs:ap-northeast-1:000000000000:results"
+RULES_OF_EVENTS = "arn:aws:events:ap-northeast-1:000000000000:rule"
 _FUNCTIONS = "arn:aws:lambda:ap-northeast-1:000000000000:function"
 TOPICS = (f"{_ARN}:success-Success1", f"{_ARN}:error-Error1")
 QUEUES = "https://sqs.ap-northeast-1.amazonaws.com/000000000000"
@@ -142,6 +143,12 @@ ASLEEP = Snapshot(
     role_policies=frozenset({ROLE_POLICY}),
     table_status="ACTIVE",
 )
+
+
+def rule(logical_id: str) -> RuleFacts:
+    """An enabled rule without a target."""
+    name = logical_id[:-8]
+    return RuleFacts(logical_id, name, "ENABLED", arn=f"{RULES_OF_EVENTS}/{name}")
 
 
 def changed(**changes: Any) -> Snapshot:

@@ -90,8 +90,8 @@ def _exit_late(services: _Services) -> None:
     if services.saving.wait(_EXIT_SECONDS):
         time.sleep(_EXIT_SECONDS)
     logger.warning(
-        "The local AWS did not end within %g s of its stop: what keeps it is given up, and the state is saved. "
-        "Its threads wait here:",
+        "The local AWS did not end within %g s of its stop: it saves its state and gives up what keeps it. Its threads "
+        "wait here:",
         _EXIT_SECONDS,
     )
     faulthandler.dump_traceback()
