@@ -8,6 +8,7 @@ import boto3
 import pytest
 
 from async_endpoint.protocol import JobState, S3Location, job_id
+from tests.emulator.fakes import eventually
 from tests.support.endpoint_fixtures import EndpointServer
 from tests.support.functions import Function, RecordedJobs, VersionedInbox
 
@@ -135,9 +136,16 @@ def test_events_are_read_as_eventbridge_puts_them_into_the_queue(
     )
     for key in KEYS:
         inbox.put(key)
-    messages = sqs.receive_message(QueueUrl=queue, MaxNumberOfMessages=10, WaitTimeSeconds=2)["Messages"]
+    events_received: list[str] = []
 
-    kept, _ = load("submit").process(*[message["Body"] for message in messages])
+    def all_came() -> bool:
+        messages = sqs.receive_message(QueueUrl=queue, MaxNumberOfMessages=10).get("Messages", [])
+        events_received.extend(message["Body"] for message in messages)
+        return len(events_received) >= len(KEYS)
+
+    eventually(all_came, f"{len(KEYS)} events")  # each is on its way for itself
+
+    kept, _ = load("submit").process(*events_received)
 
     assert kept == []
     assert {key: record.state for key, record in jobs.by_key().items()} == dict.fromkeys(KEYS, JobState.SUBMITTED)
