@@ -111,6 +111,9 @@ class SageMakerEndpoint:
             raise AcceptanceUnknown(f"The endpoint {name} sent no response: {error}.") from error
         except BotoCoreError as error:
             raise RetryLater(f"The endpoint {name} cannot be called: {error}.") from error
+        # Of a response that breaks off within its headers, a location may be half there. A whole one says its length.
+        if not _says_its_length(response["ResponseMetadata"]["HTTPHeaders"]):
+            raise AcceptanceUnknown(f"The endpoint {name} sent no whole response: it breaks off within its headers.")
         return Acceptance(response.get("OutputLocation"), response.get("FailureLocation"))
 
 
@@ -148,3 +151,8 @@ def _submit_error(name: str, error: ClientError) -> DocumentRejected | RetryLate
 
 def _status(error: ClientError) -> int:
     return error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
+
+
+def _says_its_length(headers: dict[str, str]) -> bool:
+    is_chunked = "chunked" in headers.get("transfer-encoding", "").lower()
+    return is_chunked or headers.get("content-length", "").strip().isdigit()

@@ -9,7 +9,7 @@ from botocore.config import Config
 
 from async_endpoint.client import AwsTransport, AwsUnavailable, SubmitError, Throttled, UnknownSubmission
 from async_endpoint.protocol import InvocationRequest, S3Location
-from tests.client.raw_server import RawServer, raw_server
+from tests.support.raw_server import RawServer, raw_server
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -8,7 +8,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from async_endpoint.client.wrong_responses import reject_wrong_responses
-from tests.client.raw_server import RawServer, raw_server
+from tests.support.raw_server import RawServer, raw_server
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -1,9 +1,6 @@
 """What each response of AWS does to a message, for responses that no local AWS sends."""
 
-import threading
-from collections.abc import Iterator
 from http import HTTPStatus
-from http.server import BaseHTTPRequestHandler, HTTPServer
 
 import boto3
 import pytest
@@ -12,37 +9,37 @@ from botocore.stub import Stubber
 
 from async_endpoint.protocol import InvocationRequest
 from submit.adapters import S3Documents, SageMakerEndpoint
-from submit.ports import AcceptanceUnknown, Head, RetryLater
+from submit.ports import Acceptance, AcceptanceUnknown, Head, RetryLater
+from tests.support.raw_server import raw_server
 
 
-class _HangsUp(BaseHTTPRequestHandler):
-    """Reads a request and breaks off."""
-
-    def do_POST(self) -> None:  # the name is http.server's
-        self.rfile.read(int(self.headers.get("Content-Length", 0)))
-        self.close_connection = True
-
-    def log_message(self, *_: object) -> None:
-        """Say nothing."""
-
-
-@pytest.fixture
-def hanging_up() -> Iterator[str]:
-    with HTTPServer(("127.0.0.1", 0), _HangsUp) as server:
-        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
-        thread.start()
-        yield f"http://localhost:{server.server_port}"
-        server.shutdown()
-        thread.join(timeout=5)
+ACCEPTED = (
+    b"HTTP/1.1 202 Accepted\r\n"
+    b"Content-Type: application/json\r\n"
+    b"X-Amzn-SageMaker-OutputLocation: s3://outputs/1.out\r\n"
+    b"X-Amzn-SageMaker-FailureLocation: s3://outputs/failures/1-error.out\r\n"
+    b"Content-Length: 23\r\n\r\n"
+    b'{"InferenceId": "id-1"}'
+)
 
 
-def test_after_a_broken_connection_the_acceptance_is_unknown(hanging_up: str, session: boto3.Session) -> None:
+def test_after_a_broken_connection_the_acceptance_is_unknown_and_no_half_a_location_is_believed(
+    session: boto3.Session,
+) -> None:
+    request = InvocationRequest(endpoint_name="receipts", input_location="s3://inputs/a")
     config = Config(retries={"total_max_attempts": 1}, proxies={})
-    runtime = session.client("sagemaker-runtime", endpoint_url=hanging_up, config=config)
+    with raw_server() as server:
+        runtime = session.client("sagemaker-runtime", endpoint_url=server.url, config=config)
+        endpoint = SageMakerEndpoint(runtime)
 
-    with pytest.raises(AcceptanceUnknown, match="The endpoint receipts sent no response: Connection was closed"):
-        SageMakerEndpoint(runtime).invoke(InvocationRequest(endpoint_name="receipts", input_location="s3://inputs/a"))
-    runtime.close()
+        server.response = ACCEPTED
+        assert endpoint.invoke(request) == Acceptance("s3://outputs/1.out", "s3://outputs/failures/1-error.out")
+
+        for size in range(len(ACCEPTED)):
+            server.response = ACCEPTED[:size]
+            with pytest.raises(AcceptanceUnknown, match="The endpoint receipts sent no"):
+                endpoint.invoke(request)
+        runtime.close()
 
 
 @pytest.mark.parametrize(
