@@ -67,7 +67,8 @@ RUN = "run receipts --endpoint receipts --input s3://inputs/run --ticket run.sql
 @pytest.mark.parametrize(
     "arguments",
     ["jobs --stage dev", "status J --table t", "status J --stage dev", "why --stage dev", "logs --stage dev", RUN,
-     "run receipts --stage dev", "dlq list --stage dev", "rollback --list --stage dev"],
+     "run receipts --stage dev", "dlq list --stage dev", "rollback --list --stage dev", "rollback --stage dev --yes",
+     "destroy --stage dev --yes", "deploy --stack receipts -- true"],
 )  # fmt: skip
 def test_a_web_page_is_never_taken_for_a_response_of_aws(
     arguments: str, page_url: str, monkeypatch: pytest.MonkeyPatch

@@ -10,6 +10,7 @@ from botocore.exceptions import ClientError
 
 from async_endpoint.client import EndpointWaker
 from async_endpoint.protocol import WAKE_POLICY
+from tests.support.raw_server import raw_server
 
 if TYPE_CHECKING:
     import boto3
@@ -83,3 +84,25 @@ def test_a_caller_who_may_not_gets_one_line(call: str) -> None:
     assert line is not None
     assert line.startswith("The endpoint was not woken; if it sleeps, its alarm wakes it within minutes: An error")
     assert "\n" not in line
+
+
+@pytest.mark.parametrize(
+    ("response", "said"),
+    [
+        pytest.param(b"", "Connection was closed", id="none"),
+        pytest.param(
+            b"HTTP/1.1 200 OK\r\nContent-Type: text/html\r\nContent-Length: 12\r\n\r\n<p>Login</p>",
+            "KeyError: 'EndpointStatus'",
+            id="a page of a proxy",
+        ),
+    ],
+)
+def test_a_response_that_is_none_of_aws_becomes_one_line(
+    session: "boto3.Session", monkeypatch: pytest.MonkeyPatch, response: bytes, said: str
+) -> None:
+    with raw_server() as server:
+        server.response = response
+        monkeypatch.setenv("AWS_ENDPOINT_URL", server.url)
+        line = EndpointWaker("receipts", session).wake(12)
+    assert line is not None
+    assert line.startswith(f"The endpoint was not woken; if it sleeps, its alarm wakes it within minutes: {said}")

@@ -5,8 +5,10 @@ from dataclasses import replace
 from functools import reduce
 from typing import Any
 
+import boto3
 import pytest
-from botocore.exceptions import ClientError
+from botocore.config import Config
+from botocore.exceptions import ClientError, ConnectionClosedError
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from mypy_boto3_dynamodb.service_resource import Table
@@ -27,6 +29,7 @@ from async_endpoint.protocol import (
 from async_endpoint.protocol.attempts import Attempt
 from tests.protocol.test_job_record import EVENTS, MOMENT, UPLOAD, accepted, notification, records
 from tests.support.memory_table import MemoryTable
+from tests.support.raw_server import raw_server
 
 CLAIM = JobRecord(job_id="job", state=JobState.RECEIVED, received_at="2026-01-01T00:00:00.000Z", claimed_until=100)
 SUBMITTED = merge_records(record_received(UPLOAD, claimed_until=50, expires_at=10), accepted(1))
@@ -215,3 +218,12 @@ def test_other_errors_of_dynamodb_pass() -> None:
     table.before_update = [throttle]
     with pytest.raises(ClientError, match="slow down"):
         JobsTableWriter(table).merge(CLAIM)
+
+
+def test_a_connection_that_breaks_in_a_write_is_said_as_it_is(session: boto3.Session) -> None:
+    with raw_server() as server:  # it ends each connection without a response
+        dynamodb = session.resource(
+            "dynamodb", endpoint_url=server.url, config=Config(retries={"total_max_attempts": 1}, proxies={})
+        )
+        with pytest.raises(ConnectionClosedError):
+            JobsTableWriter(dynamodb.Table("jobs")).merge(CLAIM, seen=SeenJob())

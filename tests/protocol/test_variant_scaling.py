@@ -3,7 +3,13 @@
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import boto3
+import pytest
+from botocore.config import Config
+from botocore.exceptions import ConnectionClosedError
+
 from async_endpoint.protocol import ScalingBounds, VariantCapacity, VariantScaling, hold_wake_alarm
+from tests.support.raw_server import raw_server
 
 NOW = datetime(2027, 1, 15, 8, 0, 40, tzinfo=UTC)
 MINUTE = timedelta(minutes=1)
@@ -57,3 +63,15 @@ def test_a_hold_stays_within_the_two_hours_that_cloudwatch_takes() -> None:
     aws = Aws()
     hold_wake_alarm(aws, "receipts", now=NOW, seconds=86_400)
     assert aws.data[-1]["Timestamp"] < NOW + timedelta(hours=2)
+
+
+def test_a_connection_that_breaks_is_said_as_it_is(session: boto3.Session) -> None:
+    with raw_server() as server:  # it ends each connection without a response
+        config = Config(retries={"total_max_attempts": 1}, proxies={})
+        sagemaker = session.client("sagemaker", endpoint_url=server.url, config=config)
+        variant = VariantScaling(sagemaker, Aws(), endpoint="receipts", variant="AllTraffic")
+        with pytest.raises(ConnectionClosedError):
+            variant.capacity()
+        with pytest.raises(ConnectionClosedError):
+            variant.set_instances(1)
+        sagemaker.close()

@@ -6,11 +6,11 @@ import json
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-import boto3
 import click
 from rich.console import Console
 
 from async_endpoint.cli.ages import AGE
+from async_endpoint.cli.aws_session import patient_session
 from async_endpoint.cli.counter import counter_on
 from async_endpoint.cli.workflow_options import (
     INTERRUPTED,
@@ -87,7 +87,7 @@ def announce(
             return
         if since is not None and chosen and not yes:
             confirm(f"Send {counted(len(chosen), 'event')} again?", "Nothing was sent")
-        announcer = Announcer(boto3.Session().client("lambda"), workflow.notify_function)
+        announcer = Announcer(patient_session().client("lambda"), workflow.notify_function)
         context.exit(_run(announcer, chosen, as_json=as_json))
 
 

@@ -1,4 +1,4 @@
-"""Sessions for commands that somebody waits for: where nothing listens, they fail within seconds."""
+"""Sessions for the commands: none takes a web page for a response of AWS, and most fail within seconds of an outage."""
 
 from __future__ import annotations
 
@@ -53,6 +53,20 @@ def submitting_session(region: str | None = None) -> boto3.Session:
     session = _session(region, _RUN_CONNECT_SECONDS)
     attempts: Any = _ConnectionAttempts()  # the stub has no handler that returns a pause
     session.events.register_first("needs-retry", attempts)
+    return session
+
+
+def patient_session(region: str | None = None) -> boto3.Session:
+    """Returns a session with botocore's own attempts: what changes a stage, or is left to run, outlives an outage.
+
+    Args:
+        region: The region; boto3's default if absent.
+
+    Raises:
+        BotoCoreError: The configuration of the AWS SDKs is broken.
+    """
+    session = boto3.Session(region_name=region)
+    reject_wrong_responses(session.events)
     return session
 
 

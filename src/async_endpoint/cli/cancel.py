@@ -7,11 +7,11 @@ from collections import Counter
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-import boto3
 import click
 from botocore.exceptions import BotoCoreError, ClientError
 from rich.console import Console
 
+from async_endpoint.cli.aws_session import patient_session
 from async_endpoint.cli.counter import counter_on
 from async_endpoint.cli.workflow_options import (
     INTERRUPTED,
@@ -86,7 +86,7 @@ def cancel(
         canceller = Canceller(
             JobsTableWriter(ThreadedTable(workflow.jobs_table)),
             JobsTableReader.from_session(workflow.jobs_table),
-            boto3.Session().client("s3"),
+            patient_session().client("s3"),
             inboxes=(workflow.inbox, workflow.urgent_inbox),
             retention_days=workflow.retention_days,
             clock=lambda: datetime.now(UTC),

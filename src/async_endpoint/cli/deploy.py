@@ -5,10 +5,10 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from pathlib import Path
 
-import boto3
 import click
 from botocore.exceptions import BotoCoreError, ClientError
 
+from async_endpoint.cli.aws_session import patient_session
 from async_endpoint.cli.workflow_options import endpoint_stack_of, endpoint_stack_options
 from async_endpoint.client import AsyncEndpointError
 from async_endpoint.operations.commands import CommandError, run_command
@@ -62,7 +62,7 @@ def deploy(
     """  # noqa: D301 - \b is Click's mark of a paragraph that is not rewrapped
     stack = endpoint_stack_of(stack, stage)
     try:
-        session = boto3.Session(region_name=region)
+        session = patient_session(region)
         cloudformation, sagemaker = session.client("cloudformation"), session.client("sagemaker")
         rollout = Rollout(cloudformation, sagemaker, stack=stack, say=click.echo, timeout=timeout)
         keeper = VersionKeeper(

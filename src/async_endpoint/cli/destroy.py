@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import boto3
 import click
 from botocore.exceptions import BotoCoreError, ClientError
 
+from async_endpoint.cli.aws_session import patient_session
 from async_endpoint.operations.deadline import Deadline
 from async_endpoint.operations.destroy.clients import TeardownClients
 from async_endpoint.operations.destroy.deletion import Teardown
@@ -52,7 +52,7 @@ def destroy(stacks: tuple[str, ...], *, stage: str | None, yes: bool, region: st
         raise click.UsageError("Name what to delete: a stage by --stage, or stacks.")
     stacks = stacks or stage_stack_names(str(stage))
     try:
-        clients = TeardownClients.from_session(boto3.Session(region_name=region))
+        clients = TeardownClients.from_session(patient_session(region))
         found, missing = survey(clients, stacks)
         for name in missing:
             click.echo(f"There is no stack {name} in {clients.cloudformation.meta.region_name}: skipped.")

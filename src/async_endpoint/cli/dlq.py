@@ -6,10 +6,10 @@ import json
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-import boto3
 import click
 from rich.console import Console
 
+from async_endpoint.cli.aws_session import patient_session
 from async_endpoint.cli.counter import counter_on
 from async_endpoint.cli.one_line import one_line
 from async_endpoint.cli.workflow_options import (
@@ -176,7 +176,7 @@ def _dead_letters(
     Raises:
         click.UsageError: The stack has no such DLQ.
     """
-    sqs = boto3.Session().client("sqs")
+    sqs = patient_session().client("sqs")
     jobs = JobsTableWriter(ThreadedTable(workflow.jobs_table))
     found = workflow.dead_letters
     if only is not None and only not in found:
@@ -191,7 +191,7 @@ def _move(worker: WorkerQueue, count: int, timeout: int) -> int:
     progress.start(count)
     try:
         return move_dead_letters(
-            boto3.Session().client("sqs"),
+            patient_session().client("sqs"),
             worker,
             Deadline(timeout, interval=1.0),
             progress.show,

@@ -5,17 +5,20 @@ from __future__ import annotations
 import json
 import time
 from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
 
-import boto3
 import click
 from botocore.exceptions import BotoCoreError
 
 from async_endpoint.cli.ages import AGE
-from async_endpoint.cli.aws_session import reading_session
+from async_endpoint.cli.aws_session import patient_session, reading_session
 from async_endpoint.cli.one_line import one_line
 from async_endpoint.cli.workflow_options import errors_as_sentences
 from async_endpoint.operations.logs import SOURCES, LogEvent, log_groups, read_events
 from async_endpoint.operations.stack_outputs import StackError
+
+if TYPE_CHECKING:
+    import boto3
 
 _EVERY_SECONDS = 2.0
 # CloudWatch shows an event some seconds after it happened, and those of one group out of order with those of another.
@@ -45,7 +48,7 @@ def logs(
     with errors_as_sentences():
         session = reading_session()
         groups = _groups(session, stage, sources)
-        client = (boto3.Session() if follow else session).client("logs")  # --follow outlives a break of the network
+        client = (patient_session() if follow else session).client("logs")  # --follow outlives a break of the network
         start, printed = datetime.now(UTC) - since, dict[str, int]()
         while True:
             asked = datetime.now(UTC)

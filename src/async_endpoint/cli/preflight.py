@@ -9,10 +9,10 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import boto3
 import click
 from botocore.exceptions import BotoCoreError
 
+from async_endpoint.cli.aws_session import patient_session
 from async_endpoint.operations.cdk import CdkError, synthesised
 from async_endpoint.operations.preflight import Assembly, AssemblyError, Status, run
 from async_endpoint.operations.preflight.identity import unusable_credentials
@@ -54,7 +54,7 @@ def preflight(stage: str | None, app: Path | None, *, as_json: bool) -> None:
     except CdkError as error:
         raise click.ClickException(str(error)) from error
     try:
-        checks = run(assembly, boto3.Session())
+        checks = run(assembly, patient_session())
     except BotoCoreError as error:  # such as a profile that does not exist
         checks = [unusable_credentials(error)]
     click.echo(_as_json(checks) if as_json else "\n".join(_as_lines(checks)))

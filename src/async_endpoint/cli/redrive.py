@@ -6,11 +6,11 @@ import json
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-import boto3
 import click
 from rich.console import Console
 
 from async_endpoint.cli.ages import AGE
+from async_endpoint.cli.aws_session import patient_session
 from async_endpoint.cli.counter import counter_on
 from async_endpoint.cli.one_line import one_line
 from async_endpoint.cli.workflow_options import (
@@ -106,7 +106,7 @@ def redrive(
 
 
 def _run(workflow: Workflow, selection: Selection, *, as_json: bool) -> int:
-    sender = intake_sender(boto3.Session().client("sqs"), workflow.intake.url)
+    sender = intake_sender(patient_session().client("sqs"), workflow.intake.url)
     table = JobsTableWriter(ThreadedTable(workflow.jobs_table))
     requester = AttemptRequester(table, sender, lambda: datetime.now(UTC), retention_days=workflow.retention_days)
     work = Redrive(requester, "It was requested by `async-endpoint redrive`.")

@@ -5,10 +5,10 @@ from __future__ import annotations
 import json
 from datetime import UTC, datetime
 
-import boto3
 import click
 from botocore.exceptions import BotoCoreError, ClientError
 
+from async_endpoint.cli.aws_session import patient_session
 from async_endpoint.cli.workflow_options import errors_as_sentences, read_workflow, workflow_options
 from async_endpoint.client import AsyncEndpointError, JobsTableReader
 from async_endpoint.operations.jobs.attempts import AttemptNotSent, AttemptRequester, JobChanged, intake_sender
@@ -44,7 +44,7 @@ def retry(
     workflow = read_workflow(stack, stage)
     with errors_as_sentences():
         records = JobsTableReader.from_session(workflow.jobs_table)
-        sender = intake_sender(boto3.Session().client("sqs"), workflow.intake.url)
+        sender = intake_sender(patient_session().client("sqs"), workflow.intake.url)
     table = JobsTableWriter(ThreadedTable(workflow.jobs_table))
     requester = AttemptRequester(table, sender, lambda: datetime.now(UTC), retention_days=workflow.retention_days)
     failed = 0

@@ -5,13 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import boto3
 import click
 from botocore.exceptions import BotoCoreError, ClientError
 from rich.console import Console
 from rich.table import Table
 
-from async_endpoint.cli.aws_session import reading_session
+from async_endpoint.cli.aws_session import patient_session, reading_session
 from async_endpoint.cli.workflow_options import confirm, endpoint_stack_of, endpoint_stack_options, yes_option
 from async_endpoint.client import AsyncEndpointError
 from async_endpoint.operations.deploy.change_set import ChangeSetError
@@ -73,7 +72,7 @@ def rollback(
     """  # noqa: D301 - \b is Click's mark of a paragraph that is not rewrapped
     target = endpoint_stack_of(stack, stage)
     try:
-        session = reading_session(region) if only_list else boto3.Session(region_name=region)
+        session = reading_session(region) if only_list else patient_session(region)
         cloudformation = session.client("cloudformation")
         found = Rollback(cloudformation, session.client("s3"), stack=target, timeout=timeout)
         if only_list:

@@ -10,11 +10,11 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import boto3
 import click
 from rich.console import Console
 
 from async_endpoint.cli.aws_advice import ended
+from async_endpoint.cli.aws_session import reading_session
 from async_endpoint.cli.progress import Bars, Lines
 from async_endpoint.cli.run_report import print_line
 from async_endpoint.client import (
@@ -224,7 +224,7 @@ def waker(settings: RunSettings, notify: Callable[[str], None]) -> Callable[[int
     """Returns a function that wakes the endpoint for so many documents, and prints at most one line."""
 
     def wake(documents: int) -> None:
-        if line := EndpointWaker(settings.endpoint, boto3.Session(region_name=settings.region)).wake(documents):
+        if line := EndpointWaker(settings.endpoint, reading_session(settings.region)).wake(documents):
             notify(line)
 
     return wake

@@ -14,6 +14,7 @@ import boto3
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
+from async_endpoint.client.aws_errors import error_text
 from async_endpoint.protocol import (
     VARIANT_NAME,
     WAKE_POLICY,
@@ -52,8 +53,12 @@ class EndpointWaker:
         """
         try:
             return self._wake(documents)
-        except (BotoCoreError, ClientError) as error:
-            return f"The endpoint was not woken; if it sleeps, its alarm wakes it within minutes: {error}"
+        except Exception as error:  # noqa: BLE001 - whatever fails, the documents are submitted
+            what = error_text(error)
+            # Such as the KeyError of a proxy's page: its text alone says nothing.
+            if not isinstance(error, (BotoCoreError, ClientError)):
+                what = f"{type(error).__name__}: {what}"
+            return f"The endpoint was not woken; if it sleeps, its alarm wakes it within minutes: {what}"
 
     def _wake(self, documents: int) -> str | None:
         session = self._session or boto3.Session()

@@ -23,6 +23,7 @@ from async_endpoint.protocol.jobs_table_layout import (
     JOBS_TTL_ATTRIBUTE,
 )
 from async_endpoint.protocol.seen_job import SeenJob
+from async_endpoint.protocol.service_errors import service_error
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -230,8 +231,7 @@ class JobsTableWriter:
             if update is not None:
                 self._table.update_item(**update)
         except Exception as error:
-            # botocore's ClientError, recognised by its content: the protocol does not import botocore.
-            if getattr(error, "response", {}).get("Error", {}).get("Code") != "ConditionalCheckFailedException":
+            if service_error(error).get("Code") != "ConditionalCheckFailedException":
                 raise
             return False
         return True

@@ -10,6 +10,7 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Protocol
 
 from async_endpoint.protocol.job_events import utc_timestamp
+from async_endpoint.protocol.service_errors import service_error
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -113,7 +114,7 @@ class VariantScaling:
         try:
             endpoint = self._sagemaker.describe_endpoint(EndpointName=self.endpoint)
         except Exception as error:
-            if _details(error).get("Message", "").startswith(_NO_ENDPOINT):
+            if service_error(error).get("Message", "").startswith(_NO_ENDPOINT):
                 return VariantCapacity(status=None)
             raise
         found: Sequence[dict[str, Any]] = [
@@ -153,7 +154,7 @@ class VariantScaling:
                 DesiredWeightsAndCapacities=[{"VariantName": self._variant, "DesiredInstanceCount": instances}],
             )
         except Exception as error:
-            details = _details(error)
+            details = service_error(error)
             if details.get("Code") == "ValidationException":
                 raise CapacityRejected(details.get("Message") or str(error)) from error
             raise
@@ -185,9 +186,3 @@ def hold_wake_alarm(metrics: Metrics, endpoint: str, *, now: datetime, seconds: 
             for number in range(-_HELD_BEFORE, after + 1)
         ],
     )
-
-
-def _details(error: Exception) -> dict[str, str]:
-    """Returns Code and Message of botocore's ClientError; nothing of another error."""
-    found: dict[str, str] = getattr(error, "response", {}).get("Error", {})
-    return found

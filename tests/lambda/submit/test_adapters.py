@@ -12,7 +12,6 @@ from submit.adapters import S3Documents, SageMakerEndpoint
 from submit.ports import Acceptance, AcceptanceUnknown, Head, RetryLater
 from tests.support.raw_server import raw_server
 
-
 ACCEPTED = (
     b"HTTP/1.1 202 Accepted\r\n"
     b"Content-Type: application/json\r\n"

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 import boto3
 
+from async_endpoint.client.wrong_responses import reject_wrong_responses
 from async_endpoint.operations.stack_outputs import StackError, read_outputs
 from async_endpoint.protocol import S3Location
 
@@ -145,6 +146,7 @@ class ThreadedTable:
         self._local = threading.local()
         self._lock = threading.Lock()
         self._session = boto3.Session()  # loads the descriptions of the services once
+        reject_wrong_responses(self._session.events)
 
     def get_item(self, *args: Any, **kwargs: Any) -> Any:  # boto3's own signature is generated
         """GetItem."""
