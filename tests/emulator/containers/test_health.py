@@ -171,8 +171,8 @@ def test_a_drained_container_ends_what_it_has_and_takes_no_more(launch: Callable
     assert instance.pid is not None
     tree = process_tree(instance.pid)
     with ThreadPoolExecutor(2) as threads:
-        running = [threads.submit(instance.invoke, Invocation(b"0.5", timeout=30)) for _ in range(2)]
-        time.sleep(0.2)  # both are on their way
+        running = [threads.submit(instance.invoke, Invocation(b"3", timeout=30)) for _ in range(2)]
+        time.sleep(1)  # both are on their way
         assert not instance.drain(0.01)
         with pytest.raises(ContainerDied, match="takes no more requests"):
             instance.invoke(Invocation(b"0", timeout=30))

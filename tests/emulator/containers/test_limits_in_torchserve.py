@@ -63,7 +63,7 @@ def test_more_requests_may_wait_than_torchserve_s_own_hundred(launch: Callable[.
         return instance.invoke(Invocation(body, content_type="image/png", timeout=60)).status
 
     with ThreadPoolExecutor(131) as threads:
-        busy = threads.submit(send, b"sleep 4")
+        busy = threads.submit(send, b"sleep 8")
         time.sleep(1)  # the only worker has it
         waiting = Counter(threads.map(send, [b"x"] * 130))
         assert busy.result() == 200

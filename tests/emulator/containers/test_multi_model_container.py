@@ -30,7 +30,7 @@ pytestmark = pytest.mark.serving
 READY_SECONDS = 120.0
 TIMEOUT_SECONDS = 10  # of a load, too
 BATCH = 8
-# What a stage sets, but for a slower batch: the test's requests are not there at the same millisecond.
+# What a stage sets, but for a slower batch: requests that come together are not there at the same millisecond.
 VARIABLES = {
     "SAGEMAKER_MODEL_SERVER_WORKERS": str(2 * BATCH),
     "MODEL_BATCH_SIZE": str(BATCH),
@@ -92,14 +92,25 @@ def test_one_process_has_the_model_whatever_number_of_workers(container: ModelCo
     assert len(of_program(container, "model_service_worker.py")) == 2 * BATCH + 1
 
 
-def test_requests_at_once_are_batches(container: ModelContainer) -> None:
-    answers = [told(each) for each in invoke_all(container, [str(number) for number in range(2 * BATCH)])]
-    assert [each["body"] for each in answers] == [str(number) for number in range(2 * BATCH)]
-    assert Counter(each["together"] for each in answers) == {BATCH: 2 * BATCH}
+def invoke_while_busy(instance: ModelContainer, bodies: list[str]) -> list[ContainerResponse]:
+    """The responses to requests that all wait when the model is done with another one."""
+    with ThreadPoolExecutor(1) as threads:
+        busy = threads.submit(invoke, instance, "sleep 4")
+        time.sleep(1.5)  # the model has it
+        answers = invoke_all(instance, bodies)
+        assert busy.result().status == 200
+    return answers
+
+
+def test_requests_that_wait_are_batches(container: ModelContainer) -> None:
+    bodies = [str(number) for number in range(2 * BATCH - 1)]  # a worker each, and one has the model busy
+    answers = [told(each) for each in invoke_while_busy(container, bodies)]
+    assert [each["body"] for each in answers] == bodies
+    assert Counter(each["together"] for each in answers) == {BATCH: BATCH, BATCH - 1: BATCH - 1}
 
 
 def test_one_bad_request_fails_alone(container: ModelContainer) -> None:
-    answers = invoke_all(container, ["a", "bad", *"bcdefg"])
+    answers = invoke_while_busy(container, ["a", "bad", *"bcdefg"])
     bad = answers.pop(1)
     assert (bad.status, bad.content_type, bad.body) == (422, "text/plain", b"This one is bad.")
     assert [told(each)["body"] for each in answers] == list("abcdefg")
@@ -117,8 +128,8 @@ def test_an_error_of_the_function_fails_its_batch_with_500_and_the_model_stays(c
 def test_a_model_process_that_ends_fails_its_batch_alone_and_is_replaced(container: ModelContainer) -> None:
     before = told(invoke(container, "x"))["process"]
     with ThreadPoolExecutor(2 * BATCH) as threads:
-        first = [threads.submit(invoke, container, body) for body in ["sleep 1", "exit", *"abcdef"]]
-        time.sleep(0.7)  # they are a batch, which is being computed
+        first = [threads.submit(invoke, container, body) for body in ["sleep 3", "exit", *"abcdef"]]
+        time.sleep(1.5)  # they are a batch, which is being computed
         second = [threads.submit(invoke, container, body) for body in "hijk"]
         failed, survived = ([each.result() for each in some] for some in (first, second))
     assert {(each.status, each.content_type) for each in failed} == {(500, "text/plain")}
@@ -150,8 +161,8 @@ def test_a_worker_that_dies_costs_its_request_and_not_the_model(container: Model
     before = told(invoke(container, "x"))["process"]
     backend, *workers = sorted(of_program(container, "model_service_worker.py"), key=psutil.Process.create_time)
     with ThreadPoolExecutor(1) as threads:
-        waiting = threads.submit(invoke, container, "sleep 1")
-        time.sleep(0.8)
+        waiting = threads.submit(invoke, container, "sleep 4")
+        time.sleep(1.5)  # a worker has it
         for worker in workers:
             worker.kill()
         died = waiting.result()
