@@ -45,6 +45,16 @@ def test_list_counts_the_messages_and_shows_a_sample(deployed: DeployedWorkflow,
     ]
 
 
+def test_a_look_soon_after_another_says_why_it_shows_no_message(deployed: DeployedWorkflow, job: str) -> None:
+    assert job in dlq(deployed, "list", "--queue", "intake").stdout
+
+    assert dlq(deployed, "list", "--queue", "intake").stdout.splitlines() == [
+        f"intake: 1 message in {deployed.stack}-Intake-dead-letters",
+        "  None is visible: a receiver hides them, as a look does for 10 seconds.",
+    ]
+    assert len(dlq(deployed, "list", "--queue", "intake", "--limit", "0").stdout.splitlines()) == 1
+
+
 def test_list_in_json_has_a_line_for_each_queue(deployed: DeployedWorkflow, job: str) -> None:
     result = dlq(deployed, "list", "--json", "--queue", "intake")
 

@@ -152,7 +152,9 @@ def test_what_a_webhook_never_accepts_is_dead_lettered_and_announced_again_by_co
     key = notifying.put("inbox/never.png")["Key"]
     sqs = boto3.client("sqs")
     (url,) = (each for each in sqs.list_queues()["QueueUrls"] if "WebhookDeadLetters" in each)
-    (letter,) = wait_for(lambda: sqs.receive_message(QueueUrl=url).get("Messages"), "the dead letter")
+    (letter,) = wait_for(
+        lambda: sqs.receive_message(QueueUrl=url, VisibilityTimeout=0).get("Messages"), "the dead letter"
+    )
     detail = json.loads(letter["Body"])["detail"]
     assert detail["key"] == key
     assert len(notifying.posts_of(key)) == 1 + RETRIES

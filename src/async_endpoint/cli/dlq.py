@@ -84,6 +84,8 @@ def list_command(*, queue: str | None, limit: int, stage: str | None, stack: str
                 click.echo(_describe(each))
             if sample:
                 click.echo(f"  This is a sample: {len(sample):,} of {count:,}, hidden for {HIDDEN_SECONDS} seconds.")
+            elif count and limit:
+                click.echo(f"  None is visible: a receiver hides them, as a look does for {HIDDEN_SECONDS} seconds.")
 
 
 @dlq.command("redrive", short_help="Move the messages back to their worker.")
