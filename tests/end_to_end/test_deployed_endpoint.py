@@ -137,15 +137,15 @@ def test_without_the_alarm_it_stays_at_zero(stage: Stage, receipts: Receipts) ->
     # Afterwards: late metrics of an earlier request may just have woken it.
     stage.deployment.scale_to_zero(stage.local)
     minutes_before = _minutes_of_backlog(stage)
-    invoked = stage.invoke(stage.put(receipts[4][0], "stays.png"), ContentType="image/png")
-
-    wait_for(lambda: _minutes_of_backlog(stage) >= minutes_before + 10 or None, "ten minutes of metrics")
-
-    assert stage.deployment.variant()["DesiredInstanceCount"] == 0
-    settings = ("AlarmName", "MetricName", "Namespace", "Statistic", "Period", "EvaluationPeriods", "DatapointsToAlarm",
-                "Threshold", "ComparisonOperator", "TreatMissingData", "AlarmActions", "Dimensions",
-                "Metrics")  # fmt: skip
-    cloudwatch.put_metric_alarm(**{name: alarm[name] for name in settings if name in alarm})
+    try:
+        invoked = stage.invoke(stage.put(receipts[4][0], "stays.png"), ContentType="image/png")
+        wait_for(lambda: _minutes_of_backlog(stage) >= minutes_before + 10 or None, "ten minutes of metrics")
+        assert stage.deployment.variant()["DesiredInstanceCount"] == 0
+    finally:
+        settings = ("AlarmName", "MetricName", "Namespace", "Statistic", "Period", "EvaluationPeriods",
+                    "DatapointsToAlarm", "Threshold", "ComparisonOperator", "TreatMissingData", "AlarmActions",
+                    "Dimensions", "Metrics")  # fmt: skip
+        cloudwatch.put_metric_alarm(**{name: alarm[name] for name in settings if name in alarm})
     assert stage.outcome(invoked)[0] == "output"
 
 
