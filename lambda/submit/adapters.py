@@ -25,7 +25,10 @@ if TYPE_CHECKING:
     from mypy_boto3_s3.client import S3Client
     from mypy_boto3_s3.type_defs import CopySourceTypeDef
     from mypy_boto3_sagemaker_runtime.client import SageMakerRuntimeClient
-    from mypy_boto3_sagemaker_runtime.type_defs import InvokeEndpointAsyncInputTypeDef
+    from mypy_boto3_sagemaker_runtime.type_defs import (
+        InvokeEndpointAsyncInputTypeDef,
+        InvokeEndpointAsyncOutputTypeDef,
+    )
 
     from async_endpoint.protocol import InvocationRequest, Upload
     from submit.ports import Endpoint, Jobs, Lane
@@ -111,8 +114,7 @@ class SageMakerEndpoint:
             raise AcceptanceUnknown(f"The endpoint {name} sent no response: {error}.") from error
         except BotoCoreError as error:
             raise RetryLater(f"The endpoint {name} cannot be called: {error}.") from error
-        # Of a response that breaks off within its headers, a location may be half there. A whole one says its length.
-        if not _says_its_length(response["ResponseMetadata"]["HTTPHeaders"]):
+        if _is_cut_off(response):
             raise AcceptanceUnknown(f"The endpoint {name} sent no whole response: it breaks off within its headers.")
         return Acceptance(response.get("OutputLocation"), response.get("FailureLocation"))
 
@@ -153,6 +155,13 @@ def _status(error: ClientError) -> int:
     return error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
 
 
-def _says_its_length(headers: dict[str, str]) -> bool:
+def _is_cut_off(response: InvokeEndpointAsyncOutputTypeDef) -> bool:
+    """Returns whether a response broke off within its headers, and may have half a location.
+
+    It has no body, and nothing says how long that is. What did not come over the network has no headers at all.
+    """
+    headers = response.get("ResponseMetadata", {}).get("HTTPHeaders")
+    if headers is None or "InferenceId" in response:
+        return False
     is_chunked = "chunked" in headers.get("transfer-encoding", "").lower()
-    return is_chunked or headers.get("content-length", "").strip().isdigit()
+    return not is_chunked and not headers.get("content-length", "").strip().isdigit()

@@ -41,6 +41,16 @@ def test_after_a_broken_connection_the_acceptance_is_unknown_and_no_half_a_locat
         runtime.close()
 
 
+def test_what_did_not_come_over_the_network_needs_no_length(session: boto3.Session) -> None:
+    runtime = session.client("sagemaker-runtime")
+    with Stubber(runtime) as stub:
+        stub.add_response("invoke_endpoint_async", {"OutputLocation": "s3://outputs/1.out"})
+        request = InvocationRequest(endpoint_name="receipts", input_location="s3://inputs/a")
+
+        assert SageMakerEndpoint(runtime).invoke(request) == Acceptance("s3://outputs/1.out", None)
+    runtime.close()
+
+
 @pytest.mark.parametrize(
     ("status", "code", "accepted"),
     [
