@@ -59,10 +59,13 @@ def test_an_interrupt_ends_every_process() -> None:
     assert multiprocessing.active_children() == []
 
 
-def test_a_process_that_is_killed_is_an_error_and_ends_the_others() -> None:
+@pytest.mark.parametrize("when", ["at work", "before it gets its next case"])
+def test_a_process_that_is_killed_is_an_error_and_ends_the_others(when: str) -> None:
     def kill(_: int) -> None:
         for child in multiprocessing.active_children():
             child.kill()
+            if when != "at work":
+                child.join()
 
     with pytest.raises(PlanError, match="A process of the simulation ended with -9"):
         simulate_all(CASES, TRAFFIC, workers=2, done=kill)

@@ -84,7 +84,8 @@ def _at_once(cases: Sequence[Case], traffic: Traffic, count: int) -> Generator[t
     def give(connection: Connection) -> None:
         if (following := next(left, None)) is not None:
             busy[connection], case = following
-            connection.send(case)
+            with _as_error_of(workers[connection]):
+                connection.send(case)
 
     try:
         with _children_ignore_interrupts():
@@ -98,7 +99,10 @@ def _at_once(cases: Sequence[Case], traffic: Traffic, count: int) -> Generator[t
             give(connection)
         while busy:
             for connection in cast("list[Connection]", wait(list(busy))):
-                outcome = _received(connection, workers[connection])
+                with _as_error_of(workers[connection]):
+                    outcome: Outcome | Exception = connection.recv()
+                if isinstance(outcome, Exception):
+                    raise outcome
                 yield busy.pop(connection), outcome
                 give(connection)
     finally:
@@ -109,17 +113,16 @@ def _at_once(cases: Sequence[Case], traffic: Traffic, count: int) -> Generator[t
                 process.join()
 
 
-def _received(connection: Connection, process: SpawnProcess) -> Outcome:
+@contextmanager
+def _as_error_of(process: SpawnProcess) -> Iterator[None]:
+    """Says of a connection that broke how the process at its other end ended."""
     try:
-        found: Outcome | Exception = connection.recv()
+        yield
     except (EOFError, OSError) as error:
         process.join()
         raise PlanError(
             f"A process of the simulation ended with {process.exitcode}, as it does without memory: vary less at once."
         ) from error
-    if isinstance(found, Exception):
-        raise found
-    return found
 
 
 @contextmanager
