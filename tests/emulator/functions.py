@@ -1,4 +1,4 @@
-"""Functions of one file, in a local AWS of a test's own."""
+"""Functions of one file, in a local AWS."""
 
 import io
 import zipfile
@@ -7,8 +7,8 @@ from typing import Any
 from tests.emulator.fakes import ACCOUNT
 
 
-def create_function(functions: Any, name: str, source: str, **variables: str) -> None:
-    """Creates a function of this code with these variables; it may take a quarter of an hour, the most on AWS."""
+def create_function(functions: Any, name: str, source: str, *, seconds: int = 3, **variables: str) -> None:
+    """Creates a function of this code with these variables, which may take so long: by default as long as on AWS."""
     code = io.BytesIO()
     with zipfile.ZipFile(code, "w") as archive:
         archive.writestr("app.py", source)
@@ -18,6 +18,6 @@ def create_function(functions: Any, name: str, source: str, **variables: str) ->
         Role=f"arn:aws:iam::{ACCOUNT}:role/any",
         Handler="app.handler",
         Code={"ZipFile": code.getvalue()},
-        Timeout=900,
+        Timeout=seconds,
         Environment={"Variables": variables},
     )

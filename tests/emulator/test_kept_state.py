@@ -1,8 +1,6 @@
 """What a local AWS keeps when it is stopped: its port and its resources."""
 
-import io
 import socket
-import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +12,7 @@ from async_endpoint.emulator.containers.environment import ServingEnvironments
 from async_endpoint.emulator.launcher import ANY_PORT, LocalAws, LocalAwsError, _free_port
 from tests.emulator.conftest import Start
 from tests.emulator.fakes import eventually
+from tests.emulator.functions import create_function
 
 
 def client(local: LocalAws, service: str) -> Any:
@@ -38,17 +37,8 @@ def test_on_another_port_queues_and_what_reads_them_follow(start: Start, tmp_pat
     local = start(tmp_path, port=_free_port(ANY_PORT))
     sqs, functions = client(local, "sqs"), client(local, "lambda")
     old = sqs.create_queue(QueueName="kept")["QueueUrl"]
-    code = io.BytesIO()
-    with zipfile.ZipFile(code, "w") as archive:
-        archive.writestr("app.py", "def handler(event, context):\n    pass\n")
-    functions.create_function(
-        FunctionName="reader",
-        Runtime="python3.12",
-        Role="arn:aws:iam::000000000000:role/any",
-        Handler="app.handler",
-        Code={"ZipFile": code.getvalue()},
-        Environment={"Variables": {"QUEUE_URL": old, "OTHER": f"http://localhost:{local.port}/here"}},
-    )
+    source, other = "def handler(event, context):\n    pass\n", f"http://localhost:{local.port}/here"
+    create_function(functions, "reader", source, QUEUE_URL=old, OTHER=other)
     functions.create_event_source_mapping(
         EventSourceArn="arn:aws:sqs:us-east-1:000000000000:kept", FunctionName="reader"
     )
@@ -62,7 +52,7 @@ def test_on_another_port_queues_and_what_reads_them_follow(start: Start, tmp_pat
         url = sqs.get_queue_url(QueueName="kept")["QueueUrl"]
         assert url == old.replace(str(local.port), str(moved.port))
         variables = functions.get_function_configuration(FunctionName="reader")["Environment"]["Variables"]
-        assert variables == {"QUEUE_URL": url, "OTHER": f"http://localhost:{local.port}/here"}
+        assert variables == {"QUEUE_URL": url, "OTHER": other}
         assert f"Queue URLs have port {moved.port} now, not {local.port}." in moved.log.read_text(encoding="utf-8")
         sqs.send_message(QueueUrl=url, MessageBody="a message")
         (mapping,) = functions.list_event_source_mappings()["EventSourceMappings"]

@@ -42,7 +42,7 @@ def deploy(local: LocalAws, works: Path) -> str:
         BillingMode="PAY_PER_REQUEST",
         StreamSpecification={"StreamEnabled": True, "StreamViewType": "NEW_IMAGE"},
     )["TableDescription"]["LatestStreamArn"]
-    create_function(functions, "notifier", HANDLER, QUEUE=queue(local), WORKS=str(works))
+    create_function(functions, "notifier", HANDLER, seconds=900, QUEUE=queue(local), WORKS=str(works))
     made: str = functions.create_event_source_mapping(
         EventSourceArn=stream,
         FunctionName="notifier",

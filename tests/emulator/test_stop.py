@@ -30,7 +30,7 @@ def test_functions_end_with_it_and_its_services_are_saved(start: Start, tmp_path
     local = start(tmp_path)
     functions = client(local, "lambda")
     client(local, "sqs").create_queue(QueueName="kept")
-    create_function(functions, "slow", SLOW)
+    create_function(functions, "slow", SLOW, seconds=900)
 
     def invoke() -> str:
         try:

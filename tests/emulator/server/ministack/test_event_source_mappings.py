@@ -1,9 +1,7 @@
 """A deployed function's response decides which messages return to their queue, as on AWS."""
 
-import io
 import json
 import uuid
-import zipfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -11,7 +9,8 @@ from typing import Any
 import pytest
 
 from tests.emulator.conftest import Running
-from tests.emulator.fakes import ACCOUNT, eventually
+from tests.emulator.fakes import eventually
+from tests.emulator.functions import create_function
 
 # Each message says how its batch is to be answered; "OWN" stands for the message's own id.
 HANDLER = """
@@ -65,17 +64,8 @@ class Deployed:
 
 @pytest.fixture(scope="module")
 def deployed(running: Running) -> Iterator[Deployed]:
-    code = io.BytesIO()
-    with zipfile.ZipFile(code, "w") as archive:
-        archive.writestr("app.py", HANDLER)
     functions, name = running.client("lambda"), f"batches-{uuid.uuid4().hex[:12]}"
-    functions.create_function(
-        FunctionName=name,
-        Runtime="python3.12",
-        Role=f"arn:aws:iam::{ACCOUNT}:role/any",
-        Handler="app.handler",
-        Code={"ZipFile": code.getvalue()},
-    )
+    create_function(functions, name, HANDLER)
     yield Deployed(running, name)
     functions.delete_function(FunctionName=name)
 

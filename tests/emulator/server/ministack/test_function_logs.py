@@ -1,14 +1,12 @@
 """An uncaught error is in the function's log as the runtime of Lambda writes it, also if the function cannot start."""
 
-import io
 import uuid
-import zipfile
 from collections.abc import Callable, Iterator
 
 import pytest
 
 from tests.emulator.conftest import Running
-from tests.emulator.fakes import ACCOUNT
+from tests.emulator.functions import create_function
 
 HANDLER = """
 def handler(event, context):
@@ -30,17 +28,8 @@ def logged(running: Running) -> Iterator[Callable[[str], list[str]]]:
     functions, logs, names = running.client("lambda"), running.client("logs"), []
 
     def run(source: str) -> list[str]:
-        code, name = io.BytesIO(), f"logged-{uuid.uuid4().hex[:12]}"
-        with zipfile.ZipFile(code, "w") as archive:
-            archive.writestr("app.py", source)
-        functions.create_function(
-            FunctionName=name,
-            Runtime="python3.12",
-            Role=f"arn:aws:iam::{ACCOUNT}:role/any",
-            Handler="app.handler",
-            Code={"ZipFile": code.getvalue()},
-            Timeout=1,
-        )
+        name = f"logged-{uuid.uuid4().hex[:12]}"
+        create_function(functions, name, source, seconds=1)
         names.append(name)
         assert functions.invoke(FunctionName=name, Payload=b"{}")["FunctionError"] == "Unhandled"
         group = f"/aws/lambda/{name}"

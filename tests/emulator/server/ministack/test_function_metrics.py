@@ -1,8 +1,6 @@
 """What functions do reaches CloudWatch under AWS's names, on AWS's clock, and late, as every metric of AWS's does."""
 
-import io
 import uuid
-import zipfile
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from functools import partial
@@ -11,6 +9,7 @@ import pytest
 
 from tests.emulator.conftest import SPEED, Running
 from tests.emulator.fakes import ACCOUNT, REGION, eventually
+from tests.emulator.functions import create_function
 
 PATIENCE = 180.0  # seconds
 HANDLER = """
@@ -22,17 +21,8 @@ def handler(event, context):
 @pytest.fixture
 def failing(running: Running) -> Iterator[str]:
     """The name of a function that fails."""
-    code = io.BytesIO()
-    with zipfile.ZipFile(code, "w") as archive:
-        archive.writestr("app.py", HANDLER)
     functions, name = running.client("lambda"), f"failing-{uuid.uuid4().hex[:12]}"
-    functions.create_function(
-        FunctionName=name,
-        Runtime="python3.12",
-        Role=f"arn:aws:iam::{ACCOUNT}:role/any",
-        Handler="app.handler",
-        Code={"ZipFile": code.getvalue()},
-    )
+    create_function(functions, name, HANDLER)
     yield name
     functions.delete_function(FunctionName=name)
 

@@ -1,10 +1,8 @@
 """Errors of SQS also strike the calls that services inside the local AWS make to it."""
 
-import io
 import json
 import time
 import uuid
-import zipfile
 from collections.abc import Iterator
 from typing import Any
 
@@ -13,6 +11,7 @@ import pytest
 from async_endpoint.emulator.faults.http import FaultClient
 from tests.emulator.conftest import Running, make_mailbox
 from tests.emulator.fakes import ACCOUNT, REGION, eventually
+from tests.emulator.functions import create_function
 
 HANDLER = """
 def handler(event, context):
@@ -28,17 +27,8 @@ def struck(faults: FaultClient) -> int:
 @pytest.fixture
 def worker(running: Running) -> Iterator[str]:
     """The name of a function and of its queue, whose messages reappear after five seconds: a start takes less."""
-    code = io.BytesIO()
-    with zipfile.ZipFile(code, "w") as archive:
-        archive.writestr("app.py", HANDLER)
     functions, sqs, name = running.client("lambda"), running.client("sqs"), f"worker-{uuid.uuid4().hex[:12]}"
-    functions.create_function(
-        FunctionName=name,
-        Runtime="python3.12",
-        Role=f"arn:aws:iam::{ACCOUNT}:role/any",
-        Handler="app.handler",
-        Code={"ZipFile": code.getvalue()},
-    )
+    create_function(functions, name, HANDLER)
     url = sqs.create_queue(QueueName=name, Attributes={"VisibilityTimeout": "5"})["QueueUrl"]
     mapping = functions.create_event_source_mapping(
         EventSourceArn=f"arn:aws:sqs:{REGION}:{ACCOUNT}:{name}", FunctionName=name

@@ -1,9 +1,7 @@
 """A deployed function gets the writes to a table again until they are done, or given up, as on AWS."""
 
-import io
 import json
 import uuid
-import zipfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -11,7 +9,8 @@ from typing import Any
 import pytest
 
 from tests.emulator.conftest import Running
-from tests.emulator.fakes import ACCOUNT, eventually
+from tests.emulator.fakes import eventually
+from tests.emulator.functions import create_function
 
 # Records what it gets in a queue, then fails as the item says.
 HANDLER = """
@@ -86,17 +85,7 @@ def table(running: Running) -> Iterator[Table]:
         BillingMode="PAY_PER_REQUEST",
         StreamSpecification={"StreamEnabled": True, "StreamViewType": "NEW_AND_OLD_IMAGES"},
     )["TableDescription"]["LatestStreamArn"]
-    code = io.BytesIO()
-    with zipfile.ZipFile(code, "w") as archive:
-        archive.writestr("app.py", HANDLER)
-    functions.create_function(
-        FunctionName=name,
-        Runtime="python3.12",
-        Role=f"arn:aws:iam::{ACCOUNT}:role/any",
-        Handler="app.handler",
-        Code={"ZipFile": code.getvalue()},
-        Environment={"Variables": {"QUEUE": deliveries, "URL": running.local.endpoint_url}},
-    )
+    create_function(functions, name, HANDLER, QUEUE=deliveries, URL=running.local.endpoint_url)
     made = Table(running, name, deliveries, dead_letters)
     made.write("early")
     mapping = functions.create_event_source_mapping(
