@@ -36,7 +36,8 @@ def public_of(package: ModuleType) -> set[str]:
 INSIDE_THE_PROTOCOL = {"Cuda", "ModelServer", "PackedFor", "PackedForError", "ServingImage", "image_of", "tagged"}
 # Of the merge, used by records and their writer alone.
 INSIDE_THE_PROTOCOL |= {"deciding_attempt", "is_attempt_id", "merge_attempts", "preferred"}
-INSIDE_THE_PROTOCOL |= {"service_error"}
+# How a response or an error is read, for other modules of ours.
+INSIDE_THE_PROTOCOL |= {"has_body_length", "service_error"}
 # Used by other modules of ours, but not by users of the client.
 INSIDE_THE_CLIENT = {"ResultPoller", "Document", "find_existing", "bounded_map", "Item", "Output"}
 # The parts of a run and of its ticket.

@@ -16,6 +16,7 @@ from botocore.exceptions import BotoCoreError, ClientError, ConnectTimeoutError,
 from botocore.exceptions import EndpointConnectionError as NoConnection
 from botocore.parsers import ResponseParserError
 
+from async_endpoint.protocol.response_headers import has_body_length
 from shared.clients import SHORT_TIMEOUTS
 from submit.logic import Submitter
 from submit.ports import Acceptance, AcceptanceUnknown, DocumentRejected, Head, RetryLater
@@ -163,5 +164,4 @@ def _is_cut_off(response: InvokeEndpointAsyncOutputTypeDef) -> bool:
     headers = response.get("ResponseMetadata", {}).get("HTTPHeaders")
     if headers is None or "InferenceId" in response:
         return False
-    is_chunked = "chunked" in headers.get("transfer-encoding", "").lower()
-    return not is_chunked and not headers.get("content-length", "").strip().isdigit()
+    return not has_body_length(headers)

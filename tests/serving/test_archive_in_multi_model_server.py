@@ -27,6 +27,8 @@ RECEIPTS = REPOSITORY / "samples" / "receipts"
 IMAGE = IMAGES["huggingface-2.6"]
 ANY_IMAGE = "application/x-image"
 BATCH = 8
+# For as long a batch waits until it is full: on a busy machine, requests sent at once arrive seconds apart.
+DELAY_MILLISECONDS = 5000
 
 pytestmark = pytest.mark.serving
 
@@ -38,7 +40,7 @@ def container(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ModelContain
     command = [sys.executable, str(pack), "--image", IMAGE.name]
     packed = subprocess.run(command, capture_output=True, text=True, check=True, timeout=300)
     settings = load_settings(REPOSITORY / "config", "dev").serving.model_copy(
-        update={"batch_size": BATCH, "batch_delay_milliseconds": 300, "document_seconds": 2}
+        update={"batch_size": BATCH, "batch_delay_milliseconds": DELAY_MILLISECONDS, "document_seconds": 2}
     )
     variables = {"SAGEMAKER_PROGRAM": "inference.py", "MODEL_VERSION": "of-this-test"}
     variables |= ServingLimits(settings, server=IMAGE.server).environment

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 from botocore.exceptions import HTTPClientError
 from urllib3 import HTTPResponse
 
+from async_endpoint.protocol.response_headers import has_body_length
+
 if TYPE_CHECKING:
     from botocore.awsrequest import AWSResponse
     from botocore.hooks import BaseEventHooks
@@ -71,22 +73,15 @@ def fail_if_cut(*, response: tuple[AWSResponse, dict[str, Any]] | None, operatio
     if response is None:
         return
     http_response, parsed = response
+    status, headers = http_response.status_code, http_response.headers
+    has_content = HTTPStatus.OK <= status < HTTPStatus.MULTIPLE_CHOICES and status != HTTPStatus.NO_CONTENT
     # What did not come over the network, as in a test, need not have a length.
-    if not isinstance(http_response.raw, HTTPResponse) or not _lacks_length(http_response):
+    if not has_content or has_body_length(headers) or not isinstance(http_response.raw, HTTPResponse):
         return
     if operation.name in _NOT_SENT_AGAIN:
-        raise CutOff(operation=operation.name, status=http_response.status_code)
+        raise CutOff(operation=operation.name, status=status)
     failure = HTTPStatus.INTERNAL_SERVER_ERROR
     http_response.status_code = failure.value
     parsed.clear()
     parsed["Error"] = {"Code": str(failure.value), "Message": "The response was cut off within its headers."}
     parsed["ResponseMetadata"] = {"HTTPStatusCode": failure.value, "HTTPHeaders": {}, "RetryAttempts": 0}
-
-
-def _lacks_length(response: AWSResponse) -> bool:
-    """Returns whether it is one of success with content, and no header says where that ends; a cut one does not."""
-    is_success = HTTPStatus.OK <= response.status_code < HTTPStatus.MULTIPLE_CHOICES
-    if not is_success or response.status_code == HTTPStatus.NO_CONTENT:
-        return False
-    is_chunked = "chunked" in response.headers.get("transfer-encoding", "").lower()
-    return not is_chunked and not response.headers.get("content-length", "").strip().isdigit()
