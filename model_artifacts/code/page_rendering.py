@@ -53,7 +53,8 @@ class BatchTime:
     def of_next_document(self, most: float) -> DocumentTime:
         """Returns the time of the next document, which is at most `most` seconds."""
         self._waiting -= 1
-        return DocumentTime(self, min(most, self.left - self._waiting * self._reserved))
+        # On a busy machine one document may overrun its time by more than what is left to the next.
+        return DocumentTime(self, max(0.0, min(most, self.left - self._waiting * self._reserved)))
 
 
 class DocumentTime:

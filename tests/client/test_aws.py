@@ -258,13 +258,13 @@ def test_the_connection_pool_has_a_place_for_each_thread(
     session: boto3.Session, bucket: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     endpoint = AsyncEndpoint("receipts", input_location=f"s3://{bucket}/in", session=session, concurrency=24)
-    together = threading.Barrier(24, timeout=10)
+    together = threading.Barrier(24, timeout=60)
 
     def wait_for_the_others(_: Job) -> None:
         together.wait()
 
     jobs = endpoint.submit_many([b"x"] * 48, on_submitted=wait_for_the_others)
-    endpoint.collect(jobs, timeout=30)
+    endpoint.collect(jobs, timeout=60)
 
     assert all(job.state is JobState.COMPLETED for job in jobs)
     assert "Connection pool is full" not in caplog.text

@@ -179,13 +179,15 @@ from async_endpoint.protocol import S3Location
 from datetime import datetime, UTC
 
 ticket, threads = Ticket.open(Path(sys.argv[1])), int(sys.argv[2])
-numbers = iter(range(1, 100_000))
+numbers = iter(range(1, 2_000))
 lock = threading.Lock()
 
 def submit():
     while True:
         with lock:
-            number = next(numbers)
+            number = next(numbers, None)
+        if number is None:
+            threading.Event().wait()  # until it is killed
         ticket.submitting(number, upload=None, size=1, mtime_ns=1, sha256=None)
         os.write(1, b"I%d\\n" % number)  # from here on it is sent
         place = S3Location("outputs", f"{number}.out")

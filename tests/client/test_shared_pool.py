@@ -58,7 +58,8 @@ def test_both_kinds_share_the_threads() -> None:
         time.sleep(0.001)
     pool.shutdown()
 
-    assert (done, most) == (24, 3)
+    assert done == 24
+    assert 1 < most <= 3
 
 
 def test_a_call_that_raises_gives_its_error_and_the_next_one_runs() -> None:
@@ -76,7 +77,9 @@ def test_closing_finishes_the_call_in_progress_and_drops_the_others() -> None:
 
     def first() -> None:
         begun.set()
-        time.sleep(0.05)
+        gives_up = time.monotonic() + 10
+        while not pool._closed and time.monotonic() < gives_up:
+            time.sleep(0.001)
         done.append(1)
 
     pool.run(first)

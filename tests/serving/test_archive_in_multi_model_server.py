@@ -27,8 +27,8 @@ RECEIPTS = REPOSITORY / "samples" / "receipts"
 IMAGE = IMAGES["huggingface-2.6"]
 ANY_IMAGE = "application/x-image"
 BATCH = 8
-# For as long a batch waits until it is full: on a busy machine, requests sent at once arrive seconds apart.
-DELAY_MILLISECONDS = 5000
+# Each test fills its batches: on a busy machine, requests sent at once arrive seconds apart.
+DELAY_MILLISECONDS = 30_000
 
 pytestmark = pytest.mark.serving
 
@@ -40,7 +40,7 @@ def container(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ModelContain
     command = [sys.executable, str(pack), "--image", IMAGE.name]
     packed = subprocess.run(command, capture_output=True, text=True, check=True, timeout=300)
     settings = load_settings(REPOSITORY / "config", "dev").serving.model_copy(
-        update={"batch_size": BATCH, "batch_delay_milliseconds": DELAY_MILLISECONDS, "document_seconds": 2}
+        update={"batch_size": BATCH, "batch_delay_milliseconds": DELAY_MILLISECONDS}
     )
     variables = {"SAGEMAKER_PROGRAM": "inference.py", "MODEL_VERSION": "of-this-test"}
     variables |= ServingLimits(settings, server=IMAGE.server).environment
@@ -48,7 +48,7 @@ def container(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ModelContain
     instance = ModelContainer(archive, variables, serving, tmp_path_factory.mktemp("container") / "work")
     try:
         instance.start()
-        instance.wait_ready(180)
+        instance.wait_ready(600)
         yield instance
     finally:
         instance.stop()
@@ -109,7 +109,7 @@ def test_a_model_process_that_is_killed_fails_its_batch_and_takes_its_drawing_pr
 
     model.kill()
     assert eventually(lambda: not living([drawing]), 10)
-    assert {answer.status for answer in send_all(container, [receipt(number) for number in range(4)])} == {200}
+    assert {answer.status for answer in send_all(container, [receipt(number) for number in range(BATCH)])} == {200}
     (successor,) = of_program(container, "model_process.py")
     assert successor.pid != model.pid
 

@@ -32,7 +32,7 @@ IN_IMAGE = Path(__file__).resolve().parent / "in_image"
 FUZZED = 2_000 if os.environ.get("ASYNC_ENDPOINT_SWEEP") == "full" else 100
 # The worker may not grow by what a document is decoded into.
 MOST_GROWTH_MEGABYTES = 300
-DOCUMENT_SECONDS = 2
+DOCUMENT_SECONDS = 5
 DOCUMENT_MEMORY_MB = 2048
 EXPECTED = {200, 400, 413, 415, 422}
 ANY_IMAGE = "application/x-image"
@@ -61,7 +61,7 @@ def container(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathF
     instance = ModelContainer(archive, variables, serving, tmp_path_factory.mktemp("container") / "work")
     try:
         instance.start()
-        instance.wait_ready(120)
+        instance.wait_ready(300)
         yield instance
     finally:
         instance.stop()

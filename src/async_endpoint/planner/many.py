@@ -7,6 +7,7 @@ import os
 import signal
 from contextlib import closing, contextmanager, suppress
 from dataclasses import replace
+from multiprocessing import resource_tracker
 from multiprocessing.connection import wait
 from typing import TYPE_CHECKING, cast
 
@@ -134,6 +135,8 @@ def _children_ignore_interrupts() -> Iterator[None]:
     if not hasattr(signal, "pthread_sigmask"):
         yield
         return
+    # A process of its own, which the first start would start, and unblock the signal after it.
+    resource_tracker.ensure_running()
     before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     try:
         yield

@@ -24,6 +24,12 @@ class Times(unittest.TestCase):
         batch = BatchTime(150, 256)
         self.assertEqual([batch.of_next_document(30).seconds for _ in range(256)], [30] * 256)
 
+    def test_a_document_that_overruns_leaves_no_less_than_nothing(self):
+        batch = BatchTime(4, 3)
+        batch.of_next_document(2)
+        batch.left -= 4.5
+        self.assertEqual([batch.of_next_document(2).seconds for _ in range(2)], [0, 0])
+
     def test_time_passes_only_while_the_worker_waits(self):
         batch = BatchTime(10, 1)
         allowed = batch.of_next_document(5)

@@ -1,7 +1,6 @@
 """model_fn: the limits it reads first, the process that draws, and the GPU of its worker."""
 
 import os
-import signal
 import unittest
 from unittest import mock
 
@@ -10,6 +9,7 @@ import torch
 from archive_worker import HAS_TORCHSERVE, Context
 from donut_loading import load_model
 from donut_model import Donut
+import drawing_launcher
 from drawing_launcher import DrawingProcess, DrawingStartError
 import inference
 from limits import Limits, SettingError
@@ -20,9 +20,8 @@ if HAS_TORCHSERVE:
 
 
 def _ended_process():
-    process = DrawingProcess()
-    os.kill(process.pid, signal.SIGKILL)
-    return process
+    with mock.patch.object(drawing_launcher, "_PROGRAM", "there-is-no-such-program.py"):
+        return DrawingProcess()
 
 
 class ModelFunction(model_folders.ModelFolderCase):
