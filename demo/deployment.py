@@ -26,7 +26,7 @@ ACCOUNT = "000000000000"
 
 _POLL_SECONDS = 0.1
 _COMMAND_SECONDS = 900  # for any one command of the CDK CLI
-_SETTLE_SECONDS = 60  # for the endpoint to change its instance count
+_SETTLE_SECONDS = 300  # for the endpoint to change its instance count
 _LINES_SHOWN = 15
 
 
@@ -171,7 +171,7 @@ class Deployment:
         """Scales the endpoint in to zero; returns when it reports no instance and no process of one is left.
 
         Raises:
-            DeploymentError: That took longer than a minute.
+            DeploymentError: That took longer than five minutes.
         """
         deadline = time.monotonic() + _SETTLE_SECONDS
         requested = False

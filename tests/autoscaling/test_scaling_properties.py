@@ -1,6 +1,6 @@
 """What holds whatever the metrics do."""
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.autoscaling.fleet import LOAD, OTHER, Fleet
@@ -44,14 +44,12 @@ def fleets(draw: st.DrawFn) -> Fleet:
     return fleet
 
 
-@settings(deadline=None)
 @given(fleet=fleets(), story=minutes)
 def test_the_count_never_leaves_its_bounds(fleet: Fleet, story: list[tuple[float | None, float | None]]) -> None:
     (target,) = fleet.scaler.describe_scalable_targets(ServiceNamespace="sagemaker")["ScalableTargets"]
     assert all(target["MinCapacity"] <= count <= target["MaxCapacity"] for count in play(fleet, story))
 
 
-@settings(deadline=None)
 @given(start=st.integers(0, 9), most=st.integers(0, 9), target=st.floats(0.5, 20), story=minutes)
 def test_disabled_scale_in_never_shrinks(
     start: int, most: int, target: float, story: list[tuple[float | None, float | None]]
@@ -65,7 +63,6 @@ def test_disabled_scale_in_never_shrinks(
     assert counts == sorted(counts)
 
 
-@settings(deadline=None)
 @given(story=minutes, pauses=st.lists(st.integers(1, 400), min_size=1, max_size=30))
 def test_how_often_it_is_ticked_makes_no_difference(
     story: list[tuple[float | None, float | None]], pauses: list[int]

@@ -7,8 +7,8 @@ from typing import Any
 from tests.emulator.fakes import ACCOUNT
 
 
-def create_function(functions: Any, name: str, source: str, *, seconds: int = 3, **variables: str) -> None:
-    """Creates a function of this code with these variables, which may take so long: by default as long as on AWS."""
+def create_function(functions: Any, name: str, source: str, *, seconds: int = 30, **variables: str) -> None:
+    """Creates a function of this code with these variables, which may take so long: on a busy machine, too."""
     code = io.BytesIO()
     with zipfile.ZipFile(code, "w") as archive:
         archive.writestr("app.py", source)

@@ -87,7 +87,7 @@ def test_what_is_written_before_and_after_a_restart_is_delivered_once(start: Sta
     assert sorted(delivered(local, 3)) == ["a", "b", "c"]
     client(local, "lambda").update_event_source_mapping(UUID=mapping, Enabled=False)
     write(local, "d", "e")  # nobody has processed these when it stops
-    time.sleep(1)  # for the function to return, which has sent its last message
+    time.sleep(3)  # for the function to return, which has sent its last message
     local.stop()
 
     again = start(tmp_path)

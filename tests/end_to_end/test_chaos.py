@@ -144,10 +144,11 @@ class Chaos:
         """How many instances of this life died and were replaced, as its log tells."""
         return self.local.log.read_text(encoding="utf-8").count("died and is replaced")
 
-    def kill_one(self) -> None:
-        """Have a container killed while it works on a request, and see that it is replaced."""
+    def kill_one(self, allow: Callable[[], object]) -> None:
+        """Have a container killed while it works on one of the requests that this allows; it is replaced."""
         before = self.replaced()
         self.local.faults.add("kill", endpoint=ENDPOINT, count=1)
+        allow()
         wait_for(lambda: self.replaced() > before or None, "an instance in a killed one's stead", SECONDS)
 
     def instances(self) -> set[str]:
@@ -196,8 +197,7 @@ def test_every_request_has_exactly_one_outcome(serving: ServingEnvironments, tmp
         kills = lost = 0
         for life in range(RESTARTS + 1):
             while kills < KILLS * (life + 1) // (RESTARTS + 1):
-                allowed.release(SHARE)
-                running.kill_one()
+                running.kill_one(lambda: allowed.release(SHARE))
                 kills += 1
             lost += running.local.log.read_text(encoding="utf-8").count(" lost its instance: ")
             if life < RESTARTS:

@@ -28,7 +28,7 @@ pytestmark = [pytest.mark.end_to_end, pytest.mark.serving]
 Receipts = list[tuple[bytes, dict[str, str]]]
 Named = Callable[..., str]
 CLIENTS = ROOT / ".venv-clients" / "bin"
-MOST_SECONDS = 15.0  # about one on a quiet machine; here other tests are at work beside it
+MOST_SECONDS = 60.0  # about one on a quiet machine; here other tests are at work beside it
 INSTANCE_TYPE = "ml.g4dn.xlarge"
 MANY = 200  # requests at once, which take one instance ten seconds or longer
 MENDED_BY_ONE_COMMAND = 20
@@ -146,7 +146,9 @@ def named(table_of_causes: list[str]) -> Named:
             again()
             status, document, seconds = why()
             first = document["findings"][0] if document["findings"] else {"cause": "nothing", "severity": "normal"}
-            if first["cause"] == cause or time.monotonic() >= deadline:
+            # On a busy machine one of its many calls may get no response in time, which it says.
+            left = deadline + PATIENCE_SECONDS * bool(document["not_read"]) - time.monotonic()
+            if (first["cause"] == cause and not document["not_read"]) or left <= 0:
                 break
         table_of_causes.append(f"{what:<42}{first['cause']:<33}{seconds:.1f} s")
         is_fault = first["severity"] == "fault"

@@ -10,7 +10,7 @@ import itertools
 import json
 from datetime import timedelta
 
-from hypothesis import HealthCheck, settings
+from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import initialize, invariant, precondition, rule
 
@@ -179,7 +179,5 @@ class World(DocumentWorld):
         assert self.job == before
 
 
-World.TestCase.settings = settings(
-    max_examples=400, stateful_step_count=50, deadline=None, suppress_health_check=[HealthCheck.too_slow]
-)
+World.TestCase.settings = settings(max_examples=400, stateful_step_count=50)
 TestAnyInterleaving = World.TestCase

@@ -31,7 +31,7 @@ def counted(history: History, begin: float, end: float) -> int:
     )
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 @given(seed=st.integers(0, 10_000))
 def test_the_most_that_wait_are_those_of_a_count_of_every_request(seed: int) -> None:
     history = history_of(sleepy(wakes=bool(seed % 2)), random_traffic(seed, 6), service=40, seed=seed)

@@ -65,7 +65,7 @@ def test_late_datapoints_leave_an_alarm_calm_for_which_all_must_breach() -> None
     assert calm_until(tested, query, now, RULES.extra_datapoints) < now
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(
     queue=values,
     cpu=values,

@@ -158,7 +158,7 @@ def sleepy(*, wakes: bool, least: int = 0) -> Stage:
 
 
 @pytest.mark.parametrize(("wakes", "least"), [(False, 0), (True, 0), (False, 1)])
-@settings(max_examples=12, deadline=None)
+@settings(max_examples=12)
 @given(seed=st.integers(0, 10_000))
 def test_skipped_rest_and_remembered_datapoints_change_nothing(wakes: bool, least: int, seed: int) -> None:  # noqa: FBT001
     outcomes = []
@@ -179,7 +179,7 @@ def test_skipped_rest_and_remembered_datapoints_change_nothing(wakes: bool, leas
     assert outcomes[0] == outcomes[1]
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 @given(seed=st.integers(0, 10_000), concurrency=st.integers(1, 4))
 def test_no_request_is_lost_and_none_overtakes_another(seed: int, concurrency: int) -> None:
     traffic = random_traffic(seed, 12)

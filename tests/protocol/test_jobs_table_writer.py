@@ -56,7 +56,7 @@ def test_updates_one_by_one_give_what_merging_gives(reports: list[JobRecord]) ->
     assert table.items["one-job"].get("updated_at") == reduce(merge_records, reports).updated_at
 
 
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 @given(reports=st.one_of(st.lists(records, min_size=1, max_size=5), st.lists(st.sampled_from(EVENTS), min_size=1)))
 def test_updates_one_by_one_of_dynamodb_give_what_merging_gives(jobs_table: Table, reports: list[JobRecord]) -> None:
     job_id = uuid.uuid4().hex

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 import pytest
 from aws_cdk.assertions import Template
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from async_endpoint.cloudwatch import MetricKey
@@ -67,7 +67,7 @@ def test_no_request_is_cut_off_under_either_reading_of_the_backlog(
     assert (work.lost, len(work.ended), work.waiting) == (0, count, 0)
 
 
-@settings(max_examples=PATTERNS, derandomize=True, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=PATTERNS)
 @given(
     bursts=st.lists(st.tuples(st.integers(0, 30 * 60), st.integers(1, 12)), min_size=1, max_size=6),
     seconds=st.integers(1, TIMEOUT - 1),

@@ -61,9 +61,14 @@ def told(answer: ContainerResponse) -> dict[str, Any]:
 
 
 def test_two_batches_are_in_the_container_and_each_is_as_large_as_the_stage_says(container: ModelContainer) -> None:
-    with ThreadPoolExecutor(2 * BATCH) as threads:
-        answers = list(threads.map(lambda number: told(invoke(container, b"%d" % number)), range(2 * BATCH)))
-    assert Counter(each["together"] for each in answers) == {BATCH: 2 * BATCH}
+    for _ in range(5):  # on a busy machine, requests that are sent at once arrive one after the other
+        with ThreadPoolExecutor(2 * BATCH) as threads:
+            answers = list(threads.map(lambda number: told(invoke(container, b"%d" % number)), range(2 * BATCH)))
+        together = Counter(each["together"] for each in answers)
+        assert max(together) <= BATCH
+        if together == {BATCH: 2 * BATCH}:
+            return
+    pytest.fail(f"no two whole batches: {together}")
 
 
 def test_a_document_may_be_as_large_as_the_stage_says_and_no_larger(container: ModelContainer) -> None:

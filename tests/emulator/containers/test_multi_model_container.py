@@ -95,7 +95,7 @@ def test_one_process_has_the_model_whatever_number_of_workers(container: ModelCo
 def invoke_while_busy(instance: ModelContainer, bodies: list[str]) -> list[ContainerResponse]:
     """The responses to requests that all wait when the model is done with another one."""
     with ThreadPoolExecutor(1) as threads:
-        busy = threads.submit(invoke, instance, "sleep 4")
+        busy = threads.submit(invoke, instance, "sleep 7")
         time.sleep(1.5)  # the model has it
         answers = invoke_all(instance, bodies)
         assert busy.result().status == 200
@@ -128,8 +128,10 @@ def test_an_error_of_the_function_fails_its_batch_with_500_and_the_model_stays(c
 def test_a_model_process_that_ends_fails_its_batch_alone_and_is_replaced(container: ModelContainer) -> None:
     before = told(invoke(container, "x"))["process"]
     with ThreadPoolExecutor(2 * BATCH) as threads:
+        threads.submit(invoke, container, "sleep 7")
+        time.sleep(1.5)  # the model has it; the next eight wait until it is done, and are a batch
         first = [threads.submit(invoke, container, body) for body in ["sleep 3", "exit", *"abcdef"]]
-        time.sleep(1.5)  # they are a batch, which is being computed
+        time.sleep(3)
         second = [threads.submit(invoke, container, body) for body in "hijk"]
         failed, survived = ([each.result() for each in some] for some in (first, second))
     assert {(each.status, each.content_type) for each in failed} == {(500, "text/plain")}
@@ -195,7 +197,7 @@ def test_two_side_by_side_end_alone_and_leave_nothing(container: ModelContainer,
     second.wait_ready(READY_SECONDS)
     answers = [told(each) for each in invoke_all(second, ["sleep 0.5"] * 2 * BATCH)]
     assert {each["model"] for each in answers} == {"other weights"}
-    assert Counter(each["process"] for each in answers).most_common(2)[1][1] == BATCH, "both processes have a share"
+    assert len({each["process"] for each in answers}) == 2, "both processes have a share"
     assert told(invoke(container, "x"))["model"] == "some weights"
 
     assert second.pid is not None

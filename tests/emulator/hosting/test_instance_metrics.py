@@ -22,31 +22,34 @@ def published(store: SharedMetricStore, name: str, statistic: str) -> float | No
 
 
 def busy_child() -> "subprocess.Popen[bytes]":
-    """A process whose child, not itself, keeps a core busy until it is killed or ten seconds have gone."""
-    work = "import time; end = time.monotonic() + 10\nwhile time.monotonic() < end: pass"
+    """A process whose child, not itself, is busy until it is killed; it prints a line after 0.3 s of a core's time."""
+    work = "import time\nwhile time.process_time() < 0.3: pass\nprint(flush=True)\nwhile time.process_time() < 60: pass"
     code = f"import subprocess, sys; subprocess.run([sys.executable, '-c', {work!r}])"
-    return subprocess.Popen([sys.executable, "-c", code], start_new_session=True)
+    return subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, start_new_session=True)
 
 
 def test_a_busy_and_an_idle_instance_are_two_samples_of_what_their_processes_do() -> None:
     store = SharedMetricStore()
     metrics = InstanceMetrics("receipts", "AllTraffic", store, ManualClock(START))
-    idle = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(10)"])
+    began = time.monotonic()
+    idle = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"])
     busy = busy_child()
+    assert busy.stdout is not None
     try:
-        roots = {busy.pid: time.monotonic(), idle.pid: time.monotonic()}
-        time.sleep(1.2)
-        metrics.sample(roots)
+        busy.stdout.readline()
+        metrics.sample({busy.pid: began, idle.pid: began})
+        least = 100 * 0.3 / (time.monotonic() - began)
     finally:
         os.killpg(busy.pid, 9)
         idle.kill()
         busy.wait()
+        busy.stdout.close()
         idle.wait()
     assert published(store, "CPUUtilization", "SampleCount") == 2
     highest, lowest = (published(store, "CPUUtilization", statistic) for statistic in ("Maximum", "Minimum"))
     assert highest is not None
     assert lowest is not None
-    assert 20 < highest <= 130  # of one core; the machine may be busy with other things
+    assert 0.95 * least <= highest <= 130  # of one core; the machine may be busy with other things
     assert lowest < highest / 2
     memory = published(store, "MemoryUtilization", "Maximum")
     assert memory is not None

@@ -174,7 +174,7 @@ def test_the_history_of_an_alarm_that_a_client_sets_off(running: Running) -> Non
 
 
 def test_a_state_that_was_evaluated_is_dated_at_its_minute(cloudwatch: Client, mailbox: Mailbox) -> None:
-    members = settings(mailbox)
+    members = settings(mailbox, TreatMissingData="ignore")
     cloudwatch.put_metric_alarm(**members)
 
     def state_update() -> dict[str, Any] | None:

@@ -25,7 +25,7 @@ def main(endpoint: str, bucket: str, *files: str) -> None:
         plain = Predictor(endpoint, sagemaker_session=session, serializer=serializer, deserializer=deserializer)
         return AsyncPredictor(plain)
 
-    reader, patience = predictor(JSONDeserializer()), WaiterConfig(max_attempts=60, delay=1)
+    reader, patience = predictor(JSONDeserializer()), WaiterConfig(max_attempts=400, delay=1)
     waiting = [
         reader.predict_async(Path(file).read_bytes(), input_path=f"s3://{bucket}/sdk/{Path(file).name}")
         for file in files

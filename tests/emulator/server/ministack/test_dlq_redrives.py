@@ -113,7 +113,7 @@ def test_without_destination_a_message_of_no_queue_fails_the_task_and_stays(queu
 
 
 def test_the_rate_is_kept_one_task_runs_at_a_time_and_a_cancelled_one_leaves_the_rest(queues: Queues) -> None:
-    for number in range(8):
+    for number in range(40):  # for twenty seconds
         queues.sqs.send_message(QueueUrl=queues.url("dead"), MessageBody=str(number))
     task = {"SourceArn": queues.arn("dead"), "DestinationArn": queues.arn("other"), "MaxNumberOfMessagesPerSecond": 2}
     began = time.monotonic()
@@ -127,7 +127,7 @@ def test_the_rate_is_kept_one_task_runs_at_a_time_and_a_cancelled_one_leaves_the
     moved = queues.sqs.cancel_message_move_task(TaskHandle=handle)["ApproximateNumberOfMessagesMoved"]
     assert queues.task()["Status"] == "CANCELLED"
     time.sleep(1.1)
-    assert (queues.count("other"), queues.count("dead")) == (moved, 8 - moved)
+    assert (queues.count("other"), queues.count("dead")) == (moved, 40 - moved)
     with pytest.raises(ClientError, match="Only active tasks"):
         queues.sqs.cancel_message_move_task(TaskHandle=handle)
 

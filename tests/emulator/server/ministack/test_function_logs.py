@@ -23,13 +23,13 @@ def handler(event, context):
 
 
 @pytest.fixture
-def logged(running: Running) -> Iterator[Callable[[str], list[str]]]:
-    """Invokes a function of this code; returns what its log then has."""
+def logged(running: Running) -> Iterator[Callable[..., list[str]]]:
+    """Invokes a function of this code and timeout; returns what its log then has."""
     functions, logs, names = running.client("lambda"), running.client("logs"), []
 
-    def run(source: str) -> list[str]:
+    def run(source: str, seconds: int = 30) -> list[str]:
         name = f"logged-{uuid.uuid4().hex[:12]}"
-        create_function(functions, name, source, seconds=1)
+        create_function(functions, name, source, seconds=seconds)
         names.append(name)
         assert functions.invoke(FunctionName=name, Payload=b"{}")["FunctionError"] == "Unhandled"
         group = f"/aws/lambda/{name}"
@@ -42,17 +42,17 @@ def logged(running: Running) -> Iterator[Callable[[str], list[str]]]:
         functions.delete_function(FunctionName=name)
 
 
-def test_an_uncaught_error_comes_before_its_traceback(logged: Callable[[str], list[str]]) -> None:
+def test_an_uncaught_error_comes_before_its_traceback(logged: Callable[..., list[str]]) -> None:
     lines = logged(HANDLER)
     assert lines[1:3] == ["[ERROR] ValueError: as asked", "Traceback (most recent call last):"]
     assert lines[-3] == "ValueError: as asked"
 
 
-def test_an_error_that_keeps_the_function_from_starting_is_in_its_log(logged: Callable[[str], list[str]]) -> None:
+def test_an_error_that_keeps_the_function_from_starting_is_in_its_log(logged: Callable[..., list[str]]) -> None:
     assert logged(MODULE)[1] == "[ERROR] Exception: The environment variable TABLE is not set."
 
 
-def test_a_timeout_is_no_error_of_the_function(logged: Callable[[str], list[str]]) -> None:
-    lines = logged(LATE)
+def test_a_timeout_is_no_error_of_the_function(logged: Callable[..., list[str]]) -> None:
+    lines = logged(LATE, seconds=1)
     assert "Task timed out after 1.00 seconds" in lines
     assert not any("[ERROR]" in line for line in lines)
