@@ -128,10 +128,11 @@ def test_an_error_of_the_function_fails_its_batch_with_500_and_the_model_stays(c
 def test_a_model_process_that_ends_fails_its_batch_alone_and_is_replaced(container: ModelContainer) -> None:
     before = told(invoke(container, "x"))["process"]
     with ThreadPoolExecutor(2 * BATCH) as threads:
-        threads.submit(invoke, container, "sleep 7")
+        busy = threads.submit(invoke, container, "sleep 7")
         time.sleep(1.5)  # the model has it; the next eight wait until it is done, and are a batch
-        first = [threads.submit(invoke, container, body) for body in ["sleep 3", "exit", *"abcdef"]]
-        time.sleep(3)
+        first = [threads.submit(invoke, container, body) for body in ["sleep 6", "exit", *"abcdef"]]
+        told(busy.result())
+        time.sleep(1.5)  # the batch is being computed
         second = [threads.submit(invoke, container, body) for body in "hijk"]
         failed, survived = ([each.result() for each in some] for some in (first, second))
     assert {(each.status, each.content_type) for each in failed} == {(500, "text/plain")}
