@@ -135,7 +135,7 @@ def _children_ignore_interrupts() -> Iterator[None]:
     if not hasattr(signal, "pthread_sigmask"):
         yield
         return
-    # A process of its own, which the first start would start, and unblock the signal after it.
+    # The first process to be started would start this one too, and Python unblocks the signal after that.
     resource_tracker.ensure_running()
     before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     try:
