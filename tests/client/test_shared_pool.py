@@ -37,7 +37,7 @@ def test_urgent_calls_go_before_the_queued_ones() -> None:
 
 
 def test_both_kinds_share_the_threads() -> None:
-    pool, lock = SharedPool(3), threading.Lock()
+    pool, lock, together = SharedPool(3), threading.Lock(), threading.Barrier(3)
     running, most, done = 0, 0, 0
 
     def work(_: int) -> None:
@@ -45,7 +45,7 @@ def test_both_kinds_share_the_threads() -> None:
         with lock:
             running += 1
             most = max(most, running)
-        time.sleep(0.01)
+        together.wait(10)  # each of the three has two more beside it
         with lock:
             running -= 1
             done += 1
@@ -58,8 +58,7 @@ def test_both_kinds_share_the_threads() -> None:
         time.sleep(0.001)
     pool.shutdown()
 
-    assert done == 24
-    assert 1 < most <= 3
+    assert (done, most) == (24, 3)
 
 
 def test_a_call_that_raises_gives_its_error_and_the_next_one_runs() -> None:

@@ -8,7 +8,7 @@ from tests.emulator.fakes import ACCOUNT
 
 
 def create_function(functions: Any, name: str, source: str, *, seconds: int = 30, **variables: str) -> None:
-    """Creates a function of this code with these variables, which may take so long: on a busy machine, too."""
+    """Creates a function of this code with these variables; it may run for so many seconds."""
     code = io.BytesIO()
     with zipfile.ZipFile(code, "w") as archive:
         archive.writestr("app.py", source)

@@ -20,8 +20,6 @@ from tests.end_to_end.conftest import Stage, wait_for
 
 pytestmark = [pytest.mark.end_to_end, pytest.mark.serving]
 
-# From an upload to the capacity call: less than the alarm takes, which counts minutes. By itself it is about a second.
-WAKE_SECONDS = 45.0
 KNOWN_SECONDS = 61.0  # for so long a function that has woken the endpoint takes it for awake
 
 
@@ -67,6 +65,13 @@ def seconds_until_wake(stage: Stage, keys: Sequence[str], document: bytes) -> fl
     return time.monotonic() - started
 
 
+def wakes_by_the_alarm() -> list[str]:
+    """The causes of all scaling activities until now that name the wake alarm, which is the second way."""
+    scaling = boto3.client("application-autoscaling")
+    activities = scaling.describe_scaling_activities(ServiceNamespace="sagemaker")["ScalingActivities"]
+    return [activity["Cause"] for activity in activities if "WakeAlarm" in activity["Cause"]]
+
+
 def processes_of(stage: Stage, function: str) -> int:
     """How many processes of a function run."""
     found = 0
@@ -86,12 +91,12 @@ def test_a_function_that_never_ran_wakes_a_sleeping_endpoint(
     seconds = seconds_until_wake(stage, ["inbox/cold/1.png"], receipts[8][0])
 
     print(f"a capacity call {seconds:.1f} s after the upload, the function's start included")  # noqa: T201 - the measurement
-    assert seconds <= WAKE_SECONDS, f"{seconds:.1f} s"
     ended(stage, "inbox/cold/", 1)
+    assert wakes_by_the_alarm() == []
     assert processes_of(stage, "IntakeFunction") > 0
 
 
-def test_documents_in_the_inbox_wake_a_sleeping_endpoint_before_its_alarm_could(
+def test_documents_in_the_inbox_wake_a_sleeping_endpoint_without_its_alarm(
     stage_in_real_time: Stage, receipts: list[tuple[bytes, dict[str, str]]]
 ) -> None:
     stage = stage_in_real_time
@@ -104,15 +109,7 @@ def test_documents_in_the_inbox_wake_a_sleeping_endpoint_before_its_alarm_could(
     seconds = seconds_until_wake(stage, [f"inbox/warm/{number}.png" for number in range(8)], receipts[8][0])
 
     print(f"a capacity call {seconds:.1f} s after the first of eight uploads")  # noqa: T201 - the measurement
-    assert seconds <= WAKE_SECONDS, f"{seconds:.1f} s"
     ended(stage, "inbox/warm/", 8)
     (held,) = boto3.client("cloudwatch").list_metrics(Namespace=WAKE_NAMESPACE)["Metrics"]
     assert held["MetricName"] == WAKE_HELD
-    wakes = [
-        line
-        for line in boto3.client("application-autoscaling").describe_scaling_activities(ServiceNamespace="sagemaker")[
-            "ScalingActivities"
-        ]
-        if "WakeAlarm" in line["Cause"]
-    ]
-    assert wakes == []
+    assert wakes_by_the_alarm() == []

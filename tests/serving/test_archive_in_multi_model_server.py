@@ -86,7 +86,7 @@ def test_requests_at_once_are_read_together_each_by_its_own_headers(container: M
         assert said["model_version"] == "of-this-test"
         together[facts["read_together"]] += 1
     assert together == {BATCH: 2 * BATCH}
-    assert len(of_program(container, "model_process.py")) == 1
+    assert len(of_program(container.pid, "model_process.py")) == 1
 
 
 def test_bad_documents_fail_alone_with_a_sentence(container: ModelContainer) -> None:
@@ -105,12 +105,15 @@ def test_bad_documents_fail_alone_with_a_sentence(container: ModelContainer) -> 
 def test_a_model_process_that_is_killed_fails_its_batch_and_takes_its_drawing_process_along(
     container: ModelContainer,
 ) -> None:
-    (model,), (drawing,) = of_program(container, "model_process.py"), of_program(container, "drawing_process.py")
+    (model,), (drawing,) = (
+        of_program(container.pid, "model_process.py"),
+        of_program(container.pid, "drawing_process.py"),
+    )
 
     model.kill()
     assert eventually(lambda: not living([drawing]), 10)
     assert {answer.status for answer in send_all(container, [receipt(number) for number in range(BATCH)])} == {200}
-    (successor,) = of_program(container, "model_process.py")
+    (successor,) = of_program(container.pid, "model_process.py")
     assert successor.pid != model.pid
 
 
@@ -120,10 +123,10 @@ def test_no_split_of_a_response_ends_a_worker(container: ModelContainer) -> None
     def send(length: int) -> int:
         return container.invoke(Invocation(b"-", content_type="text/" + "x" * length, timeout=60)).status
 
-    before = {process.pid for process in of_program(container, "model_service_worker.py")}
+    before = {process.pid for process in of_program(container.pid, "model_service_worker.py")}
     statuses = Counter[int]()
     with ThreadPoolExecutor(16) as threads:
         for turn in range(40):
             statuses.update(threads.map(send, range(turn + 1, 16 * turn + 17, turn + 1)))
     assert dict(statuses) == {415: 40 * 16}
-    assert {process.pid for process in of_program(container, "model_service_worker.py")} == before
+    assert {process.pid for process in of_program(container.pid, "model_service_worker.py")} == before

@@ -3,7 +3,6 @@
 ASYNC_ENDPOINT_SWEEP=full sends two thousand documents gone wrong in place of a hundred.
 """
 
-import contextlib
 import json
 import os
 import re
@@ -22,6 +21,7 @@ from async_endpoint.emulator.containers.model_container import ModelContainer
 from async_endpoint.protocol.serving_images import IMAGES, ImageName
 from stacks.serving_limits import ServingLimits
 from stacks.settings.stage import load_settings
+from tests.emulator.containers.helpers import of_program
 from tests.emulator.fakes import eventually
 from tests.support.serving import serving_environment
 
@@ -73,14 +73,7 @@ def rows() -> list[dict[str, object]]:
 
 def workers(container: ModelContainer) -> set[int]:
     """The process ids of TorchServe's workers."""
-    assert container.pid is not None
-    found = set()
-    for process in psutil.Process(container.pid).children(recursive=True):
-        # The program that started TorchServe stays as a zombie, which has no command line.
-        with contextlib.suppress(psutil.Error):
-            if any("model_service_worker" in word for word in process.cmdline()):
-                found.add(process.pid)
-    return found
+    return {process.pid for process in of_program(container.pid, "model_service_worker.py")}
 
 
 def test_requests_at_once_are_read_together_each_by_its_own_headers(container: ModelContainer) -> None:

@@ -16,6 +16,7 @@ import psutil
 import pytest
 
 from async_endpoint.protocol.serving_images import IMAGES, ImageName
+from tests.emulator.containers.helpers import of_program
 from tests.support.serving import ENVIRONMENTS, serving_environment
 
 if TYPE_CHECKING:
@@ -188,7 +189,7 @@ def test_ctrl_c_leaves_no_process_and_no_folder_behind(samples: Path, tmp_path: 
     )  # fmt: skip
     process = psutil.Process(running.pid)
     deadline = time.monotonic() + 120
-    while not any(map(_is_model_server, process.children(recursive=True))):
+    while not of_program(running.pid, "org.pytorch.serve.ModelServer"):
         assert time.monotonic() < deadline
         time.sleep(0.1)
     children = process.children(recursive=True)
@@ -208,10 +209,3 @@ def change(model: Path, edit: Callable[[str], str]) -> None:
     text = path.read_text(encoding="utf-8")
     assert edit(text) != text
     path.write_text(edit(text), encoding="utf-8")
-
-
-def _is_model_server(process: psutil.Process) -> bool:
-    try:
-        return "org.pytorch.serve.ModelServer" in process.cmdline()
-    except psutil.Error:  # it has just ended, as `java -version` does
-        return False

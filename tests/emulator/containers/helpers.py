@@ -13,7 +13,6 @@ from pathlib import Path
 import psutil
 
 from async_endpoint.emulator.containers import opt_ml
-from async_endpoint.emulator.containers.model_container import ModelContainer
 
 
 def write_archive(path: Path, files: dict[str, str]) -> Path:
@@ -72,11 +71,11 @@ def eventually(condition: Callable[[], bool], seconds: float) -> bool:
     return True
 
 
-def of_program(container: ModelContainer, program: str) -> list[psutil.Process]:
-    """The container's living processes that run a script."""
-    assert container.pid is not None
+def of_program(root: int | None, program: str) -> list[psutil.Process]:
+    """A process's living descendants, or itself, that run a script or a Java class."""
+    assert root is not None, "it has not been started"
     found = []
-    for process in living(process_tree(container.pid)):
+    for process in living(process_tree(root)):
         try:
             if any(word.endswith(program) for word in process.cmdline()):
                 found.append(process)

@@ -12,12 +12,12 @@ from pathlib import Path
 
 import pytest
 
-from async_endpoint.emulator.containers.errors import ContainerDied
+from async_endpoint.emulator.containers.errors import ContainerDied, ContainerTimeout
 from async_endpoint.emulator.containers.health import Health, Workers
 from async_endpoint.emulator.containers.invocation import Invocation
 from async_endpoint.emulator.containers.model_container import ModelContainer
 from async_endpoint.emulator.containers.torchserve import load_timeout, response_timeout
-from tests.emulator.containers.helpers import eventually, process_tree
+from tests.emulator.containers.helpers import eventually, of_program, process_tree
 
 READY_SECONDS = 90.0
 
@@ -162,6 +162,29 @@ def test_a_sleeping_worker_is_busy_a_killed_one_comes_back_and_one_that_cannot_l
     assert eventually(lambda: instance.health() is Health.DEAD, 60)
     assert instance.alive
     assert instance.ping(), "TorchServe itself still answers"
+
+
+@pytest.mark.serving
+def test_a_request_that_waits_for_its_batch_when_the_worker_ends_is_forgotten(
+    launch: Callable[..., ModelContainer],
+) -> None:
+    batches = {"SAGEMAKER_TS_BATCH_SIZE": "2", "SAGEMAKER_TS_MAX_BATCH_DELAY": "15000"}
+    instance = launch({"code/inference.py": INFERENCE, "my_model/model.pth": "weights"}, batches)
+    instance.wait_ready(READY_SECONDS)
+
+    def invoke() -> int:
+        return instance.invoke(Invocation(b"0", timeout=30)).status
+
+    with ThreadPoolExecutor(3) as threads:
+        forgotten = threads.submit(invoke)
+        time.sleep(5)  # it waits for a second one
+        (worker,) = of_program(instance.pid, "model_service_worker.py")
+        worker.kill()
+        assert eventually(lambda: bool(set(of_program(instance.pid, "model_service_worker.py")) - {worker}), 60)
+        later = [threads.submit(invoke) for _ in range(2)]
+        assert [each.result() for each in later] == [200, 200]
+        with pytest.raises(ContainerTimeout):
+            forgotten.result()
 
 
 @pytest.mark.serving

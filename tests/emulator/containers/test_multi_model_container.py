@@ -87,9 +87,9 @@ def test_it_returns_the_result_of_the_archives_model(container: ModelContainer) 
 
 
 def test_one_process_has_the_model_whatever_number_of_workers(container: ModelContainer) -> None:
-    assert len(of_program(container, "model_process.py")) == 1
+    assert len(of_program(container.pid, "model_process.py")) == 1
     # And the backend that forked them.
-    assert len(of_program(container, "model_service_worker.py")) == 2 * BATCH + 1
+    assert len(of_program(container.pid, "model_service_worker.py")) == 2 * BATCH + 1
 
 
 def invoke_while_busy(instance: ModelContainer, bodies: list[str]) -> list[ContainerResponse]:
@@ -139,17 +139,17 @@ def test_a_model_process_that_ends_fails_its_batch_alone_and_is_replaced(contain
     assert b"ended during this batch" in failed[0].body
     assert [told(each)["body"] for each in survived] == list("hijk")
     assert told(survived[0])["process"] != before
-    assert len(of_program(container, "model_process.py")) == 1
+    assert len(of_program(container.pid, "model_process.py")) == 1
 
 
 def test_a_model_process_that_is_killed_while_idle_costs_no_request(container: ModelContainer) -> None:
-    (process,) = of_program(container, "model_process.py")
+    (process,) = of_program(container.pid, "model_process.py")
     process.kill()
     assert {each.status for each in invoke_all(container, list("abcdefgh"))} == {200}
 
 
 def test_a_batch_that_hangs_is_ended_after_the_timeout(container: ModelContainer) -> None:
-    (hanging,) = of_program(container, "model_process.py")
+    (hanging,) = of_program(container.pid, "model_process.py")
     began = time.monotonic()
     answer = invoke(container, "sleep 600")
     assert TIMEOUT_SECONDS <= time.monotonic() - began < TIMEOUT_SECONDS + 60
@@ -162,7 +162,7 @@ def test_a_batch_that_hangs_is_ended_after_the_timeout(container: ModelContainer
 
 def test_a_worker_that_dies_costs_its_request_and_not_the_model(container: ModelContainer) -> None:
     before = told(invoke(container, "x"))["process"]
-    backend, *workers = sorted(of_program(container, "model_service_worker.py"), key=psutil.Process.create_time)
+    backend, *workers = sorted(of_program(container.pid, "model_service_worker.py"), key=psutil.Process.create_time)
     with ThreadPoolExecutor(1) as threads:
         waiting = threads.submit(invoke, container, "sleep 4")
         time.sleep(1.5)  # a worker has it
@@ -171,9 +171,9 @@ def test_a_worker_that_dies_costs_its_request_and_not_the_model(container: Model
         died = waiting.result()
     assert (died.status, json.loads(died.body)["message"]) == (500, "Worker died.")
     assert backend.is_running()
-    assert eventually(lambda: len(of_program(container, "model_service_worker.py")) == 2 * BATCH + 1, 20)
+    assert eventually(lambda: len(of_program(container.pid, "model_service_worker.py")) == 2 * BATCH + 1, 20)
     # Its workers had all gone, so it has ended; or the first of their successors was there before.
-    assert told(invoke(container, "x"))["process"] in {before, of_program(container, "model_process.py")[0].pid}
+    assert told(invoke(container, "x"))["process"] in {before, of_program(container.pid, "model_process.py")[0].pid}
 
 
 def test_the_servers_limits_of_sizes(container: ModelContainer) -> None:
